@@ -1,0 +1,153 @@
+"""Sockets and processes, in the kernel's words.
+
+Plain text for addresses and constants for states: ``ipaddress`` and ``enum`` each cost half a
+Python start, and `devports check` must cost about one.
+"""
+
+from __future__ import annotations
+
+from devports.core.value import Value
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from typing import Literal
+
+    Platform = Literal["linux", "darwin", "win32"]
+    BindResult = Literal["ok", "in-use", "denied", "not-local"]
+    State = Literal[
+        "LISTEN",
+        "BOUND",
+        "ESTABLISHED",
+        "SYN_SENT",
+        "SYN_RECV",
+        "FIN_WAIT1",
+        "FIN_WAIT2",
+        "TIME_WAIT",
+        "CLOSE",
+        "CLOSE_WAIT",
+        "LAST_ACK",
+        "CLOSING",
+    ]
+
+WILDCARDS = ("0.0.0.0", "::")  # noqa: S104  # compared with, never bound
+
+
+class Endpoint(Value):
+    """Address and port as the kernel binds them; the address is numeric text (inet_ntop(3))."""
+
+    address: str
+    port: int
+
+    @property
+    def is_v6(self) -> bool:
+        return ":" in self.address
+
+    @property
+    def is_wildcard(self) -> bool:
+        return self.address in WILDCARDS
+
+    def __str__(self) -> str:
+        return f"[{self.address}]:{self.port}" if self.is_v6 else f"{self.address}:{self.port}"
+
+
+class Socket(Value):
+    """One TCP socket whose *local* port is in question.
+
+    Attributes:
+        local: where it is bound.
+        remote: its peer; None for LISTEN and BOUND.
+        state: kernel name; BOUND is bound and not listening (macOS calls it CLOSED).
+        inode: the socket's identity on Linux; 0 when no process has it (TIME_WAIT, orphans, a
+            connection still in the accept queue).
+        uid: of the process that made it; None where unknown or meaningless (inode 0).
+        v6only: whether an IPv6 wildcard leaves IPv4 alone; None where the source does not say.
+        cgroup: id of the control group in which it was made (Linux), 0 where unknown.
+        expires: seconds until the kernel drops it (TIME_WAIT); None where it does not.
+    """
+
+    local: Endpoint
+    remote: Endpoint | None
+    state: State
+    inode: int = 0
+    uid: int | None = None
+    v6only: bool | None = None
+    cgroup: int = 0
+    expires: float | None = None
+
+
+class Gap(Value):
+    """Something that could not be seen, and what it hides."""
+
+    code: str
+    detail: str
+
+
+class Table(Value):
+    """The sockets on the ports in question, and what the source of this table cannot show.
+
+    `shows_bound` is False where bound-but-not-listening sockets are invisible (Linux before 6.8,
+    /proc/net/tcp): there an empty table proves less.
+    """
+
+    sockets: tuple[Socket, ...]
+    shows_bound: bool = True
+    gaps: tuple[Gap, ...] = ()
+
+
+class ProcessKey(Value):
+    """The identity of a process: a pid alone is reused.
+
+    `start` is opaque and only compared: clock ticks since boot on Linux (proc(5), field 22).
+    """
+
+    pid: int
+    start: int
+
+
+class Process(Value):
+    """What is shown and judged of a process. Strings come from outside: escape before printing."""
+
+    key: ProcessKey
+    ppid: int
+    uid: int
+    user: str
+    name: str
+    argv: tuple[str, ...] = ()
+    cwd: str = ""
+    exe: str = ""
+    state: str = "S"
+    started: float = 0.0
+    cgroup: str = ""
+
+    @property
+    def pid(self) -> int:
+        return self.key.pid
+
+
+class Holder(Value):
+    """A process that has one of the sockets open, and its ancestors, parent first."""
+
+    process: Process
+    inodes: tuple[int, ...] = ()
+    ancestors: tuple[Process, ...] = ()
+
+
+class Hidden(Value):
+    """A socket whose process could not be read: what is known all the same.
+
+    `unit` is the systemd unit or container of its control group; `likely` the processes in it.
+    """
+
+    socket: Socket
+    user: str = ""
+    unit: str = ""
+    likely: tuple[Process, ...] = ()
+
+
+class Holding(Value):
+    """Who has the sockets that were asked for. `complete`: every readable process was looked at."""
+
+    holders: tuple[Holder, ...] = ()
+    hidden: tuple[Hidden, ...] = ()
+    complete: bool = True
+    gaps: tuple[Gap, ...] = ()

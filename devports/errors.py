@@ -1,0 +1,43 @@
+"""What devports says when it cannot go on.
+
+A `DevportsError` is a message in slots, not a sentence: `ui.diagnostic` words it for a person and
+`ui.jsonout` for a program. Only `cli.main` turns it into an exit code.
+"""
+
+from __future__ import annotations
+
+from devports import exitcodes
+
+
+class DevportsError(Exception):
+    """An outcome that ends the command.
+
+    Args:
+        code: kebab-case name, the same in text, JSON, docs and tests.
+        message: what happened, one line, no period; names in backticks.
+        facts: lines of evidence, already in the order to be shown.
+        note: why it matters or what could not be seen.
+        hints: what to do: one change or one runnable command each, the best first.
+        service: the service it is about, if any.
+        exit_code: one of `devports.exitcodes`.
+    """
+
+    def __init__(
+        self,
+        code: str,
+        message: str,
+        *,
+        facts: tuple[str, ...] = (),
+        note: str = "",
+        hints: tuple[str, ...] = (),
+        service: str = "",
+        exit_code: int = exitcodes.USAGE,
+    ) -> None:
+        super().__init__(message)
+        self.code = code
+        self.message = message
+        self.facts = facts
+        self.note = note
+        self.hints = hints
+        self.service = service
+        self.exit_code = exit_code
