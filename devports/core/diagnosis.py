@@ -1,0 +1,233 @@
+"""Bind outcome x socket table -> verdict. A bind decides; the table explains.
+
+The address rules are Linux's, measured for every pair of addresses; macOS differs in one point
+(there a wildcard listener does not stop a bind to one address) and is told so by `wildcards`.
+"""
+
+from __future__ import annotations
+
+from devports.core.value import Value, unreachable
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from collections.abc import Iterable
+    from typing import TypeAlias
+
+    from devports.core.model import BindResult, Endpoint, Gap, Holding, Socket, Table
+
+    Verdict: TypeAlias = (
+        "Free | Lingering | Shadowed | HeldByClient | Unexplained | Held | Forbidden | NotLocal"
+    )
+
+DEFAULT_EPHEMERAL = (32768, 60999)
+"""Local ports the kernel hands out by itself (net.ipv4.ip_local_port_range, default)."""
+
+
+class Free(Value):
+    """The bind works and nothing is in the way."""
+
+
+class Lingering(Value):
+    """Only leftovers of an ended server: TIME_WAIT, orphans, connections it still serves.
+
+    `blocking`: even a server that sets SO_REUSEADDR is refused, since the old one did not set it.
+    """
+
+    sockets: tuple[Socket, ...]
+    blocking: bool
+
+    @property
+    def seconds(self) -> float | None:
+        """Seconds until the last of them is gone by itself; None if one has no such end."""
+        ends = [socket.expires for socket in self.sockets if socket.expires is not None]
+        return max(ends) if len(ends) == len(self.sockets) else None
+
+
+class Shadowed(Value):
+    """The bind works, but `localhost` may reach somebody else's listener on a sister address."""
+
+    sockets: tuple[Socket, ...]
+
+
+class HeldByClient(Value):
+    """An outgoing connection has the port as its local port. Explained, never signalled."""
+
+    sockets: tuple[Socket, ...]
+
+
+class Unexplained(Value):
+    """In use, and nothing to be seen even after asking again."""
+
+    gaps: tuple[Gap, ...] = ()
+
+
+class Held(Value):
+    """Somebody listens here, or is bound and may listen at any moment."""
+
+    sockets: tuple[Socket, ...]
+
+
+class Forbidden(Value):
+    """The kernel refuses this port to this user (privileged or excluded)."""
+
+
+class NotLocal(Value):
+    """No interface of this machine has the address."""
+
+
+def plain_address(address: str) -> str:
+    """Return an IPv4-mapped IPv6 address (RFC 4291 2.5.5.2) as the IPv4 address it stands for."""
+    return address[7:] if address.startswith("::ffff:") and "." in address else address
+
+
+def covers(socket: Socket, wanted: Endpoint, *, wildcards: bool = True) -> bool | None:
+    """Say whether `socket` occupies `wanted`: same family reach, and equal or wildcard address.
+
+    A wanted ``::`` is taken as dual-stack, the kernel's default. None: the table does not say
+    whether an IPv6 wildcard includes IPv4, so only the bind knows.
+    """
+    if socket.local.port != wanted.port:
+        return False
+    theirs, mine = plain_address(socket.local.address), plain_address(wanted.address)
+    if theirs == mine:
+        return True
+    if not wildcards:
+        return False
+    if mine == "::" or (theirs == "::" and ":" in mine):
+        return True
+    if theirs == "::":
+        return None if socket.v6only is None else not socket.v6only
+    return (":" in theirs) == (":" in mine) and "0.0.0.0" in (theirs, mine)  # noqa: S104
+
+
+LOCALHOST = {"127.0.0.1": "v4", "0.0.0.0": "v4", "::1": "v6", "::": "v6"}  # noqa: S104
+
+
+def is_sister(socket: Socket, wanted: Endpoint) -> bool:
+    """Say whether a client of ``localhost`` may reach `socket` instead of a server on `wanted`."""
+    theirs = LOCALHOST.get(plain_address(socket.local.address))
+    mine = LOCALHOST.get(plain_address(wanted.address))
+    return socket.state == "LISTEN" and theirs is not None and mine is not None
+
+
+def holding(table: Table, wanted: Endpoint, *, wildcards: bool = True) -> tuple[Socket, ...]:
+    """Return the sockets that hold `wanted` for certain: beside them nothing needs to be probed.
+
+    A BOUND one counts: Linux would let a second server bind, but whoever listens first wins.
+    """
+    return tuple(
+        socket
+        for socket in table.sockets
+        if socket.state in ("LISTEN", "BOUND") and covers(socket, wanted, wildcards=wildcards)
+    )
+
+
+def is_outgoing(socket: Socket, ephemeral: tuple[int, int]) -> bool:
+    """Say whether a connected socket was opened by a client and not accepted by a server.
+
+    The kernel does not keep which side called connect(2). A client's local port comes from the
+    ephemeral range; a server's does not, and its peer's does.
+    """
+    low, high = ephemeral
+    if socket.remote is None or socket.inode == 0:
+        return False
+    if socket.state == "SYN_SENT" or low <= socket.local.port <= high:
+        return True
+    return not low <= socket.remote.port <= high
+
+
+def diagnose(
+    wanted: Endpoint,
+    bind: BindResult,
+    table: Table,
+    *,
+    ephemeral: tuple[int, int] = DEFAULT_EPHEMERAL,
+    wildcards: bool = True,
+) -> Verdict:
+    """Say what is the matter with `wanted`.
+
+    Args:
+        wanted: what the server is going to bind.
+        bind: what the kernel said to our own bind; any value will do where `holding` finds some.
+        table: the sockets on this port, our own left out.
+        ephemeral: first and last port of the range for outgoing connections.
+        wildcards: whether a wildcard listener stops a bind to one address (not on macOS).
+    """
+    if certain := holding(table, wanted, wildcards=wildcards):
+        return Held(certain)
+    match bind:
+        case "denied":
+            return Forbidden()
+        case "not-local":
+            return NotLocal()
+        case "in-use":
+            return _refused(wanted, table, ephemeral)
+        case "ok":
+            return _accepted(wanted, table)
+        case _:
+            unreachable(bind)
+
+
+def _refused(wanted: Endpoint, table: Table, ephemeral: tuple[int, int]) -> Verdict:
+    possible = [s for s in table.sockets if covers(s, wanted) is not False]
+    if holders := tuple(s for s in possible if s.state in ("LISTEN", "BOUND")):
+        return Held(holders)
+    if clients := tuple(s for s in possible if is_outgoing(s, ephemeral)):
+        return HeldByClient(clients)
+    if possible:
+        return Lingering(tuple(possible), blocking=True)
+    return Unexplained(table.gaps)
+
+
+def _accepted(wanted: Endpoint, table: Table) -> Verdict:
+    if sisters := tuple(s for s in table.sockets if is_sister(s, wanted)):
+        return Shadowed(sisters)
+    left = tuple(
+        s for s in table.sockets if s.state not in ("LISTEN", "BOUND") and covers(s, wanted)
+    )
+    return Lingering(left, blocking=False) if left else Free()
+
+
+def is_bindable(verdict: Verdict) -> bool:
+    """Say whether a server that sets SO_REUSEADDR can start now."""
+    match verdict:
+        case Free() | Shadowed():
+            return True
+        case Lingering(blocking=blocking):
+            return not blocking
+        case HeldByClient() | Unexplained() | Held() | Forbidden() | NotLocal():
+            return False
+        case _:
+            unreachable(verdict)
+
+
+SEVERITY = (Free, Shadowed, Lingering, HeldByClient, Unexplained, Held, Forbidden, NotLocal)
+
+
+def worst(verdicts: Iterable[Verdict]) -> Verdict:
+    """Return the verdict that decides for a port on several addresses."""
+    return max(verdicts, key=lambda v: (not is_bindable(v), SEVERITY.index(type(v))))
+
+
+def sockets_of(verdict: Verdict) -> tuple[Socket, ...]:
+    """Return the sockets that the verdict rests on."""
+    match verdict:
+        case (
+            Held(sockets=found)
+            | HeldByClient(sockets=found)
+            | Shadowed(sockets=found)
+            | Lingering(sockets=found)
+        ):
+            return found
+        case Free() | Unexplained() | Forbidden() | NotLocal():
+            return ()
+        case _:
+            unreachable(verdict)
+
+
+class Finding(Value):
+    """The verdict on one endpoint, and the people behind it."""
+
+    endpoint: Endpoint
+    verdict: Verdict
+    holding: Holding

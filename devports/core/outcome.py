@@ -1,0 +1,88 @@
+"""What was done about a port: values, worded later by `ui`."""
+
+from __future__ import annotations
+
+from devports.core.value import Value
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from typing import Literal, TypeAlias
+
+    from devports.core.diagnosis import Finding
+    from devports.core.plan import Target
+
+    Outcome: TypeAlias = "Stopped | AlreadyGone | Declined | Refused | TimedOut | Respawned"
+    Progress: TypeAlias = "Terminating | Killing | WaitingForPort"
+    Why = Literal["protected", "supervised", "container", "other-user", "no-terminal", "denied"]
+
+
+class Stopped(Value):
+    """Signalled and exited. `signals` in the order sent, `seconds` from the first to the end."""
+
+    target: Target
+    signals: tuple[str, ...]
+    seconds: float
+
+
+class AlreadyGone(Value):
+    """It ended, or let go of the socket, before anything was sent."""
+
+    target: Target
+
+
+class Declined(Value):
+    """The person said no."""
+
+    target: Target
+
+
+class Refused(Value):
+    """Not ended by us; `why` says which law stands in the way."""
+
+    target: Target
+    why: Why
+
+
+class TimedOut(Value):
+    """Signalled and still there."""
+
+    target: Target
+    signals: tuple[str, ...]
+
+
+class Respawned(Value):
+    """Ended, and another process has taken its place."""
+
+    target: Target
+    successor: Target
+
+
+class Terminating(Value):
+    """Progress: SIGTERM is being sent."""
+
+    target: Target
+
+
+class Killing(Value):
+    """Progress: it did not end in time, SIGKILL is being sent."""
+
+    target: Target
+
+
+class WaitingForPort(Value):
+    """Progress: waiting up to `seconds` for leftovers or a slow stop; `clients` still connected."""
+
+    seconds: float
+    clients: int = 0
+
+
+class Freed(Value):
+    """The result of freeing: three facts (signalled, exited, bindable), and the exit code.
+
+    `findings` were taken last, after everything was done: they decide.
+    """
+
+    bindable: bool
+    exit_code: int
+    outcomes: tuple[Outcome, ...]
+    findings: tuple[Finding, ...]

@@ -1,0 +1,130 @@
+"""What has to end so that a port is free, and with whose consent.
+
+A reloader or pre-fork server is one thing with several processes: ending only the worker brings
+up the next one, so a plan names the top of the family and carries its members along.
+"""
+
+from __future__ import annotations
+
+from devports.core.standing import (
+    Container,
+    Mine,
+    OtherUser,
+    Plain,
+    Protected,
+    Supervised,
+    program,
+    protection,
+    strictest,
+)
+from devports.core.value import Value, unreachable
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from collections.abc import Callable, Sequence
+    from typing import Literal
+
+    from devports.core.model import Holder, Process, ProcessKey
+    from devports.core.standing import Run, Standing, Viewer
+
+    Consent = Literal["granted", "ask", "unanswerable", "refused"]
+    RunOf = Callable[[Process], Run | None]
+
+
+class Target(Value):
+    """What is ended as one: a process, and the holders that hang on it.
+
+    `process` is the holder itself or, for reloaders and pre-fork servers, the top of its family:
+    ending only the worker would bring up the next one.
+    """
+
+    process: Process
+    standing: Standing
+    members: tuple[Holder, ...]
+
+
+class Policy(Value):
+    """What the command line and the configuration allow. `reclaim` covers `Mine` only."""
+
+    yes: bool = False
+    other_users: bool = False
+    interactive: bool = False
+    reclaim: bool = False
+
+
+WATCHERS = frozenset(
+    "nodemon nodemon.js npm npm-cli.js npx npx-cli.js yarn pnpm tsx watchexec uv".split()
+)
+"""Programs that start the server as their child and would start it again or outlive it."""
+
+
+def top_of_family(holder: Holder, holders: Sequence[Holder], run_of: RunOf) -> Process:
+    """Return the process to end so that `holder` goes for good.
+
+    Climbs while the parent is one of us (a devports run), holds the same socket (pre-fork,
+    uvicorn), runs the same command (werkzeug, django) or is a known watcher.
+    """
+    others = {other.process.key for other in holders}
+    top, climbed = holder.process, holder.process
+    for parent in holder.ancestors:
+        if parent.pid <= 1 or parent.uid != holder.process.uid:
+            break
+        if run_of(parent) is not None:
+            return parent
+        if parent.key in others or is_family(parent, climbed):
+            top = parent
+        elif not is_shell(parent):
+            break
+        climbed = parent
+    return top
+
+
+def is_shell(process: Process) -> bool:
+    """Say whether this is the ``sh -c`` that npm puts in between, not a person's shell."""
+    return program(process) in ("sh", "bash", "dash", "zsh") and "-c" in process.argv[1:3]
+
+
+def is_family(parent: Process, child: Process) -> bool:
+    """Say whether `parent` runs `child` as a part of itself."""
+    if parent.argv and parent.argv[1:] == child.argv[1:] and len(parent.argv) > 1:
+        return True
+    if any("multiprocessing" in word for word in child.argv[1:4]):
+        return True
+    # npm and others write their whole command line into argv[0].
+    words = {word.split(" ")[0].rpartition("/")[2] for word in parent.argv[:2]}
+    watching = any(word.startswith("--watch") for word in parent.argv[1:])
+    return bool(words & WATCHERS) or (program(parent) == "node" and watching)
+
+
+def targets(holders: Sequence[Holder], viewer: Viewer, run_of: RunOf) -> tuple[Target, ...]:
+    """Group the holders by what has to end, in the order in which they were found."""
+    groups: dict[ProcessKey, tuple[Process, list[Holder]]] = {}
+    for holder in holders:
+        top = top_of_family(holder, holders, run_of)
+        if protection(top, viewer):
+            top = holder.process
+        groups.setdefault(top.key, (top, []))[1].append(holder)
+    return tuple(
+        Target(top, strictest(top, members, viewer, run_of(top)), tuple(members))
+        for top, members in groups.values()
+    )
+
+
+def consent(standing: Standing, policy: Policy) -> Consent:
+    """Say whether ending it is granted, has to be asked for, cannot be asked for, or is refused."""
+    match standing:
+        case Protected() | Container() | Supervised():
+            return "refused"
+        case OtherUser(permitted=False):
+            return "refused"
+        case OtherUser():
+            granted = policy.yes and policy.other_users
+        case Mine():
+            granted = policy.yes or policy.reclaim
+        case Plain():
+            granted = policy.yes
+        case _:
+            unreachable(standing)
+    if granted:
+        return "granted"
+    return "ask" if policy.interactive else "unanswerable"

@@ -1,0 +1,150 @@
+"""What kind of process a holder is. Pure judgement over process facts.
+
+A name is free text that any process can choose, so nothing is granted by name; names only take
+away (protected, container, supervised). Evidence that cannot be faked decides the rest: uid,
+control group, ancestry, a record of ours.
+"""
+
+from __future__ import annotations
+
+from devports.core.value import Value
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+    from typing import TypeAlias
+
+    from devports.core.model import Holder, Process, ProcessKey
+
+    Standing: TypeAlias = "Plain | Mine | OtherUser | Supervised | Container | Protected"
+
+
+class Viewer(Value):
+    """Who is asking: effective uid, the invoking user's uid under sudo, our own process line."""
+
+    uid: int
+    user_uid: int
+    line: tuple[ProcessKey, ...] = ()
+
+
+class Plain(Value):
+    """An ordinary process of the same user."""
+
+
+class Mine(Value):
+    """Started by a devports run; `service` and `project` are from its record."""
+
+    service: str
+    project: str
+
+
+class OtherUser(Value):
+    """A process of another user. `permitted`: we could signal it (we are root)."""
+
+    user: str
+    permitted: bool
+
+
+class Supervised(Value):
+    """A supervisor would start it again: `stop` is the command that ends it for good."""
+
+    by: str
+    unit: str
+    stop: str
+
+
+class Container(Value):
+    """The forwarder of a container engine: ending it breaks the container, not stops it."""
+
+    engine: str
+
+
+class Protected(Value):
+    """Never ended by us, whatever the flags. `reason` completes "it is ..."."""
+
+    reason: str
+
+
+class Run(Value):
+    """A live `devports run`, from its record."""
+
+    key: ProcessKey
+    service: str
+    project: str
+
+
+PROTECTED_NAMES = frozenset(
+    "systemd launchd kernel_task WindowServer loginwindow dbus-daemon dbus-broker ControlCenter"
+    " rapportd sharingd mDNSResponder sshd login containerd dockerd podman conmon"
+    " code code-server Code cursor codium zed tmux: tmux screen".split()
+)
+"""Last resort beside evidence: these names are only ever refused for, never granted for."""
+
+CONTAINER_NAMES = {
+    "docker-proxy": "docker",
+    "rootlessport": "podman",
+    "containers-root": "podman",
+    "rootlesskit": "docker",
+    "pasta": "podman",
+    "slirp4netns": "podman",
+    "com.docker.backend": "docker",
+    "vpnkit": "docker",
+}
+
+
+def program(process: Process) -> str:
+    """Return the base name of what was executed, as far as it is readable."""
+    path = process.exe or (process.argv[0] if process.argv else "")
+    return path.rpartition("/")[2] or process.name
+
+
+def standing(target: Process, viewer: Viewer, run: Run | None) -> Standing:
+    """Judge one process. The first rule that applies decides; refusals come before grants."""
+    if reason := protection(target, viewer):
+        return Protected(reason)
+    for name in (target.name, program(target)):
+        if name in CONTAINER_NAMES:
+            return Container(CONTAINER_NAMES[name])
+    if unit := unit_of(target.cgroup):
+        return unit
+    if target.uid not in (viewer.uid, viewer.user_uid):
+        return OtherUser(target.user, permitted=viewer.uid == 0)
+    if run is not None:
+        return Mine(run.service, run.project)
+    return Plain()
+
+
+def protection(target: Process, viewer: Viewer) -> str:
+    """Return why `target` is never ended by us, or an empty text."""
+    if target.pid == 1:
+        return "the first process of this system"
+    if target.pid == 2 or target.ppid == 2:  # noqa: PLR2004  # kthreadd, always pid 2
+        return "a kernel thread"
+    if target.key in viewer.line:
+        return "devports itself or one of the processes it runs in"
+    if target.name in PROTECTED_NAMES or program(target) in PROTECTED_NAMES:
+        return "a process that the system, the session or the editor needs"
+    if target.exe.startswith(("/System/", "/usr/libexec/")):
+        return "part of the operating system"
+    return ""
+
+
+def unit_of(cgroup: str) -> Supervised | None:
+    """Return the systemd service of a control group path (systemd.slice(5)), if it is one.
+
+    Only the last ``*.service`` component counts: ``user@1000.service`` holds every program of a
+    login, and ``*.scope`` is a terminal or a session.
+    """
+    parts = [part for part in cgroup.split("/") if part.endswith(".service")]
+    if not parts or not cgroup.rstrip("/").endswith(parts[-1]) or parts[-1].startswith("user@"):
+        return None
+    user = any(part.startswith("user@") for part in parts)
+    stop = "systemctl --user stop" if user else "sudo systemctl stop"
+    return Supervised("systemd", parts[-1], f"{stop} {parts[-1]}")
+
+
+def strictest(top: Process, members: Sequence[Holder], viewer: Viewer, run: Run | None) -> Standing:
+    """Return the standing of a whole family: what holds for one member holds for all."""
+    found = [standing(top, viewer, run), *(standing(m.process, viewer, run) for m in members)]
+    order = (Protected, Container, Supervised, OtherUser, Mine, Plain)
+    return min(found, key=lambda item: order.index(type(item)))
