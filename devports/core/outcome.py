@@ -13,6 +13,7 @@ if TYPE_CHECKING:
 
     Outcome: TypeAlias = "Stopped | AlreadyGone | Declined | Refused | TimedOut | Respawned"
     Progress: TypeAlias = "Terminating | Killing | WaitingForPort"
+    QuestionKind = Literal["stop", "kill"]
     Why = Literal["protected", "supervised", "container", "other-user", "no-terminal", "denied"]
 
 
@@ -74,6 +75,14 @@ class WaitingForPort(Value):
 
     seconds: float
     clients: int = 0
+
+
+class Question(Value):
+    """What a person is asked before anything is ended: to stop it, or to kill what did not stop."""
+
+    kind: QuestionKind
+    target: Target
+    finding: Finding
 
 
 class Freed(Value):
