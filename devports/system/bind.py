@@ -1,0 +1,98 @@
+"""The bind that decides, and the bind that holds.
+
+A probe binds with SO_REUSEADDR as a server does, never listens, and is closed at once. On Linux a
+socket that was bound with SO_REUSEADDR and then has the option cleared is *reserved*: nobody else
+can bind the port, though nothing listens; with the option set again others may bind beside it.
+"""
+
+from __future__ import annotations
+
+from errno import EACCES, EADDRINUSE, EADDRNOTAVAIL, EAFNOSUPPORT, EPERM
+from os import fstat
+
+from devports.system.net import net
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from devports.core.model import BindResult, Endpoint
+
+RESULTS: dict[int, BindResult] = {
+    EADDRINUSE: "in-use",
+    EACCES: "denied",
+    EPERM: "denied",
+    EADDRNOTAVAIL: "not-local",
+    EAFNOSUPPORT: "not-local",
+}
+
+
+def open_bound(endpoint: Endpoint, *, reuse: bool) -> net.socket:
+    """Return a TCP socket bound to `endpoint`, not inherited by children.
+
+    Raises:
+        OSError: what the kernel said to socket(2) or bind(2).
+    """
+    sock = net.socket(net.AF_INET6 if endpoint.is_v6 else net.AF_INET, net.SOCK_STREAM, 0)
+    try:
+        if endpoint.is_v6:
+            sock.setsockopt(net.IPPROTO_IPV6, net.IPV6_V6ONLY, int(endpoint.address != "::"))
+        sock.setsockopt(net.SOL_SOCKET, net.SO_REUSEADDR, int(reuse))
+        sock.bind((endpoint.address, endpoint.port))
+    except OSError:
+        sock.close()
+        raise
+    return sock
+
+
+def probe(endpoint: Endpoint, *, reuse: bool = True) -> BindResult:
+    """Ask the kernel whether `endpoint` can be bound now; nothing is left behind.
+
+    Raises:
+        OSError: for anything but the four answers (no more descriptors, for example).
+    """
+    try:
+        open_bound(endpoint, reuse=reuse).close()
+    except OSError as error:
+        return _result(error)
+    return "ok"
+
+
+def _result(error: OSError) -> BindResult:
+    result = RESULTS.get(error.errno or 0)
+    if result is None:
+        raise error
+    return result
+
+
+class Reservation:
+    """An endpoint that is ours: bound, exclusive, not listening. Close it to give it back."""
+
+    def __init__(self, endpoint: Endpoint, sock: net.socket, inode: int) -> None:
+        self.endpoint = endpoint
+        self.inode = inode
+        self._socket = sock
+
+    def share(self) -> None:
+        """Let others that set SO_REUSEADDR bind beside us: our server is about to."""
+        self._socket.setsockopt(net.SOL_SOCKET, net.SO_REUSEADDR, 1)
+
+    def close(self) -> None:
+        self._socket.close()
+
+
+def reserve(endpoint: Endpoint) -> Reservation | BindResult:
+    """Take `endpoint`, or say what the kernel said. Linux; elsewhere the hold is shared anyway.
+
+    Raises:
+        OSError: as `probe`.
+    """
+    try:
+        sock = open_bound(endpoint, reuse=True)
+    except OSError as error:
+        return _result(error)
+    sock.setsockopt(net.SOL_SOCKET, net.SO_REUSEADDR, 0)
+    return Reservation(endpoint, sock, inode_of(sock))
+
+
+def inode_of(sock: net.socket) -> int:
+    """Return the identity of a socket of ours, as the socket table shows it."""
+    return fstat(sock.fileno()).st_ino

@@ -1,0 +1,102 @@
+"""Linux: netlink and /proc, no outside program."""
+
+from __future__ import annotations
+
+import os
+
+from devports.system import bind
+from devports.system.linux import holders, process, table
+from devports.system.net import net
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from collections.abc import Collection, Sequence
+
+    from devports.core.model import (
+        BindResult,
+        Endpoint,
+        Holding,
+        Platform,
+        Process,
+        ProcessKey,
+        Socket,
+        Table,
+    )
+    from devports.core.standing import Viewer
+
+
+class Linux:
+    """A `devports.system.Machine`. The switches take a source away, to see what is left."""
+
+    platform: Platform = "linux"
+    wildcards = True
+
+    def __init__(self, *, netlink: bool = True, bound: bool = True) -> None:
+        self._netlink = netlink
+        self._bound = bound
+
+    def table(self, ports: Collection[int]) -> Table:
+        return table.read(ports, netlink=self._netlink, bound=self._bound)
+
+    def unlisted(self, port: int, known: Table) -> tuple[Socket, ...]:
+        from devports.system.linux import nameless  # noqa: PLC0415  # rarely needed
+
+        return nameless.find(port, {socket.inode for socket in known.sockets})
+
+    def ephemeral(self) -> tuple[int, int]:
+        return table.ephemeral()
+
+    def probe(self, endpoint: Endpoint, *, reuse: bool = True) -> BindResult:
+        return bind.probe(endpoint, reuse=reuse)
+
+    def reserve(self, endpoint: Endpoint) -> bind.Reservation | BindResult:
+        return bind.reserve(endpoint)
+
+    def holding(self, sockets: Sequence[Socket], *, thorough: bool) -> Holding:
+        return holders.find(sockets, thorough=thorough)
+
+    def process(self, pid: int) -> Process | None:
+        return process.describe(pid)
+
+    def key(self, pid: int) -> ProcessKey | None:
+        return process.key_of(pid)
+
+    def ancestors(self, of: Process) -> tuple[Process, ...]:
+        return process.ancestors(of)
+
+    def descendants(self, pid: int) -> list[int]:
+        return process.descendants(pid)
+
+    def viewer(self) -> Viewer:
+        from devports.core.standing import Viewer  # noqa: PLC0415  # before ending something
+
+        uid = os.geteuid()
+        sudo = os.environ.get("SUDO_UID", "")
+        user = int(sudo) if uid == 0 and sudo.isdecimal() else uid
+        return Viewer(uid, user, process.own_line())
+
+    def addresses(self, host: str) -> tuple[str, ...]:
+        if not host:
+            return ("::",) if has_ipv6() else ("0.0.0.0",)  # noqa: S104
+        if is_numeric(host):
+            return (host,)
+        found = net.getaddrinfo(host, None, 0, net.SOCK_STREAM)
+        return tuple(dict.fromkeys(str(entry[4][0]) for entry in found))
+
+
+def has_ipv6() -> bool:
+    """Say whether this kernel makes IPv6 sockets at all."""
+    try:
+        net.socket(net.AF_INET6, net.SOCK_STREAM, 0).close()
+    except OSError:
+        return False
+    return True
+
+
+def is_numeric(host: str) -> bool:
+    """Say whether this is an address already, so that nothing has to be resolved."""
+    try:
+        net.inet_pton(net.AF_INET6 if ":" in host else net.AF_INET, host)
+    except OSError:
+        return False
+    return True

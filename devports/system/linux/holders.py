@@ -1,0 +1,219 @@
+"""Socket -> every process that has it open.
+
+The price is one system call per open descriptor, so the look goes from the likeliest place on:
+the socket's control group, then processes of its uid with the newest first, then everything.
+"""
+
+from __future__ import annotations
+
+import os
+
+from devports.core.model import Gap, Hidden, Holder, Holding
+from devports.system import procfs
+from devports.system.linux import process
+from devports.system.linux.process import listdir, slurp
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from collections.abc import Collection, Iterable, Sequence
+
+    from devports.core.model import Process, Socket
+
+    Found = dict[int, set[int]]
+
+SMALL_CGROUP = 60
+"""Up to so many processes a control group is searched first (a service, a container)."""
+MAX_LIKELY = 8
+
+
+def find(sockets: Sequence[Socket], *, thorough: bool) -> Holding:
+    """Return who has these sockets.
+
+    Args:
+        sockets: those in question; the ones without an inode belong to no process.
+        thorough: look at every process, which is needed before anything is signalled. Otherwise
+            stop when each socket has a holder and that holder's relatives have been looked at.
+    """
+    links = {f"socket:[{socket.inode}]": socket.inode for socket in sockets if socket.inode}
+    search = Search(links)
+    if not links:
+        return Holding()
+    groups = {socket.cgroup: group_of(socket.cgroup) for socket in sockets if socket.cgroup}
+    for _, members in groups.values():
+        if len(members) <= SMALL_CGROUP:
+            search.look(members)
+    if thorough:
+        search.look(process.pids())
+    elif not search.done:
+        _widen(search, sockets)
+    return _holding(sockets, search, groups, complete=thorough)
+
+
+def _widen(search: Search, sockets: Sequence[Socket]) -> None:
+    uids = {socket.uid for socket in sockets}
+    everybody = process.pids()
+    for pid in everybody:
+        if not search.done and _uid(pid) in uids:
+            search.look((pid,))
+    search.look(relatives(search.holders))
+    if not search.done:
+        search.look(everybody)
+
+
+class Search:
+    """A walk over descriptors that never looks at a process twice."""
+
+    def __init__(self, links: dict[str, int]) -> None:
+        self.links = links
+        self.found: dict[int, set[int]] = {}
+        self.unreadable = 0
+        self._seen: set[int] = set()
+
+    @property
+    def done(self) -> bool:
+        return len({inode for held in self.found.values() for inode in held}) == len(
+            set(self.links.values())
+        )
+
+    @property
+    def holders(self) -> tuple[int, ...]:
+        return tuple(self.found)
+
+    def look(self, pids: Iterable[int]) -> None:
+        for pid in pids:
+            if pid not in self._seen:
+                self._seen.add(pid)
+                self._look_at(pid)
+
+    def _look_at(self, pid: int) -> None:
+        held = self._in_folder(f"/proc/{pid}/fd")
+        if held is None:
+            self.unreadable += 1
+        elif not held and _is_zombie(pid):
+            # A leader that has ended while a thread lives on: only the thread shows descriptors.
+            for task in listdir(f"/proc/{pid}/task"):
+                held |= self._in_folder(f"/proc/{pid}/task/{task}/fd") or set()
+        if held:
+            self.found[pid] = held
+
+    def _in_folder(self, folder: str) -> set[int] | None:
+        """Return the wanted inodes among the descriptors here; None where we may not look."""
+        held: set[int] = set()
+        try:
+            names = os.listdir(folder)
+            descriptor = os.open(folder, os.O_RDONLY | os.O_DIRECTORY | os.O_CLOEXEC)
+        except FileNotFoundError:
+            return held
+        except OSError:
+            return None
+        try:
+            for name in names:
+                try:
+                    inode = self.links.get(os.readlink(name, dir_fd=descriptor))
+                except OSError:
+                    continue
+                if inode is not None:
+                    held.add(inode)
+        finally:
+            os.close(descriptor)
+        return held
+
+
+def _uid(pid: int) -> int | None:
+    try:
+        return os.stat(f"/proc/{pid}").st_uid
+    except OSError:
+        return None
+
+
+def _is_zombie(pid: int) -> bool:
+    stat = procfs.stat(slurp(f"/proc/{pid}/stat"))
+    return stat is not None and stat.state == "Z"
+
+
+def relatives(pids: Collection[int]) -> list[int]:
+    """Return parents, siblings and descendants: a forked socket is with one of them."""
+    found: list[int] = []
+    for pid in pids:
+        stat = procfs.stat(slurp(f"/proc/{pid}/stat"))
+        if stat is not None and stat.ppid > 1:
+            found += (stat.ppid, *process.children_of(stat.ppid))
+        found += process.descendants(pid)
+    return found
+
+
+def group_of(identity: int) -> tuple[str, list[int]]:
+    """Return path and processes of the control group with this id: the inode of its folder.
+
+    A socket keeps the group it was made in, so this is a hint and no proof.
+    """
+    root = procfs.cgroup2_mount(slurp("/proc/mounts"))
+    if not root:
+        return "", []
+    own = procfs.cgroup_path(slurp("/proc/self/cgroup")) or "/"
+    while own not in ("", "/"):
+        if _inode(root + own) == identity:
+            return own, _members(root + own)
+        own = own.rpartition("/")[0]
+    return _walk(root, identity)
+
+
+def _walk(root: str, identity: int) -> tuple[str, list[int]]:
+    todo = [root]
+    while todo:
+        folder = todo.pop()
+        if _inode(folder) == identity:
+            return folder[len(root) :] or "/", _members(folder)
+        try:
+            with os.scandir(folder) as entries:
+                todo += [entry.path for entry in entries if entry.is_dir(follow_symlinks=False)]
+        except OSError:
+            continue
+    return "", []
+
+
+def _inode(path: str) -> int:
+    try:
+        return os.stat(path).st_ino
+    except OSError:
+        return 0
+
+
+def _members(folder: str) -> list[int]:
+    return [int(word) for word in slurp(f"{folder}/cgroup.procs").split()]
+
+
+def _holding(
+    sockets: Sequence[Socket],
+    search: Search,
+    groups: dict[int, tuple[str, list[int]]],
+    *,
+    complete: bool,
+) -> Holding:
+    holders = [_holder(pid, inodes) for pid, inodes in sorted(search.found.items())]
+    named = {inode for inodes in search.found.values() for inode in inodes}
+    hidden = tuple(
+        _hidden(socket, *groups.get(socket.cgroup, ("", [])))
+        for socket in sockets
+        if socket.inode and socket.inode not in named
+    )
+    gaps: tuple[Gap, ...] = ()
+    if hidden and search.unreadable:
+        detail = f"the descriptors of {search.unreadable} processes of other users"
+        gaps = (Gap("unreadable-processes", detail),)
+    return Holding(tuple(h for h in holders if h is not None), hidden, complete, gaps)
+
+
+def _holder(pid: int, inodes: Iterable[int]) -> Holder | None:
+    found = process.describe(pid)
+    if found is None:
+        return None
+    return Holder(found, tuple(sorted(inodes)), process.ancestors(found))
+
+
+def _hidden(socket: Socket, path: str, members: list[int]) -> Hidden:
+    likely: list[Process] = []
+    if len(members) <= MAX_LIKELY:
+        likely = [found for pid in members if (found := process.describe(pid)) is not None]
+    user = "" if socket.uid is None else process.user_name(socket.uid)
+    return Hidden(socket, user, path.rpartition("/")[2], tuple(likely))

@@ -1,0 +1,96 @@
+"""The socket table: netlink's dump, else /proc/net/tcp."""
+
+from __future__ import annotations
+
+import os
+
+from devports.core.model import Gap, Table
+from devports.system import inet_diag, procfs
+from devports.system.linux.process import slurp
+from devports.system.net import net
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from collections.abc import Collection
+
+    from devports.core.model import Socket
+
+NETLINK_SOCK_DIAG = 4
+FIRST_WITH_BOUND = (6, 8)  # "tcp: Dump bound-only sockets in inet_diag", Linux 6.8
+RECEIVE = 1 << 16
+
+NO_BOUND = Gap(
+    "bound-not-shown",
+    "this kernel (before 6.8) does not list sockets that are bound but do not listen",
+)
+NO_NETLINK = Gap(
+    "no-netlink",
+    "the kernel's socket monitor is not available here; /proc/net/tcp shows less",
+)
+
+
+def dump(ports: Collection[int], states: int = inet_diag.ALL_STATES) -> tuple[Socket, ...]:
+    """Return the sockets on these local ports, from the kernel's socket monitor, in one dump.
+
+    Raises:
+        OSError: netlink or its socket monitor is not available (gVisor, seccomp, an old kernel).
+        inet_diag.Malformed: the answer is of an unknown layout.
+    """
+    found: list[Socket] = []
+    kind = net.SOCK_RAW | net.SOCK_CLOEXEC
+    channel = net.socket(net.AF_NETLINK, kind, NETLINK_SOCK_DIAG)
+    try:
+        channel.settimeout(2)
+        channel.send(inet_diag.request(ports, states))
+        complete = False
+        while not complete:
+            sockets, complete = inet_diag.parse(channel.recv(RECEIVE))
+            found += sockets
+    finally:
+        channel.close()
+    return tuple(found)
+
+
+def kernel_shows_bound(release: str) -> bool:
+    """Say whether a kernel of this release (uname -r) lists bound sockets that do not listen."""
+    numbers = release.partition("-")[0].split(".")[:2]
+    return all(n.isdecimal() for n in numbers) and tuple(map(int, numbers)) >= FIRST_WITH_BOUND
+
+
+def read(ports: Collection[int], *, netlink: bool = True, bound: bool = True) -> Table:
+    """Return the table for these ports from the best source that answers.
+
+    `netlink` and `bound` switch a source off, to see what is left without it.
+    """
+    if netlink:
+        try:
+            sockets = dump(ports)
+        except (OSError, inet_diag.Malformed):
+            pass
+        else:
+            if bound and kernel_shows_bound(os.uname().release):
+                return Table(sockets)
+            listed = tuple(socket for socket in sockets if socket.state != "BOUND")
+            return Table(listed, shows_bound=False, gaps=(NO_BOUND,))
+    return Table(tuple(_text(ports)), shows_bound=False, gaps=(NO_NETLINK,))
+
+
+def _text(ports: Collection[int]) -> list[Socket]:
+    wanted = frozenset(ports)
+    raw = (slurp_all("/proc/net/tcp"), slurp_all("/proc/net/tcp6"))
+    return [socket for text in raw for socket in procfs.net_tcp(text, wanted)]
+
+
+def slurp_all(path: str) -> bytes:
+    """Return a whole table of /proc/net, which has no size of its own."""
+    try:
+        with open(path, "rb", buffering=1 << 16) as file:
+            return file.read()
+    except OSError:
+        return b""
+
+
+def ephemeral() -> tuple[int, int]:
+    """Return the range of local ports for outgoing connections (ip(7))."""
+    words = slurp("/proc/sys/net/ipv4/ip_local_port_range").split()
+    return (int(words[0]), int(words[1])) if len(words) == 2 else (32768, 60999)  # noqa: PLR2004
