@@ -18,11 +18,15 @@ if TYPE_CHECKING:
 
 
 class Stopped(Value):
-    """Signalled and exited. `signals` in the order sent, `seconds` from the first to the end."""
+    """Signalled, and it let go of the port after `seconds`. `signals` in the order sent.
+
+    `exited`: a server may give up its port and live on to finish with its clients.
+    """
 
     target: Target
     signals: tuple[str, ...]
     seconds: float
+    exited: bool = True
 
 
 class AlreadyGone(Value):

@@ -7,6 +7,7 @@ up the next one, so a plan names the top of the family and carries its members a
 from __future__ import annotations
 
 from devports.core.standing import (
+    PROTECTED_NAMES,
     Container,
     Mine,
     OtherUser,
@@ -81,7 +82,20 @@ def top_of_family(holder: Holder, holders: Sequence[Holder], run_of: RunOf) -> P
 
 def is_shell(process: Process) -> bool:
     """Say whether this is the ``sh -c`` that npm puts in between, not a person's shell."""
-    return program(process) in ("sh", "bash", "dash", "zsh") and "-c" in process.argv[1:3]
+    return program(process) in SHELLS and "-c" in process.argv[1:3]
+
+
+SHELLS = frozenset("sh bash dash zsh fish ksh csh tcsh nu pwsh".split())
+
+
+def is_supervisor(parent: Process) -> bool:
+    """Say whether a parent may start the server again: anything but init and a person's shell."""
+    if parent.pid <= 1:
+        return False
+    interactive = program(parent) in SHELLS and all(
+        word.startswith("-") and "c" not in word for word in parent.argv[1:]
+    )
+    return not interactive and parent.name not in PROTECTED_NAMES
 
 
 def is_family(parent: Process, child: Process) -> bool:

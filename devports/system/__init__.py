@@ -68,6 +68,9 @@ if TYPE_CHECKING:
         def descendants(self, pid: int) -> list[int]:
             """Return the processes below `pid`, parents first."""
 
+        def boot(self) -> str:
+            """Return the identity of this boot, empty where the system has none."""
+
         def viewer(self) -> Viewer:
             """Return who is asking."""
 

@@ -66,11 +66,12 @@ def survey(
         thorough: find every holder, as is needed before anything is signalled.
     """
     wanted = tuple(endpoints)
-    table = _without(machine.table({endpoint.port for endpoint in wanted}), ours)
+    table = without(machine.table({endpoint.port for endpoint in wanted}), ours)
     return tuple(_find(machine, endpoint, table, ours, thorough=thorough) for endpoint in wanted)
 
 
-def _without(table: Table, ours: Collection[int]) -> Table:
+def without(table: Table, ours: Collection[int]) -> Table:
+    """Return a table without our own sockets."""
     if not ours:
         return table
     return table.but(sockets=tuple(s for s in table.sockets if s.inode not in ours))
@@ -84,7 +85,7 @@ def _find(
         if not isinstance(verdict, Unexplained):
             break
         clock.pause(seconds)
-        table = _without(machine.table({endpoint.port}), ours)
+        table = without(machine.table({endpoint.port}), ours)
         verdict = judge(machine, endpoint, table)
     if isinstance(verdict, Held | HeldByClient | Shadowed | Lingering):
         return Finding(endpoint, verdict, machine.holding(sockets_of(verdict), thorough=thorough))

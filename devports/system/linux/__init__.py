@@ -67,6 +67,9 @@ class Linux:
     def descendants(self, pid: int) -> list[int]:
         return process.descendants(pid)
 
+    def boot(self) -> str:
+        return process.slurp("/proc/sys/kernel/random/boot_id").decode("ascii").strip()
+
     def viewer(self) -> Viewer:
         from devports.core.standing import Viewer  # noqa: PLC0415  # before ending something
 

@@ -1,0 +1,175 @@
+"""What devports started: one small file for each service of each project, in a per-user folder.
+
+A record says who is in charge, so that a second run can name the first, `free` can tell it to
+stop, and nothing is ever guessed from a port. It counts only while its process lives: pid, start
+time and boot must match, so a crash leaves nothing behind that could be believed.
+
+Locks are flock(2) on files that are never unlinked: the kernel gives a lock back when its holder
+dies, and deleting a lock file lets two processes hold "the same" lock.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import os
+
+from devports.core.model import ProcessKey
+from devports.core.standing import Run
+from devports.core.value import Value
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterator, Mapping
+    from typing import Literal
+
+    from devports.core.model import Process
+    from devports.system import Machine
+
+    RunState = Literal["starting", "serving", "stopping"]
+
+VERSION = 1
+MAX_RECORD = 64 * 1024
+STATES = ("starting", "serving", "stopping")
+
+
+class Record(Value):
+    """One run: who it is, and how far it has come. `boot` makes the start time comparable."""
+
+    key: ProcessKey
+    service: str
+    project: str
+    state: RunState
+    endpoints: tuple[str, ...] = ()
+    boot: str = ""
+
+
+def folder(environ: Mapping[str, str]) -> str:
+    """Return where records are kept: $XDG_STATE_HOME/devports (XDG Base Directory)."""
+    base = environ.get("XDG_STATE_HOME", "")
+    if not os.path.isabs(base):
+        base = os.path.join(os.path.expanduser("~"), ".local", "state")
+    return os.path.join(base, "devports")
+
+
+class Records:
+    """The records of this user. Nothing is written until something is claimed."""
+
+    def __init__(self, path: str, machine: Machine) -> None:
+        self.path = path
+        self._machine = machine
+
+    def live(self) -> tuple[Record, ...]:
+        """Return the records whose run is alive now; unreadable ones count as none."""
+        try:
+            names = sorted(name for name in os.listdir(self.path) if name.endswith(".json"))
+        except OSError:
+            return ()
+        found = (self._read(os.path.join(self.path, name)) for name in names)
+        return tuple(record for record in found if record is not None and self.is_live(record))
+
+    def is_live(self, record: Record) -> bool:
+        return record.boot == self._machine.boot() and self._machine.key(record.key.pid) == record.key
+
+    def run_of(self) -> Callable[[Process], Run | None]:
+        """Return a look-up from a process to the devports run that it is."""
+        runs = {r.key: Run(r.key, r.service, r.project) for r in self.live()}
+        return lambda process: runs.get(process.key)
+
+    def claim(self, record: Record) -> Record:
+        """Write `record` unless a live run has the service; return whoever is in charge now.
+
+        Raises:
+            OSError: the folder cannot be written.
+        """
+        path = self._file(record)
+        with self.locked(os.path.basename(path)):
+            before = self._read(path)
+            if before is not None and before.key != record.key and self.is_live(before):
+                return before
+            mine = record.but(boot=self._machine.boot())
+            _write(path, mine)
+            return mine
+
+    def reread(self, record: Record) -> Record | None:
+        """Return the record as it is now, None when its run is over."""
+        now = self._read(self._file(record))
+        return now if now is not None and now.key == record.key and self.is_live(now) else None
+
+    def mark(self, record: Record, state: RunState) -> None:
+        """Say how far our run has come. A folder that cannot be written is no reason to stop."""
+        with contextlib.suppress(OSError):
+            _write(self._file(record), record.but(state=state, boot=self._machine.boot()))
+
+    def drop(self, record: Record) -> None:
+        """Remove our record; the next claimant would not have believed it anyway."""
+        path = self._file(record)
+        with contextlib.suppress(OSError), self.locked(os.path.basename(path)):
+            now = self._read(path)
+            if now is not None and now.key == record.key:
+                os.unlink(path)
+
+    @contextlib.contextmanager
+    def locked(self, name: str) -> Iterator[None]:
+        """Hold the lock of this name, waiting for whoever has it (they hold it for moments).
+
+        Raises:
+            OSError: the folder cannot be written, or the lock file is a link.
+        """
+        import fcntl  # noqa: PLC0415  # not on Windows
+
+        os.makedirs(self.path, mode=0o700, exist_ok=True)
+        flags = os.O_RDWR | os.O_CREAT | os.O_CLOEXEC | os.O_NOFOLLOW
+        descriptor = os.open(os.path.join(self.path, f"{name}.lock"), flags, 0o600)
+        try:
+            fcntl.flock(descriptor, fcntl.LOCK_EX)
+            yield
+        finally:
+            os.close(descriptor)
+
+    def _file(self, record: Record) -> str:
+        from hashlib import sha256  # noqa: PLC0415  # only when something is written
+
+        project = sha256(os.fsencode(record.project)).hexdigest()[:16]
+        return os.path.join(self.path, f"{record.service}-{project}.json")
+
+    @staticmethod
+    def _read(path: str) -> Record | None:
+        import json  # noqa: PLC0415  # only where there is a record
+
+        try:
+            descriptor = os.open(path, os.O_RDONLY | os.O_CLOEXEC | os.O_NOFOLLOW)
+            with os.fdopen(descriptor, "rb") as file:
+                data = json.loads(file.read(MAX_RECORD))
+            if data["version"] != VERSION or data["state"] not in STATES:
+                return None
+            return Record(
+                key=ProcessKey(int(data["pid"]), int(data["start"])),
+                service=str(data["service"]),
+                project=str(data["project"]),
+                state=data["state"],
+                endpoints=tuple(map(str, data["endpoints"])),
+                boot=str(data["boot"]),
+            )
+        except (OSError, ValueError, KeyError, TypeError):
+            return None
+
+
+def _write(path: str, record: Record) -> None:
+    import json  # noqa: PLC0415  # only for a run
+
+    data = {
+        "version": VERSION,
+        "pid": record.key.pid,
+        "start": record.key.start,
+        "boot": record.boot,
+        "service": record.service,
+        "project": record.project,
+        "state": record.state,
+        "endpoints": list(record.endpoints),
+    }
+    beside = f"{path}.{os.getpid()}"
+    flags = os.O_WRONLY | os.O_CREAT | os.O_TRUNC | os.O_CLOEXEC | os.O_NOFOLLOW
+    with os.fdopen(os.open(beside, flags, 0o600), "w", encoding="ascii") as file:
+        json.dump(data, file)
+    os.replace(beside, path)
+
