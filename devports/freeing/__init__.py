@@ -46,11 +46,12 @@ class Tools(Value):
 
 
 class Limits(Value):
-    """How long to wait, in seconds: after SIGTERM, after SIGKILL, and for a respawn."""
+    """How long to wait, in seconds: after SIGTERM, after SIGKILL, for a respawn, for leftovers."""
 
     stop: float = 5.0
     kill: float = 2.0
     settle: float = 4.0
+    linger: float = 5.0
 
 
 class Job(Value):
@@ -101,7 +102,7 @@ def leave(tools: Tools, findings: tuple[Finding, ...], code: int, job: Job) -> F
     """Wait for what goes by itself in time; otherwise report what is in the way."""
     verdicts = [finding.verdict for finding in findings if not is_bindable(finding.verdict)]
     waits = [v.seconds for v in verdicts if isinstance(v, Lingering) and v.seconds is not None]
-    if len(waits) == len(verdicts) and max(waits) <= job.limits.stop:
+    if len(waits) == len(verdicts) and max(waits) <= job.limits.linger:
         tools.tell(WaitingForPort(max(waits)))
         if wait_until_bindable(tools.machine, job, max(waits) + 1):
             now = survey(tools.machine, job.endpoints, ours=job.ours)

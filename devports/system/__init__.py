@@ -68,6 +68,9 @@ if TYPE_CHECKING:
         def descendants(self, pid: int) -> list[int]:
             """Return the processes below `pid`, parents first."""
 
+        def adopt_orphans(self) -> None:
+            """Become the parent of descendants whose own parent ends, where the system can."""
+
         def boot(self) -> str:
             """Return the identity of this boot, empty where the system has none."""
 

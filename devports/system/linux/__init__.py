@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 
+from devports.core.model import Endpoint
 from devports.system import bind
 from devports.system.linux import holders, process, table
 from devports.system.net import net
@@ -14,7 +15,6 @@ if TYPE_CHECKING:
 
     from devports.core.model import (
         BindResult,
-        Endpoint,
         Holding,
         Platform,
         Process,
@@ -67,6 +67,9 @@ class Linux:
     def descendants(self, pid: int) -> list[int]:
         return process.descendants(pid)
 
+    def adopt_orphans(self) -> None:
+        process.adopt_orphans()
+
     def boot(self) -> str:
         return process.slurp("/proc/sys/kernel/random/boot_id").decode("ascii").strip()
 
@@ -84,7 +87,10 @@ class Linux:
         if is_numeric(host):
             return (host,)
         found = net.getaddrinfo(host, None, 0, net.SOCK_STREAM)
-        return tuple(dict.fromkeys(str(entry[4][0]) for entry in found))
+        addresses = dict.fromkeys(str(entry[4][0]) for entry in found)
+        # /etc/hosts often names ::1 where IPv6 is switched off.
+        local = [address for address in addresses if bind.probe(Endpoint(address, 0)) == "ok"]
+        return tuple(local or addresses)
 
 
 def has_ipv6() -> bool:

@@ -1,0 +1,210 @@
+"""How a start goes on, as a pure machine: ``step(state, event, retry)``.
+
+The first taking of the port and every later one are the same step, so nothing is special about
+recovery. Starts are counted, waits grow, and every way ends in `Ended`.
+"""
+
+from __future__ import annotations
+
+from devports import exitcodes
+from devports.core.value import Value, unreachable
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from typing import Literal, TypeAlias
+
+    State: TypeAlias = "Taking | Starting | Serving | Stopping | Ended"
+    Event: TypeAlias = (
+        "PortFreed | PortStillHeld | BindFailed | Exited | Ready | Moved | Interrupted | TimedOut"
+    )
+    Command: TypeAlias = "TakePort | Start | StopServer | Pause"
+    Source = Literal["child", "devports"]
+    Step: TypeAlias = "tuple[State, tuple[Command, ...]]"
+
+
+class Retry(Value):
+    """Bounds: starts at most, and the wait before the second start in seconds (then doubled)."""
+
+    attempts: int = 3
+    wait: float = 0.2
+    wait_max: float = 2.0
+
+    def before(self, attempt: int) -> float:
+        """Return the wait before start number `attempt` (2, 3, ...), in seconds."""
+        return float(min(self.wait * 2 ** (attempt - 2), self.wait_max))
+
+
+class Taking(Value):
+    """The port is being taken for start number `attempt`."""
+
+    attempt: int
+    hold: bool = True
+
+
+class Starting(Value):
+    """The server runs and is not ready. `hold`: our reservation stays beside it until it is."""
+
+    attempt: int
+    hold: bool = True
+
+
+class Serving(Value):
+    """A process of our tree owns the port."""
+
+
+class Stopping(Value):
+    """The server was told to end because we were."""
+
+    signal: int
+
+
+class Ended(Value):
+    """The end. `source`: whose exit code it is; `reason`: kebab-case, for messages and events."""
+
+    code: int
+    source: Source
+    reason: str
+
+
+class PortFreed(Value):
+    """The port is ours."""
+
+
+class PortStillHeld(Value):
+    """The port could not be had; the exit code says why."""
+
+    code: int
+
+
+class BindFailed(Value):
+    """The server did not get its port. `foreign`: somebody else has it, not our reservation."""
+
+    foreign: bool
+
+
+class Exited(Value):
+    """The server ended by itself; `code` as a shell would give it."""
+
+    code: int
+
+
+class Ready(Value):
+    """A process of our tree owns the port."""
+
+
+class Moved(Value):
+    """The server took another port instead."""
+
+    port: int | None
+    foreign: bool
+
+
+class Interrupted(Value):
+    """We were told to end by a signal that the server did not get itself."""
+
+    signal: int
+
+
+class TimedOut(Value):
+    """Not ready within its time."""
+
+
+class TakePort(Value):
+    """Look, ask, free, reserve."""
+
+
+class Start(Value):
+    """Start the server."""
+
+    attempt: int
+    hold: bool
+
+
+class StopServer(Value):
+    """End the server's whole tree, gracefully first."""
+
+
+class Pause(Value):
+    """Wait before the next start, in seconds."""
+
+    seconds: float
+
+
+def begin() -> Step:
+    """Return the first state and what to do for it."""
+    return Taking(1), (TakePort(),)
+
+
+def step(state: State, event: Event, retry: Retry) -> Step:
+    """Return what comes next. An event that means nothing in a state leaves it as it is."""
+    match state:
+        case Taking():
+            return _taking(state, event)
+        case Starting():
+            return _starting(state, event, retry)
+        case Serving():
+            return _running(state, event)
+        case Stopping():
+            return _stopping(state, event)
+        case Ended():
+            return state, ()
+        case _:
+            unreachable(state)
+
+
+def _taking(state: Taking, event: Event) -> Step:
+    match event:
+        case PortFreed():
+            return Starting(state.attempt, state.hold), (Start(state.attempt, state.hold),)
+        case PortStillHeld(code=code):
+            return Ended(code, "devports", "port-held"), ()
+        case Interrupted(signal=number):
+            return Ended(exitcodes.of_signal(number), "devports", "interrupted"), ()
+        case _:
+            return state, ()
+
+
+def _starting(state: Starting, event: Event, retry: Retry) -> Step:
+    match event:
+        case Ready():
+            return Serving(), ()
+        case BindFailed(foreign=False) if state.hold:
+            # A server that binds without SO_REUSEADDR cannot bind beside our reservation.
+            return Starting(state.attempt, hold=False), (
+                StopServer(),
+                Start(state.attempt, hold=False),
+            )
+        case BindFailed() | Moved(foreign=True):
+            return _again(state, retry)
+        case Moved():
+            return Ended(exitcodes.NOT_READY, "devports", "moved"), (StopServer(),)
+        case TimedOut():
+            return Ended(exitcodes.NOT_READY, "devports", "not-ready"), (StopServer(),)
+        case _:
+            return _running(state, event)
+
+
+def _again(state: Starting, retry: Retry) -> Step:
+    if state.attempt >= retry.attempts:
+        return Ended(exitcodes.TAKEN_AGAIN, "devports", "retries-exhausted"), (StopServer(),)
+    attempt = state.attempt + 1
+    commands = (StopServer(), Pause(retry.before(attempt)), TakePort())
+    return Taking(attempt, state.hold), commands
+
+
+def _running(state: Starting | Serving, event: Event) -> Step:
+    match event:
+        case Exited(code=code):
+            return Ended(code, "child", "exited"), ()
+        case Interrupted(signal=number):
+            return Stopping(number), (StopServer(),)
+        case _:
+            return state, ()
+
+
+def _stopping(state: Stopping, event: Event) -> Step:
+    match event:
+        case Exited(code=code):
+            return Ended(code, "child", "interrupted"), ()
+        case _:
+            return state, ()
