@@ -1,0 +1,103 @@
+"""Fixtures that every kind of test may use. What they are made of is in `tests/harness/`."""
+
+from __future__ import annotations
+
+import os
+from typing import TYPE_CHECKING, Protocol
+
+import pytest
+
+from tests.harness import actors, guard
+
+guard.install()  # before any test imports devports: it must not find an unwatched way to signal
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterator
+    from pathlib import Path
+
+    from tests.harness.actors import Actor
+    from tests.harness.bystanders import Bystanders
+    from tests.harness.servers import RealServer
+
+for _name in ("NO_COLOR", "FORCE_COLOR", "TTY_COMPATIBLE", "COLUMNS", "LINES"):
+    os.environ.pop(_name, None)
+
+
+class Zoo(Protocol):
+    """Starts `tests/zoo/NAME.py WORDS...`; see `actors.start` for the rest."""
+
+    def __call__(
+        self, name: str, *words: object, uid: int | None = None, shell_parent: bool = False
+    ) -> Actor: ...
+
+
+@pytest.fixture(autouse=True)
+def _no_stranger_is_signalled() -> Iterator[None]:
+    with guard.armed():
+        yield
+
+
+@pytest.fixture
+def port() -> Iterator[int]:
+    """A free port outside the ephemeral range; this test has it, and the seven after it."""
+    from tests.harness.ports import reserved_block
+
+    with reserved_block() as first:
+        yield first
+
+
+@pytest.fixture
+def zoo() -> Iterator[Zoo]:
+    """Start zoo programs; they are ended, by pid, when the test is over."""
+    started: list[Actor] = []
+
+    def begin(
+        name: str, *words: object, uid: int | None = None, shell_parent: bool = False
+    ) -> Actor:
+        argv = actors.argv_of(name, *words)
+        started.append(actors.start(name, argv, uid=uid, shell_parent=shell_parent))
+        return started[-1]
+
+    if not hasattr(os, "fork"):
+        pytest.skip("the zoo needs pipes that can be waited for")
+    yield begin
+    for actor in reversed(started):
+        actor.end()
+
+
+@pytest.fixture
+def bystanders() -> Iterator[Callable[[int], Bystanders]]:
+    """Put canaries around a port, once its holder is there; at the end all must be alive."""
+    from tests.harness.bystanders import Bystanders
+
+    groups: list[Bystanders] = []
+
+    def gather(port: int) -> Bystanders:
+        groups.append(Bystanders(port))
+        return groups[-1].gather()
+
+    yield gather
+    try:
+        for group in groups:
+            group.check()
+    finally:
+        for group in groups:
+            group.end()
+
+
+@pytest.fixture
+def real_server(tmp_path: Path) -> Iterator[Callable[[str, int], RealServer]]:
+    """Start a real server of a kind (`harness.servers.COMMANDS`) as the holder of a port."""
+    from tests.harness import servers
+
+    started: list[RealServer] = []
+
+    def begin(kind: str, port: int) -> RealServer:
+        folder = tmp_path / f"server-{len(started)}"
+        folder.mkdir()
+        started.append(servers.start_server(kind, port, str(folder)))
+        return started[-1]
+
+    yield begin
+    for server in reversed(started):
+        server.end()

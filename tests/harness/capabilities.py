@@ -1,0 +1,69 @@
+"""What this machine can do, asked of the machine and not of its name."""
+
+from __future__ import annotations
+
+import os
+import shutil
+import socket
+import subprocess
+import sys
+
+import pytest
+
+from tests.harness import tables
+from tests.harness.actors import NOBODY, become
+from tests.harness.ports import reserved_block
+
+
+def _ipv6() -> bool:
+    try:
+        with socket.socket(socket.AF_INET6, socket.SOCK_STREAM) as sock:
+            sock.bind(("::1", 0))
+    except OSError:
+        return False
+    return True
+
+
+def _strace() -> bool:
+    if shutil.which("strace") is None:
+        return False
+    probe = ["strace", "-f", "-e", "trace=kill,pidfd_send_signal", "-o", os.devnull, "true"]
+    return subprocess.run(probe, capture_output=True, check=False).returncode == 0
+
+
+def _root() -> bool:
+    return hasattr(os, "geteuid") and os.geteuid() == 0
+
+
+def _second_user() -> bool:
+    if not _root() or shutil.which("setpriv") is None:
+        return False
+    probe = [*become(NOBODY), sys.executable, "-c", "import psutil"]
+    return subprocess.run(probe, capture_output=True, check=False, cwd="/").returncode == 0
+
+
+def _netlink_bound() -> bool:
+    """Bind a socket and look for it: kernels before 6.8 do not show it."""
+    if not hasattr(socket, "AF_NETLINK"):
+        return False
+    with reserved_block() as port, socket.socket() as sock:
+        sock.bind(("127.0.0.1", port))
+        try:
+            return "BOUND" in tables.states(port)
+        except OSError:
+            return False
+
+
+def _needs(ability: bool, what: str) -> pytest.MarkDecorator:
+    return pytest.mark.skipif(not ability, reason=f"this machine has no {what}")
+
+
+NEEDS_IPV6 = _needs(_ipv6(), "IPv6 loopback")
+NEEDS_STRACE = _needs(_strace(), "strace that may trace")
+NEEDS_NODE = _needs(shutil.which("node") is not None, "node")
+NEEDS_ROOT = _needs(_root(), "root")
+NEEDS_SECOND_USER = _needs(_second_user(), "second user to run as")
+NEEDS_NETLINK_BOUND = _needs(_netlink_bound(), "sock_diag that shows bound sockets")
+NEEDS_PROC = _needs(os.path.exists("/proc/self/fd"), "/proc")
+NEEDS_PTY = _needs(hasattr(os, "openpty"), "pseudo terminals")
+NEEDS_FORK = _needs(hasattr(os, "fork"), "fork")

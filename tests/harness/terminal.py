@@ -1,0 +1,132 @@
+"""The installed command in a real terminal: keys go in, a screen of a known size comes out."""
+
+from __future__ import annotations
+
+import contextlib
+import os
+import signal
+import termios
+from typing import TYPE_CHECKING
+
+import pexpect
+import pyte
+
+from tests.harness.actors import Identity
+from tests.harness.waiting import deadline_after, remaining
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping, Sequence
+
+ROWS, COLUMNS = 40, 120
+WITHIN = 20.0
+
+
+class Terminal:
+    """A program on a pseudo terminal, whose output is drawn on a screen as it comes."""
+
+    def __init__(
+        self,
+        argv: Sequence[str],
+        *,
+        cwd: str,
+        env: Mapping[str, str],
+        size: tuple[int, int] = (ROWS, COLUMNS),
+    ) -> None:
+        self._screen = pyte.HistoryScreen(size[1], size[0], history=5000)
+        self._stream = pyte.ByteStream(self._screen)
+        self.bytes = b""
+        self._child = pexpect.spawn(
+            argv[0], list(argv[1:]), cwd=cwd, env=dict(env), dimensions=size, timeout=None
+        )
+        self._child.delaybeforesend = None
+        self.identity = Identity.of(self._child.pid)
+
+    @property
+    def pid(self) -> int:
+        return int(self._child.pid)
+
+    def screen(self) -> str:
+        """Return what is on the screen now, and what has scrolled off it."""
+        gone = [
+            "".join(line[x].data for x in range(self._screen.columns)) for line in self._scrolled
+        ]
+        return "\n".join(line.rstrip() for line in [*gone, *self._screen.display]).rstrip()
+
+    @property
+    def _scrolled(self) -> list[dict[int, pyte.screens.Char]]:
+        return list(self._screen.history.top)
+
+    def _read(self, seconds: float) -> bool:
+        """Draw what comes within `seconds`; say whether more can come."""
+        try:
+            chunk: bytes = self._child.read_nonblocking(65536, timeout=seconds)
+        except pexpect.TIMEOUT:
+            return True
+        except pexpect.EOF:
+            return False
+        self.bytes += chunk
+        self._stream.feed(chunk)
+        return True
+
+    def expect(self, text: str, within: float = WITHIN) -> str:
+        """Wait until `text` is on the screen, wherever it is wrapped; return the screen.
+
+        Raises:
+            AssertionError: it did not come in time, or the program ended without it.
+        """
+        deadline, wanted = deadline_after(within), "".join(text.split())
+        while wanted not in "".join(self.screen().split()):
+            more = self._read(min(0.1, remaining(deadline)))
+            if not more and wanted not in "".join(self.screen().split()):
+                raise AssertionError(f"it ended without {text!r}; the screen:\n{self.screen()}")
+            if not remaining(deadline):
+                raise AssertionError(f"no {text!r} in time; the screen:\n{self.screen()}")
+        return self.screen()
+
+    def send(self, keys: str) -> None:
+        self._child.send(keys)
+
+    def ctrl_c(self) -> None:
+        self._child.sendcontrol("c")
+
+    def resize(self, rows: int, columns: int) -> None:
+        self._child.setwinsize(rows, columns)
+        self._screen.resize(rows, columns)
+
+    def modes(self) -> list[object]:
+        """Return the terminal's modes, to be compared with later ones."""
+        return list(termios.tcgetattr(self._child.child_fd))
+
+    def signal(self, number: int) -> None:
+        """Signal the program itself, as a stranger would, not the terminal."""
+        self.identity.send(number)
+
+    def hang_up(self) -> None:
+        """Take the terminal away, as closing its window does."""
+        os.close(self._child.child_fd)
+        self._child.child_fd = -1
+        self._child.closed = True
+
+    def exit_code(self, within: float = WITHIN) -> int:
+        """Wait for the end, drawing what comes; return the code, 128+n for a signal."""
+        deadline = deadline_after(within)
+        while not self._child.closed and self._read(min(0.1, remaining(deadline))):
+            if not remaining(deadline):
+                raise AssertionError(f"it lives on; the screen:\n{self.screen()}")
+        self._child.wait()
+        if self._child.signalstatus is not None:
+            return 128 + int(self._child.signalstatus)
+        return int(self._child.exitstatus)
+
+    def close(self) -> None:
+        """End it: SIGTERM, then SIGKILL; the terminal stays open until it is gone."""
+        if self._child.isalive():
+            self.identity.send(signal.SIGTERM)
+            with contextlib.suppress(AssertionError):
+                self.exit_code(5)
+        if self._child.isalive():
+            self.identity.send(signal.SIGKILL)
+            self._child.wait()
+        if not self._child.closed:
+            os.close(self._child.child_fd)
+            self._child.closed = True
