@@ -65,6 +65,9 @@ if TYPE_CHECKING:
         def ancestors(self, of: Process) -> tuple[Process, ...]:
             """Return the parents, nearest first."""
 
+        def children(self, pid: int) -> set[int]:
+            """Return the direct children of a process, zombies included."""
+
         def descendants(self, pid: int) -> list[int]:
             """Return the processes below `pid`, parents first."""
 

@@ -64,6 +64,9 @@ class Linux:
     def ancestors(self, of: Process) -> tuple[Process, ...]:
         return process.ancestors(of)
 
+    def children(self, pid: int) -> set[int]:
+        return process.children_of(pid)
+
     def descendants(self, pid: int) -> list[int]:
         return process.descendants(pid)
 

@@ -1,0 +1,98 @@
+"""What happens while a service is started and runs: values, worded later by `ui`."""
+
+from __future__ import annotations
+
+from devports.core.value import Value
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from typing import TypeAlias
+
+    from devports.core.model import Endpoint, Process
+
+    Happening: TypeAlias = (
+        "Launched | Owned | BoundOnly | PortLost | InTheWay | StoppingServer | KillingServer"
+        " | NextPort | Predecessor | DependencyDown"
+    )
+
+
+class Launched(Value):
+    """The server was started on a port that is ours."""
+
+    service: str
+    endpoint: Endpoint
+    attempt: int
+
+
+class Owned(Value):
+    """Ready: `process` of our own tree listens on `endpoint`, `seconds` after its start.
+
+    `process` is None where ownership cannot be read and `ready.owner = "any"` accepts it.
+    """
+
+    service: str
+    endpoint: Endpoint
+    process: Process | None
+    seconds: float
+    unserved: tuple[Endpoint, ...] = ()
+
+
+class BoundOnly(Value):
+    """The server holds its port but does not listen: a reloader that waits for a mended file."""
+
+    service: str
+    endpoint: Endpoint
+
+
+class PortLost(Value):
+    """The server did not get its port. `line`: what it said, `next_attempt`: 0 for none."""
+
+    service: str
+    endpoint: Endpoint
+    foreign: bool
+    line: str
+    next_attempt: int
+    attempts: int
+
+
+class InTheWay(Value):
+    """The server cannot bind beside our reservation; it is started again without one."""
+
+    service: str
+
+
+class StoppingServer(Value):
+    """The server is told to end with `signal`."""
+
+    service: str
+    signal: str
+
+
+class KillingServer(Value):
+    """The server did not end in `seconds` and is killed."""
+
+    service: str
+    seconds: float
+
+
+class NextPort(Value):
+    """`on_conflict = "next"`: another port than the declared one is used."""
+
+    service: str
+    declared: int
+    used: int
+
+
+class Predecessor(Value):
+    """An earlier run of this service is ending; we wait for it."""
+
+    service: str
+    pid: int
+
+
+class DependencyDown(Value):
+    """A service that this one depends on does not listen."""
+
+    service: str
+    dependency: str
+    endpoint: Endpoint

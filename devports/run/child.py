@@ -1,0 +1,46 @@
+"""The server as our child: same foreground group, stdin as it came, exit code exact."""
+
+from __future__ import annotations
+
+import os
+import subprocess
+
+from devports import exitcodes
+from devports.errors import DevportsError
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from collections.abc import Mapping, Sequence
+
+    from devports.run.relay import Relay
+
+
+def spawn(
+    argv: Sequence[str], cwd: str, env: Mapping[str, str], relay: Relay
+) -> subprocess.Popen[bytes]:
+    """Start the server with its output going through `relay`.
+
+    Raises:
+        DevportsError: no such folder (2), no such command (127), not executable (126).
+    """
+    if not os.path.isdir(cwd):
+        raise DevportsError("folder-missing", f"the folder `{cwd}` does not exist")
+    stdout, stderr = relay.child_ends()
+    try:
+        return subprocess.Popen(argv, cwd=cwd, env=dict(env), stdout=stdout, stderr=stderr)
+    except FileNotFoundError as error:
+        raise DevportsError(
+            "command-not-found",
+            f"the command `{argv[0]}` was not found",
+            facts=(f"folder: {cwd}", f"PATH: {env.get('PATH', '')}"),
+            exit_code=exitcodes.NOT_FOUND,
+        ) from error
+    except OSError as error:
+        raise DevportsError(
+            "command-not-executable",
+            f"the command `{argv[0]}` cannot be executed: {error.strerror}",
+            facts=(f"folder: {cwd}",),
+            exit_code=exitcodes.NOT_EXECUTABLE,
+        ) from error
+    finally:
+        relay.close_child_ends()

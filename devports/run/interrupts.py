@@ -1,0 +1,87 @@
+"""Signals to devports itself, as things to wait for beside the server's output.
+
+Handlers do nothing but wake the loop, so no code of ours runs at a random moment. Before there is
+a server to take care of, a signal ends what we are doing (a look, a question, a wait) at once.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import os
+import signal
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from types import FrameType, TracebackType
+
+    from typing_extensions import Self
+
+STOPPING = (signal.SIGTERM, signal.SIGHUP, signal.SIGQUIT)
+WATCHED = (*STOPPING, signal.SIGINT, signal.SIGCHLD, signal.SIGWINCH)
+
+
+class Signalled(Exception):  # noqa: N818  # an event, not an error
+    """A signal came while no server was running."""
+
+    def __init__(self, number: int) -> None:
+        super().__init__(number)
+        self.number = number
+
+
+class Interrupts:
+    """Collects signals. A context manager that puts the handlers back."""
+
+    def __init__(self) -> None:
+        self.calm = False
+        """Whether a server runs: then signals are only collected."""
+        self._read, self._write = os.pipe()
+        os.set_blocking(self._read, False)
+        os.set_blocking(self._write, False)
+
+    def __enter__(self) -> Self:
+        self._before = {number: signal.getsignal(number) for number in WATCHED}
+        self._wakeup = signal.set_wakeup_fd(self._write, warn_on_full_buffer=False)
+        for number in WATCHED:
+            # nohup(1) and shells ignore on purpose: what was ignored stays so.
+            if self._before[number] is not signal.SIG_IGN or number == signal.SIGCHLD:
+                signal.signal(number, self._handle)
+        return self
+
+    def __exit__(
+        self,
+        kind: type[BaseException] | None,
+        error: BaseException | None,
+        trace: TracebackType | None,
+    ) -> None:
+        signal.set_wakeup_fd(self._wakeup)
+        for number, handler in self._before.items():
+            signal.signal(number, handler)
+        os.close(self._read)
+        os.close(self._write)
+
+    def _handle(self, number: int, _frame: FrameType | None) -> None:
+        if not self.calm and number not in (signal.SIGCHLD, signal.SIGWINCH):
+            raise Signalled(number)
+
+    def fileno(self) -> int:
+        return self._read
+
+    def collect(self) -> list[int]:
+        """Return the numbers of the signals that have come, each once, in order."""
+        with contextlib.suppress(BlockingIOError):
+            return list(dict.fromkeys(os.read(self._read, 4096)))
+        return []
+
+
+def terminal_interrupts_the_server() -> bool:
+    """Say whether Ctrl-C reaches the server by itself: we are in the foreground of a terminal."""
+    try:
+        terminal = os.open("/dev/tty", os.O_RDWR | os.O_CLOEXEC | os.O_NOCTTY)
+    except OSError:
+        return False
+    try:
+        return os.tcgetpgrp(terminal) == os.getpgrp()
+    except OSError:
+        return False
+    finally:
+        os.close(terminal)
