@@ -1,0 +1,242 @@
+"""The screen: the only place that writes to stdout and stderr.
+
+Whether there is a terminal, colour and a person to ask is decided here and only here; rich and
+prompt_toolkit are told, since each reads FORCE_COLOR and friends in its own way.
+"""
+
+from __future__ import annotations
+
+import os
+import sys
+import time
+
+from devports.ui.layout import Look
+from devports.ui.who import Reader
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from collections.abc import Mapping, Sequence
+    from io import RawIOBase
+    from typing import Literal, TextIO
+
+    from rich.console import Console
+
+    Stream = Literal["stdin", "stdout", "stderr"]
+    Output = Literal["stdout", "stderr"]
+
+DEFAULT_WIDTH, NARROWEST = 80, 20
+PATIENCE = 5.0
+"""Seconds to wait for a reader, where another program made the descriptor non-blocking."""
+
+ASCII_TWINS = {"\N{HORIZONTAL ELLIPSIS}": "...", "\N{LEFTWARDS ARROW}": "<-", "\N{MIDDLE DOT}": "-"}
+NO = ("", "0", "false", "no")
+
+
+class Screen:
+    """Three streams and what they are: the terminal of a person, a pipe, nothing at all.
+
+    Args:
+        stdin: None, like the others, where the process was started without it.
+        stdout: for data.
+        stderr: for everything else.
+        env: the environment; read for NO_COLOR, FORCE_COLOR, TERM, COLUMNS, CI, HOME, SUDO_UID.
+        may_ask: False for ``--no-input`` and ``--json``.
+    """
+
+    def __init__(
+        self,
+        stdin: TextIO | None,
+        stdout: TextIO | None,
+        stderr: TextIO | None,
+        env: Mapping[str, str],
+        *,
+        may_ask: bool = True,
+    ) -> None:
+        self.streams: dict[Stream, TextIO | None] = {
+            "stdin": stdin,
+            "stdout": stdout,
+            "stderr": stderr,
+        }
+        self.env = env
+        self.may_ask = may_ask
+        self.lost: dict[Stream, int] = {}
+        """Streams that ended under us, with the errno; nothing more is written to them."""
+
+    @classmethod
+    def of_process(cls, *, may_ask: bool = True) -> Screen:
+        """Return the screen of this process."""
+        return cls(sys.stdin, sys.stdout, sys.stderr, os.environ, may_ask=may_ask)
+
+    def is_terminal(self, name: Stream) -> bool:
+        stream = self.streams[name]
+        try:
+            return stream is not None and stream.isatty()
+        except ValueError:  # closed
+            return False
+
+    @property
+    def interactive(self) -> bool:
+        """Whether a person can be asked. Nothing that only concerns colour has a say in it."""
+        return (
+            self.may_ask
+            and self.is_terminal("stdin")
+            and self.is_terminal("stderr")
+            and self.env.get("TERM") != "dumb"
+            and self.env.get("CI", "").lower() in NO
+        )
+
+    def has_colour(self, name: Output) -> bool:
+        if self.env.get("NO_COLOR"):
+            return False
+        if force := self.env.get("FORCE_COLOR"):
+            return force.lower() not in NO
+        return self.is_terminal(name) and self.env.get("TERM") != "dumb"
+
+    def width(self, name: Output) -> int | None:
+        """Return the cells of a line, asked anew each time; None on a pipe."""
+        if not self.is_terminal(name):
+            return None
+        columns = self.env.get("COLUMNS", "")
+        if columns.isdecimal() and int(columns) > 0:
+            return max(int(columns), NARROWEST)
+        return max(_terminal_width(self.streams[name]), NARROWEST)
+
+    def look(self, name: Output) -> Look:
+        return Look(colour=self.has_colour(name), width=self.width(name))
+
+    def out(self, text: str = "") -> None:
+        """Write data, and a newline."""
+        self.write("stdout", text + "\n")
+
+    def err(self, text: str = "") -> None:
+        """Write what is not data, and a newline."""
+        self.write("stderr", text + "\n")
+
+    def write(self, name: Output, text: str) -> None:
+        """Write `text` as it is. Never raises: a gone reader must not stop a clean-up."""
+        stream = self.streams[name]
+        if stream is None or name in self.lost:
+            return
+        try:
+            _write(stream, text)
+        except OSError as problem:  # EPIPE from `| head`, EIO from a closed terminal, ENOSPC
+            self.lost[name] = problem.errno or 0
+        except ValueError:  # closed
+            self.lost[name] = 0
+
+    def rich(self, name: Output) -> Console:
+        """Return a rich console that writes through this screen and takes our word for all."""
+        from rich.console import Console  # noqa: PLC0415  # five bare Python starts
+
+        look = self.look(name)
+        return Console(
+            file=Sink(self, name),  # type: ignore[arg-type]  # the part of a file rich uses
+            force_terminal=self.is_terminal(name),
+            force_interactive=False,
+            color_system="standard" if look.colour else None,
+            no_color=not look.colour,
+            width=look.width or DEFAULT_WIDTH,
+            soft_wrap=look.width is None,
+            markup=False,
+            highlight=False,
+            emoji=False,
+            legacy_windows=False,
+            _environ={},
+        )
+
+    def reader(self, uid: int | None = None, now: float | None = None) -> Reader:
+        """Return who reads this: by default the user who called sudo, or else of this process."""
+        moment = time.time() if now is None else now
+        sudo = self.env.get("SUDO_UID", "")
+        own = int(sudo) if sudo.isdecimal() else getattr(os, "getuid", int)()
+        home = self.env.get("HOME", "")
+        offset = time.localtime(moment).tm_gmtoff
+        return Reader(own if uid is None else uid, home, moment, offset)
+
+
+class Sink:
+    """What rich takes for a file."""
+
+    def __init__(self, screen: Screen, name: Output) -> None:
+        self._screen, self._name = screen, name
+
+    @property
+    def encoding(self) -> str:
+        return getattr(self._screen.streams[self._name], "encoding", None) or "utf-8"
+
+    def write(self, text: str) -> int:
+        self._screen.write(self._name, text)
+        return len(text)
+
+    def flush(self) -> None:
+        """Nothing is held back."""
+
+    def isatty(self) -> bool:
+        return self._screen.is_terminal(self._name)
+
+
+def _terminal_width(stream: TextIO | None) -> int:
+    try:
+        return os.get_terminal_size(stream.fileno()).columns if stream else DEFAULT_WIDTH
+    except (OSError, ValueError):
+        return DEFAULT_WIDTH
+
+
+def _write(stream: TextIO, text: str) -> None:
+    """Write past Python's buffers: what they keep after EPIPE would end the process with 120."""
+    stream.flush()
+    encoding = stream.encoding or "utf-8"
+    data = fitted(text, encoding)
+    raw = getattr(getattr(stream, "buffer", None), "raw", None)
+    if raw is None:
+        stream.write(data.decode(encoding))
+        stream.flush()
+        return
+    while data:
+        if (count := raw.write(data)) is None:
+            _wait_for_reader(raw)
+        else:
+            data = data[count:]
+
+
+def fitted(text: str, encoding: str) -> bytes:
+    """Return `text` in `encoding`, with ASCII in place of what it cannot say."""
+    try:
+        return text.encode(encoding)
+    except UnicodeEncodeError:
+        for char, twin in ASCII_TWINS.items():
+            text = text.replace(char, twin)
+        return text.encode(encoding, "backslashreplace")
+
+
+def _wait_for_reader(raw: RawIOBase) -> None:
+    import select  # noqa: PLC0415  # only after a neighbour (node does) set O_NONBLOCK
+
+    if not select.select([], [raw], [], PATIENCE)[1]:
+        raise TimeoutError
+
+
+def reopen_closed_streams(
+    fds: Sequence[int] = (0, 1, 2), names: object = sys, *, null: str = os.devnull
+) -> None:
+    """Put /dev/null where the process was started without stdin, stdout or stderr.
+
+    Else the next file or socket opened would become descriptor 0, 1 or 2, and be taken for it.
+    """
+    for fd, name in zip(fds, ("stdin", "stdout", "stderr"), strict=True):
+        try:
+            os.fstat(fd)
+        except OSError:
+            _open_as(fd, null)
+        if getattr(names, name) is None:
+            mode = "r" if name == "stdin" else "w"
+            setattr(names, name, open(fd, mode, encoding="utf-8", closefd=False))  # noqa: SIM115
+
+
+def _open_as(fd: int, path: str) -> None:
+    opened = os.open(path, os.O_RDWR)
+    if opened == fd:
+        os.set_inheritable(fd, True)  # children expect to have all three
+    else:
+        os.dup2(opened, fd)
+        os.close(opened)

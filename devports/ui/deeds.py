@@ -1,0 +1,123 @@
+"""What is being done and what came of it, one line each. Pure.
+
+Signalled, exited and bindable are three facts, and only the last one is success.
+"""
+
+from __future__ import annotations
+
+from devports.core.outcome import (
+    AlreadyGone,
+    Declined,
+    Killing,
+    Refused,
+    Respawned,
+    Stopped,
+    Terminating,
+    TimedOut,
+    WaitingForPort,
+)
+from devports.core.standing import Mine, OtherUser, Supervised
+from devports.core.value import unreachable
+from devports.ui.printable import printable
+from devports.ui.who import counted, duration, standing_words, target_label
+from devports.ui.words import summary
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from devports.core.outcome import Freed, Outcome, Progress, Question
+    from devports.core.standing import Standing
+
+
+def progress_words(progress: Progress) -> str:
+    """Return what is being done right now."""
+    match progress:
+        case Terminating(target=target):
+            return f"stopping {target_label(target)} (SIGTERM)"
+        case Killing(target=target):
+            return f"killing {target_label(target)} (SIGKILL): it did not end in time"
+        case WaitingForPort(seconds=seconds, clients=clients):
+            waiting = f"waiting up to {duration(seconds)} until the port can be bound"
+            return waiting + (f", {counted(clients, 'client')} still connected" if clients else "")
+        case _:
+            unreachable(progress)
+
+
+def outcome_words(outcome: Outcome) -> str:
+    """Return what came of one target."""
+    whom = target_label(outcome.target)
+    match outcome:
+        case Stopped(signals=signals, seconds=seconds):
+            return f"{whom} exited {took(seconds)} after {' and '.join(signals)}"
+        case AlreadyGone():
+            return f"{whom} had ended or let go of the port before anything was sent"
+        case Declined():
+            return f"{whom} goes on running, as you said"
+        case Refused():
+            return f"{whom} was not signalled: {refusal_words(outcome)}"
+        case TimedOut(signals=signals):
+            return f"{whom} is still running after {' and '.join(signals)}"
+        case Respawned(successor=successor):
+            return f"{whom} exited, and {target_label(successor)} has taken the port again"
+        case _:
+            unreachable(outcome)
+
+
+def took(seconds: float) -> str:
+    """Return a short length of time, in tenths of a second below ten."""
+    return f"{max(seconds, 0.1):.1f} s" if seconds < 10 else duration(seconds)  # noqa: PLR2004
+
+
+def refusal_words(refused: Refused) -> str:
+    """Return which law stands in the way."""
+    standing = refused.target.standing
+    match refused.why:
+        case "protected" | "container":
+            return standing_words(standing)
+        case "supervised":
+            return standing_words(standing) + _stop_words(standing)
+        case "other-user":
+            return f"{_belongs(standing)}, and `--yes` does not cover them; `--other-users` does"
+        case "no-terminal":
+            return "there is no terminal to ask on and no `--yes`"
+        case "denied":
+            return "this user may not signal it (EPERM)"
+        case _:
+            unreachable(refused.why)
+
+
+def _stop_words(standing: Standing) -> str:
+    stop = standing.stop if isinstance(standing, Supervised) else ""
+    return f"; `{printable(stop)}` ends it for good" if stop else ""
+
+
+def _belongs(standing: Standing) -> str:
+    user = standing.user if isinstance(standing, OtherUser) else ""
+    return f"it belongs to user {printable(user)}" if user else "it belongs to another user"
+
+
+def freed_words(freed: Freed, subject: str) -> tuple[str, ...]:
+    """Return what came of every target, and last whether the port can be bound: that decides."""
+    lines = [outcome_words(outcome) for outcome in freed.outcomes]
+    if freed.bindable:
+        return (*lines, f"{printable(subject)} can be bound now")
+    return (*lines, f"still not bindable: {summary(freed.findings, subject)}")
+
+
+def question_words(question: Question, service: str = "") -> str:
+    """Return the question: what will end, whose it is, and what is done to it."""
+    target = question.target
+    whom = target_label(target) + _whose(target.standing)
+    aim = f", so that `{printable(service)}` can start" if service else ""
+    if question.kind == "kill":
+        return f"{whom} did not end in time: kill it with SIGKILL{aim}?"
+    return f"stop {whom} with SIGTERM{aim}?"
+
+
+def _whose(standing: Standing) -> str:
+    match standing:
+        case OtherUser(user=user):
+            return f", which belongs to user {printable(user)} and not to you,"
+        case Mine(service=service):
+            return f", started by `devports run {printable(service)}`,"
+        case _:
+            return ""

@@ -1,0 +1,296 @@
+"""Results for programs: the only module that spells JSON keys. `resultschema` has the shapes.
+
+Names are given as they are, since JSON escapes what a terminal must not see; command lines have
+their secrets masked as everywhere else. Times are ISO-8601 in UTC, lengths of time are seconds.
+"""
+
+from __future__ import annotations
+
+import json
+import time
+
+from devports.core.codes import code_of
+from devports.core.diagnosis import Lingering, Unexplained, is_bindable, sockets_of, worst
+from devports.core.outcome import (
+    AlreadyGone,
+    Declined,
+    Refused,
+    Respawned,
+    Stopped,
+    TimedOut,
+)
+from devports.core.standing import (
+    Container,
+    Mine,
+    OtherUser,
+    Plain,
+    Protected,
+    Supervised,
+)
+from devports.core.value import unreachable
+from devports.ui.printable import command_line
+from devports.ui.resultschema import VERSION
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from collections.abc import Iterable, Sequence
+    from typing import Any, Literal, TypeAlias
+
+    from devports.core.diagnosis import Finding
+    from devports.core.model import Gap, Hidden, Holder, Process, Socket
+    from devports.core.outcome import Freed, Outcome
+    from devports.core.plan import Target
+    from devports.core.service import Config, Service
+    from devports.core.standing import Standing
+    from devports.errors import DevportsError
+
+    Json: TypeAlias = dict[str, Any]
+    Status = Literal["ok", "partial", "error"]
+
+LONGEST = 4000
+"""Characters of one command line."""
+
+
+def document(
+    command: Sequence[str],
+    data: Json,
+    *,
+    exit_code: int,
+    errors: Iterable[DevportsError] = (),
+    status: Status | None = None,
+) -> str:
+    """Return the whole output of a command: one line.
+
+    Args:
+        command: the name of the command and of its sub-command; empty if none was recognised.
+        data: from one of the functions below, or empty.
+        exit_code: what the process is going to end with.
+        errors: everything that went wrong.
+        status: by default ok for exit code 0, error for every other.
+    """
+    envelope = {
+        "schema_version": VERSION,
+        "command": list(command),
+        "status": status or ("error" if exit_code else "ok"),
+        "exit_code": exit_code,
+        "data": data,
+        "errors": [_error(error) for error in errors],
+    }
+    # A file name can hold bytes that are no text (surrogates): only ASCII can always be written.
+    return json.dumps(envelope, ensure_ascii=True, allow_nan=False) + "\n"
+
+
+def overall(answers: Iterable[bool]) -> Status:
+    """Return the status of a command with several targets."""
+    found = set(answers)
+    if False not in found:
+        return "ok"
+    return "partial" if True in found else "error"
+
+
+def _error(error: DevportsError) -> Json:
+    return {
+        "code": error.code,
+        "message": error.message,
+        "service": error.service or None,
+        "hints": list(error.hints),
+    }
+
+
+def check_data(targets: Iterable[tuple[str, Sequence[Finding]]], now: float) -> Json:
+    """Return the data of ``check``: for each target, as it was written, its findings."""
+    return {"targets": [_answer(target, findings, now) for target, findings in targets]}
+
+
+def status_data(services: Iterable[tuple[str, str, Sequence[Finding]]], now: float) -> Json:
+    """Return the data of ``status``: service name (or empty), target and findings."""
+    return {
+        "services": [
+            {"service": service or None, **_answer(target, findings, now)}
+            for service, target, findings in services
+        ]
+    }
+
+
+def free_data(targets: Iterable[tuple[str, Freed]], now: float) -> Json:
+    """Return the data of ``free``: for each target, as it was written, what came of it."""
+    return {
+        "targets": [
+            {
+                **_answer(target, freed.findings, now),
+                "bindable": freed.bindable,
+                "outcomes": [_outcome(outcome, now) for outcome in freed.outcomes],
+            }
+            for target, freed in targets
+        ]
+    }
+
+
+def validate_data(config: Config) -> Json:
+    """Return the data of ``validate``."""
+    return {"path": config.path, "services": [_service(service) for service in config.services]}
+
+
+def _answer(target: str, findings: Sequence[Finding], now: float) -> Json:
+    decisive = worst(finding.verdict for finding in findings)
+    return {
+        "target": target,
+        "bindable": is_bindable(decisive),
+        "verdict": code_of(decisive),
+        "endpoints": [_endpoint(finding, now) for finding in findings],
+    }
+
+
+def _endpoint(finding: Finding, now: float) -> Json:
+    verdict, holding = finding.verdict, finding.holding
+    gaps = (*(verdict.gaps if isinstance(verdict, Unexplained) else ()), *holding.gaps)
+    return {
+        "address": finding.endpoint.address,
+        "port": finding.endpoint.port,
+        "verdict": code_of(verdict),
+        "bindable": is_bindable(verdict),
+        "seconds_left": verdict.seconds if isinstance(verdict, Lingering) else None,
+        "sockets": [_socket(socket) for socket in sockets_of(verdict)],
+        "holders": [_holder(holder, now) for holder in holding.holders],
+        "hidden": [_hidden(hidden, now) for hidden in holding.hidden],
+        "complete": holding.complete,
+        "gaps": [_gap(gap) for gap in dict.fromkeys(gaps)],
+    }
+
+
+def _socket(socket: Socket) -> Json:
+    return {
+        "address": socket.local.address,
+        "port": socket.local.port,
+        "remote_address": socket.remote.address if socket.remote else None,
+        "remote_port": socket.remote.port if socket.remote else None,
+        "state": socket.state,
+        "inode": socket.inode,
+        "uid": socket.uid,
+        "seconds_left": socket.expires,
+    }
+
+
+def _process(process: Process, now: float) -> Json:
+    return {
+        "pid": process.pid,
+        "ppid": process.ppid,
+        "uid": process.uid,
+        "user": process.user,
+        "name": process.name,
+        "command_line": command_line(process.argv, LONGEST),
+        "cwd": process.cwd,
+        "exe": process.exe,
+        "state": process.state,
+        "started_at": utc(process.started) if process.started else None,
+        "uptime_seconds": max(0.0, round(now - process.started, 3)) if process.started else None,
+    }
+
+
+def utc(moment: float) -> str:
+    """Return seconds since the epoch as ISO-8601 in UTC."""
+    return time.strftime("%Y-%m-%dT%H:%M:%SZ", time.gmtime(moment))
+
+
+def _holder(holder: Holder, now: float) -> Json:
+    return {
+        **_process(holder.process, now),
+        "inodes": list(holder.inodes),
+        "ancestors": [{"pid": parent.pid, "name": parent.name} for parent in holder.ancestors],
+    }
+
+
+def _hidden(hidden: Hidden, now: float) -> Json:
+    return {
+        "socket": _socket(hidden.socket),
+        "user": hidden.user,
+        "unit": hidden.unit,
+        "likely": [_process(process, now) for process in hidden.likely],
+    }
+
+
+def _gap(gap: Gap) -> Json:
+    return {"code": gap.code, "detail": gap.detail}
+
+
+def _standing(standing: Standing) -> Json:
+    match standing:
+        case Plain():
+            return _kind("plain")
+        case Mine(service=service):
+            return _kind("mine", service)
+        case OtherUser(user=user):
+            return _kind("other-user", user)
+        case Supervised(unit=unit, stop=stop):
+            return _kind("supervised", unit, stop)
+        case Container(engine=engine):
+            return _kind("container", engine)
+        case Protected(reason=reason):
+            return _kind("protected", reason)
+        case _:
+            unreachable(standing)
+
+
+def _kind(kind: str, detail: str | None = None, stop: str | None = None) -> Json:
+    return {"kind": kind, "detail": detail, "stop": stop}
+
+
+def _ended(target: Target, now: float) -> Json:
+    return {
+        **_process(target.process, now),
+        "standing": _standing(target.standing),
+        "members": [member.process.pid for member in target.members],
+    }
+
+
+def _outcome(outcome: Outcome, now: float) -> Json:
+    done: Json = {
+        "kind": "",
+        "process": _ended(outcome.target, now),
+        "signals": [],
+        "seconds": None,
+        "why": None,
+        "successor": None,
+    }
+    match outcome:
+        case Stopped(signals=signals, seconds=seconds):
+            return done | {"kind": "stopped", "signals": list(signals), "seconds": seconds}
+        case AlreadyGone():
+            return done | {"kind": "already-gone"}
+        case Declined():
+            return done | {"kind": "declined"}
+        case Refused(why=why):
+            return done | {"kind": "refused", "why": why}
+        case TimedOut(signals=signals):
+            return done | {"kind": "timed-out", "signals": list(signals)}
+        case Respawned(successor=successor):
+            return done | {"kind": "respawned", "successor": _ended(successor, now)}
+        case _:
+            unreachable(outcome)
+
+
+def _service(service: Service) -> Json:
+    command = service.command
+    words = command.split(" ") if isinstance(command, str) else command
+    return {
+        "name": service.name,
+        "host": service.host,
+        "port": service.port,
+        "ports": dict(service.ports),
+        "command": command_line(words, LONGEST) if command else "",
+        "shell": service.shell,
+        "cwd": service.cwd,
+        "env": [name for name, _ in service.env],
+        "env_file": service.env_file,
+        "depends_on": list(service.depends_on),
+        "ready": {
+            "http": service.ready.http,
+            "timeout": service.ready.timeout,
+            "owner": service.ready.owner,
+        },
+        "stop_signal": service.stop_signal,
+        "stop_timeout": service.stop_timeout,
+        "attempts": service.attempts,
+        "on_conflict": service.on_conflict,
+        "handoff": service.handoff,
+    }

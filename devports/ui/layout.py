@@ -1,0 +1,96 @@
+"""Lines of text: how wide they are, where they may be broken, which colour they have. Pure."""
+
+from __future__ import annotations
+
+from devports.core.value import Value
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from collections.abc import Iterator, Sequence
+    from typing import Literal
+
+    Style = Literal["error", "warning", "note", "hint", "strong", "good", "faint"]
+
+ANSI = {
+    "error": "1;31",
+    "warning": "1;33",
+    "note": "33",
+    "hint": "36",
+    "strong": "1",
+    "good": "32",
+    "faint": "2",
+}
+
+
+class Look(Value):
+    """What a stream can show. `width` in cells; None: a pipe, where no line is ever broken."""
+
+    colour: bool = False
+    width: int | None = None
+
+
+def paint(text: str, style: Style, look: Look) -> str:
+    """Return `text` in its colour, if there are colours."""
+    return f"\x1b[{ANSI[style]}m{text}\x1b[0m" if look.colour and text else text
+
+
+def cells(text: str) -> int:
+    """Return how many terminal cells `text` takes: ideographs two, combining marks none."""
+    if text.isascii():
+        return len(text)
+    import unicodedata  # noqa: PLC0415  # a megabyte of tables, for foreign names only
+
+    return sum(
+        0 if unicodedata.combining(char) else 1 + (unicodedata.east_asian_width(char) in "WF")
+        for char in text
+    )
+
+
+def pad(text: str, width: int) -> str:
+    """Return `text` filled with spaces to `width` cells."""
+    return text + " " * (width - cells(text))
+
+
+def aligned(pairs: Sequence[tuple[str, str]]) -> tuple[str, ...]:
+    """Return `key  value` lines with the values below each other."""
+    width = max((cells(key) for key, _ in pairs), default=0)
+    return tuple(f"{pad(key, width)}  {value}".rstrip() for key, value in pairs)
+
+
+def hang_of(line: str) -> int:
+    """Return the column where the value of a `key  value` line begins; else its own indent."""
+    indent = len(line) - len(line.lstrip(" "))
+    gap = line.find("  ", indent)
+    return indent if gap < 0 else gap + len(line[gap:]) - len(line[gap:].lstrip(" "))
+
+
+def wrap(line: str, width: int | None, hang: int | None = None) -> list[str]:
+    """Break `line` at spaces, further lines indented by `hang` (default: `hang_of` the line).
+
+    What stands in backticks is a command or a name: it is never broken, whatever the width.
+    """
+    if width is None or cells(line) <= width:
+        return [line]
+    column = hang_of(line) if hang is None else hang
+    indent = " " * min(column, width // 2)
+    lines, current, empty = [], line[:column], True
+    for piece in _pieces(line[column:]):
+        longer = current + ("" if empty else " ") + piece
+        if not empty and cells(longer) > width:
+            lines.append(current.rstrip(" "))
+            longer = indent + piece
+        current, empty = longer, False
+    return [*lines, current]
+
+
+def _pieces(text: str) -> Iterator[str]:
+    """Split at single spaces, those between backticks left alone."""
+    quoting, start = False, 0
+    paired = text.count("`") % 2 == 0
+    for place, char in enumerate(text):
+        if char == "`":
+            quoting = paired and not quoting
+        elif char == " " and not quoting:
+            yield text[start:place]
+            start = place + 1
+    yield text[start:]

@@ -1,0 +1,220 @@
+"""The JSON Schema of ``--json`` results: one table, from which the shipped file is generated.
+
+Every field is always there, null where nothing is known; nothing else is. Additions are allowed
+within version 1, anything else is version 2.
+"""
+
+from __future__ import annotations
+
+import json
+
+from devports.core.codes import CODES
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from typing import Any, TypeAlias
+
+    Schema: TypeAlias = dict[str, Any]
+
+VERSION = 1
+DIALECT = "https://json-schema.org/draft/2020-12/schema"
+
+TEXT: Schema = {"type": "string"}
+FLAG: Schema = {"type": "boolean"}
+COUNT: Schema = {"type": "integer", "minimum": 0}
+PORT: Schema = {"type": "integer", "minimum": 1, "maximum": 65535}
+SECONDS: Schema = {"type": "number", "minimum": 0}
+TIME: Schema = {"type": "string", "format": "date-time", "pattern": "Z$"}
+VERDICT: Schema = {"enum": list(CODES.values())}
+
+
+def maybe(schema: Schema) -> Schema:
+    return {"anyOf": [schema, {"type": "null"}]}
+
+
+def each(schema: Schema) -> Schema:
+    return {"type": "array", "items": schema}
+
+
+def by_name(schema: Schema) -> Schema:
+    return {"type": "object", "additionalProperties": schema}
+
+
+def ref(name: str) -> Schema:
+    return {"$ref": f"#/$defs/{name}"}
+
+
+def one_of(words: str) -> Schema:
+    return {"enum": words.split()}
+
+
+def shape(description: str, **fields: Schema) -> Schema:
+    """Return an object with exactly these fields."""
+    return {
+        "description": description,
+        "type": "object",
+        "properties": fields,
+        "required": list(fields),
+        "additionalProperties": False,
+    }
+
+
+PROCESS: dict[str, Schema] = {
+    "pid": COUNT,
+    "ppid": COUNT,
+    "uid": {"type": "integer"},
+    "user": TEXT,
+    "name": TEXT,
+    "command_line": TEXT,
+    "cwd": TEXT,
+    "exe": TEXT,
+    "state": TEXT,
+    "started_at": maybe(TIME),
+    "uptime_seconds": maybe(SECONDS),
+}
+
+ANSWER: dict[str, Schema] = {
+    "target": TEXT,
+    "bindable": FLAG,
+    "verdict": VERDICT,
+    "endpoints": each(ref("endpoint")),
+}
+
+DEFS: dict[str, Schema] = {
+    "socket": shape(
+        "One TCP socket whose local port is in question.",
+        address=TEXT,
+        port=PORT,
+        remote_address=maybe(TEXT),
+        remote_port=maybe(COUNT),
+        state=one_of(
+            "LISTEN BOUND ESTABLISHED SYN_SENT SYN_RECV FIN_WAIT1 FIN_WAIT2 TIME_WAIT CLOSE"
+            " CLOSE_WAIT LAST_ACK CLOSING"
+        ),
+        inode=COUNT,
+        uid=maybe(COUNT),
+        seconds_left=maybe(SECONDS),
+    ),
+    "process": shape("A process; secrets in its command line are masked.", **PROCESS),
+    "ancestor": shape("Who started it, parent first.", pid=COUNT, name=TEXT),
+    "holder": shape(
+        "A process that has one of the sockets open.",
+        **PROCESS,
+        inodes=each(COUNT),
+        ancestors=each(ref("ancestor")),
+    ),
+    "hidden": shape(
+        "A socket whose process could not be read, and what is known all the same.",
+        socket=ref("socket"),
+        user=TEXT,
+        unit=TEXT,
+        likely=each(ref("process")),
+    ),
+    "gap": shape("Something that could not be seen.", code=TEXT, detail=TEXT),
+    "endpoint": shape(
+        "The verdict on one address and port. `bindable`: a server with SO_REUSEADDR can start.",
+        address=TEXT,
+        port=PORT,
+        verdict=VERDICT,
+        bindable=FLAG,
+        seconds_left=maybe(SECONDS),
+        sockets=each(ref("socket")),
+        holders=each(ref("holder")),
+        hidden=each(ref("hidden")),
+        complete=FLAG,
+        gaps=each(ref("gap")),
+    ),
+    "standing": shape(
+        "What kind of process it is. `detail`: the service, user, unit, engine or reason.",
+        kind=one_of("plain mine other-user supervised container protected"),
+        detail=maybe(TEXT),
+        stop=maybe(TEXT),
+    ),
+    "ended": shape(
+        "What is ended as one: a process, and the pids of the holders that hang on it.",
+        **PROCESS,
+        standing=ref("standing"),
+        members=each(COUNT),
+    ),
+    "outcome": shape(
+        "What came of one process. `seconds`: from the first signal to its end.",
+        kind=one_of("stopped already-gone declined refused timed-out respawned"),
+        process=ref("ended"),
+        signals=each(TEXT),
+        seconds=maybe(SECONDS),
+        why=maybe(one_of("protected supervised container other-user no-terminal denied")),
+        successor=maybe(ref("ended")),
+    ),
+    "service": shape(
+        "A declared service. Of `env` only the names are shown.",
+        name=TEXT,
+        host=TEXT,
+        port=PORT,
+        ports=by_name(PORT),
+        command=TEXT,
+        shell=FLAG,
+        cwd=TEXT,
+        env=each(TEXT),
+        env_file=TEXT,
+        depends_on=each(TEXT),
+        ready=shape("On top of owning its port.", http=TEXT, timeout=SECONDS, owner=TEXT),
+        stop_signal=TEXT,
+        stop_timeout=SECONDS,
+        attempts=COUNT,
+        on_conflict=one_of("ask reclaim next fail"),
+        handoff=one_of("auto fd hook plain"),
+    ),
+    "error": shape(
+        "Something that went wrong or is in the way.",
+        code=TEXT,
+        message=TEXT,
+        service=maybe(TEXT),
+        hints=each(TEXT),
+    ),
+}
+
+DATA: dict[str, Schema] = {
+    "check": shape("", targets=each(shape("", **ANSWER))),
+    "free": shape("", targets=each(shape("", **ANSWER, outcomes=each(ref("outcome"))))),
+    "status": shape("", services=each(shape("", service=maybe(TEXT), **ANSWER))),
+    "validate": shape("", path=TEXT, services=each(ref("service"))),
+}
+"""The data of each command; an empty object where the command ended before there was any."""
+
+
+def result_schema() -> Schema:
+    """Return the whole schema."""
+    envelope = shape(
+        "The only thing that `devports ... --json` writes to stdout.",
+        schema_version={"const": VERSION},
+        command=each(TEXT),
+        status=one_of("ok partial error"),
+        exit_code={"type": "integer", "minimum": 0, "maximum": 255},
+        data={"type": "object"},
+        errors=each(ref("error")),
+    )
+    head = {"$schema": DIALECT, "title": "devports result"}
+    return {**head, **envelope, "oneOf": [_rule(name) for name in ("", *DATA)], "$defs": DEFS}
+
+
+def _rule(name: str) -> Schema:
+    """Tie the data to the command; no command was recognised where `name` is empty."""
+    nothing = {"type": "object", "additionalProperties": False}
+    if not name:
+        return {"properties": {"command": {"maxItems": 0}, "data": nothing}}
+    command = {"prefixItems": [{"const": name}], "minItems": 1}
+    return {"properties": {"command": command, "data": {"anyOf": [DATA[name], nothing]}}}
+
+
+def schema_text() -> str:
+    """Return the bytes of ``schemas/result.schema.json``, as text."""
+    return json.dumps(_tidy(result_schema()), indent=2) + "\n"
+
+
+def _tidy(schema: Any) -> Any:
+    """Leave out empty descriptions."""
+    if isinstance(schema, list):
+        return [_tidy(item) for item in schema]
+    if not isinstance(schema, dict):
+        return schema
+    return {k: _tidy(v) for k, v in schema.items() if not (k == "description" and v == "")}

@@ -1,0 +1,271 @@
+"""Processes in words: who holds the port, since when, from where, started by whom. Pure.
+
+Every string of a process comes from outside and goes through `printable` or `command_line` here.
+"""
+
+from __future__ import annotations
+
+import time
+
+from devports.core.standing import (
+    Container,
+    Mine,
+    OtherUser,
+    Plain,
+    Protected,
+    Supervised,
+    program,
+)
+from devports.core.value import Value, unreachable
+from devports.ui.printable import command_line, printable
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from collections.abc import Iterable, Sequence
+
+    from devports.core.model import Hidden, Holder, Holding, Process, Socket
+    from devports.core.plan import Target
+    from devports.core.standing import Standing
+
+MINUTE, HOUR, DAY = 60, 3600, 86400
+COMM_LENGTH = 15  # the kernel cuts names there (prctl(2), PR_SET_NAME)
+THREAD_NAMES = ("", "MainThread", "node-MainThread")
+RUNNERS = frozenset("npm npx pnpm yarn bun deno uv make just task poetry pdm hatch tox nox".split())
+"""Programs that are told apart by the word after their name: `npm run dev`."""
+MOST_ANCESTORS = 4
+MOST_NAMES = 3
+ID_LENGTH = 12  # of a container, as the engines show it
+
+
+class Reader(Value):
+    """Who reads: `now` in seconds since the epoch, `offset` of their clock to UTC in seconds."""
+
+    uid: int
+    home: str
+    now: float
+    offset: int = 0
+
+
+STATES = {
+    "T": "stopped (Ctrl-Z or SIGSTOP): it answers nobody",
+    "t": "halted by a debugger",
+    "Z": "its main thread has ended, other threads still run",
+    "D": "waiting for a device (state D): signals reach it late",
+}
+
+
+def duration(seconds: float) -> str:
+    """Return a length of time in its largest unit: `8 s`, `4 min`, `2 h`, `3 days`."""
+    if seconds < 1:
+        return "under 1 s"
+    if seconds < MINUTE:
+        return f"{int(seconds)} s"
+    if seconds < HOUR:
+        return f"{int(seconds // MINUTE)} min"
+    if seconds < DAY:
+        return f"{int(seconds // HOUR)} h"
+    return counted(int(seconds // DAY), "day")
+
+
+def counted(number: int, noun: str, plural: str = "") -> str:
+    return f"{number} {noun if number == 1 else plural or noun + 's'}"
+
+
+def listed(words: Sequence[str], last: str = "and") -> str:
+    """Return `a`, `a and b` or `a, b and c`."""
+    return f" {last} ".join(part for part in (", ".join(words[:-1]), "".join(words[-1:])) if part)
+
+
+def since(started: float, reader: Reader) -> str:
+    """Return the reader's clock time of `started`: the hour today, else the day."""
+    then = time.gmtime(started + reader.offset)
+    today = time.gmtime(reader.now + reader.offset)
+    if then[:3] == today[:3]:
+        return f"{then.tm_hour:02}:{then.tm_min:02}"
+    date = f"{then.tm_year}-{then.tm_mon:02}-{then.tm_mday:02}"
+    return f"{date} {then.tm_hour:02}:{then.tm_min:02}"
+
+
+def title(process: Process) -> str:
+    """Return the name a person knows the process by, escaped."""
+    name, full = process.name, program(process)
+    if name in THREAD_NAMES or (len(name) == COMM_LENGTH and full.startswith(name)):
+        name = full
+    return printable(name, 40) or "?"
+
+
+def label(process: Process) -> str:
+    return f"`{title(process)}` (pid {process.pid})"
+
+
+def user_of(process: Process, reader: Reader) -> str:
+    if process.uid == reader.uid:
+        return "you"
+    return printable(process.user, 40) or f"uid {process.uid}"
+
+
+def uptime(process: Process, reader: Reader) -> str:
+    """Return how long it runs; empty where the start is not known."""
+    return duration(reader.now - process.started) if process.started else ""
+
+
+def folder(process: Process, reader: Reader) -> str:
+    """Return its working directory, the reader's home as ~."""
+    home, cwd = reader.home.rstrip("/"), process.cwd
+    if home and (cwd == home or cwd.startswith(home + "/")):
+        cwd = "~" + cwd[len(home) :]
+    return printable(cwd)
+
+
+def origin(holder: Holder) -> str:
+    """Return how it was started: `npm run dev` <- `zsh` <- `code`."""
+    line = [parent for parent in holder.ancestors if parent.pid > 1]
+    words = [f"`{_short(parent)}`" for parent in line[:MOST_ANCESTORS]]
+    return " <- ".join(words + ["..."] * (len(line) > MOST_ANCESTORS))
+
+
+def _short(process: Process) -> str:
+    """Return a program's name, and the words that tell what a runner runs. Never an option."""
+    # npm writes its whole command line into argv[0]; under node its script is argv[1].
+    words = [word for arg in process.argv[:4] for word in arg.split(" ")][:4]
+    for place, word in enumerate(words[:2]):
+        name = word.rpartition("/")[2].removesuffix("-cli.js").removesuffix(".js")
+        if name in RUNNERS:
+            plain = [w for w in words[place + 1 : place + 3] if w.replace("-", "a").isalnum()]
+            told = [w for w in plain if not w.startswith("-")]
+            return command_line([name, *told], 60)
+    return title(process)
+
+
+def sockets_line(holder: Holder, sockets: Iterable[Socket]) -> str:
+    """Return what `holder` has of `sockets`, in the kernel's words."""
+    own = [s for s in sockets if not holder.inodes or s.inode in holder.inodes]
+    parts = [
+        listed([str(s.local) for s in own if s.state == "LISTEN"]),
+        listed([str(s.local) for s in own if s.state == "BOUND"]),
+    ]
+    found = [f"{state} {at}" for state, at in zip(("LISTEN", "BOUND"), parts, strict=True) if at]
+    found += [f"{s.state} {s.local} -> {s.remote}" for s in own if s.remote is not None]
+    return ", ".join(found)
+
+
+def card(
+    holder: Holder,
+    reader: Reader,
+    *,
+    sockets: Iterable[Socket] = (),
+    standing: Standing | None = None,
+    members: Sequence[Process] = (),
+) -> tuple[tuple[str, str], ...]:
+    """Return all that is worth knowing about a holder, as pairs of key and value."""
+    process = holder.process
+    pairs = (
+        ("process", who_line(process, reader)),
+        ("socket", sockets_line(holder, sockets)),
+        ("family", family(members)),
+        ("folder", folder(process, reader)),
+        ("command", command_line(process.argv) if process.argv else ""),
+        ("started by", origin(holder)),
+        ("state", STATES.get(process.state, "")),
+        ("note", standing_words(standing) if standing else ""),
+    )
+    return tuple((key, value) for key, value in pairs if value)
+
+
+def who_line(process: Process, reader: Reader) -> str:
+    """Return name, pid, user and how long it runs."""
+    up = uptime(process, reader)
+    run = f"running for {up} (since {since(process.started, reader)})" if up else ""
+    return ", ".join(part for part in (label(process), user_of(process, reader), run) if part)
+
+
+def hidden_card(hidden: Hidden, reader: Reader) -> tuple[tuple[str, str], ...]:
+    """Return what is known of a holder that could not be read, as pairs of key and value."""
+    user = printable(hidden.user, 40) or "an unknown user"
+    return (
+        ("socket", f"{hidden.socket.state} {hidden.socket.local}, made by {user}"),
+        *(("likely", who_line(process, reader)) for process in hidden.likely),
+    )
+
+
+def family(members: Sequence[Process]) -> str:
+    if not members:
+        return ""
+    pids = listed([str(member.pid) for member in members])
+    more = counted(len(members), "more process", "more processes")
+    return f"{more} with the same socket (pid {pids})"
+
+
+def families(holders: Sequence[Holder]) -> list[tuple[Holder, list[Process]]]:
+    """Return each holder whose ancestors hold nothing, and the holders below it."""
+    keys = {holder.process.key for holder in holders}
+    tops = [h for h in holders if not any(a.key in keys for a in h.ancestors)]
+    return [
+        (top, [h.process for h in holders if any(a.key == top.process.key for a in h.ancestors)])
+        for top in tops
+    ]
+
+
+def standing_words(standing: Standing) -> str:
+    """Return what its kind means for ending it; empty for a plain process."""
+    match standing:
+        case Plain():
+            return ""
+        case Mine(service=service):
+            return f"started by `devports run {printable(service)}`"
+        case OtherUser(user=user, permitted=permitted):
+            whose = f"belongs to user {printable(user)}"
+            return whose if permitted else f"{whose}: only they or root can end it"
+        case Supervised(by=by, unit=unit):
+            return f"{printable(by)} runs it as `{printable(unit)}` and may start it again"
+        case Container(engine=engine):
+            return f"forwards the port for a container of {printable(engine)}"
+        case Protected(reason=reason):
+            return f"never ended by devports: it is {printable(reason)}"
+        case _:
+            unreachable(standing)
+
+
+def names(holding: Holding) -> str:
+    """Return everybody behind a port in one phrase."""
+    known = [title(top.process) for top, _ in families(holding.holders)]
+    phrases = [_several(name, known.count(name)) for name in dict.fromkeys(known)]
+    phrases += dict.fromkeys(map(hidden_words, holding.hidden))
+    if not phrases:
+        return "a process that cannot be seen"
+    if len(phrases) > MOST_NAMES:
+        phrases[MOST_NAMES:] = [f"{len(phrases) - MOST_NAMES} more"]
+    return listed(phrases)
+
+
+def _several(name: str, number: int) -> str:
+    return f"`{name}`" if number == 1 else f"{number} processes named `{name}`"
+
+
+def hidden_words(hidden: Hidden) -> str:
+    """Return what is known of a holder that could not be read."""
+    user = f"user {printable(hidden.user, 40)}" if hidden.user else ""
+    pids = [str(process.pid) for process in hidden.likely]
+    likely = f"process likely {listed(pids, 'or')}" if pids else ""
+    found = [part for part in (user, unit_words(hidden.unit), likely) if part]
+    return ", ".join(found) or "a process that cannot be seen"
+
+
+def unit_words(unit: str) -> str:
+    """Return a service or a container; a session or slice says nothing about the holder."""
+    if unit.endswith(".service"):
+        return f"service `{printable(unit)}`"
+    engine, _, rest = unit.removesuffix(".scope").rpartition("-")
+    if engine in ("docker", "libpod", "cri-containerd") or (not engine and len(rest) == 64):  # noqa: PLR2004  # a sha256
+        return f"container `{printable(rest[:ID_LENGTH])}`"
+    return ""
+
+
+def target_label(target: Target) -> str:
+    """Return a target with its family: `uvicorn` (pid 1) and its 2 workers."""
+    below = [m.process for m in target.members if m.process.key != target.process.key]
+    if not below:
+        return label(target.process)
+    if len(below) < len(target.members):
+        return f"{label(target.process)} and its {counted(len(below), 'worker')}"
+    return f"{label(target.process)} and {listed([label(p) for p in below])}, which it started"
