@@ -1,0 +1,196 @@
+"""Nobody is ended without a yes, and only a person on a terminal can say it."""
+
+from __future__ import annotations
+
+import shlex
+from typing import TYPE_CHECKING
+
+import pytest
+
+from devports import exitcodes
+from tests.harness import tables
+from tests.harness.actors import argv_of
+from tests.harness.capabilities import NEEDS_FORK, NEEDS_PTY
+from tests.harness.waiting import eventually
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+    from tests.conftest import Zoo
+    from tests.e2e.conftest import OnTerminal
+    from tests.harness.actors import Actor
+    from tests.harness.bystanders import Bystanders
+    from tests.harness.command import Command
+    from tests.harness.project import Project
+
+pytestmark = [NEEDS_FORK, NEEDS_PTY, pytest.mark.usefixtures("web")]
+
+
+@pytest.fixture
+def holder(port: int, zoo: Zoo, bystanders: Callable[[int], Bystanders]) -> Actor:
+    actor = zoo("listener", port)
+    bystanders(port)
+    return actor
+
+
+@pytest.fixture
+def web(port: int, project: Project) -> None:
+    """The service that wants the port."""
+    project.zoo("web", "listener", port)
+
+
+WAYS = [
+    pytest.param(b"y\n", {}, id="a yes from a pipe"),
+    pytest.param(b"y\ny\ny\nyes\n", {}, id="many a yes from a pipe"),
+    pytest.param(None, {}, id="/dev/null"),
+    pytest.param(b"y\n", {"CI": "1"}, id="a yes from a pipe under CI"),
+    pytest.param(b"y\n", {"FORCE_COLOR": "1"}, id="a yes from a pipe with forced colours"),
+    pytest.param(b"y\n", {"TTY_COMPATIBLE": "1", "TTY_INTERACTIVE": "1"}, id="a claimed terminal"),
+]
+
+
+@pytest.mark.parametrize("words", [("run", "web"), ("free", "web")], ids=["run", "free"])
+@pytest.mark.parametrize(("stdin", "env"), WAYS)
+def test_what_is_no_person_is_not_asked(
+    *,
+    words: tuple[str, ...],
+    stdin: bytes | None,
+    env: dict[str, str],
+    holder: Actor,
+    devports: Command,
+) -> None:
+    done = devports(*words, stdin=stdin, env=env)
+    assert done.code == exitcodes.HELD, done
+    assert holder.alive
+    assert str(holder.pid) in done.err
+    assert "--yes" in done.err
+
+
+def test_closed_descriptors_are_no_yes(holder: Actor, devports: Command) -> None:
+    closed = devports.under("sh", "-c", '"$@" <&- >&- 2>&-', "sh")
+    assert closed("run", "web").code == exitcodes.HELD
+    assert holder.alive
+
+
+@pytest.mark.parametrize("words", [("run", "web"), ("free", "web")], ids=["run", "free"])
+@pytest.mark.parametrize("keys", ["n", "\r", "\x04"], ids=["n", "Enter", "Ctrl-D"])
+def test_no_leaves_the_holder_alone(
+    words: tuple[str, ...], keys: str, holder: Actor, on_terminal: OnTerminal
+) -> None:
+    terminal = on_terminal(*words)
+    terminal.expect(str(holder.pid))
+    terminal.expect("?")
+    terminal.expect("(y/N)")
+    terminal.send(keys)
+    assert terminal.exit_code() == exitcodes.HELD, terminal.screen()
+    assert holder.alive
+
+
+@pytest.mark.parametrize("words", [("run", "web"), ("free", "web")], ids=["run", "free"])
+def test_ctrl_c_at_the_question_ends_nobody(
+    words: tuple[str, ...], holder: Actor, on_terminal: OnTerminal
+) -> None:
+    terminal = on_terminal(*words)
+    before = terminal.modes()
+    terminal.expect("(y/N)")
+    terminal.ctrl_c()
+    assert terminal.exit_code() == 130, terminal.screen()
+    assert holder.alive
+    assert terminal.modes() == before
+
+
+def test_yes_frees_the_port(holder: Actor, port: int, on_terminal: OnTerminal) -> None:
+    terminal = on_terminal("free", "web")
+    terminal.expect("(y/N)")
+    terminal.send("y")
+    assert terminal.exit_code() == exitcodes.OK, terminal.screen()
+    holder.gone()
+    assert tables.bindable(port)
+
+
+def test_yes_frees_the_port_and_starts_the_server(
+    holder: Actor, port: int, on_terminal: OnTerminal
+) -> None:
+    terminal = on_terminal("run", "web")
+    terminal.expect("(y/N)")
+    terminal.send("y")
+    holder.gone()
+    eventually(lambda: tables.listening_pids(port))
+    terminal.ctrl_c()
+    assert terminal.exit_code() == 130, terminal.screen()
+    assert tables.bindable(port)
+
+
+def test_a_yes_typed_before_the_question_does_not_count(
+    holder: Actor, on_terminal: OnTerminal
+) -> None:
+    terminal = on_terminal("run", "web")
+    terminal.send("y\ry\r")
+    terminal.expect("(y/N)")
+    terminal.send("n")
+    assert terminal.exit_code() == exitcodes.HELD, terminal.screen()
+    assert holder.alive
+
+
+def test_a_holder_that_leaves_during_the_question_is_not_signalled(
+    holder: Actor, port: int, on_terminal: OnTerminal
+) -> None:
+    terminal = on_terminal("free", "web")
+    terminal.expect("(y/N)")
+    holder.let_go()
+    holder.gone()
+    terminal.send("y")
+    assert terminal.exit_code() == exitcodes.OK, terminal.screen()
+    assert tables.bindable(port)
+
+
+def test_a_new_holder_after_the_answer_is_asked_about_again(
+    holder: Actor, port: int, zoo: Zoo, on_terminal: OnTerminal
+) -> None:
+    terminal = on_terminal("free", "web")
+    terminal.expect("(y/N)")
+    holder.let_go()
+    holder.gone()
+    successor = zoo("listener", port)
+    terminal.send("y")
+    terminal.expect(str(successor.pid))
+    terminal.send("n")
+    assert terminal.exit_code() == exitcodes.HELD, terminal.screen()
+    assert successor.alive
+
+
+def test_no_input_asks_nobody_on_a_terminal(holder: Actor, on_terminal: OnTerminal) -> None:
+    terminal = on_terminal("run", "web", "--no-input")
+    assert terminal.exit_code() == exitcodes.HELD, terminal.screen()
+    assert holder.alive
+
+
+def test_a_checked_in_configuration_cannot_say_yes(
+    holder: Actor, port: int, project: Project, devports: Command
+) -> None:
+    project.zoo("web", "listener", port, on_conflict="reclaim")
+    done = devports("run", "web")
+    assert done.code == exitcodes.HELD, done
+    assert holder.alive
+
+
+def test_on_conflict_fail_does_not_even_ask(
+    holder: Actor, port: int, project: Project, on_terminal: OnTerminal
+) -> None:
+    project.zoo("web", "listener", port, on_conflict="fail")
+    terminal = on_terminal("run", "web")
+    assert terminal.exit_code() == exitcodes.HELD, terminal.screen()
+    assert "(y/N)" not in terminal.screen()
+    assert holder.alive
+
+
+def test_on_conflict_next_takes_another_port_and_says_so(
+    holder: Actor, port: int, project: Project, devports: Command
+) -> None:
+    command = shlex.join(argv_of("listener", "{port}", "--stay"))
+    project.service("web", port, command, on_conflict="next")
+    running = devports.start("run", "web")
+    eventually(lambda: tables.listening_pids(port + 2) or running.process.poll() is not None)
+    assert running.process.poll() is None, running.err
+    assert str(port + 2) in running.err  # the neighbour has port + 1
+    assert holder.alive

@@ -1,0 +1,203 @@
+"""How a run ends: by Ctrl-C, by signals, by the loss of its terminal or of itself."""
+
+from __future__ import annotations
+
+import os
+import signal
+import sys
+from typing import TYPE_CHECKING
+
+import psutil
+import pytest
+
+from tests.harness import tables
+from tests.harness.actors import Identity
+from tests.harness.capabilities import NEEDS_FORK, NEEDS_PROC, NEEDS_PTY
+from tests.harness.servers import COMMANDS
+from tests.harness.waiting import eventually, never
+
+if TYPE_CHECKING:
+    from tests.e2e.conftest import OnTerminal
+    from tests.harness.command import Command
+    from tests.harness.project import Project
+    from tests.harness.terminal import Terminal
+
+pytestmark = [NEEDS_FORK, NEEDS_PROC, NEEDS_PTY]
+
+
+def served(port: int) -> set[int]:
+    return eventually(lambda: tables.listening_pids(port), 30, what="somebody serves")
+
+
+def given_back(port: int) -> None:
+    eventually(lambda: not tables.holding_pids(port), what="the port is given back")
+    assert tables.bindable(port)
+
+
+def lines_of(path: str) -> list[str]:
+    if not os.path.exists(path):
+        return []
+    with open(path, encoding="ascii") as file:
+        return file.read().split()
+
+
+def counting(project: Project, port: int) -> str:
+    """Declare a server that writes down the signals it gets; return the path of its list."""
+    log = os.path.join(project.folder, "signals")
+    project.zoo("web", "term_counter", port, "--log", log)
+    return log
+
+
+def test_one_ctrl_c_reaches_the_server_exactly_once(
+    port: int, project: Project, on_terminal: OnTerminal
+) -> None:
+    log = counting(project, port)
+    terminal = on_terminal("run", "web")
+    served(port)
+    terminal.ctrl_c()
+    assert terminal.exit_code() == 0, terminal.screen()
+    assert lines_of(log) == ["SIGINT"]
+    given_back(port)
+
+
+@pytest.mark.parametrize("kind", ["uvicorn", "uvicorn --reload", "gunicorn -w 2", "http.server"])
+def test_ctrl_c_ends_a_real_server_and_gives_the_port_back(
+    kind: str, port: int, project: Project, on_terminal: OnTerminal
+) -> None:
+    project.apps()
+    project.service("web", port, COMMANDS[kind])
+    terminal = on_terminal("run", "web")
+    before = terminal.modes()
+    served(port)
+    terminal.ctrl_c()
+    terminal.exit_code()
+    given_back(port)
+    assert terminal.modes() == before
+
+
+def test_three_ctrl_c_end_a_server_that_ignores_them(
+    port: int, project: Project, on_terminal: OnTerminal
+) -> None:
+    project.zoo("web", "stubborn", port)
+    terminal = on_terminal("run", "web")
+    served(port)
+    for _ in range(3):
+        terminal.ctrl_c()
+        never(lambda: False, 0.3)  # three keys of a person, not one key thrice
+    assert terminal.exit_code() == 137, terminal.screen()
+    given_back(port)
+
+
+@pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGHUP], ids=["SIGTERM", "SIGHUP"])
+def test_the_end_of_devports_stops_the_server_by_its_stop_signal(
+    number: signal.Signals, port: int, project: Project, devports: Command
+) -> None:
+    log = counting(project, port)
+    running = devports.start("run", "web")
+    served(port)
+    running.send(number)
+    assert running.ends() == 0, running.err
+    assert lines_of(log) == ["SIGTERM"]
+    given_back(port)
+
+
+@pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGHUP], ids=["SIGTERM", "SIGHUP"])
+@pytest.mark.parametrize("kind", ["uvicorn --workers 2", "gunicorn -w 2", "flask --debug"])
+def test_the_whole_tree_of_a_real_server_ends(
+    number: signal.Signals, kind: str, port: int, project: Project, devports: Command
+) -> None:
+    project.apps()
+    project.service("web", port, COMMANDS[kind])
+    running = devports.start("run", "web")
+    served(port)
+    tree = [Identity.of(p.pid) for p in psutil.Process(running.pid).children(recursive=True)]
+    running.send(number)
+    running.ends()
+    eventually(lambda: not any(identity.alive for identity in tree), what="the tree is gone")
+    given_back(port)
+
+
+def test_what_ignores_the_stop_signal_is_killed_in_the_end(
+    port: int, project: Project, devports: Command
+) -> None:
+    project.zoo("web", "stubborn", port, stop_timeout=0.5)
+    running = devports.start("run", "web")
+    served(port)
+    running.send(signal.SIGTERM)
+    assert running.ends() == 137, running.err
+    given_back(port)
+
+
+def test_the_terminal_goes_away_and_the_port_comes_back(
+    port: int, project: Project, on_terminal: OnTerminal
+) -> None:
+    project.apps()
+    project.service("web", port, COMMANDS["uvicorn --reload"])
+    terminal = on_terminal("run", "web")
+    served(port)
+    terminal.hang_up()
+    given_back(port)
+    eventually(lambda: not terminal.identity.alive)
+
+
+@pytest.mark.parametrize("kind", ["uvicorn", "uvicorn --workers 2", "gunicorn -w 2"])
+def test_devports_is_killed_and_the_port_comes_back(
+    kind: str, port: int, project: Project, devports: Command
+) -> None:
+    project.apps()
+    project.service("web", port, COMMANDS[kind])
+    running = devports.start("run", "web")
+    served(port)
+    running.send(signal.SIGKILL)
+    assert running.ends() == 137
+    given_back(port)
+
+
+def test_devports_is_killed_and_the_terminal_is_as_before(
+    port: int, project: Project, on_terminal: OnTerminal
+) -> None:
+    project.zoo("web", "listener", port)
+    terminal = on_terminal("run", "web")
+    before = terminal.modes()
+    served(port)
+    terminal.signal(signal.SIGKILL)
+    given_back(port)
+    eventually(lambda: terminal.modes() == before, what="the modes of the terminal")
+
+
+def test_a_server_on_a_terminal_has_a_terminal_of_its_size(
+    port: int, project: Project, on_terminal: OnTerminal
+) -> None:
+    script = "import os,sys; print(sys.stdin.isatty(), sys.stdout.isatty(), os.get_terminal_size())"
+    project.service("web", port, ["sh", "-c", f"{sys.executable} -c '{script}'"])
+    terminal = on_terminal("run", "web", size=(33, 101))
+    terminal.exit_code()
+    assert "True True os.terminal_size(columns=101, lines=33)" in terminal.screen()
+
+
+def test_a_resize_reaches_the_server(port: int, project: Project, on_terminal: OnTerminal) -> None:
+    script = (
+        "import os, signal\n"
+        "signal.signal(signal.SIGWINCH, lambda *_: print('now', *os.get_terminal_size()))\n"
+        "print('drawn')\n"
+        "while True: signal.pause()\n"
+    )
+    path = os.path.join(project.folder, "resized.py")
+    with open(path, "w", encoding="ascii") as file:
+        file.write(script)
+    project.service("web", port, [sys.executable, "-u", path])
+    terminal = on_terminal("run", "web")
+    terminal.expect("drawn")
+    terminal.resize(20, 77)
+    terminal.expect("now 77 20")
+
+
+def test_ctrl_c_before_the_server_is_ready_leaves_nothing(
+    port: int, project: Project, on_terminal: OnTerminal
+) -> None:
+    project.service("web", port, ["sh", "-c", "echo starting; exec sleep 60"])
+    terminal: Terminal = on_terminal("run", "web")
+    terminal.expect("starting")
+    terminal.ctrl_c()
+    assert terminal.exit_code() == 130, terminal.screen()
+    given_back(port)

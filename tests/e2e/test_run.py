@@ -1,0 +1,288 @@
+"""`devports run`: real servers, proof of readiness, and the exit code of the server."""
+
+from __future__ import annotations
+
+import os
+import signal
+from typing import TYPE_CHECKING
+
+import psutil
+import pytest
+
+from devports import exitcodes
+from tests.harness import tables
+from tests.harness.actors import argv_of
+from tests.harness.capabilities import NEEDS_FORK, NEEDS_NODE, NEEDS_PROC
+from tests.harness.project import event_names, events
+from tests.harness.servers import BOUND_ONLY, COMMANDS
+from tests.harness.waiting import eventually, never
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+    from tests.conftest import Zoo
+    from tests.harness.bystanders import Bystanders
+    from tests.harness.command import Command, Running
+    from tests.harness.project import Project
+    from tests.harness.servers import RealServer
+
+pytestmark = [NEEDS_FORK, NEEDS_PROC]
+
+SERVERS = [
+    pytest.param(kind, id=f"serves: {kind}", marks=NEEDS_NODE if "node" in kind else ())
+    for kind in COMMANDS
+    if kind not in BOUND_ONLY
+]
+
+
+def tree_of(running: Running) -> set[int]:
+    return {child.pid for child in psutil.Process(running.pid).children(recursive=True)}
+
+
+def serving(running: Running, port: int) -> set[int]:
+    """Wait until a process of the run's own tree listens; return those that do."""
+
+    def owners() -> set[int]:
+        assert running.process.poll() is None, running.out + running.err
+        listeners = tables.listening_pids(port)
+        return listeners if listeners and listeners <= tree_of(running) else set()
+
+    return eventually(owners, 30, what="our own tree listens")
+
+
+@pytest.mark.parametrize("kind", SERVERS)
+def test_a_real_server_serves_and_gives_the_port_back(
+    kind: str, port: int, project: Project, devports: Command
+) -> None:
+    project.apps()
+    project.service("web", port, COMMANDS[kind])
+    log = f"{project.folder}/events"
+    running = devports.start("run", "web", "--events", log)
+    eventually(lambda: "ready" in event_names(log) or running.process.poll() is not None, 40)
+    assert running.process.poll() is None, running.out + running.err
+    assert tables.listening_pids(port) & tree_of(running), "said ready without owning the port"
+    assert tables.connectable(port)
+    running.send(signal.SIGTERM)
+    running.ends()
+    eventually(lambda: not tables.holding_pids(port), what="nobody holds the port")
+    assert tables.bindable(port)
+
+
+@pytest.mark.parametrize(
+    ("server", "holder"),
+    [
+        pytest.param("uvicorn", "uvicorn --workers 2", id="uvicorn over two workers"),
+        pytest.param("gunicorn -w 2", "uvicorn --reload, broken", id="gunicorn over a bound one"),
+        pytest.param("flask --debug", "uvicorn --reload", id="flask over a reloader"),
+        pytest.param("node http", "gunicorn -w 2", id="node over gunicorn", marks=NEEDS_NODE),
+    ],
+)
+def test_with_yes_the_holder_is_ended_and_the_server_starts(
+    *,
+    server: str,
+    holder: str,
+    port: int,
+    project: Project,
+    devports: Command,
+    real_server: Callable[[str, int], RealServer],
+    bystanders: Callable[[int], Bystanders],
+) -> None:
+    held = real_server(holder, port)
+    bystanders(port)
+    project.apps()
+    project.service("web", port, COMMANDS[server])
+    running = devports.start("run", "web", "--yes")
+    assert not serving(running, port) & {identity.pid for identity in held.family}
+    eventually(lambda: not any(identity.alive for identity in held.family))
+
+
+def test_ready_is_said_only_when_our_tree_listens(
+    port: int, project: Project, devports: Command
+) -> None:
+    log = f"{project.folder}/events"
+    go = f"{project.folder}/go"
+    waits = f'while [ ! -e {go!r} ]; do sleep 0.05; done; exec "$@"'
+    project.service("web", port, ["sh", "-c", waits, "sh", *argv_of("listener", port, "--stay")])
+    running = devports.start("run", "web", "--events", log)
+    eventually(lambda: tree_of(running))
+    never(lambda: "ready" in event_names(log), 0.7, what="ready before anybody listens")
+    with open(go, "w", encoding="ascii"):
+        pass
+    serving(running, port)
+    eventually(lambda: "ready" in event_names(log))
+
+
+def test_a_server_on_another_port_is_not_ready(
+    port: int, project: Project, devports: Command
+) -> None:
+    log = f"{project.folder}/events"
+    project.zoo("web", "hopper", port, "--from-next", ready={"timeout": 3}, attempts=1)
+    done = devports("run", "web", "--events", log)
+    assert "ready" not in event_names(log)
+    assert done.code not in {0, 1, 2}, done
+    assert str(port + 1) in done.err
+    assert not tables.listening_pids(port + 1)
+
+
+def test_a_server_that_never_listens_is_not_ready_in_time(
+    port: int, project: Project, devports: Command
+) -> None:
+    project.service("web", port, ["sleep", "60"], ready={"timeout": 1}, attempts=1)
+    done = devports("run", "web")
+    assert done.code == exitcodes.NOT_READY, done
+
+
+@pytest.mark.parametrize("code", [0, 1, 3, 90, 96, 255])
+def test_the_servers_own_code_is_passed_on_after_serving(
+    code: int, port: int, project: Project, devports: Command
+) -> None:
+    project.service("web", port, argv_of("exit_code", code, "--serve", port))
+    running = devports.start("run", "web", "--events", f"{project.folder}/events")
+    serving(running, port)
+    eventually(lambda: "ready" in event_names(f"{project.folder}/events"))
+    assert tables.connectable(port)
+    assert running.ends() == code
+
+
+@pytest.mark.parametrize("code", [0, 1, 3, 255])
+def test_the_servers_own_code_is_passed_on_when_it_ends_at_once(
+    code: int, port: int, project: Project, devports: Command
+) -> None:
+    project.service("web", port, argv_of("exit_code", code))
+    assert devports("run", "web").code == code
+
+
+@pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGKILL, signal.SIGINT, signal.SIGABRT])
+def test_death_by_a_signal_is_passed_on_as_a_number(
+    number: signal.Signals, port: int, project: Project, devports: Command
+) -> None:
+    project.service("web", port, argv_of("exit_code", "--signal", int(number)))
+    running = devports.start("run", "web")
+    assert running.ends() == 128 + number
+    assert running.process.returncode == 128 + number, "a number, not a death of its own"
+
+
+def test_the_last_words_say_whose_code_it_is(
+    port: int, project: Project, devports: Command
+) -> None:
+    project.service("web", port, argv_of("exit_code", 96))
+    log = f"{project.folder}/events"
+    assert devports("run", "web", "--events", log).code == 96
+    assert events(log)[-1]["source"] == "child"
+
+
+@pytest.mark.parametrize(
+    ("command", "code"),
+    [
+        pytest.param(["no-such-command-anywhere"], 127, id="a missing command is 127"),
+        pytest.param(["./plain.txt"], 126, id="a file that is no program is 126"),
+        pytest.param(["/"], 126, id="a folder is 126"),
+    ],
+)
+def test_what_cannot_be_started_has_the_shells_code(
+    command: list[str], code: int, port: int, project: Project, devports: Command
+) -> None:
+    with open(os.path.join(project.folder, "plain.txt"), "w", encoding="ascii") as file:
+        file.write("not a program")
+    project.service("web", port, command)
+    done = devports("run", "web")
+    assert done.code == code, done
+    assert "error:" in done.err
+    assert tables.bindable(port)
+
+
+def test_a_missing_folder_is_an_error_of_the_configuration(
+    port: int, project: Project, devports: Command
+) -> None:
+    project.service("web", port, ["true"], cwd="nowhere")
+    done = devports("run", "web")
+    assert done.code == exitcodes.USAGE, done
+    assert "nowhere" in done.err
+
+
+def test_a_server_without_reuse_starts_beside_our_reservation(
+    port: int, project: Project, devports: Command
+) -> None:
+    project.zoo("web", "no_reuse_server", port)
+    serving(devports.start("run", "web"), port)
+
+
+def test_a_bind_error_for_another_port_is_no_failure_of_ours(
+    port: int, project: Project, devports: Command
+) -> None:
+    text = f"OSError: [Errno 98] Address already in use: 127.0.0.1:{port + 3}"
+    log = f"{project.folder}/events"
+    project.zoo("web", "noisy_server", port, "--text", text)
+    running = devports.start("run", "web", "--events", log)
+    serving(running, port)
+    eventually(lambda: "ready" in event_names(log))
+    never(lambda: running.process.poll() is not None, 0.5, what="its end")
+    assert event_names(log).count("ready") == 1
+
+
+def test_time_wait_on_the_port_does_not_stop_a_start(
+    port: int, zoo: Zoo, project: Project, devports: Command
+) -> None:
+    zoo("time_wait_maker", port).gone()
+    project.apps()
+    project.service("web", port, COMMANDS["uvicorn"])
+    serving(devports.start("run", "web"), port)
+
+
+def test_words_after_two_dashes_go_to_the_server(
+    port: int, project: Project, devports: Command
+) -> None:
+    project.service("web", port, argv_of("exit_code"))
+    assert devports("run", "web", "--", "42").code == 42
+
+
+def test_the_environment_and_the_placeholders_are_filled_in(
+    port: int, project: Project, devports: Command
+) -> None:
+    script = f'echo "$URL {{host}} {{port}}" > seen; exec {" ".join(argv_of("exit_code", 0))}'
+    env = {"URL": "http://x:{services.db.port}/"}
+    project.service("web", port, ["sh", "-c", script], env=env, host="127.0.0.1")
+    project.service("db", port + 1, "")
+    devports("run", "web")
+    with open(os.path.join(project.folder, "seen"), encoding="ascii") as file:
+        assert file.read().split() == [f"http://x:{port + 1}/", "127.0.0.1", str(port)]
+
+
+def test_a_pipe_gets_every_byte_and_nothing_else(
+    port: int, project: Project, devports: Command
+) -> None:
+    size = 1 << 20
+    project.service("web", port, argv_of("writer", port, "--bytes", size))
+    done = devports("run", "web")
+    pattern = bytes(value for value in range(256) if value != ord("\n"))
+    assert done.code == 7, done.err
+    assert done.stdout == (pattern * (size // len(pattern) + 1))[:size]
+
+
+def test_two_streams_stay_two(port: int, project: Project, devports: Command) -> None:
+    project.service("web", port, ["sh", "-c", "echo to out; echo to err >&2"])
+    done = devports("run", "web")
+    assert done.out == "to out\n"
+    assert "to err" in done.err
+    assert "to out" not in done.err
+
+
+def test_the_gap_cannot_be_hit_without_reuse(
+    port: int, zoo: Zoo, project: Project, devports: Command
+) -> None:
+    """The count version, and the rival with SO_REUSEADDR, live in tests/bench/race.py."""
+    holder = zoo("slow_stop", port, "--seconds", 0.3)
+    rival = zoo("rival", port, "--no-reuse", "--hold", 20)
+    project.apps()
+    project.service("web", port, COMMANDS["uvicorn"], attempts=3)
+    log = f"{project.folder}/events"
+    running = devports.start("run", "web", "--yes", "--events", log)
+    eventually(lambda: "ready" in event_names(log) or running.process.poll() is not None, 40)
+    assert not holder.alive
+    if running.process.poll() is None:
+        assert tables.listening_pids(port) <= tree_of(running)
+    else:
+        assert running.ends() in {exitcodes.TAKEN_AGAIN, exitcodes.HELD}, running.err
+    last = rival.rest().splitlines()[-1].split()
+    assert last[0] == "tries"
+    assert int(last[1]) > 0, "the rival did try"
