@@ -169,7 +169,7 @@ def test_a_server_on_a_terminal_has_a_terminal_of_its_size(
     port: int, project: Project, on_terminal: OnTerminal
 ) -> None:
     script = "import os,sys; print(sys.stdin.isatty(), sys.stdout.isatty(), os.get_terminal_size())"
-    project.service("web", port, ["sh", "-c", f"{sys.executable} -c '{script}'"])
+    project.service("web", port, [sys.executable, "-c", script])
     terminal = on_terminal("run", "web", size=(33, 101))
     terminal.exit_code()
     assert "True True os.terminal_size(columns=101, lines=33)" in terminal.screen()

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import contextlib
 import os
+import shlex
 import signal
 import subprocess
 import sys
@@ -54,18 +55,19 @@ APPS = {
     "flask_app.py": FLASK,
     "server.cjs": NODE,
 }
-UVICORN = f"{sys.executable} -m uvicorn"
+PYTHON = shlex.quote(sys.executable)
+UVICORN = f"{PYTHON} -m uvicorn"
 COMMANDS = {
     "uvicorn": UVICORN + " asgi_app:app --host {host} --port {port}",
     "uvicorn --reload": UVICORN + " asgi_app:app --reload --host {host} --port {port}",
     "uvicorn --workers 2": UVICORN + " asgi_app:app --workers 2 --host {host} --port {port}",
     "uvicorn --reload, broken": UVICORN + " broken_app:app --reload --host {host} --port {port}",
-    "gunicorn -w 2": f"{sys.executable} -m gunicorn -w 2 --bind {{host}}:{{port}} wsgi_app:app",
-    "flask run": f"{sys.executable} -m flask --app flask_app run --host {{host}} --port {{port}}",
+    "gunicorn -w 2": f"{PYTHON} -m gunicorn -w 2 --bind {{host}}:{{port}} wsgi_app:app",
+    "flask run": f"{PYTHON} -m flask --app flask_app run --host {{host}} --port {{port}}",
     "flask --debug": (
-        f"{sys.executable} -m flask --app flask_app --debug run --host {{host}} --port {{port}}"
+        f"{PYTHON} -m flask --app flask_app --debug run --host {{host}} --port {{port}}"
     ),
-    "http.server": f"{sys.executable} -m http.server {{port}} --bind {{host}}",
+    "http.server": f"{PYTHON} -m http.server {{port}} --bind {{host}}",
     "node http": "node server.cjs {host} {port}",
 }
 """How each kind is started; the placeholders are devports' own, so a config takes them as is."""
@@ -129,7 +131,7 @@ def _kin(session: int) -> set[int]:
 def start_server(kind: str, port: int, folder: str, *, host: str = "127.0.0.1") -> RealServer:
     """Start a real server and wait until it listens or, with a broken app, until it is bound."""
     write_apps(folder)
-    argv = COMMANDS[kind].format(host=host, port=port).split(" ")
+    argv = shlex.split(COMMANDS[kind].format(host=host, port=port))
     with open(os.path.join(folder, f"{port}.log"), "wb") as log:
         process = subprocess.Popen(
             argv,
