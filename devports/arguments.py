@@ -1,0 +1,80 @@
+"""The commands and their options, declared. Imports argparse: one and a half Python starts."""
+
+from __future__ import annotations
+
+import argparse
+
+from devports import __version__
+from devports.core.target import port_number
+from devports.errors import DevportsError
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from typing import NoReturn
+
+TARGET = "a service, a port (8000) or an address (127.0.0.1:8000, [::1]:8000)"
+
+
+class Parser(argparse.ArgumentParser):
+    """A parser whose errors are ours, so that they look like every other one."""
+
+    def error(self, message: str) -> NoReturn:
+        raise DevportsError("usage", message, hints=(f"run `{self.prog} --help`",))
+
+
+def build_parser() -> Parser:
+    """Declare the commands."""
+    parser = Parser(prog="devports", description="The port is yours before the server starts.")
+    parser.add_argument("--version", action="version", version=f"devports {__version__}")
+    commands = parser.add_subparsers(dest="command", metavar="COMMAND")
+
+    def command(name: str, text: str, *, json: bool = True) -> argparse.ArgumentParser:
+        added = commands.add_parser(name, help=text, description=text, allow_abbrev=False)
+        added.add_argument("--config", metavar="FILE", help="use this file, not the nearest one")
+        if json:
+            added.add_argument("--json", action="store_true", help="one JSON document on stdout")
+        return added
+
+    _run(command("run", "take the port of a service, start it, stay with it", json=False))
+    _free(command("free", "end who holds a port, safely, and prove it bindable"))
+    check = command("check", "say whether a port can be bound now, and who holds it")
+    check.add_argument("target", nargs="+", help=TARGET)
+    status = command("status", "show who has the ports of this project")
+    status.add_argument("target", nargs="*", help=TARGET)
+    command("validate", "check the configuration and nothing else")
+    schema = commands.add_parser("schema", help="print a JSON Schema", allow_abbrev=False)
+    schema.add_argument("kind", choices=("config", "result"))
+    return parser
+
+
+def _run(parser: argparse.ArgumentParser) -> None:
+    parser.add_argument("service")
+    parser.add_argument("arguments", nargs="*", metavar="-- ARGS", help="appended to the command")
+    parser.add_argument("--port", type=port, help="use this port instead of the declared one")
+    parser.add_argument("--on-conflict", choices=("ask", "reclaim", "next", "fail"))
+    _consent(parser)
+
+
+def _free(parser: argparse.ArgumentParser) -> None:
+    parser.add_argument("target", nargs="*", help=TARGET)
+    parser.add_argument("--dry-run", action="store_true", help="say what would be done")
+    _consent(parser)
+
+
+def _consent(parser: argparse.ArgumentParser) -> None:
+    parser.add_argument("-y", "--yes", action="store_true", help="end holders without asking")
+    parser.add_argument(
+        "--other-users",
+        action="store_true",
+        help="with --yes: also processes of other users, where permitted",
+    )
+    parser.add_argument("--no-input", action="store_true", help="never ask; no answer is no")
+
+
+def port(text: str) -> int:
+    """Parse the argument of --port.
+
+    Raises:
+        DevportsError: it is not a port.
+    """
+    return port_number(text, text)

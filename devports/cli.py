@@ -1,0 +1,130 @@
+"""The command line: what was typed -> one command -> an exit code.
+
+The only place that turns errors into exit codes. `check` with plain targets, the command that
+scripts call most, goes past argparse, which costs more than all the rest of it.
+"""
+
+from __future__ import annotations
+
+import sys
+
+from devports import __version__, exitcodes
+from devports.errors import DevportsError
+from devports.ui.console import Screen, reopen_closed_streams
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from argparse import Namespace
+    from collections.abc import Sequence
+
+
+def main(argv: Sequence[str] | None = None) -> int:
+    """Run one command and return its exit code."""
+    reopen_closed_streams()
+    words = list(sys.argv[1:] if argv is None else argv)
+    as_json = "--json" in words[: words.index("--") if "--" in words else None]
+    try:
+        return dispatch(words)
+    except DevportsError as error:
+        return show(error, words, as_json=as_json)
+    except KeyboardInterrupt:
+        return exitcodes.of_signal(2)
+    except Exception as error:  # noqa: BLE001  # the one place for bugs
+        return show(bug(error), words, as_json=as_json)
+
+
+def dispatch(words: list[str]) -> int:
+    """Call the command that `words` name."""
+    if words == ["--version"]:
+        Screen.of_process().out(f"devports {__version__}")
+        return exitcodes.OK
+    if len(words) > 1 and words[0] == "check" and not any(w.startswith("-") for w in words):
+        from devports.commands.check import check  # noqa: PLC0415  # each command by itself
+        from devports.commands.setting import Setting  # noqa: PLC0415
+
+        return check(Setting(Screen.of_process()), words[1:])
+    from devports.arguments import build_parser  # noqa: PLC0415
+
+    parser = build_parser()
+    options = parser.parse_args(words)
+    if options.command is None:
+        Screen.of_process().err(parser.format_help().rstrip())
+        return exitcodes.USAGE
+    return call(options)
+
+
+def call(options: Namespace) -> int:
+    """Call a command with named plain arguments."""
+    from devports.commands.setting import Setting  # noqa: PLC0415
+
+    may_ask = not getattr(options, "no_input", False) and not getattr(options, "json", False)
+    screen = Screen.of_process(may_ask=may_ask)
+    setting = Setting(screen, getattr(options, "config", None))
+    match options.command:
+        case "run":
+            from devports.commands.run import run  # noqa: PLC0415
+
+            return run(
+                setting,
+                options.service,
+                options.arguments,
+                yes=options.yes,
+                other_users=options.other_users,
+                on_conflict=options.on_conflict,
+                port=options.port,
+            )
+        case "free":
+            from devports.commands.free import free_targets  # noqa: PLC0415
+
+            return free_targets(
+                setting,
+                options.target,
+                yes=options.yes,
+                other_users=options.other_users,
+                dry_run=options.dry_run,
+                as_json=options.json,
+            )
+        case "check":
+            from devports.commands.check import check  # noqa: PLC0415
+
+            return check(setting, options.target, as_json=options.json)
+        case "status":
+            from devports.commands.status import status  # noqa: PLC0415
+
+            return status(setting, options.target, as_json=options.json)
+        case "validate":
+            from devports.commands.validate import validate  # noqa: PLC0415
+
+            return validate(setting, as_json=options.json)
+        case _:
+            from devports.commands.schema import schema  # noqa: PLC0415
+
+            return schema(screen, options.kind)
+
+
+def show(error: DevportsError, words: Sequence[str], *, as_json: bool) -> int:
+    """Show an error in the form that was asked for and return its exit code."""
+    screen = Screen.of_process()
+    if as_json:
+        from devports.ui.jsonout import document  # noqa: PLC0415
+
+        command = [word for word in words[:1] if not word.startswith("-")]
+        screen.out(document(command, {}, exit_code=error.exit_code, errors=(error,)))
+    else:
+        from devports.ui.diagnostic import error_block  # noqa: PLC0415
+
+        screen.err(error_block(error, screen.look("stderr")))
+    return error.exit_code
+
+
+def bug(error: Exception) -> DevportsError:
+    """Write a report, ready to be pasted into an issue, and say where it is."""
+    from devports.report import write  # noqa: PLC0415  # traceback is heavy
+
+    return DevportsError(
+        "internal-error",
+        f"devports has a bug: {type(error).__name__}: {error}",
+        facts=(f"report: {write(error)}",),
+        hints=("report it with that file; nothing in it is sent by itself",),
+        exit_code=exitcodes.INTERNAL,
+    )

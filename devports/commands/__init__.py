@@ -1,0 +1,1 @@
+"""One module a command: gather, decide, act, report. Named plain arguments, an exit code back."""

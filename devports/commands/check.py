@@ -1,0 +1,59 @@
+"""`devports check`: one quick yes or no, with the holder."""
+
+from __future__ import annotations
+
+import time
+
+from devports import exitcodes
+from devports.core.diagnosis import Forbidden, NotLocal, Shadowed, is_bindable, worst
+from devports.ui.diagnostic import labelled
+from devports.ui.words import evidence, notes, summary
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+    from devports.commands.setting import Asked, Setting
+    from devports.core.diagnosis import Finding
+    from devports.ui.console import Screen
+
+
+def check(setting: Setting, words: Sequence[str], *, as_json: bool = False) -> int:
+    """Say whether each target can be bound now; the exit code is that of the worst."""
+    looked = setting.look(setting.asked(words))
+    code = max((code_for(findings) for _, findings in looked), default=exitcodes.OK)
+    if as_json:
+        from devports.ui.jsonout import check_data, document  # noqa: PLC0415  # json: half a start
+
+        data = check_data([(target.text, findings) for target, findings in looked], time.time())
+        setting.screen.out(document(("check",), data, exit_code=code))
+        return code
+    for target, findings in looked:
+        show(setting.screen, target, findings)
+    return code
+
+
+def code_for(findings: Sequence[Finding]) -> int:
+    """Return the exit code for the findings on one target."""
+    match worst(finding.verdict for finding in findings):
+        case Forbidden():
+            return exitcodes.PERMISSION
+        case NotLocal():
+            return exitcodes.USAGE
+        case verdict:
+            return exitcodes.OK if is_bindable(verdict) else exitcodes.NO
+
+
+def show(screen: Screen, target: Asked, findings: Sequence[Finding]) -> None:
+    """Print the answer on stdout, what it means and what to do about it on stderr."""
+    screen.out(summary(findings, target.subject))
+    look = screen.look("stderr")
+    verdict = worst(finding.verdict for finding in findings)
+    if not is_bindable(verdict) or isinstance(verdict, Shadowed):
+        for line in evidence(findings, screen.reader()):
+            screen.out(f"  {line}")
+    for note in notes(findings):
+        screen.err("\n".join(labelled("note", note, look)))
+    if code_for(findings) == exitcodes.NO:
+        hint = f"to end it safely, run `devports free {target.text}`"
+        screen.err("\n".join(labelled("hint", hint, look)))

@@ -1,0 +1,81 @@
+"""What `free` and `run` share: tools wired to the screen, and the words for a port not freed."""
+
+from __future__ import annotations
+
+from devports.core.diagnosis import Held, is_bindable
+from devports.core.remedy import remedies
+from devports.freeing import Tools
+from devports.ui.deeds import outcome_words, progress_words
+from devports.ui.diagnostic import error_block
+from devports.ui.prompt import ask
+from devports.ui.words import decisive, problem
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+    from devports.commands.setting import Asked, Setting
+    from devports.core.outcome import Freed, Outcome, Progress
+    from devports.core.plan import Target
+    from devports.core.remedy import Remedy
+    from devports.core.standing import Standing
+    from devports.errors import DevportsError
+    from devports.ui.console import Screen
+
+
+def tools_for(setting: Setting, *, starting: str = "") -> Tools:
+    """Return the tools of freeing: prompt and progress on the screen, our own runs by record."""
+    screen = setting.screen
+
+    def tell(news: Progress | Outcome) -> None:
+        words = outcome_words if hasattr(news, "signals") else progress_words
+        screen.err(f"devports: {words(news)}")  # type: ignore[arg-type]  # told apart above
+
+    return Tools(
+        machine=setting.machine,
+        ask=lambda question: ask(question, screen, starting),
+        tell=tell,
+        run_of=setting.records().run_of(),
+    )
+
+
+def not_freed(asked: Asked, freed: Freed, screen: Screen) -> DevportsError:
+    """Return a freeing that did not reach its end, as an error with who is in the way and why."""
+    return problem(
+        freed.findings,
+        screen.reader(),
+        exit_code=freed.exit_code,
+        subject=asked.subject,
+        service=asked.name,
+        hints=tuple(outcome_words(outcome) for outcome in freed.outcomes),
+        standings=standings_of([outcome.target for outcome in freed.outcomes]),
+    )
+
+
+def standings_of(plan: Sequence[Target]) -> list[tuple[int, Standing]]:
+    """Return the judgement on every holder in a plan, by pid."""
+    return [(m.process.pid, target.standing) for target in plan for m in target.members]
+
+
+def remedies_for(setting: Setting, asked: Asked, freed: Freed) -> tuple[Remedy, ...]:
+    """Return what a person can do by hand, for the finding that decides."""
+    finding = decisive(freed.findings)
+    if is_bindable(finding.verdict):
+        return ()
+    return remedies(
+        finding.verdict,
+        finding.endpoint,
+        finding.holding,
+        setting.machine.platform,
+        service=asked.name,
+    )
+
+
+def show_not_freed(setting: Setting, asked: Asked, freed: Freed) -> None:
+    """Print the error block with the commands to run by hand."""
+    screen = setting.screen
+    error = not_freed(asked, freed, screen)
+    screen.err(error_block(error, screen.look("stderr"), remedies_for(setting, asked, freed)))
+
+
+__all__ = ["Held", "not_freed", "remedies_for", "show_not_freed", "standings_of", "tools_for"]

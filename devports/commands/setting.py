@@ -1,0 +1,126 @@
+"""What every command is given: the screen, the machine, the configuration, who is asked about."""
+
+from __future__ import annotations
+
+import os
+
+from devports.core.target import parse_target
+from devports.core.value import Value
+from devports.errors import DevportsError
+from devports.system import native
+from devports.system.survey import endpoints_of, survey
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+    from devports.core.diagnosis import Finding
+    from devports.core.model import Endpoint
+    from devports.core.service import Config, PortSpec, Service
+    from devports.records import Records
+    from devports.system import Machine
+    from devports.ui.console import Screen
+
+
+class Asked(Value):
+    """One target: as it was typed, and what it stands for."""
+
+    text: str
+    specs: tuple[PortSpec, ...]
+    service: Service | None = None
+
+    @property
+    def name(self) -> str:
+        """The service's name, empty for a bare port."""
+        return self.service.name if self.service else ""
+
+    @property
+    def subject(self) -> str:
+        """What sentences are about: `port 8000`, `[::1]:8000`."""
+        return str(self.specs[0])
+
+
+class Setting:
+    """Machine and configuration, each made when it is first asked for."""
+
+    def __init__(self, screen: Screen, config_path: str | None = None) -> None:
+        self.screen = screen
+        self._config_path = config_path
+        self._machine: Machine | None = None
+
+    @property
+    def machine(self) -> Machine:
+        if self._machine is None:
+            self._machine = native()
+        return self._machine
+
+    def config(self) -> Config:
+        """Read the configuration; its doubts become warnings.
+
+        Raises:
+            DevportsError: there is none, or it is not right.
+        """
+        from devports.config.load import load_with_warnings  # noqa: PLC0415  # not for bare ports
+        from devports.ui.diagnostic import warning_block  # noqa: PLC0415
+
+        loaded = load_with_warnings(self._config_path, os.getcwd())
+        for warning in loaded.warnings:
+            self.screen.err(warning_block(warning, self.screen.look("stderr")))
+        return loaded.config
+
+    def records(self) -> Records:
+        from devports.records import Records, folder  # noqa: PLC0415  # not for `check`
+
+        return Records(folder(os.environ), self.machine)
+
+    def asked(self, words: Sequence[str]) -> tuple[Asked, ...]:
+        """Return the targets that these words name; none name every service.
+
+        Raises:
+            DevportsError: a word names nothing.
+        """
+        if not words:
+            return tuple(asked_of(service.name, service) for service in self.config().services)
+        parsed = [(word, parse_target(word)) for word in words]
+        config = self.config() if any(isinstance(what, str) for _, what in parsed) else None
+        return tuple(
+            asked_of(what, service_of(config, what))
+            if isinstance(what, str) and config is not None
+            else Asked(word, (what,))  # type: ignore[arg-type]  # a str only with a config
+            for word, what in parsed
+        )
+
+    def look(
+        self, targets: Sequence[Asked], *, thorough: bool = False
+    ) -> tuple[tuple[Asked, tuple[Finding, ...]], ...]:
+        """Return the findings for each target, all from one look."""
+        wanted = [(target, self.endpoints(target)) for target in targets]
+        every = [endpoint for _, endpoints in wanted for endpoint in endpoints]
+        found = iter(survey(self.machine, every, thorough=thorough))
+        return tuple((target, tuple(next(found) for _ in ends)) for target, ends in wanted)
+
+    def endpoints(self, target: Asked) -> tuple[Endpoint, ...]:
+        return tuple(end for spec in target.specs for end in endpoints_of(self.machine, spec))
+
+
+def asked_of(text: str, service: Service) -> Asked:
+    """Return a service as a target: its port first, then its further ports."""
+    further = (service.spec.but(port=port) for _, port in service.ports)
+    return Asked(text, (service.spec, *further), service)
+
+
+def service_of(config: Config, name: str) -> Service:
+    """Return the service of this name.
+
+    Raises:
+        DevportsError: there is none; the nearest name is offered.
+    """
+    from devports.config.report import unknown_service  # noqa: PLC0415  # only to word an error
+
+    service = config.get(name)
+    if service is None:
+        raise unknown_service(config, name)
+    return service
+
+
+__all__ = ["Asked", "DevportsError", "Setting", "asked_of", "service_of"]

@@ -1,0 +1,81 @@
+"""Who is in charge of a service: at most one run, and a dying one is waited for.
+
+An editor's "restart" sends SIGHUP to the old run and starts the new one 50 to 200 ms later
+without waiting. The old run marks its record first of all, so a live record without that mark is
+given half a second to show it.
+"""
+
+from __future__ import annotations
+
+import os
+
+from devports import exitcodes
+from devports.core.happening import Predecessor
+from devports.core.model import ProcessKey
+from devports.errors import DevportsError
+from devports.records import Record
+from devports.system import clock, signals
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+    from devports.core.happening import Happening
+    from devports.core.service import Service
+    from devports.records import Records
+    from devports.system import Machine
+
+MARK_WAIT = 0.5
+"""Seconds until a live run without the mark is taken to be staying."""
+BEYOND_STOP = 3.0
+"""Seconds a dying run may need on top of its service's stop_timeout: SIGKILL and the clean-up."""
+
+
+def claim(
+    records: Records,
+    machine: Machine,
+    service: Service,
+    project: str,
+    tell: Callable[[Happening], None],
+) -> Record:
+    """Put ourselves in charge of a service.
+
+    Raises:
+        DevportsError: another run is in charge and stays.
+    """
+    me = machine.key(os.getpid()) or ProcessKey(os.getpid(), 0)
+    mine = Record(me, service.name, project, "starting", (str(service.spec),))
+    mark, gone = clock.Deadline(MARK_WAIT), clock.Deadline(service.stop_timeout + BEYOND_STOP)
+    told = False
+    while True:
+        try:
+            now = records.claim(mine)
+        except OSError:
+            return mine  # no folder to write to: the port itself still says who is first
+        if now.key == me:
+            return now
+        stopping = now.state == "stopping"
+        if (gone if stopping else mark).passed:
+            raise _in_charge(now)
+        if stopping and not told:
+            told = True
+            tell(Predecessor(service.name, now.key.pid))
+        _wait_for(machine, now, gone.left if stopping else 0.02)
+
+
+def _wait_for(machine: Machine, record: Record, seconds: float) -> None:
+    pin = signals.pin(machine, record.key)
+    if pin is not None:
+        signals.wait_for_exit((pin,), seconds)
+        pin.close()
+
+
+def _in_charge(record: Record) -> DevportsError:
+    return DevportsError(
+        "run-in-charge",
+        f"another `devports run {record.service}` is in charge (pid {record.key.pid})",
+        facts=(f"endpoint: {', '.join(record.endpoints)}", f"project: {record.project}"),
+        hints=(f"to end it, run `devports free {record.service}`",),
+        service=record.service,
+        exit_code=exitcodes.IN_CHARGE,
+    )
