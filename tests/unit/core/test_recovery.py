@@ -1,0 +1,227 @@
+"""Histories: a list of events, the commands they lead to, and how it ends."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from devports.core.recovery import (
+    BindFailed,
+    Ended,
+    Exited,
+    Interrupted,
+    Moved,
+    Pause,
+    PortFreed,
+    PortStillHeld,
+    Ready,
+    Retry,
+    Serving,
+    Start,
+    Starting,
+    StopServer,
+    Stopping,
+    TakePort,
+    Taking,
+    TimedOut,
+    begin,
+    step,
+)
+
+if TYPE_CHECKING:
+    from devports.core.recovery import Command, Event, State
+
+RETRY = Retry(attempts=3, wait=0.2, wait_max=0.3)
+
+
+def play(*events: Event) -> tuple[State, list[Command]]:
+    state, commands = begin()
+    done = list(commands)
+    for event in events:
+        state, commands = step(state, event, RETRY)
+        done += commands
+    return state, done
+
+
+HISTORIES = [
+    pytest.param(
+        (PortFreed(), Ready(), Exited(0)),
+        Ended(0, "child", "exited"),
+        [TakePort(), Start(1, hold=True)],
+        id="a good start ends with the server's own code",
+    ),
+    pytest.param(
+        (PortFreed(), Exited(3)),
+        Ended(3, "child", "exited"),
+        [TakePort(), Start(1, hold=True)],
+        id="a server that ends before it is ready is not started again",
+    ),
+    pytest.param(
+        (PortStillHeld(90),),
+        Ended(90, "devports", "port-held"),
+        [TakePort()],
+        id="a port that cannot be had starts nothing",
+    ),
+    pytest.param(
+        (PortFreed(), BindFailed(foreign=True), PortFreed(), Ready(), Exited(0)),
+        Ended(0, "child", "exited"),
+        [
+            TakePort(),
+            Start(1, hold=True),
+            StopServer(),
+            Pause(0.2),
+            TakePort(),
+            Start(2, hold=True),
+        ],
+        id="a lost port is taken again and the server started again",
+    ),
+    pytest.param(
+        (PortFreed(), BindFailed(foreign=True)) * 3,
+        Ended(94, "devports", "retries-exhausted"),
+        [
+            TakePort(),
+            Start(1, hold=True),
+            StopServer(),
+            Pause(0.2),
+            TakePort(),
+            Start(2, hold=True),
+            StopServer(),
+            Pause(0.3),
+            TakePort(),
+            Start(3, hold=True),
+            StopServer(),
+        ],
+        id="starts are counted, waits grow up to a limit, and the last loss is the end",
+    ),
+    pytest.param(
+        (PortFreed(), BindFailed(foreign=False), Ready(), Exited(0)),
+        Ended(0, "child", "exited"),
+        [TakePort(), Start(1, hold=True), StopServer(), Start(1, hold=False)],
+        id="a server that cannot bind beside our hold is started without it, uncounted",
+    ),
+    pytest.param(
+        (PortFreed(), *(BindFailed(foreign=False),) * 2, PortFreed(), Ready()),
+        Serving(),
+        [
+            TakePort(),
+            Start(1, hold=True),
+            StopServer(),
+            Start(1, hold=False),
+            StopServer(),
+            Pause(0.2),
+            TakePort(),
+            Start(2, hold=False),
+        ],
+        id="that is remembered for the later starts",
+    ),
+    pytest.param(
+        (PortFreed(), Moved(8001, foreign=False)),
+        Ended(95, "devports", "moved"),
+        [TakePort(), Start(1, hold=True), StopServer()],
+        id="a server that goes elsewhere without need is stopped and named",
+    ),
+    pytest.param(
+        (PortFreed(), Moved(8001, foreign=True), PortFreed(), Ready()),
+        Serving(),
+        [
+            TakePort(),
+            Start(1, hold=True),
+            StopServer(),
+            Pause(0.2),
+            TakePort(),
+            Start(2, hold=True),
+        ],
+        id="a server that was driven elsewhere is brought back",
+    ),
+    pytest.param(
+        (PortFreed(), TimedOut()),
+        Ended(95, "devports", "not-ready"),
+        [TakePort(), Start(1, hold=True), StopServer()],
+        id="not ready in time is the end",
+    ),
+    pytest.param(
+        (Interrupted(15),),
+        Ended(143, "devports", "interrupted"),
+        [TakePort()],
+        id="a signal before there is a server ends with its number",
+    ),
+    pytest.param(
+        (PortFreed(), Interrupted(15), Exited(0)),
+        Ended(0, "child", "interrupted"),
+        [TakePort(), Start(1, hold=True), StopServer()],
+        id="a signal during the start stops the server and passes its code on",
+    ),
+    pytest.param(
+        (PortFreed(), Ready(), Interrupted(1), Exited(143)),
+        Ended(143, "child", "interrupted"),
+        [TakePort(), Start(1, hold=True), StopServer()],
+        id="a signal while serving stops the server and passes its code on",
+    ),
+    pytest.param(
+        (PortFreed(), Ready(), BindFailed(foreign=True), TimedOut()),
+        Serving(),
+        [TakePort(), Start(1, hold=True)],
+        id="words about a taken port mean nothing once the port is ours",
+    ),
+    pytest.param(
+        (PortFreed(), Interrupted(15), Ready()),
+        Stopping(15),
+        [TakePort(), Start(1, hold=True), StopServer()],
+        id="a server that gets ready while it is stopped is stopped all the same",
+    ),
+    pytest.param(
+        (Ready(), Exited(0)),
+        Taking(1),
+        [TakePort()],
+        id="news of a server mean nothing while there is none",
+    ),
+    pytest.param(
+        (PortStillHeld(93), PortFreed(), Ready()),
+        Ended(93, "devports", "port-held"),
+        [TakePort()],
+        id="the end is the end",
+    ),
+]
+
+
+@pytest.mark.parametrize(("events", "state", "commands"), HISTORIES)
+def test_history(events: tuple[Event, ...], state: State, commands: list[Command]):
+    assert play(*events) == (state, commands)
+
+
+EVENTS = st.sampled_from(
+    [
+        PortFreed(),
+        PortStillHeld(90),
+        BindFailed(foreign=True),
+        BindFailed(foreign=False),
+        Exited(1),
+        Ready(),
+        Moved(None, foreign=True),
+        Moved(8001, foreign=False),
+        Interrupted(15),
+        TimedOut(),
+    ]
+)
+
+
+@given(st.lists(EVENTS, max_size=60))
+def test_whatever_happens_starts_are_bounded_and_every_further_one_follows_a_stop(
+    events: list[Event],
+):
+    _, commands = play(*events)
+    starts = [place for place, command in enumerate(commands) if isinstance(command, Start)]
+    stops = [place for place, command in enumerate(commands) if isinstance(command, StopServer)]
+    assert len(starts) <= RETRY.attempts + 1  # once more without our hold
+    assert all(
+        any(before < stop < after for stop in stops)
+        for before, after in zip(starts, starts[1:], strict=False)
+    )
+
+
+def test_a_failed_start_leaves_the_state_starting_only_to_try_without_the_hold():
+    state, _ = step(Starting(2), BindFailed(foreign=False), RETRY)
+    assert state == Starting(2, hold=False)

@@ -1,0 +1,58 @@
+"""What a person types for a port."""
+
+from __future__ import annotations
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from devports.core.service import PortSpec
+from devports.core.target import parse_target
+from devports.errors import DevportsError
+
+GOOD = [
+    pytest.param("8000", PortSpec("", 8000), id="a number is that port on every address"),
+    pytest.param("65535", PortSpec("", 65535), id="the last port"),
+    pytest.param("127.0.0.1:80", PortSpec("127.0.0.1", 80), id="an address and a port"),
+    pytest.param("localhost:80", PortSpec("localhost", 80), id="a name and a port"),
+    pytest.param("[::1]:80", PortSpec("::1", 80), id="an IPv6 address in brackets"),
+    pytest.param("backend", "backend", id="a word is a service"),
+    pytest.param("8000a", "8000a", id="a word that starts with digits is a service"),
+]
+
+
+@pytest.mark.parametrize(("text", "expected"), GOOD)
+def test_a_target_is_understood(text: str, expected: PortSpec | str):
+    assert parse_target(text) == expected
+
+
+BAD = [
+    pytest.param("0", "1 to 65535", id="port 0 means any port"),
+    pytest.param("65536", "1 to 65535", id="one too many"),
+    pytest.param("9" * 5000, "1 to 65535", id="a number of 5000 digits"),
+    pytest.param("127.0.0.1:", "1 to 65535", id="no port after the colon"),
+    pytest.param("127.0.0.1:http", "1 to 65535", id="a service name for a port"),
+    pytest.param("::1:80", "brackets", id="an IPv6 address without brackets"),
+    pytest.param(":80", "no host", id="no host before the colon"),
+]
+
+
+@pytest.mark.parametrize(("text", "why"), BAD)
+def test_what_is_no_port_is_refused_with_the_reason_and_an_example(text: str, why: str):
+    with pytest.raises(DevportsError) as caught:
+        parse_target(text)
+    error = caught.value
+    assert error.exit_code == 2
+    assert why in error.facts[0]
+    assert error.hints[0].startswith("write for example")
+    assert len(error.message) < 120
+
+
+@given(st.text())
+def test_any_text_is_a_target_or_one_clear_error(text: str):
+    try:
+        parsed = parse_target(text)
+    except DevportsError as error:
+        assert error.code == "target-invalid"
+    else:
+        assert parsed == text or isinstance(parsed, PortSpec)
