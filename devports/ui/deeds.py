@@ -16,7 +16,7 @@ from devports.core.outcome import (
     TimedOut,
     WaitingForPort,
 )
-from devports.core.standing import Mine, OtherUser, Supervised
+from devports.core.standing import Mine, OtherUser, Protected, Supervised
 from devports.core.value import unreachable
 from devports.ui.printable import printable
 from devports.ui.who import counted, duration, standing_words, target_label
@@ -57,7 +57,7 @@ def outcome_words(outcome: Outcome) -> str:
         case TimedOut(signals=signals):
             return f"{whom} is still running after {' and '.join(signals)}"
         case Respawned(successor=successor):
-            return f"{whom} exited, and {target_label(successor)} has taken the port again"
+            return f"{whom} exited, and the port is held again by {target_label(successor)}"
         case _:
             unreachable(outcome)
 
@@ -71,12 +71,15 @@ def refusal_words(refused: Refused) -> str:
     """Return which law stands in the way."""
     standing = refused.target.standing
     match refused.why:
-        case "protected" | "container":
-            return standing_words(standing)
+        case "protected":
+            reason = standing.reason if isinstance(standing, Protected) else "protected"
+            return f"it is {printable(reason)}"
         case "supervised":
-            return standing_words(standing) + _stop_words(standing)
+            return _supervised_words(standing)
+        case "container":
+            return f"it {standing_words(standing) or 'forwards the port for a container'}"
         case "other-user":
-            return f"{_belongs(standing)}, and `--yes` does not cover them; `--other-users` does"
+            return _other_user_words(standing)
         case "no-terminal":
             return "there is no terminal to ask on and no `--yes`"
         case "denied":
@@ -85,14 +88,17 @@ def refusal_words(refused: Refused) -> str:
             unreachable(refused.why)
 
 
-def _stop_words(standing: Standing) -> str:
-    stop = standing.stop if isinstance(standing, Supervised) else ""
-    return f"; `{printable(stop)}` ends it for good" if stop else ""
+def _supervised_words(standing: Standing) -> str:
+    if not isinstance(standing, Supervised):
+        return "its supervisor may start it again"
+    ends = f"; `{printable(standing.stop)}` ends it for good" if standing.stop else ""
+    return standing_words(standing) + ends
 
 
-def _belongs(standing: Standing) -> str:
-    user = standing.user if isinstance(standing, OtherUser) else ""
-    return f"it belongs to user {printable(user)}" if user else "it belongs to another user"
+def _other_user_words(standing: Standing) -> str:
+    if isinstance(standing, OtherUser) and not standing.permitted:
+        return f"it {standing_words(standing)}"
+    return "it belongs to another user, whom `--yes` does not cover; `--other-users` does"
 
 
 def freed_words(freed: Freed, subject: str) -> tuple[str, ...]:

@@ -1,0 +1,196 @@
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+import pytest
+
+from devports.core.outcome import (
+    AlreadyGone,
+    Declined,
+    Freed,
+    Killing,
+    Question,
+    Refused,
+    Respawned,
+    Stopped,
+    Terminating,
+    TimedOut,
+    WaitingForPort,
+)
+from devports.core.standing import Container, Mine, OtherUser, Protected, Supervised
+from devports.ui import deeds
+from tests.unit.ui import samples as s
+
+if TYPE_CHECKING:
+    from devports.core.outcome import Outcome, Progress
+    from devports.core.plan import Target
+
+NODE = s.NODE_TARGET
+
+
+@pytest.mark.parametrize(
+    ("progress", "text"),
+    [
+        pytest.param(Terminating(NODE), "stopping `node` (pid 4242) (SIGTERM)", id="terminate"),
+        pytest.param(
+            Killing(NODE),
+            "killing `node` (pid 4242) (SIGKILL): it did not end in time",
+            id="kill",
+        ),
+        pytest.param(
+            WaitingForPort(5), "waiting up to 5 s until the port can be bound", id="leftovers"
+        ),
+        pytest.param(
+            WaitingForPort(5, 1),
+            "waiting up to 5 s until the port can be bound, 1 client still connected",
+            id="a client is still connected",
+        ),
+    ],
+)
+def test_progress(progress: Progress, text: str):
+    assert deeds.progress_words(progress) == text
+
+
+@pytest.mark.parametrize(
+    ("outcome", "text"),
+    [
+        pytest.param(
+            Stopped(NODE, ("SIGTERM",), 0.31),
+            "`node` (pid 4242) exited 0.3 s after SIGTERM",
+            id="it ended",
+        ),
+        pytest.param(
+            Stopped(s.UVICORN_TARGET, ("SIGTERM", "SIGKILL"), 12.5),
+            "`uvicorn` (pid 10) and its 2 workers exited 12 s after SIGTERM and SIGKILL",
+            id="it was killed",
+        ),
+        pytest.param(
+            AlreadyGone(NODE),
+            "`node` (pid 4242) had ended or let go of the port before anything was sent",
+            id="it had gone",
+        ),
+        pytest.param(Declined(NODE), "`node` (pid 4242) goes on running, as you said", id="no"),
+        pytest.param(
+            TimedOut(NODE, ("SIGTERM", "SIGKILL")),
+            "`node` (pid 4242) is still running after SIGTERM and SIGKILL",
+            id="it does not end",
+        ),
+        pytest.param(
+            Respawned(NODE, s.UVICORN_TARGET),
+            "`node` (pid 4242) exited, and the port is held again by `uvicorn` (pid 10) and its"
+            " 2 workers",
+            id="somebody took its place",
+        ),
+        pytest.param(
+            Refused(NODE.but(standing=Protected("a kernel thread")), "protected"),
+            "`node` (pid 4242) was not signalled: it is a kernel thread",
+            id="protected",
+        ),
+        pytest.param(
+            Refused(NODE.but(standing=Container("docker")), "container"),
+            "`node` (pid 4242) was not signalled: it forwards the port for a container of docker",
+            id="container",
+        ),
+        pytest.param(
+            Refused(NODE, "container"),
+            "`node` (pid 4242) was not signalled: it forwards the port for a container",
+            id="container of nobody known",
+        ),
+        pytest.param(
+            Refused(NODE, "protected"),
+            "`node` (pid 4242) was not signalled: it is protected",
+            id="protected without a reason",
+        ),
+        pytest.param(
+            Refused(s.UNIT_TARGET.but(standing=Supervised("pm2", "web", "")), "supervised"),
+            "`fakedb` (pid 412) was not signalled: pm2 runs it as `web` and may start it again",
+            id="supervised without a command to stop it",
+        ),
+        pytest.param(
+            Refused(s.UNIT_TARGET, "supervised"),
+            "`fakedb` (pid 412) was not signalled: systemd runs it as `fakedb.service` and may"
+            " start it again; `sudo systemctl stop fakedb.service` ends it for good",
+            id="supervised",
+        ),
+        pytest.param(
+            Refused(NODE, "supervised"),
+            "`node` (pid 4242) was not signalled: its supervisor may start it again",
+            id="supervised by nobody known",
+        ),
+        pytest.param(
+            Refused(s.ROOT_TARGET, "other-user"),
+            "`fakedb` (pid 412) was not signalled: it belongs to user root: only they or root can"
+            " end it",
+            id="another user",
+        ),
+        pytest.param(
+            Refused(NODE, "other-user"),
+            "`node` (pid 4242) was not signalled: it belongs to another user, whom `--yes`"
+            " does not cover; `--other-users` does",
+            id="another user whom we may signal",
+        ),
+        pytest.param(
+            Refused(NODE, "no-terminal"),
+            "`node` (pid 4242) was not signalled: there is no terminal to ask on and no `--yes`",
+            id="nobody to ask",
+        ),
+        pytest.param(
+            Refused(NODE, "denied"),
+            "`node` (pid 4242) was not signalled: this user may not signal it (EPERM)",
+            id="not permitted",
+        ),
+    ],
+)
+def test_outcome(outcome: Outcome, text: str):
+    assert deeds.outcome_words(outcome) == text
+
+
+def test_only_a_port_that_can_be_bound_is_freed():
+    stopped = Stopped(NODE, ("SIGTERM",), 0.02)
+    assert deeds.freed_words(Freed(True, 0, (stopped,), (s.FREE,)), "port 8000") == (
+        "`node` (pid 4242) exited 0.1 s after SIGTERM",
+        "port 8000 can be bound now",
+    )
+    assert deeds.freed_words(Freed(False, 94, (stopped,), (s.BOUND,)), "port 8000") == (
+        "`node` (pid 4242) exited 0.1 s after SIGTERM",
+        "still not bindable: port 8000 is bound by `python` but nobody listens yet",
+    )
+
+
+@pytest.mark.parametrize(
+    ("kind", "target", "service", "text"),
+    [
+        pytest.param("stop", NODE, "", "stop `node` (pid 4242) with SIGTERM?", id="one process"),
+        pytest.param(
+            "stop",
+            s.UVICORN_TARGET,
+            "web",
+            "stop `uvicorn` (pid 10) and its 2 workers with SIGTERM, so that `web` can start?",
+            id="a family, for a service",
+        ),
+        pytest.param(
+            "stop",
+            NODE.but(standing=Mine("web", "/shop")),
+            "",
+            "stop `node` (pid 4242), started by `devports run web`, with SIGTERM?",
+            id="an earlier run",
+        ),
+        pytest.param(
+            "stop",
+            NODE.but(standing=OtherUser("bob", permitted=True)),
+            "",
+            "stop `node` (pid 4242), which belongs to user bob and not to you, with SIGTERM?",
+            id="another user",
+        ),
+        pytest.param(
+            "kill",
+            NODE,
+            "",
+            "`node` (pid 4242) did not end in time: kill it with SIGKILL?",
+            id="what did not end",
+        ),
+    ],
+)
+def test_question(kind: str, target: Target, service: str, text: str):
+    question = Question("kill" if kind == "kill" else "stop", target, s.HELD)
+    assert deeds.question_words(question, service) == text

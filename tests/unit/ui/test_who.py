@@ -1,0 +1,257 @@
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+import pytest
+
+from devports.core.model import Hidden, Holder, Holding
+from devports.core.standing import (
+    Container,
+    Mine,
+    OtherUser,
+    Plain,
+    Protected,
+    Supervised,
+)
+from devports.ui import who
+from tests.unit.ui import samples as s
+
+if TYPE_CHECKING:
+    from devports.core.model import Process
+    from devports.core.plan import Target
+    from devports.core.standing import Standing
+
+
+@pytest.mark.parametrize(
+    ("seconds", "text"),
+    [
+        pytest.param(0.4, "under 1 s", id="a blink"),
+        pytest.param(8.9, "8 s", id="seconds"),
+        pytest.param(60, "1 min", id="a minute"),
+        pytest.param(299, "4 min", id="minutes"),
+        pytest.param(7300, "2 h", id="hours"),
+        pytest.param(86400, "1 day", id="a day"),
+        pytest.param(300_000, "3 days", id="days"),
+    ],
+)
+def test_duration(seconds: float, text: str):
+    assert who.duration(seconds) == text
+
+
+def test_since_is_the_clock_of_the_reader():
+    east = s.ANN.but(offset=10 * 3600)
+    assert who.since(s.NOW - 7300, s.ANN) == "12:11"
+    assert who.since(s.NOW - 7300, east) == "2026-09-21 22:11"
+
+
+@pytest.mark.parametrize(
+    ("words", "text"),
+    [
+        pytest.param([], "", id="nothing"),
+        pytest.param(["a"], "a", id="one"),
+        pytest.param(["a", "b"], "a and b", id="two"),
+        pytest.param(["a", "b", "c"], "a, b and c", id="three"),
+    ],
+)
+def test_listed(words: list[str], text: str):
+    assert who.listed(words) == text
+
+
+@pytest.mark.parametrize(
+    ("process", "text"),
+    [
+        pytest.param(s.NODE, "node", id="its name"),
+        pytest.param(
+            s.process(1, "MainThread", "/usr/bin/node", "x"), "node", id="named after its thread"
+        ),
+        pytest.param(
+            s.process(1, "containers-root", exe="/usr/libexec/containers-rootlessport"),
+            "containers-rootlessport",
+            id="a name that the kernel cut",
+        ),
+        pytest.param(s.process(1, ""), "?", id="no name at all"),
+        pytest.param(s.process(1, "a\x1bb"), who.printable("a\x1bb"), id="a hostile name"),
+    ],
+)
+def test_title(process: Process, text: str):
+    assert who.title(process) == text
+
+
+@pytest.mark.parametrize(
+    ("process", "text"),
+    [
+        pytest.param(s.NODE, "you", id="the reader"),
+        pytest.param(s.ROOT_DB, "root", id="somebody else"),
+        pytest.param(s.process(1, uid=7, user=""), "uid 7", id="a user without a name"),
+    ],
+)
+def test_user(process: Process, text: str):
+    assert who.user_of(process, s.ANN) == text
+
+
+@pytest.mark.parametrize(
+    ("cwd", "text"),
+    [
+        pytest.param("/home/ann", "~", id="home itself"),
+        pytest.param("/home/ann/shop", "~/shop", id="below home"),
+        pytest.param("/home/annika", "/home/annika", id="another home that begins alike"),
+        pytest.param("", "", id="not readable"),
+    ],
+)
+def test_folder(cwd: str, text: str):
+    assert who.folder(s.process(1, cwd=cwd), s.ANN) == text
+    assert who.folder(s.process(1, cwd=cwd), s.ANN.but(home="")) == cwd
+
+
+@pytest.mark.parametrize(
+    ("ancestors", "text"),
+    [
+        pytest.param((), "", id="nobody known"),
+        pytest.param((s.INIT,), "", id="only the first process"),
+        pytest.param((s.NPM, s.ZSH, s.CODE), "`npm run dev` <- `zsh` <- `code`", id="npm"),
+        pytest.param(
+            (s.process(9, "node", "node", "/usr/bin/npm-cli.js", "run", "dev", "--x"),),
+            "`npm run dev`",
+            id="npm as a script of node",
+        ),
+        pytest.param(
+            (s.process(9, "make", "make", "PASSWORD=1", "-j"),), "`make`", id="no option is shown"
+        ),
+        pytest.param((s.process(9, "sh", "sh", "-c", "node x"),), "`sh`", id="a shell"),
+        pytest.param((s.ZSH,) * 6, "`zsh` <- `zsh` <- `zsh` <- `zsh` <- ...", id="a long line"),
+    ],
+)
+def test_origin(ancestors: tuple[Process, ...], text: str):
+    assert who.origin(Holder(s.NODE, (), ancestors)) == text
+
+
+def test_sockets_of_a_holder_in_the_words_of_the_kernel():
+    sockets = (*s.EVERYWHERE, s.socket(s.HERE, "BOUND", 7), s.socket(s.HERE, "CLOSE_WAIT", 8))
+    assert who.sockets_line(Holder(s.NODE), sockets) == (
+        "LISTEN 0.0.0.0:8000 and [::]:8000, BOUND 127.0.0.1:8000,"
+        " CLOSE_WAIT 127.0.0.1:8000 -> 93.184.216.34:443"
+    )
+    assert who.sockets_line(Holder(s.NODE, (6,)), sockets) == "LISTEN [::]:8000"
+
+
+def test_a_family_is_one_card():
+    holders = s.UVICORN_TARGET.members
+    ((top, members),) = who.families(holders)
+    card = dict(who.card(top, s.ANN, members=members))
+    assert card["process"] == "`uvicorn` (pid 10), you, running for 2 h (since 12:11)"
+    assert card["family"] == "2 more processes with the same socket (pid 11 and 12)"
+
+
+def test_a_card_says_only_what_is_known():
+    bare = s.process(5, "x", age=0, cwd="", user="", uid=3)
+    assert who.card(Holder(bare), s.ANN) == (("process", "`x` (pid 5), uid 3"),)
+
+
+@pytest.mark.parametrize(
+    ("state", "text"),
+    [
+        pytest.param("T", "stopped (Ctrl-Z or SIGSTOP): it answers nobody", id="stopped"),
+        pytest.param("t", "halted by a debugger", id="traced"),
+        pytest.param("Z", "its main thread has ended, other threads still run", id="leader gone"),
+        pytest.param("S", None, id="sleeping is normal"),
+    ],
+)
+def test_state(state: str, text: str | None):
+    holder = Holder(s.NODE.but(state=state))
+    assert dict(who.card(holder, s.ANN)).get("state") == text
+
+
+@pytest.mark.parametrize(
+    ("standing", "text"),
+    [
+        pytest.param(Plain(), "", id="plain"),
+        pytest.param(Mine("web", "/shop"), "started by `devports run web`", id="mine"),
+        pytest.param(OtherUser("bob", True), "belongs to user bob", id="we are root"),
+        pytest.param(
+            OtherUser("bob", False),
+            "belongs to user bob: only they or root can end it",
+            id="another user",
+        ),
+        pytest.param(
+            Supervised("systemd", "a.service", "systemctl stop a.service"),
+            "systemd runs it as `a.service` and may start it again",
+            id="supervised",
+        ),
+        pytest.param(
+            Container("docker"), "forwards the port for a container of docker", id="container"
+        ),
+        pytest.param(
+            Protected("a kernel thread"),
+            "never ended by devports: it is a kernel thread",
+            id="protected",
+        ),
+    ],
+)
+def test_standing(standing: Standing, text: str):
+    assert who.standing_words(standing) == text
+
+
+@pytest.mark.parametrize(
+    ("holding", "text"),
+    [
+        pytest.param(Holding((s.NODE_HOLDER, s.PYTHON_HOLDER)), "`node` and `python`", id="two"),
+        pytest.param(Holding(s.UVICORN_TARGET.members), "`uvicorn`", id="a family has one name"),
+        pytest.param(
+            Holding((Holder(s.NODE), Holder(s.process(3)))), "2 processes named `node`", id="twins"
+        ),
+        pytest.param(
+            Holding(tuple(Holder(s.process(n, f"p{n}")) for n in range(2, 8))),
+            "`p2`, `p3`, `p4` and 3 more",
+            id="a crowd",
+        ),
+        pytest.param(
+            Holding((s.NODE_HOLDER,), (s.HIDDEN, s.HIDDEN)),
+            "`node` and user root, service `fakedb.service`, process likely 412",
+            id="one seen and one hidden",
+        ),
+        pytest.param(
+            Holding((), (Hidden(s.EVERYWHERE[0]),)),
+            "a process that cannot be seen",
+            id="nothing is known",
+        ),
+    ],
+)
+def test_names(holding: Holding, text: str):
+    assert who.names(holding) == text
+
+
+@pytest.mark.parametrize(
+    ("unit", "text"),
+    [
+        pytest.param("redis.service", "service `redis.service`", id="a service"),
+        pytest.param(f"docker-{'ab' * 32}.scope", "container `abababababab`", id="docker"),
+        pytest.param("cd" * 32, "container `cdcdcdcdcdcd`", id="a bare container id"),
+        pytest.param("session-3.scope", "", id="a login says nothing"),
+        pytest.param("", "", id="nothing"),
+    ],
+)
+def test_unit(unit: str, text: str):
+    assert who.unit_words(unit) == text
+
+
+@pytest.mark.parametrize(
+    ("target", "text"),
+    [
+        pytest.param(s.NODE_TARGET, "`node` (pid 4242)", id="one process"),
+        pytest.param(s.UVICORN_TARGET, "`uvicorn` (pid 10) and its 2 workers", id="a family"),
+        pytest.param(
+            s.NPM_TARGET,
+            "`npm run dev` (pid 400) and `node` (pid 4242), which it started",
+            id="a runner and its server",
+        ),
+    ],
+)
+def test_target_label(target: Target, text: str):
+    assert who.target_label(target) == text
+
+
+def test_hidden_card_without_a_name():
+    hidden = Hidden(s.EVERYWHERE[0])
+    assert who.hidden_card(hidden, s.ANN) == (
+        ("socket", "LISTEN 0.0.0.0:8000, made by an unknown user"),
+    )
