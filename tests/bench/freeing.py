@@ -10,6 +10,7 @@ import statistics
 import subprocess
 import sys
 import time
+from functools import partial
 from typing import TYPE_CHECKING
 
 from tests.harness import tables
@@ -61,7 +62,7 @@ def times(
             begin = time.perf_counter()
             way(actor, port)
             found.append((time.perf_counter() - begin) * 1e3)
-            eventually(lambda at=port: tables.bindable(at))
+            eventually(partial(tables.bindable, port))
             actor.end()
     return found
 

@@ -8,7 +8,6 @@ starts served, how often the rival hit (a rival that never hits proves nothing),
 
 from __future__ import annotations
 
-import os
 import signal
 import sys
 import tempfile
@@ -20,7 +19,7 @@ from tests.harness import tables
 from tests.harness.actors import argv_of, start
 from tests.harness.command import Command, Running, clean_environment
 from tests.harness.ports import reserved_block
-from tests.harness.project import Project, event_names
+from tests.harness.project import Project
 from tests.harness.servers import COMMANDS
 from tests.harness.waiting import NeverHappenedError, eventually
 
@@ -47,18 +46,15 @@ def one_start(kind: str, rival_words: tuple[object, ...] | None) -> Counter[str]
         project = Project(folder)
         project.apps()
         project.service("web", port, COMMANDS[kind])
-        log = os.path.join(folder, "events")
         rival = start("rival", argv_of("rival", port, *rival_words)) if rival_words else None
         command = Command(folder, clean_environment(folder), folder)
-        running = command.start("run", "web", "--yes", "--events", log)
+        running = command.start("run", "web", "--yes")
         found = Counter({"starts": 1})
         try:
-            eventually(
-                lambda: "ready" in event_names(log) or running.process.poll() is not None, 40
-            )
-            said = "ready" in event_names(log)
-            found["served"] = int(said and owned(running, port))
-            found["said ready, not owned"] = int(said and not owned(running, port))
+            eventually(lambda: running.said_ready or running.ended, 40)
+            said = running.said_ready
+            found["served"] = int(bool(said) and owned(running, port))
+            found["said ready, not owned"] = int(bool(said) and not owned(running, port))
         except NeverHappenedError:
             found["undecided"] = 1
         running.send(signal.SIGTERM)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import shlex
 import signal
 from typing import TYPE_CHECKING
 
@@ -13,7 +14,7 @@ from devports import exitcodes
 from tests.harness import tables
 from tests.harness.actors import argv_of
 from tests.harness.capabilities import NEEDS_FORK, NEEDS_NODE, NEEDS_PROC
-from tests.harness.project import event_names, events
+from tests.harness.command import READY
 from tests.harness.servers import BOUND_ONLY, COMMANDS
 from tests.harness.waiting import eventually, never
 
@@ -56,9 +57,8 @@ def test_a_real_server_serves_and_gives_the_port_back(
 ) -> None:
     project.apps()
     project.service("web", port, COMMANDS[kind])
-    log = f"{project.folder}/events"
-    running = devports.start("run", "web", "--events", log)
-    eventually(lambda: "ready" in event_names(log) or running.process.poll() is not None, 40)
+    running = devports.start("run", "web")
+    eventually(lambda: running.said_ready or running.ended, 40)
     assert running.process.poll() is None, running.out + running.err
     assert tables.listening_pids(port) & tree_of(running), "said ready without owning the port"
     assert tables.connectable(port)
@@ -99,26 +99,24 @@ def test_with_yes_the_holder_is_ended_and_the_server_starts(
 def test_ready_is_said_only_when_our_tree_listens(
     port: int, project: Project, devports: Command
 ) -> None:
-    log = f"{project.folder}/events"
     go = f"{project.folder}/go"
     waits = f'while [ ! -e {go!r} ]; do sleep 0.05; done; exec "$@"'
     project.service("web", port, ["sh", "-c", waits, "sh", *argv_of("listener", port, "--stay")])
-    running = devports.start("run", "web", "--events", log)
+    running = devports.start("run", "web")
     eventually(lambda: tree_of(running))
-    never(lambda: "ready" in event_names(log), 0.7, what="ready before anybody listens")
+    never(lambda: running.said_ready, 0.7, what="ready before anybody listens")
     with open(go, "w", encoding="ascii"):
         pass
     serving(running, port)
-    eventually(lambda: "ready" in event_names(log))
+    eventually(lambda: running.said_ready)
 
 
 def test_a_server_on_another_port_is_not_ready(
     port: int, project: Project, devports: Command
 ) -> None:
-    log = f"{project.folder}/events"
     project.zoo("web", "hopper", port, "--from-next", ready={"timeout": 3}, attempts=1)
-    done = devports("run", "web", "--events", log)
-    assert "ready" not in event_names(log)
+    done = devports("run", "web")
+    assert READY not in done.err
     assert done.code not in {0, 1, 2}, done
     assert str(port + 1) in done.err
     assert not tables.listening_pids(port + 1)
@@ -137,9 +135,9 @@ def test_the_servers_own_code_is_passed_on_after_serving(
     code: int, port: int, project: Project, devports: Command
 ) -> None:
     project.service("web", port, argv_of("exit_code", code, "--serve", port))
-    running = devports.start("run", "web", "--events", f"{project.folder}/events")
+    running = devports.start("run", "web")
     serving(running, port)
-    eventually(lambda: "ready" in event_names(f"{project.folder}/events"))
+    eventually(lambda: running.said_ready)
     assert tables.connectable(port)
     assert running.ends() == code
 
@@ -166,9 +164,9 @@ def test_the_last_words_say_whose_code_it_is(
     port: int, project: Project, devports: Command
 ) -> None:
     project.service("web", port, argv_of("exit_code", 96))
-    log = f"{project.folder}/events"
-    assert devports("run", "web", "--events", log).code == 96
-    assert events(log)[-1]["source"] == "child"
+    done = devports("run", "web")
+    assert done.code == 96
+    assert "source: child" in done.err.splitlines()[-1]
 
 
 @pytest.mark.parametrize(
@@ -211,13 +209,12 @@ def test_a_bind_error_for_another_port_is_no_failure_of_ours(
     port: int, project: Project, devports: Command
 ) -> None:
     text = f"OSError: [Errno 98] Address already in use: 127.0.0.1:{port + 3}"
-    log = f"{project.folder}/events"
     project.zoo("web", "noisy_server", port, "--text", text)
-    running = devports.start("run", "web", "--events", log)
+    running = devports.start("run", "web")
     serving(running, port)
-    eventually(lambda: "ready" in event_names(log))
-    never(lambda: running.process.poll() is not None, 0.5, what="its end")
-    assert event_names(log).count("ready") == 1
+    eventually(lambda: running.said_ready)
+    never(lambda: running.ended, 0.5, what="its end")
+    assert running.said_ready == 1
 
 
 def test_time_wait_on_the_port_does_not_stop_a_start(
@@ -239,7 +236,7 @@ def test_words_after_two_dashes_go_to_the_server(
 def test_the_environment_and_the_placeholders_are_filled_in(
     port: int, project: Project, devports: Command
 ) -> None:
-    script = f'echo "$URL {{host}} {{port}}" > seen; exec {" ".join(argv_of("exit_code", 0))}'
+    script = f'echo "$URL {{host}} {{port}}" > seen; exec {shlex.join(argv_of("exit_code", 0))}'
     env = {"URL": "http://x:{services.db.port}/"}
     project.service("web", port, ["sh", "-c", script], env=env, host="127.0.0.1")
     project.service("db", port + 1, "")
@@ -275,9 +272,8 @@ def test_the_gap_cannot_be_hit_without_reuse(
     rival = zoo("rival", port, "--no-reuse", "--hold", 20)
     project.apps()
     project.service("web", port, COMMANDS["uvicorn"], attempts=3)
-    log = f"{project.folder}/events"
-    running = devports.start("run", "web", "--yes", "--events", log)
-    eventually(lambda: "ready" in event_names(log) or running.process.poll() is not None, 40)
+    running = devports.start("run", "web", "--yes")
+    eventually(lambda: running.said_ready or running.ended, 40)
     assert not holder.alive
     if running.process.poll() is None:
         assert tables.listening_pids(port) <= tree_of(running)

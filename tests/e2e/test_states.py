@@ -124,7 +124,7 @@ def test_free_makes_it_bindable_or_says_why_not(
     holder = zoo(state.animal, port, *state.words) if state.animal else None
     if state.named and state.animal != "stopped":
         bystanders(port)
-    done = devports("free", port, "--yes", "--timeout", 1)
+    done = devports("free", port, "--yes")
     assert done.code == state.free, done
     assert tables.bindable(port) is (state.free == exitcodes.OK)
     if holder and state.ends:
@@ -155,7 +155,7 @@ def test_time_wait_of_a_server_without_reuse_blocks(port: int, zoo: Zoo, devport
     done = devports("check", port)
     assert done.code == exitcodes.NO, done
     assert "TIME_WAIT" in done.text
-    freed = devports("free", port, "--yes", "--timeout", 1)
+    freed = devports("free", port, "--yes")
     assert freed.code in {exitcodes.OK, exitcodes.STILL_HELD}, freed
     assert tables.bindable(port) is (freed.code == exitcodes.OK)
 
@@ -262,7 +262,7 @@ def test_both_twins_are_ended(port: int, zoo: Zoo, devports: Command) -> None:
 
 def test_a_slow_one_is_waited_for_and_not_killed(port: int, zoo: Zoo, devports: Command) -> None:
     holder = zoo("slow_stop", port, "--seconds", 1)
-    done = devports("free", port, "--yes", "--timeout", 10)
+    done = devports("free", port, "--yes")
     assert done.code == exitcodes.OK, done
     holder.gone()
     eventually(lambda: holder.process.poll() is not None)
@@ -273,7 +273,7 @@ def test_freed_means_bindable_even_while_the_process_lives_on(
     port: int, zoo: Zoo, devports: Command
 ) -> None:
     holder = zoo("slow_stop", port, "--close-first", "--seconds", 8)
-    done = devports("free", port, "--yes", "--timeout", 20)
+    done = devports("free", port, "--yes")
     assert done.code == exitcodes.OK, done
     assert tables.bindable(port)
     assert done.seconds < 8 or not holder.alive
@@ -302,7 +302,7 @@ def test_hostile_names_do_not_reach_the_terminal(port: int, zoo: Zoo, devports: 
 
 def test_ctrl_c_while_waiting_kills_nothing_more(port: int, zoo: Zoo, devports: Command) -> None:
     holder = zoo("stubborn", port)
-    freeing = devports.start("free", port, "--yes", "--timeout", 30)
+    freeing = devports.start("free", port, "--yes")
     freeing.says(str(holder.pid))
     freeing.send(signal.SIGINT)
     assert freeing.ends(10) == 130

@@ -19,6 +19,8 @@ if TYPE_CHECKING:
     from typing import IO
 
 PATIENT = 60.0
+READY = "` is ready on "
+"""How a run says that a process of its own tree listens on the declared port."""
 DROPPED = ("CI", "FORCE_COLOR", "NO_COLOR", "TTY_COMPATIBLE", "PYTHONPATH", "COLUMNS", "LINES")
 """What a caller's environment would change: each test that wants one sets it."""
 
@@ -99,6 +101,19 @@ class Running:
     @property
     def err(self) -> str:
         return _read(self.paths[1])
+
+    @property
+    def said_ready(self) -> int:
+        """How often the run has said that its server is ready."""
+        return sum(line.startswith("devports: ") and READY in line for line in self.lines)
+
+    @property
+    def lines(self) -> list[str]:
+        return self.err.splitlines()
+
+    @property
+    def ended(self) -> bool:
+        return self.process.poll() is not None
 
     def says(self, text: str, within: float = 20.0) -> str:
         """Wait until it has said `text` on either stream; return all it said."""

@@ -1,11 +1,10 @@
-"""A project with a `devports.toml`, and the events that a `devports run` writes about itself."""
+"""A project with a `devports.toml`; and pids in a JSON answer."""
 
 from __future__ import annotations
 
 import json
 import os
 from dataclasses import dataclass, field
-from typing import Any
 
 from tests.harness.actors import argv_of
 from tests.harness.servers import write_apps
@@ -49,18 +48,6 @@ def toml(value: object) -> str:
     if isinstance(value, dict):
         return "{ " + ", ".join(f"{key} = {toml(each)}" for key, each in value.items()) + " }"
     return json.dumps(value)
-
-
-def events(path: str) -> list[dict[str, Any]]:
-    """Return the whole lines written to an events file so far."""
-    if not os.path.exists(path):
-        return []
-    with open(path, encoding="utf-8") as file:
-        return [json.loads(line) for line in file if line.endswith("\n")]
-
-
-def event_names(path: str) -> list[str]:
-    return [str(event["event"]) for event in events(path)]
 
 
 def pids_in(document: object) -> set[int]:

@@ -50,6 +50,7 @@ class Stream(io.StringIO):
         return self._encoding
 
     def isatty(self) -> bool:
+        super().isatty()  # raises when closed, as files do
         return self._terminal
 
 

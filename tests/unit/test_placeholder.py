@@ -1,0 +1,92 @@
+from __future__ import annotations
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from devports.core.placeholder import argv_of, fill, foreign_names_in, names_in, values_for
+from devports.core.service import Config, Service
+
+DB = Service("db", 5432, host="localhost")
+WEB = Service("my-web_1", 8000, ports=(("debug", 5678),))
+CONFIG = Config("", "", (DB, WEB))
+VALUES = values_for(WEB, CONFIG)
+
+
+@pytest.mark.parametrize(
+    ("text", "filled"),
+    [
+        pytest.param("--port {port}", "--port 8000", id="the port"),
+        pytest.param("{host}:{port}", "127.0.0.1:8000", id="two in one word"),
+        pytest.param("{ports.debug}", "5678", id="a further port"),
+        pytest.param("{services.db.port}", "5432", id="another service's port"),
+        pytest.param("{services.db.host}", "localhost", id="another service's host"),
+        pytest.param("{services.my-web_1.ports.debug}", "5678", id="a name with a dash"),
+        pytest.param("{{port}}", "{port}", id="doubled braces are the text itself"),
+        pytest.param("{{{port}}}", "{{port}}", id="one more pair of braces stays"),
+        pytest.param('{"a":{"b":1}}', '{"a":{"b":1}}', id="nested JSON survives"),
+        pytest.param('{"a":{"p":{port}}}', '{"a":{"p":8000}}', id="a port inside JSON"),
+        pytest.param("{} { port } {1} {a,b}", "{} { port } {1} {a,b}", id="other braces stay"),
+        pytest.param("${port} ${HOME}", "${port} ${HOME}", id="the shell's braces stay"),
+        pytest.param("${{port}}", "${{port}}", id="a workflow's braces stay"),
+        pytest.param("$ {port}", "$ 8000", id="a dollar elsewhere changes nothing"),
+        pytest.param("{port", "{port", id="an open brace stays"),
+        pytest.param("", "", id="nothing"),
+    ],
+)
+def test_fill(text: str, filled: str):
+    assert fill(text, VALUES) == filled
+
+
+def test_a_value_is_not_filled_again():
+    assert fill("{host}{port}", {"host": "{port}", "port": "1"}) == "{port}1"
+
+
+def test_a_placeholder_without_a_value_is_an_error():
+    with pytest.raises(KeyError, match="fd"):
+        fill("--fd {fd}", VALUES)
+
+
+def test_names_are_told_from_the_shells():
+    text = "{port} {{host}} ${fd} ${{x}} {services.db.port}"
+    assert names_in(text) == ("port", "services.db.port")
+    assert foreign_names_in(text) == ("fd", "x")
+
+
+@given(st.text(alphabet="{}$.ab \n", max_size=40))
+def test_filling_with_the_same_names_changes_only_doubled_braces(text: str):
+    filled = fill(text, {name: f"{{{name}}}" for name in names_in(text)})
+    assert len(filled) <= len(text)
+    assert names_in(text) or "{{" in text or filled == text
+
+
+def test_a_port_that_is_not_the_declared_one_counts_under_both_its_names():
+    values = values_for(WEB, CONFIG, port=8001)
+    assert values["port"] == values["services.my-web_1.port"] == "8001"
+    assert values["services.db.port"] == "5432"
+    assert "fd" not in values
+
+
+@pytest.mark.parametrize(
+    ("service", "argv"),
+    [
+        pytest.param(Service("s", 1), (), id="no command"),
+        pytest.param(
+            Service("s", 1, command=("a b", "{host}", "'")),
+            ("a b", "x y", "'"),
+            id="a list is taken as it is",
+        ),
+        pytest.param(
+            Service("s", 1, command="a 'b c' --on={host}"),
+            ("a", "b c", "--on=x y"),
+            id="a text is split before it is filled",
+        ),
+        pytest.param(
+            Service("s", 1, command="a {host} | b", shell=True),
+            ("/bin/sh", "-c", "a x y | b"),
+            id="a shell gets the text",
+        ),
+    ],
+)
+def test_argv(service: Service, argv: tuple[str, ...]):
+    assert argv_of(service, {"host": "x y"}) == argv

@@ -1,0 +1,235 @@
+from __future__ import annotations
+
+import json
+import runpy
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import jsonschema
+import pytest
+
+from devports.core.outcome import (
+    AlreadyGone,
+    Declined,
+    Freed,
+    Refused,
+    Respawned,
+    Stopped,
+    TimedOut,
+)
+from devports.core.service import Config, Service
+from devports.core.standing import Container, Mine, OtherUser, Plain, Protected, Supervised
+from devports.errors import DevportsError
+from devports.ui import jsonout, resultschema
+from tests.unit.ui import samples as s
+
+if TYPE_CHECKING:
+    from devports.core.standing import Standing
+
+HERE = Path(__file__).parent
+SCHEMA = resultschema.result_schema()
+VALIDATOR = jsonschema.Draft202012Validator(SCHEMA)
+
+OUTCOMES = (
+    Stopped(s.NODE_TARGET, ("SIGTERM",), 0.25),
+    AlreadyGone(s.NPM_TARGET),
+    Declined(s.UVICORN_TARGET),
+    Refused(s.UNIT_TARGET, "supervised"),
+    TimedOut(s.NODE_TARGET, ("SIGTERM", "SIGKILL")),
+    Respawned(s.NODE_TARGET, s.UVICORN_TARGET),
+)
+SERVICES = (
+    Service("web", 8000, command="vite --token abc --port {port}", env=(("SECRET", "s3cr3t"),)),
+    Service("api", 9000, command=("uvicorn", "a:b"), ports=(("debug", 5678),)),
+    Service("db", 5432),
+)
+ERROR = DevportsError("port-held", "port 8000 is held by `node`", service="web", hints=("wait",))
+
+SAMPLES = {
+    "check": jsonout.check_data([("8000", s.EVERY_FINDING), ("web", (s.EVIL_FINDING,))], s.NOW),
+    "status": jsonout.status_data(
+        [("web", "127.0.0.1:8000", (s.HELD, s.FREE_SISTER)), ("", "port 80", (s.PRIVILEGED,))],
+        s.NOW,
+    ),
+    "free": jsonout.free_data([("web", Freed(False, 94, OUTCOMES, (s.HELD,)))], s.NOW),
+    "validate": jsonout.validate_data(Config("/shop/devports.toml", "/shop", SERVICES)),
+}
+
+
+def read(text: str) -> Any:
+    assert text.endswith("\n")
+    assert text.count("\n") == 1
+    assert text.isascii()
+    document = json.loads(text)
+    VALIDATOR.validate(document)
+    return document
+
+
+@pytest.mark.parametrize("command", [pytest.param(name, id=name) for name in SAMPLES])
+def test_every_result_is_of_the_schema(command: str):
+    text = jsonout.document([command], SAMPLES[command], exit_code=1, errors=[ERROR])
+    assert read(text)["data"] == SAMPLES[command]
+
+
+@pytest.mark.parametrize("command", [pytest.param(name, id=name) for name in ("", *SAMPLES)])
+def test_an_error_before_there_was_any_data(command: str):
+    text = jsonout.document([command] if command else [], {}, exit_code=2, errors=[ERROR])
+    assert read(text) == {
+        "schema_version": 1,
+        "command": [command] if command else [],
+        "status": "error",
+        "exit_code": 2,
+        "data": {},
+        "errors": [
+            {
+                "code": "port-held",
+                "message": "port 8000 is held by `node`",
+                "service": "web",
+                "hints": ["wait"],
+            }
+        ],
+    }
+
+
+def test_a_whole_answer():
+    data = jsonout.check_data([("web", (s.LINGERING.but(verdict=s.BLOCKING.verdict),))], s.NOW)
+    assert jsonout.document(["check", "web"], data, exit_code=1) == (
+        '{"schema_version": 1, "command": ["check", "web"], "status": "error", "exit_code": 1,'
+        ' "data": {"targets": [{"target": "web", "bindable": false, "verdict": "port-lingering",'
+        ' "endpoints": [{"address": "127.0.0.1", "port": 8000, "verdict": "port-lingering",'
+        ' "bindable": false, "seconds_left": 40.2, "sockets": [{"address": "127.0.0.1",'
+        ' "port": 8000, "remote_address": "93.184.216.34", "remote_port": 443,'
+        ' "state": "TIME_WAIT", "inode": 0, "uid": null, "seconds_left": 40.2}], "holders": [],'
+        ' "hidden": [], "complete": true, "gaps": []}]}]}, "errors": []}\n'
+    )
+
+
+def test_a_holder_in_full():
+    holder = SAMPLES["status"]["services"][0]["endpoints"][0]["holders"][0]
+    assert holder == {
+        "pid": 4242,
+        "ppid": 1,
+        "uid": 1000,
+        "user": "ann",
+        "name": "node",
+        "command_line": "node server.js --port 8000",
+        "cwd": "/home/ann/shop/web",
+        "exe": "",
+        "state": "S",
+        "started_at": "2026-09-21T12:11:40Z",
+        "uptime_seconds": 7300.0,
+        "inodes": [5, 6],
+        "ancestors": [
+            {"pid": 400, "name": "npm run dev"},
+            {"pid": 300, "name": "zsh"},
+            {"pid": 200, "name": "code"},
+            {"pid": 1, "name": "systemd"},
+        ],
+    }
+
+
+def test_an_unknown_start_is_null():
+    finding = s.HELD.but(holding=s.HIDING.holding.but(hidden=(s.HIDDEN.but(likely=()),)))
+    bare = s.NODE_HOLDER.but(process=s.NODE.but(started=0.0))
+    finding = finding.but(holding=finding.holding.but(holders=(bare,)))
+    data = jsonout.check_data([("8000", (finding,))], s.NOW)
+    holder = data["targets"][0]["endpoints"][0]["holders"][0]
+    assert (holder["started_at"], holder["uptime_seconds"]) == (None, None)
+
+
+@pytest.mark.parametrize(
+    ("standing", "kind", "detail", "stop"),
+    [
+        pytest.param(Plain(), "plain", None, None, id="plain"),
+        pytest.param(Mine("web", "/shop"), "mine", "web", None, id="mine"),
+        pytest.param(OtherUser("bob", True), "other-user", "bob", None, id="another user"),
+        pytest.param(
+            Supervised("systemd", "a.service", "stop a"),
+            "supervised",
+            "a.service",
+            "stop a",
+            id="supervised",
+        ),
+        pytest.param(Container("docker"), "container", "docker", None, id="container"),
+        pytest.param(Protected("a reason"), "protected", "a reason", None, id="protected"),
+    ],
+)
+def test_standing(standing: Standing, kind: str, detail: str | None, stop: str | None):
+    target = s.NODE_TARGET.but(standing=standing)
+    data = jsonout.free_data([("x", Freed(True, 0, (Declined(target),), (s.FREE,)))], s.NOW)
+    read(jsonout.document(["free"], data, exit_code=0))
+    found = data["targets"][0]["outcomes"][0]["process"]["standing"]
+    assert found == {"kind": kind, "detail": detail, "stop": stop}
+
+
+def test_secrets_stay_at_home():
+    text = jsonout.document(["validate"], SAMPLES["validate"], exit_code=0)
+    assert "s3cr3t" not in text
+    assert "abc" not in text
+    assert '"env": ["SECRET"]' in text
+
+
+def test_bytes_that_are_no_text_and_escape_sequences_are_escaped():
+    evil = s.NODE_HOLDER.but(process=s.NODE.but(name="\udcff\x1b[31m"))
+    finding = s.HELD.but(holding=s.HELD.holding.but(holders=(evil,)))
+    text = jsonout.document(
+        ["check"], jsonout.check_data([("8000", (finding,))], s.NOW), exit_code=1
+    )
+    assert r'"name": "\udcff\u001b[31m"' in text
+
+
+@pytest.mark.parametrize(
+    ("answers", "status"),
+    [
+        pytest.param([], "ok", id="nothing was asked"),
+        pytest.param([True, True], "ok", id="all"),
+        pytest.param([True, False], "partial", id="some"),
+        pytest.param([False], "error", id="none"),
+    ],
+)
+def test_overall(answers: list[bool], status: str):
+    assert jsonout.overall(answers) == status
+
+
+def test_a_status_can_be_given():
+    text = jsonout.document(["check"], {"targets": []}, exit_code=1, status="partial")
+    assert read(text)["status"] == "partial"
+
+
+def test_the_shipped_schema_is_the_generated_one():
+    generated = runpy.run_path(str(HERE / "regenerate.py"))["GENERATED"]
+    for path, text in generated.items():
+        assert path.read_bytes() == text().encode()
+
+
+def objects(schema: Any) -> list[Any]:
+    if isinstance(schema, list):
+        return [found for item in schema for found in objects(item)]
+    if not isinstance(schema, dict):
+        return []
+    own = [schema] if "properties" in schema and schema.get("type") == "object" else []
+    return own + [found for item in schema.values() for found in objects(item)]
+
+
+def test_no_shape_takes_what_it_does_not_name():
+    jsonschema.Draft202012Validator.check_schema(SCHEMA)
+    found = objects(SCHEMA)
+    assert len(found) > 15
+    assert [shape for shape in found if shape.get("additionalProperties") is not False] == []
+
+
+@pytest.mark.parametrize(
+    "change",
+    [
+        pytest.param({"extra": 1}, id="an unknown key"),
+        pytest.param({"data": {"targets": [], "more": 1}}, id="an unknown key in the data"),
+        pytest.param({"command": ["status"]}, id="the data of another command"),
+        pytest.param({"command": []}, id="data without a command"),
+        pytest.param({"schema_version": 2}, id="another version"),
+    ],
+)
+def test_the_schema_says_no(change: dict[str, Any]):
+    good = json.loads(jsonout.document(["check"], {"targets": []}, exit_code=0))
+    VALIDATOR.validate(good)
+    with pytest.raises(jsonschema.ValidationError):
+        VALIDATOR.validate(good | change)

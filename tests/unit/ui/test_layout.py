@@ -1,0 +1,78 @@
+from __future__ import annotations
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from devports.ui.layout import Look, aligned, cells, hang_of, pad, paint, wrap
+
+
+@pytest.mark.parametrize(
+    ("text", "width"),
+    [
+        pytest.param("abc", 3, id="Latin"),
+        pytest.param("日本", 4, id="ideographs take two cells"),
+        pytest.param("e\u0301", 1, id="a combining mark takes none"),
+    ],
+)
+def test_cells(text: str, width: int):
+    assert cells(text) == width
+    assert cells(pad(text, 6)) == 6
+
+
+def test_aligned():
+    assert aligned((("a", "1"), ("bcd", "2"), ("e", ""))) == ("a    1", "bcd  2", "e")
+    assert aligned(()) == ()
+
+
+@pytest.mark.parametrize(
+    ("line", "lines"),
+    [
+        pytest.param("one two", ["one two"], id="short enough"),
+        pytest.param(
+            "one two three four five", ["one two three four", "five"], id="broken at a space"
+        ),
+        pytest.param(
+            "  key  one two three four",
+            ["  key  one two three", "       four"],
+            id="the value stays under the value",
+        ),
+        pytest.param(
+            "  one two three four five",
+            ["  one two three four", "  five"],
+            id="the indent is kept",
+        ),
+        pytest.param(
+            "to stop it, run `devports free backend`",
+            ["to stop it, run", "`devports free backend`"],
+            id="a command is never broken",
+        ),
+        pytest.param(
+            "a` lone tick is only a character",
+            ["a` lone tick is only", "a character"],
+            id="a lone backtick quotes nothing",
+        ),
+        pytest.param(
+            "abcdefghijklmnopqrstuvwxyz", ["abcdefghijklmnopqrstuvwxyz"], id="no place to break"
+        ),
+    ],
+)
+def test_wrap(line: str, lines: list[str]):
+    assert wrap(line, 20) == lines
+    assert wrap(line, None) == [line]
+
+
+@given(st.text("ab `日", max_size=60), st.integers(1, 40))
+def test_wrapping_loses_nothing_but_spaces(text: str, width: int):
+    assert "".join("".join(wrap(text, width)).split()) == "".join(text.split())
+
+
+def test_hang_of_a_line_of_spaces():
+    assert hang_of("   ") == 3
+    assert hang_of("ab") == 0
+
+
+def test_paint():
+    assert paint("x", "error", Look(colour=True)) == "\x1b[1;31mx\x1b[0m"
+    assert paint("", "error", Look(colour=True)) == ""
+    assert paint("x", "error", Look()) == "x"
