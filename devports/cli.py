@@ -109,7 +109,7 @@ def show(error: DevportsError, words: Sequence[str], *, as_json: bool) -> int:
         from devports.ui.jsonout import document  # noqa: PLC0415
 
         command = [word for word in words[:1] if not word.startswith("-")]
-        screen.out(document(command, {}, exit_code=error.exit_code, errors=(error,)))
+        screen.write("stdout", document(command, {}, exit_code=error.exit_code, errors=(error,)))
     else:
         from devports.ui.diagnostic import error_block  # noqa: PLC0415
 

@@ -26,7 +26,7 @@ def check(setting: Setting, words: Sequence[str], *, as_json: bool = False) -> i
         from devports.ui.jsonout import check_data, document  # noqa: PLC0415  # json: half a start
 
         data = check_data([(target.text, findings) for target, findings in looked], time.time())
-        setting.screen.out(document(("check",), data, exit_code=code))
+        setting.screen.write("stdout", document(("check",), data, exit_code=code))
         return code
     for target, findings in looked:
         show(setting.screen, target, findings)

@@ -62,7 +62,7 @@ def report_json(setting: Setting, done: Sequence[tuple[Asked, Freed]], code: int
     errors = [not_freed(t, freed, setting.screen) for t, freed in done if not freed.bindable]
     status = overall(freed.bindable for _, freed in done)
     text = document(("free",), data, exit_code=code, errors=errors, status=status)
-    setting.screen.out(text)
+    setting.screen.write("stdout", text)
 
 
 def show_plans(setting: Setting, targets: Sequence[Asked], policy: Policy) -> int:

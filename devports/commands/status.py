@@ -22,7 +22,7 @@ def status(setting: Setting, words: Sequence[str], *, as_json: bool = False) -> 
 
         entries = [(target.name, target.text, findings) for target, findings in looked]
         data = status_data(entries, time.time())
-        screen.out(document(("status",), data, exit_code=exitcodes.OK))
+        screen.write("stdout", document(("status",), data, exit_code=exitcodes.OK))
         return exitcodes.OK
     from devports.ui.render import Entry, show_status  # noqa: PLC0415
 

@@ -79,7 +79,7 @@ def describe(pid: int) -> Process | None:
         name=stat.name,
         argv=procfs.command_line(slurp(f"{base}/cmdline")),
         cwd=link(f"{base}/cwd"),
-        exe=link(f"{base}/exe"),
+        exe=link(f"{base}/exe").removesuffix(" (deleted)"),
         state=stat.state,
         started=_epoch(stat.start),
         cgroup=procfs.cgroup_path(slurp(f"{base}/cgroup")),
