@@ -158,6 +158,7 @@ class _Scanner:
         elif self.at("{"):
             self.members(path)
         else:
+            self.next()
             while self.todo and not self.at("\n", ",", "]", "}"):
                 self.next()
         self.values.setdefault(path, Span(start, self.end))

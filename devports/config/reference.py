@@ -56,9 +56,9 @@ _ENV_FILE = """\
 ## The env file
 
 At most 64 KiB of UTF-8: `NAME=value` lines, with or without `export` before them; blank lines and
-lines that start with `#` are skipped. A value in single quotes is literal; in double quotes `\\n`,
-`\\r`, `\\t`, `\\"`, `\\\\` and `\\$` are known; both may span lines. A value without quotes ends at a
-blank followed by `#`. Nothing is expanded and nothing is run.
+lines that start with `#` are skipped. A value in single quotes is literal; in double quotes
+`\\n`, `\\r`, `\\t`, `\\"`, `\\\\` and `\\$` are known; both may span lines. A value without quotes
+ends at a blank followed by `#`. Nothing is expanded and nothing is run.
 """
 
 
