@@ -1,0 +1,191 @@
+"""Hide the secrets of a command line. Where it is not clear, it hides: a word lost is no harm.
+
+Works on the list of words, not on the joined line: a flag and its value are two words, a value
+may hold spaces. Imported only when a command line may hold a secret (`printable`).
+"""
+
+from __future__ import annotations
+
+import re
+
+from devports.core.quoting import quote
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+STARS = "***"
+
+_SECRET = frozenset(
+    "auth authorization cookie cookies cred creds credential credentials jwt key otp pass session"
+    " secrets".split()
+)
+_ENDINGS = ("password", "passwd", "passphrase", "pwd", "secret", "token", "apikey", "pass")
+_HARMLESS = frozenset("bypass compass".split())
+_PUBLIC = frozenset("public primary foreign sort cache partition hot".split())
+"""Before "key" these make it no secret."""
+_HEADS = frozenset("no max min num disable without skip ask".split())
+"""A name that begins so is a switch or a number: --no-password-prompt, --max-token."""
+_TAILS = frozenset(
+    "age api app cfg client conf count cjs dev dir disabled domain driver enabled endpoint expiry"
+    " expires file format header host ini js json length lifetime limit main manager max min mjs"
+    " mode name path policy port prompt provider proxy py rb required samesite server service sh"
+    " size storage store timeout toml ts ttl txt type uri url web worker yaml yml".split()
+)
+"""A name that ends so is about a secret and holds none: --token-limit, --session-timeout."""
+
+_BY_PROGRAM = {
+    **dict.fromkeys(
+        "mysql mysqldump mysqladmin mysqlsh mariadb mariadb-dump mariadb-admin mycli".split(),
+        ("", "-p"),
+    ),
+    **dict.fromkeys("mongo mongosh mongodump mongorestore".split(), ("-p", "-p")),
+    "sshpass": ("-p", "-p"),
+    "redis-cli": ("-a", "-a"),
+    "ldapsearch": ("-w", "-w"),
+    "sqlcmd": ("-P", "-P"),
+}
+"""Program: the flag whose next word, and the flag whose rest, is a password."""
+
+_PARTS = re.compile(r"[A-Z]+(?![a-z])|[A-Z]?[a-z]+")
+_NAMED = re.compile(r"(?<![\w.-])([\w.-]+)([\"']?\s*[=:]\s*)")
+_VALUE = re.compile(r"\"(?:[^\"\\]|\\.)*\"?|'[^']*'?|[^\s&;]+")
+_ASSIGNMENT = re.compile(r"(-{0,2}[\w.-]+)=(?s:.+)")
+_HEADER = re.compile(r"([\w-]+):\s+(?s:.+)")
+# The password may hold "/" and "@"; what begins with digits and a slash is a port and a path.
+_USERINFO = re.compile(r"(://[^/?#\s:@]*|^[\w.-]+(?!://)):(?!\d{1,5}(?:[/?#]|$))([^\s]*)@")
+_LONG_USER = re.compile(r"://[^/?#\s:@]{16,}@")
+_TOKENS = re.compile(
+    r"(?<![A-Za-z0-9])(?:sk-(?=[\w-]*\d)[\w-]{10,}|[sr]k_(?:live|test)_\w{6,}|gh[pousr]_\w{6,}"
+    r"|github_pat_\w{6,}|glpat-[\w-]{6,}|xox[abeprs]-[\w-]{6,}|npm_[A-Za-z0-9]{30,}"
+    r"|pypi-[\w-]{16,}|hf_[A-Za-z0-9]{16,}|dop_v1_\w{16,}|shpat_\w{16,}|AIza[\w-]{16,}"
+    r"|A[KS]IA[0-9A-Z]{8,}|eyJ[\w-]{5,}(?:\.[\w=-]+)*)"
+)
+_WORD = re.compile(r"(?:[^\s\"']|\"(?:[^\"\\]|\\.)*\"?|'[^']*'?)+")
+_QUOTED = re.compile(r"\"((?:[^\"\\]|\\.)*)\"?|'([^']*)'?", re.DOTALL)
+_FLAG = re.compile(r"--[A-Za-z][\w-]*(?:=.*)?|-[A-Za-z]")
+_SCRIPT_FLAG = re.compile(r"-[a-z]*c")
+_DEEPEST = 4
+"""Command lines within command lines within command lines."""
+
+
+def redact(words: Sequence[str], depth: int = 0) -> list[str]:
+    """Return `words` with every secret that is recognised as ``***``."""
+    shown: list[str] = []
+    expected = program = before = ""
+    for word in words:
+        program = _program(word, program)
+        if expected == "secret" and not _FLAG.fullmatch(word):
+            scheme = word.lower() in ("bearer", "basic", "digest", "token")
+            shown.append(word if scheme else STARS)
+            expected = "secret" if scheme else ""
+        elif expected == "pair" and re.match(r"[^:%]+[:%]", word):
+            shown.append(_pair(word))
+            expected = ""
+        else:
+            script = not shown or bool(_SCRIPT_FLAG.fullmatch(before))
+            shown.append(_redact_word(word, program, depth, script=script))
+            expected = _expects(word, program, first=len(shown) == 1)
+        before = word
+    return shown
+
+
+def is_secret(name: str) -> bool:
+    """Say whether a flag, variable or field of this name holds a secret."""
+    parts = [part.lower() for part in _PARTS.findall(name)]
+    if not parts or parts[0] in _HEADS or parts[-1] in _TAILS or name in ("PWD", "OLDPWD"):
+        return False
+    if "key" in parts and _PUBLIC & set(parts):
+        return False
+    return any(part in _SECRET or _ends_secret(part) for part in parts)
+
+
+def _ends_secret(part: str) -> bool:
+    return part.endswith(_ENDINGS) and part not in _HARMLESS
+
+
+def _is_strong(name: str) -> bool:
+    """Say whether `name` can hardly mean anything else, even without a dash or an equals sign."""
+    return is_secret(name) and any(_ends_secret(part.lower()) for part in _PARTS.findall(name))
+
+
+def _program(word: str, before: str) -> str:
+    name = word.rpartition("/")[2].removesuffix(".exe")
+    return name if name in _BY_PROGRAM else before
+
+
+def _expects(word: str, program: str, *, first: bool) -> str:
+    """Say what the word after `word` is: a secret, a user:password pair, or nothing special."""
+    if word in ("-u", "-U", "--user", "--proxy-user"):
+        return "pair"
+    name = word.rstrip(":")
+    if word.lower() == "bearer" or (program and word == _BY_PROGRAM[program][0]):
+        return "secret"
+    if word.startswith("-") or name != word:
+        return "secret" if "=" not in word and is_secret(name) else ""
+    positional = re.fullmatch(r"[\w.-]+", word) and (len(_PARTS.findall(word)) > 1)
+    strong = _is_strong(word) and (positional or word.lower() in ("authtoken", "requirepass"))
+    return "secret" if strong and not first else ""
+
+
+def _redact_word(word: str, program: str, depth: int, *, script: bool) -> str:
+    tokens = _WORD.findall(word)
+    if script and len(tokens) > 1:
+        return _redact_text(word, tokens, depth)
+    if (match := _ASSIGNMENT.fullmatch(word)) and is_secret(match[1]):
+        return f"{match[1]}={STARS}"
+    if (match := _HEADER.fullmatch(word)) and is_secret(match[1]):
+        return f"{match[1]}: {STARS}"
+    if len(tokens) > 1:
+        return _redact_text(word, tokens, depth)
+    if program and _is_glued(word, _BY_PROGRAM[program][1]):
+        return word[:2] + STARS
+    if re.match(r"(?:-[uU]|--(?:proxy-)?user=)[^:\s]+:", word):
+        return _pair(word)
+    return _redact_inside(word)
+
+
+def _redact_text(text: str, tokens: Sequence[str], depth: int) -> str:
+    """Redact a command line, or any text, that is a single word. Beyond its depth: all of it."""
+    if depth >= _DEEPEST:
+        return STARS
+    bare = [_unquoted(token) for token in tokens]
+    both = zip(tokens, bare, redact(bare, depth + 1), strict=True)
+    shown = iter([word if a == b else quote(b, also="*") for word, a, b in both])
+    return _WORD.sub(lambda _: next(shown), text)
+
+
+def _unquoted(token: str) -> str:
+    return _QUOTED.sub(
+        lambda m: m[2] or "" if m[1] is None else re.sub(r"\\(.)", r"\1", m[1]), token
+    )
+
+
+def _is_glued(word: str, flag: str) -> bool:
+    return bool(flag) and word.startswith(flag) and len(word) > len(flag)
+
+
+def _pair(word: str) -> str:
+    """Hide what stands behind the first colon (or percent sign); user:group ids stay."""
+    if re.fullmatch(r"\d+:\d+", word):
+        return word
+    return re.sub(r"(?s)^([^:%]*[:%]).*", rf"\1{STARS}", word)
+
+
+def _redact_inside(word: str) -> str:
+    """Hide userinfo of addresses, named values and tokens within one word."""
+    word = _USERINFO.sub(rf"\1:{STARS}@", word)
+    word = _LONG_USER.sub(f"://{STARS}@", word)
+    return _TOKENS.sub(STARS, _redact_named(word))
+
+
+def _redact_named(word: str) -> str:
+    """Hide the values of secret names: ``token=x&y=z``, ``Password=x;``, ``{"secret": "x"}``."""
+    done, at = "", 0
+    while found := _NAMED.search(word, at):
+        name, sign = found[1], found[2]
+        done, at = done + word[at : found.end()], found.end()
+        spoken = is_secret(name) if "=" in sign or sign != ":" else _is_strong(name)
+        if spoken and (value := _VALUE.match(word, at)):
+            done, at = done + STARS, value.end()
+    return done + word[at:]
