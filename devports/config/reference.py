@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from devports.config import spec
+from devports.core.value import unreachable
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -132,5 +133,11 @@ def _value(key: Key) -> str:
             return "table of strings"
         case "ports":
             return f"table of integers, {key.low:g} to {key.high:g}"
-        case "boolean" | "table" | "host" | "path" | "text":
-            return {"boolean": "`true` or `false`", "table": "table"}.get(key.kind, "string")
+        case "boolean":
+            return "`true` or `false`"
+        case "table":
+            return "table"
+        case "host" | "path" | "text":
+            return "string"
+        case _:
+            unreachable(key.kind)

@@ -6,6 +6,7 @@ It knows one key at a time; what holds between keys and services only `devports 
 from __future__ import annotations
 
 from devports.config import spec
+from devports.core.value import unreachable
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -91,6 +92,8 @@ def _type(key: Key) -> Schema:
             return {**_named(key, port), "maxProperties": spec.MAX_PORTS}
         case "table":
             return _table(key.keys)
+        case _:
+            unreachable(key.kind)
 
 
 def _named(key: Key, value: Schema) -> Schema:
