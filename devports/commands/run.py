@@ -18,7 +18,8 @@ from devports.run.hold import Hold
 from devports.run.predecessor import claim
 from devports.run.session import Launch, Session
 from devports.system.survey import endpoints_of, survey
-from devports.ui.runwords import ended_words, happening_words
+from devports.ui.diagnostic import error_block
+from devports.ui.runwords import ended_words, gave_up, happening_words
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -70,8 +71,9 @@ def run(
     job = Job(launch.everything, policy, Limits(stop=service.stop_timeout, settle=0, linger=LINGER))
     tools = tools_for(setting, starting=name)
     hold = Hold(tools, job, records)
-    ended = Session(launch, hold, tools, tell, records).run()
-    report(setting, service, hold, ended)
+    session = Session(launch, hold, tools, tell, records)
+    ended = session.run()
+    report(setting, session, ended)
     return ended.code
 
 
@@ -150,9 +152,14 @@ def warn_of(setting: Setting, service: Service, dependency: Service, tell: Tell)
         tell(DependencyDown(service.name, dependency.name, findings[0].endpoint))
 
 
-def report(setting: Setting, service: Service, hold: Hold, ended: Ended) -> None:
-    """Say how it ended, and what can be done by hand where the port could not be had."""
+def report(setting: Setting, session: Session, ended: Ended) -> None:
+    """Say how it ended, and where devports gave up, what was seen and what can be done by hand."""
+    screen, service = setting.screen, session.service
     asked = asked_of(service.name, service)
-    if ended.reason == "port-held" and hold.last is not None and not hold.last.bindable:
-        show_not_freed(setting, asked, hold.last)
-    setting.screen.err(ended_words(service.name, ended))
+    last = session.hold.last
+    if ended.reason == "port-held" and last is not None and not last.bindable:
+        show_not_freed(setting, asked, last)
+    elif ended.reason in ("not-ready", "moved", "retries-exhausted"):
+        error = gave_up(service, ended, session.seen, session.failure)
+        screen.err(error_block(error, screen.look("stderr")))
+    screen.err(ended_words(service.name, ended))

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from devports.core.diagnosis import covers
-from devports.core.value import Value
+from devports.core.ownership import Ownership
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -11,22 +11,6 @@ if TYPE_CHECKING:
 
     from devports.core.model import Endpoint, Holder, ProcessKey, Socket
     from devports.system import Machine
-
-
-class Ownership(Value):
-    """Who listens now.
-
-    Attributes:
-        owner: a holder of ours that listens, None while none does.
-        missing: endpoints on which nobody of ours listens.
-        bound: whether one of ours is bound without listening.
-        strangers: sockets of others that are bound or listen there.
-    """
-
-    owner: Holder | None
-    missing: tuple[Endpoint, ...]
-    bound: bool
-    strangers: tuple[Socket, ...]
 
 
 class Watch:

@@ -36,6 +36,8 @@ class Stream:
         self.source, self.child_end = open_terminal() if terminal else os.pipe()
         self.tail = Tail()
         self.open = True
+        self.midline = False
+        """Whether the server's last byte was not the end of a line."""
 
     def pump(self) -> bytes:
         """Pass on what is there; return it, empty at the end of the stream."""
@@ -45,6 +47,7 @@ class Stream:
             data = b""
         if data:
             write_all(self.target, data)
+            self.midline = not data.endswith(b"\n")
         else:
             self.close()
         return data
@@ -86,6 +89,11 @@ class Relay:
     def streams(self) -> tuple[Stream, ...]:
         unique = dict.fromkeys((self._out, self._err))
         return tuple(stream for stream in unique if stream.open)
+
+    @property
+    def midline(self) -> bool:
+        """Whether a line of ours would begin behind unfinished output of the server's."""
+        return any(stream.terminal and stream.midline for stream in self.streams)
 
     def child_ends(self) -> tuple[int, int]:
         return self._out.child_end, self._err.child_end

@@ -41,6 +41,7 @@ from devports.core.value import Value, unreachable
 from devports.run.interrupts import Interrupts, Signalled, terminal_interrupts_the_server
 from devports.run.ownership import Watch
 from devports.run.reachable import answers
+from devports.run.relay import write_all
 from devports.run.server import Server
 from devports.system import clock
 from devports.system.survey import survey
@@ -52,12 +53,12 @@ if TYPE_CHECKING:
     from devports.core.bindfailure import BindFailure
     from devports.core.happening import Happening
     from devports.core.model import Endpoint, ProcessKey
+    from devports.core.ownership import Ownership
     from devports.core.recovery import Command, Event, State
     from devports.core.service import Service
     from devports.freeing import Tools
     from devports.records import Record, Records
     from devports.run.hold import Hold
-    from devports.run.ownership import Ownership
 
     Tell = Callable[[Happening], None]
 
@@ -93,11 +94,13 @@ class Session:
     def __init__(
         self, launch: Launch, hold: Hold, tools: Tools, tell: Tell, records: Records
     ) -> None:
-        self.launch, self.hold, self.tell, self.records = launch, hold, tell, records
+        self.launch, self.hold, self._tell, self.records = launch, hold, tell, records
         self.service, self.machine = launch.service, tools.machine
         self.server: Server | None = None
         self.failure: BindFailure | None = None
         self.ctrl_c = clock.Deadline(0)
+        self.seen: Ownership | None = None
+        """What was seen of the port last, to explain a server that never got ready."""
 
     # -- the loop
 
@@ -165,12 +168,19 @@ class Session:
         if self.server is not None and self.server.hurried:
             raise Signalled(self.server.hurried)
 
+    def tell(self, happening: Happening) -> None:
+        """Say what happens, on a line of its own: editors look for it at the start of one."""
+        if self.server is not None and self.server.relay.midline:
+            write_all(2, b"\n")
+        self._tell(happening)
+
     # -- the server
 
     def _start(self, attempt: int, *, hold: bool) -> None:
         """Start the server; from here on signals wait for the loop, so that none orphans it."""
         self.interrupts.calm = True
         self.failure = None
+        self.beside_hold = hold
         if hold:
             self.hold.share()
         else:
@@ -217,7 +227,7 @@ class Session:
                 return event
             if server.code is not None:
                 return self._ended_early()
-            now = self.watch.look(self.hold.inodes)
+            now = self.seen = self.watch.look(self.hold.inodes)
             if self._is_ready(now):
                 return Ready()
             if self.failure is not None:
@@ -255,14 +265,15 @@ class Session:
         server = self._running()
         server.close()
         now = self.watch.look(self.hold.inodes)
-        if self.failure is not None and (self.failure.port or self.hold or self._is_refused()):
+        named = self.failure is not None and self.failure.port is not None
+        if named or (self.failure and (self.beside_hold or self._is_refused())):
             return self._bind_failed(now)
         if now.strangers and server.code:
             return BindFailed(foreign=True)
         return Exited(self._code())
 
     def _bind_failed(self, now: Ownership) -> Event:
-        foreign = bool(now.strangers) or (not self.hold and self._is_refused())
+        foreign = bool(now.strangers) or (not self.beside_hold and self._is_refused())
         if self.failure is not None and self.failure.kind == "moved":
             return Moved(self.failure.new_port, foreign)
         return BindFailed(foreign)

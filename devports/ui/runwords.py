@@ -15,14 +15,20 @@ from devports.core.happening import (
     StoppingServer,
 )
 from devports.core.value import unreachable
+from devports.errors import DevportsError
 from devports.ui.deeds import took
 from devports.ui.printable import printable
 from devports.ui.who import label
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+    from devports.core.bindfailure import BindFailure
     from devports.core.happening import Happening
+    from devports.core.ownership import Ownership
     from devports.core.recovery import Ended
+    from devports.core.service import Service
 
 PREFIX = "devports: "
 
@@ -84,3 +90,47 @@ def _lost(lost: PortLost) -> str:
 def ended_words(service: str, ended: Ended) -> str:
     """Return the last line: what the exit code is and whose."""
     return f"{PREFIX}`{service}` ended with exit code {ended.code} (source: {ended.source})"
+
+
+def gave_up(
+    service: Service, ended: Ended, seen: Ownership | None, failure: BindFailure | None
+) -> DevportsError:
+    """Return why a server was given up, from what was seen last and what it said."""
+    name, facts = service.name, list(seen_lines(service, seen))
+    if failure is not None:
+        facts.append(f"it said: {printable(failure.line.strip(), 200)}")
+    hints: tuple[str, ...] = (f"run `devports check {service.spec.port}` to see who has it now",)
+    match ended.reason:
+        case "moved":
+            where = f"port {failure.new_port}" if failure and failure.new_port else "another port"
+            message = f"`{name}` went to {where} instead of {service.spec}"
+            hints = ("make it keep its port (vite: --strictPort), or declare the other one",)
+        case "retries-exhausted":
+            message = f"`{name}` did not get {service.spec} in {service.attempts} starts"
+        case _:
+            message = f"`{name}` was not ready on {service.spec} in {service.ready.timeout:g} s"
+            hints = (f"if it needs longer, set `ready = {{ timeout = 120 }}` for `{name}`",)
+    return DevportsError(
+        ended.reason,
+        message,
+        facts=tuple(facts),
+        hints=hints,
+        service=name,
+        exit_code=ended.code,
+    )
+
+
+def seen_lines(service: Service, seen: Ownership | None) -> Iterator[str]:
+    """Yield what was known of the port when the server was given up."""
+    if seen is None:
+        return
+    if seen.owner is not None:
+        yield f"{label(seen.owner.process)} of it listens"
+        if service.ready.http:
+            yield f"GET {service.ready.http} was not answered with a status below 400"
+    elif seen.bound:
+        yield "a process of it is bound to the port but does not listen"
+    else:
+        yield "no process of it listens on the port"
+    for socket in seen.strangers:
+        yield f"somebody else has {socket.state} {socket.local}"

@@ -1,0 +1,25 @@
+"""Ready means owned: what is known of the endpoints of a started server."""
+
+from __future__ import annotations
+
+from devports.core.value import Value
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from devports.core.model import Endpoint, Holder, Socket
+
+
+class Ownership(Value):
+    """Who listens now.
+
+    Attributes:
+        owner: a holder of ours that listens, None while none does.
+        missing: endpoints on which nobody of ours listens.
+        bound: whether one of ours is bound without listening.
+        strangers: sockets of others that are bound or listen there.
+    """
+
+    owner: Holder | None
+    missing: tuple[Endpoint, ...]
+    bound: bool
+    strangers: tuple[Socket, ...]
