@@ -24,6 +24,7 @@ if TYPE_CHECKING:
     from devports.ui.who import Reader
 
     Confirm = Callable[[str, Screen], bool]
+    Keys = Callable[[str, Input, Output, Screen], bool]
 
 
 def ask(
@@ -59,15 +60,22 @@ def introduction(question: Question, screen: Screen, reader: Reader) -> str:
     return block("warning", headline(finding), screen.look("stderr"), facts=card)
 
 
-def on_terminal(text: str, screen: Screen) -> bool:
+def on_terminal(text: str, screen: Screen, *, confirm: Keys | None = None) -> bool:
     """Ask on the terminal behind stdin and stderr."""
+    stdin = screen.streams["stdin"]
+    if stdin is None:
+        return False
     from prompt_toolkit.input import create_input  # noqa: PLC0415  # ten bare Python starts
     from prompt_toolkit.output import create_output  # noqa: PLC0415
+    from prompt_toolkit.output.vt100 import Vt100_Output  # noqa: PLC0415
 
     try:
-        _drop_typeahead(screen)
-        source = create_input(screen.streams["stdin"])
-        return confirmed(text, source, create_output(screen.streams["stderr"]), screen)
+        source, sink = create_input(stdin), create_output(screen.streams["stderr"])
+        if isinstance(sink, Vt100_Output):
+            # Where is the cursor? A late answer of the terminal would be typed into the server.
+            sink.enable_cpr = False
+        _drop_typeahead(source)
+        return (confirm or confirmed)(text, source, sink, screen)
     except (EOFError, OSError):  # the terminal has gone
         return False
 
@@ -87,12 +95,8 @@ def confirmed(text: str, source: Input, sink: Output, screen: Screen) -> bool:
     return asked.unsafe_ask() is True
 
 
-def _drop_typeahead(screen: Screen) -> None:
+def _drop_typeahead(source: Input) -> None:
     """Forget keys that were pressed before there was a question."""
-    try:
-        import termios  # noqa: PLC0415  # not on Windows
-    except ImportError:  # pragma: no cover
-        return
-    stdin = screen.streams["stdin"]
-    if stdin is not None:
-        termios.tcflush(stdin.fileno(), termios.TCIFLUSH)
+    with source.raw_mode():  # else the terminal keeps them until Enter
+        while source.read_keys():
+            """Read on."""

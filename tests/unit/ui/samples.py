@@ -32,6 +32,8 @@ from devports.ui.console import Screen
 from devports.ui.who import Reader
 
 if TYPE_CHECKING:
+    from collections.abc import Mapping
+
     from devports.core.model import State
 
 NOW = 1_790_000_000.0  # 2026-09-21 14:13:20 UTC
@@ -58,13 +60,19 @@ class Stage:
     """A screen on streams in memory."""
 
     def __init__(
-        self, *, terminal: bool = True, may_ask: bool = True, encoding: str = "utf-8", **env: str
+        self,
+        env: Mapping[str, str] | None = None,
+        *,
+        terminal: bool = True,
+        may_ask: bool = True,
+        encoding: str = "utf-8",
+        **more: str,
     ) -> None:
         self.stdin = Stream(terminal=terminal)
         self.stdout = Stream(terminal=terminal, encoding=encoding)
         self.stderr = Stream(terminal=terminal, encoding=encoding)
-        env = {"TERM": "xterm", "HOME": "/home/ann", **env}
-        self.screen = Screen(self.stdin, self.stdout, self.stderr, env, may_ask=may_ask)
+        whole = {"TERM": "xterm", "HOME": "/home/ann", **(env or {}), **more}
+        self.screen = Screen(self.stdin, self.stdout, self.stderr, whole, may_ask=may_ask)
 
 
 def process(pid: int, name: str = "node", *argv: str, age: float = 7300, **more: Any) -> Process:

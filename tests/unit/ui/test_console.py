@@ -1,10 +1,11 @@
 from __future__ import annotations
 
+import contextlib
 import errno
 import io
 import os
 import types
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import pytest
 
@@ -14,7 +15,7 @@ from devports.ui.layout import Look
 from tests.unit.ui.samples import Stage, Stream
 
 if TYPE_CHECKING:
-    from collections.abc import Buffer, Iterator
+    from collections.abc import Iterator
 
 
 class Failing(Stream):
@@ -24,7 +25,7 @@ class Failing(Stream):
         super().__init__()
         self.problem, self.tries = problem, 0
 
-    def write(self, text: str) -> int:
+    def write(self, _text: str) -> int:
         self.tries += 1
         raise self.problem
 
@@ -41,7 +42,7 @@ class Descriptor(io.RawIOBase):
     def fileno(self) -> int:
         return self.fd
 
-    def write(self, data: Buffer) -> int | None:  # type: ignore[override]
+    def write(self, data: bytes) -> int | None:  # type: ignore[override]
         count = self.answers.pop(0)
         if count is not None:
             self.got += bytes(data)[:count]
@@ -53,7 +54,11 @@ class Buffered(Stream):
 
     def __init__(self, raw: Descriptor) -> None:
         super().__init__()
-        self.buffer = types.SimpleNamespace(raw=raw)
+        self._raw = raw
+
+    @property
+    def buffer(self) -> Any:
+        return types.SimpleNamespace(raw=self._raw)
 
 
 @pytest.fixture
@@ -78,8 +83,8 @@ def pipe() -> Iterator[tuple[int, int]]:
         pytest.param(True, {"TERM": "dumb"}, False, id="a dumb terminal has none"),
     ],
 )
-def test_colour(terminal: bool, env: dict[str, str], colour: bool):
-    assert Stage(terminal=terminal, **env).screen.has_colour("stderr") is colour
+def test_colour(terminal: bool, env: dict[str, str], colour: bool) -> None:
+    assert Stage(env, terminal=terminal).screen.has_colour("stderr") is colour
 
 
 @pytest.mark.parametrize(
@@ -93,8 +98,8 @@ def test_colour(terminal: bool, env: dict[str, str], colour: bool):
         pytest.param({"NO_COLOR": "1"}, True, True, id="colour has no say"),
     ],
 )
-def test_interactive(env: dict[str, str], may_ask: bool, interactive: bool):
-    assert Stage(may_ask=may_ask, **env).screen.interactive is interactive
+def test_interactive(env: dict[str, str], may_ask: bool, interactive: bool) -> None:
+    assert Stage(env, may_ask=may_ask).screen.interactive is interactive
 
 
 @pytest.mark.parametrize(
@@ -104,7 +109,7 @@ def test_interactive(env: dict[str, str], may_ask: bool, interactive: bool):
         pytest.param(True, False, id="the question would go into a file"),
     ],
 )
-def test_nobody_is_asked_over_a_pipe_whatever_forces_colour(stdin: bool, stderr: bool):
+def test_nobody_is_asked_over_a_pipe_whatever_forces_colour(stdin: bool, stderr: bool) -> None:
     streams = Stream(terminal=stdin), Stream(), Stream(terminal=stderr)
     assert not Screen(*streams, {"FORCE_COLOR": "1"}).interactive
 
@@ -119,12 +124,12 @@ def test_nobody_is_asked_over_a_pipe_whatever_forces_colour(stdin: bool, stderr:
         pytest.param(True, "wide", 80, id="a COLUMNS that is no number says nothing"),
     ],
 )
-def test_width(terminal: bool, columns: str, width: int | None):
+def test_width(terminal: bool, columns: str, width: int | None) -> None:
     stage = Stage(terminal=terminal, COLUMNS=columns, NO_COLOR="1")
     assert stage.screen.look("stdout") == Look(colour=False, width=width)
 
 
-def test_data_and_the_rest_go_separate_ways():
+def test_data_and_the_rest_go_separate_ways() -> None:
     stage = Stage()
     stage.screen.out("data")
     stage.screen.err("words")
@@ -141,7 +146,7 @@ def test_data_and_the_rest_go_separate_ways():
         pytest.param(ValueError("closed"), 0, id="the stream is closed"),
     ],
 )
-def test_a_gone_reader_is_noticed_once_and_stops_nothing(problem: Exception, number: int):
+def test_a_gone_reader_is_noticed_once_and_stops_nothing(problem: Exception, number: int) -> None:
     stream = Failing(problem)
     screen = Screen(None, stream, Stream(), {})
     screen.out("a")
@@ -149,7 +154,7 @@ def test_a_gone_reader_is_noticed_once_and_stops_nothing(problem: Exception, num
     assert (screen.lost, stream.tries) == ({"stdout": number}, 1)
 
 
-def test_missing_and_closed_streams():
+def test_missing_and_closed_streams() -> None:
     closed = Stream()
     closed.close()
     screen = Screen(None, None, closed, {})
@@ -159,7 +164,7 @@ def test_missing_and_closed_streams():
     assert not screen.is_terminal("stderr")
 
 
-def test_a_slow_descriptor_gets_every_byte(pipe: tuple[int, int]):
+def test_a_slow_descriptor_gets_every_byte(pipe: tuple[int, int]) -> None:
     raw = Descriptor(pipe[1], [2, None, 100])
     Screen(None, Buffered(raw), None, {}).out("hello")
     assert raw.got == b"hello\n"[: len(raw.got)] == b"hello\n"
@@ -167,12 +172,12 @@ def test_a_slow_descriptor_gets_every_byte(pipe: tuple[int, int]):
 
 def test_a_descriptor_that_takes_nothing_is_given_up(
     pipe: tuple[int, int], monkeypatch: pytest.MonkeyPatch
-):
+) -> None:
     monkeypatch.setattr(console, "PATIENCE", 0.01)
     os.set_blocking(pipe[1], False)
-    with pytest.raises(BlockingIOError):
-        while True:
-            os.write(pipe[1], bytes(65536))
+    with contextlib.suppress(BlockingIOError):
+        while os.write(pipe[1], bytes(65536)):
+            """Fill it."""
     screen = Screen(None, Buffered(Descriptor(pipe[1], [None])), None, {})
     screen.out("hello")
     assert list(screen.lost) == ["stdout"]
@@ -188,11 +193,11 @@ def test_a_descriptor_that_takes_nothing_is_given_up(
         pytest.param("\udcff", "utf-8", rb"\udcff", id="bytes that are no text"),
     ],
 )
-def test_encodings(text: str, encoding: str, data: bytes):
+def test_encodings(text: str, encoding: str, data: bytes) -> None:
     assert fitted(text, encoding) == data
 
 
-def test_an_ascii_terminal_gets_ascii():
+def test_an_ascii_terminal_gets_ascii() -> None:
     stage = Stage(encoding="ascii")
     stage.screen.err("a…")
     assert stage.stderr.getvalue() == "a...\n"
@@ -206,15 +211,15 @@ def test_an_ascii_terminal_gets_ascii():
         pytest.param({"TERM": "dumb"}, "x [red]:smile:\n", id="a dumb terminal"),
     ],
 )
-def test_rich_takes_our_word_for_colour(env: dict[str, str], text: str):
+def test_rich_takes_our_word_for_colour(env: dict[str, str], text: str) -> None:
     from rich.text import Text
 
-    stage = Stage(COLUMNS="60", **env)
+    stage = Stage(env, COLUMNS="60")
     stage.screen.rich("stderr").print(Text.assemble(("x", "bold"), " [red]:smile:"))
     assert stage.stderr.getvalue() == text
 
 
-def test_rich_takes_our_word_for_the_terminal():
+def test_rich_takes_our_word_for_the_terminal() -> None:
     on, off = Stage(COLUMNS="60").screen.rich("stdout"), Stage(terminal=False, FORCE_COLOR="1")
     pipe = off.screen.rich("stdout")
     assert (on.is_terminal, on.is_interactive, on.width) == (True, False, 60)
@@ -231,22 +236,22 @@ def test_rich_takes_our_word_for_the_terminal():
         pytest.param({"SUDO_UID": "x"}, os.getuid(), id="unless that is no number"),
     ],
 )
-def test_the_reader_is_the_user(env: dict[str, str], uid: int):
-    reader = Stage(**env).screen.reader()
+def test_the_reader_is_the_user(env: dict[str, str], uid: int) -> None:
+    reader = Stage(env).screen.reader()
     assert (reader.uid, reader.home) == (uid, "/home/ann")
     assert reader.now > 0
 
 
-def test_the_reader_can_be_given():
+def test_the_reader_can_be_given() -> None:
     reader = Stage().screen.reader(uid=7, now=86400.0)
     assert (reader.uid, reader.now) == (7, 86400.0)
 
 
-def test_the_screen_of_this_process():
+def test_the_screen_of_this_process() -> None:
     assert Screen.of_process(may_ask=False).interactive is False
 
 
-def test_closed_descriptors_lead_nowhere():
+def test_closed_descriptors_lead_nowhere() -> None:
     ends = [os.open(os.devnull, os.O_RDONLY) for _ in range(4)]
     gap, *rest = ends
     os.close(rest[1])  # the lowest free descriptor is now the wanted one
@@ -260,7 +265,7 @@ def test_closed_descriptors_lead_nowhere():
         os.close(fd)
 
 
-def test_a_closed_descriptor_that_is_not_the_lowest():
+def test_a_closed_descriptor_that_is_not_the_lowest() -> None:
     ends = [os.open(os.devnull, os.O_RDONLY) for _ in range(4)]
     lower, stdin, stdout, stderr = ends
     os.close(stdin)

@@ -47,7 +47,7 @@ NODE = s.NODE_TARGET
         ),
     ],
 )
-def test_progress(progress: Progress, text: str):
+def test_progress(progress: Progress, text: str) -> None:
     assert deeds.progress_words(progress) == text
 
 
@@ -141,11 +141,11 @@ def test_progress(progress: Progress, text: str):
         ),
     ],
 )
-def test_outcome(outcome: Outcome, text: str):
+def test_outcome(outcome: Outcome, text: str) -> None:
     assert deeds.outcome_words(outcome) == text
 
 
-def test_only_a_port_that_can_be_bound_is_freed():
+def test_only_a_port_that_can_be_bound_is_freed() -> None:
     stopped = Stopped(NODE, ("SIGTERM",), 0.02)
     assert deeds.freed_words(Freed(True, 0, (stopped,), (s.FREE,)), "port 8000") == (
         "`node` (pid 4242) exited 0.1 s after SIGTERM",
@@ -191,6 +191,6 @@ def test_only_a_port_that_can_be_bound_is_freed():
         ),
     ],
 )
-def test_question(kind: str, target: Target, service: str, text: str):
+def test_question(kind: str, target: Target, service: str, text: str) -> None:
     question = Question("kill" if kind == "kill" else "stop", target, s.HELD)
     assert deeds.question_words(question, service) == text

@@ -48,7 +48,7 @@ def _is_module(name: str) -> bool:
     "module",
     [pytest.param(f"devports.ui.{name}", id=name) for name in ("words", "console", "diagnostic")],
 )
-def test_what_check_loads_is_light(module: str):
+def test_what_check_loads_is_light(module: str) -> None:
     loaded = {name.partition(".")[0] for name in loaded_by(module, set())}
     assert loaded & HEAVY == set()
 
@@ -56,12 +56,12 @@ def test_what_check_loads_is_light(module: str):
 @pytest.mark.parametrize(
     "module", [pytest.param(f"devports.ui.{name}", id=name) for name in ("render", "prompt")]
 )
-def test_tables_and_questions_load_their_libraries_when_used(module: str):
+def test_tables_and_questions_load_their_libraries_when_used(module: str) -> None:
     loaded = {name.partition(".")[0] for name in loaded_by(module, set())}
     assert loaded & {"rich", "questionary", "prompt_toolkit"} == set()
 
 
-def test_only_the_screen_writes():
+def test_only_the_screen_writes() -> None:
     calls = [
         f"{path.name}:{node.lineno}"
         for path in (ROOT / "devports" / "ui").glob("*.py")

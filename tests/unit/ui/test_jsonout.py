@@ -66,13 +66,13 @@ def read(text: str) -> Any:
 
 
 @pytest.mark.parametrize("command", [pytest.param(name, id=name) for name in SAMPLES])
-def test_every_result_is_of_the_schema(command: str):
+def test_every_result_is_of_the_schema(command: str) -> None:
     text = jsonout.document([command], SAMPLES[command], exit_code=1, errors=[ERROR])
     assert read(text)["data"] == SAMPLES[command]
 
 
 @pytest.mark.parametrize("command", [pytest.param(name, id=name) for name in ("", *SAMPLES)])
-def test_an_error_before_there_was_any_data(command: str):
+def test_an_error_before_there_was_any_data(command: str) -> None:
     text = jsonout.document([command] if command else [], {}, exit_code=2, errors=[ERROR])
     assert read(text) == {
         "schema_version": 1,
@@ -91,7 +91,7 @@ def test_an_error_before_there_was_any_data(command: str):
     }
 
 
-def test_a_whole_answer():
+def test_a_whole_answer() -> None:
     data = jsonout.check_data([("web", (s.LINGERING.but(verdict=s.BLOCKING.verdict),))], s.NOW)
     assert jsonout.document(["check", "web"], data, exit_code=1) == (
         '{"schema_version": 1, "command": ["check", "web"], "status": "error", "exit_code": 1,'
@@ -104,7 +104,7 @@ def test_a_whole_answer():
     )
 
 
-def test_a_holder_in_full():
+def test_a_holder_in_full() -> None:
     holder = SAMPLES["status"]["services"][0]["endpoints"][0]["holders"][0]
     assert holder == {
         "pid": 4242,
@@ -128,7 +128,7 @@ def test_a_holder_in_full():
     }
 
 
-def test_an_unknown_start_is_null():
+def test_an_unknown_start_is_null() -> None:
     finding = s.HELD.but(holding=s.HIDING.holding.but(hidden=(s.HIDDEN.but(likely=()),)))
     bare = s.NODE_HOLDER.but(process=s.NODE.but(started=0.0))
     finding = finding.but(holding=finding.holding.but(holders=(bare,)))
@@ -154,7 +154,7 @@ def test_an_unknown_start_is_null():
         pytest.param(Protected("a reason"), "protected", "a reason", None, id="protected"),
     ],
 )
-def test_standing(standing: Standing, kind: str, detail: str | None, stop: str | None):
+def test_standing(standing: Standing, kind: str, detail: str | None, stop: str | None) -> None:
     target = s.NODE_TARGET.but(standing=standing)
     data = jsonout.free_data([("x", Freed(True, 0, (Declined(target),), (s.FREE,)))], s.NOW)
     read(jsonout.document(["free"], data, exit_code=0))
@@ -162,14 +162,14 @@ def test_standing(standing: Standing, kind: str, detail: str | None, stop: str |
     assert found == {"kind": kind, "detail": detail, "stop": stop}
 
 
-def test_secrets_stay_at_home():
+def test_secrets_stay_at_home() -> None:
     text = jsonout.document(["validate"], SAMPLES["validate"], exit_code=0)
     assert "s3cr3t" not in text
     assert "abc" not in text
     assert '"env": ["SECRET"]' in text
 
 
-def test_bytes_that_are_no_text_and_escape_sequences_are_escaped():
+def test_bytes_that_are_no_text_and_escape_sequences_are_escaped() -> None:
     evil = s.NODE_HOLDER.but(process=s.NODE.but(name="\udcff\x1b[31m"))
     finding = s.HELD.but(holding=s.HELD.holding.but(holders=(evil,)))
     text = jsonout.document(
@@ -187,16 +187,16 @@ def test_bytes_that_are_no_text_and_escape_sequences_are_escaped():
         pytest.param([False], "error", id="none"),
     ],
 )
-def test_overall(answers: list[bool], status: str):
+def test_overall(answers: list[bool], status: str) -> None:
     assert jsonout.overall(answers) == status
 
 
-def test_a_status_can_be_given():
+def test_a_status_can_be_given() -> None:
     text = jsonout.document(["check"], {"targets": []}, exit_code=1, status="partial")
     assert read(text)["status"] == "partial"
 
 
-def test_the_shipped_schema_is_the_generated_one():
+def test_the_shipped_schema_is_the_generated_one() -> None:
     generated = runpy.run_path(str(HERE / "regenerate.py"))["GENERATED"]
     for path, text in generated.items():
         assert path.read_bytes() == text().encode()
@@ -211,7 +211,7 @@ def objects(schema: Any) -> list[Any]:
     return own + [found for item in schema.values() for found in objects(item)]
 
 
-def test_no_shape_takes_what_it_does_not_name():
+def test_no_shape_takes_what_it_does_not_name() -> None:
     jsonschema.Draft202012Validator.check_schema(SCHEMA)
     found = objects(SCHEMA)
     assert len(found) > 15
@@ -228,7 +228,7 @@ def test_no_shape_takes_what_it_does_not_name():
         pytest.param({"schema_version": 2}, id="another version"),
     ],
 )
-def test_the_schema_says_no(change: dict[str, Any]):
+def test_the_schema_says_no(change: dict[str, Any]) -> None:
     good = json.loads(jsonout.document(["check"], {"targets": []}, exit_code=0))
     VALIDATOR.validate(good)
     with pytest.raises(jsonschema.ValidationError):

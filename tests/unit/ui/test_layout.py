@@ -15,12 +15,12 @@ from devports.ui.layout import Look, aligned, cells, hang_of, pad, paint, wrap
         pytest.param("e\u0301", 1, id="a combining mark takes none"),
     ],
 )
-def test_cells(text: str, width: int):
+def test_cells(text: str, width: int) -> None:
     assert cells(text) == width
     assert cells(pad(text, 6)) == 6
 
 
-def test_aligned():
+def test_aligned() -> None:
     assert aligned((("a", "1"), ("bcd", "2"), ("e", ""))) == ("a    1", "bcd  2", "e")
     assert aligned(()) == ()
 
@@ -57,22 +57,22 @@ def test_aligned():
         ),
     ],
 )
-def test_wrap(line: str, lines: list[str]):
+def test_wrap(line: str, lines: list[str]) -> None:
     assert wrap(line, 20) == lines
     assert wrap(line, None) == [line]
 
 
 @given(st.text("ab `日", max_size=60), st.integers(1, 40))
-def test_wrapping_loses_nothing_but_spaces(text: str, width: int):
+def test_wrapping_loses_nothing_but_spaces(text: str, width: int) -> None:
     assert "".join("".join(wrap(text, width)).split()) == "".join(text.split())
 
 
-def test_hang_of_a_line_of_spaces():
+def test_hang_of_a_line_of_spaces() -> None:
     assert hang_of("   ") == 3
     assert hang_of("ab") == 0
 
 
-def test_paint():
+def test_paint() -> None:
     assert paint("x", "error", Look(colour=True)) == "\x1b[1;31mx\x1b[0m"
     assert paint("", "error", Look(colour=True)) == ""
     assert paint("x", "error", Look()) == "x"

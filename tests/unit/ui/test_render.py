@@ -65,14 +65,14 @@ def shown(stage: Stage, entries: tuple[Entry, ...] = ENTRIES) -> str:
         pytest.param(Stage(COLUMNS="60", TERM="dumb"), AT_60, id="60 cells without colours"),
     ],
 )
-def test_status(stage: Stage, text: str):
+def test_status(stage: Stage, text: str) -> None:
     assert shown(stage) == text
 
 
 @pytest.mark.parametrize(
     "columns", [pytest.param("60", id="stacked"), pytest.param("120", id="a table")]
 )
-def test_verdicts_are_coloured(columns: str):
+def test_verdicts_are_coloured(columns: str) -> None:
     text = shown(Stage(COLUMNS=columns))
     assert "\x1b[1;31mheld\x1b[0m" in text
     assert "\x1b[32mfree\x1b[0m" in text
@@ -80,7 +80,7 @@ def test_verdicts_are_coloured(columns: str):
 
 
 @pytest.mark.parametrize("columns", [pytest.param(str(n), id=f"{n} cells") for n in (20, 60, 75)])
-def test_long_names_fold_and_nothing_is_lost(columns: str):
+def test_long_names_fold_and_nothing_is_lost(columns: str) -> None:
     address = "2001:db8:1234:5678:9abc:def0:1234:5678"
     finding = s.HELD.but(endpoint=s.HERE.but(address=address))
     text = shown(Stage(COLUMNS=columns, NO_COLOR="1"), (Entry("a-long-service-name", (finding,)),))
@@ -89,18 +89,18 @@ def test_long_names_fold_and_nothing_is_lost(columns: str):
     assert "held" in text
 
 
-def test_no_services_is_an_empty_table():
+def test_no_services_is_an_empty_table() -> None:
     head = "service  endpoint  verdict  holder  user  uptime  folder\n"
     assert shown(Stage(terminal=False), ()) == head
 
 
-def test_holders_that_are_not_all_seen_are_counted():
+def test_holders_that_are_not_all_seen_are_counted() -> None:
     holders = (s.NODE_HOLDER, s.PYTHON_HOLDER)
     finding = s.HELD.but(holding=Holding(holders, (s.HIDDEN,)))
     assert "node 4242 (+2)" in shown(Stage(terminal=False), (Entry("a", (finding,)),))
 
 
-def test_a_holder_without_a_trace_is_not_shown():
+def test_a_holder_without_a_trace_is_not_shown() -> None:
     finding = s.HELD.but(holding=Holding((), (Hidden(s.EVERYWHERE[0]),)))
     assert "held     not shown" in shown(Stage(terminal=False), (Entry("a", (finding,)),))
 
@@ -109,7 +109,7 @@ def test_a_holder_without_a_trace_is_not_shown():
 @pytest.mark.parametrize(
     "terminal", [pytest.param(True, id="a terminal"), pytest.param(False, id="a pipe")]
 )
-def test_hostile_names_are_only_text(columns: str, terminal: bool):
+def test_hostile_names_are_only_text(columns: str, terminal: bool) -> None:
     stage = Stage(terminal=terminal, COLUMNS=columns, NO_COLOR="1")
     text = shown(stage, (Entry(s.EVIL, (s.EVIL_FINDING,)),))
     assert "\x1b" not in text
@@ -117,12 +117,12 @@ def test_hostile_names_are_only_text(columns: str, terminal: bool):
     assert "\nerror:" not in text
 
 
-def test_markup_in_a_name_is_printed_as_it_is():
+def test_markup_in_a_name_is_printed_as_it_is() -> None:
     finding = s.HELD.but(holding=Holding((s.NODE_HOLDER.but(process=s.process(3, "[red]x")),)))
     assert "[red]x 3" in shown(Stage(COLUMNS="120", NO_COLOR="1"), (Entry("a", (finding,)),))
 
 
-def test_the_card_of_a_family():
+def test_the_card_of_a_family() -> None:
     assert holder_card(s.UVICORN_TARGET, s.HELD, s.ANN) == (
         "process     `uvicorn` (pid 10), you, running for 2 h (since 12:11)",
         "socket      LISTEN 0.0.0.0:8000",

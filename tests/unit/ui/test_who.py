@@ -14,6 +14,7 @@ from devports.core.standing import (
     Supervised,
 )
 from devports.ui import who
+from devports.ui.printable import printable
 from tests.unit.ui import samples as s
 
 if TYPE_CHECKING:
@@ -34,11 +35,11 @@ if TYPE_CHECKING:
         pytest.param(300_000, "3 days", id="days"),
     ],
 )
-def test_duration(seconds: float, text: str):
+def test_duration(seconds: float, text: str) -> None:
     assert who.duration(seconds) == text
 
 
-def test_since_is_the_clock_of_the_reader():
+def test_since_is_the_clock_of_the_reader() -> None:
     east = s.ANN.but(offset=10 * 3600)
     assert who.since(s.NOW - 7300, s.ANN) == "12:11"
     assert who.since(s.NOW - 7300, east) == "2026-09-21 22:11"
@@ -53,7 +54,7 @@ def test_since_is_the_clock_of_the_reader():
         pytest.param(["a", "b", "c"], "a, b and c", id="three"),
     ],
 )
-def test_listed(words: list[str], text: str):
+def test_listed(words: list[str], text: str) -> None:
     assert who.listed(words) == text
 
 
@@ -70,10 +71,10 @@ def test_listed(words: list[str], text: str):
             id="a name that the kernel cut",
         ),
         pytest.param(s.process(1, ""), "?", id="no name at all"),
-        pytest.param(s.process(1, "a\x1bb"), who.printable("a\x1bb"), id="a hostile name"),
+        pytest.param(s.process(1, "a\x1bb"), printable("a\x1bb"), id="a hostile name"),
     ],
 )
-def test_title(process: Process, text: str):
+def test_title(process: Process, text: str) -> None:
     assert who.title(process) == text
 
 
@@ -85,7 +86,7 @@ def test_title(process: Process, text: str):
         pytest.param(s.process(1, uid=7, user=""), "uid 7", id="a user without a name"),
     ],
 )
-def test_user(process: Process, text: str):
+def test_user(process: Process, text: str) -> None:
     assert who.user_of(process, s.ANN) == text
 
 
@@ -98,7 +99,7 @@ def test_user(process: Process, text: str):
         pytest.param("", "", id="not readable"),
     ],
 )
-def test_folder(cwd: str, text: str):
+def test_folder(cwd: str, text: str) -> None:
     assert who.folder(s.process(1, cwd=cwd), s.ANN) == text
     assert who.folder(s.process(1, cwd=cwd), s.ANN.but(home="")) == cwd
 
@@ -121,11 +122,11 @@ def test_folder(cwd: str, text: str):
         pytest.param((s.ZSH,) * 6, "`zsh` <- `zsh` <- `zsh` <- `zsh` <- ...", id="a long line"),
     ],
 )
-def test_origin(ancestors: tuple[Process, ...], text: str):
+def test_origin(ancestors: tuple[Process, ...], text: str) -> None:
     assert who.origin(Holder(s.NODE, (), ancestors)) == text
 
 
-def test_sockets_of_a_holder_in_the_words_of_the_kernel():
+def test_sockets_of_a_holder_in_the_words_of_the_kernel() -> None:
     sockets = (*s.EVERYWHERE, s.socket(s.HERE, "BOUND", 7), s.socket(s.HERE, "CLOSE_WAIT", 8))
     assert who.sockets_line(Holder(s.NODE), sockets) == (
         "LISTEN 0.0.0.0:8000 and [::]:8000, BOUND 127.0.0.1:8000,"
@@ -134,7 +135,7 @@ def test_sockets_of_a_holder_in_the_words_of_the_kernel():
     assert who.sockets_line(Holder(s.NODE, (6,)), sockets) == "LISTEN [::]:8000"
 
 
-def test_a_family_is_one_card():
+def test_a_family_is_one_card() -> None:
     holders = s.UVICORN_TARGET.members
     ((top, members),) = who.families(holders)
     card = dict(who.card(top, s.ANN, members=members))
@@ -142,7 +143,7 @@ def test_a_family_is_one_card():
     assert card["family"] == "2 more processes with the same socket (pid 11 and 12)"
 
 
-def test_a_card_says_only_what_is_known():
+def test_a_card_says_only_what_is_known() -> None:
     bare = s.process(5, "x", age=0, cwd="", user="", uid=3)
     assert who.card(Holder(bare), s.ANN) == (("process", "`x` (pid 5), uid 3"),)
 
@@ -156,7 +157,7 @@ def test_a_card_says_only_what_is_known():
         pytest.param("S", None, id="sleeping is normal"),
     ],
 )
-def test_state(state: str, text: str | None):
+def test_state(state: str, text: str | None) -> None:
     holder = Holder(s.NODE.but(state=state))
     assert dict(who.card(holder, s.ANN)).get("state") == text
 
@@ -187,7 +188,7 @@ def test_state(state: str, text: str | None):
         ),
     ],
 )
-def test_standing(standing: Standing, text: str):
+def test_standing(standing: Standing, text: str) -> None:
     assert who.standing_words(standing) == text
 
 
@@ -216,7 +217,7 @@ def test_standing(standing: Standing, text: str):
         ),
     ],
 )
-def test_names(holding: Holding, text: str):
+def test_names(holding: Holding, text: str) -> None:
     assert who.names(holding) == text
 
 
@@ -230,7 +231,7 @@ def test_names(holding: Holding, text: str):
         pytest.param("", "", id="nothing"),
     ],
 )
-def test_unit(unit: str, text: str):
+def test_unit(unit: str, text: str) -> None:
     assert who.unit_words(unit) == text
 
 
@@ -246,11 +247,11 @@ def test_unit(unit: str, text: str):
         ),
     ],
 )
-def test_target_label(target: Target, text: str):
+def test_target_label(target: Target, text: str) -> None:
     assert who.target_label(target) == text
 
 
-def test_hidden_card_without_a_name():
+def test_hidden_card_without_a_name() -> None:
     hidden = Hidden(s.EVERYWHERE[0])
     assert who.hidden_card(hidden, s.ANN) == (
         ("socket", "LISTEN 0.0.0.0:8000, made by an unknown user"),

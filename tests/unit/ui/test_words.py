@@ -105,7 +105,7 @@ from tests.unit.ui import samples as s
         ),
     ],
 )
-def test_headline(finding: Finding, line: str):
+def test_headline(finding: Finding, line: str) -> None:
     assert words.headline(finding) == line
 
 
@@ -125,20 +125,20 @@ def test_headline(finding: Finding, line: str):
         pytest.param(s.ELSEWHERE, "not local", id="not local"),
     ],
 )
-def test_verdict_in_a_word(finding: Finding, word: str):
+def test_verdict_in_a_word(finding: Finding, word: str) -> None:
     assert words.short(finding.verdict) == word
 
 
-def test_orphans_that_block_without_an_end():
+def test_orphans_that_block_without_an_end() -> None:
     verdict = Lingering((s.socket(s.HERE, "FIN_WAIT1"),), blocking=True)
     assert words.short(verdict) == "leftovers"
 
 
-def test_a_port_in_the_words_of_the_user():
+def test_a_port_in_the_words_of_the_user() -> None:
     assert words.headline(s.HELD, "port 8000") == "port 8000 is held by `node`"
 
 
-def test_the_worst_endpoint_decides_and_all_are_shown():
+def test_the_worst_endpoint_decides_and_all_are_shown() -> None:
     findings = (s.FREE_SISTER, s.BOUND)
     assert words.summary(findings, "port 8000") == (
         "port 8000 is bound by `python` but nobody listens yet"
@@ -154,7 +154,7 @@ def test_the_worst_endpoint_decides_and_all_are_shown():
     )
 
 
-def test_a_process_on_two_endpoints_is_described_once():
+def test_a_process_on_two_endpoints_is_described_once() -> None:
     other = s.HELD.but(
         endpoint=s.SISTER,
         verdict=Held(s.EVERYWHERE[1:]),
@@ -168,14 +168,14 @@ def test_a_process_on_two_endpoints_is_described_once():
     ]
 
 
-def test_what_is_known_of_a_hidden_holder():
+def test_what_is_known_of_a_hidden_holder() -> None:
     assert "\n".join(words.evidence((s.HIDING,), s.ANN)) == (
         "socket  LISTEN 0.0.0.0:8000, made by root\n"
         "likely  `fakedb` (pid 412), root, running for 4 days (since 2026-09-16 23:06)"
     )
 
 
-def test_many_holders_are_counted():
+def test_many_holders_are_counted() -> None:
     holders = tuple(s.NODE_HOLDER.but(process=s.process(pid), ancestors=()) for pid in range(1, 9))
     crowd = s.HELD.but(holding=Holding(holders))
     lines = words.evidence((crowd,), s.ANN)
@@ -183,7 +183,7 @@ def test_many_holders_are_counted():
     assert lines[-1] == "and      3 more"
 
 
-def test_the_standing_of_a_holder_is_a_note():
+def test_the_standing_of_a_holder_is_a_note() -> None:
     lines = words.evidence((s.HELD,), s.ANN, standings=((4242, Mine("backend", "/shop")),))
     assert lines[-1] == "note        started by `devports run backend`"
 
@@ -233,19 +233,19 @@ def test_the_standing_of_a_holder_is_a_note():
         ),
     ],
 )
-def test_notes(finding: Finding, notes: tuple[str, ...]):
+def test_notes(finding: Finding, notes: tuple[str, ...]) -> None:
     assert words.notes((finding, finding)) == notes
 
 
 @pytest.mark.parametrize("finding", s.EVERY_FINDING, ids=lambda f: type(f.verdict).__name__)
-def test_every_verdict_makes_an_error_with_its_code(finding: Finding):
+def test_every_verdict_makes_an_error_with_its_code(finding: Finding) -> None:
     error = words.problem((finding,), s.ANN, exit_code=1, service="web", hints=("do `x`",))
     assert error.code == CODES[type(finding.verdict)]
     assert (error.exit_code, error.service, error.hints) == (1, "web", ("do `x`",))
     assert error.message == words.headline(finding)
 
 
-def test_no_word_that_means_something_else():
+def test_no_word_that_means_something_else() -> None:
     said = " ".join(
         " ".join((words.headline(f), *words.notes((f,)), *words.evidence((f,), s.ANN)))
         for f in s.EVERY_FINDING
@@ -254,7 +254,7 @@ def test_no_word_that_means_something_else():
     assert [word for word in banned if word in said] == []
 
 
-def test_hostile_names_stay_on_their_line():
+def test_hostile_names_stay_on_their_line() -> None:
     said = "\n".join(
         (
             words.headline(s.EVIL_FINDING, s.EVIL),
