@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from devports.core.diagnosis import Held, is_bindable
+from devports.core.diagnosis import is_bindable
+from devports.core.outcome import Refused
 from devports.core.remedy import remedies
 from devports.freeing import Tools
 from devports.ui.deeds import outcome_words, progress_words
@@ -47,9 +48,18 @@ def not_freed(asked: Asked, freed: Freed, screen: Screen) -> DevportsError:
         exit_code=freed.exit_code,
         subject=asked.subject,
         service=asked.name,
-        hints=tuple(outcome_words(outcome) for outcome in freed.outcomes),
+        more_notes=tuple(outcome_words(outcome) for outcome in freed.outcomes),
+        hints=hints_for(asked, freed),
         standings=standings_of([outcome.target for outcome in freed.outcomes]),
     )
+
+
+def hints_for(asked: Asked, freed: Freed) -> tuple[str, ...]:
+    """Return the one command that would go further, where there is one of ours."""
+    whys = {outcome.why for outcome in freed.outcomes if isinstance(outcome, Refused)}
+    if whys == {"no-terminal"}:
+        return (f"to end it without a question, run `devports free {asked.text} --yes`",)
+    return ()
 
 
 def standings_of(plan: Sequence[Target]) -> list[tuple[int, Standing]]:
@@ -76,6 +86,3 @@ def show_not_freed(setting: Setting, asked: Asked, freed: Freed) -> None:
     screen = setting.screen
     error = not_freed(asked, freed, screen)
     screen.err(error_block(error, screen.look("stderr"), remedies_for(setting, asked, freed)))
-
-
-__all__ = ["Held", "not_freed", "remedies_for", "show_not_freed", "standings_of", "tools_for"]

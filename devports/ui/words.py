@@ -232,6 +232,7 @@ def problem(
     exit_code: int,
     subject: str = "",
     service: str = "",
+    more_notes: tuple[str, ...] = (),
     hints: tuple[str, ...] = (),
     standings: Sequence[tuple[int, Standing]] = (),
 ) -> DevportsError:
@@ -240,7 +241,7 @@ def problem(
         code_of(decisive(findings).verdict),
         summary(findings, subject),
         facts=evidence(findings, reader, standings),
-        note="\n".join(notes(findings)),
+        note="\n".join((*notes(findings), *more_notes)),
         hints=hints,
         service=service,
         exit_code=exit_code,
