@@ -28,7 +28,7 @@ from devports.core.standing import (
     Supervised,
 )
 from devports.core.value import unreachable
-from devports.ui.printable import command_line
+from devports.ui.printable import command_line, redacted
 from devports.ui.resultschema import VERSION
 
 TYPE_CHECKING = False
@@ -270,14 +270,12 @@ def _outcome(outcome: Outcome, now: float) -> Json:
 
 
 def _service(service: Service) -> Json:
-    command = service.command
-    words = command.split(" ") if isinstance(command, str) else command
     return {
         "name": service.name,
         "host": service.host,
         "port": service.port,
         "ports": dict(service.ports),
-        "command": command_line(words, LONGEST) if command else "",
+        "command": _command(service.command),
         "shell": service.shell,
         "cwd": service.cwd,
         "env": [name for name, _ in service.env],
@@ -294,3 +292,10 @@ def _service(service: Service) -> Json:
         "on_conflict": service.on_conflict,
         "handoff": service.handoff,
     }
+
+
+def _command(command: str | tuple[str, ...]) -> str | list[str]:
+    """Return a command as it was written, a text or a list, without its secrets."""
+    if isinstance(command, str):
+        return " ".join(redacted(command.split(" ")))
+    return list(redacted(command))

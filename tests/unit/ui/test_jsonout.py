@@ -169,6 +169,11 @@ def test_secrets_stay_at_home() -> None:
     assert '"env": ["SECRET"]' in text
 
 
+def test_a_command_is_given_as_it_was_written() -> None:
+    commands = [service["command"] for service in SAMPLES["validate"]["services"]]
+    assert commands == ["vite --token *** --port {port}", ["uvicorn", "a:b"], ""]
+
+
 def test_bytes_that_are_no_text_and_escape_sequences_are_escaped() -> None:
     evil = s.NODE_HOLDER.but(process=s.NODE.but(name="\udcff\x1b[31m"))
     finding = s.HELD.but(holding=s.HELD.holding.but(holders=(evil,)))
