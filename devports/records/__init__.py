@@ -68,7 +68,9 @@ class Records:
         return tuple(record for record in found if record is not None and self.is_live(record))
 
     def is_live(self, record: Record) -> bool:
-        return record.boot == self._machine.boot() and self._machine.key(record.key.pid) == record.key
+        return (
+            record.boot == self._machine.boot() and self._machine.key(record.key.pid) == record.key
+        )
 
     def run_of(self) -> Callable[[Process], Run | None]:
         """Return a look-up from a process to the devports run that it is."""
@@ -172,4 +174,3 @@ def _write(path: str, record: Record) -> None:
     with os.fdopen(os.open(beside, flags, 0o600), "w", encoding="ascii") as file:
         json.dump(data, file)
     os.replace(beside, path)
-

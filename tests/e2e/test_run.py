@@ -239,7 +239,7 @@ def test_the_environment_and_the_placeholders_are_filled_in(
     script = f'echo "$URL {{host}} {{port}}" > seen; exec {shlex.join(argv_of("exit_code", 0))}'
     env = {"URL": "http://x:{services.db.port}/"}
     project.service("web", port, ["sh", "-c", script], env=env, host="127.0.0.1")
-    project.service("db", port + 1, "")
+    project.service("db", port + 1)
     devports("run", "web")
     with open(os.path.join(project.folder, "seen"), encoding="ascii") as file:
         assert file.read().split() == [f"http://x:{port + 1}/", "127.0.0.1", str(port)]

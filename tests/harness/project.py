@@ -26,9 +26,12 @@ class Project:
         with open(self.config, "wb") as file:
             file.write(text.encode() if isinstance(text, str) else text)
 
-    def service(self, name: str, port: int, command: str | list[str], **settings: object) -> None:
-        """Declare a service; a list of words is exec'd as it is."""
-        self.services[name] = {"port": port, "command": command, **settings}
+    def service(
+        self, name: str, port: int, command: str | list[str] | None = None, **settings: object
+    ) -> None:
+        """Declare a service; a list of words is exec'd as it is, none is a port to be watched."""
+        started = {} if command is None else {"command": command}
+        self.services[name] = {"port": port, **started, **settings}
         lines = []
         for service, keys in self.services.items():
             lines.append(f"[services.{service}]")

@@ -15,10 +15,19 @@ from tests.harness.actors import Identity
 from tests.harness.waiting import deadline_after, remaining
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping, Sequence
+    from collections.abc import Callable, Mapping, Sequence
 
 ROWS, COLUMNS = 40, 120
 WITHIN = 20.0
+
+
+class _Screen(pyte.HistoryScreen):
+    """A screen that answers when it is asked where its cursor is, as every real one does."""
+
+    answer: Callable[[str], object] = staticmethod(print)
+
+    def write_process_input(self, data: str) -> None:
+        self.answer(data)
 
 
 class Terminal:
@@ -32,13 +41,14 @@ class Terminal:
         env: Mapping[str, str],
         size: tuple[int, int] = (ROWS, COLUMNS),
     ) -> None:
-        self._screen = pyte.HistoryScreen(size[1], size[0], history=5000)
+        self._screen = _Screen(size[1], size[0], history=5000)
         self._stream = pyte.ByteStream(self._screen)
         self.bytes = b""
         self._child = pexpect.spawn(
             argv[0], list(argv[1:]), cwd=cwd, env=dict(env), dimensions=size, timeout=None
         )
         self._child.delaybeforesend = None
+        self._screen.answer = self._child.send
         self.identity = Identity.of(self._child.pid)
 
     @property
