@@ -97,6 +97,9 @@ def test_no_file_at_all(project: Path):
             id="an open list, said to be wrong at the end",
         ),
         pytest.param(
+            b"a = [\r\n\r\n", ("1 | a = [", "  |      ^ Invalid value"), id="the same from Windows"
+        ),
+        pytest.param(
             b"a." * 30000 + b"a = 1",
             (
                 "1 | ..." + "a." * 18 + "a" + "." + "a." * 28 + "...",

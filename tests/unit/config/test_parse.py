@@ -3,8 +3,6 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any
 
 import pytest
-from hypothesis import given, settings
-from hypothesis import strategies as st
 
 from devports.config import spec
 from devports.config.parse import parse
@@ -330,31 +328,3 @@ def test_the_specification_and_the_services_have_the_same_keys():
 def test_what_is_said_to_be_the_default_is_what_a_file_without_the_key_means(key: Key):
     if key.default is not None:
         assert accepted(service(**{key.name: key.default})) == accepted(service())
-
-
-def of(keys: tuple[Key, ...], *more: str) -> st.SearchStrategy[str]:
-    return st.sampled_from([key.name for key in keys] + list(more))
-
-
-LEAF = (
-    st.none()
-    | st.booleans()
-    | st.integers()
-    | st.floats()
-    | st.text(max_size=8)
-    | st.sampled_from(["{port}", "'", "a", "b", "::", "SIGINT", "/x", "a\0"])
-)
-VALUE = LEAF | st.lists(LEAF, max_size=3) | st.dictionaries(of(spec.READY, "x"), LEAF, max_size=3)
-TABLE = st.dictionaries(of(spec.SERVICE, "prot"), VALUE, max_size=6)
-SERVICES = st.dictionaries(st.sampled_from(["a", "b", "c d"]) | st.text(max_size=3), TABLE | LEAF)
-
-
-@settings(max_examples=150, deadline=None)
-@given(st.fixed_dictionaries({}, optional={"services": SERVICES | VALUE, "defaults": TABLE | LEAF}))
-def test_whatever_the_file_holds_there_is_an_answer(data: dict[str, Any]):
-    result = parse(data)
-    if isinstance(result, Problems):
-        assert result.problems
-        assert all(problem.text.isprintable() for problem in result.problems)
-    else:
-        assert result.services

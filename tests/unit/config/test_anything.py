@@ -1,0 +1,41 @@
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from devports.config import spec
+from devports.config.parse import parse
+from devports.config.problem import Problems
+
+if TYPE_CHECKING:
+    from devports.config.spec import Key
+
+
+def of(keys: tuple[Key, ...], *more: str) -> st.SearchStrategy[str]:
+    return st.sampled_from([key.name for key in keys] + list(more))
+
+
+LEAF = (
+    st.none()
+    | st.booleans()
+    | st.integers()
+    | st.floats()
+    | st.text(max_size=8)
+    | st.sampled_from(["{port}", "'", "a", "b", "::", "SIGINT", "/x", "a\0"])
+)
+VALUE = LEAF | st.lists(LEAF, max_size=3) | st.dictionaries(of(spec.READY, "x"), LEAF, max_size=3)
+TABLE = st.dictionaries(of(spec.SERVICE, "prot"), VALUE, max_size=6)
+SERVICES = st.dictionaries(st.sampled_from(["a", "b", "c d"]) | st.text(max_size=3), TABLE | LEAF)
+
+
+@settings(max_examples=150, deadline=None)
+@given(st.fixed_dictionaries({}, optional={"services": SERVICES | VALUE, "defaults": TABLE | LEAF}))
+def test_whatever_the_file_holds_there_is_an_answer(data: dict[str, Any]):
+    result = parse(data)
+    if isinstance(result, Problems):
+        assert result.problems
+        assert all(problem.text.isprintable() for problem in result.problems)
+    else:
+        assert result.services

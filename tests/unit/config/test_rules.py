@@ -1,0 +1,133 @@
+from __future__ import annotations
+
+from typing import Any
+
+import pytest
+
+from devports.config.parse import parse
+from devports.config.problem import Problem, Problems
+from devports.core.service import Config
+
+
+def problems(data: dict[str, Any]) -> list[Problem]:
+    match parse(data):
+        case Problems(found):
+            return list(found)
+        case Config() as config:
+            pytest.fail(f"accepted: {config}")
+
+
+def service(**keys: Any) -> dict[str, Any]:
+    return {"services": {"web": {"port": 8000, **keys}}}
+
+
+@pytest.mark.parametrize(
+    ("one", "other", "clash"),
+    [
+        pytest.param("127.0.0.1", "127.0.0.1", True, id="the same address"),
+        pytest.param("127.0.0.1", "127.0.0.2", False, id="two loopback addresses"),
+        pytest.param("127.0.0.1", "0.0.0.0", True, id="an address and every IPv4 address"),
+        pytest.param("0.0.0.0", "127.0.0.1", True, id="every IPv4 address and one of them"),
+        pytest.param("0.0.0.0", "::1", False, id="every IPv4 address and an IPv6 one"),
+        pytest.param("::1", "0.0.0.0", False, id="an IPv6 address and every IPv4 one"),
+        pytest.param("127.0.0.1", "::1", False, id="the two loopbacks"),
+        pytest.param("localhost", "::1", True, id="localhost is IPv6 too"),
+        pytest.param("LOCALHOST.", "127.0.0.1", True, id="localhost is IPv4 too"),
+        pytest.param("::", "127.0.0.1", True, id="a dual-stack wildcard covers IPv4"),
+        pytest.param("0.0.0.0", "::", True, id="the two wildcards"),
+        pytest.param("::", "0.0.0.0", True, id="the two wildcards the other way round"),
+        pytest.param("0:0::1", "::1", True, id="one address written in two ways"),
+        pytest.param("fe80::1%eth0", "fe80::1%eth1", False, id="two zones"),
+        pytest.param("app.test", "APP.test", True, id="the same name"),
+        pytest.param("app.test", "127.0.0.1", False, id="a name that may be elsewhere"),
+        pytest.param("app.test", "0.0.0.0", True, id="a name and every address"),
+    ],
+)
+def test_two_services_on_one_port(one: str, other: str, clash: bool):
+    data = {"services": {"a": {"port": 80, "host": one}, "b": {"port": 80, "host": other}}}
+    result = parse(data)
+    expected = Problem(("services", "b", "port"), "port 80 of `b` is already `a`'s")
+    assert (result == Problems((expected,))) is clash
+    assert isinstance(result, Config) is not clash
+
+
+def test_a_further_port_counts_like_the_first():
+    data = {
+        "services": {
+            "a": {"port": 80, "ports": {"debug": 80, "x": 81}},
+            "b": {"port": 81, "ports": {"y": 81}},
+        }
+    }
+    assert [problem.reason for problem in problems(data)] == [
+        "port 80 of `a.ports.debug` is already `a`'s",
+        "port 81 of `b` is already `a.ports.x`'s",
+        "port 81 of `b.ports.y` is already `a.ports.x`'s",
+    ]
+
+
+def test_two_wrong_ports_are_not_the_same_port():
+    found = problems({"services": {"a": {"port": 0}, "b": {"ports": {"x": 0}, "port": 1}}})
+    assert [problem.path[1:] for problem in found] == [("a", "port"), ("b", "ports", "x")]
+
+
+@pytest.mark.parametrize(
+    ("needs", "reasons"),
+    [
+        pytest.param({"a": ["b"], "b": ["c"], "c": []}, [], id="a chain"),
+        pytest.param({"a": ["b", "c"], "b": ["d"], "c": ["d"], "d": []}, [], id="a diamond"),
+        pytest.param({"a": ["a"]}, ["services wait for each other: a -> a"], id="itself"),
+        pytest.param(
+            {"z": ["a"], "a": ["b"], "b": ["c"], "c": ["a"]},
+            ["services wait for each other: a -> b -> c -> a"],
+            id="a circle",
+        ),
+        pytest.param(
+            {"backend": ["bakend"]},
+            ["no service `bakend`, did you mean `backend`?"],
+            id="a service that does not exist",
+        ),
+    ],
+)
+def test_dependencies(needs: dict[str, list[str]], reasons: list[str]):
+    services = {name: {"port": i + 1, "depends_on": n} for i, (name, n) in enumerate(needs.items())}
+    result = parse({"services": services})
+    found = result.problems if isinstance(result, Problems) else ()
+    assert [problem.text for problem in found] == reasons
+
+
+@pytest.mark.parametrize(
+    ("keys", "path", "reason"),
+    [
+        pytest.param(
+            {"command": "x {prot}"}, ("command",),
+            "unknown placeholder `{prot}` (`{{prot}}` is the text itself), did you mean `port`?",
+            id="in a command",
+        ),
+        pytest.param({"command": ["x", "{prot}"]}, ("command", 1), "`{prot}`", id="in a list"),
+        pytest.param({"env": {"A": "{a.b}"}}, ("env", "A"), "`{a.b}`", id="in a variable"),
+        pytest.param({"cwd": "{x}"}, ("cwd",), "placeholder `{x}`", id="in a folder"),
+        pytest.param({"env_file": "{x}"}, ("env_file",), "placeholder `{x}`", id="in a file"),
+        pytest.param({"ready": {"http": "/{x}"}}, ("ready", "http"), "`{x}`", id="in a path"),
+        pytest.param(
+            {"command": "x {services.wbe.port}"}, ("command",),
+            "did you mean `services.web.port`?", id="of a service that does not exist",
+        ),
+        pytest.param({"command": "{ports.x}"}, ("command",), "`{ports.x}`", id="a further port"),
+        pytest.param({"cwd": "{fd}"}, ("cwd",), "only in `command` and `env`", id="fd in a folder"),
+        pytest.param(
+            {"command": "x {fd}", "handoff": "plain"}, ("command",),
+            '`{fd}` needs a handoff of "fd" or "auto", not "plain"', id="fd without a handoff",
+        ),
+        pytest.param(
+            {"command": "x ${port}"}, ("command",),
+            "`${port}` is not a placeholder, `{port}` is", id="the shell's way of writing",
+        ),
+        pytest.param(
+            {"env": {"A": "${fd}"}}, ("env", "A"), "`{fd}` is", id="the shell's way in a variable"
+        ),
+    ],
+)  # fmt: skip
+def test_a_wrong_placeholder(keys: dict[str, Any], path: tuple[str | int, ...], reason: str):
+    (problem,) = problems(service(**keys))
+    assert problem.path == ("services", "web", *path)
+    assert reason in problem.text
