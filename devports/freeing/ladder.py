@@ -24,7 +24,7 @@ from devports.core.outcome import (
     WaitingForPort,
 )
 from devports.core.plan import is_supervisor, targets
-from devports.system import clock, signals
+from devports.system import clock
 from devports.system.survey import judge, survey, without
 
 TYPE_CHECKING = False
@@ -36,8 +36,7 @@ if TYPE_CHECKING:
     from devports.core.outcome import Outcome
     from devports.core.plan import Target
     from devports.freeing import Job, Tools
-    from devports.system import Machine
-    from devports.system.signals import Pin
+    from devports.system import Machine, Pin
 
 POLL_FIRST, POLL_LAST = 0.010, 0.050
 """Seconds between looks at the table. No event exists for a listener that is closed by a process
@@ -71,7 +70,7 @@ class Work:
             self.pin(key)
 
     def pin(self, key: ProcessKey) -> None:
-        if key not in self.pins and (pin := signals.pin(self.machine, key)) is not None:
+        if key not in self.pins and (pin := self.machine.pin(key)) is not None:
             self.stack.callback(pin.close)
             self.pins[key] = pin
 
@@ -126,7 +125,7 @@ class Work:
             alive = [pin for key, pin in self.pins.items() if key in self.sent and not pin.exited]
             if not alive and not self.terminate_orphans():
                 break
-            signals.wait_for_exit(alive, min(step, deadline.left))
+            self.machine.wait_for_exit(alive, min(step, deadline.left))
             step = min(step * 1.5, POLL_LAST)
             if not told and deadline.elapsed > QUIET:
                 told = True
@@ -199,7 +198,7 @@ class Work:
         pins = [self.pins[key] for key in keys if key in self.pins]
         deadline = clock.Deadline(LINGER)
         while (alive := [pin for pin in pins if not pin.exited]) and not deadline.passed:
-            signals.wait_for_exit(alive, deadline.left)
+            self.machine.wait_for_exit(alive, deadline.left)
         return Stopped(target, names, seconds, exited=not alive)
 
     def conclude(self, outcomes: tuple[Outcome, ...], *, free: bool) -> Freed:

@@ -14,7 +14,7 @@ from devports.core.happening import Predecessor
 from devports.core.model import ProcessKey
 from devports.errors import DevportsError
 from devports.records import Record
-from devports.system import clock, signals
+from devports.system import clock
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -64,9 +64,9 @@ def claim(
 
 
 def _wait_for(machine: Machine, record: Record, seconds: float) -> None:
-    pin = signals.pin(machine, record.key)
+    pin = machine.pin(record.key)
     if pin is not None:
-        signals.wait_for_exit((pin,), seconds)
+        machine.wait_for_exit((pin,), seconds)
         pin.close()
 
 

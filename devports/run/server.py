@@ -9,7 +9,7 @@ import signal
 from devports import exitcodes
 from devports.run.child import spawn
 from devports.run.relay import Relay
-from devports.system import clock, signals
+from devports.system import clock
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -87,7 +87,7 @@ class Server:
     def signal_tree(self, number: int, more: Sequence[ProcessKey] = ()) -> None:
         """Signal the tree and `more`, parents first, each through a pin."""
         for key in dict.fromkeys((*self.tree(), *more)):
-            pin = signals.pin(self._machine, key)
+            pin = self._machine.pin(key)
             if pin is not None:
                 pin.send(number)
                 pin.close()

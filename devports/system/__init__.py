@@ -10,7 +10,7 @@ from devports.errors import DevportsError
 TYPE_CHECKING = False
 if TYPE_CHECKING:
     from collections.abc import Collection, Sequence
-    from typing import Protocol
+    from typing import Literal, Protocol
 
     from devports.core.model import (
         BindResult,
@@ -24,6 +24,24 @@ if TYPE_CHECKING:
     )
     from devports.core.standing import Viewer
     from devports.system.bind import Reservation
+
+    Sent = Literal["sent", "gone", "denied"]
+
+    class Pin(Protocol):
+        """A process that can no longer be confused with another one."""
+
+        @property
+        def exited(self) -> bool:
+            """Whether every thread of it has ended."""
+
+        def send(self, number: int) -> Sent:
+            """Send a signal; say whether it was sent, came too late, or is not permitted."""
+
+        def fileno(self) -> int:
+            """Return a descriptor that poll(2) finds readable once it has exited."""
+
+        def close(self) -> None:
+            """Let go of it."""
 
     class Machine(Protocol):
         """What the rest of the house asks of an operating system.
@@ -58,6 +76,12 @@ if TYPE_CHECKING:
 
         def process(self, pid: int) -> Process | None:
             """Return the facts about a process, None if it is gone."""
+
+        def pin(self, key: ProcessKey) -> Pin | None:
+            """Pin a process, so that it can be signalled; None if it is gone."""
+
+        def wait_for_exit(self, pins: Sequence[Pin], seconds: float) -> tuple[Pin, ...]:
+            """Wait until one of them has exited, at most `seconds`; return those that have."""
 
         def key(self, pid: int) -> ProcessKey | None:
             """Return the identity of a process, None if it is gone."""

@@ -15,13 +15,11 @@ from devports.system.linux import pidfd
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
-    from collections.abc import Sequence
-    from typing import Literal
+    from collections.abc import Callable, Sequence
 
     from devports.core.model import ProcessKey
-    from devports.system import Machine
-
-    Sent = Literal["sent", "gone", "denied"]
+    from devports.system import Pin as PinLike
+    from devports.system import Sent
 
 
 class Pin:
@@ -57,8 +55,12 @@ class Pin:
         os.close(self._descriptor)
 
 
-def pin(machine: Machine, key: ProcessKey) -> Pin | None:
+def pin(key: ProcessKey, key_of: Callable[[int], ProcessKey | None]) -> Pin | None:
     """Pin the process with this identity; None if it is gone, or the number is another's now.
+
+    Args:
+        key: who is meant.
+        key_of: says who has a number now; asked after the number has been pinned.
 
     Raises:
         OSError: descriptors have run out, or the kernel is older than 5.3.
@@ -69,13 +71,13 @@ def pin(machine: Machine, key: ProcessKey) -> Pin | None:
         if error.errno == ESRCH:
             return None
         raise
-    if machine.key(key.pid) != key:
+    if key_of(key.pid) != key:
         os.close(descriptor)
         return None
     return Pin(key, descriptor)
 
 
-def wait_for_exit(pins: Sequence[Pin], seconds: float) -> tuple[Pin, ...]:
+def wait_for_exit(pins: Sequence[PinLike], seconds: float) -> tuple[PinLike, ...]:
     """Wait until one of them has exited, at most `seconds`; return those that have."""
     poll = select.poll()
     for each in pins:

@@ -23,6 +23,7 @@ if TYPE_CHECKING:
         Table,
     )
     from devports.core.standing import Viewer
+    from devports.system import Pin
 
 
 class Linux:
@@ -54,6 +55,16 @@ class Linux:
 
     def holding(self, sockets: Sequence[Socket], *, thorough: bool) -> Holding:
         return holders.find(sockets, thorough=thorough)
+
+    def pin(self, key: ProcessKey) -> Pin | None:
+        from devports.system import signals  # noqa: PLC0415  # before ending something
+
+        return signals.pin(key, process.key_of)
+
+    def wait_for_exit(self, pins: Sequence[Pin], seconds: float) -> tuple[Pin, ...]:
+        from devports.system import signals  # noqa: PLC0415
+
+        return signals.wait_for_exit(pins, seconds)
 
     def process(self, pid: int) -> Process | None:
         return process.describe(pid)
