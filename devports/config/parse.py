@@ -151,9 +151,9 @@ def _integer(key: Key, value: object, path: Path, found: list[Problem]) -> int |
 
 
 def _number(key: Key, value: object, path: Path, found: list[Problem]) -> float | None:
-    number = isinstance(value, (int, float)) and not isinstance(value, bool)
-    if number and key.low <= value <= key.high:  # type: ignore[operator]  # a number
-        return float(value)  # type: ignore[arg-type]
+    number = None if isinstance(value, bool) else value
+    if isinstance(number, (int, float)) and key.low <= number <= key.high:
+        return float(number)
     found.append(_not_a(value, path, f"a number from {key.low:g} to {key.high:g}"))
     return None
 

@@ -45,8 +45,9 @@ def test_paths_are_from_the_folder_of_the_file(project: Path):
     assert load(None, str(project / "src" / "deep")) == expected
 
 
-def test_a_given_file_may_have_any_name():
-    config = load(EXAMPLE.name, str(EXAMPLE.parent))
+def test_a_given_file_may_have_any_name(project: Path):
+    write(project / EXAMPLE.name, EXAMPLE.read_text())
+    config = load(EXAMPLE.name, str(project))
     assert [service.name for service in config.services] == ["backend"]
 
 
