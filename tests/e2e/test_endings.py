@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING
 import psutil
 import pytest
 
-from tests.harness import tables
+from tests.harness import guard, tables
 from tests.harness.actors import Identity
 from tests.harness.capabilities import NEEDS_FORK, NEEDS_PROC, NEEDS_PTY
 from tests.harness.servers import COMMANDS
@@ -32,6 +32,13 @@ def served(port: int) -> set[int]:
 def given_back(port: int) -> None:
     eventually(lambda: not tables.holding_pids(port), what="the port is given back")
     assert tables.bindable(port)
+
+
+def end_orphans(tree: list[Identity]) -> None:
+    """Kill what a test has lost hold of; gunicorn wipes the mark that it was ours."""
+    for identity in tree:
+        guard.know(identity.pid, identity.started)
+        identity.send(signal.SIGKILL)
 
 
 def lines_of(path: str) -> list[str]:
@@ -148,9 +155,13 @@ def test_devports_is_killed_and_the_port_comes_back(
     project.service("web", port, COMMANDS[kind])
     running = devports.start("run", "web")
     served(port)
+    tree = [Identity.of(p.pid) for p in psutil.Process(running.pid).children(recursive=True)]
     running.send(signal.SIGKILL)
     assert running.ends() == 137
-    given_back(port)
+    try:
+        given_back(port)
+    finally:
+        end_orphans(tree)
 
 
 def test_devports_is_killed_and_the_terminal_is_as_before(

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import contextlib
-import os
 import signal
 import termios
 from typing import TYPE_CHECKING
@@ -113,9 +112,10 @@ class Terminal:
 
     def hang_up(self) -> None:
         """Take the terminal away, as closing its window does."""
-        os.close(self._child.child_fd)
-        self._child.child_fd = -1
-        self._child.closed = True
+        process = self._child.ptyproc
+        process.fileobj.close()  # the one owner of the descriptor: closed twice, it hits another
+        process.fd = self._child.child_fd = -1
+        process.closed = self._child.closed = True
 
     def exit_code(self, within: float = WITHIN) -> int:
         """Wait for the end, drawing what comes; return the code, 128+n for a signal."""
@@ -138,5 +138,4 @@ class Terminal:
             self.identity.send(signal.SIGKILL)
             self._child.wait()
         if not self._child.closed:
-            os.close(self._child.child_fd)
-            self._child.closed = True
+            self.hang_up()
