@@ -19,7 +19,7 @@ from devports.core.outcome import (
 from devports.core.standing import Mine, OtherUser, Protected, Supervised
 from devports.core.value import unreachable
 from devports.ui.printable import printable
-from devports.ui.who import counted, duration, standing_words, target_label
+from devports.ui.who import counted, duration, standing_words, target_label, whole
 from devports.ui.words import summary
 
 TYPE_CHECKING = False
@@ -32,11 +32,11 @@ def progress_words(progress: Progress) -> str:
     """Return what is being done right now."""
     match progress:
         case Terminating(target=target):
-            return f"stopping {target_label(target)} (SIGTERM)"
+            return f"stopping {target_label(target)} with SIGTERM"
         case Killing(target=target):
-            return f"killing {target_label(target)} (SIGKILL): it did not end in time"
+            return f"killing {target_label(target)} with SIGKILL: it did not end in time"
         case WaitingForPort(seconds=seconds, clients=clients):
-            waiting = f"waiting up to {duration(seconds)} until the port can be bound"
+            waiting = f"waiting up to {duration(whole(seconds))} until the port can be bound"
             return waiting + (f", {counted(clients, 'client')} still connected" if clients else "")
         case _:
             unreachable(progress)

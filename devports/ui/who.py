@@ -67,6 +67,11 @@ def duration(seconds: float) -> str:
     return counted(int(seconds // DAY), "day")
 
 
+def whole(seconds: float) -> float:
+    """Return the full seconds that are enough to wait for `seconds`, at least one."""
+    return max(1.0, -(-seconds // 1))
+
+
 def counted(number: int, noun: str, plural: str = "") -> str:
     return f"{number} {noun if number == 1 else plural or noun + 's'}"
 
@@ -120,8 +125,10 @@ def folder(process: Process, reader: Reader) -> str:
 def origin(holder: Holder) -> str:
     """Return how it was started: `npm run dev` <- `zsh` <- `code`."""
     line = [parent for parent in holder.ancestors if parent.pid > 1]
-    words = [f"`{_short(parent)}`" for parent in line[:MOST_ANCESTORS]]
-    return " <- ".join(words + ["..."] * (len(line) > MOST_ANCESTORS))
+    words = [f"`{_short(parent)}`" for parent in line]
+    # A shell in a shell in a shell says no more than one.
+    told = [word for word, before in zip(words, ("", *words), strict=False) if word != before]
+    return " <- ".join(told[:MOST_ANCESTORS] + ["..."] * (len(told) > MOST_ANCESTORS))
 
 
 def _short(process: Process) -> str:

@@ -22,7 +22,7 @@ from devports.core.value import unreachable
 from devports.errors import DevportsError
 from devports.ui.layout import aligned
 from devports.ui.printable import printable
-from devports.ui.who import card, counted, duration, families, hidden_card, listed, names
+from devports.ui.who import card, counted, duration, families, hidden_card, listed, names, whole
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -99,7 +99,7 @@ def _gone(seconds: float | None, number: int) -> str:
     if seconds is None:
         return "with no end set"
     whom = "the last is gone" if number > 1 else "gone"
-    return f"{whom} in {duration(max(1.0, -(-seconds // 1)))}"
+    return f"{whom} in {duration(whole(seconds))}"
 
 
 def _effect(verdict: Lingering) -> str:
@@ -124,7 +124,7 @@ def short(verdict: Verdict) -> str:
         case Lingering(blocking=blocking) if verdict.seconds is None:
             return "leftovers" if blocking else "free, leftovers"
         case Lingering(blocking=blocking, seconds=seconds):
-            left = f"leftovers for {duration(max(1.0, -(-(seconds or 0) // 1)))}"
+            left = f"leftovers for {duration(whole(seconds or 0))}"
             return left if blocking else f"free, {left}"
         case Shadowed():
             return "free, shadowed"

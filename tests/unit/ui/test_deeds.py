@@ -31,14 +31,14 @@ NODE = s.NODE_TARGET
 @pytest.mark.parametrize(
     ("progress", "text"),
     [
-        pytest.param(Terminating(NODE), "stopping `node` (pid 4242) (SIGTERM)", id="terminate"),
+        pytest.param(Terminating(NODE), "stopping `node` (pid 4242) with SIGTERM", id="terminate"),
         pytest.param(
             Killing(NODE),
-            "killing `node` (pid 4242) (SIGKILL): it did not end in time",
+            "killing `node` (pid 4242) with SIGKILL: it did not end in time",
             id="kill",
         ),
         pytest.param(
-            WaitingForPort(5), "waiting up to 5 s until the port can be bound", id="leftovers"
+            WaitingForPort(4.98), "waiting up to 5 s until the port can be bound", id="leftovers"
         ),
         pytest.param(
             WaitingForPort(5, 1),

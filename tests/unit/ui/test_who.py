@@ -119,7 +119,10 @@ def test_folder(cwd: str, text: str) -> None:
             (s.process(9, "make", "make", "PASSWORD=1", "-j"),), "`make`", id="no option is shown"
         ),
         pytest.param((s.process(9, "sh", "sh", "-c", "node x"),), "`sh`", id="a shell"),
-        pytest.param((s.ZSH,) * 6, "`zsh` <- `zsh` <- `zsh` <- `zsh` <- ...", id="a long line"),
+        pytest.param((s.ZSH, s.ZSH, s.CODE), "`zsh` <- `code`", id="a shell in a shell"),
+        pytest.param(
+            (s.ZSH, s.NODE) * 3, "`zsh` <- `node` <- `zsh` <- `node` <- ...", id="a long line"
+        ),
     ],
 )
 def test_origin(ancestors: tuple[Process, ...], text: str) -> None:
