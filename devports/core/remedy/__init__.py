@@ -1,0 +1,80 @@
+"""What a person can run by hand, safest first, on this operating system.
+
+Sources of the commands: ss(8), sysctl(8), setcap(8), systemctl(1), launchctl(1), lsof(8),
+netstat(1), `netsh int ipv4` and `netsh http`, docker and podman. A command never ends a process
+that only talks to the port, and ends nothing the hard way before it was asked to end.
+"""
+
+from __future__ import annotations
+
+from devports.core.diagnosis import (
+    Forbidden,
+    Free,
+    Held,
+    HeldByClient,
+    Lingering,
+    NotLocal,
+    Shadowed,
+    Unexplained,
+)
+from devports.core.remedy import others
+from devports.core.remedy.case import Case, Remedy
+from devports.core.remedy.held import held
+from devports.core.value import unreachable
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from devports.core.diagnosis import Verdict
+    from devports.core.model import Endpoint, Holding, Platform, Process
+    from devports.core.plan import RunOf
+    from devports.core.standing import Run, Viewer
+
+__all__ = ["Remedy", "remedies"]
+
+
+def _no_run(_: Process) -> Run | None:
+    return None
+
+
+def remedies(
+    verdict: Verdict,
+    endpoint: Endpoint,
+    holding: Holding,
+    platform: Platform,
+    service: str = "",
+    *,
+    viewer: Viewer | None = None,
+    run_of: RunOf = _no_run,
+) -> tuple[Remedy, ...]:
+    """Return what can be done by hand about `endpoint`, the safest first.
+
+    Args:
+        verdict: what is the matter; `Free` has no remedy, every other has one.
+        endpoint: what the server wants to bind.
+        holding: who holds it.
+        platform: as in sys.platform.
+        service: its name, for commands that name it; empty: they name the port.
+        viewer: who asks. Without one nobody can say who is protected: no command ends anything.
+        run_of: tells the processes of live `devports run`.
+    """
+    case = Case(endpoint, holding, platform, service, viewer, run_of)
+    match verdict:
+        case Free():
+            return ()
+        case Held(sockets=sockets):
+            found = held(case, sockets)
+        case HeldByClient():
+            found = others.client(case)
+        case Lingering():
+            found = others.lingering(case, verdict)
+        case Shadowed(sockets=sockets):
+            found = others.shadowed(case, sockets)
+        case Unexplained():
+            found = others.unexplained(case)
+        case Forbidden():
+            found = others.forbidden(case)
+        case NotLocal():
+            found = others.not_local(case)
+        case _:
+            unreachable(verdict)
+    return tuple(dict.fromkeys(found))

@@ -1,0 +1,92 @@
+"""A remedy, the case it is for, and the words that several verdicts share."""
+
+from __future__ import annotations
+
+from devports.core.diagnosis import DEFAULT_EPHEMERAL
+from devports.core.quoting import quote
+from devports.core.value import Value
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+    from devports.core.model import Endpoint, Holding, Platform
+    from devports.core.plan import RunOf
+    from devports.core.standing import Viewer
+
+EPHEMERAL: dict[Platform, tuple[int, int]] = {
+    "linux": DEFAULT_EPHEMERAL,
+    "darwin": (49152, 65535),
+    "win32": (49152, 65535),
+}
+"""Local ports of outgoing connections by default (IANA's dynamic range outside Linux)."""
+
+PRIVILEGED = 1024
+"""Ports below need a right, RFC 6335 6; on macOS only on a single address."""
+
+
+class Remedy(Value):
+    """One thing to do: why, and the text to copy. An empty command makes it advice."""
+
+    title: str
+    command: str = ""
+    needs_root: bool = False
+
+
+class Case(Value):
+    endpoint: Endpoint
+    holding: Holding
+    platform: Platform
+    service: str
+    viewer: Viewer | None
+    run_of: RunOf
+
+    @property
+    def port(self) -> int:
+        return self.endpoint.port
+
+    @property
+    def target(self) -> str:
+        """What a person calls the port."""
+        return quote(self.service) if self.service else str(self.port)
+
+    def root(self, title: str, command: str) -> Remedy:
+        """Return a command that only root, or on Windows an elevated terminal, may run."""
+        is_root = self.viewer is not None and self.viewer.uid == 0
+        plain = self.platform == "win32" or is_root
+        return Remedy(title, command if plain else f"sudo {command}", needs_root=True)
+
+    def wait(self, title: str) -> Remedy:
+        return Remedy(title, f"devports wait {self.target} --for free")
+
+    def elsewhere(self, title: str, port: int) -> Remedy:
+        """Return the way out that always works: another port."""
+        if self.service:
+            return Remedy(title, f"devports run {self.target} --port {port}")
+        return Remedy(f"{title}, for example {port}")
+
+
+def next_port(case: Case) -> int:
+    """Return the port after it; round numbers where that would be none or an outgoing one."""
+    low, high = EPHEMERAL[case.platform]
+    port = case.port + 1
+    return 8000 + case.port % 1000 if port < PRIVILEGED or low <= port or port > high else port
+
+
+def http_sys(_: Case) -> Iterator[Remedy]:
+    yield Remedy(
+        "Windows itself (http.sys) listens for a program: this names it",
+        "netsh http show servicestate",
+        needs_root=True,
+    )
+
+
+def look(case: Case, title: str) -> Iterator[Remedy]:
+    if case.platform == "win32":
+        yield Remedy("lists the pids; the last column is the holder", "netstat -ano -p TCP")
+        return
+    yield case.root(title, f"devports check {case.target}")
+    if case.platform == "linux":
+        yield case.root("the same by ss", f"ss -tanp 'sport = :{case.port}'")
+    else:
+        yield case.root("the same by lsof", f"lsof -nP +c0 -iTCP:{case.port}")
