@@ -7,6 +7,7 @@ control group, ancestry, a record of ours.
 
 from __future__ import annotations
 
+from devports.core.quoting import quote
 from devports.core.value import Value
 
 TYPE_CHECKING = False
@@ -140,7 +141,9 @@ def unit_of(cgroup: str) -> Supervised | None:
         return None
     user = any(part.startswith("user@") for part in parts)
     stop = "systemctl --user stop" if user else "sudo systemctl stop"
-    return Supervised("systemd", parts[-1], f"{stop} {parts[-1]}")
+    # Who owns a control group may name it as they like, and systemd itself writes \x2d for a dash.
+    dashes = "-- " if parts[-1].startswith("-") else ""
+    return Supervised("systemd", parts[-1], f"{stop} {dashes}{quote(parts[-1])}")
 
 
 def strictest(top: Process, members: Sequence[Holder], viewer: Viewer, run: Run | None) -> Standing:
