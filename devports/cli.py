@@ -7,6 +7,7 @@ scripts call most, goes past argparse, which costs more than all the rest of it.
 from __future__ import annotations
 
 import sys
+from errno import EPIPE
 
 from devports import __version__, exitcodes
 from devports.errors import DevportsError
@@ -23,42 +24,43 @@ def main(argv: Sequence[str] | None = None) -> int:
     reopen_closed_streams()
     words = list(sys.argv[1:] if argv is None else argv)
     as_json = "--json" in words[: words.index("--") if "--" in words else None]
+    screen = Screen.of_process(may_ask=not as_json and "--no-input" not in words)
     try:
-        return dispatch(words)
+        code = dispatch(words, screen)
     except DevportsError as error:
-        return show(error, words, as_json=as_json)
+        code = show(error, words, screen, as_json=as_json)
     except KeyboardInterrupt:
-        return exitcodes.of_signal(2)
+        code = exitcodes.of_signal(2)
     except Exception as error:  # noqa: BLE001  # the one place for bugs
-        return show(bug(error), words, as_json=as_json)
+        code = show(bug(error), words, screen, as_json=as_json)
+    unwritten = screen.lost.get("stdout", EPIPE) != EPIPE  # a reader like head(1) may stop
+    return code or (exitcodes.NO if unwritten else exitcodes.OK)
 
 
-def dispatch(words: list[str]) -> int:
+def dispatch(words: list[str], screen: Screen) -> int:
     """Call the command that `words` name."""
     if words == ["--version"]:
-        Screen.of_process().out(f"devports {__version__}")
+        screen.out(f"devports {__version__}")
         return exitcodes.OK
     if len(words) > 1 and words[0] == "check" and not any(w.startswith("-") for w in words):
         from devports.commands.check import check  # noqa: PLC0415  # each command by itself
         from devports.commands.setting import Setting  # noqa: PLC0415
 
-        return check(Setting(Screen.of_process()), words[1:])
+        return check(Setting(screen), words[1:])
     from devports.arguments import build_parser  # noqa: PLC0415
 
     parser = build_parser()
     options = parser.parse_args(words)
     if options.command is None:
-        Screen.of_process().err(parser.format_help().rstrip())
+        screen.err(parser.format_help().rstrip())
         return exitcodes.USAGE
-    return call(options)
+    return call(options, screen)
 
 
-def call(options: Namespace) -> int:
+def call(options: Namespace, screen: Screen) -> int:
     """Call a command with named plain arguments."""
     from devports.commands.setting import Setting  # noqa: PLC0415
 
-    may_ask = not getattr(options, "no_input", False) and not getattr(options, "json", False)
-    screen = Screen.of_process(may_ask=may_ask)
     setting = Setting(screen, getattr(options, "config", None))
     match options.command:
         case "run":
@@ -102,9 +104,8 @@ def call(options: Namespace) -> int:
             return schema(screen, options.kind)
 
 
-def show(error: DevportsError, words: Sequence[str], *, as_json: bool) -> int:
+def show(error: DevportsError, words: Sequence[str], screen: Screen, *, as_json: bool) -> int:
     """Show an error in the form that was asked for and return its exit code."""
-    screen = Screen.of_process()
     if as_json:
         from devports.ui.jsonout import document  # noqa: PLC0415
 

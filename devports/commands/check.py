@@ -7,6 +7,7 @@ import time
 from devports import exitcodes
 from devports.core.diagnosis import Forbidden, NotLocal, Shadowed, is_bindable, worst
 from devports.ui.diagnostic import labelled
+from devports.ui.layout import wrap
 from devports.ui.words import evidence, notes, summary
 
 TYPE_CHECKING = False
@@ -51,7 +52,7 @@ def show(screen: Screen, target: Asked, findings: Sequence[Finding]) -> None:
     verdict = worst(finding.verdict for finding in findings)
     if not is_bindable(verdict) or isinstance(verdict, Shadowed):
         for line in evidence(findings, screen.reader()):
-            screen.out(f"  {line}")
+            screen.out("\n".join(wrap(f"  {line}", screen.look("stdout").width)))
     for note in notes(findings):
         screen.err("\n".join(labelled("note", note, look)))
     if code_for(findings) == exitcodes.NO:

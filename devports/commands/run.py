@@ -9,7 +9,7 @@ from devports.commands.freeing import show_not_freed, tools_for
 from devports.commands.setting import asked_of, service_of
 from devports.core.diagnosis import is_bindable
 from devports.core.happening import DependencyDown, NextPort
-from devports.core.placeholder import argv_of, fill, values_for
+from devports.core.placeholder import argv_of, fill, names_in, values_for
 from devports.core.plan import Policy
 from devports.core.recovery import Retry
 from devports.errors import DevportsError
@@ -81,7 +81,7 @@ def chosen(service: Service, on_conflict: OnConflict | None, port: int | None) -
     """Return the service as the command line wants it.
 
     Raises:
-        DevportsError: it has no command.
+        DevportsError: it has no command, or wants what we cannot do.
     """
     if not service.command:
         raise DevportsError(
@@ -91,9 +91,23 @@ def chosen(service: Service, on_conflict: OnConflict | None, port: int | None) -
             hints=(f'add `command = "..."` to `[services.{service.name}]`',),
             service=service.name,
         )
+    uses_fd = any("fd" in names_in(text) for text in texts_of(service))
+    if service.handoff in ("fd", "hook") or uses_fd:
+        raise DevportsError(
+            "handoff-unavailable",
+            f"`{service.name}` wants to be handed a socket, which devports cannot do yet",
+            hints=('use `handoff = "plain"`: the port is held until the server listens',),
+            service=service.name,
+        )
     if port is not None:
         service = service.but(port=port)
     return service if on_conflict is None else service.but(on_conflict=on_conflict)
+
+
+def texts_of(service: Service) -> tuple[str, ...]:
+    """Return the texts in which a placeholder for a descriptor may stand."""
+    command = service.command if isinstance(service.command, tuple) else (service.command,)
+    return (*command, *(text for _, text in service.env))
 
 
 def launch_of(

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import itertools
 from typing import TYPE_CHECKING
 
 import pytest
@@ -22,8 +23,8 @@ from devports.core.recovery import (
     Serving,
     Start,
     Starting,
-    StopServer,
     Stopping,
+    StopServer,
     TakePort,
     Taking,
     TimedOut,
@@ -217,8 +218,7 @@ def test_whatever_happens_starts_are_bounded_and_every_further_one_follows_a_sto
     stops = [place for place, command in enumerate(commands) if isinstance(command, StopServer)]
     assert len(starts) <= RETRY.attempts + 1  # once more without our hold
     assert all(
-        any(before < stop < after for stop in stops)
-        for before, after in zip(starts, starts[1:], strict=False)
+        any(before < stop < after for stop in stops) for before, after in itertools.pairwise(starts)
     )
 
 

@@ -1,0 +1,224 @@
+"""A machine made of values, for everything that would be slow, rare or dangerous on a real one.
+
+`tests/conformance` runs the same tests against this one and the native one, so that what is proved
+here means something there.
+"""
+
+from __future__ import annotations
+
+import itertools
+from typing import TYPE_CHECKING
+
+from devports.core.diagnosis import covers
+from devports.core.model import (
+    Endpoint,
+    Hidden,
+    Holder,
+    Holding,
+    Process,
+    ProcessKey,
+    Socket,
+    Table,
+)
+from devports.core.standing import Viewer
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Collection, Sequence
+
+    from devports.core.model import BindResult, Platform, State
+    from devports.system import Pin, Sent
+    from devports.system.bind import Reservation
+
+ME = 1000
+SIGTERM, SIGKILL = 15, 9
+
+
+class FakePin:
+    """A pinned process of the fake machine."""
+
+    def __init__(self, machine: FakeMachine, key: ProcessKey) -> None:
+        self._machine, self.key = machine, key
+
+    @property
+    def exited(self) -> bool:
+        return self._machine.key(self.key.pid) != self.key
+
+    def send(self, number: int) -> Sent:
+        if self.exited:
+            return "gone"
+        return self._machine.receive(self.key, number)
+
+    def fileno(self) -> int:
+        return -1
+
+    def close(self) -> None:
+        return
+
+
+class FakeMachine:
+    """Processes and sockets as lists. Processes end on SIGTERM unless `deaf` names them."""
+
+    platform: Platform = "linux"
+    wildcards = True
+
+    def __init__(self, *, uid: int = ME) -> None:
+        self.uid = uid
+        self.processes: dict[int, Process] = {}
+        self.sockets: list[Socket] = []
+        self.open: dict[int, set[int]] = {}
+        self.deaf: dict[int, set[int]] = {}
+        self.forbidden: set[int] = set()
+        self.unreadable: set[int] = set()
+        self.unlisted_sockets: tuple[Socket, ...] = ()
+        self.shows_bound = True
+        self.sent: list[tuple[int, int]] = []
+        self.after_signal: Callable[[int, int], None] = lambda _pid, _number: None
+        self.before_table: Callable[[], None] = lambda: None
+        self._numbers = itertools.count(1)
+        self.add(1, name="init", uid=0, ppid=0)
+
+    # -- making the world
+
+    def add(
+        self,
+        pid: int,
+        *,
+        name: str = "server",
+        ppid: int = 1,
+        uid: int | None = None,
+        argv: tuple[str, ...] = (),
+        state: str = "S",
+        cgroup: str = "",
+    ) -> Process:
+        self.processes[pid] = Process(
+            key=ProcessKey(pid, next(self._numbers)),
+            ppid=ppid,
+            uid=self.uid if uid is None else uid,
+            user=f"user{self.uid if uid is None else uid}",
+            name=name,
+            argv=argv or (name,),
+            state=state,
+            cgroup=cgroup,
+        )
+        self.open[pid] = set()
+        return self.processes[pid]
+
+    def socket(
+        self,
+        endpoint: Endpoint,
+        *pids: int,
+        state: State = "LISTEN",
+        remote: Endpoint | None = None,
+        expires: float | None = None,
+    ) -> Socket:
+        inode = next(self._numbers) if pids else 0
+        uid = self.processes[pids[0]].uid if pids else None
+        made = Socket(endpoint, remote, state, inode, uid, v6only=False, expires=expires)
+        self.sockets.append(made)
+        for pid in pids:
+            self.open[pid].add(inode)
+        return made
+
+    def end(self, pid: int) -> None:
+        """Let a process end; sockets that nobody has open any more go with it."""
+        self.processes.pop(pid, None)
+        self.open.pop(pid, None)
+        kept = {inode for inodes in self.open.values() for inode in inodes}
+        self.sockets = [s for s in self.sockets if s.inode == 0 or s.inode in kept]
+
+    def receive(self, key: ProcessKey, number: int) -> Sent:
+        if key.pid in self.forbidden:
+            return "denied"
+        self.sent.append((key.pid, number))
+        if number == SIGKILL or (number == SIGTERM and number not in self.deaf.get(key.pid, ())):
+            self.end(key.pid)
+        self.after_signal(key.pid, number)
+        return "sent"
+
+    # -- answering
+
+    def table(self, ports: Collection[int]) -> Table:
+        self.before_table()
+        return Table(
+            tuple(
+                socket
+                for socket in self.sockets
+                if socket.local.port in ports and (self.shows_bound or socket.state != "BOUND")
+            ),
+            self.shows_bound,
+        )
+
+    def unlisted(self, port: int, known: Table) -> tuple[Socket, ...]:
+        listed = {socket.inode for socket in known.sockets}
+        return tuple(s for s in self.sockets if s.local.port == port and s.inode not in listed)
+
+    def ephemeral(self) -> tuple[int, int]:
+        return (32768, 60999)
+
+    def probe(self, endpoint: Endpoint, *, reuse: bool = True) -> BindResult:
+        """Answer as Linux does for holders that set SO_REUSEADDR."""
+        if endpoint.address == "203.0.113.1":
+            return "not-local"
+        if endpoint.port < 1024 and self.uid:
+            return "denied"
+        for socket in self.sockets:
+            if covers(socket, endpoint) and not (reuse and socket.state in ("BOUND", "TIME_WAIT")):
+                return "in-use"
+        return "ok"
+
+    def reserve(self, endpoint: Endpoint) -> Reservation | BindResult:
+        return "in-use"
+
+    def holding(self, sockets: Sequence[Socket], *, thorough: bool) -> Holding:
+        inodes = {socket.inode for socket in sockets if socket.inode}
+        holders = tuple(
+            Holder(process, tuple(sorted(self.open[pid] & inodes)), self.ancestors(process))
+            for pid, process in sorted(self.processes.items())
+            if self.open[pid] & inodes and pid not in self.unreadable
+        )
+        named = {inode for holder in holders for inode in holder.inodes}
+        hidden = tuple(Hidden(s) for s in sockets if s.inode and s.inode not in named)
+        return Holding(holders, hidden, thorough)
+
+    def pin(self, key: ProcessKey) -> Pin | None:
+        return FakePin(self, key) if self.key(key.pid) == key else None
+
+    def wait_for_exit(self, pins: Sequence[Pin], seconds: float) -> tuple[Pin, ...]:
+        return tuple(pin for pin in pins if pin.exited)
+
+    def process(self, pid: int) -> Process | None:
+        return self.processes.get(pid)
+
+    def key(self, pid: int) -> ProcessKey | None:
+        return self.processes[pid].key if pid in self.processes else None
+
+    def ancestors(self, of: Process) -> tuple[Process, ...]:
+        parent = self.processes.get(of.ppid)
+        return () if parent is None else (parent, *self.ancestors(parent))
+
+    def children(self, pid: int) -> set[int]:
+        return {other for other, process in self.processes.items() if process.ppid == pid}
+
+    def descendants(self, pid: int) -> list[int]:
+        below = sorted(self.children(pid))
+        return [*below, *(further for child in below for further in self.descendants(child))]
+
+    def adopt_orphans(self) -> None:
+        return
+
+    def boot(self) -> str:
+        return "boot"
+
+    def viewer(self) -> Viewer:
+        return Viewer(self.uid, self.uid)
+
+    def addresses(self, host: str) -> tuple[str, ...]:
+        if host == "nowhere.invalid":
+            raise OSError(-2, "Name or service not known")
+        return {"": ("::",), "localhost": ("127.0.0.1", "::1")}.get(host, (host,))
+
+
+if TYPE_CHECKING:
+    from devports.system import Machine
+
+    _: Machine = FakeMachine()

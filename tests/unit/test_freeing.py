@@ -1,0 +1,426 @@
+"""Freeing on a made-up machine: who is asked, who is signalled, what is said."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+import pytest
+
+from devports import exitcodes
+from devports.core.model import Endpoint
+from devports.core.outcome import (
+    AlreadyGone,
+    Declined,
+    Killing,
+    Refused,
+    Respawned,
+    Stopped,
+    Terminating,
+    TimedOut,
+    WaitingForPort,
+)
+from devports.core.plan import Policy
+from devports.core.standing import Run
+from devports.freeing import Job, Limits, Tools, free
+from tests.fakes import ME, SIGKILL, SIGTERM, FakeMachine
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+    from devports.core.model import Process
+    from devports.core.outcome import Freed, Outcome, Progress, Question
+
+HERE = Endpoint("127.0.0.1", 8000)
+YES = Policy(yes=True)
+ASK = Policy(interactive=True)
+QUICK = Limits(stop=0.05, kill=0.05, settle=0.1, linger=0.2)
+
+
+class Freeing:
+    """One freeing, with scripted answers. A question beyond the script is a failure."""
+
+    def __init__(self, machine: FakeMachine, *answers: bool) -> None:
+        self.machine, self.answers = machine, list(answers)
+        self.asked: list[Question] = []
+        self.told: list[Progress | Outcome] = []
+        self.run_of: Callable[[Process], Run | None] = lambda _process: None
+
+    def ask(self, question: Question) -> bool:
+        self.asked.append(question)
+        return self.answers.pop(0)
+
+    def __call__(self, policy: Policy, limits: Limits = QUICK, *endpoints: Endpoint) -> Freed:
+        tools = Tools(self.machine, self.ask, self.told.append, self.run_of)
+        freed = free(tools, Job(endpoints or (HERE,), policy, limits))
+        assert not self.answers, "a question was expected that was not asked"
+        return freed
+
+
+def held_by(machine: FakeMachine, *pids: int) -> FakeMachine:
+    for pid in pids:
+        if pid not in machine.processes:
+            machine.add(pid)
+    machine.socket(HERE, *pids)
+    return machine
+
+
+def test_a_free_port_is_freed_without_a_question_or_a_signal():
+    freeing = Freeing(FakeMachine())
+    freed = freeing(ASK)
+    assert (freed.bindable, freed.exit_code, freed.outcomes) == (True, exitcodes.OK, ())
+    assert not freeing.told
+
+
+def test_yes_ends_a_plain_holder_with_sigterm_alone():
+    machine = held_by(FakeMachine(), 50)
+    freeing = Freeing(machine)
+    freed = freeing(YES)
+    assert freed.exit_code == exitcodes.OK
+    assert machine.sent == [(50, SIGTERM)]
+    assert [type(news) for news in freeing.told] == [Terminating, Stopped]
+
+
+def test_an_answer_is_as_good_as_yes():
+    machine = held_by(FakeMachine(), 50)
+    assert Freeing(machine, True)(ASK).bindable
+    assert machine.sent == [(50, SIGTERM)]
+
+
+def test_no_leaves_everything_alone():
+    machine = held_by(FakeMachine(), 50)
+    freed = Freeing(machine, False)(ASK)
+    assert freed.exit_code == exitcodes.HELD
+    assert isinstance(freed.outcomes[0], Declined)
+    assert machine.sent == []
+
+
+def test_without_a_terminal_nothing_is_asked_and_nothing_signalled():
+    machine = held_by(FakeMachine(), 50)
+    freed = Freeing(machine)(Policy())
+    assert freed.exit_code == exitcodes.HELD
+    assert freed.outcomes[0].but(target=None) == Refused(None, "no-terminal")  # type: ignore[arg-type]
+    assert machine.sent == []
+
+
+REFUSED = [
+    pytest.param({"name": "sshd"}, exitcodes.PROTECTED, "protected", id="a protected process"),
+    pytest.param({"name": "docker-proxy"}, exitcodes.PROTECTED, "container", id="a container"),
+    pytest.param(
+        {"cgroup": "/system.slice/web.service"},
+        exitcodes.PROTECTED,
+        "supervised",
+        id="a systemd service",
+    ),
+    pytest.param(
+        {"uid": 7}, exitcodes.PERMISSION, "other-user", id="another user's, without permission"
+    ),
+]
+
+
+@pytest.mark.parametrize(("facts", "code", "why"), REFUSED)
+@pytest.mark.parametrize(
+    "policy",
+    [YES, ASK, Policy(yes=True, other_users=True, interactive=True)],
+    ids=["with --yes", "on a terminal", "with every flag"],
+)
+def test_is_never_signalled(policy: Policy, facts: dict[str, object], code: int, why: str):
+    machine = FakeMachine()
+    machine.add(50, **facts)  # type: ignore[arg-type]
+    freed = Freeing(held_by(machine, 50))(policy)
+    assert freed.exit_code == code
+    assert isinstance(freed.outcomes[0], Refused)
+    assert freed.outcomes[0].why == why
+    assert machine.sent == []
+
+
+OTHERS = [
+    pytest.param(YES, (), exitcodes.HELD, [], id="--yes alone does not cover another user's"),
+    pytest.param(
+        Policy(yes=True, other_users=True),
+        (),
+        exitcodes.OK,
+        [(50, SIGTERM)],
+        id="--yes --other-users does",
+    ),
+    pytest.param(
+        Policy(other_users=True), (), exitcodes.HELD, [], id="--other-users alone does not"
+    ),
+    pytest.param(
+        Policy(yes=True, interactive=True),
+        (True,),
+        exitcodes.OK,
+        [(50, SIGTERM)],
+        id="on a terminal it has a question of its own, --yes or not",
+    ),
+    pytest.param(
+        Policy(yes=True, interactive=True), (False,), exitcodes.HELD, [], id="and no is no"
+    ),
+]
+
+
+@pytest.mark.parametrize(("policy", "answers", "code", "sent"), OTHERS)
+def test_another_users_process_where_we_are_root(
+    policy: Policy, answers: tuple[bool, ...], code: int, sent: list[tuple[int, int]]
+):
+    machine = FakeMachine(uid=0)
+    machine.add(50, uid=7)
+    assert Freeing(held_by(machine, 50), *answers)(policy).exit_code == code
+    assert machine.sent == sent
+
+
+def test_one_refusal_spares_all_since_ending_the_rest_would_free_nothing():
+    machine = FakeMachine()
+    machine.add(50, name="sshd")
+    freed = Freeing(held_by(held_by(machine, 51), 50))(YES)
+    assert freed.exit_code == exitcodes.PROTECTED
+    assert machine.sent == []
+
+
+def test_a_hidden_holder_needs_permission_and_nobody_is_guessed():
+    machine = held_by(FakeMachine(), 50)
+    machine.unreadable.add(50)
+    freed = Freeing(machine)(YES)
+    assert (freed.exit_code, machine.sent) == (exitcodes.PERMISSION, [])
+    assert freed.findings[0].holding.hidden
+
+
+def test_a_holder_that_changes_while_the_person_thinks_is_asked_about_again():
+    machine = held_by(FakeMachine(), 50)
+    freeing = Freeing(machine, True, True)
+    first_ask = freeing.ask
+
+    def ask_while_the_holder_changes(question: Question) -> bool:
+        if len(freeing.asked) == 0:
+            machine.end(50)
+            held_by(machine, 60)
+        return first_ask(question)
+
+    freeing.ask = ask_while_the_holder_changes  # type: ignore[method-assign]
+    assert freeing(ASK).bindable
+    assert [q.target.process.pid for q in freeing.asked] == [50, 60]
+    assert machine.sent == [(60, SIGTERM)]
+
+
+def test_the_same_pid_with_another_start_is_another_process():
+    machine = held_by(FakeMachine(), 50)
+    freeing = Freeing(machine, True, False)
+    first_ask = freeing.ask
+
+    def ask_while_the_pid_is_reused(question: Question) -> bool:
+        if len(freeing.asked) == 0:
+            machine.end(50)
+            held_by(machine, 50)
+        return first_ask(question)
+
+    freeing.ask = ask_while_the_pid_is_reused  # type: ignore[method-assign]
+    assert freeing(ASK).exit_code == exitcodes.HELD
+    assert machine.sent == []
+
+
+def test_a_holder_that_ends_while_the_person_thinks_needs_no_signal():
+    machine = held_by(FakeMachine(), 50)
+    freeing = Freeing(machine)
+
+    def agree_after_its_end(question: Question) -> bool:
+        machine.end(50)
+        return True
+
+    freeing.ask = agree_after_its_end  # type: ignore[method-assign]
+    freed = freeing(ASK)
+    assert freed.bindable
+    assert machine.sent == []
+    assert isinstance(freed.outcomes[0], AlreadyGone)
+
+
+def test_holders_that_keep_changing_end_the_patience():
+    machine = held_by(FakeMachine(), 50)
+    freeing = Freeing(machine)
+
+    def answer_and_change(question: Question) -> bool:
+        pid = question.target.process.pid
+        machine.end(pid)
+        held_by(machine, pid + 1)
+        return True
+
+    freeing.ask = answer_and_change  # type: ignore[method-assign]
+    assert freeing(ASK).exit_code == exitcodes.TAKEN_AGAIN
+    assert machine.sent == []
+
+
+def test_who_ignores_sigterm_is_killed_with_yes():
+    machine = held_by(FakeMachine(), 50)
+    machine.deaf[50] = {SIGTERM}
+    freeing = Freeing(machine)
+    freed = freeing(YES)
+    assert freed.bindable
+    assert machine.sent == [(50, SIGTERM), (50, SIGKILL)]
+    assert isinstance(freed.outcomes[0], Stopped)
+    assert freed.outcomes[0].signals == ("SIGTERM", "SIGKILL")
+    assert Killing in map(type, freeing.told)
+
+
+def test_killing_is_a_question_of_its_own():
+    machine = held_by(FakeMachine(), 50)
+    machine.deaf[50] = {SIGTERM}
+    freeing = Freeing(machine, True, False)
+    freed = freeing(ASK)
+    assert [question.kind for question in freeing.asked] == ["stop", "kill"]
+    assert machine.sent == [(50, SIGTERM)]
+    assert freed.exit_code == exitcodes.STILL_HELD
+    assert isinstance(freed.outcomes[0], TimedOut)
+
+
+def test_a_stopped_process_is_told_to_continue_so_that_it_can_end():
+    machine = FakeMachine()
+    machine.add(50, state="T")
+    Freeing(held_by(machine, 50))(YES)
+    assert machine.sent[0] == (50, SIGTERM)
+
+
+def test_a_stopped_process_that_lives_gets_sigcont_after_sigterm():
+    machine = FakeMachine()
+    machine.add(50, state="T")
+    machine.deaf[50] = {SIGTERM}
+    Freeing(held_by(machine, 50))(YES)
+    assert [number for _, number in machine.sent[:2]] == [SIGTERM, 18]
+
+
+def test_workers_left_behind_by_their_parent_are_terminated_too():
+    machine = FakeMachine()
+    machine.add(50, name="gunicorn")
+    machine.add(51, name="gunicorn", ppid=50)
+    machine.add(52, name="gunicorn", ppid=50)
+    assert Freeing(held_by(machine, 50, 51, 52))(YES).bindable
+    assert machine.sent == [(50, SIGTERM), (51, SIGTERM), (52, SIGTERM)]
+
+
+def test_a_worker_made_meanwhile_is_killed_since_it_has_the_agreed_socket():
+    machine = held_by(FakeMachine(), 50)
+    inode = machine.sockets[0].inode
+
+    def fork_a_worker(pid: int, number: int) -> None:
+        if number == SIGTERM:
+            machine.add(77)
+            machine.open[77] = {inode}
+            machine.sockets = [s for s in machine.sockets if s.inode != inode]
+            machine.socket(HERE, 77)
+            machine.sockets[-1] = machine.sockets[-1].but(inode=inode)
+            machine.open[77] = {inode}
+
+    machine.after_signal = fork_a_worker
+    freed = Freeing(machine)(YES)
+    assert freed.bindable
+    assert machine.sent == [(50, SIGTERM), (77, SIGKILL)]
+
+
+def test_somebody_else_who_takes_the_port_meanwhile_is_named_and_not_fought():
+    machine = held_by(FakeMachine(), 50)
+    machine.add(40, name="loop.sh", argv=("bash", "loop.sh"))
+    machine.processes[50] = machine.processes[50].but(ppid=40)
+
+    def start_again(pid: int, number: int) -> None:
+        held_by(machine, pid + 1)
+
+    machine.after_signal = start_again
+    freed = Freeing(machine)(YES)
+    assert machine.sent == [(50, SIGTERM)]
+    assert not freed.bindable
+    assert freed.exit_code in (exitcodes.TAKEN_AGAIN, exitcodes.STILL_HELD)
+
+
+def test_a_respawn_after_the_port_was_free_is_seen_and_named():
+    machine = held_by(FakeMachine(), 50)
+    machine.add(40, name="loop.sh", argv=("bash", "loop.sh"))
+    machine.processes[50] = machine.processes[50].but(ppid=40)
+    looks = iter(range(1000))
+    state = {"ended": False}
+    machine.after_signal = lambda _pid, _number: state.update(ended=True)
+
+    def come_back_later() -> None:
+        if state["ended"] and next(looks) == 3:
+            held_by(machine, 51)
+
+    machine.before_table = come_back_later
+    freeing = Freeing(machine)
+    freed = freeing(YES)
+    assert freed.exit_code == exitcodes.TAKEN_AGAIN
+    successors = [o.successor.process.pid for o in freed.outcomes if isinstance(o, Respawned)]
+    assert successors == [51]
+    assert machine.sent == [(50, SIGTERM)]
+
+
+def test_a_devports_run_is_told_instead_of_its_server():
+    machine = FakeMachine()
+    run = machine.add(40, name="devports")
+    machine.add(50, ppid=40)
+    freeing = Freeing(held_by(machine, 50))
+    freeing.run_of = lambda process: Run(run.key, "web", "/p") if process.key == run.key else None
+    machine.after_signal = lambda _pid, _number: machine.end(50)
+    freed = freeing(Policy(reclaim=True))
+    assert freed.bindable
+    assert machine.sent == [(40, SIGTERM)]
+
+
+def test_a_signal_that_is_not_permitted_is_said():
+    machine = held_by(FakeMachine(), 50)
+    machine.forbidden.add(50)
+    freed = Freeing(machine)(YES)
+    assert freed.exit_code == exitcodes.PERMISSION
+    assert isinstance(freed.outcomes[0], Refused)
+    assert freed.outcomes[0].why == "denied"
+
+
+def test_a_client_of_the_port_number_is_never_signalled():
+    machine = FakeMachine()
+    machine.add(50)
+    machine.socket(HERE, 50, state="ESTABLISHED", remote=Endpoint("192.0.2.1", 443))
+    freed = Freeing(machine)(YES)
+    assert (freed.exit_code, machine.sent) == (exitcodes.STILL_HELD, [])
+
+
+UNFREEABLE = [
+    pytest.param(Endpoint("203.0.113.1", 8000), exitcodes.USAGE, id="an address of elsewhere"),
+    pytest.param(Endpoint("127.0.0.1", 80), exitcodes.PERMISSION, id="a privileged port"),
+]
+
+
+@pytest.mark.parametrize(("endpoint", "code"), UNFREEABLE)
+def test_what_no_ending_would_free(endpoint: Endpoint, code: int):
+    freed = Freeing(FakeMachine())(YES, QUICK, endpoint)
+    assert (freed.bindable, freed.exit_code) == (False, code)
+
+
+def blocked_by_leftovers(seconds: float) -> FakeMachine:
+    machine = FakeMachine()
+    machine.socket(HERE, state="LAST_ACK", expires=seconds, remote=Endpoint("127.0.0.1", 4000))
+    return machine
+
+
+def test_leftovers_that_go_in_time_are_waited_for():
+    machine = blocked_by_leftovers(0.1)
+    freeing = Freeing(machine)
+    looks = iter(range(1000))
+    machine.before_table = lambda: machine.sockets.clear() if next(looks) > 2 else None
+    assert freeing(YES).bindable
+    assert freeing.told == [WaitingForPort(0.1)]
+
+
+def test_leftovers_that_stay_longer_are_reported_at_once():
+    freeing = Freeing(blocked_by_leftovers(55.0))
+    freed = freeing(YES)
+    assert freed.exit_code == exitcodes.STILL_HELD
+    assert not freeing.told
+
+
+def test_waiting_says_for_whom():
+    machine = held_by(FakeMachine(), 50)
+    machine.deaf[50] = {SIGTERM}
+    machine.socket(HERE, 50, state="ESTABLISHED", remote=Endpoint("127.0.0.1", 40000))
+    freeing = Freeing(machine)
+    freeing(YES, QUICK.but(stop=0.8))
+    waits = [news for news in freeing.told if isinstance(news, WaitingForPort)]
+    assert [news.clients for news in waits] == [1]
+
+
+def test_the_machine_of_these_tests_is_an_ordinary_users():
+    assert FakeMachine().viewer().uid == ME
