@@ -1,8 +1,8 @@
 """How often is a start lost to a rival that wants the same port all the time?
 
-Each round starts `devports run` with a rival that binds and listens in a loop, and says how many
-starts served, how often the rival hit (a rival that never hits proves nothing), and how often
-"ready" was said while the port was not ours: that number has to be 0.
+Each round starts `devports run` and, once it says that it starts the server, a rival that binds and
+listens in a loop. Counted: starts that served, how often the rival tried and hit (a rival that does
+not try proves nothing), and "ready" said while the port was not ours: that number has to be 0.
 `python -m tests.bench.race [ROUNDS]`
 """
 
@@ -29,6 +29,7 @@ RIVALS = {
     "with SO_REUSEADDR": ("--reuse", "--hold", 20),
     "with SO_REUSEADDR, keeps it": ("--reuse", "--hold", -1),
 }
+STARTING = "devports: starting"
 KINDS = ("uvicorn", "http.server")
 
 
@@ -42,39 +43,39 @@ def owned(running: Running, port: int) -> bool:
 
 def one_start(kind: str, rival_words: tuple[object, ...] | None) -> Counter[str]:
     """Start once; return what happened, counted by name."""
+    found = Counter({"starts": 1})
     with tempfile.TemporaryDirectory() as folder, reserved_block() as port:
         project = Project(folder)
         project.apps()
         project.service("web", port, COMMANDS[kind])
-        rival = start("rival", argv_of("rival", port, *rival_words)) if rival_words else None
-        command = Command(folder, clean_environment(folder), folder)
-        running = command.start("run", "web", "--yes")
-        found = Counter({"starts": 1})
+        rival = start("rival", argv_of("rival", port, "--wait", *rival_words or ()))
+        running = Command(folder, clean_environment(folder), folder).start("run", "web")
         try:
+            # From here on devports has said that the port is the server's.
+            eventually(lambda: STARTING in running.err or running.ended, 20)
+            if rival_words:
+                rival.tell()
             eventually(lambda: running.said_ready or running.ended, 40)
-            said = running.said_ready
-            found["served"] = int(bool(said) and owned(running, port))
-            found["said ready, not owned"] = int(bool(said) and not owned(running, port))
+            found[verdict(running, port)] += 1
         except NeverHappenedError:
             found["undecided"] = 1
+        tries, hits = rival.rest().split()[-3::2]
+        found["rival tries"], found["rival hits"] = int(tries), int(hits)
+        rival.end()
         running.send(signal.SIGTERM)
         running.ends()
-        if rival:
-            words = rival.rest().split()
-            found["rival tries"], found["rival hits"] = int(words[-3]), int(words[-1])
-            rival.end()
-        return found
+    return found
+
+
+def verdict(running: Running, port: int) -> str:
+    if not running.said_ready:
+        return "gave up and said so"
+    return "served" if owned(running, port) else "said ready, not owned"
 
 
 def report(rounds: int = 10) -> str:
-    columns = (
-        "starts",
-        "served",
-        "said ready, not owned",
-        "undecided",
-        "rival tries",
-        "rival hits",
-    )
+    outcomes = ["served", "gave up and said so", "said ready, not owned", "undecided"]
+    columns = ["starts", *outcomes, "rival tries", "rival hits"]
     lines = [
         "| server | rival | " + " | ".join(columns) + " |",
         "|---|---|" + "---:|" * len(columns),

@@ -264,21 +264,53 @@ def test_two_streams_stay_two(port: int, project: Project, devports: Command) ->
     assert "to out" not in done.err
 
 
-def test_the_gap_cannot_be_hit_without_reuse(
+@pytest.mark.parametrize("kind", ["uvicorn", "http.server"])
+def test_a_rival_without_reuse_finds_no_gap(
+    kind: str, port: int, zoo: Zoo, project: Project, devports: Command
+) -> None:
+    """Its window is open from "starting" to LISTEN, and it says how often it tried."""
+    rival = zoo("rival", port, "--no-reuse", "--wait")
+    project.apps()
+    project.service("web", port, COMMANDS[kind])
+    running = devports.start("run", "web")
+    running.says("devports: starting")
+    rival.tell()
+    serving(running, port)
+    word, tries, _, hits = rival.rest().split()[-4:]
+    assert word == "tries"
+    assert int(tries) > 0, "the rival did try"
+    assert int(hits) == 0
+
+
+def test_a_rival_with_reuse_is_survived_or_named(
     port: int, zoo: Zoo, project: Project, devports: Command
 ) -> None:
-    """The count version, and the rival with SO_REUSEADDR, live in tests/bench/race.py."""
-    holder = zoo("slow_stop", port, "--seconds", 0.3)
-    rival = zoo("rival", port, "--no-reuse", "--hold", 20)
+    """Its counts are in tests/bench/race.py; here nothing may be claimed that is not so."""
+    rival = zoo("rival", port, "--reuse", "--hold", 20, "--wait")
     project.apps()
-    project.service("web", port, COMMANDS["uvicorn"], attempts=3)
-    running = devports.start("run", "web", "--yes")
-    eventually(lambda: running.said_ready or running.ended, 40)
-    assert not holder.alive
-    if running.process.poll() is None:
-        assert tables.listening_pids(port) <= tree_of(running)
-    else:
+    project.service("web", port, COMMANDS["uvicorn"])
+    running = devports.start("run", "web")
+    running.says("devports: starting")
+    rival.tell()
+    eventually(lambda: running.said_ready or running.ended, 60)
+    if running.ended:
         assert running.ends() in {exitcodes.TAKEN_AGAIN, exitcodes.HELD}, running.err
-    last = rival.rest().splitlines()[-1].split()
-    assert last[0] == "tries"
-    assert int(last[1]) > 0, "the rival did try"
+        assert not running.said_ready
+    else:
+        assert tables.listening_pids(port) <= tree_of(running)
+
+
+def test_a_port_taken_again_at_once_is_no_success(
+    port: int, zoo: Zoo, project: Project, devports: Command
+) -> None:
+    """Between the end of the holder and our bind somebody may come first: code 94, by name."""
+    zoo("slow_stop", port, "--seconds", 0.3)
+    rival = zoo("rival", port, "--no-reuse", "--hold", -1)
+    project.zoo("web", "listener", port)
+    running = devports.start("run", "web", "--yes")
+    eventually(lambda: running.said_ready or running.ended, 30)
+    if running.ended:
+        assert running.ends() == exitcodes.TAKEN_AGAIN, running.err
+        assert str(rival.pid) in running.err
+    else:
+        assert tables.listening_pids(port) <= tree_of(running)

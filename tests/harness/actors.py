@@ -102,6 +102,12 @@ class Actor:
         line, self._unread = self._unread.split(b"\n", 1)
         return line.decode()
 
+    def tell(self, word: bytes = b"x") -> None:
+        """Write to its stdin."""
+        assert self.process.stdin is not None
+        self.process.stdin.write(word)
+        self.process.stdin.flush()
+
     def rest(self, within: float = READY_WITHIN) -> str:
         """Close its stdin and return what it still says until it ends."""
         self.let_go()

@@ -7,6 +7,7 @@ stdin closes. It holds what it got for a while, then lets go, or keeps it (--hol
 from __future__ import annotations
 
 import argparse
+import os
 import random
 import time
 
@@ -17,10 +18,13 @@ parser.add_argument("--reuse", action=argparse.BooleanOptionalAction, default=Tr
 parser.add_argument("--hold", type=float, default=50.0, help="milliseconds; -1 keeps the port")
 parser.add_argument("--pause", type=float, default=0.3, help="milliseconds between tries")
 parser.add_argument("--random", action="store_true", help="pause at random, twice --pause at most")
+parser.add_argument("--wait", action="store_true", help="begin with the first byte on stdin")
 args = parser.parse_args()
 
 tries = hits = 0
 stage.ready()
+if args.wait:
+    os.read(0, 1)
 while True:
     pause = args.pause * (random.random() * 2 if args.random else 1) / 1000
     if stage.stdin_closed(pause):

@@ -1,0 +1,193 @@
+"""What kind of process a holder is, from evidence; names only ever take away."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+import pytest
+
+from devports.core.model import Holder, Process, ProcessKey
+from devports.core.standing import (
+    Container,
+    Mine,
+    OtherUser,
+    Plain,
+    Protected,
+    Run,
+    Supervised,
+    Viewer,
+    program,
+    protection,
+    standing,
+    strictest,
+    unit_of,
+)
+
+if TYPE_CHECKING:
+    from devports.core.standing import Standing
+
+ME = Viewer(1000, 1000, (ProcessKey(70, 1), ProcessKey(71, 1)))
+SUDO = Viewer(0, 1000)
+RUN = Run(ProcessKey(60, 1), "backend", "/srv")
+SYSTEM = "/system.slice/shop.service"
+USER = "/user.slice/user-1000.slice/user@1000.service/app.slice"
+
+
+def process(pid: int = 60, **facts: object) -> Process:
+    return Process(ProcessKey(pid, 1), 40, 1000, "lana", "node", ("node", "a.js")).but(**facts)
+
+
+JUDGED = [
+    pytest.param(process(), ME, None, Plain(), id="an ordinary process of mine is plain"),
+    pytest.param(process(), ME, RUN, Mine("backend", "/srv"), id="our own run is mine"),
+    pytest.param(
+        process(uid=1001, user="bob"), ME, None, OtherUser("bob", False), id="another user's"
+    ),
+    pytest.param(
+        process(uid=1001, user="bob"), ME, RUN, OtherUser("bob", False),
+        id="another user's is never mine, whatever a record says",
+    ),
+    pytest.param(
+        process(uid=1001, user="bob"), SUDO, None, OtherUser("bob", True), id="root may signal it"
+    ),
+    pytest.param(process(), SUDO, None, Plain(), id="under sudo the invoking user's are plain"),
+    pytest.param(process(uid=0), SUDO, None, Plain(), id="root's own are plain to root"),
+    pytest.param(
+        process(cgroup=SYSTEM), ME, RUN,
+        Supervised("systemd", "shop.service", "sudo systemctl stop shop.service"),
+        id="a systemd unit is supervised, whoever it is",
+    ),
+    pytest.param(
+        process(name="docker-proxy", uid=0, cgroup="/system.slice/docker.service"), ME, None,
+        Container("docker"), id="a container's forwarder is told before its unit",
+    ),
+    pytest.param(
+        process(name="rootlesskit-doc", exe="/usr/bin/rootlesskit-docker-proxy"), ME, None,
+        Container("docker"), id="rootless docker's forwarder, name cut to 15 characters",
+    ),
+    pytest.param(
+        process(name="x", argv=("/usr/bin/slirp4netns",)), ME, None, Container("podman"),
+        id="a forwarder that renamed itself",
+    ),
+]  # fmt: skip
+
+
+@pytest.mark.parametrize(("target", "viewer", "run", "expected"), JUDGED)
+def test_a_process_is_judged_by_the_first_rule_that_applies(
+    target: Process, viewer: Viewer, run: Run | None, expected: Standing
+) -> None:
+    assert standing(target, viewer, run) == expected
+
+
+PROTECTED = [
+    pytest.param(process(0), "the kernel itself", id="pid 0, which kill(2) takes for a group"),
+    pytest.param(process(-1), "the kernel itself", id="no pid at all"),
+    pytest.param(process(1), "the first process of this system", id="init"),
+    pytest.param(process(2, argv=()), "a kernel thread", id="kthreadd"),
+    pytest.param(process(ppid=2, argv=()), "a kernel thread", id="a child of kthreadd"),
+    pytest.param(process(70), "devports itself or one of the processes it runs in", id="self"),
+    pytest.param(process(71), "devports itself or one of the processes it runs in", id="my shell"),
+    pytest.param(process(exe="/System/Library/x"), "part of the operating system", id="macOS"),
+    pytest.param(process(exe="/usr/libexec/rapportd2"), "part of the operating system", id="SIP"),
+    *(
+        pytest.param(
+            process(name=name), "a process that the system, the session or the editor needs",
+            id=f"named {name}",
+        )
+        for name in ("code", "systemd", "dockerd", "ControlCenter", "tmux: server", "sshd")
+    ),
+    pytest.param(
+        process(name="x", exe="/usr/bin/tmux"),
+        "a process that the system, the session or the editor needs",
+        id="what it executes counts as well as its name",
+    ),
+]  # fmt: skip
+
+
+@pytest.mark.parametrize(("target", "reason"), PROTECTED)
+def test_what_is_protected_stays_so_for_root_and_for_our_own_runs(
+    target: Process, reason: str
+) -> None:
+    for viewer in (ME, ME.but(uid=0)):
+        assert protection(target, viewer) == reason
+        assert standing(target, viewer, RUN) == Protected(reason)
+
+
+@pytest.mark.parametrize(
+    "target",
+    [
+        pytest.param(process(2), id="pid 2 of a container, which has arguments"),
+        pytest.param(process(ppid=2), id="a child of pid 2 in a container"),
+        pytest.param(process(70).but(key=ProcessKey(70, 2)), id="a pid of our line, used again"),
+        pytest.param(process(name="encoder"), id="a name that only ends like one"),
+        pytest.param(process(exe="/usr/local/libexec/x"), id="a folder named alike"),
+    ],
+)
+def test_what_only_looks_protected_is_not(target: Process) -> None:
+    assert protection(target, ME) == ""
+    assert standing(target, ME, None) == Plain()
+
+
+UNITS = [
+    pytest.param("", None, id="unknown"),
+    pytest.param("/", None, id="the root group"),
+    pytest.param("/system.slice/shop.service", "sudo systemctl stop shop.service", id="system"),
+    pytest.param("/system.slice/shop.service/", "sudo systemctl stop shop.service", id="a slash"),
+    pytest.param(f"{USER}/shop.service", "systemctl --user stop shop.service", id="user"),
+    pytest.param(f"{USER}/vte-spawn-1.scope", None, id="a terminal's scope"),
+    pytest.param("/user.slice/user-1000.slice/session-3.scope", None, id="a session"),
+    pytest.param("/user.slice/user-1000.slice/user@1000.service", None, id="a whole login"),
+    pytest.param(f"{USER}/app-org.kde.konsole@1.service", None, id="a desktop's terminal"),
+    pytest.param("/system.slice/docker.service/abc", None, id="a group below a service"),
+    pytest.param(
+        "/system.slice/my\\x2dshop.service", "sudo systemctl stop 'my\\x2dshop.service'",
+        id="an escaped name is quoted",
+    ),
+    pytest.param(
+        "/system.slice/$(reboot).service", "sudo systemctl stop '$(reboot).service'",
+        id="a hostile name is quoted",
+    ),
+    pytest.param(
+        "/system.slice/-H.service", "sudo systemctl stop -- -H.service", id="a dash is no option"
+    ),
+]  # fmt: skip
+
+
+@pytest.mark.parametrize(("cgroup", "stop"), UNITS)
+def test_a_unit_is_the_last_service_of_a_control_group(cgroup: str, stop: str | None) -> None:
+    found = unit_of(cgroup)
+    assert (found.stop if found else None) == stop
+    if found:
+        assert found.unit == cgroup.rstrip("/").rpartition("/")[2]
+
+
+@pytest.mark.parametrize(
+    ("target", "name"),
+    [
+        pytest.param(process(exe="/usr/bin/python3.11"), "python3.11", id="what it executes"),
+        pytest.param(process(argv=("/opt/node", "a.js")), "node", id="else its first word"),
+        pytest.param(process(argv=()), "node", id="else its name"),
+        pytest.param(process(argv=("/odd/",)), "node", id="a folder is no program"),
+    ],
+)
+def test_a_program_is_named_by_the_best_evidence(target: Process, name: str) -> None:
+    assert program(target) == name
+
+
+@pytest.mark.parametrize(
+    ("members", "expected"),
+    [
+        pytest.param([process(61)], Plain, id="all plain"),
+        pytest.param([process(61, uid=1001)], OtherUser, id="one of another user"),
+        pytest.param([process(61, uid=1001), process(62, cgroup=SYSTEM)], Supervised, id="a unit"),
+        pytest.param([process(62, cgroup=SYSTEM), process(63, name="conmon")], Protected, id="all"),
+        pytest.param([process(62, cgroup=SYSTEM), process(63, name="pasta")], Container, id="two"),
+    ],
+)
+def test_what_holds_for_one_holds_for_the_family(members: list[Process], expected: type) -> None:
+    holders = [Holder(member) for member in members]
+    assert type(strictest(process(), holders, ME, None)) is expected
+
+
+def test_a_family_of_a_run_of_ours_is_mine() -> None:
+    assert strictest(process(), [Holder(process(61))], ME, RUN) == Mine("backend", "/srv")
