@@ -11,10 +11,19 @@ if TYPE_CHECKING:
     from devports.core.diagnosis import Finding
     from devports.core.plan import Target
 
-    Outcome: TypeAlias = "Stopped | AlreadyGone | Declined | Refused | TimedOut | Respawned"
+    Outcome: TypeAlias = (
+        "Planned | Stopped | AlreadyGone | Declined | Refused | TimedOut | Respawned"
+    )
     Progress: TypeAlias = "Terminating | Killing | WaitingForPort"
     QuestionKind = Literal["stop", "kill"]
     Why = Literal["protected", "supervised", "container", "other-user", "no-terminal", "denied"]
+
+
+class Planned(Value):
+    """It would be ended; nothing was done. `asks`: a person would be asked first."""
+
+    target: Target
+    asks: bool
 
 
 class Stopped(Value):

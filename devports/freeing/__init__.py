@@ -14,7 +14,7 @@ from devports.core.diagnosis import (
     NotLocal,
     is_bindable,
 )
-from devports.core.outcome import Declined, Freed, Question, Refused, WaitingForPort
+from devports.core.outcome import Declined, Freed, Planned, Question, Refused, WaitingForPort
 from devports.core.plan import Policy, consent, targets
 from devports.core.standing import Container, OtherUser, Protected, Supervised
 from devports.core.value import Value
@@ -78,6 +78,26 @@ def free(tools: Tools, job: Job) -> Freed:
         if (ended := end(tools, plan, job)) is not None:
             return ended
     return Freed(False, exitcodes.TAKEN_AGAIN, (), findings)
+
+
+def rehearse(tools: Tools, job: Job) -> Freed:
+    """Say what `free` would do, and do nothing."""
+    findings = survey(tools.machine, job.endpoints, ours=job.ours, thorough=True)
+    plan = plan_for(tools, findings)
+    outcomes = tuple(rehearsed(target, job.policy) for target in plan)
+    bindable = all(is_bindable(finding.verdict) for finding in findings)
+    return Freed(bindable, exitcodes.OK, outcomes, findings)
+
+
+def rehearsed(target: Target, policy: Policy) -> Outcome:
+    """Return what would become of one target."""
+    match consent(target.standing, policy):
+        case "refused":
+            return Refused(target, why_refused(target.standing))
+        case "unanswerable":
+            return Refused(target, "no-terminal")
+        case answer:
+            return Planned(target, asks=answer == "ask")
 
 
 def beyond_ending(findings: Sequence[Finding]) -> int:

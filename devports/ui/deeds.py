@@ -9,6 +9,7 @@ from devports.core.outcome import (
     AlreadyGone,
     Declined,
     Killing,
+    Planned,
     Refused,
     Respawned,
     Stopped,
@@ -46,6 +47,10 @@ def outcome_words(outcome: Outcome) -> str:
     """Return what came of one target."""
     whom = target_label(outcome.target)
     match outcome:
+        case Planned(asks=asks):
+            return f"{whom} would be stopped with SIGTERM" + (", after a question" if asks else "")
+        case Stopped(signals=signals, exited=False):
+            return f"{whom} let go of the port after {' and '.join(signals)} and still runs"
         case Stopped(signals=signals, seconds=seconds):
             return f"{whom} exited {took(seconds)} after {' and '.join(signals)}"
         case AlreadyGone():

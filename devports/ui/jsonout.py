@@ -14,6 +14,7 @@ from devports.core.diagnosis import Lingering, Unexplained, is_bindable, sockets
 from devports.core.outcome import (
     AlreadyGone,
     Declined,
+    Planned,
     Refused,
     Respawned,
     Stopped,
@@ -248,13 +249,17 @@ def _outcome(outcome: Outcome, now: float) -> Json:
         "kind": "",
         "process": _ended(outcome.target, now),
         "signals": [],
+        "exited": None,
         "seconds": None,
         "why": None,
         "successor": None,
     }
     match outcome:
-        case Stopped(signals=signals, seconds=seconds):
-            return done | {"kind": "stopped", "signals": list(signals), "seconds": seconds}
+        case Planned():
+            return done | {"kind": "planned"}
+        case Stopped(signals=signals, seconds=seconds, exited=exited):
+            facts = {"signals": list(signals), "exited": exited, "seconds": seconds}
+            return done | {"kind": "stopped", **facts}
         case AlreadyGone():
             return done | {"kind": "already-gone"}
         case Declined():
@@ -262,7 +267,7 @@ def _outcome(outcome: Outcome, now: float) -> Json:
         case Refused(why=why):
             return done | {"kind": "refused", "why": why}
         case TimedOut(signals=signals):
-            return done | {"kind": "timed-out", "signals": list(signals)}
+            return done | {"kind": "timed-out", "signals": list(signals), "exited": False}
         case Respawned(successor=successor):
             return done | {"kind": "respawned", "successor": _ended(successor, now)}
         case _:

@@ -137,10 +137,11 @@ DEFS: dict[str, Schema] = {
         members=each(COUNT),
     ),
     "outcome": shape(
-        "What came of one process. `seconds`: from the first signal to its end.",
-        kind=one_of("stopped already-gone declined refused timed-out respawned"),
+        "What came of one process. `seconds`: from the first signal until the port was free.",
+        kind=one_of("planned stopped already-gone declined refused timed-out respawned"),
         process=ref("ended"),
         signals=each(TEXT),
+        exited=maybe(FLAG),
         seconds=maybe(SECONDS),
         why=maybe(one_of("protected supervised container other-user no-terminal denied")),
         successor=maybe(ref("ended")),
