@@ -59,25 +59,40 @@ WATCHERS = frozenset(
 """Programs that start the server as their child and would start it again or outlive it."""
 
 
-def top_of_family(holder: Holder, holders: Sequence[Holder], run_of: RunOf) -> Process:
+def top_of_family(
+    holder: Holder, holders: Sequence[Holder], run_of: RunOf, viewer: Viewer
+) -> Process:
     """Return the process to end so that `holder` goes for good.
 
-    Climbs while the parent is one of us (a devports run), holds the same socket (pre-fork,
-    uvicorn), runs the same command (werkzeug, django) or is a known watcher.
+    A devports run above it is the one, whatever it started in between. Else climbs while the
+    parent holds the same socket (pre-fork, uvicorn), runs the same command (werkzeug, django) or
+    is a known watcher, and never to what is protected.
     """
+    line = _same_user(holder)
+    for parent in line:
+        if run_of(parent) is not None and not protection(parent, viewer):
+            return parent
     others = {other.process.key for other in holders}
     top, climbed = holder.process, holder.process
-    for parent in holder.ancestors:
-        if parent.pid <= 1 or parent.uid != holder.process.uid:
+    for parent in line:
+        if protection(parent, viewer):
             break
-        if run_of(parent) is not None:
-            return parent
         if parent.key in others or is_family(parent, climbed):
             top = parent
         elif not is_shell(parent):
             break
         climbed = parent
     return top
+
+
+def _same_user(holder: Holder) -> list[Process]:
+    """Return the ancestors, parent first, up to the first of another user."""
+    line: list[Process] = []
+    for parent in holder.ancestors:
+        if parent.pid <= 1 or parent.uid != holder.process.uid:
+            break
+        line.append(parent)
+    return line
 
 
 def is_shell(process: Process) -> bool:
@@ -102,7 +117,8 @@ def is_family(parent: Process, child: Process) -> bool:
     """Say whether `parent` runs `child` as a part of itself."""
     if parent.argv and parent.argv[1:] == child.argv[1:] and len(parent.argv) > 1:
         return True
-    if any("multiprocessing" in word for word in child.argv[1:4]):
+    # A person can type `python -c "import multiprocessing ..."`: then the parent is a shell.
+    if any("multiprocessing" in word for word in child.argv[1:4]) and _same_program(parent, child):
         return True
     # npm and others write their whole command line into argv[0].
     words = {word.split(" ")[0].rpartition("/")[2] for word in parent.argv[:2]}
@@ -110,13 +126,17 @@ def is_family(parent: Process, child: Process) -> bool:
     return bool(words & WATCHERS) or (program(parent) == "node" and watching)
 
 
+def _same_program(parent: Process, child: Process) -> bool:
+    """Say whether both run one interpreter; pythonX.Y and python3 are names of one."""
+    names = {program(process).rstrip("0123456789.").lower() for process in (parent, child)}
+    return len(names) == 1
+
+
 def targets(holders: Sequence[Holder], viewer: Viewer, run_of: RunOf) -> tuple[Target, ...]:
     """Group the holders by what has to end, in the order in which they were found."""
     groups: dict[ProcessKey, tuple[Process, list[Holder]]] = {}
     for holder in holders:
-        top = top_of_family(holder, holders, run_of)
-        if protection(top, viewer):
-            top = holder.process
+        top = top_of_family(holder, holders, run_of, viewer)
         groups.setdefault(top.key, (top, []))[1].append(holder)
     return tuple(
         Target(top, strictest(top, members, viewer, run_of(top)), tuple(members))

@@ -1,0 +1,239 @@
+"""What has to end so that a port is free, and with whose consent."""
+
+from __future__ import annotations
+
+from itertools import product
+from typing import TYPE_CHECKING
+
+import pytest
+
+from devports.core.model import Holder, Process, ProcessKey
+from devports.core.plan import Policy, Target, consent, is_shell, is_supervisor, targets
+from devports.core.standing import (
+    Container,
+    Mine,
+    OtherUser,
+    Plain,
+    Protected,
+    Run,
+    Supervised,
+    Viewer,
+)
+
+if TYPE_CHECKING:
+    from devports.core.standing import Standing
+
+VIEWER = Viewer(1000, 1000, (ProcessKey(30, 1),))
+PYTHON = "/usr/bin/python3.11"
+SPAWN = "from multiprocessing.spawn import spawn_main; spawn_main(tracker_fd=5, pipe_handle=7)"
+
+
+def process(pid: int, *argv: str, **facts: object) -> Process:
+    name = argv[0].rpartition("/")[2] if argv else "x"
+    return Process(ProcessKey(pid, 1), pid - 1, 1000, "lana", name, argv).but(**facts)
+
+
+INIT = process(1, "systemd", uid=0)
+LOGIN = process(9, "systemd", "--user", name="systemd")
+TERMINAL = process(20, "/usr/libexec/gnome-terminal-server")
+ZSH = process(21, "zsh")
+DASH_I = process(21, "bash", "-i")
+TMUX = process(22, "tmux", "new", name="tmux: server")
+CODE = process(23, "/usr/share/code/code", "--type=ptyHost", name="code")
+NPM = process(40, "npm run dev", name="npm run dev")
+SH_C = process(41, "sh", "-c", "vite")
+NODE = "/usr/bin/node"
+RUN = process(39, PYTHON, "/venv/bin/devports", "run", "backend")
+
+
+def no_run(_: Process) -> Run | None:
+    return None
+
+
+def a_run(process: Process) -> Run | None:
+    return Run(process.key, "backend", "/srv") if process == RUN else None
+
+
+def holders(*lines: tuple[Process, ...]) -> list[Holder]:
+    """Make holders: each line is a process and its ancestors, parent first."""
+    return [Holder(line[0], (7,), line[1:]) for line in lines]
+
+
+def tops(found: list[Holder], viewer: Viewer = VIEWER) -> list[int]:
+    return [target.process.pid for target in targets(found, viewer, a_run)]
+
+
+UVICORN = process(50, PYTHON, "/venv/bin/uvicorn", "main:app", "--reload", exe=PYTHON)
+UVICORN_CHILD = process(51, PYTHON, "-c", SPAWN, "--multiprocessing-fork", exe=PYTHON)
+GUNICORN = process(50, "gunicorn: master [app]", exe=PYTHON)
+WORKERS = [process(pid, "gunicorn: worker [app]", exe=PYTHON) for pid in (51, 52)]
+DJANGO = process(50, "python", "manage.py", "runserver")
+DJANGO_CHILD = process(51, "/venv/bin/python", "manage.py", "runserver")
+FLASK = process(50, PYTHON, "/venv/bin/flask", "--debug", "run")
+FLASK_CHILD = process(51, PYTHON, "/venv/bin/flask", "--debug", "run")
+VITE = process(42, NODE, "/srv/node_modules/.bin/vite")
+APP = process(51, NODE, "app.js")
+NODEMON = process(50, NODE, "/srv/node_modules/.bin/nodemon", "app.js")
+WATCH = process(50, NODE, "--watch", "app.js")
+TSX = process(50, NODE, "/srv/node_modules/.bin/tsx", "watch", "app.ts")
+UV = process(49, "uv", "run", "uvicorn", "main:app")
+SCREEN = process(22, "SCREEN", "npm", "run", "dev", name="screen")
+FORK = process(51, "./server")
+MAKE = process(40, "make", "dev")
+
+FAMILIES = [
+    pytest.param([(APP, ZSH, TERMINAL)], [51], id="a server typed into a shell: itself"),
+    pytest.param([(UVICORN, ZSH), (UVICORN_CHILD, UVICORN, ZSH)], [50],
+                 id="uvicorn --reload: the supervisor, which holds the socket too"),
+    pytest.param([(UVICORN_CHILD, UVICORN, ZSH)], [50],
+                 id="uvicorn --reload, supervisor not seen to hold it: the supervisor"),
+    pytest.param([(UVICORN_CHILD, UVICORN, UV, ZSH)], [49], id="uv run uvicorn --reload: uv"),
+    pytest.param([(UVICORN_CHILD, LOGIN, INIT)], [51],
+                 id="an orphaned uvicorn worker: itself, not who adopted it"),
+    pytest.param([(GUNICORN, ZSH), *((worker, GUNICORN, ZSH) for worker in WORKERS)], [50],
+                 id="gunicorn: the master"),
+    pytest.param([(worker, LOGIN, INIT) for worker in WORKERS], [51, 52],
+                 id="gunicorn workers without a master: each of them"),
+    pytest.param([(DJANGO_CHILD, DJANGO, ZSH)], [50], id="django runserver: the autoreloader"),
+    pytest.param([(FLASK, ZSH), (FLASK_CHILD, FLASK, ZSH)], [50], id="flask --debug: the parent"),
+    pytest.param([(VITE, SH_C, NPM, ZSH)], [40], id="npm run dev -> sh -c -> vite: npm"),
+    pytest.param([(VITE, NPM, ZSH)], [40], id="npm without a shell between: npm"),
+    pytest.param([(VITE, SH_C, ZSH)], [42], id="sh -c without a watcher above it: vite"),
+    pytest.param([(APP, NODEMON, ZSH)], [50], id="nodemon: nodemon"),
+    pytest.param([(APP, NODEMON, SH_C, NPM, ZSH)], [40], id="npm run -> nodemon -> app: npm"),
+    pytest.param([(APP, WATCH, ZSH)], [50], id="node --watch: the watcher"),
+    pytest.param([(APP, TSX, DASH_I)], [50], id="tsx watch: the watcher"),
+    pytest.param([(APP, RUN, ZSH)], [39], id="under a devports run: the run"),
+    pytest.param([(APP, NODEMON, RUN, ZSH)], [39], id="a watcher under a devports run: the run"),
+    pytest.param([(APP, MAKE, RUN, ZSH)], [39], id="make under a devports run: the run"),
+    pytest.param([(APP, MAKE, ZSH)], [51], id="make: the server, make ends by itself"),
+    pytest.param([(FORK, ZSH), (process(52, "./server", "x"), ZSH)], [51, 52],
+                 id="two servers of one shell: both, not the shell"),
+    pytest.param([(VITE, SH_C, NPM, SCREEN)], [40], id="npm typed after screen: npm, not screen"),
+]  # fmt: skip
+
+
+@pytest.mark.parametrize(("lines", "expected"), FAMILIES)
+def test_a_family_ends_at_its_top(lines: list[tuple[Process, ...]], expected: list[int]) -> None:
+    found = holders(*lines)
+    assert tops(found) == expected
+    plan = targets(found, VIEWER, a_run)
+    assert [member for target in plan for member in target.members] == found
+
+
+PEOPLE = {
+    "a shell": ZSH,
+    "a shell with -i": DASH_I,
+    "a login shell": process(21, "-zsh"),
+    "a shell with a script of its own": process(21, "bash", "dev.sh"),
+    "tmux": TMUX,
+    "screen": SCREEN,
+    "an editor": CODE,
+    "vim": process(21, "vim", "server.py"),
+    "a terminal": TERMINAL,
+    "a shell of another user": process(21, "zsh", uid=1001),
+    "npm of another user": NPM.but(uid=1001),
+    "the session": LOGIN,
+    "init": INIT,
+}
+CHILDREN = {
+    "a plain server": APP,
+    "a worker of multiprocessing": UVICORN_CHILD,
+    "a line of Python about multiprocessing": process(
+        51, "python3", "-c", "import multiprocessing"
+    ),
+    "a script through sh -c": SH_C,
+}
+
+
+@pytest.mark.parametrize("person", PEOPLE.values(), ids=PEOPLE)
+@pytest.mark.parametrize("child", CHILDREN.values(), ids=CHILDREN)
+def test_nobody_climbs_to_what_a_person_works_in(child: Process, person: Process) -> None:
+    assert tops(holders((child, person, TERMINAL, INIT))) == [child.pid]
+
+
+def test_nobody_climbs_to_the_line_that_devports_runs_in() -> None:
+    own = NPM.but(key=ProcessKey(30, 1))
+    assert tops(holders((VITE, SH_C, own, ZSH))) == [42]
+    inside = Viewer(1000, 1000, (RUN.key,))
+    assert tops(holders((APP, RUN, ZSH)), inside) == [51]
+
+
+def test_a_target_carries_the_strictest_standing_of_its_family() -> None:
+    unit = UVICORN_CHILD.but(cgroup="/system.slice/shop.service")
+    (target,) = targets(holders((UVICORN, ZSH), (unit, UVICORN, ZSH)), VIEWER, no_run)
+    assert isinstance(target.standing, Supervised)
+    assert target.process == UVICORN
+    assert len(target.members) == 2
+
+
+def test_a_run_of_ours_is_mine() -> None:
+    found = holders((APP, RUN, ZSH))
+    assert targets(found, VIEWER, a_run) == (Target(RUN, Mine("backend", "/srv"), tuple(found)),)
+
+
+def test_no_holder_needs_no_plan() -> None:
+    assert targets([], VIEWER, no_run) == ()
+
+
+@pytest.mark.parametrize(
+    ("shell", "between", "supervises"),
+    [
+        pytest.param(SH_C, True, True, id="sh -c"),
+        pytest.param(process(5, "/bin/bash", "-e", "-c", "x"), True, True, id="bash -e -c"),
+        pytest.param(process(5, "bash", "run.sh"), False, True, id="a script"),
+        pytest.param(ZSH, False, False, id="a person's shell"),
+        pytest.param(DASH_I, False, False, id="a person's shell with -i"),
+        pytest.param(process(5, NODE, "-c", "x.js"), False, True, id="no shell at all"),
+        pytest.param(CODE, False, False, id="an editor"),
+        pytest.param(INIT, False, False, id="init"),
+    ],
+)
+def test_a_shell_in_between_is_told_from_a_persons(
+    shell: Process, between: bool, supervises: bool
+) -> None:
+    assert is_shell(shell) is between
+    assert is_supervisor(shell) is supervises
+
+
+STANDINGS: list[Standing] = [
+    Plain(),
+    Mine("backend", "/srv"),
+    OtherUser("bob", permitted=True),
+    OtherUser("bob", permitted=False),
+    Supervised("systemd", "x.service", "systemctl stop x.service"),
+    Container("docker"),
+    Protected("init"),
+]
+
+
+def allowed(standing: Standing, policy: Policy) -> str:
+    """Say it again, as the law says it and not as the code does."""
+    if isinstance(standing, Protected | Container | Supervised):
+        return "refused"
+    if isinstance(standing, OtherUser):
+        if not standing.permitted:
+            return "refused"
+        granted = policy.yes and policy.other_users
+    else:
+        granted = policy.yes or (policy.reclaim and isinstance(standing, Mine))
+    return "granted" if granted else ("ask" if policy.interactive else "unanswerable")
+
+
+@pytest.mark.parametrize("standing", STANDINGS, ids=repr)
+def test_consent_follows_the_law_for_every_policy(standing: Standing) -> None:
+    for flags in product((False, True), repeat=4):
+        policy = Policy(*flags)
+        assert consent(standing, policy) == allowed(standing, policy), policy
+
+
+def test_yes_alone_never_covers_another_user() -> None:
+    other = OtherUser("bob", permitted=True)
+    assert consent(other, Policy(yes=True, interactive=True)) == "ask"
+    assert consent(other, Policy(yes=True)) == "unanswerable"
+    assert consent(other, Policy(other_users=True)) == "unanswerable"
+    assert consent(other, Policy(yes=True, reclaim=True, other_users=True)) == "granted"
+
+
+def test_without_a_word_and_without_a_terminal_nothing_is_granted() -> None:
+    assert {consent(standing, Policy()) for standing in STANDINGS} == {"refused", "unanswerable"}
