@@ -77,8 +77,8 @@ class Run(Value):
 PROTECTED_NAMES = frozenset(
     "systemd launchd kernel_task WindowServer loginwindow dbus-daemon dbus-broker ControlCenter"
     " rapportd sharingd mDNSResponder sshd login containerd dockerd podman conmon"
-    " code code-server Code cursor codium zed tmux: tmux screen".split()
-)
+    " sshd-session code code-server Code cursor codium zed tmux screen".split()
+) | {"tmux: server"}
 """Last resort beside evidence: these names are only ever refused for, never granted for."""
 
 CONTAINER_NAMES = {
@@ -86,6 +86,8 @@ CONTAINER_NAMES = {
     "rootlessport": "podman",
     "containers-root": "podman",
     "rootlesskit": "docker",
+    "rootlesskit-docker-proxy": "docker",
+    "rootlesskit-doc": "docker",
     "pasta": "podman",
     "slirp4netns": "podman",
     "com.docker.backend": "docker",
@@ -117,9 +119,12 @@ def standing(target: Process, viewer: Viewer, run: Run | None) -> Standing:
 
 def protection(target: Process, viewer: Viewer) -> str:
     """Return why `target` is never ended by us, or an empty text."""
+    if target.pid <= 0:
+        return "the kernel itself"
     if target.pid == 1:
         return "the first process of this system"
-    if target.pid == 2 or target.ppid == 2:  # noqa: PLR2004  # kthreadd, always pid 2
+    # kthreadd is pid 2, but in a container pid 2 is anybody: kernel threads have no arguments.
+    if 2 in (target.pid, target.ppid) and not target.argv:  # noqa: PLR2004
         return "a kernel thread"
     if target.key in viewer.line:
         return "devports itself or one of the processes it runs in"
@@ -134,12 +139,16 @@ def unit_of(cgroup: str) -> Supervised | None:
     """Return the systemd service of a control group path (systemd.slice(5)), if it is one.
 
     Only the last ``*.service`` component counts: ``user@1000.service`` holds every program of a
-    login, and ``*.scope`` is a terminal or a session.
+    login, and ``*.scope`` is a terminal or a session. A desktop starts its applications, terminals
+    and editors among them, as ``app-*@*.service`` (systemd.io/DESKTOP_ENVIRONMENTS): to stop that
+    would close the window.
     """
     parts = [part for part in cgroup.split("/") if part.endswith(".service")]
     if not parts or not cgroup.rstrip("/").endswith(parts[-1]) or parts[-1].startswith("user@"):
         return None
     user = any(part.startswith("user@") for part in parts)
+    if user and parts[-1].startswith("app-"):
+        return None
     stop = "systemctl --user stop" if user else "sudo systemctl stop"
     # Who owns a control group may name it as they like, and systemd itself writes \x2d for a dash.
     dashes = "-- " if parts[-1].startswith("-") else ""
