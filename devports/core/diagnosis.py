@@ -100,14 +100,16 @@ def covers(socket: Socket, wanted: Endpoint, *, wildcards: bool = True) -> bool 
     return (":" in theirs) == (":" in mine) and "0.0.0.0" in (theirs, mine)  # noqa: S104
 
 
-LOCALHOST = {"127.0.0.1": "v4", "0.0.0.0": "v4", "::1": "v6", "::": "v6"}  # noqa: S104
+LOCALHOST = ("127.0.0.1", "0.0.0.0", "::1", "::")  # noqa: S104
+"""Where a client of ``localhost`` may end up."""
 
 
 def is_sister(socket: Socket, wanted: Endpoint) -> bool:
     """Say whether a client of ``localhost`` may reach `socket` instead of a server on `wanted`."""
-    theirs = LOCALHOST.get(plain_address(socket.local.address))
-    mine = LOCALHOST.get(plain_address(wanted.address))
-    return socket.state == "LISTEN" and theirs is not None and mine is not None
+    if socket.state != "LISTEN" or socket.local.port != wanted.port:
+        return False
+    theirs, mine = plain_address(socket.local.address), plain_address(wanted.address)
+    return theirs in LOCALHOST and mine in LOCALHOST
 
 
 def holding(table: Table, wanted: Endpoint, *, wildcards: bool = True) -> tuple[Socket, ...]:

@@ -36,6 +36,7 @@ if TYPE_CHECKING:
     from devports.core.model import BindResult, State
 
 WANTED = Endpoint("127.0.0.1", 8000)
+GAPS = (Gap("other-users", "3 processes"),)
 BINDS: tuple[BindResult, ...] = ("ok", "in-use", "denied", "not-local")
 
 
@@ -105,7 +106,6 @@ MEANING: dict[str, Callable[[tuple[Socket, ...]], Verdict]] = {
     "forbidden": lambda _: Forbidden(),
     "not local": lambda _: NotLocal(),
 }
-GAPS = (Gap("other-users", "3 processes"),)
 
 
 def expected(bind: BindResult, row: str) -> str:
