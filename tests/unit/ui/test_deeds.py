@@ -9,6 +9,7 @@ from devports.core.outcome import (
     Declined,
     Freed,
     Killing,
+    Planned,
     Question,
     Refused,
     Respawned,
@@ -63,6 +64,21 @@ def test_progress(progress: Progress, text: str) -> None:
             Stopped(s.UVICORN_TARGET, ("SIGTERM", "SIGKILL"), 12.5),
             "`uvicorn` (pid 10) and its 2 workers exited 12 s after SIGTERM and SIGKILL",
             id="it was killed",
+        ),
+        pytest.param(
+            Stopped(NODE, ("SIGTERM",), 0.31, exited=False),
+            "`node` (pid 4242) let go of the port after SIGTERM and still runs",
+            id="it finishes with its clients",
+        ),
+        pytest.param(
+            Planned(NODE, asks=False),
+            "`node` (pid 4242) would be stopped with SIGTERM",
+            id="it would be ended",
+        ),
+        pytest.param(
+            Planned(NODE, asks=True),
+            "`node` (pid 4242) would be stopped with SIGTERM, after a question",
+            id="it would be asked about",
         ),
         pytest.param(
             AlreadyGone(NODE),

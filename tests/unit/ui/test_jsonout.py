@@ -12,6 +12,7 @@ from devports.core.outcome import (
     AlreadyGone,
     Declined,
     Freed,
+    Planned,
     Refused,
     Respawned,
     Stopped,
@@ -31,6 +32,8 @@ SCHEMA = resultschema.result_schema()
 VALIDATOR = jsonschema.Draft202012Validator(SCHEMA)
 
 OUTCOMES = (
+    Planned(s.NODE_TARGET, asks=True),
+    Stopped(s.NODE_TARGET, ("SIGTERM",), 0.25, exited=False),
     Stopped(s.NODE_TARGET, ("SIGTERM",), 0.25),
     AlreadyGone(s.NPM_TARGET),
     Declined(s.UVICORN_TARGET),

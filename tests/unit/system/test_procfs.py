@@ -1,0 +1,165 @@
+"""Texts of /proc, the hostile ones included."""
+
+from __future__ import annotations
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from devports.core.model import Endpoint, Socket
+from devports.system import procfs
+from devports.system.procfs import Stat
+
+FIELDS = b"S 10 20 30 0 -1 4194560 1 2 3 4 5 6 7 8 20 0 1 0 123456 99 88"
+
+STATS = [
+    pytest.param(b"42 (node) " + FIELDS, "node", id="an ordinary name"),
+    pytest.param(b"42 (a) Z 1 1\n) " + FIELDS, "a) Z 1 1\n", id="a name that looks like fields"),
+    pytest.param(b"42 (((x))) " + FIELDS, "((x))", id="parentheses in the name"),
+    pytest.param(b"42 (\xff\xfe) " + FIELDS, "\udcff\udcfe", id="a name that is no text"),
+    pytest.param(b"42 () " + FIELDS, "", id="no name at all"),
+]
+
+
+@pytest.mark.parametrize(("raw", "name"), STATS)
+def test_a_stat_is_read_whatever_the_name_is(raw: bytes, name: str):
+    assert procfs.stat(raw) == Stat(name, "S", 10, 20, 30, 123456)
+
+
+@pytest.mark.parametrize(
+    "raw",
+    [
+        pytest.param(b"", id="gone"),
+        pytest.param(b"42 (x) S 1", id="cut"),
+        pytest.param(b"42 (x) S a b c", id="no numbers"),
+    ],
+)
+def test_what_is_no_stat_is_none(raw: bytes):
+    assert procfs.stat(raw) is None
+
+
+STATUSES = [
+    pytest.param(b"Name:\tx\nUid:\t1000\t0\t0\t0\n", 1000, id="the real uid decides"),
+    pytest.param(b"Name:\tx\nState:\tS\n", None, id="none there"),
+    pytest.param(b"Uid:\n", None, id="an empty one"),
+    pytest.param(b"Uid:\tx\n", None, id="not a number"),
+]
+
+
+@pytest.mark.parametrize(("raw", "uid"), STATUSES)
+def test_uid_of_a_status(raw: bytes, uid: int | None):
+    assert procfs.status_uid(raw) == uid
+
+
+COMMANDS = [
+    pytest.param(b"", (), id="a kernel thread has none"),
+    pytest.param(b"node\0server.js\0", ("node", "server.js"), id="words end with NUL"),
+    pytest.param(b"node\0\0x\0", ("node", "", "x"), id="an empty word in the middle stays"),
+    pytest.param(b"title without end", ("title without end",), id="a rewritten title"),
+]
+
+
+@pytest.mark.parametrize(("raw", "words"), COMMANDS)
+def test_a_command_line(raw: bytes, words: tuple[str, ...]):
+    assert procfs.command_line(raw) == words
+
+
+CGROUPS = [
+    pytest.param(b"0::/system.slice/x.service\n", "/system.slice/x.service", id="v2"),
+    pytest.param(b"12:cpu:/a\n1:name=systemd:/user.slice\n0::/\n", "/user.slice", id="hybrid"),
+    pytest.param(b"0::/a:b\n", "/a:b", id="a colon in the path"),
+    pytest.param(b"0::/\n", "", id="the root says nothing"),
+    pytest.param(b"", "", id="none"),
+]
+
+
+@pytest.mark.parametrize(("raw", "path"), CGROUPS)
+def test_a_control_group(raw: bytes, path: str):
+    assert procfs.cgroup_path(raw) == path
+
+
+def test_where_cgroup_v2_is_mounted():
+    mounts = b"proc /proc proc rw 0 0\ncgroup2 /sys/fs/cgroup cgroup2 rw 0 0\n"
+    assert procfs.cgroup2_mount(mounts) == "/sys/fs/cgroup"
+    assert procfs.cgroup2_mount(b"proc /proc proc rw 0 0\nodd\n") == ""
+
+
+HEAD = b"  sl  local_address rem_address   st tx_queue rx_queue tr tm->when retrnsmt   uid\n"
+
+
+def row(
+    local: bytes = b"0100007F:1F40",
+    remote: bytes = b"00000000:0000",
+    state: bytes = b"0A",
+    timer: bytes = b"00:00000000",
+    uid: bytes = b"1000",
+    inode: bytes = b"77",
+) -> bytes:
+    queues = b"00000000:00000000"
+    return b" ".join(
+        [b"   0:", local, remote, state, queues, timer, b"00000000", uid, b"0", inode, b"1 x\n"]
+    )
+
+
+ROWS = [
+    pytest.param(
+        row(),
+        Socket(Endpoint("127.0.0.1", 8000), None, "LISTEN", 77, 1000),
+        id="a listener on IPv4",
+    ),
+    pytest.param(
+        row(b"00000000000000000000000001000000:1F40"),
+        Socket(Endpoint("::1", 8000), None, "LISTEN", 77, 1000),
+        id="a listener on IPv6: it does not say whether it takes IPv4 too",
+    ),
+    pytest.param(
+        row(remote=b"0100007F:C350", state=b"06", timer=b"03:000010E1", uid=b"0", inode=b"0"),
+        Socket(
+            Endpoint("127.0.0.1", 8000), Endpoint("127.0.0.1", 50000), "TIME_WAIT", expires=43.21
+        ),
+        id="TIME_WAIT with the time left in hundredths of a second",
+    ),
+    pytest.param(
+        row(remote=b"0100007F:C350", state=b"01"),
+        Socket(Endpoint("127.0.0.1", 8000), Endpoint("127.0.0.1", 50000), "ESTABLISHED", 77, 1000),
+        id="a connection",
+    ),
+]
+
+
+@pytest.mark.parametrize(("raw", "expected"), ROWS)
+def test_a_row_of_the_table(raw: bytes, expected: Socket):
+    assert list(procfs.net_tcp(HEAD + raw, {8000})) == [expected]
+
+
+@pytest.mark.parametrize(
+    "raw",
+    [
+        pytest.param(row(b"0100007F:1F41"), id="another local port"),
+        pytest.param(row(b"0100007F:0050", b"0100007F:1F40"), id="a remote port never counts"),
+        pytest.param(row(state=b"FF"), id="an unknown state"),
+        pytest.param(row(b"zz00007F:1F40"), id="no address"),
+        pytest.param(row(b"0100:1F40"), id="an address that is too short"),
+        pytest.param(b"   0: 0100007F:1F40\n", id="a cut row"),
+        pytest.param(b"\n", id="an empty row"),
+    ],
+)
+def test_what_is_no_row_for_us_is_left_out(raw: bytes):
+    assert list(procfs.net_tcp(HEAD + raw, {8000})) == []
+
+
+@given(st.binary(max_size=300))
+def test_no_bytes_break_a_parser(raw: bytes):
+    procfs.stat(raw)
+    procfs.status_uid(raw)
+    procfs.command_line(raw)
+    procfs.cgroup_path(raw)
+    procfs.cgroup2_mount(raw)
+    found = list(procfs.net_tcp(HEAD + raw + b"\n" + row(), {8000}))
+    assert found[-1].inode == 77
+
+
+@given(st.lists(st.sampled_from(row().split()), min_size=1, max_size=14))
+def test_a_shuffled_row_is_never_read_as_a_socket_of_another_port(words: list[bytes]):
+    for socket in procfs.net_tcp(HEAD + b" ".join(words), {8000}):
+        assert socket.local.port == 8000
