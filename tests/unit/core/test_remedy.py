@@ -31,6 +31,8 @@ from devports.core.remedy import Remedy, remedies
 from devports.core.standing import Run, Viewer
 
 if TYPE_CHECKING:
+    from collections.abc import Iterator
+
     from devports.core.diagnosis import Verdict
     from devports.core.model import Platform
 
@@ -91,16 +93,18 @@ VERDICTS: dict[str, Verdict] = {
 }
 ONLY_ON = {"a systemd service": "linux", "the Windows kernel": "win32"}
 EVERY = pytest.mark.parametrize(
-    ("verdict", "holding", "platform"),
+    ("verdict", "platform"),
     [
-        pytest.param(verdict, holding, platform, id=f"{v} on {platform} by {h}")
-        for (v, verdict), (h, holding), platform in product(
-            VERDICTS.items(), HOLDINGS.items(), PLATFORMS
-        )
-        if isinstance(verdict, Held) or h in ("a plain process", "nobody that can be seen")
-        if ONLY_ON.get(h, platform) == platform
+        pytest.param(verdict, platform, id=f"{name} on {platform}")
+        for (name, verdict), platform in product(VERDICTS.items(), PLATFORMS)
     ],
 )
+
+
+def cases(platform: Platform) -> Iterator[tuple[Holding, Viewer | None]]:
+    """Yield everybody who may hold a port there, seen by everybody who may ask."""
+    possible = [h for name, h in HOLDINGS.items() if ONLY_ON.get(name, platform) == platform]
+    yield from product(possible, (VIEWER, ROOT, None))
 
 
 def commands(found: tuple[Remedy, ...]) -> list[str]:
@@ -116,9 +120,9 @@ def signalled(command: str) -> set[int]:
 
 @EVERY
 def test_every_verdict_but_free_has_an_answer_that_runs_on_its_system(
-    verdict: Verdict, holding: Holding, platform: Platform
+    verdict: Verdict, platform: Platform
 ) -> None:
-    for viewer in (VIEWER, ROOT, None):
+    for holding, viewer in cases(platform):
         found = remedies(verdict, HERE, holding, platform, "backend", viewer=viewer)
         assert found
         for remedy in found:
@@ -130,9 +134,9 @@ def test_every_verdict_but_free_has_an_answer_that_runs_on_its_system(
 
 @EVERY
 def test_nothing_is_ended_the_hard_way_first_or_against_the_law(
-    verdict: Verdict, holding: Holding, platform: Platform
+    verdict: Verdict, platform: Platform
 ) -> None:
-    for viewer in (VIEWER, ROOT, None):
+    for holding, viewer in cases(platform):
         lines = commands(remedies(verdict, HERE, holding, platform, viewer=viewer))
         hard = [at for at, line in enumerate(lines) if "KILL" in line or "/F" in line]
         asked = [at for at, line in enumerate(lines) if signalled(line) and at not in hard]
