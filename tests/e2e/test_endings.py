@@ -34,9 +34,10 @@ def given_back(port: int) -> None:
     assert tables.bindable(port)
 
 
-def end_orphans(tree: list[Identity]) -> None:
+def end_orphans(port: int, tree: list[Identity]) -> None:
     """Kill what a test has lost hold of; gunicorn wipes the mark that it was ours."""
-    for identity in tree:
+    late = [Identity.of(pid) for pid in tables.holding_pids(port)]
+    for identity in (*tree, *late):
         guard.know(identity.pid, identity.started)
         identity.send(signal.SIGKILL)
 
@@ -161,7 +162,7 @@ def test_devports_is_killed_and_the_port_comes_back(
     try:
         given_back(port)
     finally:
-        end_orphans(tree)
+        end_orphans(port, tree)
 
 
 def test_devports_is_killed_and_the_terminal_is_as_before(
