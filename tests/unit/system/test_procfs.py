@@ -90,6 +90,7 @@ HEAD = b"  sl  local_address rem_address   st tx_queue rx_queue tr tm->when retr
 def row(
     local: bytes = b"0100007F:1F40",
     remote: bytes = b"00000000:0000",
+    *,
     state: bytes = b"0A",
     timer: bytes = b"00:00000000",
     uid: bytes = b"1000",

@@ -1,0 +1,178 @@
+"""What every `devports.system.Machine` promises, and the fake of the unit tests with them."""
+
+from __future__ import annotations
+
+import os
+import signal
+from typing import TYPE_CHECKING, Protocol
+
+import pytest
+
+from devports.core.diagnosis import covers
+from devports.core.model import Endpoint, ProcessKey
+from devports.system import native
+from tests.fakes import FakeMachine
+from tests.harness.waiting import eventually
+
+if TYPE_CHECKING:
+    from devports.system import Machine
+    from tests.conftest import Zoo
+
+
+class World(Protocol):
+    """A machine, and ways to put somebody on a port of it."""
+
+    machine: Machine
+
+    def listen(self, port: int) -> int: ...
+
+    def bind_only(self, port: int) -> int: ...
+
+    def fork(self, port: int) -> set[int]: ...
+
+
+class FakeWorld:
+    def __init__(self) -> None:
+        self.machine = FakeMachine()
+
+    def _hold(self, port: int, state: str, *pids: int) -> int:
+        for pid in pids:
+            self.machine.add(pid)
+        self.machine.socket(Endpoint("127.0.0.1", port), *pids, state=state)  # type: ignore[arg-type]
+        return pids[0]
+
+    def listen(self, port: int) -> int:
+        return self._hold(port, "LISTEN", 50)
+
+    def bind_only(self, port: int) -> int:
+        return self._hold(port, "BOUND", 50)
+
+    def fork(self, port: int) -> set[int]:
+        self._hold(port, "LISTEN", 50, 51, 52)
+        return {50, 51, 52}
+
+
+class NativeWorld:
+    def __init__(self, zoo: Zoo) -> None:
+        self.machine = native()
+        self._zoo = zoo
+
+    def listen(self, port: int) -> int:
+        return self._zoo("listener", port).pid
+
+    def bind_only(self, port: int) -> int:
+        return self._zoo("bound_only", port).pid
+
+    def fork(self, port: int) -> set[int]:
+        return set(self._zoo("forked_listener", port).pids)
+
+
+@pytest.fixture(params=["fake", "native"])
+def world(request: pytest.FixtureRequest, zoo: Zoo) -> World:
+    return FakeWorld() if request.param == "fake" else NativeWorld(zoo)
+
+
+def here(port: int) -> Endpoint:
+    return Endpoint("127.0.0.1", port)
+
+
+def test_nobody_is_on_a_free_port_and_it_can_be_bound(world: World, port: int):
+    assert world.machine.table({port}).sockets == ()
+    assert world.machine.probe(here(port)) == "ok"
+    assert world.machine.probe(here(port), reuse=False) == "ok"
+
+
+def test_a_listener_is_in_the_table_and_refuses_a_bind(world: World, port: int):
+    world.listen(port)
+    (socket,) = world.machine.table({port}).sockets
+    assert (socket.state, covers(socket, here(port))) == ("LISTEN", True)
+    assert world.machine.probe(here(port)) == "in-use"
+
+
+def test_a_bound_socket_is_in_the_table_though_a_bind_with_reuseaddr_would_do(
+    world: World, port: int
+):
+    world.bind_only(port)
+    (socket,) = world.machine.table({port}).sockets
+    assert socket.state == "BOUND"
+    assert world.machine.probe(here(port)) == "ok"
+    assert world.machine.probe(here(port), reuse=False) == "in-use"
+
+
+def test_only_the_ports_in_question_are_in_the_table(world: World, port: int):
+    world.listen(port)
+    assert world.machine.table({port + 1}).sockets == ()
+
+
+@pytest.mark.parametrize("thorough", [True, False], ids=["thorough", "quick"])
+def test_the_holder_is_named_with_its_ancestors(world: World, port: int, thorough: bool):
+    pid = world.listen(port)
+    sockets = world.machine.table({port}).sockets
+    found = world.machine.holding(sockets, thorough=thorough)
+    (holder,) = found.holders
+    assert holder.process.pid == pid
+    assert holder.inodes == (sockets[0].inode,)
+    assert [p.pid for p in holder.ancestors][-1] == 1
+    assert (found.hidden, found.complete) == ((), thorough)
+
+
+def test_every_holder_of_a_shared_socket_is_named(world: World, port: int):
+    pids = world.fork(port)
+    found = world.machine.holding(world.machine.table({port}).sockets, thorough=True)
+    assert {holder.process.pid for holder in found.holders} == pids
+
+
+def test_a_pinned_process_takes_a_signal_and_is_seen_to_exit(world: World, port: int):
+    pid = world.listen(port)
+    key = world.machine.key(pid)
+    assert key is not None
+    pin = world.machine.pin(key)
+    assert pin is not None
+    assert not pin.exited
+    assert pin.send(signal.SIGTERM) == "sent"
+    assert eventually(lambda: world.machine.wait_for_exit((pin,), 0.1)) == (pin,)
+    assert pin.exited
+    assert pin.send(signal.SIGTERM) == "gone"
+    pin.close()
+    assert world.machine.table({port}).sockets == ()
+
+
+def test_a_pid_with_another_start_is_not_pinned(world: World, port: int):
+    pid = world.listen(port)
+    assert world.machine.pin(ProcessKey(pid, -1)) is None
+
+
+def test_who_does_not_exist_has_no_identity_and_no_facts(world: World):
+    gone = 2**22 + 1  # beyond Linux's largest pid
+    assert world.machine.key(gone) is None
+    assert world.machine.process(gone) is None
+    assert world.machine.pin(ProcessKey(gone, 1)) is None
+
+
+def test_addresses_of_a_host(world: World):
+    assert world.machine.addresses("127.0.0.1") == ("127.0.0.1",)
+    assert world.machine.addresses("") in {("::",), ("0.0.0.0",)}
+    assert "127.0.0.1" in world.machine.addresses("localhost")
+    with pytest.raises(OSError, match=r"known|resolution|failure"):
+        world.machine.addresses("nowhere.invalid")
+
+
+def test_an_address_of_elsewhere_is_not_local(world: World, port: int):
+    assert world.machine.probe(Endpoint("203.0.113.1", port)) == "not-local"
+
+
+def test_a_boot_has_an_identity(world: World):
+    assert world.machine.boot()
+    assert world.machine.boot() == world.machine.boot()
+
+
+def test_children_and_descendants_of_a_process(world: World, port: int):
+    pids = world.fork(port)
+    parent = world.machine.process(min(pids))
+    assert parent is not None
+    everybody = world.machine.descendants(1 if isinstance(world, FakeWorld) else os.getpid())
+    assert pids <= set(everybody)
+    for pid in pids:
+        process = world.machine.process(pid)
+        assert process is not None
+        assert pid in world.machine.children(process.ppid)

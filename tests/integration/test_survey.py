@@ -1,0 +1,236 @@
+"""What is said of real sockets, with every source and with the newer ones switched off."""
+
+from __future__ import annotations
+
+import os
+import socket
+from typing import TYPE_CHECKING
+
+import pytest
+
+from devports.core.diagnosis import (
+    Forbidden,
+    Free,
+    Held,
+    HeldByClient,
+    Lingering,
+    NotLocal,
+    Shadowed,
+    Unexplained,
+)
+from devports.core.service import PortSpec
+from devports.errors import DevportsError
+from devports.system.linux import Linux
+from devports.system.linux.table import kernel_shows_bound
+from devports.system.survey import endpoints_of, survey
+from tests.harness.capabilities import NEEDS_IPV6, NEEDS_NETLINK_BOUND, NEEDS_SECOND_USER
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+    from devports.core.diagnosis import Finding
+    from tests.conftest import Zoo
+
+MACHINES = [
+    pytest.param({}, id="every source", marks=NEEDS_NETLINK_BOUND),
+    pytest.param({"bound": False}, id="a kernel before 6.8"),
+    pytest.param({"netlink": False}, id="no netlink at all"),
+]
+
+
+@pytest.fixture(params=MACHINES)
+def machine(request: pytest.FixtureRequest) -> Linux:
+    return Linux(**request.param)
+
+
+def look(machine: Linux, port: int, host: str = "127.0.0.1", **options: bool) -> Finding:
+    (finding,) = survey(machine, endpoints_of(machine, PortSpec(host, port)), **options)
+    return finding
+
+
+def pids(finding: Finding) -> set[int]:
+    return {holder.process.pid for holder in finding.holding.holders}
+
+
+def test_nobody_there(machine: Linux, port: int):
+    assert look(machine, port).verdict == Free()
+
+
+def test_a_listener_is_named(machine: Linux, port: int, zoo: Zoo):
+    listener = zoo("listener", port)
+    finding = look(machine, port)
+    assert isinstance(finding.verdict, Held)
+    assert pids(finding) == {listener.pid}
+
+
+@pytest.mark.parametrize("host", ["", "127.0.0.1"], ids=["the port anywhere", "its address"])
+def test_a_bound_socket_that_does_not_listen_is_named(
+    machine: Linux, port: int, zoo: Zoo, host: str
+):
+    bound = zoo("bound_only", port)
+    finding = look(machine, port, host)
+    assert isinstance(finding.verdict, Held)
+    assert [s.state for s in finding.verdict.sockets] == ["BOUND"]
+    assert pids(finding) == {bound.pid}
+
+
+def test_a_bound_socket_without_reuseaddr_is_named(machine: Linux, port: int, zoo: Zoo):
+    bound = zoo("bound_only", port, "--no-reuse")
+    finding = look(machine, port)
+    assert isinstance(finding.verdict, Held)
+    assert pids(finding) == {bound.pid}
+
+
+def test_leftovers_of_a_server_with_reuseaddr_do_not_block(machine: Linux, port: int, zoo: Zoo):
+    zoo("time_wait_maker", port)
+    verdict = look(machine, port).verdict
+    assert isinstance(verdict, Lingering)
+    assert not verdict.blocking
+    assert 0 < (verdict.seconds or 0) <= 60
+
+
+def test_leftovers_of_a_server_without_reuseaddr_block(machine: Linux, port: int, zoo: Zoo):
+    zoo("time_wait_maker", port, "--no-reuse")
+    verdict = look(machine, port).verdict
+    assert isinstance(verdict, Lingering)
+    assert verdict.blocking
+
+
+def test_an_outgoing_connection_on_the_port_is_a_client(machine: Linux, port: int, zoo: Zoo):
+    client = zoo("source_port_client", port)
+    finding = look(machine, port)
+    assert isinstance(finding.verdict, HeldByClient | Lingering)
+    assert client.pid in pids(finding)
+
+
+def test_a_client_of_the_port_is_never_a_holder(machine: Linux, port: int, zoo: Zoo):
+    listener = zoo("listener", port)
+    zoo("client", port)
+    assert pids(look(machine, port, thorough=True)) == {listener.pid}
+
+
+@NEEDS_IPV6
+def test_a_listener_of_the_other_family_shadows(machine: Linux, port: int, zoo: Zoo):
+    listener = zoo("listener", port, "--host", "::1")
+    finding = look(machine, port)
+    assert isinstance(finding.verdict, Shadowed)
+    assert pids(finding) == {listener.pid}
+
+
+@NEEDS_IPV6
+@pytest.mark.parametrize(
+    ("more", "verdict"),
+    [
+        pytest.param((), Held, id="dual-stack: in the way"),
+        pytest.param(("--v6only",), Shadowed, id="IPv6 only: beside it"),
+    ],
+)
+def test_an_ipv6_wildcard(
+    machine: Linux, port: int, zoo: Zoo, more: tuple[str, ...], verdict: type
+):
+    zoo("listener", port, "--host", "::", *more)
+    assert isinstance(look(machine, port).verdict, verdict)
+
+
+def test_all_holders_of_a_forked_listener(machine: Linux, port: int, zoo: Zoo):
+    forked = zoo("forked_listener", port)
+    assert pids(look(machine, port, thorough=True)) == set(forked.pids)
+
+
+def test_one_look_answers_for_many_ports(machine: Linux, port: int, zoo: Zoo):
+    zoo("listener", port + 1)
+    specs = [PortSpec("127.0.0.1", port + n) for n in range(3)]
+    ends = [end for spec in specs for end in endpoints_of(machine, spec)]
+    kinds = [type(finding.verdict) for finding in survey(machine, ends)]
+    assert kinds == [Free, Held, Free]
+
+
+def test_our_own_socket_is_in_nobodys_way(port: int):
+    with socket.socket() as ours:
+        ours.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+        ours.bind(("127.0.0.1", port))
+        inode = os.fstat(ours.fileno()).st_ino
+        machine = Linux()
+        ends = endpoints_of(machine, PortSpec("127.0.0.1", port))
+        assert isinstance(survey(machine, ends)[0].verdict, Held)
+        assert survey(machine, ends, ours=(inode,))[0].verdict == Free()
+
+
+def test_a_refusal_that_nothing_explains_is_asked_again_and_then_said(port: int):
+    """In the fallback our own sockets are not searched: to it they are invisible holders."""
+    with socket.socket() as hidden:
+        hidden.bind(("127.0.0.1", port))
+        finding = look(Linux(netlink=False), port)
+    assert isinstance(finding.verdict, Unexplained)
+    assert [gap.code for gap in finding.verdict.gaps] == ["no-netlink"]
+
+
+def test_an_address_of_elsewhere():
+    assert look(Linux(), 8000, "203.0.113.1").verdict == NotLocal()
+
+
+def test_a_host_that_does_not_resolve_is_an_error_with_a_way_out():
+    with pytest.raises(DevportsError, match="does not resolve") as caught:
+        endpoints_of(Linux(), PortSpec("nowhere.invalid", 8000))
+    assert caught.value.hints
+
+
+@NEEDS_SECOND_USER
+def test_a_privileged_port_is_forbidden_to_an_ordinary_user():
+    verdict = _as_nobody(lambda: type(look(Linux(), 81).verdict).__name__)
+    assert verdict == Forbidden.__name__
+
+
+@NEEDS_SECOND_USER
+def test_the_bound_socket_of_another_user_is_held_and_its_user_known(port: int, zoo: Zoo):
+    zoo("bound_only", port)
+
+    def seen() -> str:
+        finding = look(Linux(), port, thorough=True)
+        hidden = finding.holding.hidden
+        return f"{type(finding.verdict).__name__} {[h.user for h in hidden]} {pids(finding)}"
+
+    assert _as_nobody(seen) == "Held ['root'] set()"
+
+
+@NEEDS_SECOND_USER
+@pytest.mark.parametrize("sources", MACHINES)
+def test_an_ordinary_user_sees_its_own_bound_socket(port: int, zoo: Zoo, sources: dict[str, bool]):
+    bound = zoo("bound_only", port, uid=65534)
+    assert _as_nobody(lambda: str(pids(look(Linux(**sources), port)))) == str({bound.pid})
+
+
+def _as_nobody(answer: Callable[[], str]) -> str:
+    """Run `answer` in a child that has become nobody, and return what it said."""
+    read, write = os.pipe()
+    child = os.fork()
+    if child == 0:
+        try:
+            os.setgroups([])
+            os.setgid(65534)
+            os.setuid(65534)
+            said = answer()
+        except BaseException as error:  # noqa: BLE001  # nothing may get back into pytest
+            said = repr(error)
+        os.write(write, said.encode())
+        os._exit(0)
+    os.close(write)
+    os.waitpid(child, 0)
+    with os.fdopen(read) as pipe:
+        return pipe.read()
+
+
+RELEASES = [
+    pytest.param("6.8.0", True, id="the first"),
+    pytest.param("6.18.44-fc-v669", True, id="a later one with a suffix"),
+    pytest.param("7.0-rc1", True, id="a release candidate"),
+    pytest.param("6.7.9-arch1", False, id="the one before"),
+    pytest.param("5.15.167.4-microsoft-standard-WSL2", False, id="an old one"),
+    pytest.param("odd", False, id="not a number"),
+    pytest.param("", False, id="nothing"),
+]
+
+
+@pytest.mark.parametrize(("release", "expected"), RELEASES)
+def test_which_kernels_list_bound_sockets(release: str, expected: bool):
+    assert kernel_shows_bound(release) is expected
