@@ -24,6 +24,11 @@ if TYPE_CHECKING:
     from tests.harness.terminal import Terminal
 
 
+# These are made of forks, signals and terminals: elsewhere there is nothing of them to import.
+OF_POSIX = ("consent", "endings", "origin_story", "run", "states", "together")
+collect_ignore = [] if hasattr(os, "fork") else [f"test_{name}.py" for name in OF_POSIX]
+
+
 class OnTerminal(Protocol):
     """Starts `devports WORDS...` on a terminal, in the project."""
 
