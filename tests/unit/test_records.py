@@ -1,0 +1,278 @@
+"""Who is in charge, by record: only what lives is believed."""
+
+from __future__ import annotations
+
+import json
+import multiprocessing
+import os
+import stat
+from typing import TYPE_CHECKING
+
+import pytest
+
+from devports.core.happening import Predecessor
+from devports.core.model import ProcessKey
+from devports.core.service import Service
+from devports.core.standing import Run
+from devports.errors import DevportsError
+from devports.records import Record, Records, folder
+from devports.run import predecessor
+from devports.run.predecessor import claim
+from devports.system.linux import Linux
+from tests.fakes import FakeMachine
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+    from pathlib import Path
+    from typing import Any
+
+    from devports.core.happening import Happening
+
+
+@pytest.fixture
+def machine() -> FakeMachine:
+    return FakeMachine()
+
+
+@pytest.fixture
+def records(tmp_path: Path, machine: FakeMachine) -> Records:
+    return Records(str(tmp_path / "state"), machine)
+
+
+def record_of(machine: FakeMachine, pid: int, service: str = "web", project: str = "/p") -> Record:
+    key = machine.key(pid) or machine.add(pid).key
+    return Record(key, service, project, "starting", ("127.0.0.1:8000",))
+
+
+def test_a_claim_on_a_service_nobody_runs_is_ours(records: Records, machine: FakeMachine):
+    mine = record_of(machine, 50)
+    assert records.claim(mine).key == mine.key
+    assert [record.service for record in records.live()] == ["web"]
+
+
+def test_a_second_claim_names_who_is_in_charge(records: Records, machine: FakeMachine):
+    first = records.claim(record_of(machine, 50))
+    assert records.claim(record_of(machine, 60)) == first
+
+
+DIFFERENT = [
+    pytest.param({"service": "db"}, id="another service"),
+    pytest.param({"project": "/q"}, id="the same name in another project"),
+]
+
+
+@pytest.mark.parametrize("other", DIFFERENT)
+def test_others_are_not_in_the_way(records: Records, machine: FakeMachine, other: dict[str, str]):
+    records.claim(record_of(machine, 50))
+    mine = record_of(machine, 60, **other)
+    assert records.claim(mine).key == mine.key
+    assert len(records.live()) == 2
+
+
+def test_a_run_that_has_died_is_not_believed(records: Records, machine: FakeMachine):
+    records.claim(record_of(machine, 50))
+    machine.end(50)
+    assert records.live() == ()
+    mine = record_of(machine, 60)
+    assert records.claim(mine).key == mine.key
+
+
+def test_another_process_with_that_pid_is_not_believed(records: Records, machine: FakeMachine):
+    records.claim(record_of(machine, 50))
+    machine.end(50)
+    machine.add(50)
+    assert records.live() == ()
+
+
+def test_a_record_of_another_boot_is_not_believed(records: Records, machine: FakeMachine):
+    records.claim(record_of(machine, 50))
+    machine.boot = lambda: "next"  # type: ignore[method-assign]
+    assert records.live() == ()
+
+
+def test_a_mark_is_read_back_and_a_drop_removes(records: Records, machine: FakeMachine):
+    mine = records.claim(record_of(machine, 50))
+    records.mark(mine, "stopping")
+    assert [record.state for record in records.live()] == ["stopping"]
+    records.drop(mine)
+    assert records.live() == ()
+
+
+def test_nobody_drops_anothers_record(records: Records, machine: FakeMachine):
+    first = records.claim(record_of(machine, 50))
+    records.drop(record_of(machine, 60))
+    assert records.live() == (first,)
+
+
+def test_a_process_is_recognised_as_a_run(records: Records, machine: FakeMachine):
+    mine = records.claim(record_of(machine, 50))
+    other = machine.add(60)
+    run_of = records.run_of()
+    assert run_of(machine.processes[50]) == Run(mine.key, "web", "/p")
+    assert run_of(other) is None
+
+
+WRONG = [
+    pytest.param(b"", id="empty"),
+    pytest.param(b"{", id="cut"),
+    pytest.param(b"[]", id="a list"),
+    pytest.param(b"\xff", id="no text"),
+    pytest.param(b'{"version": 2}', id="a later version"),
+    pytest.param(b"{" + b" " * 70_000 + b"}", id="too long"),
+]
+
+
+@pytest.mark.parametrize("content", WRONG)
+def test_what_is_no_record_counts_as_none(records: Records, machine: FakeMachine, content: bytes):
+    records.claim(record_of(machine, 50))
+    (path,) = [p for p in _files(records) if p.endswith(".json")]
+    with open(path, "wb") as file:
+        file.write(content)
+    assert records.live() == ()
+    mine = record_of(machine, 60)
+    assert records.claim(mine).key == mine.key
+
+
+@pytest.mark.parametrize(
+    "change",
+    [
+        pytest.param({"state": "odd"}, id="a state nobody knows"),
+        pytest.param({"pid": "x"}, id="a pid that is no number"),
+        pytest.param({"endpoints": 3}, id="endpoints that are no list"),
+    ],
+)
+def test_a_record_with_a_wrong_field_counts_as_none(
+    records: Records, machine: FakeMachine, change: dict[str, Any]
+):
+    records.claim(record_of(machine, 50))
+    (path,) = [p for p in _files(records) if p.endswith(".json")]
+    with open(path, encoding="ascii") as file:
+        data = json.load(file)
+    with open(path, "w", encoding="ascii") as file:
+        json.dump(data | change, file)
+    assert records.live() == ()
+
+
+def _files(records: Records) -> list[str]:
+    return [os.path.join(records.path, name) for name in os.listdir(records.path)]
+
+
+def test_everything_is_for_this_user_alone(records: Records, machine: FakeMachine):
+    records.claim(record_of(machine, 50))
+    assert stat.S_IMODE(os.stat(records.path).st_mode) == 0o700
+    assert {stat.S_IMODE(os.stat(path).st_mode) for path in _files(records)} == {0o600}
+
+
+def test_a_linked_record_is_neither_read_nor_written_through(
+    records: Records, machine: FakeMachine, tmp_path: Path
+):
+    records.claim(record_of(machine, 50))
+    (path,) = [p for p in _files(records) if p.endswith(".json")]
+    victim = tmp_path / "victim"
+    os.rename(path, victim)
+    before = victim.read_bytes()
+    os.symlink(victim, path)
+    assert records.live() == ()
+    records.claim(record_of(machine, 60))
+    assert victim.read_bytes() == before
+
+
+FOLDERS = [
+    pytest.param({"XDG_STATE_HOME": "/s"}, "/s/devports", id="where XDG says"),
+    pytest.param({}, os.path.expanduser("~/.local/state/devports"), id="its default"),
+    pytest.param(
+        {"XDG_STATE_HOME": "relative"},
+        os.path.expanduser("~/.local/state/devports"),
+        id="a relative path is to be ignored, says the specification",
+    ),
+]
+
+
+@pytest.mark.parametrize(("environ", "expected"), FOLDERS)
+def test_where_records_are(environ: dict[str, str], expected: str):
+    assert folder(environ) == expected
+
+
+def _claim_and_stay(path: str, barrier: Any, results: Any) -> None:
+    machine = Linux()
+    records = Records(path, machine)
+    key = machine.key(os.getpid())
+    assert key is not None
+    barrier.wait()
+    now = records.claim(Record(key, "web", "/p", "starting"))
+    results.put(now.key == key)
+    barrier.wait()  # nobody ends, and so loses the claim, before all have tried
+
+
+def test_of_eight_at_once_exactly_one_is_in_charge(tmp_path: Path):
+    context = multiprocessing.get_context("fork")
+    barrier, results = context.Barrier(8), context.Queue()
+    arguments = (str(tmp_path / "state"), barrier, results)
+    runs = [context.Process(target=_claim_and_stay, args=arguments) for _ in range(8)]
+    for run in runs:
+        run.start()
+    won = [results.get(timeout=30) for _ in runs]
+    for run in runs:
+        run.join()
+    assert sorted(won) == [False] * 7 + [True]
+
+
+# -- claiming for a run
+
+
+SERVICE = Service("web", 8000, command="x", stop_timeout=0.1)
+
+
+def claiming(
+    records: Records, machine: FakeMachine, tell: Callable[[Happening], None] = lambda _news: None
+) -> Record:
+    machine.add(os.getpid())
+    return claim(records, machine, SERVICE, "/p", tell)
+
+
+def test_a_run_puts_itself_in_charge(records: Records, machine: FakeMachine):
+    assert claiming(records, machine).key == machine.key(os.getpid())
+
+
+def test_a_living_run_is_named_with_the_command_that_ends_it(
+    records: Records, machine: FakeMachine
+):
+    records.claim(record_of(machine, 50))
+    with pytest.raises(DevportsError) as caught:
+        claiming(records, machine)
+    assert caught.value.exit_code == 96
+    assert "pid 50" in caught.value.message
+    assert "devports free web" in caught.value.hints[0]
+
+
+def test_a_dying_run_is_waited_for_with_one_calm_line(records: Records, machine: FakeMachine):
+    before = records.claim(record_of(machine, 50))
+    records.mark(before, "stopping")
+    told: list[Happening] = []
+
+    def tell(news: Happening) -> None:
+        told.append(news)
+        machine.end(50)
+
+    assert claiming(records, machine, tell).key == machine.key(os.getpid())
+    assert told == [Predecessor("web", 50)]
+
+
+def test_a_dying_run_that_does_not_end_is_named(
+    records: Records, machine: FakeMachine, monkeypatch: pytest.MonkeyPatch
+):
+    monkeypatch.setattr(predecessor, "BEYOND_STOP", 0.1)
+    records.mark(records.claim(record_of(machine, 50)), "stopping")
+    with pytest.raises(DevportsError, match="in charge"):
+        claiming(records, machine)
+
+
+def test_where_nothing_can_be_written_the_port_itself_decides(machine: FakeMachine, tmp_path: Path):
+    blocker = tmp_path / "file"
+    blocker.write_text("")
+    records = Records(str(blocker / "state"), machine)
+    mine = claiming(records, machine)
+    assert mine.key == machine.key(os.getpid())
+    records.mark(mine, "serving")
+    records.drop(mine)
+    assert mine.key == ProcessKey(os.getpid(), mine.key.start)
