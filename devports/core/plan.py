@@ -89,7 +89,7 @@ def _same_user(holder: Holder) -> list[Process]:
     """Return the ancestors, parent first, up to the first of another user."""
     line: list[Process] = []
     for parent in holder.ancestors:
-        if parent.pid <= 1 or parent.uid != holder.process.uid:
+        if parent.uid != holder.process.uid:
             break
         line.append(parent)
     return line
