@@ -93,6 +93,7 @@ SEEN = [
         8000,
     ),
     case("node 10", "Error: listen EADDRINUSE :::8000", "fatal", 8000),
+    case("node, an address alone", "Error: listen EADDRINUSE 10.0.0.1", "fatal", None),
     case("node cluster", "Error: bind EADDRINUSE null:8000", "fatal", 8000),
     case("node, only the code", "cannot start: EADDRINUSE", "fatal", None),
     case(

@@ -107,6 +107,8 @@ FAMILIES = [
     pytest.param([(APP, NODEMON, RUN, ZSH)], [39], id="a watcher under a devports run: the run"),
     pytest.param([(APP, MAKE, RUN, ZSH)], [39], id="make under a devports run: the run"),
     pytest.param([(APP, MAKE, ZSH)], [51], id="make: the server, make ends by itself"),
+    pytest.param([(APP, MAKE, NPM, ZSH)], [51], id="npm above make: the server, both end then"),
+    pytest.param([(APP, RUN.but(uid=1001), ZSH)], [51], id="under another user's run: the server"),
     pytest.param([(FORK, ZSH), (process(52, "./server", "x"), ZSH)], [51, 52],
                  id="two servers of one shell: both, not the shell"),
     pytest.param([(VITE, SH_C, NPM, SCREEN)], [40], id="npm typed after screen: npm, not screen"),

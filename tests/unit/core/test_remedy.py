@@ -86,6 +86,7 @@ VERDICTS: dict[str, Verdict] = {
     "lingering": Lingering((GONE,), blocking=False),
     "lingering and blocking": Lingering((GONE,), blocking=True),
     "still draining": Lingering((DRAIN,), blocking=True),
+    "half closed": Lingering((DRAIN.but(state="FIN_WAIT2"),), blocking=True),
     "shadowed": Shadowed((Socket(Endpoint("::1", 8000), None, "LISTEN"),)),
     "unexplained": Unexplained(),
     "forbidden": Forbidden(),

@@ -74,6 +74,7 @@ VERDICTS: dict[str, Verdict] = {
     "lingering": Lingering((GONE,), blocking=False),
     "lingering and blocking": Lingering((GONE,), blocking=True),
     "still draining": Lingering((DRAIN,), blocking=True),
+    "half closed": Lingering((DRAIN.but(state="FIN_WAIT2"),), blocking=True),
     "shadowed": Shadowed((Socket(Endpoint("::1", 8000), None, "LISTEN"),)),
     "unexplained": Unexplained(),
     "forbidden": Forbidden(),
@@ -188,6 +189,10 @@ LISTS = {
     ),
     "leftovers that some process serves": (
         listed("still draining"),
+        ["devports wait 8000 --for free"],
+    ),
+    "leftovers that some process is closing": (
+        listed("half closed"),
         ["devports wait 8000 --for free"],
     ),
     "leftovers that do not block": (listed("lingering"), ["devports wait 8000 --for free"]),

@@ -182,6 +182,9 @@ def test_a_program_is_named_by_the_best_evidence(target: Process, name: str) -> 
         pytest.param([process(61, uid=1001), process(62, cgroup=SYSTEM)], Supervised, id="a unit"),
         pytest.param([process(62, cgroup=SYSTEM), process(63, name="conmon")], Protected, id="all"),
         pytest.param([process(62, cgroup=SYSTEM), process(63, name="pasta")], Container, id="two"),
+        pytest.param(
+            [process(61, name="pasta"), process(62, name="conmon")], Protected, id="three"
+        ),
     ],
 )
 def test_what_holds_for_one_holds_for_the_family(members: list[Process], expected: type) -> None:
