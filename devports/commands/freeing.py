@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from devports.core.diagnosis import is_bindable
-from devports.core.outcome import Refused
+from devports.core.outcome import Killing, Refused, Terminating, WaitingForPort
 from devports.core.remedy import remedies
 from devports.freeing import Tools
 from devports.ui.deeds import outcome_words, progress_words
@@ -29,8 +29,10 @@ def tools_for(setting: Setting, *, starting: str = "") -> Tools:
     screen = setting.screen
 
     def tell(news: Progress | Outcome) -> None:
-        words = outcome_words if hasattr(news, "signals") else progress_words
-        screen.err(f"devports: {words(news)}")  # type: ignore[arg-type]  # told apart above
+        if isinstance(news, Terminating | Killing | WaitingForPort):
+            screen.err(f"devports: {progress_words(news)}")
+        else:
+            screen.err(f"devports: {outcome_words(news)}")
 
     return Tools(
         machine=setting.machine,

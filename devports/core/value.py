@@ -71,4 +71,4 @@ class Value:
 
 def unreachable(value: Never) -> NoReturn:
     """Close a ``match`` over a union: the type checker proves that no case is missing."""
-    raise AssertionError(f"not covered: {value!r}")
+    raise AssertionError(f"not covered: {type(value).__name__}")
