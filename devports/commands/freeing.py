@@ -80,6 +80,8 @@ def remedies_for(setting: Setting, asked: Asked, freed: Freed) -> tuple[Remedy, 
         finding.holding,
         setting.machine.platform,
         service=asked.name,
+        viewer=setting.machine.viewer(),
+        run_of=setting.records().run_of(),
     )
 
 

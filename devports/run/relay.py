@@ -80,6 +80,8 @@ class Relay:
 
     def __init__(self, suspicious: Callable[[str], None]) -> None:
         self._suspicious = suspicious
+        self.watching = True
+        """Whether the output is looked at: until the server is ready, never after that."""
         self._out = Stream(1, terminal=os.isatty(1))
         shared = os.isatty(1) and os.isatty(2)
         self._err = self._out if shared else Stream(2, terminal=os.isatty(2))
@@ -116,7 +118,7 @@ class Relay:
         for stream in self.streams:
             if stream.source in sources:
                 data = stream.pump()
-                if data and stream.tail.add(data):
+                if data and self.watching and stream.tail.add(data):
                     self._suspicious(stream.tail.text)
 
     def drain(self) -> None:
@@ -130,6 +132,10 @@ class Relay:
             if not ready:
                 break
             self.pump(ready)
+
+    def tails(self) -> list[str]:
+        """Return the last output of each stream: colours inside a word hide it while it comes."""
+        return [stream.tail.text for stream in dict.fromkeys((self._out, self._err))]
 
     def close(self) -> None:
         for stream in self.streams:

@@ -257,6 +257,7 @@ class Session:
         seconds = self._running().started.elapsed
         self.tell(Owned(self.service.name, served, owner, seconds, now.missing))
         self.hold.release()
+        self._running().relay.watching = False
         self.records.mark(self.launch.record, "serving")
         return True
 
@@ -264,6 +265,8 @@ class Session:
         """Tell a lost port from an end of the server's own making."""
         server = self._running()
         server.close()
+        for text in server.relay.tails():
+            self._suspicious(text)
         now = self.watch.look(self.hold.inodes)
         named = self.failure is not None and self.failure.port is not None
         if named or (self.failure and (self.beside_hold or self._is_refused())):

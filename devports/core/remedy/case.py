@@ -57,7 +57,7 @@ class Case(Value):
         return Remedy(title, command if plain else f"sudo {command}", needs_root=True)
 
     def wait(self, title: str) -> Remedy:
-        return Remedy(title, f"devports wait {self.target} --for free")
+        return Remedy(title, f"devports check {self.target}")
 
     def elsewhere(self, title: str, port: int) -> Remedy:
         """Return the way out that always works: another port."""

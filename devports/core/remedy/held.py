@@ -29,7 +29,9 @@ def held(case: Case, sockets: Sequence[Socket]) -> Iterator[Remedy]:
     refused = (Protected, Container, Supervised)
     killable = tuple(target for target in plan if not isinstance(target.standing, refused))
     if case.platform == "darwin" and any(socket.state == "BOUND" for socket in sockets):
-        yield case.wait("a Python server that is just starting looks like this for up to 35 s")
+        yield case.wait(
+            "a Python server that is just starting looks like this for up to 35 s: ask again then"
+        )
     yield from _devports_first(case, killable)
     for target in plan:
         yield from _own_stop(case, target)

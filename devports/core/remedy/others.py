@@ -16,7 +16,9 @@ if TYPE_CHECKING:
 
 def client(case: Case) -> Iterator[Remedy]:
     low, high = EPHEMERAL[case.platform]
-    yield case.wait("it is an outgoing connection and nobody's server: wait until it ends")
+    yield case.wait(
+        "it is an outgoing connection and nobody's server: wait until it ends, then ask again"
+    )
     yield Remedy("shows the connection, so that you can close it in its program", _seen_by(case))
     title = f"choose a port outside {low}-{high}, where outgoing connections get theirs"
     yield case.elsewhere(title, 8000 + case.port % 1000)
@@ -49,7 +51,7 @@ def lingering(case: Case, verdict: Lingering) -> Iterator[Remedy]:
     until = "until its clients are gone" if seconds is None else f"{int(seconds) + 1} s"
     if not verdict.blocking:
         yield Remedy("start the server: one that sets SO_REUSEADDR, as most do, is not affected")
-    yield case.wait(f"an ended server left it behind: wait {until}")
+    yield case.wait(f"an ended server left it behind: wait {until}, then ask again")
     states = _destroyable(verdict.sockets)
     if case.platform == "linux" and verdict.blocking and states:
         yield case.root(
@@ -79,7 +81,7 @@ def shadowed(case: Case, sockets: Sequence[Socket]) -> Iterator[Remedy]:
 
 
 def unexplained(case: Case) -> Iterator[Remedy]:
-    yield case.wait("it may be gone in a moment: wait for it")
+    yield case.wait("it may be gone in a moment: ask again")
     yield from look(case, "shows more: sockets of other users, and descriptors in transit")
     if case.platform == "darwin":
         yield Remedy("lists the sockets that lsof does not see", "netstat -anv -p tcp")

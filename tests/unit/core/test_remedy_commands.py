@@ -142,7 +142,7 @@ LISTS = {
     ),
     "a hidden process on macOS": (
         listed("bound", "a hidden process", "darwin"),
-        ["devports wait 8000 --for free", "sudo devports free 8000", "sudo devports check 8000",
+        ["devports check 8000", "sudo devports free 8000", "sudo devports check 8000",
          "sudo lsof -nP +c0 -iTCP:8000"],
     ),
     "a hidden process on Windows": (
@@ -165,49 +165,49 @@ LISTS = {
     ),
     "a client": (
         listed("a client's"),
-        ["devports wait 8000 --for free", "ss -tanp 'sport = :8000'",
+        ["devports check 8000", "ss -tanp 'sport = :8000'",
          "sudo sysctl -w net.ipv4.ip_local_reserved_ports=8000"],
     ),
     "a client on macOS, of a service": (
         listed("a client's", platform="darwin", service="backend",
                endpoint=Endpoint("127.0.0.1", 50051)),
-        ["devports wait backend --for free", "lsof -nP -iTCP:50051",
+        ["devports check backend", "lsof -nP -iTCP:50051",
          "devports run backend --port 8051"],
     ),
     "a client on Windows": (
         listed("a client's", platform="win32"),
-        ["devports wait 8000 --for free", "netstat -ano -p TCP",
+        ["devports check 8000", "netstat -ano -p TCP",
          "netsh int ipv4 add excludedportrange protocol=tcp startport=8000 numberofports=1"],
     ),
     "leftovers that block": (
         listed("lingering and blocking"),
-        ["devports wait 8000 --for free", "sudo ss -K -t state time-wait 'sport = :8000'"],
+        ["devports check 8000", "sudo ss -K -t state time-wait 'sport = :8000'"],
     ),
     "leftovers that block on macOS": (
         listed("lingering and blocking", platform="darwin"),
-        ["devports wait 8000 --for free"],
+        ["devports check 8000"],
     ),
     "leftovers that some process serves": (
         listed("still draining"),
-        ["devports wait 8000 --for free"],
+        ["devports check 8000"],
     ),
     "leftovers that some process is closing": (
         listed("half closed"),
-        ["devports wait 8000 --for free"],
+        ["devports check 8000"],
     ),
-    "leftovers that do not block": (listed("lingering"), ["devports wait 8000 --for free"]),
+    "leftovers that do not block": (listed("lingering"), ["devports check 8000"]),
     "a shadow": (
         listed("shadowed"),
         ["devports check '[::1]:8000'", "devports free '[::1]:8000'"],
     ),
     "unexplained on macOS": (
         listed("unexplained", platform="darwin"),
-        ["devports wait 8000 --for free", "sudo devports check 8000",
+        ["devports check 8000", "sudo devports check 8000",
          "sudo lsof -nP +c0 -iTCP:8000", "netstat -anv -p tcp"],
     ),
     "unexplained on Windows": (
         listed("unexplained", platform="win32"),
-        ["devports wait 8000 --for free", "netstat -ano -p TCP", "netsh http show servicestate",
+        ["devports check 8000", "netstat -ano -p TCP", "netsh http show servicestate",
          "netsh int ipv4 show excludedportrange protocol=tcp"],
     ),
     "forbidden below 1024": (
