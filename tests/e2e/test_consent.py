@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import shlex
+import signal
 from typing import TYPE_CHECKING
 
 import pytest
@@ -119,6 +120,21 @@ def test_yes_frees_the_port_and_starts_the_server(
     terminal.ctrl_c()
     assert terminal.exit_code() == 130, terminal.screen()
     assert tables.bindable(port)
+
+
+@pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGHUP], ids=["SIGTERM", "SIGHUP"])
+def test_signals_still_reach_a_run_that_has_asked(
+    number: signal.Signals, holder: Actor, port: int, on_terminal: OnTerminal
+) -> None:
+    """A question is asked by an event loop, and loops take the signals' wake-up to themselves."""
+    terminal = on_terminal("run", "web")
+    terminal.expect("(y/N)")
+    terminal.send("y")
+    holder.gone()
+    terminal.expect("is ready on")
+    terminal.signal(number)
+    terminal.exit_code(10)
+    eventually(lambda: not tables.holding_pids(port), what="the port is given back")
 
 
 def test_a_yes_typed_before_the_question_does_not_count(
