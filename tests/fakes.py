@@ -148,6 +148,10 @@ class FakeMachine:
             self.shows_bound,
         )
 
+    def listening(self, pids: Collection[int]) -> tuple[Socket, ...]:
+        inodes = {inode for pid in pids for inode in self.open.get(pid, ())}
+        return tuple(s for s in self.sockets if s.state == "LISTEN" and s.inode in inodes)
+
     def unlisted(self, port: int, known: Table) -> tuple[Socket, ...]:
         listed = {socket.inode for socket in known.sockets}
         return tuple(s for s in self.sockets if s.local.port == port and s.inode not in listed)

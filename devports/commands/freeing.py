@@ -5,6 +5,7 @@ from __future__ import annotations
 from devports.core.diagnosis import is_bindable
 from devports.core.outcome import Killing, Refused, Terminating, WaitingForPort
 from devports.core.remedy import remedies
+from devports.core.standing import OtherUser
 from devports.freeing import Tools
 from devports.ui.deeds import outcome_words, progress_words
 from devports.ui.diagnostic import error_block
@@ -61,6 +62,14 @@ def hints_for(asked: Asked, freed: Freed) -> tuple[str, ...]:
     whys = {outcome.why for outcome in freed.outcomes if isinstance(outcome, Refused)}
     if whys == {"no-terminal"}:
         return (f"to end it without a question, run `devports free {asked.text} --yes`",)
+    permitted = [
+        outcome.target.standing.permitted
+        for outcome in freed.outcomes
+        if isinstance(outcome, Refused) and isinstance(outcome.target.standing, OtherUser)
+    ]
+    if whys == {"other-user"} and all(permitted):
+        flags = "--yes --other-users"
+        return (f"to end it without a question, run `devports free {asked.text} {flags}`",)
     return ()
 
 

@@ -65,7 +65,7 @@ def run(
         yes=yes,
         other_users=other_users,
         interactive=setting.screen.interactive and service.on_conflict != "fail",
-        reclaim=service.on_conflict == "reclaim",
+        reclaim=config.root if service.on_conflict == "reclaim" else "",
     )
     launch = launch_of(setting, service, config, arguments, record)
     job = Job(launch.everything, policy, Limits(stop=service.stop_timeout, settle=0, linger=LINGER))

@@ -10,7 +10,7 @@ from devports.core.value import Value, unreachable
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
-    from collections.abc import Iterable
+    from collections.abc import Iterable, Sequence
     from typing import TypeAlias
 
     from devports.core.model import BindResult, Endpoint, Gap, Holding, Socket, Table
@@ -124,15 +124,20 @@ def holding(table: Table, wanted: Endpoint, *, wildcards: bool = True) -> tuple[
     )
 
 
-def is_outgoing(socket: Socket, ephemeral: tuple[int, int]) -> bool:
+def is_outgoing(
+    socket: Socket, ephemeral: tuple[int, int], listeners: Sequence[Socket] = ()
+) -> bool:
     """Say whether a connected socket was opened by a client and not accepted by a server.
 
-    The kernel does not keep which side called connect(2). A client's local port comes from the
-    ephemeral range; a server's does not, and its peer's does.
+    The kernel does not keep which side called connect(2). If its peer is one of `listeners`, this
+    side called. Otherwise: a client's local port comes from the ephemeral range; a server's does
+    not, and its peer's does.
     """
     low, high = ephemeral
     if socket.remote is None or socket.inode == 0:
         return False
+    if any(s.state == "LISTEN" and covers(s, socket.remote) for s in listeners):
+        return True
     if socket.state == "SYN_SENT" or low <= socket.local.port <= high:
         return True
     return not low <= socket.remote.port <= high
@@ -145,6 +150,7 @@ def diagnose(
     *,
     ephemeral: tuple[int, int] = DEFAULT_EPHEMERAL,
     wildcards: bool = True,
+    peers: Sequence[Socket] = (),
 ) -> Verdict:
     """Say what is the matter with `wanted`.
 
@@ -154,6 +160,7 @@ def diagnose(
         table: the sockets on this port, our own left out.
         ephemeral: first and last port of the range for outgoing connections.
         wildcards: whether a wildcard listener stops a bind to one address (not on macOS).
+        peers: the sockets on the remote ports of the connections in the table.
     """
     if certain := holding(table, wanted, wildcards=wildcards):
         return Held(certain)
@@ -163,18 +170,20 @@ def diagnose(
         case "not-local":
             return NotLocal()
         case "in-use":
-            return _refused(wanted, table, ephemeral)
+            return _refused(wanted, table, ephemeral, peers)
         case "ok":
             return _accepted(wanted, table)
         case _:
             unreachable(bind)
 
 
-def _refused(wanted: Endpoint, table: Table, ephemeral: tuple[int, int]) -> Verdict:
+def _refused(
+    wanted: Endpoint, table: Table, ephemeral: tuple[int, int], peers: Sequence[Socket]
+) -> Verdict:
     possible = [s for s in table.sockets if covers(s, wanted) is not False]
     if holders := tuple(s for s in possible if s.state in ("LISTEN", "BOUND")):
         return Held(holders)
-    if clients := tuple(s for s in possible if is_outgoing(s, ephemeral)):
+    if clients := tuple(s for s in possible if is_outgoing(s, ephemeral, peers)):
         return HeldByClient(clients)
     if possible:
         return Lingering(tuple(possible), blocking=True)

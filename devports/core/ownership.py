@@ -17,9 +17,11 @@ class Ownership(Value):
         missing: endpoints on which nobody of ours listens.
         bound: whether one of ours is bound without listening.
         strangers: sockets of others that are bound or listen there.
+        elsewhere: where our tree listens on other ports; looked for only when it is given up.
     """
 
     owner: Holder | None
     missing: tuple[Endpoint, ...]
     bound: bool
     strangers: tuple[Socket, ...]
+    elsewhere: tuple[Endpoint, ...] = ()

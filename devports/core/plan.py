@@ -45,12 +45,15 @@ class Target(Value):
 
 
 class Policy(Value):
-    """What the command line and the configuration allow. `reclaim` covers `Mine` only."""
+    """What the command line and the configuration allow.
+
+    `reclaim` names the project whose own leftovers may be ended without a question.
+    """
 
     yes: bool = False
     other_users: bool = False
     interactive: bool = False
-    reclaim: bool = False
+    reclaim: str = ""
 
 
 WATCHERS = frozenset(
@@ -153,8 +156,8 @@ def consent(standing: Standing, policy: Policy) -> Consent:
             return "refused"
         case OtherUser():
             granted = policy.yes and policy.other_users
-        case Mine():
-            granted = policy.yes or policy.reclaim
+        case Mine(project=project, left=left):
+            granted = policy.yes or (left and project == policy.reclaim)
         case Plain():
             granted = policy.yes
         case _:

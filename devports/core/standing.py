@@ -33,10 +33,14 @@ class Plain(Value):
 
 
 class Mine(Value):
-    """Started by a devports run; `service` and `project` are from its record."""
+    """Started by a devports run; `service` and `project` are from its record.
+
+    `left`: that run has died without ending its server.
+    """
 
     service: str
     project: str
+    left: bool = False
 
 
 class OtherUser(Value):
@@ -67,11 +71,12 @@ class Protected(Value):
 
 
 class Run(Value):
-    """A live `devports run`, from its record."""
+    """A `devports run`, from its record. `left`: it has died, and this is the server it left."""
 
     key: ProcessKey
     service: str
     project: str
+    left: bool = False
 
 
 PROTECTED_NAMES = frozenset(
@@ -113,7 +118,7 @@ def standing(target: Process, viewer: Viewer, run: Run | None) -> Standing:
     if target.uid not in (viewer.uid, viewer.user_uid):
         return OtherUser(target.user, permitted=viewer.uid == 0)
     if run is not None:
-        return Mine(run.service, run.project)
+        return Mine(run.service, run.project, run.left)
     return Plain()
 
 

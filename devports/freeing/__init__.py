@@ -95,7 +95,7 @@ def rehearsed(target: Target, policy: Policy) -> Outcome:
         case "refused":
             return Refused(target, why_refused(target.standing))
         case "unanswerable":
-            return Refused(target, "no-terminal")
+            return Refused(target, why_unanswerable(target.standing))
         case answer:
             return Planned(target, asks=answer == "ask")
 
@@ -152,7 +152,7 @@ def obtain_consent(
             case "refused":
                 refusals.append(Refused(target, why_refused(target.standing)))
             case "unanswerable":
-                refusals.append(Refused(target, "no-terminal"))
+                refusals.append(Refused(target, why_unanswerable(target.standing)))
             case "ask" if not refusals:
                 if not tools.ask(Question("stop", target, finding_of(target, findings))):
                     refusals.append(Declined(target))
@@ -165,6 +165,11 @@ def finding_of(target: Target, findings: Sequence[Finding]) -> Finding:
     """Return the finding in which a target was seen."""
     keys = {member.process.key for member in target.members}
     return next(f for f in findings if any(h.process.key in keys for h in f.holding.holders))
+
+
+def why_unanswerable(standing: Standing) -> Why:
+    """Name what is missing: a terminal and --yes, or --other-users beside it."""
+    return "other-user" if isinstance(standing, OtherUser) else "no-terminal"
 
 
 def why_refused(standing: Standing) -> Why:

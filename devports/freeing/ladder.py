@@ -210,7 +210,8 @@ class Work:
             self.tools.tell(outcome)
         if all(is_bindable(finding.verdict) for finding in findings):
             return Freed(True, exitcodes.OK, outcomes, findings)
-        if free:
+        strangers = {h.process.key for h in holders_of(findings)} - set(everybody(self.plan))
+        if free or (strangers and not any(self.left_of(target) for target in self.plan)):
             return self.respawned(outcomes, findings)
         code = exitcodes.PERMISSION if self.denied else exitcodes.STILL_HELD
         return Freed(False, code, outcomes, findings)

@@ -33,7 +33,13 @@ STATES = ("starting", "serving", "stopping")
 
 
 class Record(Value):
-    """One run: who it is, and how far it has come. `boot` makes the start time comparable."""
+    """One run: who it is, and how far it has come.
+
+    Attributes:
+        boot: makes start times comparable.
+        server: the process it started, None before that.
+        left: the server that the run before it left behind when it was killed.
+    """
 
     key: ProcessKey
     service: str
@@ -41,6 +47,8 @@ class Record(Value):
     state: RunState
     endpoints: tuple[str, ...] = ()
     boot: str = ""
+    server: ProcessKey | None = None
+    left: ProcessKey | None = None
 
 
 def folder(environ: Mapping[str, str]) -> str:
@@ -59,13 +67,18 @@ class Records:
         self._machine = machine
 
     def live(self) -> tuple[Record, ...]:
-        """Return the records whose run is alive now; unreadable ones count as none."""
+        """Return the records whose run is alive now."""
+        return tuple(record for record in self.every() if self.is_live(record))
+
+    def every(self) -> tuple[Record, ...]:
+        """Return all records of this boot; unreadable ones count as none."""
         try:
             names = sorted(name for name in os.listdir(self.path) if name.endswith(".json"))
         except OSError:
             return ()
         found = (self._read(os.path.join(self.path, name)) for name in names)
-        return tuple(record for record in found if record is not None and self.is_live(record))
+        boot = self._machine.boot()
+        return tuple(record for record in found if record is not None and record.boot == boot)
 
     def is_live(self, record: Record) -> bool:
         return (
@@ -73,8 +86,15 @@ class Records:
         )
 
     def run_of(self) -> Callable[[Process], Run | None]:
-        """Return a look-up from a process to the devports run that it is."""
-        runs = {r.key: Run(r.key, r.service, r.project) for r in self.live()}
+        """Return a look-up from a process to the devports run that it is, or was left by."""
+        runs: dict[ProcessKey, Run] = {}
+        for record in self.every():
+            live = self.is_live(record)
+            if live:
+                runs[record.key] = Run(record.key, record.service, record.project)
+            for key in (record.left, None if live else record.server):
+                if key is not None:
+                    runs[key] = Run(key, record.service, record.project, left=True)
         return lambda process: runs.get(process.key)
 
     def claim(self, record: Record) -> Record:
@@ -88,19 +108,21 @@ class Records:
             before = self._read(path)
             if before is not None and before.key != record.key and self.is_live(before):
                 return before
-            mine = record.but(boot=self._machine.boot())
+            mine = record.but(boot=self._machine.boot(), left=self._left_by(before))
             _write(path, mine)
             return mine
 
-    def reread(self, record: Record) -> Record | None:
-        """Return the record as it is now, None when its run is over."""
-        now = self._read(self._file(record))
-        return now if now is not None and now.key == record.key and self.is_live(now) else None
+    def _left_by(self, before: Record | None) -> ProcessKey | None:
+        """Return the server that a dead run left, so that replacing its record forgets nothing."""
+        if before is None or before.boot != self._machine.boot():
+            return None
+        keys = [key for key in (before.server, before.left) if key is not None]
+        return next((key for key in keys if self._machine.key(key.pid) == key), None)
 
-    def mark(self, record: Record, state: RunState) -> None:
-        """Say how far our run has come. A folder that cannot be written is no reason to stop."""
+    def mark(self, record: Record) -> None:
+        """Write how far our run has come. A folder that cannot be written is no reason to stop."""
         with contextlib.suppress(OSError):
-            _write(self._file(record), record.but(state=state, boot=self._machine.boot()))
+            _write(self._file(record), record.but(boot=self._machine.boot()))
 
     def drop(self, record: Record) -> None:
         """Remove our record; the next claimant would not have believed it anyway."""
@@ -151,9 +173,15 @@ class Records:
                 state=data["state"],
                 endpoints=tuple(map(str, data["endpoints"])),
                 boot=str(data["boot"]),
+                server=_key(data["server"]),
+                left=_key(data["left"]),
             )
-        except (OSError, ValueError, KeyError, TypeError):
+        except (OSError, ValueError, KeyError, TypeError, IndexError):
             return None
+
+
+def _key(pair: list[int] | None) -> ProcessKey | None:
+    return None if pair is None else ProcessKey(int(pair[0]), int(pair[1]))
 
 
 def _write(path: str, record: Record) -> None:
@@ -168,6 +196,8 @@ def _write(path: str, record: Record) -> None:
         "project": record.project,
         "state": record.state,
         "endpoints": list(record.endpoints),
+        "server": record.server and [record.server.pid, record.server.start],
+        "left": record.left and [record.left.pid, record.left.start],
     }
     beside = f"{path}.{os.getpid()}"
     flags = os.O_WRONLY | os.O_CREAT | os.O_TRUNC | os.O_CLOEXEC | os.O_NOFOLLOW

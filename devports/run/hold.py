@@ -37,6 +37,7 @@ class Hold:
 
     def take(self) -> Event:
         """Free the endpoints and reserve them; somebody may be quicker in between, so again."""
+        self.release()  # what is left of an earlier start would stand in our own way
         for _ in range(MAX_TAKES):
             self.last = free(self._tools, self._job)
             if not self.last.bindable:

@@ -32,20 +32,28 @@ class Interrupts:
     """Collects signals. A context manager that puts the handlers back."""
 
     def __init__(self) -> None:
-        self.calm = False
-        """Whether a server runs: then signals are only collected."""
         self._read, self._write = os.pipe()
         os.set_blocking(self._read, False)
         os.set_blocking(self._write, False)
 
     def __enter__(self) -> Self:
         self._before = {number: signal.getsignal(number) for number in WATCHED}
-        self._wakeup = signal.set_wakeup_fd(self._write, warn_on_full_buffer=False)
+        self._wakeup = signal.set_wakeup_fd(-1)
+        self.install(calm=False)
+        return self
+
+    def install(self, *, calm: bool) -> None:
+        """Make the signals ours, again after a question: an event loop takes them for itself.
+
+        Args:
+            calm: a server runs, so signals are only collected.
+        """
+        self.calm = calm
+        signal.set_wakeup_fd(self._write, warn_on_full_buffer=False)
         for number in WATCHED:
             # nohup(1) and shells ignore on purpose: what was ignored stays so.
             if self._before[number] is not signal.SIG_IGN or number == signal.SIGCHLD:
                 signal.signal(number, self._handle)
-        return self
 
     def __exit__(
         self,

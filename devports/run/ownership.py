@@ -54,6 +54,11 @@ class Watch:
         found = self._machine.holding(sockets, thorough=True)
         return tuple(holder for holder in found.holders if self._is_ours(holder))
 
+    def elsewhere(self) -> tuple[Endpoint, ...]:
+        """Return where our tree listens beside our ports: a server may have gone there."""
+        found = self._machine.listening(self._machine.descendants(self._root.pid))
+        return tuple(s.local for s in found if s.local.port not in self._ports)
+
     def _owner(self, socket: Socket) -> Holder | None:
         """Return the holder in our tree, None if it is a stranger's or cannot be read."""
         if socket.inode not in self._known:

@@ -64,6 +64,7 @@ class Server:
             self._reap()
         if signal.SIGWINCH in numbers:
             self.relay.resize()
+            self.signal_tree(signal.SIGWINCH)  # the kernel's own may have come before the new size
         return [n for n in numbers if n not in (signal.SIGCHLD, signal.SIGWINCH)]
 
     def _reap(self) -> None:

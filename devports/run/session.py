@@ -57,7 +57,7 @@ if TYPE_CHECKING:
     from devports.core.recovery import Command, Event, State
     from devports.core.service import Service
     from devports.freeing import Tools
-    from devports.records import Record, Records
+    from devports.records import Record, Records, RunState
     from devports.run.hold import Hold
 
     Tell = Callable[[Happening], None]
@@ -116,7 +116,7 @@ class Session:
             except Signalled as signalled:
                 return Ended(exitcodes.of_signal(signalled.number), "devports", "interrupted")
             finally:
-                self.interrupts.calm = True
+                self.interrupts.install(calm=True)
                 self._stop_server()
                 self.hold.release()
                 self.records.drop(self.launch.record)
@@ -164,7 +164,7 @@ class Session:
 
     def _unless_interrupted(self) -> None:
         """Go on without a server, unless a signal came while the last one was being stopped."""
-        self.interrupts.calm = False
+        self.interrupts.install(calm=False)
         if self.server is not None and self.server.hurried:
             raise Signalled(self.server.hurried)
 
@@ -178,7 +178,7 @@ class Session:
 
     def _start(self, attempt: int, *, hold: bool) -> None:
         """Start the server; from here on signals wait for the loop, so that none orphans it."""
-        self.interrupts.calm = True
+        self.interrupts.install(calm=True)
         self.failure = None
         self.beside_hold = hold
         if hold:
@@ -196,7 +196,13 @@ class Session:
         me = self.machine.key(os.getpid())
         assert me is not None  # noqa: S101  # we exist
         self.watch = Watch(self.machine, self.launch.endpoints, me)
+        self._mark("starting")
         self.tell(Launched(self.service.name, self.launch.endpoints[0], attempt))
+
+    def _mark(self, state: RunState) -> None:
+        """Write into our record how far we are, and who would be left if we were killed."""
+        server = self.machine.key(self._running().process.pid)
+        self.records.mark(self.launch.record.but(state=state, server=server))
 
     def _suspicious(self, text: str) -> None:
         ports = {endpoint.port for endpoint in self.launch.everything}
@@ -239,6 +245,10 @@ class Session:
             if now.bound and not said_bound and server.started.elapsed > SAY_BOUND_AFTER:
                 said_bound = True
                 self.tell(BoundOnly(self.service.name, self.launch.endpoints[0]))
+        elsewhere = self.watch.elsewhere()
+        self.seen = self.watch.look(self.hold.inodes).but(elsewhere=elsewhere)
+        if elsewhere and self.seen.owner is None and not self.seen.bound:
+            return Moved(elsewhere[0].port, foreign=bool(self.seen.strangers))
         return TimedOut()
 
     def _is_ready(self, now: Ownership) -> bool:
@@ -258,7 +268,7 @@ class Session:
         self.tell(Owned(self.service.name, served, owner, seconds, now.missing))
         self.hold.release()
         self._running().relay.watching = False
-        self.records.mark(self.launch.record, "serving")
+        self._mark("serving")
         return True
 
     def _ended_early(self) -> Event:
@@ -303,7 +313,7 @@ class Session:
                 self.ctrl_c = clock.Deadline(SECOND_CTRL_C)
                 if not again:
                     continue
-            self.records.mark(self.launch.record, "stopping")
+            self._mark("stopping")
             return Interrupted(number)
         return None
 

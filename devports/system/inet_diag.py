@@ -51,9 +51,14 @@ class Malformed(Exception):  # noqa: N818  # a state of the data, caught by the 
 
 
 def request(ports: Collection[int], states: int = ALL_STATES) -> bytes:
-    """Return the dump request for sockets with one of these local ports, in these states."""
+    """Return the dump request for sockets with one of these local ports, in these states.
+
+    No ports: sockets on all of them.
+    """
     code = _local_port_in(sorted(ports))
-    body = pack("=BBBB48xII", 0, 0, 0, 0, states, 0) + pack("=HH", 4 + len(code), 1) + code
+    body = pack("=BBBB48xII", 0, 0, 0, 0, states, 0)
+    if code:
+        body += pack("=HH", 4 + len(code), 1) + code
     return pack("=IHHII", HEADER + len(body), TCPDIAG_GETSOCK, NLM_F_REQUEST_DUMP, 1, 0) + body
 
 

@@ -107,8 +107,15 @@ def judge(machine: Machine, endpoint: Endpoint, table: Table) -> Verdict:
 
 def _with(machine: Machine, endpoint: Endpoint, table: Table) -> Verdict:
     bind = machine.probe(endpoint)
-    ephemeral, wildcards = machine.ephemeral(), machine.wildcards
-    return diagnose(endpoint, bind, table, ephemeral=ephemeral, wildcards=wildcards)
+    remote = {s.remote.port for s in table.sockets if s.remote is not None and s.inode}
+    return diagnose(
+        endpoint,
+        bind,
+        table,
+        ephemeral=machine.ephemeral(),
+        wildcards=machine.wildcards,
+        peers=machine.table(remote).sockets if bind == "in-use" and remote else (),
+    )
 
 
 def _may_hide(machine: Machine, endpoint: Endpoint, verdict: Verdict) -> bool:

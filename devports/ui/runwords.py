@@ -102,7 +102,7 @@ def gave_up(
     hints: tuple[str, ...] = (f"run `devports check {service.spec.port}` to see who has it now",)
     match ended.reason:
         case "moved":
-            where = f"port {failure.new_port}" if failure and failure.new_port else "another port"
+            where = moved_to(seen, failure)
             message = f"`{name}` went to {where} instead of {service.spec}"
             hints = ("make it keep its port (vite: --strictPort), or declare the other one",)
         case "retries-exhausted":
@@ -118,6 +118,13 @@ def gave_up(
         service=name,
         exit_code=ended.code,
     )
+
+
+def moved_to(seen: Ownership | None, failure: BindFailure | None) -> str:
+    """Return where a server went, from its sockets or else from what it said."""
+    if seen is not None and seen.elsewhere:
+        return ", ".join(map(str, seen.elsewhere))
+    return f"port {failure.new_port}" if failure and failure.new_port else "another port"
 
 
 def seen_lines(service: Service, seen: Ownership | None) -> Iterator[str]:

@@ -219,7 +219,7 @@ def _meaning(finding: Finding) -> str:
             return "asked several times; the holder may be in another network namespace or hidden"
         case Forbidden() if port < PRIVILEGED:
             return f"ports below {PRIVILEGED} need root or CAP_NET_BIND_SERVICE"
-        case Lingering(blocking=True):
+        case Lingering(blocking=True, sockets=sockets) if not any(s.inode for s in sockets):
             return "the kernel keeps ended connections for a while; no process has them"
         case _:
             return ""

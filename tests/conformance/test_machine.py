@@ -22,7 +22,8 @@ if TYPE_CHECKING:
 class World(Protocol):
     """A machine, and ways to put somebody on a port of it."""
 
-    machine: Machine
+    @property
+    def machine(self) -> Machine: ...
 
     def listen(self, port: int) -> int: ...
 
@@ -99,6 +100,12 @@ def test_a_bound_socket_is_in_the_table_though_a_bind_with_reuseaddr_would_do(
     assert world.machine.probe(here(port), reuse=False) == "in-use"
 
 
+def test_where_a_process_listens_is_found_whatever_the_port(world: World, port: int):
+    pid = world.listen(port)
+    assert [str(s.local) for s in world.machine.listening({pid})] == [str(here(port))]
+    assert world.machine.listening(()) == ()
+
+
 def test_only_the_ports_in_question_are_in_the_table(world: World, port: int):
     world.listen(port)
     assert world.machine.table({port + 1}).sockets == ()
@@ -170,7 +177,8 @@ def test_children_and_descendants_of_a_process(world: World, port: int):
     pids = world.fork(port)
     parent = world.machine.process(min(pids))
     assert parent is not None
-    everybody = world.machine.descendants(1 if isinstance(world, FakeWorld) else os.getpid())
+    top = os.getpid() if world.machine.key(os.getpid()) else 1
+    everybody = world.machine.descendants(top)
     assert pids <= set(everybody)
     for pid in pids:
         process = world.machine.process(pid)

@@ -134,7 +134,7 @@ def test_is_never_signalled(policy: Policy, facts: dict[str, object], code: int,
 
 
 OTHERS = [
-    pytest.param(YES, (), exitcodes.HELD, [], id="--yes alone does not cover another user's"),
+    pytest.param(YES, (), exitcodes.PERMISSION, [], id="--yes alone does not cover another user's"),
     pytest.param(
         Policy(yes=True, other_users=True),
         (),
@@ -143,7 +143,7 @@ OTHERS = [
         id="--yes --other-users does",
     ),
     pytest.param(
-        Policy(other_users=True), (), exitcodes.HELD, [], id="--other-users alone does not"
+        Policy(other_users=True), (), exitcodes.PERMISSION, [], id="--other-users alone does not"
     ),
     pytest.param(
         Policy(yes=True, interactive=True),
@@ -356,9 +356,26 @@ def test_a_devports_run_is_told_instead_of_its_server():
     freeing = Freeing(held_by(machine, 50))
     freeing.run_of = lambda process: Run(run.key, "web", "/p") if process.key == run.key else None
     machine.after_signal = lambda _pid, _number: machine.end(50)
-    freed = freeing(Policy(reclaim=True))
+    freed = freeing(YES)
     assert freed.bindable
     assert machine.sent == [(40, SIGTERM)]
+
+
+RECLAIMED = [
+    pytest.param("/p", True, exitcodes.OK, id="what a dead run of this project left is reclaimed"),
+    pytest.param("/p", False, exitcodes.HELD, id="a living run of this project is not"),
+    pytest.param("/q", True, exitcodes.HELD, id="nor is what another project left"),
+]
+
+
+@pytest.mark.parametrize(("project", "left", "code"), RECLAIMED)
+def test_reclaim(project: str, left: bool, code: int):
+    machine = FakeMachine()
+    server = machine.add(50)
+    freeing = Freeing(held_by(machine, 50))
+    run = Run(server.key, "web", project, left)
+    freeing.run_of = lambda process: run if process.key == server.key else None
+    assert freeing(Policy(reclaim="/p")).exit_code == code
 
 
 def test_a_signal_that_is_not_permitted_is_said():

@@ -92,7 +92,7 @@ def test_a_record_of_another_boot_is_not_believed(records: Records, machine: Fak
 
 def test_a_mark_is_read_back_and_a_drop_removes(records: Records, machine: FakeMachine):
     mine = records.claim(record_of(machine, 50))
-    records.mark(mine, "stopping")
+    records.mark(mine.but(state="stopping"))
     assert [record.state for record in records.live()] == ["stopping"]
     records.drop(mine)
     assert records.live() == ()
@@ -110,6 +110,35 @@ def test_a_process_is_recognised_as_a_run(records: Records, machine: FakeMachine
     run_of = records.run_of()
     assert run_of(machine.processes[50]) == Run(mine.key, "web", "/p")
     assert run_of(other) is None
+
+
+def test_a_server_left_by_a_dead_run_is_known_also_to_the_next_run(
+    records: Records, machine: FakeMachine
+):
+    server = machine.add(55)
+    records.mark(records.claim(record_of(machine, 50)).but(server=server.key))
+    machine.end(50)
+    left = Run(server.key, "web", "/p", left=True)
+    assert records.run_of()(server) == left
+    records.claim(record_of(machine, 60))
+    assert records.run_of()(server) == left
+    machine.end(60)
+    records.claim(record_of(machine, 70))
+    assert records.run_of()(server) == left
+
+
+def test_what_a_living_run_started_is_not_left(records: Records, machine: FakeMachine):
+    server = machine.add(55)
+    records.mark(records.claim(record_of(machine, 50)).but(server=server.key))
+    assert records.run_of()(server) is None
+
+
+def test_nothing_is_left_by_a_run_of_another_boot(records: Records, machine: FakeMachine):
+    server = machine.add(55)
+    records.mark(records.claim(record_of(machine, 50)).but(server=server.key))
+    machine.end(50)
+    machine.boot = lambda: "next"  # type: ignore[method-assign]
+    assert records.claim(record_of(machine, 60)).left is None
 
 
 WRONG = [
@@ -139,6 +168,7 @@ def test_what_is_no_record_counts_as_none(records: Records, machine: FakeMachine
         pytest.param({"state": "odd"}, id="a state nobody knows"),
         pytest.param({"pid": "x"}, id="a pid that is no number"),
         pytest.param({"endpoints": 3}, id="endpoints that are no list"),
+        pytest.param({"server": [1]}, id="an identity without a start"),
     ],
 )
 def test_a_record_with_a_wrong_field_counts_as_none(
@@ -247,7 +277,7 @@ def test_a_living_run_is_named_with_the_command_that_ends_it(
 
 def test_a_dying_run_is_waited_for_with_one_calm_line(records: Records, machine: FakeMachine):
     before = records.claim(record_of(machine, 50))
-    records.mark(before, "stopping")
+    records.mark(before.but(state="stopping"))
     told: list[Happening] = []
 
     def tell(news: Happening) -> None:
@@ -262,7 +292,7 @@ def test_a_dying_run_that_does_not_end_is_named(
     records: Records, machine: FakeMachine, monkeypatch: pytest.MonkeyPatch
 ):
     monkeypatch.setattr(predecessor, "BEYOND_STOP", 0.1)
-    records.mark(records.claim(record_of(machine, 50)), "stopping")
+    records.mark(records.claim(record_of(machine, 50)).but(state="stopping"))
     with pytest.raises(DevportsError, match="in charge"):
         claiming(records, machine)
 
@@ -273,6 +303,6 @@ def test_where_nothing_can_be_written_the_port_itself_decides(machine: FakeMachi
     records = Records(str(blocker / "state"), machine)
     mine = claiming(records, machine)
     assert mine.key == machine.key(os.getpid())
-    records.mark(mine, "serving")
+    records.mark(mine.but(state="serving"))
     records.drop(mine)
     assert mine.key == ProcessKey(os.getpid(), mine.key.start)

@@ -39,6 +39,9 @@ class Linux:
     def table(self, ports: Collection[int]) -> Table:
         return table.read(ports, netlink=self._netlink, bound=self._bound)
 
+    def listening(self, pids: Collection[int]) -> tuple[Socket, ...]:
+        return table.listening(holders.sockets_of(pids))
+
     def unlisted(self, port: int, known: Table) -> tuple[Socket, ...]:
         from devports.system.linux import nameless  # noqa: PLC0415  # rarely needed
 

@@ -119,6 +119,16 @@ class Search:
         return held
 
 
+def sockets_of(pids: Iterable[int]) -> set[int]:
+    """Return the inodes of every socket that these processes have open, as far as readable."""
+    links = [
+        process.link(f"/proc/{pid}/fd/{name}")
+        for pid in pids
+        for name in listdir(f"/proc/{pid}/fd")
+    ]
+    return {int(link[8:-1]) for link in links if link.startswith("socket:[")}
+
+
 def _uid(pid: int) -> int | None:
     try:
         return os.stat(f"/proc/{pid}").st_uid

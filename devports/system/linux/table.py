@@ -75,6 +75,15 @@ def read(ports: Collection[int], *, netlink: bool = True, bound: bool = True) ->
     return Table(tuple(_text(ports)), shows_bound=False, gaps=(NO_NETLINK,))
 
 
+def listening(inodes: Collection[int]) -> tuple[Socket, ...]:
+    """Return those of these sockets that listen, on any port; none where netlink is refused."""
+    try:
+        found = dump((), inet_diag.LISTEN_ONLY)
+    except (OSError, inet_diag.Malformed):
+        return ()
+    return tuple(socket for socket in found if socket.inode in inodes)
+
+
 def _text(ports: Collection[int]) -> list[Socket]:
     wanted = frozenset(ports)
     raw = (slurp_all("/proc/net/tcp"), slurp_all("/proc/net/tcp6"))

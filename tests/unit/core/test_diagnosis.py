@@ -295,3 +295,16 @@ def test_of_several_addresses_the_worst_decides() -> None:
 def test_a_finding_keeps_what_belongs_together() -> None:
     finding = Finding(WANTED, Free(), Holding())
     assert (finding.endpoint, finding.verdict, finding.holding) == (WANTED, Free(), Holding())
+
+
+def test_a_connection_to_a_listener_of_this_machine_was_called_from_here():
+    """A client bound to a port of its own choice looks like an accepted connection otherwise."""
+    here, peer = Endpoint("127.0.0.1", 8000), Endpoint("127.0.0.1", 40000)
+    called = Socket(here, peer, "ESTABLISHED", inode=5)
+    listener = Socket(Endpoint("0.0.0.0", 40000), None, "LISTEN", inode=6)
+    bound = listener.but(state="BOUND")
+    elsewhere = listener.but(local=Endpoint("0.0.0.0", 40001))
+    assert diagnose(here, "in-use", Table((called,)), peers=(listener,)) == HeldByClient((called,))
+    for peers in ((), (bound,), (elsewhere,)):
+        verdict = diagnose(here, "in-use", Table((called,)), peers=peers)
+        assert verdict == Lingering((called,), blocking=True)

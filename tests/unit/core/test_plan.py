@@ -201,6 +201,7 @@ def test_a_shell_in_between_is_told_from_a_persons(
 STANDINGS: list[Standing] = [
     Plain(),
     Mine("backend", "/srv"),
+    Mine("backend", "/srv", left=True),
     OtherUser("bob", permitted=True),
     OtherUser("bob", permitted=False),
     Supervised("systemd", "x.service", "systemctl stop x.service"),
@@ -218,14 +219,16 @@ def allowed(standing: Standing, policy: Policy) -> str:
             return "refused"
         granted = policy.yes and policy.other_users
     else:
-        granted = policy.yes or (policy.reclaim and isinstance(standing, Mine))
+        left_here = isinstance(standing, Mine) and standing.left and standing.project == "/srv"
+        granted = policy.yes or (policy.reclaim == "/srv" and left_here)
     return "granted" if granted else ("ask" if policy.interactive else "unanswerable")
 
 
 @pytest.mark.parametrize("standing", STANDINGS, ids=repr)
 def test_consent_follows_the_law_for_every_policy(standing: Standing) -> None:
-    for flags in product((False, True), repeat=4):
-        policy = Policy(*flags)
+    both = (False, True)
+    for yes, others, asks, reclaim in product(both, both, both, ("", "/srv", "/other")):
+        policy = Policy(yes, others, asks, reclaim)
         assert consent(standing, policy) == allowed(standing, policy), policy
 
 
@@ -234,7 +237,7 @@ def test_yes_alone_never_covers_another_user() -> None:
     assert consent(other, Policy(yes=True, interactive=True)) == "ask"
     assert consent(other, Policy(yes=True)) == "unanswerable"
     assert consent(other, Policy(other_users=True)) == "unanswerable"
-    assert consent(other, Policy(yes=True, reclaim=True, other_users=True)) == "granted"
+    assert consent(other, Policy(yes=True, other_users=True)) == "granted"
 
 
 def test_without_a_word_and_without_a_terminal_nothing_is_granted() -> None:
