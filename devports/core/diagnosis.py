@@ -112,7 +112,7 @@ def is_sister(socket: Socket, wanted: Endpoint) -> bool:
     return theirs in LOCALHOST and mine in LOCALHOST
 
 
-def holding(table: Table, wanted: Endpoint, *, wildcards: bool = True) -> tuple[Socket, ...]:
+def holding(table: Table, wanted: Endpoint, *, wildcards: bool) -> tuple[Socket, ...]:
     """Return the sockets that hold `wanted` for certain: beside them nothing needs to be probed.
 
     A BOUND one counts: Linux would let a second server bind, but whoever listens first wins.
@@ -193,9 +193,7 @@ def _refused(
 def _accepted(wanted: Endpoint, table: Table) -> Verdict:
     if sisters := tuple(s for s in table.sockets if is_sister(s, wanted)):
         return Shadowed(sisters)
-    left = tuple(
-        s for s in table.sockets if s.state not in ("LISTEN", "BOUND") and covers(s, wanted)
-    )
+    left = tuple(s for s in table.sockets if covers(s, wanted))
     return Lingering(left, blocking=False) if left else Free()
 
 

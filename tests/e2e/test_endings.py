@@ -148,23 +148,6 @@ def test_the_terminal_goes_away_and_the_port_comes_back(
     eventually(lambda: not terminal.identity.alive)
 
 
-@pytest.mark.parametrize("kind", ["uvicorn", "uvicorn --workers 2", "gunicorn -w 2"])
-def test_devports_is_killed_and_the_port_comes_back(
-    kind: str, port: int, project: Project, devports: Command
-) -> None:
-    project.apps()
-    project.service("web", port, COMMANDS[kind])
-    running = devports.start("run", "web")
-    served(port)
-    tree = [Identity.of(p.pid) for p in psutil.Process(running.pid).children(recursive=True)]
-    running.send(signal.SIGKILL)
-    assert running.ends() == 137
-    try:
-        given_back(port)
-    finally:
-        end_orphans(port, tree)
-
-
 def test_devports_is_killed_and_the_terminal_is_as_before(
     port: int, project: Project, on_terminal: OnTerminal
 ) -> None:

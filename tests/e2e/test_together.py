@@ -4,10 +4,7 @@ from __future__ import annotations
 
 import signal
 from collections import Counter
-from importlib.util import find_spec
 from typing import TYPE_CHECKING
-
-import pytest
 
 from devports import exitcodes
 from tests.harness import tables
@@ -20,10 +17,6 @@ if TYPE_CHECKING:
     from tests.harness.project import Project
 
 pytestmark = [NEEDS_FORK, NEEDS_PROC]
-
-NEEDS_WAIT = pytest.mark.skipif(
-    find_spec("devports.commands.wait") is None, reason="this devports has no `wait` yet"
-)
 
 
 def test_ten_starts_at_once_give_one_server(port: int, project: Project, devports: Command) -> None:
@@ -103,20 +96,3 @@ def test_what_an_earlier_run_left_is_reclaimed_without_asking(
     second = devports.start("run", "web")
     eventually(lambda: tables.listening_pids(port) - old or second.process.poll() is not None)
     assert second.process.poll() is None, second.err
-
-
-@NEEDS_WAIT
-def test_wait_sees_ready_and_free(port: int, project: Project, devports: Command) -> None:
-    project.zoo("web", "listener", port)
-    waiting = devports.start("wait", "web", "--for", "ready", "--timeout", 20)
-    running = devports.start("run", "web")
-    assert waiting.ends() == exitcodes.OK, waiting.err
-    waiting = devports.start("wait", "web", "--for", "free", "--timeout", 20)
-    running.send(signal.SIGTERM)
-    assert waiting.ends() == exitcodes.OK, waiting.err
-
-
-@NEEDS_WAIT
-def test_wait_gives_up_in_time(port: int, devports: Command) -> None:
-    done = devports("wait", port, "--for", "ready", "--timeout", "0.3")
-    assert done.code not in {0, 2}, done

@@ -192,7 +192,7 @@ def test_only_the_bind_knows_whether_an_ipv6_wildcard_includes_ipv4() -> None:
     unknown = at("::", v6only=None)
     assert covers(unknown, WANTED) is None
     assert covers(unknown, Endpoint("::1", 8000)) is True
-    assert holding(Table((unknown,)), WANTED) == ()
+    assert holding(Table((unknown,)), WANTED, wildcards=True) == ()
 
 
 def test_on_macos_a_wildcard_listener_shadows_and_does_not_hold() -> None:
@@ -308,3 +308,17 @@ def test_a_connection_to_a_listener_of_this_machine_was_called_from_here():
     for peers in ((), (bound,), (elsewhere,)):
         verdict = diagnose(here, "in-use", Table((called,)), peers=peers)
         assert verdict == Lingering((called,), blocking=True)
+
+
+@pytest.mark.parametrize("port", [32768, 60999, 40000], ids=["the first", "the last", "between"])
+def test_a_local_port_of_the_range_for_clients_belongs_to_a_client(port: int):
+    here, peer = Endpoint("127.0.0.1", port), Endpoint("192.0.2.1", 50000)
+    socket = Socket(here, peer, "ESTABLISHED", inode=5)
+    assert diagnose(here, "in-use", Table((socket,))) == HeldByClient((socket,))
+
+
+@pytest.mark.parametrize("port", [32767, 61000], ids=["before the first", "after the last"])
+def test_a_local_port_beside_that_range_belongs_to_a_server(port: int):
+    here, peer = Endpoint("127.0.0.1", port), Endpoint("192.0.2.1", 50000)
+    socket = Socket(here, peer, "ESTABLISHED", inode=5)
+    assert diagnose(here, "in-use", Table((socket,))) == Lingering((socket,), blocking=True)

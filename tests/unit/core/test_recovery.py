@@ -222,6 +222,16 @@ def test_whatever_happens_starts_are_bounded_and_every_further_one_follows_a_sto
     )
 
 
+def test_the_missing_hold_is_remembered_in_the_state_too():
+    state, _ = play(PortFreed(), *(BindFailed(foreign=False),) * 2, PortFreed())
+    assert state == Starting(2, hold=False)
+
+
+def test_waits_double_up_to_their_limit():
+    retry = Retry(attempts=9, wait=0.2, wait_max=1.0)
+    assert [retry.before(attempt) for attempt in range(2, 7)] == [0.2, 0.4, 0.8, 1.0, 1.0]
+
+
 def test_a_failed_start_leaves_the_state_starting_only_to_try_without_the_hold():
     state, _ = step(Starting(2), BindFailed(foreign=False), RETRY)
     assert state == Starting(2, hold=False)

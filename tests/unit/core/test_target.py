@@ -14,6 +14,7 @@ from devports.errors import DevportsError
 
 GOOD = [
     pytest.param("8000", PortSpec("", 8000), id="a number is that port on every address"),
+    pytest.param("1", PortSpec("", 1), id="the first port"),
     pytest.param("65535", PortSpec("", 65535), id="the last port"),
     pytest.param("127.0.0.1:80", PortSpec("127.0.0.1", 80), id="an address and a port"),
     pytest.param("localhost:80", PortSpec("localhost", 80), id="a name and a port"),
@@ -30,6 +31,8 @@ def test_a_target_is_understood(text: str, expected: PortSpec | str):
 
 BAD = [
     pytest.param("0", "1 to 65535", id="port 0 means any port"),
+    pytest.param("[::1:80", "brackets", id="a bracket that is not closed"),
+    pytest.param("00000008000", "1 to 65535", id="a port of eleven digits"),
     pytest.param("65536", "1 to 65535", id="one too many"),
     pytest.param("9" * 5000, "1 to 65535", id="a number of 5000 digits"),
     pytest.param("127.0.0.1:", "1 to 65535", id="no port after the colon"),
@@ -46,8 +49,24 @@ def test_what_is_no_port_is_refused_with_the_reason_and_an_example(text: str, wh
     error = caught.value
     assert error.exit_code == 2
     assert why in error.facts[0]
-    assert error.hints[0].startswith("write for example")
+    assert error.code == "target-invalid"
+    assert error.hints[0].startswith("write for example `")
     assert len(error.message) < 120
+
+
+EXAMPLES = [
+    pytest.param("70000", "8000", id="a port"),
+    pytest.param("::1:80", "[::1]:80", id="the same address in brackets"),
+    pytest.param(":80", "80", id="the port alone"),
+    pytest.param(":", "8000", id="nothing to take over"),
+]
+
+
+@pytest.mark.parametrize(("text", "example"), EXAMPLES)
+def test_the_example_is_what_was_probably_meant(text: str, example: str):
+    with pytest.raises(DevportsError) as caught:
+        parse_target(text)
+    assert caught.value.hints == (f"write for example `{example}`",)
 
 
 @given(st.text())
