@@ -1,0 +1,198 @@
+"""What is said while a server starts and runs."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+import pytest
+
+from devports.core.bindfailure import BindFailure
+from devports.core.happening import (
+    BoundOnly,
+    DependencyDown,
+    InTheWay,
+    KillingServer,
+    Launched,
+    NextPort,
+    Owned,
+    PortLost,
+    Predecessor,
+    StoppingServer,
+)
+from devports.core.model import Endpoint, Holder, Process, ProcessKey, Socket
+from devports.core.ownership import Ownership
+from devports.core.recovery import Ended
+from devports.core.service import Ready, Service
+from devports.ui.runwords import ended_words, gave_up, happening_words
+
+if TYPE_CHECKING:
+    from devports.core.happening import Happening
+
+HERE, SISTER = Endpoint("127.0.0.1", 8000), Endpoint("::1", 8000)
+SERVER = Process(ProcessKey(42, 1), 1, 1000, "lana", "uvicorn", ("uvicorn", "main:app"))
+EVIL = "\x1b[2Jaddress in use\x07"
+
+LINES = [
+    pytest.param(
+        Launched("web", HERE, 1), "starting `web` on 127.0.0.1:8000", id="the first start"
+    ),
+    pytest.param(
+        Launched("web", HERE, 2), "starting `web` on 127.0.0.1:8000, attempt 2", id="a later one"
+    ),
+    pytest.param(
+        Owned("web", HERE, SERVER, 0.31),
+        "`web` is ready on 127.0.0.1:8000: `uvicorn` (pid 42), 0.3 s",
+        id="ready: who owns the port, and after how long",
+    ),
+    pytest.param(
+        Owned("web", HERE, None, 1.0),
+        "`web` is ready on 127.0.0.1:8000: a process that cannot be read, 1.0 s",
+        id="ready, by whom cannot be told",
+    ),
+    pytest.param(
+        Owned("web", HERE, SERVER, 1.0, (SISTER,)),
+        "`web` is ready on 127.0.0.1:8000: `uvicorn` (pid 42), 1.0 s; nobody serves [::1]:8000",
+        id="ready on one of two addresses",
+    ),
+    pytest.param(
+        BoundOnly("web", HERE),
+        "`web` holds 127.0.0.1:8000 but does not listen yet;"
+        " a reloader waits like this for a mended file",
+        id="bound and not listening",
+    ),
+    pytest.param(
+        PortLost("web", HERE, True, "OSError: in use", 2, 3),
+        "`web` did not get 127.0.0.1:8000: somebody else has it"
+        ' ("OSError: in use"); trying again, start 2 of 3',
+        id="lost to somebody, with what the server said",
+    ),
+    pytest.param(
+        PortLost("web", HERE, False, "", 0, 3),
+        "`web` did not get 127.0.0.1:8000: it was refused the port",
+        id="lost to nobody, for the last time",
+    ),
+    pytest.param(
+        InTheWay("web"),
+        "`web` binds without SO_REUSEADDR; starting it again without our hold",
+        id="our own hold",
+    ),
+    pytest.param(StoppingServer("web", "SIGINT"), "stopping `web` with SIGINT", id="stopping"),
+    pytest.param(
+        KillingServer("web", 2.5),
+        "`web` did not end in 2.5 s and was killed with SIGKILL",
+        id="killed",
+    ),
+    pytest.param(
+        NextPort("web", 8000, 8002),
+        "PORT CHANGED: `web` gets port 8002, port 8000 is taken",
+        id="another port, loudly",
+    ),
+    pytest.param(
+        Predecessor("web", 7), "waiting for the last run of `web` (pid 7) to end", id="a restart"
+    ),
+    pytest.param(
+        DependencyDown("web", "db", Endpoint("127.0.0.1", 5432)),
+        "`web` depends on `db`, and nobody listens on 127.0.0.1:5432",
+        id="a dependency is down",
+    ),
+]
+
+
+@pytest.mark.parametrize(("happening", "line"), LINES)
+def test_one_line_marked_as_ours(happening: Happening, line: str) -> None:
+    assert happening_words(happening) == f"devports: {line}"
+
+
+def test_what_a_server_said_is_never_printed_raw() -> None:
+    line = happening_words(PortLost("web", HERE, True, EVIL, 0, 3))
+    assert line.isprintable()
+    error = gave_up(SERVICE, ended("not-ready"), None, failure(EVIL))
+    assert all(fact.isprintable() for fact in error.facts)
+
+
+@pytest.mark.parametrize("source", ["child", "devports"])
+def test_the_last_line_says_whose_the_exit_code_is(source: str) -> None:
+    line = ended_words("web", Ended(3, source, "exited"))  # type: ignore[arg-type]
+    assert line == f"devports: `web` ended with exit code 3 (source: {source})"
+
+
+SERVICE = Service("web", 8000, command="x", ready=Ready(http="/healthz", timeout=6.0))
+NOBODY = Ownership(None, (HERE,), bound=False, strangers=())
+
+
+def ended(reason: str) -> Ended:
+    return Ended(95, "devports", reason)
+
+
+def failure(line: str = "in use", new_port: int | None = None) -> BindFailure:
+    return BindFailure("any", "fatal", 8000, new_port, line)
+
+
+SEEN = [
+    pytest.param(None, (), id="nothing was seen"),
+    pytest.param(NOBODY, ("no process of it listens on the port",), id="nobody"),
+    pytest.param(
+        NOBODY.but(bound=True),
+        ("a process of it is bound to the port but does not listen",),
+        id="bound only",
+    ),
+    pytest.param(
+        NOBODY.but(owner=Holder(SERVER)),
+        (
+            "`uvicorn` (pid 42) of it listens",
+            "GET /healthz was not answered with a status below 400",
+        ),
+        id="it listens and does not answer",
+    ),
+    pytest.param(
+        NOBODY.but(strangers=(Socket(HERE, None, "LISTEN"),)),
+        ("no process of it listens on the port", "somebody else has LISTEN 127.0.0.1:8000"),
+        id="a stranger listens",
+    ),
+]
+
+
+@pytest.mark.parametrize(("seen", "facts"), SEEN)
+def test_a_server_that_was_not_ready_is_explained(
+    seen: Ownership | None, facts: tuple[str, ...]
+) -> None:
+    error = gave_up(SERVICE, ended("not-ready"), seen, None)
+    assert error.message == "`web` was not ready on 127.0.0.1:8000 in 6 s"
+    assert error.facts == facts
+    assert (error.code, error.exit_code, error.service) == ("not-ready", 95, "web")
+    assert "timeout = 120" in error.hints[0]
+
+
+def test_without_a_path_to_ask_nothing_is_said_of_an_answer() -> None:
+    seen = NOBODY.but(owner=Holder(SERVER))
+    error = gave_up(SERVICE.but(ready=Ready()), ended("not-ready"), seen, None)
+    assert error.facts == ("`uvicorn` (pid 42) of it listens",)
+
+
+MOVES = [
+    pytest.param(
+        NOBODY.but(elsewhere=(Endpoint("127.0.0.1", 8001),)),
+        failure(new_port=9999),
+        "127.0.0.1:8001",
+        id="its sockets say where",
+    ),
+    pytest.param(NOBODY, failure(new_port=8002), "port 8002", id="its words say where"),
+    pytest.param(None, failure(), "another port", id="nothing says where"),
+    pytest.param(None, None, "another port", id="nothing is known"),
+]
+
+
+@pytest.mark.parametrize(("seen", "said", "where"), MOVES)
+def test_a_server_that_moved_is_told_how_to_stay(
+    seen: Ownership | None, said: BindFailure | None, where: str
+) -> None:
+    error = gave_up(SERVICE, ended("moved"), seen, said)
+    assert error.message == f"`web` went to {where} instead of 127.0.0.1:8000"
+    assert "--strictPort" in error.hints[0]
+
+
+def test_a_port_lost_too_often_names_the_starts_and_the_next_command() -> None:
+    error = gave_up(SERVICE, ended("retries-exhausted"), NOBODY, failure())
+    assert error.message == "`web` did not get 127.0.0.1:8000 in 3 starts"
+    assert error.facts[-1] == "it said: in use"
+    assert error.hints == ("run `devports check 8000` to see who has it now",)
