@@ -12,6 +12,7 @@ from devports.core.outcome import (
     AlreadyGone,
     Declined,
     Killing,
+    Planned,
     Refused,
     Respawned,
     Stopped,
@@ -21,11 +22,12 @@ from devports.core.outcome import (
 )
 from devports.core.plan import Policy
 from devports.core.standing import Run
-from devports.freeing import Job, Limits, Tools, free
+from devports.freeing import Job, Limits, Tools, free, rehearse
 from tests.fakes import ME, SIGKILL, SIGTERM, FakeMachine
 
 if TYPE_CHECKING:
     from collections.abc import Callable
+    from typing import Any
 
     from devports.core.model import Process
     from devports.core.outcome import Freed, Outcome, Progress, Question
@@ -437,6 +439,36 @@ def test_waiting_says_for_whom():
     freeing(YES, QUICK.but(stop=0.8))
     waits = [news for news in freeing.told if isinstance(news, WaitingForPort)]
     assert [news.clients for news in waits] == [1]
+
+
+REHEARSED = [
+    pytest.param({}, YES, Planned(None, asks=False), id="it would be ended"),  # type: ignore[arg-type]
+    pytest.param({}, ASK, Planned(None, asks=True), id="it would be asked about"),  # type: ignore[arg-type]
+    pytest.param({}, Policy(), Refused(None, "no-terminal"), id="there is nobody to ask"),  # type: ignore[arg-type]
+    pytest.param({"name": "sshd"}, YES, Refused(None, "protected"), id="it is protected"),  # type: ignore[arg-type]
+]
+
+
+@pytest.mark.parametrize(("facts", "policy", "expected"), REHEARSED)
+def test_a_rehearsal_says_what_would_be_done_and_does_nothing(
+    facts: dict[str, Any], policy: Policy, expected: Outcome
+):
+    machine = FakeMachine()
+    machine.add(50, **facts)
+    freeing = Freeing(held_by(machine, 50))
+    tools = Tools(machine, freeing.ask, freeing.told.append, freeing.run_of)
+    freed = rehearse(tools, Job((HERE,), policy, QUICK))
+    assert [outcome.but(target=None) for outcome in freed.outcomes] == [expected]
+    assert (freed.exit_code, freed.bindable, machine.sent) == (exitcodes.OK, False, [])
+
+
+def test_who_lets_go_of_the_port_and_lives_on_is_said_to():
+    machine = held_by(FakeMachine(), 50)
+    machine.deaf[50] = {SIGTERM}
+    machine.after_signal = lambda _pid, _number: machine.sockets.clear()
+    (outcome,) = Freeing(machine)(YES).outcomes
+    assert isinstance(outcome, Stopped)
+    assert not outcome.exited
 
 
 def test_the_machine_of_these_tests_is_an_ordinary_users():

@@ -55,6 +55,10 @@ def test_a_second_claim_names_who_is_in_charge(records: Records, machine: FakeMa
     assert records.claim(record_of(machine, 60)) == first
 
 
+def test_where_nothing_ever_ran_nothing_is_live(records: Records):
+    assert records.live() == ()
+
+
 DIFFERENT = [
     pytest.param({"service": "db"}, id="another service"),
     pytest.param({"project": "/q"}, id="the same name in another project"),

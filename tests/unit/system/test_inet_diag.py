@@ -149,6 +149,12 @@ def test_the_request_names_every_port_and_its_own_length():
     assert ports == [443, 8000, 9000]
 
 
+def test_a_request_for_no_port_in_particular_has_no_filter():
+    data = request((), inet_diag.LISTEN_ONLY)
+    assert len(data) == struct.unpack_from("=I", data)[0] == 16 + 60
+    assert struct.unpack_from("=I", data, 16 + 52)[0] == inet_diag.LISTEN_ONLY
+
+
 def run_filter(code: bytes, port: int) -> bool:
     """Interpret filter code as the kernel does (inet_diag_bc_run): accepted at its exact end."""
     at = 0

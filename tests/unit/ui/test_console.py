@@ -261,7 +261,8 @@ def test_closed_descriptors_lead_nowhere() -> None:
     assert os.path.sameopenfile(gap, rest[1])
     assert os.get_inheritable(rest[1])
     assert isinstance(names.stdin, Stream)
-    for fd in ends:
+    names.stdout.close()
+    for fd in (gap, rest[0], rest[2]):
         os.close(fd)
 
 
@@ -275,5 +276,6 @@ def test_a_closed_descriptor_that_is_not_the_lowest() -> None:
     assert os.path.sameopenfile(stdin, stdout)
     assert os.get_inheritable(stdin)
     assert names.stdin.read() == ""
-    for fd in (stdin, stdout, stderr):
+    names.stdin.close()
+    for fd in (stdout, stderr):
         os.close(fd)
