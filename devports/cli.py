@@ -23,8 +23,9 @@ def main(argv: Sequence[str] | None = None) -> int:
     """Run one command and return its exit code."""
     reopen_closed_streams()
     words = list(sys.argv[1:] if argv is None else argv)
-    as_json = "--json" in words[: words.index("--") if "--" in words else None]
-    screen = Screen.of_process(may_ask=not as_json and "--no-input" not in words)
+    ours = words[: words.index("--")] if "--" in words else words  # the rest is the server's
+    as_json = "--json" in ours
+    screen = Screen.of_process(may_ask=not as_json and "--no-input" not in ours)
     try:
         code = dispatch(words, screen)
     except DevportsError as error:

@@ -21,11 +21,16 @@ if TYPE_CHECKING:
 
 
 class Viewer(Value):
-    """Who is asking: effective uid, the invoking user's uid under sudo, our own process line."""
+    """Who is asking: effective uid, the invoking user's uid under sudo, our own process line.
+
+    `cgroup` is our own control group: in a unit of our own (a CI runner, cron) its other
+    processes are neighbours, not services.
+    """
 
     uid: int
     user_uid: int
     line: tuple[ProcessKey, ...] = ()
+    cgroup: str = ""
 
 
 class Plain(Value):
@@ -35,12 +40,14 @@ class Plain(Value):
 class Mine(Value):
     """Started by a devports run; `service` and `project` are from its record.
 
-    `left`: that run has died without ending its server.
+    `left`: that run has died without ending its server. `patience`: seconds that the run may
+    need to end its server by itself.
     """
 
     service: str
     project: str
     left: bool = False
+    patience: float = 0.0
 
 
 class OtherUser(Value):
@@ -71,12 +78,16 @@ class Protected(Value):
 
 
 class Run(Value):
-    """A `devports run`, from its record. `left`: it has died, and this is the server it left."""
+    """A `devports run`, from its record.
+
+    `left`: it has died, and this is the server it left. `patience`: seconds it may need to end.
+    """
 
     key: ProcessKey
     service: str
     project: str
     left: bool = False
+    patience: float = 0.0
 
 
 PROTECTED_NAMES = frozenset(
@@ -85,6 +96,16 @@ PROTECTED_NAMES = frozenset(
     " sshd-session code code-server Code cursor codium zed tmux screen".split()
 ) | {"tmux: server"}
 """Last resort beside evidence: these names are only ever refused for, never granted for."""
+
+EDITOR_FOLDERS = (
+    "/.vscode-server/",
+    "/.vscode-server-insiders/",
+    "/.cursor-server/",
+    "/.windsurf-server/",
+    "/JetBrains/",
+    "/.zed_server/",
+)
+"""Where editors keep the programs of their remote ends: a node or a java like any other by name."""
 
 CONTAINER_NAMES = {
     "docker-proxy": "docker",
@@ -113,12 +134,13 @@ def standing(target: Process, viewer: Viewer, run: Run | None) -> Standing:
     for name in (target.name, program(target)):
         if name in CONTAINER_NAMES:
             return Container(CONTAINER_NAMES[name])
-    if unit := unit_of(target.cgroup):
+    unit = unit_of(target.cgroup)
+    if unit is not None and unit != unit_of(viewer.cgroup):
         return unit
     if target.uid not in (viewer.uid, viewer.user_uid):
         return OtherUser(target.user, permitted=viewer.uid == 0)
     if run is not None:
-        return Mine(run.service, run.project, run.left)
+        return Mine(run.service, run.project, run.left, run.patience)
     return Plain()
 
 
@@ -137,6 +159,8 @@ def protection(target: Process, viewer: Viewer) -> str:
         return "a process that the system, the session or the editor needs"
     if target.exe.startswith(("/System/", "/usr/libexec/")):
         return "part of the operating system"
+    if any(folder in target.exe for folder in EDITOR_FOLDERS):
+        return "a process that the editor needs"
     return ""
 
 

@@ -16,6 +16,7 @@ import os
 from devports.core.model import ProcessKey
 from devports.core.standing import Run
 from devports.core.value import Value
+from devports.system import clock
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -29,6 +30,8 @@ if TYPE_CHECKING:
 
 VERSION = 1
 MAX_RECORD = 64 * 1024
+LOCK_WAIT = 1.0
+"""Seconds; whoever has a lock for longer is stopped (Ctrl-Z) and may stay so."""
 STATES = ("starting", "serving", "stopping")
 
 
@@ -39,6 +42,7 @@ class Record(Value):
         boot: makes start times comparable.
         server: the process it started, None before that.
         left: the server that the run before it left behind when it was killed.
+        patience: seconds it may need to end its server and itself.
     """
 
     key: ProcessKey
@@ -49,6 +53,7 @@ class Record(Value):
     boot: str = ""
     server: ProcessKey | None = None
     left: ProcessKey | None = None
+    patience: float = 0.0
 
 
 def folder(environ: Mapping[str, str]) -> str:
@@ -81,9 +86,7 @@ class Records:
         return tuple(record for record in found if record is not None and record.boot == boot)
 
     def is_live(self, record: Record) -> bool:
-        return (
-            record.boot == self._machine.boot() and self._machine.key(record.key.pid) == record.key
-        )
+        return record.boot == self._machine.boot() and self._lives(record.key)
 
     def run_of(self) -> Callable[[Process], Run | None]:
         """Return a look-up from a process to the devports run that it is, or was left by."""
@@ -91,7 +94,9 @@ class Records:
         for record in self.every():
             live = self.is_live(record)
             if live:
-                runs[record.key] = Run(record.key, record.service, record.project)
+                runs[record.key] = Run(
+                    record.key, record.service, record.project, patience=record.patience
+                )
             for key in (record.left, None if live else record.server):
                 if key is not None:
                     runs[key] = Run(key, record.service, record.project, left=True)
@@ -117,7 +122,12 @@ class Records:
         if before is None or before.boot != self._machine.boot():
             return None
         keys = [key for key in (before.server, before.left) if key is not None]
-        return next((key for key in keys if self._machine.key(key.pid) == key), None)
+        return next((key for key in keys if self._lives(key)), None)
+
+    def _lives(self, key: ProcessKey) -> bool:
+        """Say whether a process is there and runs; one that nobody reaps has ended all the same."""
+        process = self._machine.process(key.pid)
+        return process is not None and process.key == key and process.state not in "ZX"
 
     def mark(self, record: Record) -> None:
         """Write how far our run has come. A folder that cannot be written is no reason to stop."""
@@ -134,10 +144,10 @@ class Records:
 
     @contextlib.contextmanager
     def locked(self, name: str) -> Iterator[None]:
-        """Hold the lock of this name, waiting for whoever has it (they hold it for moments).
+        """Hold the lock of this name, waiting at most a second: it is only held for moments.
 
         Raises:
-            OSError: the folder cannot be written, or the lock file is a link.
+            OSError: the folder cannot be written, the lock file is a link, or it stays locked.
         """
         import fcntl  # noqa: PLC0415  # not on Windows
 
@@ -145,7 +155,15 @@ class Records:
         flags = os.O_RDWR | os.O_CREAT | os.O_CLOEXEC | os.O_NOFOLLOW
         descriptor = os.open(os.path.join(self.path, f"{name}.lock"), flags, 0o600)
         try:
-            fcntl.flock(descriptor, fcntl.LOCK_EX)
+            deadline = clock.Deadline(LOCK_WAIT)
+            while True:
+                try:
+                    fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
+                    break
+                except BlockingIOError:
+                    if deadline.passed:
+                        raise
+                    clock.pause(0.01)
             yield
         finally:
             os.close(descriptor)
@@ -175,6 +193,7 @@ class Records:
                 boot=str(data["boot"]),
                 server=_key(data["server"]),
                 left=_key(data["left"]),
+                patience=float(data["patience"]),
             )
         except (OSError, ValueError, KeyError, TypeError, IndexError):
             return None
@@ -198,6 +217,7 @@ def _write(path: str, record: Record) -> None:
         "endpoints": list(record.endpoints),
         "server": record.server and [record.server.pid, record.server.start],
         "left": record.left and [record.left.pid, record.left.start],
+        "patience": record.patience,
     }
     beside = f"{path}.{os.getpid()}"
     flags = os.O_WRONLY | os.O_CREAT | os.O_TRUNC | os.O_CLOEXEC | os.O_NOFOLLOW

@@ -124,7 +124,15 @@ def native() -> Machine:
     if sys.platform == "linux":  # noqa: TID251  # the one place
         from devports.system.linux import Linux  # noqa: PLC0415  # one system, one import
 
-        return Linux()
+        machine = Linux()
+        if machine.reads_own_processes():
+            return machine
+        raise DevportsError(
+            "foreign-proc",
+            "/proc shows the processes of another pid namespace, so none can be identified",
+            hints=("mount a /proc of this namespace: `mount -t proc proc /proc`",),
+            exit_code=exitcodes.BLIND,
+        )
     raise DevportsError(
         "unsupported-platform",
         "devports reads sockets on Linux only so far",

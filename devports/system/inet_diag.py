@@ -84,10 +84,14 @@ def parse(data: bytes) -> tuple[list[Socket], bool]:
     try:
         while offset < len(data):
             length, kind = unpack_from("=IH", data, offset)
-            if kind == NLMSG_DONE:
-                return found, True
             if kind == NLMSG_ERROR:
                 raise OSError(-unpack_from("=i", data, offset + HEADER)[0], "sock_diag")
+            if kind == NLMSG_DONE:
+                # A dump that could not even begin (no tcp_diag module) ends with its error here.
+                code = unpack_from("=i", data, offset + HEADER)[0] if length > HEADER else 0
+                if code < 0:
+                    raise OSError(-code, "sock_diag")
+                return found, True
             if length < HEADER + FIXED or offset + length > len(data):
                 raise Malformed(f"message of {length} bytes")
             found.append(_socket(data, offset + HEADER, offset + length))

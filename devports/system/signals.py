@@ -11,6 +11,8 @@ import os
 import select
 from errno import EPERM, ESRCH
 
+from devports import exitcodes
+from devports.errors import DevportsError
 from devports.system.linux import pidfd
 
 TYPE_CHECKING = False
@@ -63,14 +65,19 @@ def pin(key: ProcessKey, key_of: Callable[[int], ProcessKey | None]) -> Pin | No
         key_of: says who has a number now; asked after the number has been pinned.
 
     Raises:
-        OSError: descriptors have run out, or the kernel is older than 5.3.
+        DevportsError: the system has no process descriptors (before Linux 5.3, some sandboxes).
     """
     try:
         descriptor = pidfd.open_pid(key.pid)
     except OSError as error:
         if error.errno == ESRCH:
             return None
-        raise
+        raise DevportsError(
+            "no-pidfd",
+            f"process {key.pid} cannot be pinned: {error.strerror}",
+            note="without a process descriptor a signal could hit another process",
+            exit_code=exitcodes.BLIND,
+        ) from error
     if key_of(key.pid) != key:
         os.close(descriptor)
         return None

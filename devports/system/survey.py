@@ -6,8 +6,6 @@ from devports.core.diagnosis import (
     Finding,
     Free,
     Held,
-    HeldByClient,
-    Lingering,
     Shadowed,
     Unexplained,
     diagnose,
@@ -23,13 +21,16 @@ if TYPE_CHECKING:
     from collections.abc import Collection, Iterable
 
     from devports.core.diagnosis import Verdict
-    from devports.core.model import Table
+    from devports.core.model import Socket, Table
     from devports.core.service import PortSpec
     from devports.system import Machine
 
 REASK_AFTER = (0.002, 0.005, 0.011, 0.023)
 """Seconds between the questions before a refusal is called unexplained: another prober's bind
 lasts some 10 microseconds, and no two of these intervals are multiples of each other."""
+
+MOST_PEERS = 64
+"""Remote ports worth a second look at the table; a server with more clients is no client."""
 
 
 def endpoints_of(machine: Machine, spec: PortSpec) -> tuple[Endpoint, ...]:
@@ -40,11 +41,11 @@ def endpoints_of(machine: Machine, spec: PortSpec) -> tuple[Endpoint, ...]:
     """
     try:
         addresses = machine.addresses(spec.host)
-    except OSError as error:
+    except (OSError, UnicodeError) as error:  # UnicodeError: not a name at all (IDNA)
         raise DevportsError(
             "host-unknown",
-            f"the host `{spec.host}` does not resolve to an address",
-            facts=(str(error.strerror or error),),
+            f"the host `{spec.host[:80]}` does not resolve to an address",
+            facts=(str(getattr(error, "strerror", "") or error),),
             hints=("use 127.0.0.1 or localhost",),
         ) from error
     return tuple(Endpoint(address, spec.port) for address in addresses)
@@ -66,8 +67,16 @@ def survey(
         thorough: find every holder, as is needed before anything is signalled.
     """
     wanted = tuple(endpoints)
+    if not wanted:
+        return ()
     table = without(machine.table({endpoint.port for endpoint in wanted}), ours)
-    return tuple(_find(machine, endpoint, table, ours, thorough=thorough) for endpoint in wanted)
+    verdicts = [_verdict(machine, endpoint, table, ours) for endpoint in wanted]
+    sockets = {socket: None for verdict in verdicts for socket in sockets_of(verdict)}
+    holding = machine.holding(tuple(sockets), thorough=thorough) if sockets else Holding()
+    return tuple(
+        Finding(endpoint, verdict, _of(holding, sockets_of(verdict)))
+        for endpoint, verdict in zip(wanted, verdicts, strict=True)
+    )
 
 
 def without(table: Table, ours: Collection[int]) -> Table:
@@ -77,9 +86,7 @@ def without(table: Table, ours: Collection[int]) -> Table:
     return table.but(sockets=tuple(s for s in table.sockets if s.inode not in ours))
 
 
-def _find(
-    machine: Machine, endpoint: Endpoint, table: Table, ours: Collection[int], *, thorough: bool
-) -> Finding:
+def _verdict(machine: Machine, endpoint: Endpoint, table: Table, ours: Collection[int]) -> Verdict:
     verdict = judge(machine, endpoint, table)
     for seconds in REASK_AFTER:
         if not isinstance(verdict, Unexplained):
@@ -87,9 +94,22 @@ def _find(
         clock.pause(seconds)
         table = without(machine.table({endpoint.port}), ours)
         verdict = judge(machine, endpoint, table)
-    if isinstance(verdict, Held | HeldByClient | Shadowed | Lingering):
-        return Finding(endpoint, verdict, machine.holding(sockets_of(verdict), thorough=thorough))
-    return Finding(endpoint, verdict, Holding())
+    return verdict
+
+
+def _of(holding: Holding, sockets: Collection[Socket]) -> Holding:
+    """Return the part of a holding that is about these sockets."""
+    if not sockets:
+        return Holding()
+    inodes = {socket.inode for socket in sockets}
+    return holding.but(
+        holders=tuple(
+            holder.but(inodes=tuple(inode for inode in holder.inodes if inode in inodes))
+            for holder in holding.holders
+            if inodes & set(holder.inodes)
+        ),
+        hidden=tuple(hidden for hidden in holding.hidden if hidden.socket.inode in inodes),
+    )
 
 
 def judge(machine: Machine, endpoint: Endpoint, table: Table) -> Verdict:
@@ -107,15 +127,13 @@ def judge(machine: Machine, endpoint: Endpoint, table: Table) -> Verdict:
 
 def _with(machine: Machine, endpoint: Endpoint, table: Table) -> Verdict:
     bind = machine.probe(endpoint)
+    wildcards = machine.wildcards
+    if bind != "in-use":
+        return diagnose(endpoint, bind, table, wildcards=wildcards)
     remote = {s.remote.port for s in table.sockets if s.remote is not None and s.inode}
-    return diagnose(
-        endpoint,
-        bind,
-        table,
-        ephemeral=machine.ephemeral(),
-        wildcards=machine.wildcards,
-        peers=machine.table(remote).sockets if bind == "in-use" and remote else (),
-    )
+    peers = machine.table(remote).sockets if 0 < len(remote) <= MOST_PEERS else ()
+    ephemeral = machine.ephemeral()
+    return diagnose(endpoint, bind, table, ephemeral=ephemeral, wildcards=wildcards, peers=peers)
 
 
 def _may_hide(machine: Machine, endpoint: Endpoint, verdict: Verdict) -> bool:

@@ -36,6 +36,10 @@ class Linux:
         self._netlink = netlink
         self._bound = bound
 
+    def reads_own_processes(self) -> bool:
+        """Say whether /proc counts processes as our own system calls do (pid_namespaces(7))."""
+        return process.link("/proc/self") == str(os.getpid())
+
     def table(self, ports: Collection[int]) -> Table:
         return table.read(ports, netlink=self._netlink, bound=self._bound)
 
@@ -96,7 +100,8 @@ class Linux:
         uid = os.geteuid()
         sudo = os.environ.get("SUDO_UID", "")
         user = int(sudo) if uid == 0 and sudo.isdecimal() else uid
-        return Viewer(uid, user, process.own_line())
+        line = process.own_line()
+        return Viewer(uid, user, tuple(p.key for p in line), line[0].cgroup if line else "")
 
     def addresses(self, host: str) -> tuple[str, ...]:
         if not host:

@@ -100,20 +100,21 @@ class Search:
         """Return the wanted inodes among the descriptors here; None where we may not look."""
         held: set[int] = set()
         try:
-            names = os.listdir(folder)
             descriptor = os.open(folder, os.O_RDONLY | os.O_DIRECTORY | os.O_CLOEXEC)
         except FileNotFoundError:
             return held
         except OSError:
             return None
         try:
-            for name in names:
+            for name in os.listdir(descriptor):
                 try:
                     inode = self.links.get(os.readlink(name, dir_fd=descriptor))
                 except OSError:
                     continue
                 if inode is not None:
                     held.add(inode)
+        except OSError:  # it ended while we looked
+            return held
         finally:
             os.close(descriptor)
         return held

@@ -18,7 +18,7 @@ if TYPE_CHECKING:
     from collections.abc import Collection, Iterator
 
 SO_ACCEPTCONN = 30
-SO_PROTOCOL_TCP = b"TCP"
+TCP_NAMES = b"TCP"  # TCP and TCPv6
 
 
 def find(port: int, known: Collection[int]) -> tuple[Socket, ...]:
@@ -40,7 +40,7 @@ def _tcp_sockets(pid: int) -> Iterator[tuple[int, int]]:
     for name in process.listdir(f"/proc/{pid}/fd"):
         path = f"/proc/{pid}/fd/{name}"
         target = process.link(path)
-        if target.startswith("socket:[") and _protocol(path).startswith(SO_PROTOCOL_TCP):
+        if target.startswith("socket:[") and _protocol(path).startswith(TCP_NAMES):
             yield int(name), int(target[8:-1])
 
 

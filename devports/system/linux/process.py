@@ -44,7 +44,7 @@ def link(path: str) -> str:
 def pids() -> list[int]:
     """Return all processes, newest first also after the pid counter has wrapped."""
     me = os.getpid()
-    found = [int(name) for name in os.listdir("/proc") if name.isdecimal()]
+    found = [int(name) for name in listdir("/proc") if name.isdecimal()]
     return sorted(found, key=lambda pid: (pid > me, -pid))
 
 
@@ -106,10 +106,10 @@ def _parents(pid: int) -> Iterator[Process]:
         pid = process.ppid
 
 
-def own_line() -> tuple[ProcessKey, ...]:
-    """Return our own identity and those of all processes we run in."""
+def own_line() -> tuple[Process, ...]:
+    """Return ourselves and all processes we run in."""
     me = describe(os.getpid())
-    return () if me is None else (me.key, *(parent.key for parent in ancestors(me)))
+    return () if me is None else (me, *ancestors(me))
 
 
 def children_of(pid: int) -> set[int]:

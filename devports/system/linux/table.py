@@ -18,6 +18,8 @@ if TYPE_CHECKING:
 NETLINK_SOCK_DIAG = 4
 FIRST_WITH_BOUND = (6, 8)  # "tcp: Dump bound-only sockets in inet_diag", Linux 6.8
 RECEIVE = 1 << 16
+MOST_PORTS = 4000
+"""Ports in one request: the filter's length is a 16-bit number, at 12 bytes a port."""
 
 NO_BOUND = Gap(
     "bound-not-shown",
@@ -37,11 +39,15 @@ def dump(ports: Collection[int], states: int = inet_diag.ALL_STATES) -> tuple[So
         inet_diag.Malformed: the answer is of an unknown layout.
     """
     found: list[Socket] = []
+    wanted = sorted(ports)
+    if len(wanted) > MOST_PORTS:
+        head, tail = wanted[:MOST_PORTS], wanted[MOST_PORTS:]
+        return (*dump(head, states), *dump(tail, states))
     kind = net.SOCK_RAW | net.SOCK_CLOEXEC
     channel = net.socket(net.AF_NETLINK, kind, NETLINK_SOCK_DIAG)
     try:
         channel.settimeout(2)
-        channel.send(inet_diag.request(ports, states))
+        channel.send(inet_diag.request(wanted, states))
         complete = False
         while not complete:
             sockets, complete = inet_diag.parse(channel.recv(RECEIVE))
