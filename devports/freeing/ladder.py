@@ -15,7 +15,6 @@ from devports.core.outcome import (
     AlreadyGone,
     Freed,
     Killing,
-    Question,
     Refused,
     Respawned,
     Stopped,
@@ -23,7 +22,9 @@ from devports.core.outcome import (
     TimedOut,
     WaitingForPort,
 )
-from devports.core.plan import is_supervisor, targets
+from devports.core.plan import is_supervisor
+from devports.core.standing import Mine
+from devports.freeing.consent import holders_of, plan_for, refusals
 from devports.system import clock
 from devports.system.survey import judge, survey, without
 
@@ -32,7 +33,7 @@ if TYPE_CHECKING:
     from collections.abc import Collection, Iterable, Sequence
 
     from devports.core.diagnosis import Finding
-    from devports.core.model import Endpoint, Holder, ProcessKey
+    from devports.core.model import Endpoint, ProcessKey
     from devports.core.outcome import Outcome
     from devports.core.plan import Target
     from devports.freeing import Job, Tools
@@ -78,24 +79,36 @@ class Work:
         return survey(self.machine, self.job.endpoints, ours=self.job.ours, thorough=True)
 
     def unchanged(self) -> bool:
-        """Say whether everybody who holds the port now was in the plan, with the same uid.
+        """Say whether everybody who holds the port now was in the plan, judged as it was.
 
         Comes after pinning and before the first signal: it proves that the pinned processes still
         hold the socket.
         """
-        agreed = {(m.process.key, m.process.uid) for t in self.plan for m in t.members}
-        now = {(h.process.key, h.process.uid) for h in holders_of(self.look())}
-        self.holding = {key for key, _ in now}
+        findings = self.look()
+        if any(f.holding.hidden for f in findings if isinstance(f.verdict, Held)):
+            return False
+        agreed = {(m.process.key, m.process.uid, t.standing) for t in self.plan for m in t.members}
+        now = {
+            (member.process.key, member.process.uid, target.standing)
+            for target in plan_for(self.tools, findings)
+            for member in target.members
+        }
+        self.holding = {key for key, _, _ in now}
         return now <= agreed
 
     def carry_out(self) -> Freed:
-        begun = clock.Deadline(0)
+        begun = clock.monotonic()
         for target in self.plan:
             self.terminate(target)
-        free = self.wait(self.job.limits.stop) or self.kill_what_is_left()
-        seconds = begun.elapsed
+        free = self.wait(self.patience()) or self.kill_what_is_left()
+        seconds = clock.monotonic() - begun
         outcomes = tuple(self.outcome(target, seconds, free=free) for target in self.plan)
         return self.conclude(outcomes, free=free)
+
+    def patience(self) -> float:
+        """Return the seconds until SIGKILL; a devports run ends its own server in its own time."""
+        runs = [t.standing.patience for t in self.plan if isinstance(t.standing, Mine)]
+        return max([self.job.limits.stop, *runs])
 
     def terminate(self, target: Target) -> None:
         """Send SIGTERM to the top of a family, unless nobody of it holds the port any more."""
@@ -124,6 +137,7 @@ class Work:
         while not (free := self.bindable()) and not deadline.passed:
             alive = [pin for key, pin in self.pins.items() if key in self.sent and not pin.exited]
             if not alive and not self.terminate_orphans():
+                free = self.bindable()
                 break
             self.machine.wait_for_exit(alive, min(step, deadline.left))
             step = min(step * 1.5, POLL_LAST)
@@ -133,16 +147,13 @@ class Work:
         return free
 
     def terminate_orphans(self) -> bool:
-        """Terminate members that survived the top of their family; say whether there were any."""
-        left = [
-            member.process.key
-            for target in self.plan
-            for member in target.members
-            if member.process.key not in self.sent
-        ]
+        """Terminate members that outlived their family's top and still hold the port."""
+        members = {m.process.key for target in self.plan for m in target.members}
+        left = [h.process.key for h in holders_of(self.look()) if h.process.key in members]
         for key in left:
-            self.signal(key, signal.SIGTERM)
-        return any(key in self.sent for key in left)
+            if key not in self.sent:
+                self.signal(key, signal.SIGTERM)
+        return any(not self.pins[key].exited for key in left if key in self.pins)
 
     def bindable(self) -> bool:
         return bindable(self.machine, self.job.endpoints, self.job.ours)
@@ -156,34 +167,36 @@ class Work:
         )
 
     def kill_what_is_left(self) -> bool:
-        """Kill what did not end, and whoever holds the agreed sockets by now, with consent."""
-        heirs = self.heirs()
-        for target in self.plan:
-            left = self.left_of(target)
-            if (left or heirs) and not (self.job.policy.yes or self.may_kill(target)):
-                return False
-            for key in left:
+        """Kill who still holds the agreed sockets, with a consent of its own.
+
+        Those may be workers that were made in the meantime: they are judged like everybody else.
+        Somebody with a socket of their own was not agreed on and is left alone.
+        """
+        findings = self.look()
+        plan = [t for t in plan_for(self.tools, findings) if self.agreed(t)]
+        for key in everybody(plan):
+            self.pin(key)
+        if not plan or refusals(self.tools, plan, findings, self.job.policy, "kill"):
+            return False
+        # A question takes time, and pins were made above: who holds the port now is for certain.
+        still = {h.process.key for h in holders_of(self.look())}
+        for target in plan:
+            keys = [m.process.key for m in target.members if m.process.key in still]
+            if keys:
                 self.tools.tell(Killing(target))
+            for key in dict.fromkeys((target.process.key, *keys) if keys else ()):
                 self.signal(key, signal.SIGKILL)
-        # Looking again after pinning proves that the heirs still hold those sockets.
-        for key in heirs & self.heirs():
-            self.signal(key, signal.SIGKILL)
         return self.wait(self.job.limits.kill)
 
-    def heirs(self) -> set[ProcessKey]:
-        """Pin the processes that hold the agreed sockets now: workers made in the meantime."""
-        agreed = {inode for t in self.plan for member in t.members for inode in member.inodes}
-        found = {h.process.key for h in holders_of(self.look()) if agreed & set(h.inodes)}
-        for key in found:
-            self.pin(key)
-        return found
+    def agreed(self, target: Target) -> bool:
+        """Say whether the plan was about these processes or these very sockets."""
+        sockets = {inode for t in self.plan for member in t.members for inode in member.inodes}
+        known = set(everybody(self.plan))
+        return any(m.process.key in known or sockets & set(m.inodes) for m in target.members)
 
     def left_of(self, target: Target) -> list[ProcessKey]:
         keys = everybody((target,))
         return [key for key in keys if key in self.pins and not self.pins[key].exited]
-
-    def may_kill(self, target: Target) -> bool:
-        return self.tools.ask(Question("kill", target, self.look()[0]))
 
     def outcome(self, target: Target, seconds: float, *, free: bool) -> Outcome:
         """Say what became of one target: three facts, signalled, exited, and whether it let go."""
@@ -222,7 +235,7 @@ class Work:
             clock.pause(min(POLL_LAST, deadline.left))
 
     def respawned(self, outcomes: tuple[Outcome, ...], findings: tuple[Finding, ...]) -> Freed:
-        found = targets(holders_of(findings), self.machine.viewer(), self.tools.run_of)
+        found = plan_for(self.tools, findings)
         named = tuple(Respawned(outcomes[0].target, successor) for successor in found)
         for outcome in named:
             self.tools.tell(outcome)
@@ -233,13 +246,6 @@ def everybody(plan: Iterable[Target]) -> list[ProcessKey]:
     """Return all identities of a plan, each top before its members."""
     keys = [key for t in plan for key in (t.process.key, *(m.process.key for m in t.members))]
     return list(dict.fromkeys(keys))
-
-
-def holders_of(findings: Iterable[Finding]) -> tuple[Holder, ...]:
-    """Return everybody who holds one of the endpoints."""
-    held = [finding for finding in findings if isinstance(finding.verdict, Held)]
-    found = {h.process.key: h for finding in held for h in finding.holding.holders}
-    return tuple(found.values())
 
 
 def has_supervisor(tools: Tools, target: Target) -> bool:

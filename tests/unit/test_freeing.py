@@ -272,6 +272,113 @@ def test_killing_is_a_question_of_its_own():
     assert isinstance(freed.outcomes[0], TimedOut)
 
 
+def test_yes_given_for_stop_by_a_person_does_not_kill_another_users_process():
+    machine = FakeMachine(uid=0)
+    machine.add(50, uid=7)
+    machine.deaf[50] = {SIGTERM}
+    freeing = Freeing(held_by(machine, 50), True, False)
+    assert freeing(Policy(yes=True, interactive=True)).exit_code == exitcodes.STILL_HELD
+    assert [question.kind for question in freeing.asked] == ["stop", "kill"]
+    assert machine.sent == [(50, SIGTERM)]
+
+
+def test_who_lets_go_of_the_port_during_the_question_is_not_killed():
+    machine = held_by(FakeMachine(), 50)
+    machine.deaf[50] = {SIGTERM}
+    freeing = Freeing(machine, True, True)
+    first_ask = freeing.ask
+
+    def ask_while_the_listener_closes(question: Question) -> bool:
+        if question.kind == "kill":
+            machine.sockets.clear()
+        return first_ask(question)
+
+    freeing.ask = ask_while_the_listener_closes  # type: ignore[method-assign]
+    freed = freeing(ASK)
+    assert freed.bindable
+    assert machine.sent == [(50, SIGTERM)]
+
+
+def test_of_two_holders_only_the_one_that_keeps_the_port_is_killed():
+    machine = held_by(held_by(FakeMachine(), 50), 60)
+    machine.deaf = {50: {SIGTERM}, 60: {SIGTERM}}
+    first = machine.sockets[0]
+
+    def close_the_first(pid: int, number: int) -> None:
+        if pid == 50:
+            machine.sockets = [s for s in machine.sockets if s != first]
+            machine.open[50] = set()
+
+    machine.after_signal = close_the_first
+    freed = Freeing(machine)(YES)
+    assert freed.bindable
+    assert machine.sent == [(50, SIGTERM), (60, SIGTERM), (60, SIGKILL)]
+
+
+@pytest.mark.parametrize(
+    ("facts", "why"),
+    [
+        pytest.param({"uid": 7}, "another user's", id="another user's"),
+        pytest.param({"name": "sshd"}, "protected", id="protected"),
+    ],
+)
+def test_an_heir_is_judged_like_everybody_else(facts: dict[str, Any], why: str):
+    machine = held_by(FakeMachine(uid=0), 50)
+    inode = machine.sockets[0].inode
+
+    def leave_an_heir(pid: int, number: int) -> None:
+        machine.add(77, **facts)
+        machine.sockets = [machine.socket(HERE, 77).but(inode=inode)]
+        machine.open[77] = {inode}
+
+    machine.after_signal = leave_an_heir
+    freed = Freeing(machine)(YES)
+    assert not freed.bindable
+    assert machine.sent == [(50, SIGTERM)], why
+
+
+def test_a_run_of_ours_is_given_the_time_it_needs():
+    machine = FakeMachine()
+    run = machine.add(40, name="devports")
+    machine.add(50, ppid=40)
+    machine.deaf[40] = {SIGTERM}
+    freeing = Freeing(held_by(machine, 50))
+    ours = Run(run.key, "web", "/p", patience=0.5)
+    freeing.run_of = lambda process: ours if process.key == run.key else None
+    looks = iter(range(1000))
+    machine.before_table = lambda: machine.end(50) if next(looks) == 12 else None
+    assert freeing(YES, QUICK.but(stop=0.01)).bindable
+    assert machine.sent == [(40, SIGTERM)]
+
+
+def test_what_an_ended_server_leaves_behind_is_waited_for():
+    machine = held_by(FakeMachine(), 50)
+    looks = iter(range(10_000))
+
+    def leave_a_connection(pid: int, number: int) -> None:
+        machine.socket(HERE, state="LAST_ACK", expires=0.1, remote=Endpoint("127.0.0.1", 4000))
+        machine.before_table = lambda: machine.sockets.clear() if next(looks) > 12 else None
+
+    machine.after_signal = leave_a_connection
+    freed = Freeing(machine)(YES)
+    assert freed.bindable
+    assert isinstance(freed.outcomes[0], Stopped)
+
+
+def test_a_hidden_holder_that_turns_up_while_the_person_thinks_spares_the_others():
+    machine = held_by(FakeMachine(), 50)
+    freeing = Freeing(machine)
+
+    def somebody_hides(question: Question) -> bool:
+        held_by(machine, 60)
+        machine.unreadable.add(60)
+        return True
+
+    freeing.ask = somebody_hides  # type: ignore[method-assign]
+    assert freeing(ASK).exit_code == exitcodes.PERMISSION
+    assert machine.sent == []
+
+
 def test_a_stopped_process_is_told_to_continue_so_that_it_can_end():
     machine = FakeMachine()
     machine.add(50, state="T")

@@ -194,3 +194,25 @@ def test_what_holds_for_one_holds_for_the_family(members: list[Process], expecte
 
 def test_a_family_of_a_run_of_ours_is_mine() -> None:
     assert strictest(process(), [Holder(process(61))], ME, RUN) == Mine("backend", "/srv")
+
+
+def test_a_neighbour_in_our_own_unit_is_an_ordinary_process() -> None:
+    """A CI runner or cron is a service, and what it runs is not."""
+    runner = "/system.slice/actions.runner.service"
+    neighbour = Process(ProcessKey(50, 1), 1, 1000, "lana", "node", ("node",), cgroup=runner)
+    inside, outside = Viewer(1000, 1000, (), runner), Viewer(1000, 1000, (), "/user.slice")
+    assert standing(neighbour, inside, None) == Plain()
+    assert isinstance(standing(neighbour, outside, None), Supervised)
+
+
+@pytest.mark.parametrize(
+    "exe",
+    [
+        "/home/lana/.vscode-server/bin/abc/node",
+        "/home/lana/.cursor-server/bin/abc/node",
+        "/opt/JetBrains/Toolbox/apps/idea/jbr/bin/java",
+    ],
+)
+def test_the_remote_end_of_an_editor_is_protected(exe: str) -> None:
+    process = Process(ProcessKey(50, 1), 1, 1000, "lana", "node", ("node",), exe=exe)
+    assert isinstance(standing(process, Viewer(1000, 1000), None), Protected)

@@ -114,6 +114,12 @@ def test_a_refusal_is_the_kernels_own_error():
         parse(refused)
 
 
+def test_a_dump_that_could_not_begin_is_an_error_and_not_an_empty_table():
+    done = struct.pack("=IHHIIi", 20, 3, 2, 1, 0, -errno.ENOENT)
+    with pytest.raises(FileNotFoundError):
+        parse(done)
+
+
 MALFORMED = [
     pytest.param(message()[:-8], id="cut in the middle"),
     pytest.param(b"\1\2\3", id="shorter than a header"),

@@ -1,0 +1,101 @@
+"""Who would have to end, and whether that is agreed. Asks, and signals nobody."""
+
+from __future__ import annotations
+
+from devports import exitcodes
+from devports.core.diagnosis import Held
+from devports.core.outcome import Declined, Planned, Question, Refused
+from devports.core.plan import consent, targets
+from devports.core.standing import Container, OtherUser, Supervised
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from collections.abc import Iterable, Sequence
+
+    from devports.core.diagnosis import Finding
+    from devports.core.model import Holder
+    from devports.core.outcome import Outcome, QuestionKind, Why
+    from devports.core.plan import Policy, Target
+    from devports.core.standing import Standing
+    from devports.freeing import Tools
+
+
+def holders_of(findings: Iterable[Finding]) -> tuple[Holder, ...]:
+    """Return everybody who holds one of the endpoints; a client's connection is no hold."""
+    found: dict[object, Holder] = {}
+    for finding in findings:
+        if isinstance(finding.verdict, Held):
+            for holder in finding.holding.holders:
+                known = found.setdefault(holder.process.key, holder)
+                inodes = tuple(dict.fromkeys((*known.inodes, *holder.inodes)))
+                found[holder.process.key] = holder.but(inodes=inodes)
+    return tuple(found.values())
+
+
+def plan_for(tools: Tools, findings: Iterable[Finding]) -> tuple[Target, ...]:
+    """Return what has to end for these findings."""
+    return targets(holders_of(findings), tools.machine.viewer(), tools.run_of)
+
+
+def judged(target: Target, policy: Policy) -> Outcome:
+    """Return what would become of one target: planned, perhaps after a question, or refused."""
+    match consent(target.standing, policy):
+        case "refused":
+            return Refused(target, why_refused(target.standing))
+        case "unanswerable":
+            other = isinstance(target.standing, OtherUser)
+            return Refused(target, "other-user" if other else "no-terminal")
+        case answer:
+            return Planned(target, asks=answer == "ask")
+
+
+def refusals(
+    tools: Tools,
+    plan: Sequence[Target],
+    findings: Sequence[Finding],
+    policy: Policy,
+    kind: QuestionKind = "stop",
+) -> tuple[Outcome, ...]:
+    """Ask for everything before anything is ended; return what stands in the way, if anything.
+
+    Ending one of two holders while the other stays would free nothing, so the first no decides.
+    """
+    plans = [judged(target, policy) for target in plan]
+    refused = tuple(outcome for outcome in plans if isinstance(outcome, Refused))
+    if refused:
+        return refused
+    for outcome in plans:
+        if isinstance(outcome, Planned) and outcome.asks:
+            question = Question(kind, outcome.target, finding_of(outcome.target, findings))
+            if not tools.ask(question):
+                return (Declined(outcome.target),)
+    return ()
+
+
+def finding_of(target: Target, findings: Sequence[Finding]) -> Finding:
+    """Return the finding in which a target was seen."""
+    keys = {member.process.key for member in target.members}
+    return next(f for f in findings if any(h.process.key in keys for h in f.holding.holders))
+
+
+def why_refused(standing: Standing) -> Why:
+    """Name the law that stands in the way."""
+    match standing:
+        case Container():
+            return "container"
+        case Supervised():
+            return "supervised"
+        case OtherUser():
+            return "other-user"
+        case _:
+            return "protected"
+
+
+def code_of(outcomes: Iterable[Outcome]) -> int:
+    """Return the exit code for what was not allowed: the gravest reason decides."""
+    whys = {outcome.why for outcome in outcomes if isinstance(outcome, Refused)}
+    if whys & {"protected", "supervised", "container"}:
+        return exitcodes.PROTECTED
+    if whys & {"other-user", "denied"}:
+        return exitcodes.PERMISSION
+    return exitcodes.HELD
