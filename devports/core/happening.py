@@ -12,7 +12,7 @@ if TYPE_CHECKING:
 
     Happening: TypeAlias = (
         "Launched | Owned | BoundOnly | PortLost | InTheWay | StoppingServer | KillingServer"
-        " | NextPort | Predecessor | DependencyDown"
+        " | NextPort | Predecessor | Unrecorded | DependencyDown"
     )
 
 
@@ -88,6 +88,13 @@ class Predecessor(Value):
 
     service: str
     pid: int
+
+
+class Unrecorded(Value):
+    """No record of this run can be kept; the port itself still says who is first."""
+
+    service: str
+    why: str
 
 
 class DependencyDown(Value):

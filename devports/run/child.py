@@ -27,7 +27,10 @@ def spawn(
         raise DevportsError("folder-missing", f"the folder `{cwd}` does not exist")
     stdout, stderr = relay.child_ends()
     try:
-        return subprocess.Popen(argv, cwd=cwd, env=dict(env), stdout=stdout, stderr=stderr)
+        # What we were given to pass on is passed on (`-- <(command)`); ours is not inheritable.
+        return subprocess.Popen(
+            argv, cwd=cwd, env=dict(env), stdout=stdout, stderr=stderr, close_fds=False
+        )
     except FileNotFoundError as error:
         raise DevportsError(
             "command-not-found",

@@ -39,7 +39,7 @@ class Interrupts:
     def __enter__(self) -> Self:
         self._before = {number: signal.getsignal(number) for number in WATCHED}
         self._wakeup = signal.set_wakeup_fd(-1)
-        self.install(calm=False)
+        self.install(calm=True)
         return self
 
     def install(self, *, calm: bool) -> None:
@@ -69,7 +69,20 @@ class Interrupts:
 
     def _handle(self, number: int, _frame: FrameType | None) -> None:
         if not self.calm and number not in (signal.SIGCHLD, signal.SIGWINCH):
+            self.calm = True  # the first one ends what we do; a second must not end the cleaning
             raise Signalled(number)
+
+    def resume(self) -> None:
+        """Let signals end what we do, those too that came while they were only collected.
+
+        Raises:
+            Signalled: there was one.
+        """
+        self.install(calm=False)
+        waiting = [n for n in self.collect() if n not in (signal.SIGCHLD, signal.SIGWINCH)]
+        if waiting:
+            self.calm = True
+            raise Signalled(waiting[0])
 
     def fileno(self) -> int:
         return self._read

@@ -4,24 +4,30 @@ from __future__ import annotations
 
 from devports.core.diagnosis import covers
 from devports.core.ownership import Ownership
+from devports.system.clock import Deadline
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
     from collections.abc import Collection, Sequence
 
-    from devports.core.model import Endpoint, Holder, ProcessKey, Socket
+    from devports.core.model import Endpoint, Holder, Socket
+    from devports.run.family import Family
     from devports.system import Machine
+
+ASK_AGAIN = 0.5
+"""Seconds until a socket that was nobody's of ours is looked up again: a look walks /proc."""
 
 
 class Watch:
     """Looks at the table as often as it is asked; a socket's holder is looked up only once."""
 
-    def __init__(self, machine: Machine, endpoints: Sequence[Endpoint], root: ProcessKey) -> None:
+    def __init__(self, machine: Machine, endpoints: Sequence[Endpoint], family: Family) -> None:
         self._machine = machine
         self._endpoints = endpoints
         self._ports = {endpoint.port for endpoint in endpoints}
-        self._root = root
-        self._known: dict[int, Holder | None] = {}
+        self._family = family
+        self._known: dict[int, Holder] = {}
+        self._missed: dict[int, Deadline] = {}
 
     def look(self, ours: Collection[int]) -> Ownership:
         """Return who has our endpoints. `ours`: inodes of our own reservations."""
@@ -52,21 +58,25 @@ class Watch:
         """Return every process of ours that has one of the endpoints open."""
         sockets = [s for s in self._here(ours) if self._owner(s) is not None]
         found = self._machine.holding(sockets, thorough=True)
-        return tuple(holder for holder in found.holders if self._is_ours(holder))
+        return tuple(holder for holder in found.holders if self._family.owns(holder))
 
     def elsewhere(self) -> tuple[Endpoint, ...]:
         """Return where our tree listens beside our ports: a server may have gone there."""
-        found = self._machine.listening(self._machine.descendants(self._root.pid))
+        found = self._machine.listening([key.pid for key in self._family.members()])
         return tuple(s.local for s in found if s.local.port not in self._ports)
 
     def _owner(self, socket: Socket) -> Holder | None:
-        """Return the holder in our tree, None if it is a stranger's or cannot be read."""
-        if socket.inode not in self._known:
-            found = self._machine.holding((socket,), thorough=False)
-            own = [holder for holder in found.holders if self._is_ours(holder)]
-            self._known[socket.inode] = own[0] if own else None
-        return self._known[socket.inode]
+        """Return the holder in our tree, None if it is a stranger's or cannot be read.
 
-    def _is_ours(self, holder: Holder) -> bool:
-        keys = {holder.process.key, *(parent.key for parent in holder.ancestors)}
-        return self._root in keys
+        A hit is remembered; a miss for a moment only, since a parent may end while we look.
+        """
+        missed = self._missed.get(socket.inode)
+        if socket.inode in self._known or (missed is not None and not missed.passed):
+            return self._known.get(socket.inode)
+        found = self._machine.holding((socket,), thorough=False)
+        own = [holder for holder in found.holders if self._family.owns(holder)]
+        if own:
+            self._known[socket.inode] = own[0]
+        else:
+            self._missed[socket.inode] = Deadline(ASK_AGAIN)
+        return self._known.get(socket.inode)

@@ -10,7 +10,7 @@ from __future__ import annotations
 import os
 
 from devports import exitcodes
-from devports.core.happening import Predecessor
+from devports.core.happening import Predecessor, Unrecorded
 from devports.core.model import ProcessKey
 from devports.errors import DevportsError
 from devports.records import Record
@@ -44,14 +44,16 @@ def claim(
         DevportsError: another run is in charge and stays.
     """
     me = machine.key(os.getpid()) or ProcessKey(os.getpid(), 0)
-    mine = Record(me, service.name, project, "starting", (str(service.spec),))
-    mark, gone = clock.Deadline(MARK_WAIT), clock.Deadline(service.stop_timeout + BEYOND_STOP)
+    patience = service.stop_timeout + BEYOND_STOP
+    mine = Record(me, service.name, project, "starting", (str(service.spec),), patience=patience)
+    mark, gone = clock.Deadline(MARK_WAIT), clock.Deadline(patience)
     told = False
     while True:
         try:
             now = records.claim(mine)
-        except OSError:
-            return mine  # no folder to write to: the port itself still says who is first
+        except OSError as error:
+            tell(Unrecorded(service.name, error.strerror or type(error).__name__))
+            return mine
         if now.key == me:
             return now
         stopping = now.state == "stopping"

@@ -22,13 +22,19 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Iterable
 
 CHUNK = 1 << 16
+ATOMIC = select.PIPE_BUF
+"""Bytes that a pipe which is ready for writing takes without blocking."""
 DRAIN = 2.0
 """Seconds for the last output; a grandchild that keeps the stream open and goes on is cut off."""
 OPOST_AND_FRIENDS = 1  # index of c_oflag in tcgetattr(3)'s list
 
 
 class Stream:
-    """One way from the server to one of our streams. `target`: our descriptor."""
+    """One way from the server to one of our streams. `target`: our descriptor.
+
+    What the reader does not take yet is kept, and no more is read until it has: a reader that
+    stalls stalls the server, as a pipe would, and never us.
+    """
 
     def __init__(self, target: int, *, terminal: bool) -> None:
         self.target = target
@@ -38,19 +44,54 @@ class Stream:
         self.open = True
         self.midline = False
         """Whether the server's last byte was not the end of a line."""
+        self.pending = memoryview(b"")
+        self.deaf = False
+        """Whether our reader has gone; the rest of the output goes nowhere."""
 
-    def pump(self) -> bytes:
-        """Pass on what is there; return it, empty at the end of the stream."""
+    @property
+    def active(self) -> bool:
+        return self.open or bool(self.pending)
+
+    def register(self, poll: select.poll) -> None:
+        if self.pending:
+            poll.register(self.target, select.POLLOUT)
+        elif self.open:
+            poll.register(self.source, select.POLLIN)
+
+    def pump(self, ready: set[int]) -> bytes:
+        """Pass on what can be passed on; return what has come from the server."""
+        if self.pending:
+            if self.target in ready:
+                self._write()
+            return b""
+        data = self._read() if self.source in ready else b""
+        if data and not self.deaf:
+            self.pending = memoryview(data)
+            self._write()
+        return data
+
+    def _read(self) -> bytes:
         try:
             data = os.read(self.source, CHUNK)
         except OSError:  # EIO: the last writer of a pseudo-terminal has gone (pty(7))
             data = b""
         if data:
-            write_all(self.target, data)
             self.midline = not data.endswith(b"\n")
         else:
             self.close()
         return data
+
+    def _write(self) -> None:
+        """Write what the target takes without making us wait (poll(2), pipe(7): PIPE_BUF)."""
+        poll = select.poll()
+        poll.register(self.target, select.POLLOUT)
+        try:
+            while self.pending and poll.poll(0):
+                self.pending = self.pending[os.write(self.target, self.pending[:ATOMIC]) :]
+        except BlockingIOError:
+            return
+        except OSError:  # a reader that has gone is no reason to stop the server
+            self.deaf, self.pending = True, memoryview(b"")
 
     def close(self) -> None:
         if self.open:
@@ -90,7 +131,12 @@ class Relay:
     @property
     def streams(self) -> tuple[Stream, ...]:
         unique = dict.fromkeys((self._out, self._err))
-        return tuple(stream for stream in unique if stream.open)
+        return tuple(stream for stream in unique if stream.active)
+
+    def register(self, poll: select.poll) -> None:
+        """Add what we wait for: output of the server, or room for it."""
+        for stream in self.streams:
+            stream.register(poll)
 
     @property
     def midline(self) -> bool:
@@ -107,29 +153,28 @@ class Relay:
     def resize(self) -> None:
         """Give the server's terminal the size of ours (tty_ioctl(4))."""
         for stream in self.streams:
-            if stream.terminal:
+            if stream.terminal and stream.open:
                 with contextlib.suppress(OSError):
                     size = fcntl.ioctl(stream.target, termios.TIOCGWINSZ, bytes(8))
                     fcntl.ioctl(stream.source, termios.TIOCSWINSZ, size)
 
     def pump(self, ready: Iterable[int]) -> None:
         """Pass on the output of these descriptors."""
-        sources = set(ready)
+        numbers = set(ready)
         for stream in self.streams:
-            if stream.source in sources:
-                data = stream.pump()
-                if data and self.watching and stream.tail.add(data):
-                    self._suspicious(stream.tail.text)
+            data = stream.pump(numbers)
+            if data and self.watching and stream.tail.add(data):
+                self._suspicious(stream.tail.text)
 
     def drain(self) -> None:
         """Pass on what is left after the server's end, without waiting for who keeps it open."""
         deadline = clock.Deadline(DRAIN)
-        while (streams := self.streams) and not deadline.passed:
+        while not deadline.passed:
             poll = select.poll()
-            for stream in streams:
-                poll.register(stream.source, select.POLLIN | select.POLLHUP)
-            ready = [number for number, _ in poll.poll(0)]
-            if not ready:
+            self.register(poll)
+            waiting = any(stream.pending for stream in self.streams)
+            ready = [number for number, _ in poll.poll(50 if waiting else 0)]
+            if not ready and not waiting:
                 break
             self.pump(ready)
 

@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+import contextlib
 import os
 import select
 import signal
 
 from devports import exitcodes
+from devports.errors import DevportsError
 from devports.run.child import spawn
 from devports.run.relay import Relay
 from devports.system import clock
@@ -16,8 +18,11 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Mapping, Sequence
 
     from devports.core.model import ProcessKey
+    from devports.run.family import Family
     from devports.run.interrupts import Interrupts
     from devports.system import Machine
+
+    Holders = Callable[[], Sequence[ProcessKey]]
 
 KILL_WAIT = 2.0
 STEP = 0.05
@@ -25,7 +30,7 @@ STEP = 0.05
 
 
 class Server:
-    """A running server and everything below us, since orphans come to us."""
+    """A running server and everything below us that belongs to it."""
 
     def __init__(
         self,
@@ -34,16 +39,21 @@ class Server:
         env: Mapping[str, str],
         *,
         machine: Machine,
+        family: Family,
         interrupts: Interrupts,
         suspicious: Callable[[str], None],
     ) -> None:
-        self._machine = machine
-        self._interrupts = interrupts
+        self._machine, self._family, self._interrupts = machine, family, interrupts
         self.relay = Relay(suspicious)
         self.process = spawn(argv, cwd, env, self.relay)
-        self.started = clock.Deadline(0)
+        self.started = clock.monotonic()
         self.hurried = 0
-        """The signal that cut the stopping short, 0 if none did."""
+        """A signal that came while the server was being stopped, 0 if none did."""
+
+    @property
+    def elapsed(self) -> float:
+        """Seconds since the start."""
+        return clock.monotonic() - self.started
 
     @property
     def code(self) -> int | None:
@@ -55,8 +65,7 @@ class Server:
         """Pass output on until a signal or `seconds` have come; return the signals."""
         poll = select.poll()
         poll.register(self._interrupts, select.POLLIN)
-        for stream in self.relay.streams:
-            poll.register(stream.source, select.POLLIN)
+        self.relay.register(poll)
         ready = [number for number, _ in poll.poll(None if seconds is None else seconds * 1000)]
         self.relay.pump(ready)
         numbers = self._interrupts.collect()
@@ -70,53 +79,53 @@ class Server:
     def _reap(self) -> None:
         """Collect orphans that became our children, never the server: Popen does that itself."""
         for pid in self._machine.children(os.getpid()):
-            if pid != self.process.pid:
-                try:
+            if pid != self.process.pid and self._family.has_child(pid):
+                with contextlib.suppress(ChildProcessError):
                     os.waitpid(pid, os.WNOHANG)
-                except ChildProcessError:
-                    continue
-
-    def tree(self) -> list[ProcessKey]:
-        """Return what belongs to the server: everything below us in our own process group.
-
-        A browser that the server opened has a session of its own and is left alone.
-        """
-        group = os.getpgrp()
-        keys = (self._machine.key(pid) for pid in self._machine.descendants(os.getpid()))
-        return [key for key in keys if key is not None and group_of(key.pid) == group]
 
     def signal_tree(self, number: int, more: Sequence[ProcessKey] = ()) -> None:
         """Signal the tree and `more`, parents first, each through a pin."""
-        for key in dict.fromkeys((*self.tree(), *more)):
-            pin = self._machine.pin(key)
-            if pin is not None:
-                pin.send(number)
-                pin.close()
+        for key in dict.fromkeys((*self._family.group(), *more)):
+            self._signal(key, number)
 
-    def stop(
-        self, number: int, seconds: float, holders: Callable[[], Sequence[ProcessKey]]
-    ) -> bool:
-        """End the server: `number` to its tree, wait, kill. Return whether it had to be killed.
+    def _signal(self, key: ProcessKey, number: int) -> None:
+        try:
+            pin = self._machine.pin(key)
+        except DevportsError:
+            if key.pid == self.process.pid:
+                # Our own child keeps its number until we have waited for it, and Popen knows.
+                self.process.send_signal(number)
+            return
+        if pin is not None:
+            pin.send(number)
+            pin.close()
+
+    def ask_to_end(self, number: int, seconds: float, holders: Holders) -> bool:
+        """Send `number` to the tree; return whether all of it has ended within `seconds`.
 
         Args:
             number: the signal that asks.
-            seconds: how long it may take; a signal to us in the meantime cuts that short.
+            seconds: how long it may take; Ctrl-C cuts that short, other signals are only kept:
+                an editor and a closing shell may send SIGHUP each.
             holders: says who of ours still has the port, wherever it has gone.
         """
         self.signal_tree(number, holders())
-        if self._ended(seconds, holders):
-            return False
+        self.signal_tree(signal.SIGCONT)  # what is stopped could not even begin to end
+        return self._ended(seconds, holders)
+
+    def kill(self, holders: Holders) -> None:
+        """Kill what is left of the tree."""
         self.signal_tree(signal.SIGKILL, holders())
         self._ended(KILL_WAIT, holders)
-        return True
 
-    def _ended(self, seconds: float, holders: Callable[[], Sequence[ProcessKey]]) -> bool:
+    def _ended(self, seconds: float, holders: Holders) -> bool:
         deadline = clock.Deadline(seconds)
         while not deadline.passed:
-            if self.code is not None and not self.tree() and not holders():
+            if self.code is not None and not self._family.group() and not holders():
                 return True
-            if numbers := self.turn(min(STEP, deadline.left)):
-                self.hurried = numbers[0]
+            numbers = self.turn(min(STEP, deadline.left))
+            self.hurried = self.hurried or next(iter(numbers), 0)
+            if signal.SIGINT in numbers:
                 return False
         return False
 
@@ -124,11 +133,3 @@ class Server:
         """Pass on the last output and let go of the streams."""
         self.relay.drain()
         self.relay.close()
-
-
-def group_of(pid: int) -> int:
-    """Return the process group of a process, 0 if it is gone."""
-    try:
-        return os.getpgid(pid)
-    except ProcessLookupError:
-        return 0

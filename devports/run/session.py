@@ -2,18 +2,14 @@
 
 from __future__ import annotations
 
-import os
+import contextlib
 import signal
 
 from devports import exitcodes
-from devports.core.bindfailure import match_bind_failure
-from devports.core.diagnosis import is_bindable
 from devports.core.happening import (
-    BoundOnly,
     InTheWay,
     KillingServer,
     Launched,
-    Owned,
     PortLost,
     StoppingServer,
 )
@@ -25,7 +21,6 @@ from devports.core.recovery import (
     Moved,
     Pause,
     Ready,
-    Retry,
     Serving,
     Start,
     Starting,
@@ -33,74 +28,54 @@ from devports.core.recovery import (
     StopServer,
     TakePort,
     Taking,
-    TimedOut,
     begin,
     step,
 )
-from devports.core.value import Value, unreachable
+from devports.core.value import unreachable
+from devports.errors import DevportsError
+from devports.run.family import Family
+from devports.run.hold import Hold
 from devports.run.interrupts import Interrupts, Signalled, terminal_interrupts_the_server
 from devports.run.ownership import Watch
-from devports.run.reachable import answers
 from devports.run.relay import write_all
 from devports.run.server import Server
+from devports.run.startup import LOOK_EVERY, Startup
 from devports.system import clock
-from devports.system.survey import survey
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
-    from collections.abc import Callable, Mapping
+    from collections.abc import Callable, Sequence
 
-    from devports.core.bindfailure import BindFailure
     from devports.core.happening import Happening
-    from devports.core.model import Endpoint, ProcessKey
-    from devports.core.ownership import Ownership
+    from devports.core.model import ProcessKey
+    from devports.core.outcome import Question
     from devports.core.recovery import Command, Event, State
-    from devports.core.service import Service
-    from devports.freeing import Tools
-    from devports.records import Record, Records, RunState
-    from devports.run.hold import Hold
+    from devports.freeing import Job, Tools
+    from devports.records import Records, RunState
+    from devports.run.launch import Launch
 
     Tell = Callable[[Happening], None]
 
-LOOK_EVERY = 0.025
-"""Seconds between looks for our listener: 40 microseconds each."""
-RETRIES_ITSELF = 6.0
-"""Seconds that a server which says "address in use" and lives on is given: gunicorn tries again
-for 5 s and nginx for 2.5 s (measured)."""
-SAY_BOUND_AFTER = 3.0
 SECOND_CTRL_C = 2.0
-
-
-class Launch(Value):
-    """What is to be started: service, command line and environment filled, and our record."""
-
-    service: Service
-    argv: tuple[str, ...]
-    env: Mapping[str, str]
-    record: Record
-    endpoints: tuple[Endpoint, ...]
-    extra: tuple[Endpoint, ...] = ()
-    retry: Retry = Retry()
-
-    @property
-    def everything(self) -> tuple[Endpoint, ...]:
-        """All endpoints that have to be ours: those of the first port and of the further ones."""
-        return (*self.endpoints, *self.extra)
+LAST_WAIT = 1.0
+"""Seconds that a killed server may take to be gone."""
 
 
 class Session:
     """The effects of a run. What comes next is decided by `core.recovery.step` alone."""
 
     def __init__(
-        self, launch: Launch, hold: Hold, tools: Tools, tell: Tell, records: Records
+        self, launch: Launch, job: Job, tools: Tools, tell: Tell, records: Records
     ) -> None:
-        self.launch, self.hold, self._tell, self.records = launch, hold, tell, records
-        self.service, self.machine = launch.service, tools.machine
+        self.launch, self.service, self.records = launch, launch.service, records
+        self.machine, self._ask, self._tell = tools.machine, tools.ask, tell
+        self.hold = Hold(tools.but(ask=self._question), job, records)
+        self.interrupts = Interrupts()
+        self.family = Family(self.machine)
+        self.watch = Watch(self.machine, launch.endpoints, self.family)
         self.server: Server | None = None
-        self.failure: BindFailure | None = None
-        self.ctrl_c = clock.Deadline(0)
-        self.seen: Ownership | None = None
-        """What was seen of the port last, to explain a server that never got ready."""
+        self.startup: Startup | None = None
+        self._ctrl_c = clock.Deadline(0)
 
     # -- the loop
 
@@ -108,18 +83,17 @@ class Session:
         """Run to the end and leave nothing behind.
 
         Raises:
-            DevportsError: the command cannot be started at all.
+            DevportsError: the command cannot be started at all, or the server cannot be ended.
         """
-        with Interrupts() as self.interrupts:
+        with self.interrupts, contextlib.ExitStack() as stack:
+            stack.callback(self.records.drop, self.launch.record)
+            stack.callback(self.hold.release)
+            stack.callback(self._stop_server)
+            stack.callback(self.interrupts.install, calm=True)
             try:
                 return self._drive()
             except Signalled as signalled:
                 return Ended(exitcodes.of_signal(signalled.number), "devports", "interrupted")
-            finally:
-                self.interrupts.install(calm=True)
-                self._stop_server()
-                self.hold.release()
-                self.records.drop(self.launch.record)
 
     def _drive(self) -> Ended:
         state, commands = begin()
@@ -139,7 +113,8 @@ class Session:
                     self._unless_interrupted()
                     event = self.hold.take()
                 case Start(attempt=attempt, hold=hold):
-                    self._start(attempt, hold=hold)
+                    self._unless_interrupted()
+                    self._start(attempt, beside_hold=hold)
                 case StopServer():
                     self._stop_server()
                 case Pause(seconds=seconds):
@@ -150,23 +125,128 @@ class Session:
         return event
 
     def _next(self, state: State) -> Event:
+        server, startup = self.server, self.startup
+        assert server is not None  # noqa: S101  # states after Start only
+        assert startup is not None  # noqa: S101
         match state:
             case Starting():
-                return self._until_ready()
+                return startup.until_decided(server, self._signals, self.tell)
             case Serving():
-                return self._until_the_end()
-            case Stopping():
-                return Exited(self._code())
+                return self._until_the_end(server)
+            case Stopping(signal=number):
+                return Exited(self._code(server, number))
             case Taking() | Ended():
-                raise AssertionError(f"nothing to wait for in {state!r}")
+                raise AssertionError(f"nothing to wait for in {type(state).__name__}")
             case _:
                 unreachable(state)
 
     def _unless_interrupted(self) -> None:
         """Go on without a server, unless a signal came while the last one was being stopped."""
-        self.interrupts.install(calm=False)
         if self.server is not None and self.server.hurried:
             raise Signalled(self.server.hurried)
+        self.interrupts.resume()
+
+    def _question(self, question: Question) -> bool:
+        """Ask, and take the signals back from the prompt's event loop."""
+        try:
+            return self._ask(question)
+        finally:
+            self.interrupts.install(calm=False)
+
+    # -- the server
+
+    def _start(self, attempt: int, *, beside_hold: bool) -> None:
+        """Start the server; from here on signals wait for the loop, so that none orphans it."""
+        self.interrupts.install(calm=True)
+        if beside_hold:
+            self.hold.share()
+        else:
+            self.hold.release()
+        self.startup = Startup(
+            self.launch, self.machine, self.watch, self.hold, beside_hold=beside_hold
+        )
+        self.server = Server(
+            self.launch.argv,
+            self.service.cwd,
+            self.launch.env,
+            machine=self.machine,
+            family=self.family,
+            interrupts=self.interrupts,
+            suspicious=self.startup.hear,
+        )
+        self._mark("starting")
+        self.tell(Launched(self.service.name, self.launch.endpoints[0], attempt))
+
+    def _until_the_end(self, server: Server) -> Event:
+        while (code := server.code) is None:
+            if (event := self._signals(server.turn(None))) is not None:
+                return event
+        server.close()
+        return Exited(code)
+
+    def _code(self, server: Server, number: int) -> int:
+        """Return the exit code of a server that was stopped, waiting for it for a moment.
+
+        Raises:
+            DevportsError: it does not end at all: a device is in its way, or it is another user.
+        """
+        deadline = clock.Deadline(LAST_WAIT)
+        while (code := server.code) is None and not deadline.passed:
+            server.turn(LOOK_EVERY)
+        server.close()
+        if code is None:
+            self.server = None  # there is nothing more to be done about it
+            process = self.machine.process(server.process.pid)
+            state = f"state {process.state}, user {process.user}" if process else "gone"
+            raise DevportsError(
+                "server-not-ended",
+                f"`{self.service.name}` (pid {server.process.pid}) could not be ended",
+                facts=(f"it is still there after SIGKILL: {state}",),
+                hints=(f"run `sudo kill -KILL {server.process.pid}`",),
+                service=self.service.name,
+                exit_code=exitcodes.of_signal(number),
+            )
+        return code
+
+    def _stop_server(self) -> None:
+        """End whatever of the server is left; nothing happens if nothing is."""
+        server = self.server
+        if server is None:
+            return
+        runs = server.code is None
+        if runs or self.family.group() or self._holders():
+            name = self.service.stop_signal
+            if runs:
+                self.tell(StoppingServer(self.service.name, name))
+            begun = clock.monotonic()
+            number = signal.Signals[name]
+            if not server.ask_to_end(number, self.service.stop_timeout, self._holders):
+                self.tell(KillingServer(self.service.name, clock.monotonic() - begun))
+                server.kill(self._holders)
+        server.close()
+
+    def _holders(self) -> Sequence[ProcessKey]:
+        """Return who of our tree has the port, also where it has left our session."""
+        return [holder.process.key for holder in self.watch.holders(self.hold.inodes)]
+
+    # -- signals, records, words
+
+    def _signals(self, numbers: list[int]) -> Event | None:
+        """Turn signals to us into an event; a first Ctrl-C is the server's own business."""
+        for number in numbers:
+            self._mark("stopping")
+            if number == signal.SIGINT and terminal_interrupts_the_server():
+                again = not self._ctrl_c.passed
+                self._ctrl_c = clock.Deadline(SECOND_CTRL_C)
+                if not again:
+                    continue
+            return Interrupted(number)
+        return None
+
+    def _mark(self, state: RunState) -> None:
+        """Write into our record how far we are, and who would be left if we were killed."""
+        server = self.server and self.machine.key(self.server.process.pid)
+        self.records.mark(self.launch.record.but(state=state, server=server))
 
     def tell(self, happening: Happening) -> None:
         """Say what happens, on a line of its own: editors look for it at the start of one."""
@@ -174,175 +254,18 @@ class Session:
             write_all(2, b"\n")
         self._tell(happening)
 
-    # -- the server
-
-    def _start(self, attempt: int, *, hold: bool) -> None:
-        """Start the server; from here on signals wait for the loop, so that none orphans it."""
-        self.interrupts.install(calm=True)
-        self.failure = None
-        self.beside_hold = hold
-        if hold:
-            self.hold.share()
-        else:
-            self.hold.release()
-        self.server = Server(
-            self.launch.argv,
-            self.service.cwd,
-            self.launch.env,
-            machine=self.machine,
-            interrupts=self.interrupts,
-            suspicious=self._suspicious,
-        )
-        me = self.machine.key(os.getpid())
-        assert me is not None  # noqa: S101  # we exist
-        self.watch = Watch(self.machine, self.launch.endpoints, me)
-        self._mark("starting")
-        self.tell(Launched(self.service.name, self.launch.endpoints[0], attempt))
-
-    def _mark(self, state: RunState) -> None:
-        """Write into our record how far we are, and who would be left if we were killed."""
-        server = self.machine.key(self._running().process.pid)
-        self.records.mark(self.launch.record.but(state=state, server=server))
-
-    def _suspicious(self, text: str) -> None:
-        ports = {endpoint.port for endpoint in self.launch.everything}
-        found = match_bind_failure(text, ports)
-        if found is not None and found.kind in ("fatal", "foreign", "moved"):
-            self.failure = self.failure or found
-
-    def _code(self) -> int:
-        """Wait for the server's end and return its exit code."""
-        server = self._running()
-        while (code := server.code) is None:
-            server.turn(LOOK_EVERY)
-        server.close()
-        return code
-
-    def _running(self) -> Server:
-        assert self.server is not None  # noqa: S101  # states after Start only
-        return self.server
-
-    def _until_ready(self) -> Event:
-        """Watch the start until it is decided."""
-        server = self._running()
-        deadline = clock.Deadline(self.service.ready.timeout)
-        patience: clock.Deadline | None = None
-        said_bound = False
-        while not deadline.passed:
-            if (event := self._signals(server.turn(LOOK_EVERY))) is not None:
-                return event
-            if server.code is not None:
-                return self._ended_early()
-            now = self.seen = self.watch.look(self.hold.inodes)
-            if self._is_ready(now):
-                return Ready()
-            if self.failure is not None:
-                patience = patience or clock.Deadline(RETRIES_ITSELF)
-                if not now.strangers:
-                    self.hold.release()  # our own reservation may be what it met
-                if patience.passed or self.failure.kind == "moved":
-                    return self._bind_failed(now)
-            if now.bound and not said_bound and server.started.elapsed > SAY_BOUND_AFTER:
-                said_bound = True
-                self.tell(BoundOnly(self.service.name, self.launch.endpoints[0]))
-        elsewhere = self.watch.elsewhere()
-        self.seen = self.watch.look(self.hold.inodes).but(elsewhere=elsewhere)
-        if elsewhere and self.seen.owner is None and not self.seen.bound:
-            return Moved(elsewhere[0].port, foreign=bool(self.seen.strangers))
-        return TimedOut()
-
-    def _is_ready(self, now: Ownership) -> bool:
-        """Say whether the port is ours and serves; on several addresses one of them will do."""
-        complete = len(now.missing) < len(self.launch.endpoints) and not now.strangers
-        anybody = self.service.ready.owner == "any" and any(
-            socket.state == "LISTEN" for socket in now.strangers
-        )
-        if not (complete and now.owner) and not anybody:
-            return False
-        served = next(e for e in self.launch.endpoints if anybody or e not in now.missing)
-        path = self.service.ready.http
-        if path and not answers(served, path, timeout=1.0):
-            return False
-        owner = now.owner.process if now.owner else None
-        seconds = self._running().started.elapsed
-        self.tell(Owned(self.service.name, served, owner, seconds, now.missing))
-        self.hold.release()
-        self._running().relay.watching = False
-        self._mark("serving")
-        return True
-
-    def _ended_early(self) -> Event:
-        """Tell a lost port from an end of the server's own making."""
-        server = self._running()
-        server.close()
-        for text in server.relay.tails():
-            self._suspicious(text)
-        now = self.watch.look(self.hold.inodes)
-        named = self.failure is not None and self.failure.port is not None
-        if named or (self.failure and (self.beside_hold or self._is_refused())):
-            return self._bind_failed(now)
-        if now.strangers and server.code:
-            return BindFailed(foreign=True)
-        return Exited(self._code())
-
-    def _bind_failed(self, now: Ownership) -> Event:
-        foreign = bool(now.strangers) or (not self.beside_hold and self._is_refused())
-        if self.failure is not None and self.failure.kind == "moved":
-            return Moved(self.failure.new_port, foreign)
-        return BindFailed(foreign)
-
-    def _is_refused(self) -> bool:
-        """Say whether a bind fails now: a bare "address in use" may be about another port."""
-        findings = survey(self.machine, self.launch.everything, ours=self.hold.inodes)
-        return not all(is_bindable(finding.verdict) for finding in findings)
-
-    def _until_the_end(self) -> Event:
-        server = self._running()
-        while server.code is None:
-            if (event := self._signals(server.turn(None))) is not None:
-                return event
-        return Exited(self._code())
-
-    # -- signals and the end
-
-    def _signals(self, numbers: list[int]) -> Event | None:
-        """Turn signals to us into an event; a first Ctrl-C is the server's own business."""
-        for number in numbers:
-            if number == signal.SIGINT and terminal_interrupts_the_server():
-                again = not self.ctrl_c.passed
-                self.ctrl_c = clock.Deadline(SECOND_CTRL_C)
-                if not again:
-                    continue
-            self._mark("stopping")
-            return Interrupted(number)
-        return None
-
-    def _holders(self) -> list[ProcessKey]:
-        """Return who of our tree has the port, also where it has left our process group."""
-        return [holder.process.key for holder in self.watch.holders(self.hold.inodes)]
-
-    def _stop_server(self) -> None:
-        """End whatever of the server is left; nothing happens if nothing is."""
-        server = self.server
-        if server is None:
-            return
-        if server.code is None or server.tree() or self._holders():
-            name = self.service.stop_signal
-            if server.code is None:
-                self.tell(StoppingServer(self.service.name, name))
-            number = signal.Signals[name]
-            if server.stop(number, self.service.stop_timeout, self._holders):
-                self.tell(KillingServer(self.service.name, self.service.stop_timeout))
-        server.close()
-
     def _tell_of(self, event: Event, after: State) -> None:
         name, endpoint = self.service.name, self.launch.endpoints[0]
         match event, after:
+            case Ready(), Serving():
+                self.hold.release()
+                self._mark("serving")
             case BindFailed(foreign=False), Starting():
                 self.tell(InTheWay(name))
             case ((BindFailed(foreign=foreign) | Moved(foreign=foreign)), (Taking() | Ended())):
                 attempt = after.attempt if isinstance(after, Taking) else 0
-                line = self.failure.line if self.failure else ""
+                failure = self.startup.failure if self.startup else None
+                line = failure.line if failure else ""
                 self.tell(
                     PortLost(name, endpoint, foreign, line, attempt, self.launch.retry.attempts)
                 )

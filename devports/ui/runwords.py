@@ -13,6 +13,7 @@ from devports.core.happening import (
     PortLost,
     Predecessor,
     StoppingServer,
+    Unrecorded,
 )
 from devports.core.value import unreachable
 from devports.errors import DevportsError
@@ -58,11 +59,16 @@ def _words(happening: Happening) -> str:
         case StoppingServer(service=service, signal=signal):
             return f"stopping `{service}` with {signal}"
         case KillingServer(service=service, seconds=seconds):
-            return f"`{service}` did not end in {seconds:g} s and was killed with SIGKILL"
+            return f"`{service}` did not end in {seconds:.1f} s: killing it with SIGKILL"
         case NextPort(service=service, declared=declared, used=used):
             return f"PORT CHANGED: `{service}` gets port {used}, port {declared} is taken"
         case Predecessor(service=service, pid=pid):
             return f"waiting for the last run of `{service}` (pid {pid}) to end"
+        case Unrecorded(service=service, why=why):
+            return (
+                f"no record of this run of `{service}` can be kept ({printable(why)}):"
+                " a second run will not know of it"
+            )
         case DependencyDown(service=service, dependency=dependency, endpoint=endpoint):
             return f"`{service}` depends on `{dependency}`, and nobody listens on {endpoint}"
         case _:

@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+import contextlib
 import os
 import shutil
 import signal
 import tempfile
 from typing import TYPE_CHECKING, Protocol
 
+import psutil
 import pytest
 
 from tests.harness import guard
@@ -46,8 +48,12 @@ def _nobody_is_left_behind() -> Iterator[None]:
     before = {process.pid for process in guard.descendants_everywhere()}
 
     def left() -> list[str]:
-        now = guard.descendants_everywhere()
-        return [f"{p.pid} {p.cmdline()}" for p in now if p.pid not in before]
+        now = [p for p in guard.descendants_everywhere() if p.pid not in before]
+        names: list[str] = []
+        for process in now:
+            with contextlib.suppress(psutil.Error):  # a zombie is ended, and says no more
+                names.append(f"{process.pid} {process.cmdline()}")
+        return names
 
     yield
     try:

@@ -18,6 +18,7 @@ from devports.core.happening import (
     PortLost,
     Predecessor,
     StoppingServer,
+    Unrecorded,
 )
 from devports.core.model import Endpoint, Holder, Process, ProcessKey, Socket
 from devports.core.ownership import Ownership
@@ -79,7 +80,7 @@ LINES = [
     pytest.param(StoppingServer("web", "SIGINT"), "stopping `web` with SIGINT", id="stopping"),
     pytest.param(
         KillingServer("web", 2.5),
-        "`web` did not end in 2.5 s and was killed with SIGKILL",
+        "`web` did not end in 2.5 s: killing it with SIGKILL",
         id="killed",
     ),
     pytest.param(
@@ -89,6 +90,12 @@ LINES = [
     ),
     pytest.param(
         Predecessor("web", 7), "waiting for the last run of `web` (pid 7) to end", id="a restart"
+    ),
+    pytest.param(
+        Unrecorded("web", "Read-only file system"),
+        "no record of this run of `web` can be kept (Read-only file system):"
+        " a second run will not know of it",
+        id="nothing can be written",
     ),
     pytest.param(
         DependencyDown("web", "db", Endpoint("127.0.0.1", 5432)),

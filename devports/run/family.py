@@ -1,0 +1,63 @@
+"""Whose processes are ours: what is below us, less what was there before we started anything.
+
+A shell that becomes devports (``sh -c 'agent & exec devports run web'``) hands its children on.
+They are not the server's and are never signalled.
+"""
+
+from __future__ import annotations
+
+import os
+
+from devports.core.model import ProcessKey
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from devports.core.model import Holder
+    from devports.system import Machine
+
+
+class Family:
+    """Everything that descends from us since this was made."""
+
+    def __init__(self, machine: Machine) -> None:
+        self._machine = machine
+        self.me = machine.key(os.getpid()) or ProcessKey(os.getpid(), 0)
+        before = [machine.key(pid) for pid in machine.children(os.getpid())]
+        self._before = frozenset(key for key in before if key is not None)
+        if not self._before:
+            # Orphans of the server come to us; with others' children here, theirs would come too.
+            machine.adopt_orphans()
+
+    def has_child(self, pid: int) -> bool:
+        """Say whether this child of ours is one that we started or adopted."""
+        return self._machine.key(pid) not in self._before
+
+    def members(self) -> list[ProcessKey]:
+        """Return all living descendants, parents before children."""
+        found: list[ProcessKey] = []
+        for pid in self._machine.children(os.getpid()):
+            if self.has_child(pid):
+                keys = map(self._machine.key, (pid, *self._machine.descendants(pid)))
+                found += [key for key in keys if key is not None]
+        return found
+
+    def group(self) -> list[ProcessKey]:
+        """Return the members in our own process group and session.
+
+        A browser that the server opened has a session of its own and is left alone.
+        """
+        session = os.getsid(0)
+        return [key for key in self.members() if session_of(key.pid) == session]
+
+    def owns(self, holder: Holder) -> bool:
+        """Say whether a holder is one of ours."""
+        line = [holder.process.key, *(parent.key for parent in holder.ancestors)]
+        return self.me in line and not self._before & set(line)
+
+
+def session_of(pid: int) -> int:
+    """Return the session of a process, 0 if it is gone or only waits to be reaped."""
+    try:
+        return os.getsid(pid)
+    except OSError:
+        return 0

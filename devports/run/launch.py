@@ -1,0 +1,138 @@
+"""What is to be started: a service with its texts filled, its environment and its endpoints."""
+
+from __future__ import annotations
+
+from devports import exitcodes
+from devports.core.diagnosis import is_bindable
+from devports.core.happening import DependencyDown, NextPort
+from devports.core.placeholder import argv_of, fill, names_in, values_for
+from devports.core.recovery import Retry
+from devports.core.value import Value
+from devports.errors import DevportsError
+from devports.system.survey import endpoints_of, survey
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from collections.abc import Callable, Mapping, Sequence
+
+    from devports.core.happening import Happening
+    from devports.core.model import Endpoint
+    from devports.core.service import Config, PortSpec, Service
+    from devports.records import Record
+    from devports.system import Machine
+
+    Tell = Callable[[Happening], None]
+
+NEXT_PORTS = 20
+
+
+class Launch(Value):
+    """What is to be started: service, command line and environment filled, and our record."""
+
+    service: Service
+    argv: tuple[str, ...]
+    env: Mapping[str, str]
+    record: Record
+    endpoints: tuple[Endpoint, ...]
+    extra: tuple[Endpoint, ...] = ()
+    retry: Retry = Retry()
+
+    @property
+    def everything(self) -> tuple[Endpoint, ...]:
+        """All endpoints that have to be ours: those of the first port and of the further ones."""
+        return (*self.endpoints, *self.extra)
+
+
+def prepare(
+    machine: Machine,
+    service: Service,
+    config: Config,
+    *,
+    arguments: Sequence[str],
+    environ: Mapping[str, str],
+    from_file: Mapping[str, str],
+    record: Record,
+) -> Launch:
+    """Fill command line and environment, and say which endpoints the service is to have.
+
+    Args:
+        machine: resolves hosts.
+        service: with the port it really gets.
+        config: the other services, for placeholders.
+        arguments: to be appended to the command.
+        environ: our own environment; PORT, the file and the service's own come on top, in order.
+        from_file: the variables of `service.env_file`.
+        record: ours.
+    """
+    values = values_for(service, config)
+    own = {key: fill(text, values) for key, text in service.env}
+    further = (service.spec.but(port=port) for _, port in service.ports)
+    return Launch(
+        service=service.but(cwd=fill(service.cwd, values)),
+        argv=(*argv_of(service, values), *arguments),
+        env={**environ, "PORT": str(service.port), **from_file, **own},
+        record=record,
+        endpoints=endpoints_of(machine, service.spec),
+        extra=tuple(end for spec in further for end in endpoints_of(machine, spec)),
+        retry=Retry(service.attempts),
+    )
+
+
+def refuse_impossible(service: Service) -> None:
+    """Check that we can start this service at all.
+
+    Raises:
+        DevportsError: it has no command, or wants what we cannot do.
+    """
+    if not service.command:
+        raise DevportsError(
+            "no-command",
+            f"`{service.name}` has no command to run",
+            facts=(f"its port {service.port} is only watched",),
+            hints=(f'add `command = "..."` to `[services.{service.name}]`',),
+            service=service.name,
+        )
+    command = service.command if isinstance(service.command, tuple) else (service.command,)
+    texts = (*command, *(text for _, text in service.env))
+    if service.handoff in ("fd", "hook") or any("fd" in names_in(text) for text in texts):
+        raise DevportsError(
+            "handoff-unavailable",
+            f"`{service.name}` wants to be handed a socket, which devports cannot do yet",
+            hints=('use `handoff = "plain"`: the port is held until the server listens',),
+            service=service.name,
+        )
+
+
+def on_next_port(machine: Machine, service: Service, tell: Tell) -> Service:
+    """Return the service with the first port from its own on that can be had, loudly.
+
+    Raises:
+        DevportsError: none of the next ports can.
+    """
+    for port in range(service.port, min(service.port + NEXT_PORTS, 65536)):
+        moved = service.but(port=port)
+        if nobody_is_on(machine, moved.spec):
+            if port != service.port:
+                tell(NextPort(service.name, service.port, port))
+            return moved
+    raise DevportsError(
+        "no-next-port",
+        f"none of the {NEXT_PORTS} ports from {service.port} on is free",
+        service=service.name,
+        exit_code=exitcodes.HELD,
+    )
+
+
+def warn_of_missing(machine: Machine, service: Service, config: Config, tell: Tell) -> None:
+    """Say which dependencies do not listen; the server may know how to wait for them."""
+    for name in service.depends_on:
+        dependency = config.get(name)
+        if dependency is not None and nobody_is_on(machine, dependency.spec):
+            endpoint = endpoints_of(machine, dependency.spec)[0]
+            tell(DependencyDown(service.name, name, endpoint))
+
+
+def nobody_is_on(machine: Machine, spec: PortSpec) -> bool:
+    """Say whether a port can be bound on all of its addresses."""
+    findings = survey(machine, endpoints_of(machine, spec))
+    return all(is_bindable(finding.verdict) for finding in findings)

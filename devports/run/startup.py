@@ -1,0 +1,149 @@
+"""One start, from the spawn until it is decided: ready, lost, moved, ended, timed out."""
+
+from __future__ import annotations
+
+from devports.core.bindfailure import match_bind_failure
+from devports.core.diagnosis import is_bindable
+from devports.core.happening import BoundOnly, Owned
+from devports.core.recovery import BindFailed, Exited, Moved, Ready, TimedOut
+from devports.run.reachable import answers
+from devports.system import clock
+from devports.system.survey import survey
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+    from devports.core.bindfailure import BindFailure
+    from devports.core.happening import Happening
+    from devports.core.ownership import Ownership
+    from devports.core.recovery import Event
+    from devports.run.hold import Hold
+    from devports.run.launch import Launch
+    from devports.run.ownership import Watch
+    from devports.run.server import Server
+    from devports.system import Machine
+
+LOOK_EVERY = 0.025
+"""Seconds between looks for our listener: 40 microseconds each."""
+RETRIES_ITSELF = 6.0
+"""Seconds that a server which says "address in use" and lives on is given: gunicorn tries again
+for 5 s and nginx for 2.5 s (measured)."""
+SAY_BOUND_AFTER = 3.0
+ANSWER_WITHIN = 0.5
+
+
+class Startup:
+    """What is seen and heard of one start. `beside_hold`: our reservation stays beside it."""
+
+    def __init__(
+        self, launch: Launch, machine: Machine, watch: Watch, hold: Hold, *, beside_hold: bool
+    ) -> None:
+        self._launch, self._machine, self._watch, self._hold = launch, machine, watch, hold
+        self._service = launch.service
+        self._beside_hold = beside_hold
+        self._patience: clock.Deadline | None = None
+        self._said_bound = False
+        self.failure: BindFailure | None = None
+        """What the server said of its port, if it complained."""
+        self.seen: Ownership | None = None
+        """What was seen of the port last, to explain a server that never got ready."""
+
+    def hear(self, text: str) -> None:
+        """Take note of output that may say that the port is taken."""
+        ports = {endpoint.port for endpoint in self._launch.everything}
+        found = match_bind_failure(text, ports)
+        if found is not None and found.kind in ("fatal", "foreign", "moved"):
+            self.failure = self.failure or found
+
+    def until_decided(
+        self,
+        server: Server,
+        signals: Callable[[list[int]], Event | None],
+        tell: Callable[[Happening], None],
+    ) -> Event:
+        """Watch `server` until its start is decided, or a signal decides otherwise."""
+        deadline = clock.Deadline(self._service.ready.timeout)
+        while not deadline.passed:
+            if (event := signals(server.turn(LOOK_EVERY))) is not None:
+                return event
+            if server.code is not None:
+                return self._ended(server, server.code)
+            now = self.seen = self._watch.look(self._hold.inodes)
+            if (ready := self._owned(now, server)) is not None:
+                server.relay.watching = False
+                tell(ready)
+                return Ready()
+            if self._is_lost(now):
+                return self._bind_failed(now)
+            if now.bound and not self._said_bound and server.elapsed > SAY_BOUND_AFTER:
+                self._said_bound = True
+                tell(BoundOnly(self._service.name, self._launch.endpoints[0]))
+        return self._timed_out()
+
+    def _owned(self, now: Ownership, server: Server) -> Owned | None:
+        """Return the news that it is ready, if it is: on several addresses one of them will do."""
+        ends = self._launch.endpoints
+        ours = now.owner is not None and len(now.missing) < len(ends) and not now.strangers
+        anybody = self._service.ready.owner == "any" and any(
+            socket.state == "LISTEN" for socket in now.strangers
+        )
+        if not (ours or anybody):
+            return None
+        served = next(end for end in ends if anybody or end not in now.missing)
+        path = self._service.ready.http
+        if path and not answers(served, path, seconds=ANSWER_WITHIN):
+            return None
+        process = now.owner.process if now.owner else None
+        unserved = () if anybody else now.missing
+        return Owned(self._service.name, served, process, server.elapsed, unserved)
+
+    def _is_lost(self, now: Ownership) -> bool:
+        """Say whether a server that lives on has lost the port, and is not just trying again.
+
+        A complaint that names no port may be about another one: it counts only if something
+        stands in the way of ours.
+        """
+        if self.failure is None:
+            return False
+        if not now.strangers:
+            self._hold.release()  # our own reservation may be what it met
+        self._patience = self._patience or clock.Deadline(RETRIES_ITSELF)
+        if self.failure.kind == "moved":
+            return True
+        return self._patience.passed and (
+            self.failure.port is not None or bool(now.strangers) or self._is_refused()
+        )
+
+    def _ended(self, server: Server, code: int) -> Event:
+        """Tell a lost port from an end of the server's own making."""
+        server.close()
+        for text in server.relay.tails():
+            self.hear(text)
+        now = self.seen = self._watch.look(self._hold.inodes)
+        if self.failure is not None and (
+            self.failure.port is not None or self._beside_hold or self._is_refused()
+        ):
+            return self._bind_failed(now)
+        if now.strangers and code:
+            return BindFailed(foreign=True)
+        return Exited(code)
+
+    def _bind_failed(self, now: Ownership) -> Event:
+        foreign = bool(now.strangers) or (not self._beside_hold and self._is_refused())
+        if self.failure is not None and self.failure.kind == "moved":
+            return Moved(self.failure.new_port, foreign)
+        return BindFailed(foreign)
+
+    def _is_refused(self) -> bool:
+        """Say whether a bind fails now."""
+        findings = survey(self._machine, self._launch.everything, ours=self._hold.inodes)
+        return not all(is_bindable(finding.verdict) for finding in findings)
+
+    def _timed_out(self) -> Event:
+        """Tell a server that listens elsewhere from one that does not listen."""
+        elsewhere = self._watch.elsewhere()
+        self.seen = self._watch.look(self._hold.inodes).but(elsewhere=elsewhere)
+        if elsewhere and self.seen.owner is None and not self.seen.bound:
+            return Moved(elsewhere[0].port, foreign=bool(self.seen.strangers))
+        return TimedOut()
