@@ -1,0 +1,171 @@
+"""What a run meets in real life: neighbours, launchers, double signals, readers that stall."""
+
+from __future__ import annotations
+
+import os
+import shlex
+import signal
+import subprocess
+import sys
+from typing import TYPE_CHECKING
+
+from tests.harness import tables
+from tests.harness.actors import Identity, argv_of
+from tests.harness.capabilities import NEEDS_FORK, NEEDS_PROC
+from tests.harness.command import installed
+from tests.harness.waiting import eventually
+
+if TYPE_CHECKING:
+    from pathlib import Path
+
+    from tests.harness.command import Command
+    from tests.harness.project import Project
+
+pytestmark = [NEEDS_FORK, NEEDS_PROC]
+
+AGENT = "import signal, sys; print('agent', flush=True); signal.pause()"
+
+
+def served(port: int) -> set[int]:
+    return eventually(lambda: tables.listening_pids(port), 30, what="somebody serves")
+
+
+def test_what_ran_before_in_our_process_is_no_business_of_ours(
+    port: int, project: Project, devports: Command, tmp_path: Path
+) -> None:
+    """An entrypoint script starts an agent and becomes devports."""
+    project.zoo("web", "listener", port)
+    pid_file = tmp_path / "agent"
+    agent = shlex.join([sys.executable, "-c", AGENT])
+    run = shlex.join([*installed(), "run", "web"])
+    script = f"{agent} & echo $! > {shlex.quote(str(pid_file))}; exec {run}"
+    running = devports.under("sh", "-c", script).start()
+    served(port)
+    identity = Identity.of(int(pid_file.read_text()))
+    running.send(signal.SIGTERM)
+    assert running.ends() == 143, running.err
+    assert identity.alive
+    identity.send(signal.SIGKILL)
+
+
+def test_a_server_whose_launcher_has_ended_is_still_ours(
+    port: int, project: Project, devports: Command
+) -> None:
+    server = shlex.join(argv_of("listener", port, "--stay"))
+    project.service("web", port, f"({server} &) ; exec sleep 60", shell=True)
+    running = devports.start("run", "web")
+    running.says("is ready on")
+    assert tables.listening_pids(port)
+    running.send(signal.SIGTERM)
+    running.ends()
+    eventually(lambda: not tables.holding_pids(port), what="the port is given back")
+
+
+def test_a_second_hangup_does_not_cut_the_graceful_stop_short(
+    port: int, project: Project, devports: Command
+) -> None:
+    """An editor and the closing terminal send one each."""
+    project.zoo("web", "slow_stop", port, "--seconds", 1)
+    running = devports.start("run", "web")
+    running.says("is ready on")
+    running.send(signal.SIGHUP)
+    running.says("stopping `web`")
+    running.send(signal.SIGHUP)
+    assert running.ends() == 0, running.err
+    assert "SIGKILL" not in running.err
+
+
+def test_a_reader_that_stalls_does_not_make_us_deaf(
+    port: int, project: Project, devports: Command
+) -> None:
+    code = "import sys\nwhile True: sys.stdout.write('x' * 65536)"
+    project.service("web", port, [sys.executable, "-c", code], stop_timeout=1)
+    read, write = os.pipe()
+    process = subprocess.Popen(
+        [*installed(), "run", "web"],
+        stdin=subprocess.DEVNULL,
+        stdout=write,
+        stderr=subprocess.DEVNULL,
+        cwd=devports.cwd,
+        env=devports.env,
+        start_new_session=True,
+    )
+    os.close(write)
+    eventually(lambda: _is_full(read), what="nothing more fits into the pipe")
+    process.send_signal(signal.SIGTERM)
+    assert process.wait(20) == 143
+    os.close(read)
+
+
+def _is_full(read: int) -> bool:
+    import fcntl  # not on Windows
+    import termios
+
+    waiting = int.from_bytes(fcntl.ioctl(read, termios.FIONREAD, bytes(4)), sys.byteorder)
+    return waiting >= 65536 - 4096
+
+
+def test_a_terminal_that_does_not_block_gets_every_byte(
+    port: int, project: Project, devports: Command
+) -> None:
+    """Node parents share a description that is set to not block."""
+    code = "import sys\nsys.stdout.write('x' * 1_000_000)"
+    project.service("web", port, [sys.executable, "-c", code])
+    read, write = os.pipe()
+    os.set_blocking(write, False)
+    process = subprocess.Popen(
+        [*installed(), "run", "web"],
+        stdin=subprocess.DEVNULL,
+        stdout=write,
+        stderr=subprocess.DEVNULL,
+        cwd=devports.cwd,
+        env=devports.env,
+        start_new_session=True,
+    )
+    os.close(write)
+    with os.fdopen(read, "rb") as pipe:
+        assert len(pipe.read()) == 1_000_000
+    assert process.wait(20) == 0
+
+
+def test_a_configuration_that_says_fail_is_not_overruled_by_yes(
+    port: int, project: Project, devports: Command
+) -> None:
+    project.zoo("web", "listener", port, on_conflict="fail")
+    holder = devports.start("run", "web")
+    pids = served(port)
+    other = devports("run", "web", "--yes", "--config", _copy(project, port))
+    assert other.code == 90, other
+    assert tables.listening_pids(port) == pids
+    holder.send(signal.SIGTERM)
+    holder.ends()
+
+
+def _copy(project: Project, port: int) -> str:
+    """Return the configuration of another project that wants the same port."""
+    folder = os.path.join(project.folder, "other")
+    os.makedirs(folder)
+    path = os.path.join(folder, "devports.toml")
+    with (
+        open(project.config, encoding="utf-8") as source,
+        open(path, "w", encoding="utf-8") as copy,
+    ):
+        copy.write(source.read())
+    return path
+
+
+def test_a_complaint_about_another_port_stops_no_slow_server(
+    port: int, project: Project, devports: Command
+) -> None:
+    text = "metrics exporter: [Errno 98] Address already in use"
+    code = (
+        f"print({text!r}, flush=True)\nimport select, socket\nselect.select([], [], [], 8)\n"
+        "s = socket.socket(); s.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)\n"
+        f"s.bind(('127.0.0.1', {port})); s.listen(); select.select([], [], [], 60)"
+    )
+    project.service("web", port, [sys.executable, "-c", code])
+    running = devports.start("run", "web")
+    running.says("is ready on", 30)
+    assert "attempt" not in running.err
+    running.send(signal.SIGTERM)
+    running.ends()
