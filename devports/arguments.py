@@ -48,8 +48,9 @@ def build_parser() -> Parser:
 
 
 def _run(parser: argparse.ArgumentParser) -> None:
+    parser.usage = "%(prog)s [OPTIONS] SERVICE [-- ARGS]"
+    parser.epilog = "ARGS are appended to the service's command."
     parser.add_argument("service")
-    parser.add_argument("arguments", nargs="*", metavar="-- ARGS", help="appended to the command")
     parser.add_argument("--port", type=port, help="use this port instead of the declared one")
     parser.add_argument("--on-conflict", choices=("ask", "reclaim", "next", "fail"))
     _consent(parser)

@@ -6,6 +6,7 @@ scripts call most, goes past argparse, which costs more than all the rest of it.
 
 from __future__ import annotations
 
+import os
 import sys
 from errno import EPIPE
 
@@ -19,11 +20,14 @@ if TYPE_CHECKING:
     from collections.abc import Sequence
 
 
+COMMANDS = ("run", "free", "check", "status", "validate", "schema")
+
+
 def main(argv: Sequence[str] | None = None) -> int:
     """Run one command and return its exit code."""
     reopen_closed_streams()
     words = list(sys.argv[1:] if argv is None else argv)
-    ours = words[: words.index("--")] if "--" in words else words  # the rest is the server's
+    ours, _ = split(words)
     as_json = "--json" in ours
     screen = Screen.of_process(may_ask=not as_json and "--no-input" not in ours)
     try:
@@ -34,8 +38,10 @@ def main(argv: Sequence[str] | None = None) -> int:
         code = exitcodes.of_signal(2)
     except Exception as error:  # noqa: BLE001  # the one place for bugs
         code = show(bug(error), words, screen, as_json=as_json)
-    unwritten = screen.lost.get("stdout", EPIPE) != EPIPE  # a reader like head(1) may stop
-    return code or (exitcodes.NO if unwritten else exitcodes.OK)
+    lost = screen.lost.get("stdout", EPIPE)
+    if lost == EPIPE:  # a reader like head(1) may stop
+        return code
+    return code or show(unwritten(lost), words, screen, as_json=False)
 
 
 def dispatch(words: list[str], screen: Screen) -> int:
@@ -51,14 +57,21 @@ def dispatch(words: list[str], screen: Screen) -> int:
     from devports.arguments import build_parser  # noqa: PLC0415
 
     parser = build_parser()
-    options = parser.parse_args(words)
+    ours, rest = split(words)
+    options = parser.parse_args(ours if words[:1] == ["run"] else words)
     if options.command is None:
         screen.err(parser.format_help().rstrip())
         return exitcodes.USAGE
-    return call(options, screen)
+    return call(options, rest, screen)
 
 
-def call(options: Namespace, screen: Screen) -> int:
+def split(words: list[str]) -> tuple[list[str], list[str]]:
+    """Return what is before the first ``--`` and what is behind it: the server's own words."""
+    at = words.index("--") if "--" in words else len(words)
+    return words[:at], words[at + 1 :]
+
+
+def call(options: Namespace, arguments: Sequence[str], screen: Screen) -> int:
     """Call a command with named plain arguments."""
     from devports.commands.setting import Setting  # noqa: PLC0415
 
@@ -70,7 +83,7 @@ def call(options: Namespace, screen: Screen) -> int:
             return run(
                 setting,
                 options.service,
-                options.arguments,
+                arguments,
                 yes=options.yes,
                 other_users=options.other_users,
                 on_conflict=options.on_conflict,
@@ -110,13 +123,19 @@ def show(error: DevportsError, words: Sequence[str], screen: Screen, *, as_json:
     if as_json:
         from devports.ui.jsonout import document  # noqa: PLC0415
 
-        command = [word for word in words[:1] if not word.startswith("-")]
+        command = [word for word in words[:1] if word in COMMANDS]
         screen.write("stdout", document(command, {}, exit_code=error.exit_code, errors=(error,)))
     else:
         from devports.ui.diagnostic import error_block  # noqa: PLC0415
 
         screen.err(error_block(error, screen.look("stderr")))
     return error.exit_code
+
+
+def unwritten(number: int) -> DevportsError:
+    """Return that the answer could not be written, which is no answer."""
+    message = f"the output could not be written: {os.strerror(number)}"
+    return DevportsError("output-lost", message, exit_code=exitcodes.NO)
 
 
 def bug(error: Exception) -> DevportsError:

@@ -5,7 +5,14 @@ from __future__ import annotations
 import time
 
 from devports import exitcodes
-from devports.core.diagnosis import Forbidden, NotLocal, Shadowed, is_bindable, worst
+from devports.core.diagnosis import (
+    Forbidden,
+    Held,
+    NotLocal,
+    Shadowed,
+    is_bindable,
+    worst,
+)
 from devports.ui.diagnostic import labelled
 from devports.ui.layout import wrap
 from devports.ui.words import evidence, notes, summary
@@ -55,6 +62,6 @@ def show(screen: Screen, target: Asked, findings: Sequence[Finding]) -> None:
             screen.out("\n".join(wrap(f"  {line}", screen.look("stdout").width)))
     for note in notes(findings):
         screen.err("\n".join(labelled("note", note, look)))
-    if code_for(findings) == exitcodes.NO:
-        hint = f"to end it safely, run `devports free {target.text}`"
+    if isinstance(verdict, Held) and not any(f.holding.hidden for f in findings):
+        hint = f"to end it safely, run `devports free {target.typed}`"
         screen.err("\n".join(labelled("hint", hint, look)))

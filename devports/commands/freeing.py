@@ -3,13 +3,22 @@
 from __future__ import annotations
 
 from devports.core.diagnosis import is_bindable
-from devports.core.outcome import Killing, Refused, Terminating, WaitingForPort
+from devports.core.outcome import (
+    Killing,
+    Refused,
+    Respawned,
+    Settling,
+    Terminating,
+    WaitingForPort,
+)
+from devports.core.plan import is_supervisor
 from devports.core.remedy import remedies
 from devports.core.standing import OtherUser
 from devports.freeing import Tools
 from devports.ui.deeds import outcome_words, progress_words
 from devports.ui.diagnostic import error_block
 from devports.ui.prompt import ask
+from devports.ui.who import label
 from devports.ui.words import decisive, problem
 
 TYPE_CHECKING = False
@@ -30,7 +39,7 @@ def tools_for(setting: Setting, *, starting: str = "") -> Tools:
     screen = setting.screen
 
     def tell(news: Progress | Outcome) -> None:
-        if isinstance(news, Terminating | Killing | WaitingForPort):
+        if isinstance(news, Terminating | Killing | WaitingForPort | Settling):
             screen.err(f"devports: {progress_words(news)}")
         else:
             screen.err(f"devports: {outcome_words(news)}")
@@ -61,7 +70,7 @@ def hints_for(asked: Asked, freed: Freed) -> tuple[str, ...]:
     """Return the one command that would go further, where there is one of ours."""
     whys = {outcome.why for outcome in freed.outcomes if isinstance(outcome, Refused)}
     if whys == {"no-terminal"}:
-        return (f"to end it without a question, run `devports free {asked.text} --yes`",)
+        return (f"to end it without a question, run `devports free {asked.typed} --yes`",)
     permitted = [
         outcome.target.standing.permitted
         for outcome in freed.outcomes
@@ -69,8 +78,14 @@ def hints_for(asked: Asked, freed: Freed) -> tuple[str, ...]:
     ]
     if whys == {"other-user"} and all(permitted):
         flags = "--yes --other-users"
-        return (f"to end it without a question, run `devports free {asked.text} {flags}`",)
-    return ()
+        return (f"to end it without a question, run `devports free {asked.typed} {flags}`",)
+    return tuple(
+        f"{label(parent)} starts it again: end that first, `kill -TERM {parent.pid}`"
+        for outcome in freed.outcomes
+        if isinstance(outcome, Respawned)
+        for parent in outcome.successor.members[0].ancestors[:1]
+        if is_supervisor(parent)
+    )
 
 
 def standings_of(plan: Sequence[Target]) -> list[tuple[int, Standing]]:
@@ -88,7 +103,7 @@ def remedies_for(setting: Setting, asked: Asked, freed: Freed) -> tuple[Remedy, 
         finding.endpoint,
         finding.holding,
         setting.machine.platform,
-        service=asked.name,
+        service=asked.name if asked.by_name else "",
         viewer=setting.machine.viewer(),
         run_of=setting.records().run_of(),
     )

@@ -8,6 +8,8 @@ from devports.commands.freeing import show_not_freed, tools_for
 from devports.commands.setting import asked_of, service_of
 from devports.core.placeholder import fill, values_for
 from devports.core.plan import Policy
+from devports.core.recovery import Ended
+from devports.errors import DevportsError
 from devports.freeing import Job, Limits
 from devports.run.launch import on_next_port, prepare, refuse_impossible, warn_of_missing
 from devports.run.predecessor import claim
@@ -21,7 +23,6 @@ if TYPE_CHECKING:
 
     from devports.commands.setting import Setting
     from devports.core.happening import Happening
-    from devports.core.recovery import Ended
     from devports.core.service import Config, OnConflict, Service
 
 LINGER = 65.0
@@ -48,7 +49,7 @@ def run(
         setting.screen.err(happening_words(happening))
 
     if service.on_conflict == "next":
-        service = on_next_port(machine, service, tell)
+        service = on_next_port(machine, service, config, tell)
     warn_of_missing(machine, service, config, tell)
     launch = prepare(
         machine,
@@ -69,8 +70,13 @@ def run(
     limits = Limits(stop=service.stop_timeout, settle=0, linger=LINGER)
     tools = tools_for(setting, starting=name)
     session = Session(launch, Job(launch.everything, policy, limits), tools, tell, records)
-    ended = session.run()
-    report(setting, session, ended)
+    try:
+        ended = session.run()
+    except DevportsError as error:
+        setting.screen.err(error_block(error, setting.screen.look("stderr")))
+        ended = Ended(error.exit_code, "devports", error.code)
+    by_name = setting.declared(service).by_name and port is None
+    report(setting, session, ended, by_name=by_name)
     return ended.code
 
 
@@ -83,12 +89,13 @@ def variables_of(service: Service, config: Config) -> dict[str, str]:
     return dict(read_env_file(fill(service.env_file, values_for(service, config))))
 
 
-def report(setting: Setting, session: Session, ended: Ended) -> None:
+def report(setting: Setting, session: Session, ended: Ended, *, by_name: bool) -> None:
     """Say how it ended, and where devports gave up, what was seen and what can be done by hand."""
     screen, service, last = setting.screen, session.service, session.hold.last
     if ended.reason == "port-held" and last is not None and not last.bindable:
-        show_not_freed(setting, asked_of(service.name, service), last)
+        show_not_freed(setting, asked_of(service.name, service).but(by_name=by_name), last)
     elif ended.reason in ("not-ready", "moved", "retries-exhausted") and session.startup:
-        error = gave_up(service, ended, session.startup.seen, session.startup.failure)
+        start = session.startup
+        error = gave_up(service, ended, start.seen, start.failure, start.status)
         screen.err(error_block(error, screen.look("stderr")))
     screen.err(ended_words(service.name, ended))

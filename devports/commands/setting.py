@@ -28,6 +28,8 @@ class Asked(Value):
     text: str
     specs: tuple[PortSpec, ...]
     service: Service | None = None
+    by_name: bool = True
+    """Whether `devports free NAME` in this folder would mean the same port."""
 
     @property
     def name(self) -> str:
@@ -35,9 +37,14 @@ class Asked(Value):
         return self.service.name if self.service else ""
 
     @property
+    def typed(self) -> str:
+        """What to type for it in another command, whatever was on this command line."""
+        return self.text if self.service is None or self.by_name else str(self.specs[0])
+
+    @property
     def subject(self) -> str:
-        """What sentences are about: `port 8000`, `[::1]:8000`."""
-        return str(self.specs[0])
+        """What sentences are about: `port 8000`, `[::1]:8000`; empty where there are several."""
+        return str(self.specs[0]) if len(self.specs) == 1 else ""
 
 
 class Setting:
@@ -63,7 +70,7 @@ class Setting:
         from devports.config.load import load_with_warnings  # noqa: PLC0415  # not for bare ports
         from devports.ui.diagnostic import warning_block  # noqa: PLC0415
 
-        loaded = load_with_warnings(self._config_path, os.getcwd())
+        loaded = load_with_warnings(self._config_path, here())
         for warning in loaded.warnings:
             self.screen.err(warning_block(warning, self.screen.look("stderr")))
         return loaded.config
@@ -80,11 +87,11 @@ class Setting:
             DevportsError: a word names nothing.
         """
         if not words:
-            return tuple(asked_of(service.name, service) for service in self.config().services)
+            return tuple(self.declared(service) for service in self.config().services)
         parsed = [(word, parse_target(word)) for word in words]
         config = self.config() if any(isinstance(what, str) for _, what in parsed) else None
         return tuple(
-            asked_of(what, service_of(config, what))
+            self.declared(service_of(config, what))
             if isinstance(what, str) and config is not None
             else Asked(word, (what,))  # type: ignore[arg-type]  # a str only with a config
             for word, what in parsed
@@ -98,6 +105,11 @@ class Setting:
         every = [endpoint for _, endpoints in wanted for endpoint in endpoints]
         found = iter(survey(self.machine, every, thorough=thorough))
         return tuple((target, tuple(next(found) for _ in ends)) for target, ends in wanted)
+
+    def declared(self, service: Service, text: str = "") -> Asked:
+        """Return a service of the configuration as a target."""
+        asked = asked_of(text or service.name, service)
+        return asked if self._config_path is None else asked.but(by_name=False)
 
     def endpoints(self, target: Asked) -> tuple[Endpoint, ...]:
         return tuple(end for spec in target.specs for end in endpoints_of(self.machine, spec))
@@ -123,4 +135,17 @@ def service_of(config: Config, name: str) -> Service:
     return service
 
 
-__all__ = ["Asked", "DevportsError", "Setting", "asked_of", "service_of"]
+def here() -> str:
+    """Return the current folder.
+
+    Raises:
+        DevportsError: it has been removed.
+    """
+    try:
+        return os.getcwd()
+    except FileNotFoundError:
+        raise DevportsError(
+            "no-folder",
+            "the current folder does not exist any more",
+            hints=("change to a folder that does: `cd ..`",),
+        ) from None

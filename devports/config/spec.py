@@ -195,7 +195,7 @@ SERVICE = (
     Key(
         "depends_on",
         "texts",
-        "services that must be ready first",
+        "services it needs; `run` says so if nobody listens on their ports",
         pattern=NAME,
         rule="must be names of services",
         example='["db"]',

@@ -14,7 +14,7 @@ if TYPE_CHECKING:
     Outcome: TypeAlias = (
         "Planned | Stopped | AlreadyGone | Declined | Refused | TimedOut | Respawned"
     )
-    Progress: TypeAlias = "Terminating | Killing | WaitingForPort"
+    Progress: TypeAlias = "Terminating | Killing | WaitingForPort | Settling"
     QuestionKind = Literal["stop", "kill"]
     Why = Literal["protected", "supervised", "container", "other-user", "no-terminal", "denied"]
 
@@ -88,6 +88,12 @@ class WaitingForPort(Value):
 
     seconds: float
     clients: int = 0
+
+
+class Settling(Value):
+    """Progress: the port is free; watching `seconds` for somebody who starts the server again."""
+
+    seconds: float
 
 
 class Question(Value):

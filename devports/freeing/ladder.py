@@ -17,6 +17,7 @@ from devports.core.outcome import (
     Killing,
     Refused,
     Respawned,
+    Settling,
     Stopped,
     Terminating,
     TimedOut,
@@ -231,6 +232,8 @@ class Work:
 
     def watch(self) -> None:
         deadline = clock.Deadline(self.job.limits.settle)
+        if not deadline.passed:
+            self.tools.tell(Settling(self.job.limits.settle))
         while not deadline.passed and self.bindable():
             clock.pause(min(POLL_LAST, deadline.left))
 

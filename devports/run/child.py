@@ -32,10 +32,20 @@ def spawn(
             argv, cwd=cwd, env=dict(env), stdout=stdout, stderr=stderr, close_fds=False
         )
     except FileNotFoundError as error:
+        if os.path.exists(os.path.join(cwd, argv[0])):
+            raise DevportsError(
+                "interpreter-missing",
+                f"the program named in the first line of `{argv[0]}` does not exist",
+                facts=(f"folder: {cwd}",),
+                exit_code=exitcodes.NOT_FOUND,
+            ) from error
         raise DevportsError(
             "command-not-found",
             f"the command `{argv[0]}` was not found",
-            facts=(f"folder: {cwd}", f"PATH: {env.get('PATH', '')}"),
+            facts=(
+                f"folder: {cwd}",
+                *((f"PATH: {env.get('PATH', '')}",) if "/" not in argv[0] else ()),
+            ),
             exit_code=exitcodes.NOT_FOUND,
         ) from error
     except OSError as error:

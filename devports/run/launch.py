@@ -103,15 +103,18 @@ def refuse_impossible(service: Service) -> None:
         )
 
 
-def on_next_port(machine: Machine, service: Service, tell: Tell) -> Service:
+def on_next_port(machine: Machine, service: Service, config: Config, tell: Tell) -> Service:
     """Return the service with the first port from its own on that can be had, loudly.
+
+    Ports that the configuration gives to others, or to this service by another name, are left.
 
     Raises:
         DevportsError: none of the next ports can.
     """
+    declared = {n for other in config.services for n in (other.port, *dict(other.ports).values())}
     for port in range(service.port, min(service.port + NEXT_PORTS, 65536)):
         moved = service.but(port=port)
-        if nobody_is_on(machine, moved.spec):
+        if (port == service.port or port not in declared) and nobody_is_on(machine, moved.spec):
             if port != service.port:
                 tell(NextPort(service.name, service.port, port))
             return moved

@@ -77,7 +77,7 @@ def _in_charge(record: Record) -> DevportsError:
         "run-in-charge",
         f"another `devports run {record.service}` is in charge (pid {record.key.pid})",
         facts=(f"endpoint: {', '.join(record.endpoints)}", f"project: {record.project}"),
-        hints=(f"to end it, run `devports free {record.service}`",),
+        hints=(f"to end it, run `devports free {record.endpoints[0]}`",),
         service=record.service,
         exit_code=exitcodes.IN_CHARGE,
     )

@@ -14,8 +14,8 @@ LONGEST_STATUS = 4096
 LOOPBACK = {"0.0.0.0": "127.0.0.1", "::": "::1"}  # noqa: S104  # where to ask, not to bind
 
 
-def answers(endpoint: Endpoint, path: str, *, seconds: float) -> bool:
-    """Say whether ``GET path`` is answered with a status below 400, in `seconds` altogether.
+def answer(endpoint: Endpoint, path: str, *, seconds: float) -> int:
+    """Return the status with which ``GET path`` is answered in `seconds` altogether, 0 for none.
 
     Only the status line is read: http.client bounds each read, not the whole, and a server that
     gives a byte at a time would hold us up.
@@ -29,9 +29,9 @@ def answers(endpoint: Endpoint, path: str, *, seconds: float) -> bool:
         name = f"[{host}]" if ":" in host else host
         request = f"GET {path} HTTP/1.0\r\nHost: {name}:{endpoint.port}\r\n\r\n"
         sock.sendall(request.encode("utf-8"))
-        return is_good(_status_line(sock, deadline))
+        return status_of(_status_line(sock, deadline))
     except OSError:
-        return False
+        return 0
     finally:
         sock.close()
 
@@ -47,9 +47,14 @@ def _status_line(sock: net.socket, deadline: clock.Deadline) -> bytes:
     return data.partition(b"\n")[0]
 
 
-def is_good(line: bytes) -> bool:
-    """Say whether a status line (RFC 9112 4) has a status from 100 to 399."""
+def status_of(line: bytes) -> int:
+    """Return the status in a status line (RFC 9112 4), 0 if it is not one."""
     words = line.split()
     if len(words) < 2 or not words[0].startswith(b"HTTP/") or not words[1].isdigit():  # noqa: PLR2004
-        return False
-    return 100 <= int(words[1]) < FIRST_ERROR  # noqa: PLR2004  # the first status there is
+        return 0
+    return int(words[1][:3])
+
+
+def is_good(status: int) -> bool:
+    """Say whether a status means that the server serves."""
+    return 0 < status < FIRST_ERROR

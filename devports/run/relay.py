@@ -108,6 +108,14 @@ def open_terminal() -> tuple[int, int]:
     return ours, theirs
 
 
+def same_file(one: int, other: int) -> bool:
+    """Say whether two descriptors lead to the same place: a terminal, a pipe, a file."""
+    try:
+        return os.path.sameopenfile(one, other)
+    except OSError:
+        return False
+
+
 def write_all(descriptor: int, data: bytes) -> None:
     """Write all of it. A reader that has gone is no reason to stop the server."""
     view = memoryview(data)
@@ -141,7 +149,7 @@ class Relay:
     @property
     def midline(self) -> bool:
         """Whether a line of ours would begin behind unfinished output of the server's."""
-        return any(stream.terminal and stream.midline for stream in self.streams)
+        return any(stream.midline and same_file(stream.target, 2) for stream in self.streams)
 
     def child_ends(self) -> tuple[int, int]:
         return self._out.child_end, self._err.child_end

@@ -150,6 +150,8 @@ class Session:
         """Ask, and take the signals back from the prompt's event loop."""
         try:
             return self._ask(question)
+        except KeyboardInterrupt:
+            raise Signalled(signal.SIGINT) from None
         finally:
             self.interrupts.install(calm=False)
 
@@ -262,6 +264,8 @@ class Session:
                 self._mark("serving")
             case BindFailed(foreign=False), Starting():
                 self.tell(InTheWay(name))
+            case Moved(foreign=False), Ended():
+                return  # it was not refused the port, it never asked for it
             case ((BindFailed(foreign=foreign) | Moved(foreign=foreign)), (Taking() | Ended())):
                 attempt = after.attempt if isinstance(after, Taking) else 0
                 failure = self.startup.failure if self.startup else None

@@ -6,7 +6,7 @@ from devports.core.bindfailure import match_bind_failure
 from devports.core.diagnosis import is_bindable
 from devports.core.happening import BoundOnly, Owned
 from devports.core.recovery import BindFailed, Exited, Moved, Ready, TimedOut
-from devports.run.reachable import answers
+from devports.run.reachable import answer, is_good
 from devports.system import clock
 from devports.system.survey import survey
 
@@ -16,6 +16,7 @@ if TYPE_CHECKING:
 
     from devports.core.bindfailure import BindFailure
     from devports.core.happening import Happening
+    from devports.core.model import Endpoint
     from devports.core.ownership import Ownership
     from devports.core.recovery import Event
     from devports.run.hold import Hold
@@ -31,6 +32,7 @@ RETRIES_ITSELF = 6.0
 for 5 s and nginx for 2.5 s (measured)."""
 SAY_BOUND_AFTER = 3.0
 ANSWER_WITHIN = 0.5
+ASK_EVERY = 0.5
 
 
 class Startup:
@@ -44,6 +46,9 @@ class Startup:
         self._beside_hold = beside_hold
         self._patience: clock.Deadline | None = None
         self._said_bound = False
+        self._next_question = clock.Deadline(0)
+        self.status: int | None = None
+        """The last answer to `ready.http`: 0 for none, None where none was asked for."""
         self.failure: BindFailure | None = None
         """What the server said of its port, if it complained."""
         self.seen: Ownership | None = None
@@ -91,12 +96,20 @@ class Startup:
         if not (ours or anybody):
             return None
         served = next(end for end in ends if anybody or end not in now.missing)
-        path = self._service.ready.http
-        if path and not answers(served, path, seconds=ANSWER_WITHIN):
+        if self._service.ready.http and not self._answers(served):
             return None
         process = now.owner.process if now.owner else None
         unserved = () if anybody else now.missing
         return Owned(self._service.name, served, process, server.elapsed, unserved)
+
+    def _answers(self, endpoint: Endpoint) -> bool:
+        """Ask over HTTP, now and then: every question is a line in the server's log."""
+        if not self._next_question.passed:
+            return False
+        self._next_question = clock.Deadline(ASK_EVERY)
+        path = self._service.ready.http
+        self.status = answer(endpoint, path, seconds=ANSWER_WITHIN)
+        return is_good(self.status)
 
     def _is_lost(self, now: Ownership) -> bool:
         """Say whether a server that lives on has lost the port, and is not just trying again.

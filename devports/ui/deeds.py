@@ -12,6 +12,7 @@ from devports.core.outcome import (
     Planned,
     Refused,
     Respawned,
+    Settling,
     Stopped,
     Terminating,
     TimedOut,
@@ -33,9 +34,11 @@ def progress_words(progress: Progress) -> str:
     """Return what is being done right now."""
     match progress:
         case Terminating(target=target):
-            return f"stopping {target_label(target)} with SIGTERM"
+            return f"sending SIGTERM to {target_label(target)}"
         case Killing(target=target):
-            return f"killing {target_label(target)} with SIGKILL: it did not end in time"
+            return f"did not end in time, sending SIGKILL to {target_label(target)}"
+        case Settling(seconds=seconds):
+            return f"watching for {duration(seconds)} whether it is started again"
         case WaitingForPort(seconds=seconds, clients=clients):
             waiting = f"waiting up to {duration(whole(seconds))} until the port can be bound"
             return waiting + (f", {counted(clients, 'client')} still connected" if clients else "")
@@ -86,7 +89,7 @@ def refusal_words(refused: Refused) -> str:
         case "other-user":
             return _other_user_words(standing)
         case "no-terminal":
-            return "there is no terminal to ask on and no `--yes`"
+            return "nobody could be asked (no terminal, or no questions wanted), and no `--yes`"
         case "denied":
             return "this user may not signal it (EPERM)"
         case _:

@@ -96,7 +96,10 @@ def confirmed(text: str, source: Input, sink: Output, screen: Screen) -> bool:
 
 
 def _drop_typeahead(source: Input) -> None:
-    """Forget keys that were pressed before there was a question."""
+    """Forget keys that were pressed before there was a question, an earlier one's surplus too."""
+    from prompt_toolkit.input.typeahead import clear_typeahead  # noqa: PLC0415
+
+    clear_typeahead(source)
     with source.raw_mode():  # else the terminal keeps them until Enter
         while source.read_keys():
             """Read on."""

@@ -99,10 +99,17 @@ def ended_words(service: str, ended: Ended) -> str:
 
 
 def gave_up(
-    service: Service, ended: Ended, seen: Ownership | None, failure: BindFailure | None
+    service: Service,
+    ended: Ended,
+    seen: Ownership | None,
+    failure: BindFailure | None,
+    status: int | None = None,
 ) -> DevportsError:
     """Return why a server was given up, from what was seen last and what it said."""
-    name, facts = service.name, list(seen_lines(service, seen))
+    name, facts = service.name, list(seen_lines(seen))
+    if status is not None:
+        what = f"with status {status}" if status else "not at all"
+        facts.append(f"GET {service.ready.http} was answered {what}")
     if failure is not None:
         facts.append(f"it said: {printable(failure.line.strip(), 200)}")
     hints: tuple[str, ...] = (f"run `devports check {service.spec.port}` to see who has it now",)
@@ -116,6 +123,8 @@ def gave_up(
         case _:
             message = f"`{name}` was not ready on {service.spec} in {service.ready.timeout:g} s"
             hints = (f"if it needs longer, set `ready = {{ timeout = 120 }}` for `{name}`",)
+            if status:
+                hints = (f"set `ready.http` of `{name}` to a path that answers below 400",)
     return DevportsError(
         ended.reason,
         message,
@@ -133,14 +142,12 @@ def moved_to(seen: Ownership | None, failure: BindFailure | None) -> str:
     return f"port {failure.new_port}" if failure and failure.new_port else "another port"
 
 
-def seen_lines(service: Service, seen: Ownership | None) -> Iterator[str]:
+def seen_lines(seen: Ownership | None) -> Iterator[str]:
     """Yield what was known of the port when the server was given up."""
     if seen is None:
         return
     if seen.owner is not None:
         yield f"{label(seen.owner.process)} of it listens"
-        if service.ready.http:
-            yield f"GET {service.ready.http} was not answered with a status below 400"
     elif seen.bound:
         yield "a process of it is bound to the port but does not listen"
     else:

@@ -44,7 +44,9 @@ def headline(finding: Finding, subject: str = "") -> str:
         finding: the verdict, its endpoint and the people behind it.
         subject: the port in the user's words; the endpoint by default.
     """
-    name = printable(subject) or str(finding.endpoint)
+    where = finding.endpoint
+    by_itself = f"port {where.port}" if where.is_wildcard else str(where)
+    name = printable(subject) or by_itself
     match finding.verdict:
         case Free():
             return f"{name} is free"

@@ -229,7 +229,10 @@ class Command:
     def as_user(self, uid: int, home: str) -> Command:
         """Return the same command run by another user, from `/` and with a home of its own."""
         home_of_its_own = self.env | clean_environment(home)
-        return replace(self.under(*become(uid)), cwd="/", env=home_of_its_own)
+        # A script in a path with a space starts through sh, which is that user already and may
+        # not reach an interpreter in a private folder: name the interpreter.
+        by = [] if self.argv[0] == sys.executable else [sys.executable]
+        return replace(self.under(*become(uid), *by), cwd="/", env=home_of_its_own)
 
     def close(self) -> None:
         for running in self.running:

@@ -13,6 +13,7 @@ from devports.core.outcome import (
     Question,
     Refused,
     Respawned,
+    Settling,
     Stopped,
     Terminating,
     TimedOut,
@@ -32,10 +33,13 @@ NODE = s.NODE_TARGET
 @pytest.mark.parametrize(
     ("progress", "text"),
     [
-        pytest.param(Terminating(NODE), "stopping `node` (pid 4242) with SIGTERM", id="terminate"),
+        pytest.param(
+            Settling(4.0), "watching for 4 s whether it is started again", id="it may come back"
+        ),
+        pytest.param(Terminating(NODE), "sending SIGTERM to `node` (pid 4242)", id="terminate"),
         pytest.param(
             Killing(NODE),
-            "killing `node` (pid 4242) with SIGKILL: it did not end in time",
+            "did not end in time, sending SIGKILL to `node` (pid 4242)",
             id="kill",
         ),
         pytest.param(
@@ -147,7 +151,8 @@ def test_progress(progress: Progress, text: str) -> None:
         ),
         pytest.param(
             Refused(NODE, "no-terminal"),
-            "`node` (pid 4242) was not signalled: there is no terminal to ask on and no `--yes`",
+            "`node` (pid 4242) was not signalled:"
+            " nobody could be asked (no terminal, or no questions wanted), and no `--yes`",
             id="nobody to ask",
         ),
         pytest.param(

@@ -145,11 +145,8 @@ SEEN = [
     ),
     pytest.param(
         NOBODY.but(owner=Holder(SERVER)),
-        (
-            "`uvicorn` (pid 42) of it listens",
-            "GET /healthz was not answered with a status below 400",
-        ),
-        id="it listens and does not answer",
+        ("`uvicorn` (pid 42) of it listens",),
+        id="it listens",
     ),
     pytest.param(
         NOBODY.but(strangers=(Socket(HERE, None, "LISTEN"),)),
@@ -168,6 +165,19 @@ def test_a_server_that_was_not_ready_is_explained(
     assert error.facts == facts
     assert (error.code, error.exit_code, error.service) == ("not-ready", 95, "web")
     assert "timeout = 120" in error.hints[0]
+
+
+@pytest.mark.parametrize(
+    ("status", "fact", "hint"),
+    [
+        pytest.param(0, "GET /healthz was answered not at all", "timeout = 120", id="no answer"),
+        pytest.param(404, "GET /healthz was answered with status 404", "a path", id="not found"),
+    ],
+)
+def test_what_the_server_answered_is_said(status: int, fact: str, hint: str) -> None:
+    error = gave_up(SERVICE, ended("not-ready"), NOBODY, None, status)
+    assert error.facts[-1] == fact
+    assert hint in error.hints[0]
 
 
 def test_without_a_path_to_ask_nothing_is_said_of_an_answer() -> None:

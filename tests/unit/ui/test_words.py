@@ -90,12 +90,12 @@ from tests.unit.ui import samples as s
         ),
         pytest.param(
             s.PRIVILEGED,
-            "0.0.0.0:80 is a privileged port that this user may not bind (EACCES)",
+            "port 80 is a privileged port that this user may not bind (EACCES)",
             id="a privileged port",
         ),
         pytest.param(
             s.EXCLUDED,
-            "0.0.0.0:50000 is reserved by this system: nobody may bind it (EACCES)",
+            "port 50000 is reserved by this system: nobody may bind it (EACCES)",
             id="an excluded port",
         ),
         pytest.param(
