@@ -87,6 +87,21 @@ def test_no_leaves_the_holder_alone(
     assert holder.alive
 
 
+def test_a_key_answers_only_the_question_it_was_pressed_at(
+    port: int, holder: Actor, zoo: Zoo, on_terminal: OnTerminal
+) -> None:
+    """A doubled `y` must not end the next one unread."""
+    second = zoo("listener", port + 2)
+    terminal = on_terminal("free", port, port + 2)
+    terminal.expect("(y/N)")
+    terminal.send("yy")
+    terminal.expect(f"(pid {second.pid}) with SIGTERM? (y/N)")
+    assert second.alive
+    terminal.send("n")
+    assert terminal.exit_code() == exitcodes.HELD, terminal.screen()
+    assert second.alive
+
+
 @pytest.mark.parametrize("words", [("run", "web"), ("free", "web")], ids=["run", "free"])
 def test_ctrl_c_at_the_question_ends_nobody(
     words: tuple[str, ...], holder: Actor, on_terminal: OnTerminal
