@@ -26,6 +26,10 @@ from tests.harness.waiting import NeverHappenedError, eventually
 RIVALS = {
     "none": None,
     "without SO_REUSEADDR": ("--no-reuse", "--hold", 20),
+    "with SO_REUSEADDR, at random moments": (
+        *("--reuse", "--hold", 20),
+        *("--random", "--pause", 100),
+    ),
     "with SO_REUSEADDR": ("--reuse", "--hold", 20),
     "with SO_REUSEADDR, keeps it": ("--reuse", "--hold", -1),
 }
