@@ -71,10 +71,6 @@ class Records:
         self.path = path
         self._machine = machine
 
-    def live(self) -> tuple[Record, ...]:
-        """Return the records whose run is alive now."""
-        return tuple(record for record in self.every() if self.is_live(record))
-
     def every(self) -> tuple[Record, ...]:
         """Return all records of this boot; unreadable ones count as none."""
         try:

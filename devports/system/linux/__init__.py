@@ -35,6 +35,7 @@ class Linux:
     def __init__(self, *, netlink: bool = True, bound: bool = True) -> None:
         self._netlink = netlink
         self._bound = bound
+        self._viewer: Viewer | None = None
 
     def reads_own_processes(self) -> bool:
         """Say whether /proc counts processes as our own system calls do (pid_namespaces(7))."""
@@ -95,13 +96,9 @@ class Linux:
         return process.slurp("/proc/sys/kernel/random/boot_id").decode("ascii").strip()
 
     def viewer(self) -> Viewer:
-        from devports.core.standing import Viewer  # noqa: PLC0415  # before ending something
-
-        uid = os.geteuid()
-        sudo = os.environ.get("SUDO_UID", "")
-        user = int(sudo) if uid == 0 and sudo.isdecimal() else uid
-        line = process.own_line()
-        return Viewer(uid, user, tuple(p.key for p in line), line[0].cgroup if line else "")
+        if self._viewer is None:
+            self._viewer = _viewer()
+        return self._viewer
 
     def addresses(self, host: str) -> tuple[str, ...]:
         if not host:
@@ -131,3 +128,13 @@ def is_numeric(host: str) -> bool:
     except OSError:
         return False
     return True
+
+
+def _viewer() -> Viewer:
+    from devports.core.standing import Viewer  # noqa: PLC0415  # before ending something
+
+    uid = os.geteuid()
+    sudo = os.environ.get("SUDO_UID", "")
+    user = int(sudo) if uid == 0 and sudo.isdecimal() else uid
+    line = process.own_line()
+    return Viewer(uid, user, tuple(p.key for p in line), line[0].cgroup if line else "")
