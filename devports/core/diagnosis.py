@@ -240,3 +240,8 @@ class Finding(Value):
     endpoint: Endpoint
     verdict: Verdict
     holding: Holding
+
+
+def all_bindable(findings: Iterable[Finding]) -> bool:
+    """Say whether a server that sets SO_REUSEADDR can start now on all of these endpoints."""
+    return all(is_bindable(finding.verdict) for finding in findings)

@@ -7,7 +7,7 @@ Knows neither the screen nor the command line: questions and progress go through
 from __future__ import annotations
 
 from devports import exitcodes
-from devports.core.diagnosis import Forbidden, Held, Lingering, NotLocal, is_bindable
+from devports.core.diagnosis import Forbidden, Held, Lingering, NotLocal, all_bindable, is_bindable
 from devports.core.outcome import Freed, WaitingForPort
 from devports.core.plan import Policy
 from devports.core.value import Value
@@ -61,7 +61,7 @@ def free(tools: Tools, job: Job) -> Freed:
     findings: tuple[Finding, ...] = ()
     for _ in range(MAX_ROUNDS):
         findings = look(tools, job)
-        if all(is_bindable(finding.verdict) for finding in findings):
+        if all_bindable(findings):
             return Freed(True, exitcodes.OK, (), findings)
         if code := beyond_ending(findings):
             return leave(tools, findings, code, job)
@@ -79,7 +79,7 @@ def rehearse(tools: Tools, job: Job) -> Freed:
     """Say what `free` would do, and do nothing."""
     findings = look(tools, job)
     outcomes = tuple(judged(target, job.policy) for target in plan_for(tools, findings))
-    bindable = all(is_bindable(finding.verdict) for finding in findings)
+    bindable = all_bindable(findings)
     return Freed(bindable, exitcodes.OK, outcomes, findings)
 
 
@@ -123,6 +123,6 @@ def leave(tools: Tools, findings: tuple[Finding, ...], code: int, job: Job) -> F
         tools.tell(WaitingForPort(max(waits)))
         wait_until_bindable(tools.machine, job, max(waits) + 1)
         findings = survey(tools.machine, job.endpoints, ours=job.ours)
-        if all(is_bindable(finding.verdict) for finding in findings):
+        if all_bindable(findings):
             return Freed(True, exitcodes.OK, (), findings)
     return Freed(False, code, (), findings)

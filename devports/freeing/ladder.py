@@ -10,7 +10,7 @@ import contextlib
 import signal
 
 from devports import exitcodes
-from devports.core.diagnosis import Held, covers, is_bindable
+from devports.core.diagnosis import Held, all_bindable, covers, is_bindable
 from devports.core.outcome import (
     AlreadyGone,
     Freed,
@@ -222,7 +222,7 @@ class Work:
         findings = self.look()
         for outcome in outcomes:
             self.tools.tell(outcome)
-        if all(is_bindable(finding.verdict) for finding in findings):
+        if all_bindable(findings):
             return Freed(True, exitcodes.OK, outcomes, findings)
         strangers = {h.process.key for h in holders_of(findings)} - set(everybody(self.plan))
         if free or (strangers and not any(self.left_of(target) for target in self.plan)):

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from devports import exitcodes
-from devports.core.diagnosis import is_bindable
+from devports.core.diagnosis import all_bindable
 from devports.core.happening import DependencyDown, NextPort
 from devports.core.placeholder import argv_of, fill, names_in, values_for
 from devports.core.recovery import Retry
@@ -138,4 +138,4 @@ def warn_of_missing(machine: Machine, service: Service, config: Config, tell: Te
 def nobody_is_on(machine: Machine, spec: PortSpec) -> bool:
     """Say whether a port can be bound on all of its addresses."""
     findings = survey(machine, endpoints_of(machine, spec))
-    return all(is_bindable(finding.verdict) for finding in findings)
+    return all_bindable(findings)

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from devports.core.bindfailure import match_bind_failure
-from devports.core.diagnosis import is_bindable
+from devports.core.diagnosis import all_bindable
 from devports.core.happening import BoundOnly, Owned
 from devports.core.recovery import BindFailed, Exited, Moved, Ready, TimedOut
 from devports.run.reachable import answer, is_good
@@ -151,7 +151,7 @@ class Startup:
     def _is_refused(self) -> bool:
         """Say whether a bind fails now."""
         findings = survey(self._machine, self._launch.everything, ours=self._hold.inodes)
-        return not all(is_bindable(finding.verdict) for finding in findings)
+        return not all_bindable(findings)
 
     def _timed_out(self) -> Event:
         """Tell a server that listens elsewhere from one that does not listen."""

@@ -82,6 +82,16 @@ def test_yes_ends_a_plain_holder_with_sigterm_alone():
     assert [type(news) for news in freeing.told] == [Terminating, Stopped]
 
 
+def test_a_port_on_two_addresses_is_free_only_when_both_are():
+    machine = held_by(FakeMachine(), 50)
+    sister = Endpoint("::1", 8000)
+    refused = Freeing(machine)(Policy(), QUICK, sister, HERE)
+    assert (refused.bindable, refused.exit_code) == (False, exitcodes.HELD)
+    freed = Freeing(machine)(YES, QUICK, sister, HERE)
+    assert freed.bindable
+    assert machine.sent == [(50, SIGTERM)]
+
+
 def test_an_answer_is_as_good_as_yes():
     machine = held_by(FakeMachine(), 50)
     assert Freeing(machine, True)(ASK).bindable
