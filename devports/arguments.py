@@ -14,6 +14,8 @@ if TYPE_CHECKING:
 
 TARGET = "a service, a port (8000) or an address (127.0.0.1:8000, [::1]:8000)"
 
+LONGEST_WAIT = 3600
+
 
 class Parser(argparse.ArgumentParser):
     """A parser whose errors are ours, so that they look like every other one."""
@@ -59,6 +61,19 @@ def _run(parser: argparse.ArgumentParser) -> None:
 def _free(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("target", nargs="*", help=TARGET)
     parser.add_argument("--dry-run", action="store_true", help="say what would be done")
+    parser.add_argument(
+        "--timeout",
+        type=seconds,
+        metavar="SECONDS",
+        help="from SIGTERM to SIGKILL (default: the service's stop_timeout, or 5)",
+    )
+    parser.add_argument(
+        "--settle",
+        type=seconds,
+        default=4.0,
+        metavar="SECONDS",
+        help="watch so long whether a supervisor starts it again (default: 4)",
+    )
     _consent(parser)
 
 
@@ -79,3 +94,15 @@ def port(text: str) -> int:
         DevportsError: it is not a port.
     """
     return port_number(text, text)
+
+
+def seconds(text: str) -> float:
+    """Parse a length of time, at most an hour.
+
+    Raises:
+        DevportsError: it is not a number of seconds.
+    """
+    whole, _, part = text.partition(".")
+    if not (whole.isdecimal() and (part or "0").isdecimal() and float(text) <= LONGEST_WAIT):
+        raise DevportsError("usage", f"`{text[:20]}` is not a number of seconds from 0 to 3600")
+    return float(text)

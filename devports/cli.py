@@ -98,6 +98,8 @@ def call(options: Namespace, arguments: Sequence[str], screen: Screen) -> int:
                 yes=options.yes,
                 other_users=options.other_users,
                 dry_run=options.dry_run,
+                timeout=options.timeout,
+                settle=options.settle,
                 as_json=options.json,
             )
         case "check":

@@ -14,6 +14,7 @@ from devports.commands.freeing import (
 )
 from devports.core.plan import Policy
 from devports.freeing import Job, Limits, free, rehearse
+from devports.ui.around import spared_words
 from devports.ui.deeds import freed_words, outcome_words
 from devports.ui.diagnostic import remedy_lines
 from devports.ui.layout import wrap
@@ -34,15 +35,32 @@ def free_targets(
     yes: bool = False,
     other_users: bool = False,
     dry_run: bool = False,
+    timeout: float | None = None,
+    settle: float = Limits().settle,
     as_json: bool = False,
 ) -> int:
-    """Free every target; the exit code is that of the worst."""
+    """Free every target; the exit code is that of the worst.
+
+    Args:
+        setting: screen, machine and configuration.
+        words: the targets; none means every service.
+        yes: end holders without a question.
+        other_users: with `yes`, also those of other users.
+        dry_run: only say what would be done.
+        timeout: seconds after SIGTERM until SIGKILL; by default the service's own.
+        settle: seconds to watch whether a supervisor brings a holder back.
+        as_json: one document on stdout; nobody is asked.
+    """
     interactive = setting.screen.interactive and not as_json
     policy = Policy(yes=yes, other_users=other_users, interactive=interactive)
-    done = [
-        (target, free_one(setting, target, policy, dry_run=dry_run))
-        for target in setting.asked(words)
-    ]
+    limits = Limits(settle=settle)
+    carry_out = rehearse if dry_run else free
+    tools = tools_for(setting)
+    done = []
+    for target in setting.asked(words):
+        stop = target.service.stop_timeout if target.service else limits.stop
+        within = limits.but(stop=stop if timeout is None else timeout)
+        done.append((target, carry_out(tools, Job(setting.endpoints(target), policy, within))))
     code = max((freed.exit_code for _, freed in done), default=exitcodes.OK)
     if as_json:
         report_json(setting, done, code)
@@ -51,17 +69,12 @@ def free_targets(
         if dry_run:
             show_plan(setting, target, freed)
         elif freed.bindable:
+            for line in spared_words(freed.spared):
+                setting.screen.err(f"devports: {line}")
             setting.screen.out(freed_words(freed, target.subject)[-1])
         else:
             show_not_freed(setting, target, freed)
     return code
-
-
-def free_one(setting: Setting, target: Asked, policy: Policy, *, dry_run: bool) -> Freed:
-    """Free the endpoints of one target, or only say what would be done."""
-    stop = target.service.stop_timeout if target.service else Limits().stop
-    job = Job(setting.endpoints(target), policy, Limits(stop=stop))
-    return (rehearse if dry_run else free)(tools_for(setting), job)
 
 
 def report_json(setting: Setting, done: Sequence[tuple[Asked, Freed]], code: int) -> None:
@@ -82,6 +95,7 @@ def show_plan(setting: Setting, target: Asked, freed: Freed) -> None:
     lines = [
         *evidence(freed.findings, screen.reader(), standings_of(plan)),
         *map(outcome_words, freed.outcomes),
+        *spared_words(freed.spared),
     ]
     screen.out(summary(freed.findings, target.subject))
     for line in lines:

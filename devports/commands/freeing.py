@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from devports.commands.setting import here
 from devports.core.diagnosis import is_bindable
 from devports.core.outcome import (
     Killing,
@@ -15,6 +16,8 @@ from devports.core.plan import is_supervisor
 from devports.core.remedy import remedies
 from devports.core.standing import OtherUser
 from devports.freeing import Tools
+from devports.system.worktree import worktree_of
+from devports.ui.around import project_words, spared_words
 from devports.ui.deeds import outcome_words, progress_words
 from devports.ui.diagnostic import error_block
 from devports.ui.prompt import ask
@@ -26,7 +29,7 @@ if TYPE_CHECKING:
     from collections.abc import Sequence
 
     from devports.commands.setting import Asked, Setting
-    from devports.core.outcome import Freed, Outcome, Progress
+    from devports.core.outcome import Answer, Freed, Outcome, Progress, Question
     from devports.core.plan import Target
     from devports.core.remedy import Remedy
     from devports.core.standing import Standing
@@ -44,12 +47,11 @@ def tools_for(setting: Setting, *, starting: str = "") -> Tools:
         else:
             screen.err(f"devports: {outcome_words(news)}")
 
-    return Tools(
-        machine=setting.machine,
-        ask=lambda question: ask(question, screen, starting),
-        tell=tell,
-        run_of=setting.records().run_of(),
-    )
+    def asked(question: Question) -> Answer:
+        project = project_words(worktree_of(question.target.process.cwd), worktree_of(here()))
+        return ask(question, screen, starting, project=project)
+
+    return Tools(machine=setting.machine, ask=asked, tell=tell, run_of=setting.records().run_of())
 
 
 def not_freed(asked: Asked, freed: Freed, screen: Screen) -> DevportsError:
@@ -60,7 +62,7 @@ def not_freed(asked: Asked, freed: Freed, screen: Screen) -> DevportsError:
         exit_code=freed.exit_code,
         subject=asked.subject,
         service=asked.name,
-        more_notes=tuple(outcome_words(outcome) for outcome in freed.outcomes),
+        more_notes=(*map(outcome_words, freed.outcomes), *spared_words(freed.spared)),
         hints=hints_for(asked, freed),
         standings=standings_of([outcome.target for outcome in freed.outcomes]),
     )

@@ -2,13 +2,16 @@
 
 from __future__ import annotations
 
+from devports.core.bystanders import Bystanders
 from devports.core.value import Value
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
     from typing import Literal, TypeAlias
 
+    from devports.core.bystanders import Spared
     from devports.core.diagnosis import Finding
+    from devports.core.model import Process
     from devports.core.plan import Target
 
     Outcome: TypeAlias = (
@@ -16,6 +19,7 @@ if TYPE_CHECKING:
     )
     Progress: TypeAlias = "Terminating | Killing | WaitingForPort | Settling"
     QuestionKind = Literal["stop", "kill"]
+    Answer = Literal["yes", "no", "next"]
     Why = Literal["protected", "supervised", "container", "other-user", "no-terminal", "denied"]
 
 
@@ -30,12 +34,14 @@ class Stopped(Value):
     """Signalled, and it let go of the port after `seconds`. `signals` in the order sent.
 
     `exited`: a server may give up its port and live on to finish with its clients.
+    `bindable`: whether that was all it took; another may have the port still, or again.
     """
 
     target: Target
     signals: tuple[str, ...]
     seconds: float
     exited: bool = True
+    bindable: bool = True
 
 
 class AlreadyGone(Value):
@@ -45,9 +51,10 @@ class AlreadyGone(Value):
 
 
 class Declined(Value):
-    """The person said no."""
+    """The person said no. `moving`: and that the service shall take another port instead."""
 
     target: Target
+    moving: bool = False
 
 
 class Refused(Value):
@@ -91,26 +98,33 @@ class WaitingForPort(Value):
 
 
 class Settling(Value):
-    """Progress: the port is free; watching `seconds` for somebody who starts the server again."""
+    """Progress: the port is free; watching `seconds` whether `by` starts the server again."""
 
     seconds: float
+    by: Process
 
 
 class Question(Value):
-    """What a person is asked before anything is ended: to stop it, or to kill what did not stop."""
+    """What a person is asked before anything is ended: to stop it, or to kill what did not stop.
+
+    `may_move`: taking another port is an answer too.
+    """
 
     kind: QuestionKind
     target: Target
     finding: Finding
+    around: Bystanders = Bystanders()
+    may_move: bool = False
 
 
 class Freed(Value):
     """The result of freeing: three facts (signalled, exited, bindable), and the exit code.
 
-    `findings` were taken last, after everything was done: they decide.
+    `findings` were taken last, after everything was done: they decide. `spared` were not touched.
     """
 
     bindable: bool
     exit_code: int
     outcomes: tuple[Outcome, ...]
     findings: tuple[Finding, ...]
+    spared: tuple[Spared, ...] = ()

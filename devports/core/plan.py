@@ -47,13 +47,15 @@ class Target(Value):
 class Policy(Value):
     """What the command line and the configuration allow.
 
-    `reclaim` names the project whose own leftovers may be ended without a question.
+    `reclaim` names the project whose own leftovers may be ended without a question. `movable`
+    is the port that its service could exchange for another one, 0 if there is none.
     """
 
     yes: bool = False
     other_users: bool = False
     interactive: bool = False
     reclaim: str = ""
+    movable: int = 0
 
 
 WATCHERS = frozenset(

@@ -11,7 +11,8 @@ from devports.core.diagnosis import Forbidden, Held, Lingering, NotLocal, all_bi
 from devports.core.outcome import Freed, WaitingForPort
 from devports.core.plan import Policy
 from devports.core.value import Value
-from devports.freeing.consent import code_of, judged, plan_for, refusals
+from devports.freeing.bystanders import bystanders
+from devports.freeing.consent import Scene, code_of, everybody, judged, plan_for, refusals
 from devports.freeing.ladder import end, wait_until_bindable
 from devports.system.survey import survey
 
@@ -21,7 +22,7 @@ if TYPE_CHECKING:
 
     from devports.core.diagnosis import Finding
     from devports.core.model import Endpoint
-    from devports.core.outcome import Outcome, Progress, Question
+    from devports.core.outcome import Answer, Outcome, Progress, Question
     from devports.core.plan import RunOf
     from devports.system import Machine
 
@@ -33,7 +34,7 @@ class Tools(Value):
     """What freeing needs from outside."""
 
     machine: Machine
-    ask: Callable[[Question], bool]
+    ask: Callable[[Question], Answer]
     tell: Callable[[Progress | Outcome], None]
     run_of: RunOf
 
@@ -68,19 +69,21 @@ def free(tools: Tools, job: Job) -> Freed:
         plan = plan_for(tools, findings)
         if not plan:
             continue  # the holder ended while we looked at it
-        if refused := refusals(tools, plan, findings, job.policy):
-            return Freed(False, code_of(refused), refused, findings)
+        around = bystanders(tools.machine, job.endpoints, everybody(plan))
+        if refused := refusals(tools, plan, Scene(findings, around), job.policy):
+            return Freed(False, code_of(refused), refused, findings, around.spared)
         if (ended := end(tools, plan, job)) is not None:
-            return finished(tools, ended, job)
+            return finished(tools, ended.but(spared=around.spared), job)
     return Freed(False, exitcodes.TAKEN_AGAIN, (), findings)
 
 
 def rehearse(tools: Tools, job: Job) -> Freed:
     """Say what `free` would do, and do nothing."""
     findings = look(tools, job)
-    outcomes = tuple(judged(target, job.policy) for target in plan_for(tools, findings))
-    bindable = all_bindable(findings)
-    return Freed(bindable, exitcodes.OK, outcomes, findings)
+    plan = plan_for(tools, findings)
+    outcomes = tuple(judged(target, job.policy) for target in plan)
+    around = bystanders(tools.machine, job.endpoints, everybody(plan))
+    return Freed(all_bindable(findings), exitcodes.OK, outcomes, findings, around.spared)
 
 
 def look(tools: Tools, job: Job) -> tuple[Finding, ...]:
@@ -94,7 +97,8 @@ def finished(tools: Tools, ended: Freed, job: Job) -> Freed:
     code = beyond_ending(ended.findings)
     if ended.bindable or held or not code:
         return ended
-    return leave(tools, ended.findings, code, job).but(outcomes=ended.outcomes)
+    left = leave(tools, ended.findings, code, job)
+    return left.but(outcomes=ended.outcomes, spared=ended.spared)
 
 
 def beyond_ending(findings: Sequence[Finding]) -> int:

@@ -3,21 +3,30 @@
 from __future__ import annotations
 
 from devports import exitcodes
+from devports.core.bystanders import Bystanders
 from devports.core.diagnosis import Held
 from devports.core.outcome import Declined, Planned, Question, Refused
 from devports.core.plan import consent, targets
 from devports.core.standing import Container, OtherUser, Supervised
+from devports.core.value import Value
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
     from collections.abc import Iterable, Sequence
 
     from devports.core.diagnosis import Finding
-    from devports.core.model import Holder
+    from devports.core.model import Holder, ProcessKey
     from devports.core.outcome import Outcome, QuestionKind, Why
     from devports.core.plan import Policy, Target
     from devports.core.standing import Standing
     from devports.freeing import Tools
+
+
+class Scene(Value):
+    """What a person is shown when they are asked: the findings, and who else touches the port."""
+
+    findings: tuple[Finding, ...]
+    around: Bystanders = Bystanders()
 
 
 def holders_of(findings: Iterable[Finding]) -> tuple[Holder, ...]:
@@ -52,7 +61,7 @@ def judged(target: Target, policy: Policy) -> Outcome:
 def refusals(
     tools: Tools,
     plan: Sequence[Target],
-    findings: Sequence[Finding],
+    scene: Scene,
     policy: Policy,
     kind: QuestionKind = "stop",
 ) -> tuple[Outcome, ...]:
@@ -66,9 +75,12 @@ def refusals(
         return refused
     for outcome in plans:
         if isinstance(outcome, Planned) and outcome.asks:
-            question = Question(kind, outcome.target, finding_of(outcome.target, findings))
-            if not tools.ask(question):
-                return (Declined(outcome.target),)
+            finding = finding_of(outcome.target, scene.findings)
+            may_move = kind == "stop" and finding.endpoint.port == policy.movable
+            question = Question(kind, outcome.target, finding, scene.around, may_move=may_move)
+            answer = tools.ask(question)
+            if answer != "yes":
+                return (Declined(outcome.target, moving=answer == "next"),)
     return ()
 
 
@@ -76,6 +88,12 @@ def finding_of(target: Target, findings: Sequence[Finding]) -> Finding:
     """Return the finding in which a target was seen."""
     keys = {member.process.key for member in target.members}
     return next(f for f in findings if any(h.process.key in keys for h in f.holding.holders))
+
+
+def everybody(plan: Iterable[Target]) -> list[ProcessKey]:
+    """Return all identities of a plan, each top before its members."""
+    keys = [key for t in plan for key in (t.process.key, *(m.process.key for m in t.members))]
+    return list(dict.fromkeys(keys))
 
 
 def why_refused(standing: Standing) -> Why:

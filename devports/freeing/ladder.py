@@ -8,9 +8,11 @@ from __future__ import annotations
 
 import contextlib
 import signal
+from itertools import takewhile
 
 from devports import exitcodes
-from devports.core.diagnosis import Held, all_bindable, covers, is_bindable
+from devports.core.bystanders import connections
+from devports.core.diagnosis import Held, all_bindable, is_bindable
 from devports.core.outcome import (
     AlreadyGone,
     Freed,
@@ -25,16 +27,17 @@ from devports.core.outcome import (
 )
 from devports.core.plan import is_supervisor
 from devports.core.standing import Mine
-from devports.freeing.consent import holders_of, plan_for, refusals
+from devports.freeing.bystanders import bystanders
+from devports.freeing.consent import Scene, everybody, holders_of, plan_for, refusals
 from devports.system import clock
 from devports.system.survey import judge, survey, without
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
-    from collections.abc import Collection, Iterable, Sequence
+    from collections.abc import Collection, Sequence
 
     from devports.core.diagnosis import Finding
-    from devports.core.model import Endpoint, ProcessKey
+    from devports.core.model import Endpoint, Process, ProcessKey
     from devports.core.outcome import Outcome
     from devports.core.plan import Target
     from devports.freeing import Job, Tools
@@ -67,8 +70,8 @@ class Work:
         self.pins: dict[ProcessKey, Pin] = {}
         self.sent: dict[ProcessKey, list[str]] = {}
         self.denied: set[ProcessKey] = set()
-        self.supervised = any(has_supervisor(tools, target) for target in plan)
-        for key in everybody(plan):
+        self.supervisors = [parent for target in plan for parent in supervisors_of(tools, target)]
+        for key in (*everybody(plan), *(parent.key for parent in self.supervisors)):
             self.pin(key)
 
     def pin(self, key: ProcessKey) -> None:
@@ -136,7 +139,7 @@ class Work:
         told = False
         step = POLL_FIRST
         while not (free := self.bindable()) and not deadline.passed:
-            alive = [pin for key, pin in self.pins.items() if key in self.sent and not pin.exited]
+            alive = [self.pins[key] for key in self.sent if self.lives(key)]
             if not alive and not self.terminate_orphans():
                 free = self.bindable()
                 break
@@ -154,7 +157,7 @@ class Work:
         for key in left:
             if key not in self.sent:
                 self.signal(key, signal.SIGTERM)
-        return any(not self.pins[key].exited for key in left if key in self.pins)
+        return any(map(self.lives, left))
 
     def bindable(self) -> bool:
         return bindable(self.machine, self.job.endpoints, self.job.ours)
@@ -162,10 +165,7 @@ class Work:
     def clients(self) -> int:
         """Count the connections that are being served on these endpoints."""
         table = self.machine.table({endpoint.port for endpoint in self.job.endpoints})
-        return sum(
-            socket.state == "ESTABLISHED" and any(covers(socket, e) for e in self.job.endpoints)
-            for socket in table.sockets
-        )
+        return len(connections(table.sockets, self.job.endpoints))
 
     def kill_what_is_left(self) -> bool:
         """Kill who still holds the agreed sockets, with a consent of its own.
@@ -177,7 +177,8 @@ class Work:
         plan = [t for t in plan_for(self.tools, findings) if self.agreed(t)]
         for key in everybody(plan):
             self.pin(key)
-        if not plan or refusals(self.tools, plan, findings, self.job.policy, "kill"):
+        scene = Scene(findings, bystanders(self.machine, self.job.endpoints, everybody(plan)))
+        if not plan or refusals(self.tools, plan, scene, self.job.policy, "kill"):
             return False
         # A question takes time, and pins were made above: who holds the port now is for certain.
         still = {h.process.key for h in holders_of(self.look())}
@@ -196,8 +197,7 @@ class Work:
         return any(m.process.key in known or sockets & set(m.inodes) for m in target.members)
 
     def left_of(self, target: Target) -> list[ProcessKey]:
-        keys = everybody((target,))
-        return [key for key in keys if key in self.pins and not self.pins[key].exited]
+        return [key for key in everybody((target,)) if self.lives(key)]
 
     def outcome(self, target: Target, seconds: float, *, free: bool) -> Outcome:
         """Say what became of one target: three facts, signalled, exited, and whether it let go."""
@@ -217,12 +217,17 @@ class Work:
 
     def conclude(self, outcomes: tuple[Outcome, ...], *, free: bool) -> Freed:
         """Look once more, after watching for a respawn where somebody could start it again."""
-        if free and self.supervised:
+        if free:
             self.watch()
         findings = self.look()
+        bindable = all_bindable(findings)
+        outcomes = tuple(
+            outcome.but(bindable=bindable) if isinstance(outcome, Stopped) else outcome
+            for outcome in outcomes
+        )
         for outcome in outcomes:
             self.tools.tell(outcome)
-        if all_bindable(findings):
+        if bindable:
             return Freed(True, exitcodes.OK, outcomes, findings)
         strangers = {h.process.key for h in holders_of(findings)} - set(everybody(self.plan))
         if free or (strangers and not any(self.left_of(target) for target in self.plan)):
@@ -231,11 +236,21 @@ class Work:
         return Freed(False, code, outcomes, findings)
 
     def watch(self) -> None:
+        """Watch for a respawn, as long as somebody lives who could bring it about."""
         deadline = clock.Deadline(self.job.limits.settle)
-        if not deadline.passed:
-            self.tools.tell(Settling(self.job.limits.settle))
+        told = False
         while not deadline.passed and self.bindable():
-            clock.pause(min(POLL_LAST, deadline.left))
+            living = [parent for parent in self.supervisors if self.lives(parent.key)]
+            if not living:
+                return
+            if not told:
+                told = True
+                self.tools.tell(Settling(deadline.left, living[0]))
+            pins = [self.pins[parent.key] for parent in living]
+            self.machine.wait_for_exit(pins, min(POLL_LAST, deadline.left))
+
+    def lives(self, key: ProcessKey) -> bool:
+        return key in self.pins and not self.pins[key].exited
 
     def respawned(self, outcomes: tuple[Outcome, ...], findings: tuple[Finding, ...]) -> Freed:
         found = plan_for(self.tools, findings)
@@ -245,17 +260,14 @@ class Work:
         return Freed(False, exitcodes.TAKEN_AGAIN, (*outcomes, *named), findings)
 
 
-def everybody(plan: Iterable[Target]) -> list[ProcessKey]:
-    """Return all identities of a plan, each top before its members."""
-    keys = [key for t in plan for key in (t.process.key, *(m.process.key for m in t.members))]
-    return list(dict.fromkeys(keys))
+def supervisors_of(tools: Tools, target: Target) -> tuple[Process, ...]:
+    """Return the parents of a target that may start it again, nearest first.
 
-
-def has_supervisor(tools: Tools, target: Target) -> bool:
-    """Say whether the parent of a target may start the server again."""
-    parent = tools.machine.process(target.process.ppid)
-    line = tools.machine.viewer().line
-    return parent is not None and parent.key not in line and is_supervisor(parent)
+    The line ends at a person's shell, at what we run in ourselves, and at init.
+    """
+    own = tools.machine.viewer().line
+    parents = tools.machine.ancestors(target.process)
+    return tuple(takewhile(lambda p: p.key not in own and is_supervisor(p), parents))
 
 
 def bindable(machine: Machine, endpoints: Sequence[Endpoint], ours: Collection[int]) -> bool:

@@ -13,6 +13,7 @@ from devports.core.happening import (
     PortLost,
     StoppingServer,
 )
+from devports.core.outcome import Declined
 from devports.core.recovery import (
     BindFailed,
     Ended,
@@ -48,7 +49,7 @@ if TYPE_CHECKING:
 
     from devports.core.happening import Happening
     from devports.core.model import ProcessKey
-    from devports.core.outcome import Question
+    from devports.core.outcome import Answer, Question
     from devports.core.recovery import Command, Event, State
     from devports.freeing import Job, Tools
     from devports.records import Records, RunState
@@ -76,6 +77,12 @@ class Session:
         self.server: Server | None = None
         self.startup: Startup | None = None
         self._ctrl_c = clock.Deadline(0)
+
+    @property
+    def moving(self) -> bool:
+        """Whether the person wants another port for the service instead of this one."""
+        outcomes = self.hold.last.outcomes if self.hold.last else ()
+        return any(isinstance(one, Declined) and one.moving for one in outcomes)
 
     # -- the loop
 
@@ -146,7 +153,7 @@ class Session:
             raise Signalled(self.server.hurried)
         self.interrupts.resume()
 
-    def _question(self, question: Question) -> bool:
+    def _question(self, question: Question) -> Answer:
         """Ask, and take the signals back from the prompt's event loop."""
         try:
             return self._ask(question)

@@ -20,12 +20,15 @@ from devports.core.outcome import (
 )
 from devports.core.standing import Mine, OtherUser, Protected, Supervised
 from devports.core.value import unreachable
+from devports.ui.around import spared_words
 from devports.ui.printable import printable
-from devports.ui.who import counted, duration, standing_words, target_label, whole
+from devports.ui.who import counted, duration, label, listed, standing_words, target_label, whole
 from devports.ui.words import summary
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
+    from collections.abc import Sequence
+
     from devports.core.outcome import Freed, Outcome, Progress, Question
     from devports.core.standing import Standing
 
@@ -37,8 +40,9 @@ def progress_words(progress: Progress) -> str:
             return f"sending SIGTERM to {target_label(target)}"
         case Killing(target=target):
             return f"did not end in time, sending SIGKILL to {target_label(target)}"
-        case Settling(seconds=seconds):
-            return f"watching for {duration(seconds)} whether it is started again"
+        case Settling(seconds=seconds, by=by):
+            watched = f"watching for {duration(whole(seconds))} whether {label(by)} starts it again"
+            return f"the port can be bound; {watched}"
         case WaitingForPort(seconds=seconds, clients=clients):
             waiting = f"waiting up to {duration(whole(seconds))} until the port can be bound"
             return waiting + (f", {counted(clients, 'client')} still connected" if clients else "")
@@ -52,22 +56,26 @@ def outcome_words(outcome: Outcome) -> str:
     match outcome:
         case Planned(asks=asks):
             return f"{whom} would be stopped with SIGTERM" + (", after a question" if asks else "")
-        case Stopped(signals=signals, exited=False):
-            return f"{whom} let go of the port after {' and '.join(signals)} and still runs"
-        case Stopped(signals=signals, seconds=seconds):
-            return f"{whom} exited {took(seconds)} after {' and '.join(signals)}"
+        case Stopped(exited=exited, seconds=seconds, bindable=bindable):
+            end = f"exited after {took(seconds)}" if exited else "let go of the port and still runs"
+            port = "the port can be bound" if bindable else "the port cannot be bound"
+            return f"{whom}: {_sent(outcome.signals)}, {end}, {port}"
         case AlreadyGone():
-            return f"{whom} had ended or let go of the port before anything was sent"
+            return f"{whom}: nothing sent, it had ended or let go of the port by itself"
         case Declined():
             return f"{whom} goes on running, as you said"
         case Refused():
             return f"{whom} was not signalled: {refusal_words(outcome)}"
         case TimedOut(signals=signals):
-            return f"{whom} is still running after {' and '.join(signals)}"
+            return f"{whom}: {_sent(signals)}, still running, the port cannot be bound"
         case Respawned(successor=successor):
             return f"{whom} exited, and the port is held again by {target_label(successor)}"
         case _:
             unreachable(outcome)
+
+
+def _sent(signals: Sequence[str]) -> str:
+    return f"{listed(signals)} sent"
 
 
 def took(seconds: float) -> str:
@@ -111,7 +119,7 @@ def _other_user_words(standing: Standing) -> str:
 
 def freed_words(freed: Freed, subject: str) -> tuple[str, ...]:
     """Return what came of every target, and last whether the port can be bound: that decides."""
-    lines = [outcome_words(outcome) for outcome in freed.outcomes]
+    lines = [*map(outcome_words, freed.outcomes), *spared_words(freed.spared)]
     if freed.bindable:
         return (*lines, f"{printable(subject)} can be bound now")
     return (*lines, f"still not bindable: {summary(freed.findings, subject)}")

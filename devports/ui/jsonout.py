@@ -121,6 +121,7 @@ def free_data(targets: Iterable[tuple[str, Freed]], now: float) -> Json:
                 **_answer(target, freed.findings, now),
                 "bindable": freed.bindable,
                 "outcomes": [_outcome(outcome, now) for outcome in freed.outcomes],
+                "spared": [{**_process(s.process, now), "why": s.why} for s in freed.spared],
             }
             for target, freed in targets
         ]
@@ -250,6 +251,7 @@ def _outcome(outcome: Outcome, now: float) -> Json:
         "process": _ended(outcome.target, now),
         "signals": [],
         "exited": None,
+        "bindable": None,
         "seconds": None,
         "why": None,
         "successor": None,
@@ -257,9 +259,9 @@ def _outcome(outcome: Outcome, now: float) -> Json:
     match outcome:
         case Planned():
             return done | {"kind": "planned"}
-        case Stopped(signals=signals, seconds=seconds, exited=exited):
-            facts = {"signals": list(signals), "exited": exited, "seconds": seconds}
-            return done | {"kind": "stopped", **facts}
+        case Stopped(signals=signals, seconds=seconds, exited=exited, bindable=bindable):
+            facts = {"signals": list(signals), "exited": exited, "bindable": bindable}
+            return done | {"kind": "stopped", "seconds": seconds, **facts}
         case AlreadyGone():
             return done | {"kind": "already-gone"}
         case Declined():
@@ -267,7 +269,8 @@ def _outcome(outcome: Outcome, now: float) -> Json:
         case Refused(why=why):
             return done | {"kind": "refused", "why": why}
         case TimedOut(signals=signals):
-            return done | {"kind": "timed-out", "signals": list(signals), "exited": False}
+            facts = {"signals": list(signals), "exited": False, "bindable": False}
+            return done | {"kind": "timed-out", **facts}
         case Respawned(successor=successor):
             return done | {"kind": "respawned", "successor": _ended(successor, now)}
         case _:

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from devports.core.diagnosis import Free, is_bindable, sockets_of
 from devports.core.value import Value
+from devports.ui.around import clients_words
 from devports.ui.layout import aligned, cells, pad, paint, wrap
 from devports.ui.printable import printable
 from devports.ui.who import card, families, folder, title, unit_words, uptime, user_of
@@ -19,6 +20,7 @@ if TYPE_CHECKING:
 
     from rich.table import Table
 
+    from devports.core.bystanders import Bystanders
     from devports.core.diagnosis import Finding, Verdict
     from devports.core.model import Hidden, Holding
     from devports.core.plan import Target
@@ -157,11 +159,20 @@ def rich_table(rows: Sequence[Row], look: Look) -> Table:
 RICH_STYLES = {"error": "bold red", "note": "yellow", "good": "green"}
 
 
-def holder_card(target: Target, finding: Finding, reader: Reader) -> tuple[str, ...]:
+def holder_card(
+    target: Target,
+    finding: Finding,
+    reader: Reader,
+    *,
+    project: str = "",
+    around: Bystanders | None = None,
+) -> tuple[str, ...]:
     """Return who would be ended: what is known of each process that holds the port."""
     sockets = sockets_of(finding.verdict)
     pairs: list[tuple[str, str]] = []
     for place, (holder, members) in enumerate(families(target.members)):
         standing = None if place else target.standing
         pairs += card(holder, reader, sockets=sockets, standing=standing, members=members)
+    pairs += [("project", project)] if project else []
+    pairs += [("clients", clients_words(around))] if around and around.clients else []
     return aligned(pairs)

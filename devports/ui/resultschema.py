@@ -142,9 +142,16 @@ DEFS: dict[str, Schema] = {
         process=ref("ended"),
         signals=each(TEXT),
         exited=maybe(FLAG),
+        bindable=maybe(FLAG),
         seconds=maybe(SECONDS),
         why=maybe(one_of("protected supervised container other-user no-terminal denied")),
         successor=maybe(ref("ended")),
+    ),
+    "spared": shape(
+        "A process that touches the port and was left alone. `why`: it is a client of the server,"
+        " or has the number as its own end of another connection.",
+        **PROCESS,
+        why=one_of("client outgoing"),
     ),
     "service": shape(
         "A declared service. Of `env` only the names are shown.",
@@ -176,7 +183,12 @@ DEFS: dict[str, Schema] = {
 
 DATA: dict[str, Schema] = {
     "check": shape("", targets=each(shape("", **ANSWER))),
-    "free": shape("", targets=each(shape("", **ANSWER, outcomes=each(ref("outcome"))))),
+    "free": shape(
+        "",
+        targets=each(
+            shape("", **ANSWER, outcomes=each(ref("outcome")), spared=each(ref("spared")))
+        ),
+    ),
     "status": shape("", services=each(shape("", service=maybe(TEXT), **ANSWER))),
     "validate": shape("", path=TEXT, services=each(ref("service"))),
 }

@@ -15,6 +15,7 @@ from devports.core.outcome import (
     Planned,
     Refused,
     Respawned,
+    Settling,
     Stopped,
     Terminating,
     TimedOut,
@@ -30,7 +31,7 @@ if TYPE_CHECKING:
     from typing import Any
 
     from devports.core.model import Process
-    from devports.core.outcome import Freed, Outcome, Progress, Question
+    from devports.core.outcome import Answer, Freed, Outcome, Progress, Question
 
 HERE = Endpoint("127.0.0.1", 8000)
 YES = Policy(yes=True)
@@ -47,9 +48,9 @@ class Freeing:
         self.told: list[Progress | Outcome] = []
         self.run_of: Callable[[Process], Run | None] = lambda _process: None
 
-    def ask(self, question: Question) -> bool:
+    def ask(self, question: Question) -> Answer:
         self.asked.append(question)
-        return self.answers.pop(0)
+        return "yes" if self.answers.pop(0) else "no"
 
     def __call__(self, policy: Policy, limits: Limits = QUICK, *endpoints: Endpoint) -> Freed:
         tools = Tools(self.machine, self.ask, self.told.append, self.run_of)
@@ -201,7 +202,7 @@ def test_a_holder_that_changes_while_the_person_thinks_is_asked_about_again():
     freeing = Freeing(machine, True, True)
     first_ask = freeing.ask
 
-    def ask_while_the_holder_changes(question: Question) -> bool:
+    def ask_while_the_holder_changes(question: Question) -> Answer:
         if len(freeing.asked) == 0:
             machine.end(50)
             held_by(machine, 60)
@@ -218,7 +219,7 @@ def test_the_same_pid_with_another_start_is_another_process():
     freeing = Freeing(machine, True, False)
     first_ask = freeing.ask
 
-    def ask_while_the_pid_is_reused(question: Question) -> bool:
+    def ask_while_the_pid_is_reused(question: Question) -> Answer:
         if len(freeing.asked) == 0:
             machine.end(50)
             held_by(machine, 50)
@@ -233,9 +234,9 @@ def test_a_holder_that_ends_while_the_person_thinks_needs_no_signal():
     machine = held_by(FakeMachine(), 50)
     freeing = Freeing(machine)
 
-    def agree_after_its_end(question: Question) -> bool:
+    def agree_after_its_end(question: Question) -> Answer:
         machine.end(50)
-        return True
+        return "yes"
 
     freeing.ask = agree_after_its_end  # type: ignore[method-assign]
     freed = freeing(ASK)
@@ -248,11 +249,11 @@ def test_holders_that_keep_changing_end_the_patience():
     machine = held_by(FakeMachine(), 50)
     freeing = Freeing(machine)
 
-    def answer_and_change(question: Question) -> bool:
+    def answer_and_change(question: Question) -> Answer:
         pid = question.target.process.pid
         machine.end(pid)
         held_by(machine, pid + 1)
-        return True
+        return "yes"
 
     freeing.ask = answer_and_change  # type: ignore[method-assign]
     assert freeing(ASK).exit_code == exitcodes.TAKEN_AGAIN
@@ -298,7 +299,7 @@ def test_who_lets_go_of_the_port_during_the_question_is_not_killed():
     freeing = Freeing(machine, True, True)
     first_ask = freeing.ask
 
-    def ask_while_the_listener_closes(question: Question) -> bool:
+    def ask_while_the_listener_closes(question: Question) -> Answer:
         if question.kind == "kill":
             machine.sockets.clear()
         return first_ask(question)
@@ -379,10 +380,10 @@ def test_a_hidden_holder_that_turns_up_while_the_person_thinks_spares_the_others
     machine = held_by(FakeMachine(), 50)
     freeing = Freeing(machine)
 
-    def somebody_hides(question: Question) -> bool:
+    def somebody_hides(question: Question) -> Answer:
         held_by(machine, 60)
         machine.unreadable.add(60)
-        return True
+        return "yes"
 
     freeing.ask = somebody_hides  # type: ignore[method-assign]
     assert freeing(ASK).exit_code == exitcodes.PERMISSION
@@ -590,3 +591,126 @@ def test_who_lets_go_of_the_port_and_lives_on_is_said_to():
 
 def test_the_machine_of_these_tests_is_an_ordinary_users():
     assert FakeMachine().viewer().uid == ME
+
+
+def supervised_by_a_loop(machine: FakeMachine) -> FakeMachine:
+    """The holder is 50, its parent a shell script, whose parent is another one."""
+    machine.add(39, name="outer.sh", argv=("bash", "outer.sh"))
+    machine.add(40, name="loop.sh", ppid=39, argv=("bash", "loop.sh"))
+    held_by(machine, 50)
+    machine.processes[50] = machine.processes[50].but(ppid=40)
+    return machine
+
+
+def settling(freeing: Freeing) -> list[int]:
+    return [news.by.pid for news in freeing.told if isinstance(news, Settling)]
+
+
+def test_the_watch_for_a_respawn_names_the_nearest_who_could_bring_it_about():
+    freeing = Freeing(supervised_by_a_loop(FakeMachine()))
+    assert freeing(YES).bindable
+    assert settling(freeing) == [40]
+
+
+def test_a_parent_that_ends_with_its_child_is_not_watched_but_its_own_parent_is():
+    machine = supervised_by_a_loop(FakeMachine())
+    machine.after_signal = lambda _pid, _number: machine.end(40)
+    freeing = Freeing(machine)
+    assert freeing(YES).bindable
+    assert settling(freeing) == [39]
+
+
+def test_nobody_is_watched_when_nobody_is_left_who_could_start_it_again():
+    machine = supervised_by_a_loop(FakeMachine())
+
+    def the_whole_line_ends(pid: int, number: int) -> None:
+        machine.end(40)
+        machine.end(39)
+
+    machine.after_signal = the_whole_line_ends
+    freeing = Freeing(machine)
+    freeing(YES, QUICK.but(settle=3600))  # would not come back if it watched
+    assert settling(freeing) == []
+
+
+def test_a_settle_of_zero_watches_nobody():
+    freeing = Freeing(supervised_by_a_loop(FakeMachine()))
+    assert freeing(YES, QUICK.but(settle=0)).bindable
+    assert settling(freeing) == []
+
+
+FAR_END = Endpoint("127.0.0.1", 50123)
+
+
+def visited(machine: FakeMachine) -> FakeMachine:
+    """A server 50 with a client 90 on this machine, and a stranger 91 who uses the number."""
+    held_by(machine, 50)
+    machine.add(90, name="browser")
+    machine.add(91, name="mailer")
+    machine.socket(HERE, 50, state="ESTABLISHED", remote=FAR_END)
+    machine.socket(FAR_END, 90, state="ESTABLISHED", remote=HERE)
+    machine.socket(HERE, 91, state="ESTABLISHED", remote=Endpoint("192.0.2.7", 443))
+    return machine
+
+
+def test_clients_are_shown_before_and_named_as_spared_after():
+    machine = visited(FakeMachine())
+    machine.deaf[50] = set()
+    freeing = Freeing(machine, True)
+    freed = freeing(ASK)
+    assert freeing.asked[0].around.clients == 1
+    assert [(one.process.pid, one.why) for one in freed.spared] == [
+        (90, "client"),
+        (91, "outgoing"),
+    ]
+    assert {pid for pid, _ in machine.sent} == {50}
+
+
+def test_a_rehearsal_and_a_refusal_name_the_spared_too():
+    machine = visited(FakeMachine())
+    tools = Tools(machine, lambda _: "no", lambda _: None, lambda _: None)
+    rehearsed = rehearse(tools, Job((HERE,), YES, QUICK))
+    refused = free(tools, Job((HERE,), Policy(), QUICK))
+    assert [one.process.pid for one in rehearsed.spared] == [90, 91]
+    assert refused.spared == rehearsed.spared
+    assert machine.sent == []
+
+
+@pytest.mark.parametrize(
+    ("movable", "offered"),
+    [
+        pytest.param(8000, True, id="this port"),
+        pytest.param(9000, False, id="another port of the service"),
+        pytest.param(0, False, id="none"),
+    ],
+)
+def test_another_port_is_an_answer_where_the_service_may_have_it(movable: int, offered: bool):
+    machine = held_by(FakeMachine(), 50)
+    asked: list[Question] = []
+
+    def ask(question: Question) -> Answer:
+        asked.append(question)
+        return "next" if question.may_move else "no"
+
+    tools = Tools(machine, ask, lambda _: None, lambda _: None)
+    freed = free(tools, Job((HERE,), ASK.but(movable=movable), QUICK))
+    (outcome,) = freed.outcomes
+    assert isinstance(outcome, Declined)
+    assert (asked[0].may_move, outcome.moving) == (offered, offered)
+    assert (freed.exit_code, machine.sent) == (exitcodes.HELD, [])
+
+
+def test_killing_is_never_asked_about_with_another_port_as_an_answer():
+    machine = held_by(FakeMachine(), 50)
+    machine.deaf[50] = {SIGTERM}
+    freeing = Freeing(machine, True, False)
+    freeing(ASK.but(movable=8000))
+    assert [(q.kind, q.may_move) for q in freeing.asked] == [("stop", True), ("kill", False)]
+
+
+def test_a_server_that_ended_in_vain_is_not_said_to_have_freed_the_port():
+    machine = supervised_by_a_loop(FakeMachine())
+    machine.after_signal = lambda pid, _number: held_by(machine, pid + 1) and None
+    freed = Freeing(machine)(YES)
+    stopped = [outcome for outcome in freed.outcomes if isinstance(outcome, Stopped)]
+    assert [outcome.bindable for outcome in stopped] == [False]

@@ -34,7 +34,10 @@ NODE = s.NODE_TARGET
     ("progress", "text"),
     [
         pytest.param(
-            Settling(4.0), "watching for 4 s whether it is started again", id="it may come back"
+            Settling(3.98, s.NPM),
+            "the port can be bound; watching for 4 s whether `npm run dev` (pid 400) starts it"
+            " again",
+            id="it may come back",
         ),
         pytest.param(Terminating(NODE), "sending SIGTERM to `node` (pid 4242)", id="terminate"),
         pytest.param(
@@ -61,17 +64,24 @@ def test_progress(progress: Progress, text: str) -> None:
     [
         pytest.param(
             Stopped(NODE, ("SIGTERM",), 0.31),
-            "`node` (pid 4242) exited 0.3 s after SIGTERM",
+            "`node` (pid 4242): SIGTERM sent, exited after 0.3 s, the port can be bound",
             id="it ended",
         ),
         pytest.param(
             Stopped(s.UVICORN_TARGET, ("SIGTERM", "SIGKILL"), 12.5),
-            "`uvicorn` (pid 10) and its 2 workers exited 12 s after SIGTERM and SIGKILL",
+            "`uvicorn` (pid 10) and its 2 workers: SIGTERM and SIGKILL sent, exited after 12 s, the"
+            " port can be bound",
             id="it was killed",
         ),
         pytest.param(
+            Stopped(NODE, ("SIGTERM",), 0.31, bindable=False),
+            "`node` (pid 4242): SIGTERM sent, exited after 0.3 s, the port cannot be bound",
+            id="it ended and that was not enough",
+        ),
+        pytest.param(
             Stopped(NODE, ("SIGTERM",), 0.31, exited=False),
-            "`node` (pid 4242) let go of the port after SIGTERM and still runs",
+            "`node` (pid 4242): SIGTERM sent, let go of the port and still runs, the port can be"
+            " bound",
             id="it finishes with its clients",
         ),
         pytest.param(
@@ -86,13 +96,13 @@ def test_progress(progress: Progress, text: str) -> None:
         ),
         pytest.param(
             AlreadyGone(NODE),
-            "`node` (pid 4242) had ended or let go of the port before anything was sent",
+            "`node` (pid 4242): nothing sent, it had ended or let go of the port by itself",
             id="it had gone",
         ),
         pytest.param(Declined(NODE), "`node` (pid 4242) goes on running, as you said", id="no"),
         pytest.param(
             TimedOut(NODE, ("SIGTERM", "SIGKILL")),
-            "`node` (pid 4242) is still running after SIGTERM and SIGKILL",
+            "`node` (pid 4242): SIGTERM and SIGKILL sent, still running, the port cannot be bound",
             id="it does not end",
         ),
         pytest.param(
@@ -169,7 +179,7 @@ def test_outcome(outcome: Outcome, text: str) -> None:
 def test_only_a_port_that_can_be_bound_is_freed() -> None:
     stopped = Stopped(NODE, ("SIGTERM",), 0.02)
     assert deeds.freed_words(Freed(True, 0, (stopped,), (s.FREE,)), "port 8000") == (
-        "`node` (pid 4242) exited 0.1 s after SIGTERM",
+        "`node` (pid 4242): SIGTERM sent, exited after 0.1 s, the port can be bound",
         "port 8000 can be bound now",
     )
     assert deeds.freed_words(Freed(False, 94, (stopped,), (s.BOUND,)), "port 8000") == (

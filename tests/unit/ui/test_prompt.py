@@ -7,34 +7,40 @@ import pytest
 from prompt_toolkit.input import DummyInput, create_pipe_input
 from prompt_toolkit.output import DummyOutput
 
+from devports.core.bystanders import Bystanders, Spared
 from devports.core.outcome import Question
 from devports.core.standing import OtherUser
 from devports.ui.console import Screen
-from devports.ui.prompt import ask, confirmed, on_terminal
+from devports.ui.prompt import ask, on_terminal, pressed
 from tests.unit.ui import samples as s
 from tests.unit.ui.samples import Stage
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
+    from devports.core.outcome import QuestionKind
+    from devports.ui.prompt import Pressed
+
 STOP = Question("stop", s.NODE_TARGET, s.HELD)
 
 
-def never(text: str, _screen: Screen) -> bool:
+def never(text: str, _keys: str, _screen: Screen) -> Pressed:
     raise AssertionError(f"asked: {text}")
 
 
-class Answer:
-    """A person who answers what they are asked."""
+class Person:
+    """Somebody who presses these keys, one for each time they are asked."""
 
-    def __init__(self, answer: bool | type[BaseException]) -> None:
-        self.answer, self.asked = answer, ""
+    def __init__(self, *answers: Pressed) -> None:
+        self.answers, self.asked, self.keys = list(answers), "", ""
 
-    def __call__(self, text: str, _screen: Screen) -> bool:
-        self.asked = text
-        if isinstance(self.answer, bool):
-            return self.answer
-        raise self.answer
+    def __call__(self, text: str, keys: str, _screen: Screen) -> Pressed:
+        self.asked, self.keys = text, keys
+        return self.answers.pop(0)
+
+
+def interrupting(*_: object) -> Pressed:
+    raise KeyboardInterrupt
 
 
 @pytest.mark.parametrize(
@@ -47,14 +53,15 @@ class Answer:
     ],
 )
 def test_nobody_to_ask_is_no_without_a_question(stage: Stage) -> None:
-    assert ask(STOP, stage.screen, confirm=never) is False
+    assert ask(STOP, stage.screen, choose=never) == "no"
     assert stage.stderr.getvalue() == ""
 
 
-@pytest.mark.parametrize("said", [pytest.param(True, id="yes"), pytest.param(False, id="no")])
-def test_the_holder_is_shown_and_the_answer_counts(said: bool) -> None:
-    stage, person = Stage(COLUMNS="80", NO_COLOR="1"), Answer(said)
-    assert ask(STOP, stage.screen, "backend", reader=s.ANN, confirm=person) is said
+@pytest.mark.parametrize("said", ["yes", "no", "next"])
+def test_the_holder_is_shown_and_the_answer_counts(said: Pressed) -> None:
+    stage, person = Stage(COLUMNS="80", NO_COLOR="1"), Person(said)
+    given = ask(STOP, stage.screen, "backend", project="`shop`", reader=s.ANN, choose=person)
+    assert given == said
     assert stage.stderr.getvalue() == (
         "warning: 127.0.0.1:8000 is held by `node`\n"
         "  process     `node` (pid 4242), you, running for 2 h (since 12:11)\n"
@@ -62,60 +69,97 @@ def test_the_holder_is_shown_and_the_answer_counts(said: bool) -> None:
         "  folder      ~/shop/web\n"
         "  command     node server.js --port 8000\n"
         "  started by  `npm run dev` <- `zsh` <- `code`\n"
+        "  project     `shop`\n"
     )
     assert person.asked == ("stop `node` (pid 4242) with SIGTERM, so that `backend` can start?")
     assert stage.stdout.getvalue() == ""
 
 
 def test_another_user_is_named() -> None:
-    stage, person = Stage(NO_COLOR="1"), Answer(False)  # the answer
+    stage, person = Stage(NO_COLOR="1"), Person("no")
     theirs = s.NODE_TARGET.but(standing=OtherUser("bob", permitted=True))
-    ask(STOP.but(target=theirs), stage.screen, confirm=person)
+    ask(STOP.but(target=theirs), stage.screen, choose=person)
     assert "which belongs to user bob and not to you" in person.asked
     assert "note        belongs to user bob" in stage.stderr.getvalue()
 
 
 def test_ctrl_c_is_not_an_answer() -> None:
     with pytest.raises(KeyboardInterrupt):
-        ask(STOP, Stage().screen, confirm=Answer(KeyboardInterrupt))
+        ask(STOP, Stage().screen, choose=interrupting)
 
 
-def test_hostile_names_in_the_question() -> None:
-    stage, person = Stage(NO_COLOR="1"), Answer(True)  # the answer
-    ask(Question("kill", s.EVIL_TARGET, s.EVIL_FINDING), stage.screen, s.EVIL, confirm=person)
+@pytest.mark.parametrize("kind", ["stop", "kill"])
+def test_hostile_names_in_the_question(kind: QuestionKind) -> None:
+    stage, person = Stage(NO_COLOR="1"), Person("details", "yes")
+    ask(Question(kind, s.EVIL_TARGET, s.EVIL_FINDING), stage.screen, s.EVIL, choose=person)
     said = person.asked + stage.stderr.getvalue()
     assert "\x1b" not in said
     assert "\nerror:" not in said
 
 
+def test_details_are_shown_and_the_question_is_asked_again() -> None:
+    stage, person = Stage(NO_COLOR="1", COLUMNS="100"), Person("details", "no")
+    known = Bystanders(2, (Spared(s.PYTHON, "client"),))
+    question = Question("stop", s.UVICORN_TARGET, s.HELD, known)
+    assert ask(question, stage.screen, reader=s.ANN, choose=person) == "no"
+    said = stage.stderr.getvalue()
+    assert "  clients     2 connected, here `python` (pid 77); not signalled\n" in said
+    assert (
+        "  `uvicorn` (pid 10)\n"
+        "    user     `uvicorn` (pid 10), you, running for 2 h (since 12:11)\n"
+    ) in said
+    assert "    `python` (pid 11)\n" in said, "a worker stands below its parent"
+    assert "SIGTERM to 10, the same as `kill -TERM 10`" in said
+    assert "left alone: `python` (pid 77), a client of the port" in said
+    assert not person.answers
+
+
 @pytest.mark.parametrize(
-    ("keys", "answer"),
+    ("may_move", "keys"),
+    [pytest.param(True, "dp", id="where it may"), pytest.param(False, "d", id="where it may not")],
+)
+def test_another_port_is_offered(may_move: bool, keys: str) -> None:
+    person = Person("no")
+    ask(STOP.but(may_move=may_move), Stage().screen, choose=person)
+    assert person.keys == keys
+
+
+@pytest.mark.parametrize(
+    ("typed", "answer"),
     [
-        pytest.param("y", True, id="y"),
-        pytest.param("n", False, id="n"),
-        pytest.param("\r", False, id="Enter"),
-        pytest.param("\x04", False, id="Ctrl-D"),
-        pytest.param("x\r", False, id="another key and Enter"),
+        pytest.param("y", "yes", id="y"),
+        pytest.param("n", "no", id="n"),
+        pytest.param("\r", "no", id="Enter"),
+        pytest.param("\x04", "no", id="Ctrl-D"),
+        pytest.param("x\r", "no", id="another key and Enter"),
+        pytest.param("d", "details", id="d"),
+        pytest.param("p", "next", id="p"),
     ],
 )
 @pytest.mark.parametrize("colour", [pytest.param("", id="colour"), pytest.param("1", id="none")])
-def test_keys(keys: str, answer: bool, colour: str) -> None:
+def test_keys(typed: str, answer: Pressed, colour: str) -> None:
     with create_pipe_input() as keyboard:
-        keyboard.send_text(keys)
+        keyboard.send_text(typed)
         screen = Stage(NO_COLOR=colour).screen
-        assert confirmed("stop it?", keyboard, DummyOutput(), screen) is answer
+        assert pressed("stop it?", "dp", keyboard, DummyOutput(), screen) == answer
+
+
+def test_a_key_that_is_not_offered_is_no_answer() -> None:
+    with create_pipe_input() as keyboard:
+        keyboard.send_text("pn")
+        assert pressed("stop it?", "d", keyboard, DummyOutput(), Stage().screen) == "no"
 
 
 def test_ctrl_c_at_the_question_is_raised() -> None:
     with create_pipe_input() as keyboard:
         keyboard.send_text("\x03")
         with pytest.raises(KeyboardInterrupt):
-            confirmed("stop it?", keyboard, DummyOutput(), Stage().screen)
+            pressed("stop it?", "d", keyboard, DummyOutput(), Stage().screen)
 
 
 def test_the_end_of_the_input_is_raised_for_the_gate() -> None:
     with pytest.raises(EOFError):
-        confirmed("stop it?", DummyInput(), DummyOutput(), Stage().screen)
+        pressed("stop it?", "d", DummyInput(), DummyOutput(), Stage().screen)
 
 
 @pytest.fixture
@@ -134,33 +178,33 @@ def test_keys_from_before_the_question_are_forgotten(terminal: tuple[int, Screen
     keyboard, screen = terminal
     os.write(keyboard, b"y\nyy")
 
-    def pressed(*_: object) -> bool:
+    def read(*_: object) -> Pressed:
         os.set_blocking(side, False)
         with pytest.raises(BlockingIOError):
             os.read(side, 10)
-        return True
+        return "yes"
 
     stdin = screen.streams["stdin"]
     assert stdin is not None
     side = stdin.fileno()
-    assert on_terminal("stop it?", screen, confirm=pressed) is True
+    assert on_terminal("stop it?", "d", screen, press=read) == "yes"
 
 
 def test_a_question_asks_the_terminal_nothing(terminal: tuple[int, Screen]) -> None:
-    def asked(_text: str, _source: object, sink: Any, _screen: Screen) -> bool:
-        return bool(sink.responds_to_cpr)
+    def asked(_text: str, _keys: str, _source: object, sink: Any, _screen: Screen) -> Pressed:
+        return "yes" if sink.responds_to_cpr else "no"
 
-    assert on_terminal("stop it?", terminal[1], confirm=asked) is False
+    assert on_terminal("stop it?", "d", terminal[1], press=asked) == "no"
 
 
 def test_a_stderr_that_is_not_a_terminal_after_all(terminal: tuple[int, Screen]) -> None:
     stdin = terminal[1].streams["stdin"]
     screen = Screen(stdin, None, Stage(terminal=False).stderr, {})
-    assert on_terminal("stop it?", screen, confirm=lambda *_: True) is True
+    assert on_terminal("stop it?", "d", screen, press=lambda *_: "yes") == "yes"
 
 
 def test_no_input_at_all_is_no() -> None:
-    assert on_terminal("stop it?", Screen(None, None, None, {})) is False
+    assert on_terminal("stop it?", "d", Screen(None, None, None, {})) == "no"
 
 
 @pytest.mark.parametrize(
@@ -171,7 +215,7 @@ def test_no_input_at_all_is_no() -> None:
     ],
 )
 def test_a_vanished_terminal_is_no(terminal: tuple[int, Screen], problem: type[Exception]) -> None:
-    def gone(*_: object) -> bool:
+    def gone(*_: object) -> Pressed:
         raise problem
 
-    assert on_terminal("stop it?", terminal[1], confirm=gone) is False
+    assert on_terminal("stop it?", "d", terminal[1], press=gone) == "no"

@@ -1,0 +1,81 @@
+"""What a run is made of: its session, wired to the screen and the configuration, and its report."""
+
+from __future__ import annotations
+
+import os
+
+from devports.commands.freeing import show_not_freed, tools_for
+from devports.commands.setting import asked_of
+from devports.core.placeholder import fill, values_for
+from devports.freeing import Job, Limits
+from devports.run.launch import prepare
+from devports.run.predecessor import claim
+from devports.run.session import Session
+from devports.ui.diagnostic import error_block
+from devports.ui.runwords import ended_words, gave_up, happening_words
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+    from devports.commands.setting import Setting
+    from devports.core.plan import Policy
+    from devports.core.recovery import Ended
+    from devports.core.service import Config, Service
+    from devports.run.launch import Tell
+    from devports.ui.console import Screen
+
+LINGER = 65.0
+"""Seconds that leftovers of an ended server may keep us waiting: TIME_WAIT lasts 60."""
+
+
+def teller(screen: Screen) -> Tell:
+    """Return what puts the news of a run on the screen."""
+    return lambda happening: screen.err(happening_words(happening))
+
+
+def session_of(
+    setting: Setting,
+    service: Service,
+    config: Config,
+    *,
+    arguments: Sequence[str],
+    policy: Policy,
+    tell: Tell,
+) -> Session:
+    """Claim the service, and return all that one run of it needs."""
+    machine, records = setting.machine, setting.records()
+    launch = prepare(
+        machine,
+        service,
+        config,
+        arguments=arguments,
+        environ=os.environ,
+        from_file=variables_of(service, config),
+        record=claim(records, machine, service, config.root, tell),
+    )
+    limits = Limits(stop=service.stop_timeout, settle=0, linger=LINGER)
+    tools = tools_for(setting, starting=service.name)
+    job = Job(launch.everything, policy, limits)
+    return Session(launch, job, tools, tell, records)
+
+
+def variables_of(service: Service, config: Config) -> dict[str, str]:
+    """Return the variables of the service's env_file, if it has one."""
+    if not service.env_file:
+        return {}
+    from devports.config.load import read_env_file  # noqa: PLC0415  # only where there is one
+
+    return dict(read_env_file(fill(service.env_file, values_for(service, config))))
+
+
+def report(setting: Setting, session: Session, ended: Ended, *, by_name: bool) -> None:
+    """Say how it ended, and where devports gave up, what was seen and what can be done by hand."""
+    screen, service, last = setting.screen, session.service, session.hold.last
+    if ended.reason == "port-held" and last is not None and not last.bindable:
+        show_not_freed(setting, asked_of(service.name, service).but(by_name=by_name), last)
+    elif ended.reason in ("not-ready", "moved", "retries-exhausted") and session.startup:
+        start = session.startup
+        error = gave_up(service, ended, start.seen, start.failure, start.status)
+        screen.err(error_block(error, screen.look("stderr")))
+    screen.err(ended_words(service.name, ended))
