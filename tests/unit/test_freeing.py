@@ -710,7 +710,11 @@ def test_killing_is_never_asked_about_with_another_port_as_an_answer():
 
 def test_a_server_that_ended_in_vain_is_not_said_to_have_freed_the_port():
     machine = supervised_by_a_loop(FakeMachine())
-    machine.after_signal = lambda pid, _number: held_by(machine, pid + 1) and None
+
+    def come_back(pid: int, number: int) -> None:
+        held_by(machine, pid + 1)
+
+    machine.after_signal = come_back
     freed = Freeing(machine)(YES)
     stopped = [outcome for outcome in freed.outcomes if isinstance(outcome, Stopped)]
     assert [outcome.bindable for outcome in stopped] == [False]
