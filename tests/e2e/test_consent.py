@@ -81,7 +81,7 @@ def test_no_leaves_the_holder_alone(
     terminal = on_terminal(*words)
     terminal.expect(str(holder.pid))
     terminal.expect("?")
-    terminal.expect("(y/N)")
+    terminal.expect("(y/N,")
     terminal.send(keys)
     assert terminal.exit_code() == exitcodes.HELD, terminal.screen()
     assert holder.alive
@@ -93,9 +93,9 @@ def test_a_key_answers_only_the_question_it_was_pressed_at(
     """A doubled `y` must not end the next one unread."""
     second = zoo("listener", port + 2)
     terminal = on_terminal("free", port, port + 2)
-    terminal.expect("(y/N)")
+    terminal.expect("(y/N,")
     terminal.send("yy")
-    terminal.expect(f"(pid {second.pid}) with SIGTERM? (y/N)")
+    terminal.expect(f"(pid {second.pid}) with SIGTERM? (y/N,")
     assert second.alive
     terminal.send("n")
     assert terminal.exit_code() == exitcodes.HELD, terminal.screen()
@@ -108,7 +108,7 @@ def test_ctrl_c_at_the_question_ends_nobody(
 ) -> None:
     terminal = on_terminal(*words)
     before = terminal.modes()
-    terminal.expect("(y/N)")
+    terminal.expect("(y/N,")
     terminal.ctrl_c()
     assert terminal.exit_code() == 130, terminal.screen()
     assert holder.alive
@@ -117,7 +117,7 @@ def test_ctrl_c_at_the_question_ends_nobody(
 
 def test_yes_frees_the_port(holder: Actor, port: int, on_terminal: OnTerminal) -> None:
     terminal = on_terminal("free", "web")
-    terminal.expect("(y/N)")
+    terminal.expect("(y/N,")
     terminal.send("y")
     assert terminal.exit_code() == exitcodes.OK, terminal.screen()
     holder.gone()
@@ -128,7 +128,7 @@ def test_yes_frees_the_port_and_starts_the_server(
     holder: Actor, port: int, on_terminal: OnTerminal
 ) -> None:
     terminal = on_terminal("run", "web")
-    terminal.expect("(y/N)")
+    terminal.expect("(y/N,")
     terminal.send("y")
     holder.gone()
     eventually(lambda: tables.listening_pids(port))
@@ -143,7 +143,7 @@ def test_signals_still_reach_a_run_that_has_asked(
 ) -> None:
     """A question is asked by an event loop, and loops take the signals' wake-up to themselves."""
     terminal = on_terminal("run", "web")
-    terminal.expect("(y/N)")
+    terminal.expect("(y/N,")
     terminal.send("y")
     holder.gone()
     terminal.expect("is ready on")
@@ -157,7 +157,7 @@ def test_a_yes_typed_before_the_question_does_not_count(
 ) -> None:
     terminal = on_terminal("run", "web")
     terminal.send("y\ry\r")
-    terminal.expect("(y/N)")
+    terminal.expect("(y/N,")
     terminal.send("n")
     assert terminal.exit_code() == exitcodes.HELD, terminal.screen()
     assert holder.alive
@@ -167,7 +167,7 @@ def test_a_holder_that_leaves_during_the_question_is_not_signalled(
     holder: Actor, port: int, on_terminal: OnTerminal
 ) -> None:
     terminal = on_terminal("free", "web")
-    terminal.expect("(y/N)")
+    terminal.expect("(y/N,")
     holder.let_go()
     holder.gone()
     terminal.send("y")
@@ -179,7 +179,7 @@ def test_a_new_holder_after_the_answer_is_asked_about_again(
     holder: Actor, port: int, zoo: Zoo, on_terminal: OnTerminal
 ) -> None:
     terminal = on_terminal("free", "web")
-    terminal.expect("(y/N)")
+    terminal.expect("(y/N,")
     holder.let_go()
     holder.gone()
     successor = zoo("listener", port)
@@ -211,7 +211,7 @@ def test_on_conflict_fail_does_not_even_ask(
     project.zoo("web", "listener", port, on_conflict="fail")
     terminal = on_terminal("run", "web")
     assert terminal.exit_code() == exitcodes.HELD, terminal.screen()
-    assert "(y/N)" not in terminal.screen()
+    assert "(y/N," not in terminal.screen()
     assert holder.alive
 
 
@@ -225,3 +225,61 @@ def test_on_conflict_next_takes_another_port_and_says_so(
     assert running.process.poll() is None, running.err
     assert str(port + 2) in running.err  # the neighbour has port + 1
     assert holder.alive
+
+
+def test_details_are_shown_before_the_answer(holder: Actor, on_terminal: OnTerminal) -> None:
+    terminal = on_terminal("free", "web")
+    terminal.expect("(y/N,")
+    terminal.send("d")
+    terminal.expect("what happens on yes")
+    terminal.expect(f"SIGTERM to {holder.pid}")
+    assert holder.alive
+    terminal.expect("(y/N,")
+    terminal.send("n")
+    assert terminal.exit_code() == exitcodes.HELD, terminal.screen()
+    assert holder.alive
+
+
+def test_another_port_is_taken_on_request(
+    holder: Actor, port: int, on_terminal: OnTerminal
+) -> None:
+    terminal = on_terminal("run", "web")
+    terminal.expect("p = take another port)")
+    terminal.send("p")
+    terminal.expect(f"port {port} is taken")
+    eventually(lambda: tables.listening_pids(port + 1))
+    assert holder.alive
+    terminal.ctrl_c()
+    assert terminal.exit_code() == 130, terminal.screen()
+    assert holder.alive
+
+
+def test_clients_are_counted_before_and_named_as_left_alone_after(
+    holder: Actor, port: int, zoo: Zoo, on_terminal: OnTerminal
+) -> None:
+    client = zoo("client", port)
+    terminal = on_terminal("free", "web")
+    terminal.expect("connected")
+    terminal.expect("(y/N,")
+    terminal.send("y")
+    terminal.expect(f"(pid {client.pid}), a client of the port")
+    assert terminal.exit_code() == exitcodes.OK, terminal.screen()
+    assert client.alive
+
+
+@pytest.mark.parametrize("words", [("--timeout", "0"), ("--timeout", "0.5")])
+def test_the_time_until_sigkill_can_be_chosen(
+    words: tuple[str, ...], port: int, zoo: Zoo, devports: Command
+) -> None:
+    deaf = zoo("stubborn", port)
+    done = devports("free", port, "--yes", *words)
+    assert done.code == exitcodes.OK, done
+    assert "SIGTERM and SIGKILL sent" in done.err
+    deaf.gone()
+
+
+@pytest.mark.parametrize("wrong", ["", "-1", "nan", "inf", "1e9", "3601", "five"])
+def test_a_wrong_length_of_time_is_a_usage_error(wrong: str, devports: Command) -> None:
+    done = devports("free", "--yes", f"--timeout={wrong}")
+    assert done.code == exitcodes.USAGE, done
+    assert "seconds" in done.err

@@ -81,7 +81,7 @@ def test_run_asks_frees_and_starts_without_a_gap(
     project.service("backend", port, COMMANDS["uvicorn"])
     terminal = on_terminal("run", "backend")
     terminal.expect(str(broken.pid))
-    terminal.expect("(y/N)")
+    terminal.expect("(y/N,")
     terminal.send("y")
     terminal.expect("Uvicorn running on")
     eventually(lambda: tables.listening_pids(port))
