@@ -55,7 +55,7 @@ def find(start: str) -> str | None:
 
 
 def _folders(folder: str) -> Iterator[str]:
-    home = os.environ.get("HOME", "")
+    home = os.environ.get("HOME") or os.environ.get("USERPROFILE", "")
     homes = (os.path.normpath(home), os.path.realpath(home)) if home else ()
     while True:
         yield folder

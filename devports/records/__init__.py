@@ -4,14 +4,15 @@ A record says who is in charge, so that a second run can name the first, `free` 
 stop, and nothing is ever guessed from a port. It counts only while its process lives: pid, start
 time and boot must match, so a crash leaves nothing behind that could be believed.
 
-Locks are flock(2) on files that are never unlinked: the kernel gives a lock back when its holder
-dies, and deleting a lock file lets two processes hold "the same" lock.
+Locks (`system.locks`) are on files that are never unlinked: the kernel gives a lock back when its
+holder dies, and deleting a lock file lets two processes hold "the same" lock.
 """
 
 from __future__ import annotations
 
 import contextlib
 import os
+from errno import EAGAIN
 
 from devports.core.model import ProcessKey
 from devports.core.standing import Run
@@ -33,6 +34,8 @@ MAX_RECORD = 64 * 1024
 LOCK_WAIT = 1.0
 """Seconds; whoever has a lock for longer is stopped (Ctrl-Z) and may stay so."""
 STATES = ("starting", "serving", "stopping")
+PRIVATE = getattr(os, "O_CLOEXEC", 0) | getattr(os, "O_NOFOLLOW", 0)
+"""No child inherits it, no link is followed; Windows has neither flag and inherits nothing."""
 
 
 class Record(Value):
@@ -57,11 +60,13 @@ class Record(Value):
 
 
 def folder(environ: Mapping[str, str]) -> str:
-    """Return where records are kept: $XDG_STATE_HOME/devports (XDG Base Directory)."""
-    base = environ.get("XDG_STATE_HOME", "")
-    if not os.path.isabs(base):
-        base = os.path.join(os.path.expanduser("~"), ".local", "state")
-    return os.path.join(base, "devports")
+    """Return where records are kept: $XDG_STATE_HOME/devports (XDG Base Directory).
+
+    On Windows %LOCALAPPDATA%; what only looks like a folder on another system is passed over.
+    """
+    home = os.path.join(os.path.expanduser("~"), ".local", "state")
+    bases = (environ.get("XDG_STATE_HOME", ""), environ.get("LOCALAPPDATA", ""), home)
+    return os.path.join(next(base for base in bases if os.path.isabs(base)), "devports")
 
 
 class Records:
@@ -145,21 +150,17 @@ class Records:
         Raises:
             OSError: the folder cannot be written, the lock file is a link, or it stays locked.
         """
-        import fcntl  # noqa: PLC0415  # not on Windows
+        from devports.system.locks import try_lock  # noqa: PLC0415  # for a run
 
         os.makedirs(self.path, mode=0o700, exist_ok=True)
-        flags = os.O_RDWR | os.O_CREAT | os.O_CLOEXEC | os.O_NOFOLLOW
+        flags = os.O_RDWR | os.O_CREAT | PRIVATE
         descriptor = os.open(os.path.join(self.path, f"{name}.lock"), flags, 0o600)
         try:
             deadline = clock.Deadline(LOCK_WAIT)
-            while True:
-                try:
-                    fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
-                    break
-                except BlockingIOError:
-                    if deadline.passed:
-                        raise
-                    clock.pause(0.01)
+            while not try_lock(descriptor):
+                if deadline.passed:
+                    raise BlockingIOError(EAGAIN, os.strerror(EAGAIN))
+                clock.pause(0.01)
             yield
         finally:
             os.close(descriptor)
@@ -175,7 +176,7 @@ class Records:
         import json  # noqa: PLC0415  # only where there is a record
 
         try:
-            descriptor = os.open(path, os.O_RDONLY | os.O_CLOEXEC | os.O_NOFOLLOW)
+            descriptor = os.open(path, os.O_RDONLY | PRIVATE)
             with os.fdopen(descriptor, "rb") as file:
                 data = json.loads(file.read(MAX_RECORD))
             if data["version"] != VERSION or data["state"] not in STATES:
@@ -216,7 +217,7 @@ def _write(path: str, record: Record) -> None:
         "patience": record.patience,
     }
     beside = f"{path}.{os.getpid()}"
-    flags = os.O_WRONLY | os.O_CREAT | os.O_TRUNC | os.O_CLOEXEC | os.O_NOFOLLOW
+    flags = os.O_WRONLY | os.O_CREAT | os.O_TRUNC | PRIVATE
     with os.fdopen(os.open(beside, flags, 0o600), "w", encoding="ascii") as file:
         json.dump(data, file)
     os.replace(beside, path)

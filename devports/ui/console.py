@@ -149,7 +149,7 @@ class Screen:
         moment = time.time() if now is None else now
         sudo = self.env.get("SUDO_UID", "")
         own = int(sudo) if sudo.isdecimal() else getattr(os, "getuid", int)()
-        home = self.env.get("HOME", "")
+        home = self.env.get("HOME") or self.env.get("USERPROFILE", "")
         offset = time.localtime(moment).tm_gmtoff
         return Reader(own if uid is None else uid, home, moment, offset)
 

@@ -215,13 +215,21 @@ def test_a_linked_record_is_neither_read_nor_written_through(
     assert victim.read_bytes() == before
 
 
+LOCAL = os.path.join(os.path.abspath("/l"), "devports")
+DEFAULT = os.path.join(os.path.expanduser("~"), ".local", "state", "devports")
 FOLDERS = [
-    pytest.param({"XDG_STATE_HOME": "/s"}, "/s/devports", id="where XDG says"),
-    pytest.param({}, os.path.expanduser("~/.local/state/devports"), id="its default"),
+    pytest.param({"XDG_STATE_HOME": "/s"}, os.path.join("/s", "devports"), id="where XDG says"),
+    pytest.param({}, DEFAULT, id="its default"),
     pytest.param(
         {"XDG_STATE_HOME": "relative"},
-        os.path.expanduser("~/.local/state/devports"),
+        DEFAULT,
         id="a relative path is to be ignored, says the specification",
+    ),
+    pytest.param({"LOCALAPPDATA": os.path.abspath("/l")}, LOCAL, id="on Windows its own folder"),
+    pytest.param(
+        {"XDG_STATE_HOME": "/s", "LOCALAPPDATA": os.path.abspath("/l")},
+        os.path.join("/s", "devports"),
+        id="what XDG says comes first",
     ),
 ]
 
