@@ -29,6 +29,8 @@ if TYPE_CHECKING:
         "CLOSING",
     ]
 
+OURS = 1
+"""The uid of whoever asks, where the system does not number its users (Windows)."""
 WILDCARDS = ("0.0.0.0", "::")  # noqa: S104  # compared with, never bound
 
 

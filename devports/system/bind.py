@@ -3,6 +3,10 @@
 A probe binds with SO_REUSEADDR as a server does, never listens, and is closed at once. On Linux a
 socket that was bound with SO_REUSEADDR and then has the option cleared is *reserved*: nobody else
 can bind the port, though nothing listens; with the option set again others may bind beside it.
+
+On Windows SO_REUSEADDR takes a port that somebody has, so it is never set: a probe asks for the
+port alone (learn.microsoft.com, "Using SO_REUSEADDR and SO_EXCLUSIVEADDRUSE"). That is stricter
+than most servers, and says "in use" or "denied" wherever one of them would share or steal.
 """
 
 from __future__ import annotations
@@ -22,7 +26,14 @@ RESULTS: dict[int, BindResult] = {
     EPERM: "denied",
     EADDRNOTAVAIL: "not-local",
     EAFNOSUPPORT: "not-local",
+    10048: "in-use",  # WSAEADDRINUSE; Python gives Winsock's numbers as errno
+    10013: "denied",  # WSAEACCES: an excluded port, or an exclusive or foreign wildcard holder
+    10049: "not-local",  # WSAEADDRNOTAVAIL
+    10047: "not-local",  # WSAEAFNOSUPPORT
 }
+
+EXCLUSIVE: int | None = getattr(net, "SO_EXCLUSIVEADDRUSE", None)
+"""The option of Windows; None on every other system."""
 
 
 def open_bound(endpoint: Endpoint, *, reuse: bool) -> net.socket:
@@ -35,7 +46,10 @@ def open_bound(endpoint: Endpoint, *, reuse: bool) -> net.socket:
     try:
         if endpoint.is_v6:
             sock.setsockopt(net.IPPROTO_IPV6, net.IPV6_V6ONLY, int(endpoint.address != "::"))
-        sock.setsockopt(net.SOL_SOCKET, net.SO_REUSEADDR, int(reuse))
+        if EXCLUSIVE is None:
+            sock.setsockopt(net.SOL_SOCKET, net.SO_REUSEADDR, int(reuse))
+        else:
+            sock.setsockopt(net.SOL_SOCKET, EXCLUSIVE, 1)
         sock.bind((endpoint.address, endpoint.port))
     except OSError:
         sock.close()

@@ -10,6 +10,7 @@ import os
 import sys
 import time
 
+from devports.core.model import OURS
 from devports.ui.layout import Look
 from devports.ui.who import Reader
 
@@ -148,7 +149,7 @@ class Screen:
         """Return who reads this: by default the user who called sudo, or else of this process."""
         moment = time.time() if now is None else now
         sudo = self.env.get("SUDO_UID", "")
-        own = int(sudo) if sudo.isdecimal() else getattr(os, "getuid", int)()
+        own = int(sudo) if sudo.isdecimal() else getattr(os, "getuid", lambda: OURS)()
         home = self.env.get("HOME") or self.env.get("USERPROFILE", "")
         offset = time.localtime(moment).tm_gmtoff
         return Reader(own if uid is None else uid, home, moment, offset)

@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+import importlib.util
 import os
 import shutil
 import socket
 import subprocess
 import sys
+import tempfile
 
 import pytest
 
@@ -29,6 +31,16 @@ def _strace() -> bool:
         return False
     probe = ["strace", "-f", "-e", "trace=kill,pidfd_send_signal", "-o", os.devnull, "true"]
     return subprocess.run(probe, capture_output=True, check=False).returncode == 0
+
+
+def _links() -> bool:
+    """Make a link: Windows wants a privilege or its developer mode."""
+    with tempfile.TemporaryDirectory() as folder:
+        try:
+            os.symlink("nowhere", os.path.join(folder, "link"))
+        except OSError:
+            return False
+    return True
 
 
 def _root() -> bool:
@@ -67,3 +79,7 @@ NEEDS_NETLINK_BOUND = _needs(_netlink_bound(), "sock_diag that shows bound socke
 NEEDS_PROC = _needs(os.path.exists("/proc/self/fd"), "/proc")
 NEEDS_PTY = _needs(hasattr(os, "openpty"), "pseudo terminals")
 NEEDS_FORK = _needs(hasattr(os, "fork"), "fork")
+NEEDS_UIDS = _needs(hasattr(os, "getuid"), "numbers for users, and no modes of files")
+NEEDS_LINKS = _needs(_links(), "right to make symbolic links")
+NEEDS_FIFO = _needs(hasattr(os, "mkfifo"), "FIFOs")
+NEEDS_LIMITS = _needs(importlib.util.find_spec("resource") is not None, "resource limits")

@@ -1,7 +1,6 @@
 from __future__ import annotations
 
 import os
-import resource
 import subprocess
 import sys
 from contextlib import suppress
@@ -15,6 +14,7 @@ from devports import exitcodes
 from devports.config.load import load, read_env_file
 from devports.core.service import Config, Service
 from devports.errors import DevportsError
+from tests.harness.capabilities import NEEDS_FIFO, NEEDS_LIMITS
 
 WEB = "[services.web]\nport = 8000\n"
 EXAMPLE = Path(__file__).parents[3] / "devports.toml.example"
@@ -124,6 +124,7 @@ def test_a_number_that_python_refuses_is_an_error_of_the_file(project: Path):
     assert refused(None, project).code == "config-syntax"
 
 
+@NEEDS_FIFO
 @pytest.mark.parametrize(
     ("name", "reason"),
     [
@@ -222,11 +223,14 @@ except DevportsError as error:
 
 def limit() -> None:
     """150 MB and 20 s of CPU: tomllib alone takes 3.3 GB for the first of these files."""
+    import resource  # not on Windows
+
     with suppress(ValueError, OSError):  # not every kernel bounds addresses
         resource.setrlimit(resource.RLIMIT_AS, (150 << 20,) * 2)
     resource.setrlimit(resource.RLIMIT_CPU, (20, 20))
 
 
+@NEEDS_LIMITS
 @pytest.mark.parametrize(
     ("content", "code"),
     [

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any
 
 import pytest
 
+from devports.core.model import OURS
 from devports.ui import console
 from devports.ui.console import Screen, fitted, reopen_closed_streams
 from devports.ui.layout import Look
@@ -228,12 +229,15 @@ def test_rich_takes_our_word_for_the_terminal() -> None:
     assert on.encoding == "utf-8"
 
 
+ME = getattr(os, "getuid", lambda: OURS)()
+
+
 @pytest.mark.parametrize(
     ("env", "uid"),
     [
-        pytest.param({}, os.getuid(), id="of this process"),
+        pytest.param({}, ME, id="of this process"),
         pytest.param({"SUDO_UID": "1234"}, 1234, id="of who called sudo"),
-        pytest.param({"SUDO_UID": "x"}, os.getuid(), id="unless that is no number"),
+        pytest.param({"SUDO_UID": "x"}, ME, id="unless that is no number"),
     ],
 )
 def test_the_reader_is_the_user(env: dict[str, str], uid: int) -> None:
