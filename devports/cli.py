@@ -78,6 +78,9 @@ def call(options: Namespace, arguments: Sequence[str], screen: Screen) -> int:
     setting = Setting(screen, getattr(options, "config", None))
     match options.command:
         case "run":
+            from devports.system import refuse_to_run  # noqa: PLC0415
+
+            refuse_to_run(options.service)
             from devports.commands.run import run  # noqa: PLC0415
 
             return run(

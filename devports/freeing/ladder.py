@@ -7,7 +7,6 @@ on, or die and leave a worker that still listens.
 from __future__ import annotations
 
 import contextlib
-import signal
 from itertools import takewhile
 
 from devports import exitcodes
@@ -30,6 +29,7 @@ from devports.core.standing import Mine
 from devports.freeing.bystanders import bystanders
 from devports.freeing.consent import Scene, everybody, holders_of, plan_for, refusals
 from devports.system import clock
+from devports.system.signum import CONT, KILL, NAMES, TERM
 from devports.system.survey import judge, survey, without
 
 TYPE_CHECKING = False
@@ -119,15 +119,15 @@ class Work:
         if not self.holding & {member.process.key for member in target.members}:
             return
         self.tools.tell(Terminating(target))
-        self.signal(target.process.key, signal.SIGTERM)
+        self.signal(target.process.key, TERM)
         if target.process.state == "T":
-            self.signal(target.process.key, signal.SIGCONT)
+            self.signal(target.process.key, CONT)
 
-    def signal(self, key: ProcessKey, number: signal.Signals) -> None:
+    def signal(self, key: ProcessKey, number: int) -> None:
         pin = self.pins.get(key)
         match "gone" if pin is None else pin.send(number):
             case "sent":
-                self.sent.setdefault(key, []).append(number.name)
+                self.sent.setdefault(key, []).append(NAMES[number])
             case "denied":
                 self.denied.add(key)
             case _:
@@ -156,7 +156,7 @@ class Work:
         left = [h.process.key for h in holders_of(self.look()) if h.process.key in members]
         for key in left:
             if key not in self.sent:
-                self.signal(key, signal.SIGTERM)
+                self.signal(key, TERM)
         return any(map(self.lives, left))
 
     def bindable(self) -> bool:
@@ -187,7 +187,7 @@ class Work:
             if keys:
                 self.tools.tell(Killing(target))
             for key in dict.fromkeys((target.process.key, *keys) if keys else ()):
-                self.signal(key, signal.SIGKILL)
+                self.signal(key, KILL)
         return self.wait(self.job.limits.kill)
 
     def agreed(self, target: Target) -> bool:

@@ -115,6 +115,25 @@ if TYPE_CHECKING:
             """
 
 
+def refuse_to_run(service: str) -> None:
+    """Say where `devports run` is not built yet, before its modules are imported.
+
+    Raises:
+        DevportsError: on Windows, which has no fork, no pseudo terminal and no SIGTERM.
+    """
+    if sys.platform == "win32":  # noqa: TID251
+        from devports.core.quoting import quote  # noqa: PLC0415
+
+        raise DevportsError(
+            "unsupported-platform",
+            "`devports run` does not work on Windows yet",
+            note="`check`, `status` and `free` do: free the port, then start the server yourself",
+            hints=(f"run `devports free {quote(service)}`",),
+            service=service,
+            exit_code=exitcodes.BLIND,
+        )
+
+
 def native() -> Machine:
     """Return the machine we run on.
 

@@ -43,6 +43,16 @@ def _links() -> bool:
     return True
 
 
+def _fake_keys() -> bool:
+    from prompt_toolkit.input import create_pipe_input
+
+    try:
+        with create_pipe_input():
+            return True
+    except (ImportError, OSError):
+        return False
+
+
 def _root() -> bool:
     return hasattr(os, "geteuid") and os.geteuid() == 0
 
@@ -81,5 +91,7 @@ NEEDS_PTY = _needs(hasattr(os, "openpty"), "pseudo terminals")
 NEEDS_FORK = _needs(hasattr(os, "fork"), "fork")
 NEEDS_UIDS = _needs(hasattr(os, "getuid"), "numbers for users, and no modes of files")
 NEEDS_LINKS = _needs(_links(), "right to make symbolic links")
+NEEDS_NOFOLLOW = _needs(hasattr(os, "O_NOFOLLOW"), "way to open without following links")
+NEEDS_FAKE_KEYS = _needs(_fake_keys(), "keyboard made of a pipe")
 NEEDS_FIFO = _needs(hasattr(os, "mkfifo"), "FIFOs")
 NEEDS_LIMITS = _needs(importlib.util.find_spec("resource") is not None, "resource limits")

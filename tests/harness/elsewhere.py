@@ -21,7 +21,7 @@ if TYPE_CHECKING:
 MODULES = "fcntl grp pty pwd resource termios tty".split()
 NAMES: dict[ModuleType, str] = {
     os: "fork forkpty geteuid getuid getegid getgid getpgrp getpgid getsid killpg setsid uname"
-    " chown mkfifo openpty sysconf getxattr setxattr wait4 WNOHANG pidfd_open sched_getaffinity"
+    " chown mkfifo openpty sysconf getxattr setxattr wait4 pidfd_open sched_getaffinity"
     " O_CLOEXEC O_NOFOLLOW O_DIRECTORY O_NONBLOCK O_NOCTTY",
     signal: "SIGKILL SIGHUP SIGCHLD SIGCONT SIGSTOP SIGTSTP SIGQUIT SIGWINCH SIGUSR1 SIGUSR2"
     " pidfd_send_signal pthread_sigmask",

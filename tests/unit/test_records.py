@@ -20,6 +20,7 @@ from devports.run import predecessor
 from devports.run.predecessor import claim
 from devports.system.linux import Linux
 from tests.fakes import FakeMachine
+from tests.harness.capabilities import NEEDS_FORK, NEEDS_NOFOLLOW
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -201,6 +202,7 @@ def test_everything_is_for_this_user_alone(records: Records, machine: FakeMachin
     assert {stat.S_IMODE(os.stat(path).st_mode) for path in _files(records)} == {0o600}
 
 
+@NEEDS_NOFOLLOW
 def test_a_linked_record_is_neither_read_nor_written_through(
     records: Records, machine: FakeMachine, tmp_path: Path
 ):
@@ -250,6 +252,7 @@ def _claim_and_stay(path: str, barrier: Any, results: Any) -> None:
     barrier.wait()  # nobody ends, and so loses the claim, before all have tried
 
 
+@NEEDS_FORK
 def test_of_eight_at_once_exactly_one_is_in_charge(tmp_path: Path):
     context = multiprocessing.get_context("fork")
     barrier, results = context.Barrier(8), context.Queue()

@@ -5,6 +5,7 @@ from typing import TYPE_CHECKING
 import pytest
 
 from devports.config.load import find
+from tests.harness.capabilities import NEEDS_UIDS
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -43,6 +44,7 @@ def test_the_search_ends_at_the_home_folder(project: Path, monkeypatch: pytest.M
     assert find(str(project / "src" / "deep")) == str(at_home)
 
 
+@NEEDS_UIDS
 def test_the_search_never_enters_a_folder_above_that_everybody_can_write(project: Path):
     path = write(project / "src" / "devports.toml")
     (project / "src").chmod(0o1777)

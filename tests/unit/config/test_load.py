@@ -14,7 +14,7 @@ from devports import exitcodes
 from devports.config.load import load, read_env_file
 from devports.core.service import Config, Service
 from devports.errors import DevportsError
-from tests.harness.capabilities import NEEDS_FIFO, NEEDS_LIMITS
+from tests.harness.capabilities import NEEDS_FIFO, NEEDS_LIMITS, NEEDS_UIDS
 
 WEB = "[services.web]\nport = 8000\n"
 EXAMPLE = Path(__file__).parents[3] / "devports.toml.example"
@@ -183,6 +183,7 @@ def test_a_wrong_env_file(tmp_path: Path, content: bytes | None, code: str, word
     assert "secret" not in "".join(caught.value.facts)
 
 
+@NEEDS_UIDS
 def test_an_env_file_that_everybody_can_write_is_refused(tmp_path: Path):
     write(tmp_path / ".env", "LD_PRELOAD=x").chmod(0o666)
     with pytest.raises(DevportsError, match="can be written by every user"):

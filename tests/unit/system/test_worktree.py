@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING
 import pytest
 
 from devports.system.worktree import Worktree, worktree_of
+from tests.harness.capabilities import NEEDS_FIFO
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -81,6 +82,7 @@ def test_a_git_file_that_leads_nowhere_is_none(tmp_path: Path, text: str):
     assert found is None or found.root != str(tmp_path)
 
 
+@NEEDS_FIFO
 def test_a_fifo_in_place_of_a_head_does_not_stop_us(tmp_path: Path):
     (tmp_path / ".git").mkdir()
     os.mkfifo(tmp_path / ".git" / "HEAD")

@@ -276,6 +276,6 @@ def test_an_ordinary_command_line_imports_neither_re_nor_unicodedata() -> None:
     )
     root = Path(__file__).parents[3]
     argv = [sys.executable, "-I", "-S", "-X", "utf8", "-c", program, str(root)]
-    ended = subprocess.run(argv, capture_output=True, text=True, check=False, timeout=20)
+    ended = subprocess.run(argv, capture_output=True, encoding="utf-8", check=False, timeout=20)
     assert ended.returncode == 0, ended.stderr
     assert ended.stdout.splitlines()[1].endswith("'Łódź\\x1b'")

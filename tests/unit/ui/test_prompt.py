@@ -12,6 +12,7 @@ from devports.core.outcome import Question
 from devports.core.standing import OtherUser
 from devports.ui.console import Screen
 from devports.ui.prompt import ask, on_terminal, pressed
+from tests.harness.capabilities import NEEDS_FAKE_KEYS, NEEDS_PTY
 from tests.unit.ui import samples as s
 from tests.unit.ui.samples import Stage
 
@@ -124,6 +125,7 @@ def test_another_port_is_offered(may_move: bool, keys: str) -> None:
     assert person.keys == keys
 
 
+@NEEDS_FAKE_KEYS
 @pytest.mark.parametrize(
     ("typed", "answer"),
     [
@@ -144,12 +146,14 @@ def test_keys(typed: str, answer: Pressed, colour: str) -> None:
         assert pressed("stop it?", "dp", keyboard, DummyOutput(), screen) == answer
 
 
+@NEEDS_FAKE_KEYS
 def test_a_key_that_is_not_offered_is_no_answer() -> None:
     with create_pipe_input() as keyboard:
         keyboard.send_text("pn")
         assert pressed("stop it?", "d", keyboard, DummyOutput(), Stage().screen) == "no"
 
 
+@NEEDS_FAKE_KEYS
 def test_ctrl_c_at_the_question_is_raised() -> None:
     with create_pipe_input() as keyboard:
         keyboard.send_text("\x03")
@@ -165,6 +169,8 @@ def test_the_end_of_the_input_is_raised_for_the_gate() -> None:
 @pytest.fixture
 def terminal() -> Iterator[tuple[int, Screen]]:
     """A pseudo terminal: the descriptor of its keyboard, and a screen on it."""
+    if not hasattr(os, "openpty"):
+        pytest.skip(NEEDS_PTY.kwargs["reason"])
     keyboard, side = os.openpty()
     reading = open(side, encoding="utf-8", closefd=False)  # noqa: SIM115
     writing = open(side, "w", encoding="utf-8", closefd=False)  # noqa: SIM115
