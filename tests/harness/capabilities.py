@@ -83,6 +83,7 @@ def _needs(ability: bool, what: str) -> pytest.MarkDecorator:
 NEEDS_IPV6 = _needs(_ipv6(), "IPv6 loopback")
 NEEDS_STRACE = _needs(_strace(), "strace that may trace")
 NEEDS_NODE = _needs(shutil.which("node") is not None, "node")
+NEEDS_FUSE = _needs(_root() and os.path.exists("/dev/fuse"), "root with /dev/fuse")
 NEEDS_ROOT = _needs(_root(), "root")
 NEEDS_SECOND_USER = _needs(_second_user(), "second user to run as")
 NEEDS_NETLINK_BOUND = _needs(_netlink_bound(), "sock_diag that shows bound sockets")

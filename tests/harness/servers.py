@@ -21,9 +21,13 @@ if TYPE_CHECKING:
     from collections.abc import Mapping
 
 ASGI = """
+import asyncio
 async def app(scope, receive, send):
     if scope["type"] == "http":
         await send({"type": "http.response.start", "status": 200, "headers": []})
+        while scope["path"] == "/stream":
+            await send({"type": "http.response.body", "body": b"x", "more_body": True})
+            await asyncio.sleep(0.1)
         await send({"type": "http.response.body", "body": b"asgi"})
     elif scope["type"] == "lifespan":
         for word in ("startup", "shutdown"):

@@ -126,9 +126,21 @@ def _pids_of(wanted: list[Row]) -> set[int]:
     if not names:
         return known
     for pid in filter(str.isdigit, os.listdir("/proc")):
-        if names & _open_sockets(f"/proc/{pid}/fd"):
+        if names & _sockets_of(f"/proc/{pid}"):
             known.add(int(pid))
     return known
+
+
+def _sockets_of(process: str) -> set[str]:
+    """Return what a process has open; where its main thread has ended, what the others have."""
+    found = _open_sockets(f"{process}/fd")
+    if found:
+        return found
+    try:
+        tasks = os.listdir(f"{process}/task")
+    except OSError:
+        return found
+    return found.union(*(_open_sockets(f"{process}/task/{task}/fd") for task in tasks))
 
 
 def _open_sockets(folder: str) -> set[str]:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import signal
 from typing import TYPE_CHECKING
 
@@ -11,6 +12,7 @@ from tests.harness import tables
 from tests.harness.actors import NOBODY, alive
 from tests.harness.capabilities import (
     NEEDS_FORK,
+    NEEDS_FUSE,
     NEEDS_IPV6,
     NEEDS_NETLINK_BOUND,
     NEEDS_NODE,
@@ -104,6 +106,53 @@ def test_the_stopped_one_is_connected_to_and_does_not_answer(port: int, zoo: Zoo
     assert process is not None
     eventually(lambda: process.status() == "stopped")
     assert tables.connectable(port)
+
+
+def test_the_zombie_leader_holds_by_a_thread_alone(port: int, zoo: Zoo) -> None:
+    actor = zoo("zombie_leader", port)
+    process = actor.cast[0].process
+    assert process is not None
+    assert process.status() == "zombie"
+    assert not os.listdir(f"/proc/{actor.pid}/fd")
+    assert tables.listening_pids(port) == {actor.pid}
+    actor.send(signal.SIGKILL)
+    eventually(lambda: tables.bindable(port), what="the port is given back")
+
+
+def test_the_traced_one_hears_neither_term_nor_cont(port: int, zoo: Zoo) -> None:
+    actor = zoo("traced", port)
+    for number in (signal.SIGTERM, signal.SIGCONT):
+        actor.send(number)
+    never(lambda: not actor.alive, 0.3, what="its end")
+    with open(f"/proc/{actor.pid}/status", encoding="utf-8") as file:
+        assert f"TracerPid:\t{actor.pids[1]}\n" in file.read()
+    actor.send(signal.SIGKILL)
+    actor.gone()
+
+
+@NEEDS_FUSE
+def test_the_unkillable_one_lives_through_kill_as_long_as_its_file_system(
+    port: int, zoo: Zoo
+) -> None:
+    actor = zoo("unkillable", port)
+    listener = actor.cast[1]
+    listener.send(signal.SIGKILL)
+    never(lambda: not listener.alive, 0.3, what="its end")
+    assert tables.listening_pids(port) == {listener.pid}
+    actor.let_go()
+    actor.gone()
+    eventually(lambda: not listener.alive, what="the end of the listener")
+
+
+def test_the_crowd_is_everybody_around_a_port(port: int, zoo: Zoo) -> None:
+    zoo("listener", port)
+    crowd = zoo("crowd", port, "--clients")
+    assert len(crowd.pids) == 5
+    assert tables.listening_pids(port + 1) == {crowd.pids[3]}
+    local = [row for row in tables.rows(port) if row.address == "127.0.0.2"]
+    assert [(row.state, row.remote_port) for row in local] == [("ESTABLISHED", port + 7)]
+    crowd.let_go()
+    eventually(lambda: not any(map(alive, crowd.pids)), what="the end of everybody")
 
 
 def test_the_source_port_client_blocks_every_bind(port: int, zoo: Zoo) -> None:

@@ -14,7 +14,7 @@ args = stage.arguments(__doc__).parse_args()
 sock = stage.listening(args.host, args.port)
 if stage.fork() == 0:
     sock.close()
-    stage.until_the_end()
+    stage.until_the_end(stay=args.stay)
     if os.getppid() != 1:
         os.kill(os.getppid(), signal.SIGKILL)  # noqa: TID251  # our parent, stopped by itself
     os._exit(0)

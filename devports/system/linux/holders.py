@@ -87,14 +87,21 @@ class Search:
 
     def _look_at(self, pid: int) -> None:
         held = self._in_folder(f"/proc/{pid}/fd")
+        if not held and _is_zombie(pid):
+            held = self._in_threads(pid)
         if held is None:
             self.unreadable += 1
-        elif not held and _is_zombie(pid):
-            # A leader that has ended while a thread lives on: only the thread shows descriptors.
-            for task in listdir(f"/proc/{pid}/task"):
-                held |= self._in_folder(f"/proc/{pid}/task/{task}/fd") or set()
         if held:
             self.found[pid] = held
+
+    def _in_threads(self, pid: int) -> set[int] | None:
+        """Return what the threads of a leader that has ended show; None where we may not look.
+
+        Its own folder is empty then, and root's whoever it belonged to.
+        """
+        tasks = [self._in_folder(f"/proc/{pid}/task/{t}/fd") for t in listdir(f"/proc/{pid}/task")]
+        held = {inode for found in tasks if found for inode in found}
+        return None if None in tasks and not held else held
 
     def _in_folder(self, folder: str) -> set[int] | None:
         """Return the wanted inodes among the descriptors here; None where we may not look."""
