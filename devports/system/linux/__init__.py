@@ -65,12 +65,12 @@ class Linux:
         return holders.find(sockets, thorough=thorough)
 
     def pin(self, key: ProcessKey) -> Pin | None:
-        from devports.system import signals  # noqa: PLC0415  # before ending something
+        from devports.system.signals import linux as signals  # noqa: PLC0415  # before ending something
 
         return signals.pin(key, process.key_of)
 
     def wait_for_exit(self, pins: Sequence[Pin], seconds: float) -> tuple[Pin, ...]:
-        from devports.system import signals  # noqa: PLC0415
+        from devports.system.signals import linux as signals  # noqa: PLC0415
 
         return signals.wait_for_exit(pins, seconds)
 

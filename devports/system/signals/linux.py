@@ -1,19 +1,13 @@
-"""The only place that signals.
-
-Identity before signal: a pid names whoever has the number now, so a process is pinned first
-(pidfd_open(2) on Linux), then compared with the identity that was shown, then signalled through
-the pin. A start time alone is not enough: 264 of 300 forced reuses fell into the same clock tick.
-"""
+"""Process descriptors: a signal through one reaches the process it was opened for, or nobody."""
 
 from __future__ import annotations
 
 import os
-import select
 from errno import EPERM, ESRCH
 
-from devports import exitcodes
-from devports.errors import DevportsError
 from devports.system.linux import pidfd
+from devports.system.signals import unpinnable
+from devports.system.signals.posix import readable
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -72,12 +66,8 @@ def pin(key: ProcessKey, key_of: Callable[[int], ProcessKey | None]) -> Pin | No
     except OSError as error:
         if error.errno == ESRCH:
             return None
-        raise DevportsError(
-            "no-pidfd",
-            f"process {key.pid} cannot be pinned: {error.strerror}",
-            note="without a process descriptor a signal could hit another process",
-            exit_code=exitcodes.BLIND,
-        ) from error
+        note = "without a process descriptor a signal could hit another process"
+        raise unpinnable(key.pid, str(error.strerror), note) from error
     if key_of(key.pid) != key:
         os.close(descriptor)
         return None
@@ -86,8 +76,5 @@ def pin(key: ProcessKey, key_of: Callable[[int], ProcessKey | None]) -> Pin | No
 
 def wait_for_exit(pins: Sequence[PinLike], seconds: float) -> tuple[PinLike, ...]:
     """Wait until one of them has exited, at most `seconds`; return those that have."""
-    poll = select.poll()
-    for each in pins:
-        poll.register(each.fileno(), select.POLLIN)
-    ready = {number for number, _ in poll.poll(seconds * 1000)}
+    ready = readable([each.fileno() for each in pins], seconds)
     return tuple(each for each in pins if each.fileno() in ready)

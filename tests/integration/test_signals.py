@@ -1,0 +1,48 @@
+"""The pin of macOS on a real process: only the word of its end comes from elsewhere."""
+
+from __future__ import annotations
+
+import os
+import select
+import signal
+from typing import TYPE_CHECKING
+
+from devports.system import native
+from devports.system.linux import pidfd
+from devports.system.signals import darwin
+from tests.harness.capabilities import NEEDS_PROC
+from tests.harness.waiting import eventually
+
+if TYPE_CHECKING:
+    from tests.conftest import Zoo
+
+
+class PidfdWatch:
+    """A process descriptor: readable when its process has ended, as a kqueue is."""
+
+    def __init__(self, pid: int) -> None:
+        self._descriptor = pidfd.open_pid(pid)
+
+    def ended(self) -> bool:
+        return bool(select.select([self._descriptor], [], [], 0)[0])
+
+    def fileno(self) -> int:
+        return self._descriptor
+
+    def close(self) -> None:
+        os.close(self._descriptor)
+
+
+@NEEDS_PROC
+def test_a_process_is_signalled_and_seen_to_end(zoo: Zoo, port: int):
+    machine = native()
+    key = machine.key(zoo("listener", port).pid)
+    assert key is not None
+    pin = darwin.pin(key, machine.key, PidfdWatch)
+    assert pin is not None
+    assert (pin.exited, darwin.wait_for_exit((pin,), 0)) == (False, ())
+    assert pin.send(signal.SIGTERM) == "sent"
+    assert eventually(lambda: darwin.wait_for_exit((pin,), 1)) == (pin,)
+    assert pin.send(signal.SIGTERM) == "gone"
+    pin.close()
+    assert darwin.pin(key.but(start=-1), machine.key, PidfdWatch) is None
