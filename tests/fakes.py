@@ -21,10 +21,12 @@ from devports.core.model import (
     Table,
 )
 from devports.core.standing import Viewer
+from devports.system.engines import Engines
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Collection, Sequence
 
+    from devports.core.containers import Published
     from devports.core.model import BindResult, Platform, State
     from devports.system import Pin, Sent
     from devports.system.bind import Reservation
@@ -220,6 +222,32 @@ class FakeMachine:
         if host == "nowhere.invalid":
             raise OSError(-2, "Name or service not known")
         return {"": ("::",), "localhost": ("127.0.0.1", "::1")}.get(host, (host,))
+
+
+class FakeEngines(Engines):
+    """Engines that answer from a table of who publishes a port; without an entry: no answer.
+
+    `stop` notes the container in `stopped` and returns `complaint`.
+    """
+
+    def __init__(
+        self,
+        answers: dict[tuple[str, int], tuple[Published, ...]] | None = None,
+        *,
+        complaint: str = "",
+    ) -> None:
+        super().__init__()
+        self._answers, self._complaint = answers or {}, complaint
+        self.stopped: list[Published] = []
+        self.after_stop: Callable[[Published], None] = lambda _: None
+
+    def stop(self, target: Published) -> str:
+        self.stopped.append(target)
+        self.after_stop(target)
+        return self._complaint
+
+    def _ask(self, engine: str, port: int) -> tuple[Published, ...] | None:
+        return self._answers.get((engine, port))
 
 
 if TYPE_CHECKING:

@@ -6,6 +6,7 @@ up the next one, so a plan names the top of the family and carries its members a
 
 from __future__ import annotations
 
+from devports.core.program import program
 from devports.core.standing import (
     PROTECTED_NAMES,
     Container,
@@ -14,7 +15,6 @@ from devports.core.standing import (
     Plain,
     Protected,
     Supervised,
-    program,
     protection,
     strictest,
 )

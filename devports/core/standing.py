@@ -7,6 +7,8 @@ control group, ancestry, a record of ours.
 
 from __future__ import annotations
 
+from devports.core.containers import container_of, engine_of_process
+from devports.core.program import program
 from devports.core.quoting import quote
 from devports.core.value import Value
 
@@ -66,9 +68,16 @@ class Supervised(Value):
 
 
 class Container(Value):
-    """The forwarder of a container engine: ending it breaks the container, not stops it."""
+    """The forwarder of a container engine: ending it breaks the container, not stops it.
+
+    `name` and `image` are the engine's own answer, empty where it has not been asked or did not
+    say. `stale`: it has said that no container of its publishes the port.
+    """
 
     engine: str
+    name: str = ""
+    image: str = ""
+    stale: bool = False
 
 
 class Protected(Value):
@@ -90,9 +99,12 @@ class Run(Value):
     patience: float = 0.0
 
 
+SHORT = 12
+"""Digits of a container's id that engines show and take for the whole."""
+
 PROTECTED_NAMES = frozenset(
     "systemd launchd kernel_task WindowServer loginwindow dbus-daemon dbus-broker ControlCenter"
-    " rapportd sharingd mDNSResponder sshd login containerd dockerd podman conmon"
+    " rapportd sharingd mDNSResponder sshd login containerd podman"
     " sshd-session code code-server Code cursor codium zed tmux screen".split()
 ) | {"tmux: server"}
 """Last resort beside evidence: these names are only ever refused for, never granted for."""
@@ -107,33 +119,16 @@ EDITOR_FOLDERS = (
 )
 """Where editors keep the programs of their remote ends: a node or a java like any other by name."""
 
-CONTAINER_NAMES = {
-    "docker-proxy": "docker",
-    "rootlessport": "podman",
-    "containers-root": "podman",
-    "rootlesskit": "docker",
-    "rootlesskit-docker-proxy": "docker",
-    "rootlesskit-doc": "docker",
-    "pasta": "podman",
-    "slirp4netns": "podman",
-    "com.docker.backend": "docker",
-    "vpnkit": "docker",
-}
-
-
-def program(process: Process) -> str:
-    """Return the base name of what was executed, as far as it is readable."""
-    path = process.exe or (process.argv[0] if process.argv else "")
-    return path.rpartition("/")[2] or process.name
-
 
 def standing(target: Process, viewer: Viewer, run: Run | None) -> Standing:
     """Judge one process. The first rule that applies decides; refusals come before grants."""
     if reason := protection(target, viewer):
         return Protected(reason)
-    for name in (target.name, program(target)):
-        if name in CONTAINER_NAMES:
-            return Container(CONTAINER_NAMES[name])
+    if engine := engine_of_process(target):
+        return Container(engine)
+    inside = container_of(target.cgroup)
+    if inside is not None and inside != container_of(viewer.cgroup):
+        return Container(inside[0], inside[1][:SHORT])
     unit = unit_of(target.cgroup)
     if unit is not None and unit != unit_of(viewer.cgroup):
         return unit

@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import time
 
+from devports.core.program import program
 from devports.core.standing import (
     Container,
     Mine,
@@ -14,7 +15,6 @@ from devports.core.standing import (
     Plain,
     Protected,
     Supervised,
-    program,
 )
 from devports.core.value import Value, unreachable
 from devports.ui.printable import command_line, printable

@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 from devports.core.plan import targets
+from devports.core.program import program
 from devports.core.quoting import quote
 from devports.core.remedy.case import Remedy, http_sys, look, next_port
-from devports.core.standing import Container, Protected, Supervised, Viewer, program
+from devports.core.standing import Container, Protected, Supervised, Viewer
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import os
 
+from devports.core.containers import forwarded
 from devports.core.model import Gap, Hidden, Holder, Holding
 from devports.system import procfs
 from devports.system.linux import process
@@ -17,7 +18,7 @@ TYPE_CHECKING = False
 if TYPE_CHECKING:
     from collections.abc import Collection, Iterable, Sequence
 
-    from devports.core.model import Process, Socket
+    from devports.core.model import Socket
 
     Found = dict[int, set[int]]
 
@@ -66,7 +67,7 @@ class Search:
     def __init__(self, links: dict[str, int]) -> None:
         self.links = links
         self.found: dict[int, set[int]] = {}
-        self.unreadable = 0
+        self.unreadable: list[int] = []
         self._seen: set[int] = set()
 
     @property
@@ -90,7 +91,7 @@ class Search:
         if not held and _is_zombie(pid):
             held = self._in_threads(pid)
         if held is None:
-            self.unreadable += 1
+            self.unreadable.append(pid)
         if held:
             self.found[pid] = held
 
@@ -210,14 +211,19 @@ def _holding(
 ) -> Holding:
     holders = [_holder(pid, inodes) for pid, inodes in sorted(search.found.items())]
     named = {inode for inodes in search.found.values() for inode in inodes}
+    unseen = [socket for socket in sockets if socket.inode and socket.inode not in named]
+    proxies = _forwarders(search.unreadable) if unseen else {}
     hidden = tuple(
-        _hidden(socket, *groups.get(socket.cgroup, ("", [])))
-        for socket in sockets
-        if socket.inode and socket.inode not in named
+        _hidden(
+            socket,
+            *groups.get(socket.cgroup, ("", [])),
+            [pid for pid, ports in proxies.items() if socket.local.port in ports],
+        )
+        for socket in unseen
     )
     gaps: tuple[Gap, ...] = ()
     if hidden and search.unreadable:
-        detail = f"the descriptors of {search.unreadable} processes of other users"
+        detail = f"the descriptors of {len(search.unreadable)} processes of other users"
         gaps = (Gap("unreadable-processes", detail),)
     return Holding(tuple(h for h in holders if h is not None), hidden, complete, gaps)
 
@@ -229,9 +235,14 @@ def _holder(pid: int, inodes: Iterable[int]) -> Holder | None:
     return Holder(found, tuple(sorted(inodes)), process.ancestors(found))
 
 
-def _hidden(socket: Socket, path: str, members: list[int]) -> Hidden:
-    likely: list[Process] = []
-    if len(members) <= MAX_LIKELY:
-        likely = [found for pid in members if (found := process.describe(pid)) is not None]
+def _forwarders(pids: Iterable[int]) -> dict[int, set[int]]:
+    """Return the ports of those whose words say that they forward one: everybody may read these."""
+    words = ((pid, procfs.command_line(slurp(f"/proc/{pid}/cmdline"))) for pid in pids)
+    return {pid: ports for pid, argv in words if (ports := forwarded(argv))}
+
+
+def _hidden(socket: Socket, path: str, members: list[int], proxies: list[int]) -> Hidden:
+    pids = proxies or (members if len(members) <= MAX_LIKELY else [])
+    likely = [found for pid in pids if (found := process.describe(pid)) is not None]
     user = "" if socket.uid is None else process.user_name(socket.uid)
     return Hidden(socket, user, path.rpartition("/")[2], tuple(likely))

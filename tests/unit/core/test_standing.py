@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING
 import pytest
 
 from devports.core.model import Holder, Process, ProcessKey
+from devports.core.program import program
 from devports.core.standing import (
     Container,
     Mine,
@@ -16,7 +17,6 @@ from devports.core.standing import (
     Run,
     Supervised,
     Viewer,
-    program,
     protection,
     standing,
     strictest,
@@ -94,7 +94,7 @@ PROTECTED = [
             process(name=name), "a process that the system, the session or the editor needs",
             id=f"named {name}",
         )
-        for name in ("code", "systemd", "dockerd", "ControlCenter", "tmux: server", "sshd")
+        for name in ("code", "systemd", "containerd", "ControlCenter", "tmux: server", "sshd")
     ),
     pytest.param(
         process(name="x", exe="/usr/bin/tmux"),
@@ -180,10 +180,10 @@ def test_a_program_is_named_by_the_best_evidence(target: Process, name: str) -> 
         pytest.param([process(61)], Plain, id="all plain"),
         pytest.param([process(61, uid=1001)], OtherUser, id="one of another user"),
         pytest.param([process(61, uid=1001), process(62, cgroup=SYSTEM)], Supervised, id="a unit"),
-        pytest.param([process(62, cgroup=SYSTEM), process(63, name="conmon")], Protected, id="all"),
+        pytest.param([process(62, cgroup=SYSTEM), process(63, name="login")], Protected, id="all"),
         pytest.param([process(62, cgroup=SYSTEM), process(63, name="pasta")], Container, id="two"),
         pytest.param(
-            [process(61, name="pasta"), process(62, name="conmon")], Protected, id="three"
+            [process(61, name="pasta"), process(62, name="containerd")], Protected, id="three"
         ),
     ],
 )
