@@ -6,7 +6,7 @@ nobody of them was signalled.
 
 from __future__ import annotations
 
-from devports.core.diagnosis import covers, plain_address
+from devports.core.diagnosis import covers, plain_end
 from devports.core.value import Value
 
 TYPE_CHECKING = False
@@ -47,14 +47,12 @@ def connections(sockets: Iterable[Socket], endpoints: Sequence[Endpoint]) -> tup
 
 def callers(served: Iterable[Socket], peers: Iterable[Socket]) -> tuple[Socket, ...]:
     """Return those of `peers` that are the far end of a served connection: same pair, turned."""
-    ends = {(_end(s.remote), _end(s.local)) for s in served if s.remote is not None}
+    ends = {(plain_end(s.remote), plain_end(s.local)) for s in served if s.remote is not None}
     return tuple(
-        s for s in peers if s.remote is not None and (_end(s.local), _end(s.remote)) in ends
+        s
+        for s in peers
+        if s.remote is not None and (plain_end(s.local), plain_end(s.remote)) in ends
     )
-
-
-def _end(endpoint: Endpoint) -> tuple[str, int]:
-    return plain_address(endpoint.address), endpoint.port
 
 
 def sorted_out(

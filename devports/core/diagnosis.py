@@ -50,9 +50,13 @@ class Shadowed(Value):
 
 
 class HeldByClient(Value):
-    """An outgoing connection has the port as its local port. Explained, never signalled."""
+    """An outgoing connection has the port as its local port. Explained, never signalled.
+
+    `blocking`: even a server that sets SO_REUSEADDR is refused, since the client did not set it.
+    """
 
     sockets: tuple[Socket, ...]
+    blocking: bool = True
 
 
 class Unexplained(Value):
@@ -124,23 +128,37 @@ def holding(table: Table, wanted: Endpoint, *, wildcards: bool) -> tuple[Socket,
     )
 
 
-def is_outgoing(
-    socket: Socket, ephemeral: tuple[int, int], listeners: Sequence[Socket] = ()
-) -> bool:
+def is_outgoing(socket: Socket, ephemeral: tuple[int, int], peers: Sequence[Socket] = ()) -> bool:
     """Say whether a connected socket was opened by a client and not accepted by a server.
 
-    The kernel does not keep which side called connect(2). If its peer is one of `listeners`, this
-    side called. Otherwise: a client's local port comes from the ephemeral range; a server's does
-    not, and its peer's does.
+    The kernel does not keep which side called connect(2). If one of `peers` listens where it is
+    connected to, this side called. Otherwise: a client's local port comes from the ephemeral
+    range; a server's does not, and its peer's does. Where both do, an end on this machine without
+    a listener is a caller's.
     """
     low, high = ephemeral
     if socket.remote is None or socket.inode == 0:
         return False
-    if any(s.state == "LISTEN" and covers(s, socket.remote) for s in listeners):
+    if socket.state == "SYN_SENT":
         return True
-    if socket.state == "SYN_SENT" or low <= socket.local.port <= high:
+    if any(s.state == "LISTEN" and covers(s, socket.remote) for s in peers):
         return True
-    return not low <= socket.remote.port <= high
+    if not low <= socket.remote.port <= high:
+        return True
+    return low <= socket.local.port <= high and not any(is_far_end(s, socket) for s in peers)
+
+
+def is_far_end(other: Socket, socket: Socket) -> bool:
+    """Say whether both are one connection: the same pair of addresses, turned round."""
+    if other.remote is None or socket.remote is None:
+        return False
+    turned = (plain_end(other.remote), plain_end(other.local))
+    return turned == (plain_end(socket.local), plain_end(socket.remote))
+
+
+def plain_end(endpoint: Endpoint) -> tuple[str, int]:
+    """Return an end of a connection so that both of its ends can be compared."""
+    return plain_address(endpoint.address), endpoint.port
 
 
 def diagnose(
@@ -172,7 +190,7 @@ def diagnose(
         case "in-use":
             return _refused(wanted, table, ephemeral, peers)
         case "ok":
-            return _accepted(wanted, table)
+            return _accepted(wanted, table, ephemeral, peers)
         case _:
             unreachable(bind)
 
@@ -190,10 +208,14 @@ def _refused(
     return Unexplained(table.gaps)
 
 
-def _accepted(wanted: Endpoint, table: Table) -> Verdict:
+def _accepted(
+    wanted: Endpoint, table: Table, ephemeral: tuple[int, int], peers: Sequence[Socket]
+) -> Verdict:
     if sisters := tuple(s for s in table.sockets if is_sister(s, wanted)):
         return Shadowed(sisters)
     left = tuple(s for s in table.sockets if covers(s, wanted))
+    if clients := tuple(s for s in left if is_outgoing(s, ephemeral, peers)):
+        return HeldByClient(clients, blocking=False)
     return Lingering(left, blocking=False) if left else Free()
 
 
@@ -202,9 +224,9 @@ def is_bindable(verdict: Verdict) -> bool:
     match verdict:
         case Free() | Shadowed():
             return True
-        case Lingering(blocking=blocking):
+        case Lingering(blocking=blocking) | HeldByClient(blocking=blocking):
             return not blocking
-        case HeldByClient() | Unexplained() | Held() | Forbidden() | NotLocal():
+        case Unexplained() | Held() | Forbidden() | NotLocal():
             return False
         case _:
             unreachable(verdict)

@@ -128,10 +128,10 @@ def judge(machine: Machine, endpoint: Endpoint, table: Table) -> Verdict:
 def _with(machine: Machine, endpoint: Endpoint, table: Table) -> Verdict:
     bind = machine.probe(endpoint)
     wildcards = machine.wildcards
-    if bind != "in-use":
-        return diagnose(endpoint, bind, table, wildcards=wildcards)
     remote = {s.remote.port for s in table.sockets if s.remote is not None and s.inode}
-    peers = machine.table(remote).sockets if 0 < len(remote) <= MOST_PEERS else ()
+    if not remote:
+        return diagnose(endpoint, bind, table, wildcards=wildcards)
+    peers = machine.table(remote).sockets if len(remote) <= MOST_PEERS else ()
     ephemeral = machine.ephemeral()
     return diagnose(endpoint, bind, table, ephemeral=ephemeral, wildcards=wildcards, peers=peers)
 

@@ -58,8 +58,10 @@ def headline(finding: Finding, subject: str = "") -> str:
             return f"{name} is bound by {names(finding.holding)} but nobody listens yet"
         case Held():
             return f"{name} is held by {names(finding.holding)}"
-        case HeldByClient(sockets=sockets):
-            return f"{name} is the local port of {_outgoing(sockets)} by {names(finding.holding)}"
+        case HeldByClient(sockets=sockets, blocking=blocking):
+            free = "" if blocking else "free for a server that sets SO_REUSEADDR, and "
+            user = f"{_outgoing(sockets)} by {names(finding.holding)}"
+            return f"{name} is {free}the local port of {user}"
         case Unexplained():
             return f"{name} is in use (EADDRINUSE), and nothing to be seen holds it"
         case Forbidden() if finding.endpoint.port < PRIVILEGED:
@@ -134,8 +136,8 @@ def short(verdict: Verdict) -> str:
             return "bound, not listening"
         case Held():
             return "held"
-        case HeldByClient():
-            return "held by a client"
+        case HeldByClient(blocking=blocking):
+            return "held by a client" if blocking else "free, used by a client"
         case Unexplained():
             return "in use, unexplained"
         case Forbidden():
@@ -213,8 +215,10 @@ def _meaning(finding: Finding) -> str:
     match finding.verdict:
         case Held(sockets=sockets) if all(socket.state == "BOUND" for socket in sockets):
             return "it can start to listen at any moment, and then a second server would fail"
-        case HeldByClient():
+        case HeldByClient(blocking=True):
             return "devports never ends a client; the port is free when that connection ends"
+        case HeldByClient():
+            return "a server that does not set SO_REUSEADDR can start when that connection ends"
         case Shadowed():
             return f"{address} is this server for certain, localhost:{port} may be the other one"
         case Unexplained():

@@ -79,6 +79,10 @@ STATES = [
         State("held-by-client", exitcodes.NO, exitcodes.STILL_HELD, "source_port_client"),
         id="a client with this local port is explained and left alone",
     ),
+    pytest.param(
+        State("held-by-client", exitcodes.OK, exitcodes.OK, "source_port_client", ("--reuse",)),
+        id="a client that lets a server bind beside it is no obstacle",
+    ),
 ]
 
 

@@ -103,6 +103,16 @@ def test_an_outgoing_connection_on_the_port_is_a_client(machine: Linux, port: in
     assert client.pid in pids(finding)
 
 
+def test_a_client_that_lets_a_server_bind_beside_it_is_no_leftover(
+    machine: Linux, port: int, zoo: Zoo
+):
+    client = zoo("source_port_client", port, "--reuse")
+    finding = look(machine, port)
+    assert isinstance(finding.verdict, HeldByClient)
+    assert not finding.verdict.blocking
+    assert pids(finding) == {client.pid}
+
+
 def test_a_client_of_the_port_is_never_a_holder(machine: Linux, port: int, zoo: Zoo):
     listener = zoo("listener", port)
     zoo("client", port)

@@ -2,15 +2,18 @@
 
 from __future__ import annotations
 
+import argparse
+
 import stage
 
 parser = stage.arguments(__doc__)
 parser.add_argument("--server", type=int, default=0, help="where to connect to; PORT + 7")
+parser.add_argument("--reuse", action=argparse.BooleanOptionalAction, default=False)
 args = parser.parse_args()
 
 # Not a port that the kernel picks: those are the mark of a client, and this is the server's end.
 server = stage.listening(args.host, args.server or args.port + 7)
-client = stage.tcp(args.host, reuse=False)
+client = stage.tcp(args.host, reuse=args.reuse)
 client.bind((args.host, args.port))
 client.connect(server.getsockname()[:2])
 accepted, _ = server.accept()

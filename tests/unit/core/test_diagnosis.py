@@ -21,6 +21,7 @@ from devports.core.diagnosis import (
     diagnose,
     holding,
     is_bindable,
+    is_far_end,
     is_outgoing,
     is_sister,
     plain_address,
@@ -82,8 +83,12 @@ ROWS: dict[str, tuple[Socket | None, str, str]] = {
         "free",
         "unexplained",
     ),
-    "an outgoing connection": (connected(443), "left", "a client's"),
-    "an outgoing connection that starts": (connected(50000, "SYN_SENT"), "left", "a client's"),
+    "an outgoing connection": (connected(443), "beside a client", "a client's"),
+    "an outgoing connection that starts": (
+        connected(50000, "SYN_SENT"),
+        "beside a client",
+        "a client's",
+    ),
     "a listener on another port": (
         Socket(Endpoint("127.0.0.1", 9000), None, "LISTEN"),
         "free",
@@ -102,6 +107,7 @@ MEANING: dict[str, Callable[[tuple[Socket, ...]], Verdict]] = {
     "left": lambda sockets: Lingering(sockets, blocking=False),
     "left, blocking": lambda sockets: Lingering(sockets, blocking=True),
     "a client's": HeldByClient,
+    "beside a client": lambda sockets: HeldByClient(sockets, blocking=False),
     "unexplained": lambda _: Unexplained(GAPS),
     "forbidden": lambda _: Forbidden(),
     "not local": lambda _: NotLocal(),
@@ -132,7 +138,7 @@ def test_every_bind_and_every_row_have_a_verdict(bind: BindResult, row: str) -> 
 
 # Of two rows the graver one counts.
 GRAVE = ("held", "a client's", "left, blocking", "unexplained")
-GRAVE_OK = ("held", "shadowed", "left", "free")
+GRAVE_OK = ("held", "shadowed", "beside a client", "left", "free")
 
 
 @pytest.mark.parametrize("bind", ["ok", "in-use"])
@@ -272,6 +278,7 @@ LADDER: list[tuple[Verdict, bool]] = [
     (Free(), True),
     (Shadowed((at("::1"),)), True),
     (Lingering((LEFT,), blocking=False), True),
+    (HeldByClient((connected(443),), blocking=False), True),
     (Lingering((LEFT,), blocking=True), False),
     (HeldByClient((connected(443),)), False),
     (Unexplained(), False),
@@ -322,3 +329,33 @@ def test_a_local_port_beside_that_range_belongs_to_a_server(port: int):
     here, peer = Endpoint("127.0.0.1", port), Endpoint("192.0.2.1", 50000)
     socket = Socket(here, peer, "ESTABLISHED", inode=5)
     assert diagnose(here, "in-use", Table((socket,))) == Lingering((socket,), blocking=True)
+
+
+def test_of_two_ends_in_that_range_the_one_without_a_listener_called() -> None:
+    """A server that drains on a port of the range is no client of its own clients."""
+    server = connected(50051, local=Endpoint("127.0.0.1", 40000))
+    caller = connected(40000, local=Endpoint("127.0.0.1", 50051))
+    listener = at("0.0.0.0", local=Endpoint("0.0.0.0", 40000))
+    somebody = caller.but(local=Endpoint("127.0.0.1", 50052))
+    assert not is_outgoing(server, (32768, 60999), (caller,))
+    assert is_outgoing(caller, (32768, 60999), (server, listener))
+    assert is_outgoing(server, (32768, 60999), (somebody, listener))
+
+
+@pytest.mark.parametrize(
+    ("other", "same"),
+    [
+        pytest.param(("127.0.0.1", 443, "127.0.0.1", 8000), True, id="the same pair, turned"),
+        pytest.param(("::ffff:127.0.0.1", 443, "::ffff:127.0.0.1", 8000), True, id="mapped"),
+        pytest.param(("127.0.0.1", 8000, "127.0.0.1", 443), False, id="not turned"),
+        pytest.param(("127.0.0.1", 443, "127.0.0.1", 8001), False, id="another connection"),
+    ],
+)
+def test_two_ends_of_one_connection(other: tuple[str, int, str, int], same: bool) -> None:
+    near, far = Endpoint(*other[:2]), Endpoint(*other[2:])
+    assert is_far_end(connected(443).but(local=near, remote=far), connected(443)) is same
+
+
+def test_a_listener_is_no_end_of_a_connection() -> None:
+    assert not is_far_end(at("127.0.0.1"), connected(443))
+    assert not is_far_end(connected(443), at("127.0.0.1"))

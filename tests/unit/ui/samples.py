@@ -127,14 +127,15 @@ CLIENT = Finding(
     HeldByClient((socket(Endpoint("127.0.0.1", 41234), "ESTABLISHED", 9),)),
     Holding((Holder(process(90, "curl", "curl", "https://example.org"), (9,)),)),
 )
+BESIDE_CLIENT = CLIENT.but(verdict=CLIENT.verdict.but(blocking=False))
 UNEXPLAINED = Finding(HERE, Unexplained((NO_NETLINK,)), Holding())
 PRIVILEGED = Finding(Endpoint("0.0.0.0", 80), Forbidden(), Holding())
 EXCLUDED = Finding(Endpoint("0.0.0.0", 50000), Forbidden(), Holding())
 ELSEWHERE = Finding(Endpoint("10.9.9.9", 8000), NotLocal(), Holding())
 
 EVERY_FINDING = (
-    FREE, HELD, BOUND, HIDING, LINGERING, BLOCKING, DRAINING, SHADOWED, CLIENT, UNEXPLAINED,
-    PRIVILEGED, EXCLUDED, ELSEWHERE,
+    FREE, HELD, BOUND, HIDING, LINGERING, BLOCKING, DRAINING, SHADOWED, CLIENT, BESIDE_CLIENT,
+    UNEXPLAINED, PRIVILEGED, EXCLUDED, ELSEWHERE,
 )  # fmt: skip
 
 NODE_TARGET = Target(NODE, Plain(), (NODE_HOLDER,))

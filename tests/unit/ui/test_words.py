@@ -79,6 +79,12 @@ from tests.unit.ui import samples as s
             id="a client happens to use the port",
         ),
         pytest.param(
+            s.BESIDE_CLIENT,
+            "127.0.0.1:41234 is free for a server that sets SO_REUSEADDR, and the local port of an"
+            " outgoing connection to 93.184.216.34:443 by `curl`",
+            id="a client that allows a server beside it",
+        ),
+        pytest.param(
             s.CLIENT.but(verdict=HeldByClient((*s.leftovers(2),))),
             "127.0.0.1:41234 is the local port of 2 outgoing connections by `curl`",
             id="a client uses the port twice",
@@ -120,6 +126,7 @@ def test_headline(finding: Finding, line: str) -> None:
         pytest.param(s.DRAINING, "free, leftovers", id="leftovers with no end set"),
         pytest.param(s.SHADOWED, "free, shadowed", id="shadowed"),
         pytest.param(s.CLIENT, "held by a client", id="client"),
+        pytest.param(s.BESIDE_CLIENT, "free, used by a client", id="beside a client"),
         pytest.param(s.UNEXPLAINED, "in use, unexplained", id="unexplained"),
         pytest.param(s.PRIVILEGED, "no permission", id="forbidden"),
         pytest.param(s.ELSEWHERE, "not local", id="not local"),
@@ -207,6 +214,11 @@ def test_the_standing_of_a_holder_is_a_note() -> None:
             s.CLIENT,
             ("devports never ends a client; the port is free when that connection ends",),
             id="client",
+        ),
+        pytest.param(
+            s.BESIDE_CLIENT,
+            ("a server that does not set SO_REUSEADDR can start when that connection ends",),
+            id="beside a client",
         ),
         pytest.param(
             s.SHADOWED,
