@@ -21,13 +21,16 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
 
     from devports.core.diagnosis import Finding
-    from devports.core.model import Endpoint
+    from devports.core.model import Endpoint, Holding
     from devports.core.outcome import Answer, Outcome, Progress, Question
     from devports.core.plan import RunOf
     from devports.system import Machine
 
 MAX_ROUNDS = 3
 """So often other holders may turn up while a person thinks, before we give up."""
+
+OUT_OF_REACH = {"in-transit", "not-here"}
+"""Gaps that remain for root as well."""
 
 
 class Tools(Value):
@@ -110,13 +113,19 @@ def beyond_ending(findings: Sequence[Finding]) -> int:
             case NotLocal():
                 return exitcodes.USAGE
             case Held() if finding.holding.hidden:
-                return exitcodes.PERMISSION
+                return code_of_hidden(finding.holding)
             case Held():
                 continue
             case verdict:
                 if not is_bindable(verdict):
                     return exitcodes.STILL_HELD
     return 0
+
+
+def code_of_hidden(holding: Holding) -> int:
+    """Return the code for a holder that cannot be named; where all was read, no right helps."""
+    gaps = {gap.code for gap in holding.gaps}
+    return exitcodes.STILL_HELD if gaps and gaps <= OUT_OF_REACH else exitcodes.PERMISSION
 
 
 def leave(tools: Tools, findings: tuple[Finding, ...], code: int, job: Job) -> Freed:

@@ -83,6 +83,15 @@ def cgroup_path(raw: bytes) -> str:
     return found
 
 
+def waiting_descriptors(raw: bytes) -> int:
+    """Return how many descriptors wait in a unix socket, from its /proc/PID/fdinfo/N."""
+    for line in raw.split(b"\n"):
+        key, _, value = line.partition(b":")
+        if key == b"scm_fds" and value.strip().isdigit():
+            return int(value)
+    return 0
+
+
 def cgroup2_mount(raw: bytes) -> str:
     """Return where cgroup v2 is mounted, from /proc/mounts; empty if nowhere."""
     for line in text(raw).split("\n"):

@@ -64,6 +64,15 @@ def _second_user() -> bool:
     return subprocess.run(probe, capture_output=True, check=False, cwd="/").returncode == 0
 
 
+def _namespaces() -> bool:
+    """Make namespaces of every kind that a test wants, with a /proc of their own."""
+    if not _root() or shutil.which("unshare") is None:
+        return False
+    mount = "mount -t proc -o hidepid=2 proc /proc"
+    probe = ["unshare", "--net", "--pid", "--fork", "--mount-proc", "sh", "-c", mount]
+    return subprocess.run(probe, capture_output=True, check=False).returncode == 0
+
+
 def _netlink_bound() -> bool:
     """Bind a socket and look for it: kernels before 6.8 do not show it."""
     if not hasattr(socket, "AF_NETLINK"):
@@ -86,6 +95,7 @@ NEEDS_NODE = _needs(shutil.which("node") is not None, "node")
 NEEDS_FUSE = _needs(_root() and os.path.exists("/dev/fuse"), "root with /dev/fuse")
 NEEDS_ROOT = _needs(_root(), "root")
 NEEDS_SECOND_USER = _needs(_second_user(), "second user to run as")
+NEEDS_NAMESPACES = _needs(_namespaces(), "namespaces to make")
 NEEDS_NETLINK_BOUND = _needs(_netlink_bound(), "sock_diag that shows bound sockets")
 NEEDS_PROC = _needs(os.path.exists("/proc/self/fd"), "/proc")
 NEEDS_PTY = _needs(hasattr(os, "openpty"), "pseudo terminals")

@@ -167,6 +167,44 @@ def test_the_draining_server_has_no_listener_left(port: int, zoo: Zoo) -> None:
     assert tables.bindable(port)
 
 
+@pytest.mark.parametrize(
+    ("option", "bindable"),
+    [
+        pytest.param("--reuse", True, id="with SO_REUSEADDR: bindable"),
+        pytest.param("--no-reuse", False, id="without it: not bindable"),
+    ],
+)
+def test_the_hung_server_keeps_what_its_client_has_left(
+    option: str, bindable: bool, port: int, zoo: Zoo
+) -> None:
+    zoo("hung_server", port, option)
+    assert tables.states(port) == {"CLOSE_WAIT"}
+    assert tables.bindable(port) is bindable
+
+
+def test_the_listener_in_flight_is_open_in_no_process(port: int, zoo: Zoo) -> None:
+    actor = zoo("in_flight", port)
+    assert tables.states(port) == {"LISTEN"}
+    assert tables.listening_pids(port) == set()
+    actor.let_go()
+    eventually(lambda: not tables.rows(port), what="its end with the message")
+
+
+def test_the_daemon_has_left_its_starter_and_its_session(port: int, zoo: Zoo) -> None:
+    actor = zoo("daemon", port)
+    assert tables.listening_pids(port) == {actor.pid}
+    assert actor.process.wait(5) == 0
+    assert os.getsid(actor.pid) != actor.process.pid
+
+
+def test_the_storm_is_another_process_soon(port: int, zoo: Zoo) -> None:
+    actor = zoo("fork_storm", port)
+    actor.gone()
+    assert tables.states(port) == {"LISTEN"}
+    actor.let_go()
+    eventually(lambda: not tables.rows(port), what="the end of the last one")
+
+
 def test_the_respawner_replaces_its_listener(port: int, zoo: Zoo) -> None:
     actor = zoo("respawner", port)
     actor.cast[1].send(signal.SIGTERM)
@@ -181,6 +219,14 @@ def test_orphaned_workers_keep_the_port(port: int, zoo: Zoo) -> None:
     actor.send(signal.SIGKILL)
     actor.gone()
     assert tables.listening_pids(port) == {actor.pids[1]}
+
+
+def test_deaf_workers_live_through_term(port: int, zoo: Zoo) -> None:
+    actor = zoo("forked_listener", port, "--children", 1, "--orphans", "--deaf")
+    for identity in actor.cast:
+        identity.send(signal.SIGTERM)
+    actor.gone()
+    never(lambda: tables.listening_pids(port) != {actor.pids[1]}, 0.3, what="its end")
 
 
 def test_the_rival_reports_its_hits(port: int, zoo: Zoo) -> None:

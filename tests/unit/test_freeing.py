@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 import pytest
 
 from devports import exitcodes
-from devports.core.model import Endpoint
+from devports.core.model import Endpoint, Gap, Holding
 from devports.core.outcome import (
     AlreadyGone,
     Declined,
@@ -23,7 +23,7 @@ from devports.core.outcome import (
 )
 from devports.core.plan import Policy
 from devports.core.standing import Run
-from devports.freeing import Job, Limits, Tools, free, rehearse
+from devports.freeing import Job, Limits, Tools, code_of_hidden, free, rehearse
 from tests.fakes import ME, SIGKILL, SIGTERM, FakeMachine
 
 if TYPE_CHECKING:
@@ -195,6 +195,22 @@ def test_a_hidden_holder_needs_permission_and_nobody_is_guessed():
     freed = Freeing(machine)(YES)
     assert (freed.exit_code, machine.sent) == (exitcodes.PERMISSION, [])
     assert freed.findings[0].holding.hidden
+
+
+@pytest.mark.parametrize(
+    ("gaps", "code"),
+    [
+        pytest.param((), exitcodes.PERMISSION, id="nothing is known"),
+        pytest.param(("unreadable-processes",), exitcodes.PERMISSION, id="root would see more"),
+        pytest.param(("in-transit",), exitcodes.STILL_HELD, id="no process has it"),
+        pytest.param(("not-here",), exitcodes.STILL_HELD, id="it is elsewhere"),
+        pytest.param(
+            ("unreadable-processes", "in-transit"), exitcodes.PERMISSION, id="both are possible"
+        ),
+    ],
+)
+def test_permission_is_asked_for_only_where_it_would_help(gaps: tuple[str, ...], code: int):
+    assert code_of_hidden(Holding(gaps=tuple(Gap(gap, "") for gap in gaps))) == code
 
 
 def test_a_holder_that_changes_while_the_person_thinks_is_asked_about_again():

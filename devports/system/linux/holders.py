@@ -11,7 +11,7 @@ import os
 from devports.core.containers import forwarded
 from devports.core.model import Gap, Hidden, Holder, Holding
 from devports.system import procfs
-from devports.system.linux import process
+from devports.system.linux import process, transit
 from devports.system.linux.process import listdir, slurp
 
 TYPE_CHECKING = False
@@ -25,6 +25,17 @@ if TYPE_CHECKING:
 SMALL_CGROUP = 60
 """Up to so many processes a control group is searched first (a service, a container)."""
 MAX_LIKELY = 8
+MOST_LOOKS = 20
+"""So often new processes are looked at for a socket without a holder: it may be handed on."""
+IN_TRANSIT = (
+    "no process has it open: it waits in a unix socket as a message (SCM_RIGHTS), and is gone when"
+    " the process with that unix socket takes it and closes it, or ends"
+)
+NOT_HERE = (
+    "no process that is visible here has it: its holder is in another PID namespace (a container,"
+    " or the host of this one), or changes faster than it can be looked at"
+)
+UNLISTED = "the processes of other users, which /proc does not list for us (hidepid)"
 
 
 def find(sockets: Sequence[Socket], *, thorough: bool) -> Holding:
@@ -47,6 +58,9 @@ def find(sockets: Sequence[Socket], *, thorough: bool) -> Holding:
         search.look(process.pids())
     elif not search.done:
         _widen(search, sockets)
+    for _ in range(MOST_LOOKS):
+        if search.done or not search.look(process.pids()):
+            break
     return _holding(sockets, search, groups, complete=thorough)
 
 
@@ -80,11 +94,18 @@ class Search:
     def holders(self) -> tuple[int, ...]:
         return tuple(self.found)
 
-    def look(self, pids: Iterable[int]) -> None:
-        for pid in pids:
-            if pid not in self._seen:
-                self._seen.add(pid)
-                self._look_at(pid)
+    def look(self, pids: Iterable[int]) -> bool:
+        """Look at these processes; say whether there were any that had not been looked at."""
+        new = [pid for pid in pids if pid not in self._seen]
+        for pid in new:
+            self._seen.add(pid)
+            self._look_at(pid)
+        return bool(new)
+
+    @property
+    def everybody_is_listed(self) -> bool:
+        """Whether /proc lists its first process: with hidepid=2 (proc(5)) only our own are."""
+        return 1 in self._seen
 
     def _look_at(self, pid: int) -> None:
         held = self._in_folder(f"/proc/{pid}/fd")
@@ -213,19 +234,34 @@ def _holding(
     named = {inode for inodes in search.found.values() for inode in inodes}
     unseen = [socket for socket in sockets if socket.inode and socket.inode not in named]
     proxies = _forwarders(search.unreadable) if unseen else {}
+    ours = [socket for socket in unseen if not search.unreadable or socket.uid == os.geteuid()]
+    carrying = transit.carriers(search.unreadable) if ours else []
     hidden = tuple(
         _hidden(
             socket,
             *groups.get(socket.cgroup, ("", [])),
-            [pid for pid, ports in proxies.items() if socket.local.port in ports],
+            [pid for pid, ports in proxies.items() if socket.local.port in ports]
+            or (carrying if socket in ours else []),
         )
         for socket in unseen
     )
-    gaps: tuple[Gap, ...] = ()
-    if hidden and search.unreadable:
-        detail = f"the descriptors of {len(search.unreadable)} processes of other users"
-        gaps = (Gap("unreadable-processes", detail),)
+    gaps = _gaps(search, carrying=bool(carrying)) if hidden else ()
     return Holding(tuple(h for h in holders if h is not None), hidden, complete, gaps)
+
+
+def _gaps(search: Search, *, carrying: bool) -> tuple[Gap, ...]:
+    """Say why a socket has no process that could be read."""
+    found: list[Gap] = []
+    if not search.everybody_is_listed:
+        found.append(Gap("unreadable-processes", UNLISTED))
+    elif search.unreadable:
+        detail = f"the descriptors of {len(search.unreadable)} processes of other users"
+        found.append(Gap("unreadable-processes", detail))
+    if carrying:
+        found.append(Gap("in-transit", IN_TRANSIT))
+    elif not found:
+        found.append(Gap("not-here", NOT_HERE))
+    return tuple(found)
 
 
 def _holder(pid: int, inodes: Iterable[int]) -> Holder | None:

@@ -78,6 +78,20 @@ def test_a_control_group(raw: bytes, path: str):
     assert procfs.cgroup_path(raw) == path
 
 
+@pytest.mark.parametrize(
+    ("raw", "number"),
+    [
+        pytest.param(b"pos:\t0\nino:\t7\nscm_fds: 2\n", 2, id="two are on their way"),
+        pytest.param(b"pos:\t0\nscm_fds: 0\n", 0, id="none is"),
+        pytest.param(b"pos:\t0\nino:\t7\n", 0, id="no unix socket, or an old kernel"),
+        pytest.param(b"scm_fds: x\n", 0, id="no number"),
+        pytest.param(b"", 0, id="gone"),
+    ],
+)
+def test_descriptors_that_wait_in_a_unix_socket(raw: bytes, number: int):
+    assert procfs.waiting_descriptors(raw) == number
+
+
 def test_where_cgroup_v2_is_mounted():
     mounts = b"proc /proc proc rw 0 0\ncgroup2 /sys/fs/cgroup cgroup2 rw 0 0\n"
     assert procfs.cgroup2_mount(mounts) == "/sys/fs/cgroup"
