@@ -96,7 +96,8 @@ def engine_of_process(process: Process) -> str:
 def _is_machine_mux(process: Process) -> bool:
     """Say whether this is the ssh of lima (colima, Rancher) that carries a machine's ports."""
     words = " ".join(process.argv[:4])
-    return program(process).rstrip(":") == "ssh" and any(folder in words for folder in MACHINES)
+    named = program(process) == "ssh" or words.startswith("ssh: ")
+    return named and any(folder in words for folder in MACHINES)
 
 
 def container_of(cgroup: str) -> tuple[str, str] | None:

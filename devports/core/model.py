@@ -107,7 +107,11 @@ class ProcessKey(Value):
 
 
 class Process(Value):
-    """What is shown and judged of a process. Strings come from outside: escape before printing."""
+    """What is shown and judged of a process. Strings come from outside: escape before printing.
+
+    `marks` are what supervisors have left in it: variables of its environment on Linux, and under
+    ``launchd`` the label of its job on macOS. Read of holders in a thorough look only.
+    """
 
     key: ProcessKey
     ppid: int
@@ -120,6 +124,7 @@ class Process(Value):
     state: str = "S"
     started: float = 0.0
     cgroup: str = ""
+    marks: tuple[tuple[str, str], ...] = ()
 
     @property
     def pid(self) -> int:

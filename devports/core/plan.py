@@ -6,18 +6,12 @@ up the next one, so a plan names the top of the family and carries its members a
 
 from __future__ import annotations
 
+from devports.core.judging import strictest
 from devports.core.program import program
-from devports.core.standing import (
-    PROTECTED_NAMES,
-    Container,
-    Mine,
-    OtherUser,
-    Plain,
-    Protected,
-    Supervised,
-    protection,
-    strictest,
-)
+from devports.core.protection import by_name, protection
+from devports.core.shells import is_persons_shell, is_shell
+from devports.core.standing import Container, Mine, OtherUser, Plain, Protected, Supervised, Tunnel
+from devports.core.supervisors import is_keeper
 from devports.core.value import Value, unreachable
 
 TYPE_CHECKING = False
@@ -59,9 +53,17 @@ class Policy(Value):
 
 
 WATCHERS = frozenset(
-    "nodemon nodemon.js npm npm-cli.js npx npx-cli.js yarn pnpm tsx watchexec uv".split()
+    "nodemon nodemon.js npm npm-cli.js npx npx-cli.js yarn yarn.js pnpm pnpm.cjs bunx tsx"
+    " ts-node-dev node-dev watchexec watchmedo watchfiles uv poetry pdm pipenv cargo-watch"
+    " autossh".split()
 )
-"""Programs that start the server as their child and would start it again or outlive it."""
+"""Programs that start one server as their child and would start it again or outlive it."""
+
+SHORT_NAMES = frozenset("air bun deno cargo reflex entr dotnet".split())
+"""The same with a name that a person's own script may have: only as the program itself."""
+
+SEVERAL = frozenset("-r --recursive --parallel --filter -F --workspaces -ws workspaces".split())
+"""With these words they start the servers of several packages, and the others are not to end."""
 
 
 def top_of_family(
@@ -80,7 +82,7 @@ def top_of_family(
     others = {other.process.key for other in holders}
     top, climbed = holder.process, holder.process
     for parent in line:
-        if protection(parent, viewer):
+        if protection(parent, viewer) or is_keeper(parent):
             break
         if parent.key in others or is_family(parent, climbed):
             top = parent
@@ -100,22 +102,9 @@ def _same_user(holder: Holder) -> list[Process]:
     return line
 
 
-def is_shell(process: Process) -> bool:
-    """Say whether this is the ``sh -c`` that npm puts in between, not a person's shell."""
-    return program(process) in SHELLS and "-c" in process.argv[1:3]
-
-
-SHELLS = frozenset("sh bash dash zsh fish ksh csh tcsh nu pwsh".split())
-
-
 def is_supervisor(parent: Process) -> bool:
     """Say whether a parent may start the server again: anything but init and a person's shell."""
-    if parent.pid <= 1:
-        return False
-    interactive = program(parent) in SHELLS and all(
-        word.startswith("-") and "c" not in word for word in parent.argv[1:]
-    )
-    return not interactive and parent.name not in PROTECTED_NAMES
+    return parent.pid > 1 and not is_persons_shell(parent) and not by_name((parent.name,))
 
 
 def is_family(parent: Process, child: Process) -> bool:
@@ -125,10 +114,17 @@ def is_family(parent: Process, child: Process) -> bool:
     # A person can type `python -c "import multiprocessing ..."`: then the parent is a shell.
     if any("multiprocessing" in word for word in child.argv[1:4]) and _same_program(parent, child):
         return True
-    # npm and others write their whole command line into argv[0].
-    words = {word.split(" ")[0].rpartition("/")[2] for word in parent.argv[:2]}
     watching = any(word.startswith("--watch") for word in parent.argv[1:])
-    return bool(words & WATCHERS) or (program(parent) == "node" and watching)
+    return _watches(parent) or (program(parent) == "node" and watching)
+
+
+def _watches(parent: Process) -> bool:
+    """Say whether this is a runner of one server; runners of many outlive the one that ends."""
+    # npm and others write their whole command line into argv[0].
+    words = [word for arg in parent.argv for word in arg.split(" ")]
+    names = {word.split(" ")[0].rpartition("/")[2] for word in parent.argv[:2]}
+    known = names & WATCHERS or program(parent) in SHORT_NAMES
+    return bool(known) and not SEVERAL & set(words)
 
 
 def _same_program(parent: Process, child: Process) -> bool:
@@ -160,7 +156,7 @@ def consent(standing: Standing, policy: Policy) -> Consent:
             granted = policy.yes and policy.other_users
         case Mine(project=project, left=left):
             granted = policy.yes or (left and project == policy.reclaim)
-        case Plain():
+        case Plain() | Tunnel():
             granted = policy.yes
         case _:
             unreachable(standing)

@@ -16,6 +16,10 @@ if TYPE_CHECKING:
     from collections.abc import Collection, Iterator
 
 
+LONGEST_MARK = 1024
+"""Characters of a variable: names, addresses and folders are shorter."""
+
+
 class Stat(Value):
     """The part of /proc/PID/stat that we use. `start` in clock ticks since boot (field 22)."""
 
@@ -68,6 +72,16 @@ def command_line(raw: bytes) -> tuple[str, ...]:
     while words and not words[-1]:
         words.pop()
     return tuple(words)
+
+
+def environment(raw: bytes, names: Collection[str]) -> tuple[tuple[str, str], ...]:
+    """Return these variables of /proc/PID/environ, as far as they are in it, each cut to a bound.
+
+    It is what the process was started with, unless it has written over it.
+    """
+    pairs = (word.partition("=") for word in text(raw).split("\0"))
+    found = {key: value[:LONGEST_MARK] for key, _, value in pairs if key in names}
+    return tuple(sorted(found.items()))
 
 
 def cgroup_path(raw: bytes) -> str:

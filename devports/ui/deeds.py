@@ -18,7 +18,7 @@ from devports.core.outcome import (
     TimedOut,
     WaitingForPort,
 )
-from devports.core.standing import Mine, OtherUser, Protected, Supervised
+from devports.core.standing import Mine, OtherUser, Protected, Supervised, Tunnel
 from devports.core.value import unreachable
 from devports.ui.around import spared_words
 from devports.ui.printable import printable
@@ -30,6 +30,7 @@ if TYPE_CHECKING:
     from collections.abc import Sequence
 
     from devports.core.outcome import Freed, Outcome, Progress, Question
+    from devports.core.plan import Target
     from devports.core.standing import Standing
 
 
@@ -63,15 +64,22 @@ def outcome_words(outcome: Outcome) -> str:
         case AlreadyGone():
             return f"{whom}: nothing sent, it had ended or let go of the port by itself"
         case Declined():
-            return f"{whom} goes on running, as you said"
+            return f"{whom} {_verb(outcome.target, 'goes', 'go')} on running, as you said"
         case Refused():
-            return f"{whom} was not signalled: {refusal_words(outcome)}"
+            were = _verb(outcome.target, "was", "were")
+            return f"{whom} {were} not signalled: {refusal_words(outcome)}"
         case TimedOut(signals=signals):
             return f"{whom}: {_sent(signals)}, still running, the port cannot be bound"
         case Respawned(successor=successor):
             return f"{whom} exited, and the port is held again by {target_label(successor)}"
         case _:
             unreachable(outcome)
+
+
+def _verb(target: Target, one: str, many: str) -> str:
+    """Return the form of a verb for a target: its process, or with those that hang on it."""
+    alone = all(member.process.key == target.process.key for member in target.members)
+    return one if alone else many
 
 
 def _sent(signals: Sequence[str]) -> str:
@@ -107,7 +115,8 @@ def refusal_words(refused: Refused) -> str:
 def _supervised_words(standing: Standing) -> str:
     if not isinstance(standing, Supervised):
         return "its supervisor may start it again"
-    ends = f"; `{printable(standing.stop)}` ends it for good" if standing.stop else ""
+    does = "ends it for good" if standing.unit else "tells under which name"
+    ends = f"; `{printable(standing.stop)}` {does}" if standing.stop else ""
     return standing_words(standing) + ends
 
 
@@ -141,5 +150,7 @@ def _whose(standing: Standing) -> str:
             return f", which belongs to user {printable(user)} and not to you,"
         case Mine(service=service):
             return f", started by `devports run {printable(service)}`,"
+        case Tunnel(kind=kind):
+            return f", a tunnel (`{printable(kind)}`),"
         case _:
             return ""

@@ -27,6 +27,7 @@ from devports.core.standing import (
     Plain,
     Protected,
     Supervised,
+    Tunnel,
 )
 from devports.core.value import unreachable
 from devports.ui.printable import command_line, redacted
@@ -225,8 +226,10 @@ def _standing(standing: Standing) -> Json:
             return _kind("other-user", user)
         case Supervised(unit=unit, stop=stop):
             return _kind("supervised", unit, stop)
-        case Container(engine=engine):
-            return _kind("container", engine)
+        case Tunnel(kind=kind):
+            return _kind("tunnel", kind)
+        case Container(engine=engine, name=name, image=image):
+            return _kind("container", engine) | {"container": name or None, "image": image or None}
         case Protected(reason=reason):
             return _kind("protected", reason)
         case _:
@@ -234,7 +237,8 @@ def _standing(standing: Standing) -> Json:
 
 
 def _kind(kind: str, detail: str | None = None, stop: str | None = None) -> Json:
-    return {"kind": kind, "detail": detail, "stop": stop}
+    facts: Json = {"kind": kind, "detail": detail, "stop": stop}
+    return facts | {"container": None, "image": None}
 
 
 def _ended(target: Target, now: float) -> Json:

@@ -125,10 +125,12 @@ DEFS: dict[str, Schema] = {
         gaps=each(ref("gap")),
     ),
     "standing": shape(
-        "What kind of process it is. `detail`: the service, user, unit, engine or reason.",
-        kind=one_of("plain mine other-user supervised container protected"),
+        "What kind of process it is. `detail`: the service, user, unit, engine, tunnel or reason.",
+        kind=one_of("plain mine other-user tunnel supervised container protected"),
         detail=maybe(TEXT),
         stop=maybe(TEXT),
+        container=maybe(TEXT),
+        image=maybe(TEXT),
     ),
     "ended": shape(
         "What is ended as one: a process, and the pids of the holders that hang on it.",

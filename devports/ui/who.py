@@ -15,6 +15,7 @@ from devports.core.standing import (
     Plain,
     Protected,
     Supervised,
+    Tunnel,
 )
 from devports.core.value import Value, unreachable
 from devports.ui.printable import command_line, printable
@@ -223,14 +224,28 @@ def standing_words(standing: Standing) -> str:
         case OtherUser(user=user, permitted=permitted):
             whose = f"belongs to user {printable(user)}"
             return whose if permitted else f"{whose}: only they or root can end it"
+        case Tunnel(kind=kind):
+            return f"a tunnel (`{printable(kind)}`): it forwards the port to another machine"
         case Supervised(by=by, unit=unit):
-            return f"{printable(by)} runs it as `{printable(unit)}` and may start it again"
-        case Container(engine=engine):
-            return f"forwards the port for a container of {printable(engine)}"
+            name = f" as `{printable(unit)}`" if unit else ""
+            return f"{printable(by)} runs it{name} and may start it again"
+        case Container():
+            return container_words(standing)
         case Protected(reason=reason):
             return f"never ended by devports: it is {printable(reason)}"
         case _:
             unreachable(standing)
+
+
+def container_words(container: Container) -> str:
+    """Return for which container a port is forwarded, as far as its engine has said."""
+    engine, image = printable(container.engine), printable(container.image, 60)
+    if container.stale:
+        return f"forwards the port for {engine}, which knows of no container that publishes it"
+    if not container.name:
+        return f"forwards the port for a container of {engine}"
+    of = f" ({image})" if image else ""
+    return f"forwards the port for the {engine} container `{printable(container.name, 60)}`{of}"
 
 
 def names(holding: Holding) -> str:

@@ -101,13 +101,13 @@ SHAPES = (
     Shape(
         "supervisord",
         ("{python}", "-m", "supervisor.supervisord", "-n", "-c", "{folder}/supervisord.conf"),
-        codes=(REFUSED, TAKEN_AGAIN),
+        codes=(REFUSED,),
         command="supervisorctl",
     ),
     Shape(
         "pm2",
         ("node", "{modules}/pm2/bin/pm2", "start", "server.cjs", "--name", "web", "--", *NODE[1:]),
-        codes=(REFUSED, TAKEN_AGAIN),
+        codes=(REFUSED,),
         command="pm2 stop",
         needs="npm",
     ),

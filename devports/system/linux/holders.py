@@ -8,7 +8,6 @@ from __future__ import annotations
 
 import os
 
-from devports.core.containers import forwarded
 from devports.core.model import Gap, Hidden, Holder, Holding
 from devports.system import procfs
 from devports.system.linux import process, transit
@@ -230,7 +229,8 @@ def _holding(
     *,
     complete: bool,
 ) -> Holding:
-    holders = [_holder(pid, inodes) for pid, inodes in sorted(search.found.items())]
+    found = sorted(search.found.items())
+    holders = [_holder(pid, inodes, marked=complete) for pid, inodes in found]
     named = {inode for inodes in search.found.values() for inode in inodes}
     unseen = [socket for socket in sockets if socket.inode and socket.inode not in named]
     proxies = _forwarders(search.unreadable) if unseen else {}
@@ -264,15 +264,19 @@ def _gaps(search: Search, *, carrying: bool) -> tuple[Gap, ...]:
     return tuple(found)
 
 
-def _holder(pid: int, inodes: Iterable[int]) -> Holder | None:
+def _holder(pid: int, inodes: Iterable[int], *, marked: bool) -> Holder | None:
     found = process.describe(pid)
     if found is None:
         return None
+    if marked:
+        found = found.but(marks=process.marks_of(pid))
     return Holder(found, tuple(sorted(inodes)), process.ancestors(found))
 
 
 def _forwarders(pids: Iterable[int]) -> dict[int, set[int]]:
     """Return the ports of those whose words say that they forward one: everybody may read these."""
+    from devports.core.containers import forwarded  # noqa: PLC0415  # only where a holder is hidden
+
     words = ((pid, procfs.command_line(slurp(f"/proc/{pid}/cmdline"))) for pid in pids)
     return {pid: ports for pid, argv in words if (ports := forwarded(argv))}
 

@@ -64,6 +64,13 @@ def user_name(uid: int) -> str:
         return str(uid)
 
 
+def marks_of(pid: int) -> tuple[tuple[str, str], ...]:
+    """Return what supervisors have left in its environment, which only its own user may read."""
+    from devports.core.supervisors import MARKS  # noqa: PLC0415  # before ending something
+
+    return procfs.environment(slurp(f"/proc/{pid}/environ"), MARKS)
+
+
 def describe(pid: int) -> Process | None:
     """Return the facts about a process; None if it is gone. Unreadable facts are empty."""
     base = f"/proc/{pid}"

@@ -5,8 +5,9 @@ from __future__ import annotations
 import pytest
 
 from devports.core.containers import container_of, engine_of, engine_of_process, forwarded
+from devports.core.judging import standing
 from devports.core.model import Endpoint, Hidden, Process, ProcessKey, Socket
-from devports.core.standing import Container, Plain, Viewer, standing
+from devports.core.standing import Container, Plain, Viewer
 
 ID = "0123456789abcdef" * 4
 LISTEN = Socket(Endpoint("0.0.0.0", 8000), None, "LISTEN", inode=7)

@@ -8,7 +8,8 @@ from typing import TYPE_CHECKING
 import pytest
 
 from devports.core.model import Holder, Process, ProcessKey
-from devports.core.plan import Policy, Target, consent, is_shell, is_supervisor, targets
+from devports.core.plan import Policy, Target, consent, is_supervisor, targets
+from devports.core.shells import is_shell
 from devports.core.standing import (
     Container,
     Mine,
@@ -80,6 +81,7 @@ UV = process(49, "uv", "run", "uvicorn", "main:app")
 SCREEN = process(22, "SCREEN", "npm", "run", "dev", name="screen")
 FORK = process(51, "./server")
 MAKE = process(40, "make", "dev")
+GOD = process(40, "PM2 v6.0.14: God Daemon (/home/lana/.pm2)", name="PM2 v6.0.14: Go")
 
 FAMILIES = [
     pytest.param([(APP, ZSH, TERMINAL)], [51], id="a server typed into a shell: itself"),
@@ -122,6 +124,29 @@ FAMILIES = [
     pytest.param([(FORK, ZSH), (process(52, "./server", "x"), ZSH)], [51, 52],
                  id="two servers of one shell: both, not the shell"),
     pytest.param([(VITE, SH_C, NPM, SCREEN)], [40], id="npm typed after screen: npm, not screen"),
+    pytest.param([(VITE, process(41, "bun", "run", "dev"), ZSH)], [41], id="bun run: bun"),
+    pytest.param([(APP, process(41, "/opt/deno", "task", "dev"), ZSH)], [41], id="deno task: deno"),
+    pytest.param([(FORK, process(41, "air"), ZSH)], [41], id="air: air"),
+    pytest.param([(APP, process(41, NODE, "air.js"), ZSH)], [51],
+                 id="a script whose name only begins so: the server"),
+    pytest.param([(APP, process(41, "python3", "air"), ZSH)], [51],
+                 id="a person's own script of that short name: the server"),
+    pytest.param([(VITE, SH_C, process(40, NODE, "/srv/.bin/concurrently", "vite", "api"), ZSH)],
+                 [42], id="concurrently, which runs other servers too: the server"),
+    pytest.param([(APP, SH_C, process(40, PYTHON, "/venv/bin/honcho", "start"), ZSH)], [51],
+                 id="honcho, which runs other servers too: the server"),
+    pytest.param([(VITE, process(41, "npm run dev"), process(40, "turbo", "run", "dev"), ZSH)],
+                 [41], id="npm below turbo: npm"),
+    pytest.param([(VITE, SH_C, process(40, NODE, "/x/pnpm.cjs", "-r", "run", "dev"), ZSH)], [42],
+                 id="pnpm of several packages: the server"),
+    pytest.param([(VITE, SH_C, process(40, "npm run dev --workspaces"), ZSH)], [42],
+                 id="npm of several packages: the server"),
+    pytest.param([(process(51, "ssh", "-N", "h"), process(50, "autossh", "-N", "h"), ZSH)], [50],
+                 id="autossh: autossh, which would start ssh again"),
+    pytest.param([(APP, GOD, INIT), (GOD, INIT)], [51, 40],
+                 id="pm2's daemon, though it holds the socket too: both for themselves"),
+    pytest.param([(APP, process(40, PYTHON, "/usr/bin/supervisord"), INIT)], [51],
+                 id="supervisord: the server"),
 ]  # fmt: skip
 
 

@@ -163,8 +163,25 @@ def test_what_is_no_row_for_us_is_left_out(raw: bytes):
     assert list(procfs.net_tcp(HEAD + raw, {8000})) == []
 
 
+ENVIRONMENTS = [
+    pytest.param(b"PATH=/bin\0pm_id=3\0name=my api\0", (("name", "my api"), ("pm_id", "3")),
+                 id="only what was asked for"),
+    pytest.param(b"pm_id=a=b\0", (("pm_id", "a=b"),), id="an equals sign in the value"),
+    pytest.param(b"pm_id=\xff\0", (("pm_id", "\udcff"),), id="a value that is no text"),
+    pytest.param(b"pm_id=" + b"9" * 5000, (("pm_id", "9" * 1024),), id="a value without an end"),
+    pytest.param(b"pm_id_x=1\0xpm_id=2\0PM_ID=3\0", (), id="names that only look like it"),
+    pytest.param(b"", (), id="unreadable"),
+]  # fmt: skip
+
+
+@pytest.mark.parametrize(("raw", "expected"), ENVIRONMENTS)
+def test_a_few_variables_are_read(raw: bytes, expected: tuple[tuple[str, str], ...]):
+    assert procfs.environment(raw, ("pm_id", "name")) == expected
+
+
 @given(st.binary(max_size=300))
 def test_no_bytes_break_a_parser(raw: bytes):
+    procfs.environment(raw, ("a", ""))
     procfs.stat(raw)
     procfs.status_uid(raw)
     procfs.command_line(raw)

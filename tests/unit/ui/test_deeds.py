@@ -101,6 +101,23 @@ def test_progress(progress: Progress, text: str) -> None:
         ),
         pytest.param(Declined(NODE), "`node` (pid 4242) goes on running, as you said", id="no"),
         pytest.param(
+            Declined(s.UVICORN_TARGET),
+            "`uvicorn` (pid 10) and its 2 workers go on running, as you said",
+            id="no, to several",
+        ),
+        pytest.param(
+            Refused(s.UVICORN_TARGET, "denied"),
+            "`uvicorn` (pid 10) and its 2 workers were not signalled: this user may not signal it"
+            " (EPERM)",
+            id="not permitted, of several",
+        ),
+        pytest.param(
+            Refused(s.UNIT_TARGET.but(standing=Supervised("pm2", "", "pm2 list")), "supervised"),
+            "`fakedb` (pid 412) was not signalled: pm2 runs it and may start it again;"
+            " `pm2 list` tells under which name",
+            id="supervised under a name that could not be read",
+        ),
+        pytest.param(
             TimedOut(NODE, ("SIGTERM", "SIGKILL")),
             "`node` (pid 4242): SIGTERM and SIGKILL sent, still running, the port cannot be bound",
             id="it does not end",

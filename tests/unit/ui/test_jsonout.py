@@ -19,7 +19,7 @@ from devports.core.outcome import (
     TimedOut,
 )
 from devports.core.service import Config, Service
-from devports.core.standing import Container, Mine, OtherUser, Plain, Protected, Supervised
+from devports.core.standing import Container, Mine, OtherUser, Plain, Protected, Supervised, Tunnel
 from devports.errors import DevportsError
 from devports.ui import jsonout, resultschema
 from tests.unit.ui import samples as s
@@ -154,6 +154,7 @@ def test_an_unknown_start_is_null() -> None:
             id="supervised",
         ),
         pytest.param(Container("docker"), "container", "docker", None, id="container"),
+        pytest.param(Tunnel("ssh -N"), "tunnel", "ssh -N", None, id="tunnel"),
         pytest.param(Protected("a reason"), "protected", "a reason", None, id="protected"),
     ],
 )
@@ -162,7 +163,16 @@ def test_standing(standing: Standing, kind: str, detail: str | None, stop: str |
     data = jsonout.free_data([("x", Freed(True, 0, (Declined(target),), (s.FREE,)))], s.NOW)
     read(jsonout.document(["free"], data, exit_code=0))
     found = data["targets"][0]["outcomes"][0]["process"]["standing"]
-    assert found == {"kind": kind, "detail": detail, "stop": stop}
+    named = {"container": None, "image": None}
+    assert found == {"kind": kind, "detail": detail, "stop": stop, **named}
+
+
+def test_a_container_is_named_as_far_as_its_engine_did() -> None:
+    target = s.NODE_TARGET.but(standing=Container("docker", "shop-db-1", "postgres:16"))
+    data = jsonout.free_data([("x", Freed(True, 0, (Declined(target),), (s.FREE,)))], s.NOW)
+    read(jsonout.document(["free"], data, exit_code=0))
+    found = data["targets"][0]["outcomes"][0]["process"]["standing"]
+    assert (found["container"], found["image"]) == ("shop-db-1", "postgres:16")
 
 
 def test_secrets_stay_at_home() -> None:

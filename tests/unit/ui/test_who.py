@@ -12,6 +12,7 @@ from devports.core.standing import (
     Plain,
     Protected,
     Supervised,
+    Tunnel,
 )
 from devports.ui import who
 from devports.ui.printable import printable
@@ -183,6 +184,36 @@ def test_state(state: str, text: str | None) -> None:
         ),
         pytest.param(
             Container("docker"), "forwards the port for a container of docker", id="container"
+        ),
+        pytest.param(
+            Container("docker", "shop-db-1", "postgres:16"),
+            "forwards the port for the docker container `shop-db-1` (postgres:16)",
+            id="a container that its engine named",
+        ),
+        pytest.param(
+            Container("docker", "0123456789ab"),
+            "forwards the port for the docker container `0123456789ab`",
+            id="a container whose image is not known",
+        ),
+        pytest.param(
+            Container("docker", stale=True),
+            "forwards the port for docker, which knows of no container that publishes it",
+            id="a forwarder that was left behind",
+        ),
+        pytest.param(
+            Container("docker", "a\x1b[2J", "b\nc"),
+            "forwards the port for the docker container `a\\x1b[2J` (b\\x0ac)",
+            id="a container with a hostile name",
+        ),
+        pytest.param(
+            Tunnel("ssh -N"),
+            "a tunnel (`ssh -N`): it forwards the port to another machine",
+            id="tunnel",
+        ),
+        pytest.param(
+            Supervised("pm2", "", "pm2 list"),
+            "pm2 runs it and may start it again",
+            id="supervised under a name that could not be read",
         ),
         pytest.param(
             Protected("a kernel thread"),

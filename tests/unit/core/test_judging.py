@@ -6,8 +6,8 @@ from typing import TYPE_CHECKING
 
 import pytest
 
+from devports.core.judging import standing, strictest, unit_of
 from devports.core.model import Holder, Process, ProcessKey
-from devports.core.program import program
 from devports.core.standing import (
     Container,
     Mine,
@@ -17,10 +17,6 @@ from devports.core.standing import (
     Run,
     Supervised,
     Viewer,
-    protection,
-    standing,
-    strictest,
-    unit_of,
 )
 
 if TYPE_CHECKING:
@@ -79,55 +75,6 @@ def test_a_process_is_judged_by_the_first_rule_that_applies(
     assert standing(target, viewer, run) == expected
 
 
-PROTECTED = [
-    pytest.param(process(0), "the kernel itself", id="pid 0, which kill(2) takes for a group"),
-    pytest.param(process(-1), "the kernel itself", id="no pid at all"),
-    pytest.param(process(1), "the first process of this system", id="init"),
-    pytest.param(process(2, argv=()), "a kernel thread", id="kthreadd"),
-    pytest.param(process(ppid=2, argv=()), "a kernel thread", id="a child of kthreadd"),
-    pytest.param(process(70), "devports itself or one of the processes it runs in", id="self"),
-    pytest.param(process(71), "devports itself or one of the processes it runs in", id="my shell"),
-    pytest.param(process(exe="/System/Library/x"), "part of the operating system", id="macOS"),
-    pytest.param(process(exe="/usr/libexec/rapportd2"), "part of the operating system", id="SIP"),
-    *(
-        pytest.param(
-            process(name=name), "a process that the system, the session or the editor needs",
-            id=f"named {name}",
-        )
-        for name in ("code", "systemd", "containerd", "ControlCenter", "tmux: server", "sshd")
-    ),
-    pytest.param(
-        process(name="x", exe="/usr/bin/tmux"),
-        "a process that the system, the session or the editor needs",
-        id="what it executes counts as well as its name",
-    ),
-]  # fmt: skip
-
-
-@pytest.mark.parametrize(("target", "reason"), PROTECTED)
-def test_what_is_protected_stays_so_for_root_and_for_our_own_runs(
-    target: Process, reason: str
-) -> None:
-    for viewer in (ME, ME.but(uid=0)):
-        assert protection(target, viewer) == reason
-        assert standing(target, viewer, RUN) == Protected(reason)
-
-
-@pytest.mark.parametrize(
-    "target",
-    [
-        pytest.param(process(2), id="pid 2 of a container, which has arguments"),
-        pytest.param(process(ppid=2), id="a child of pid 2 in a container"),
-        pytest.param(process(70).but(key=ProcessKey(70, 2)), id="a pid of our line, used again"),
-        pytest.param(process(name="encoder"), id="a name that only ends like one"),
-        pytest.param(process(exe="/usr/local/libexec/x"), id="a folder named alike"),
-    ],
-)
-def test_what_only_looks_protected_is_not(target: Process) -> None:
-    assert protection(target, ME) == ""
-    assert standing(target, ME, None) == Plain()
-
-
 UNITS = [
     pytest.param("", None, id="unknown"),
     pytest.param("/", None, id="the root group"),
@@ -162,19 +109,6 @@ def test_a_unit_is_the_last_service_of_a_control_group(cgroup: str, stop: str | 
 
 
 @pytest.mark.parametrize(
-    ("target", "name"),
-    [
-        pytest.param(process(exe="/usr/bin/python3.11"), "python3.11", id="what it executes"),
-        pytest.param(process(argv=("/opt/node", "a.js")), "node", id="else its first word"),
-        pytest.param(process(argv=()), "node", id="else its name"),
-        pytest.param(process(argv=("/odd/",)), "node", id="a folder is no program"),
-    ],
-)
-def test_a_program_is_named_by_the_best_evidence(target: Process, name: str) -> None:
-    assert program(target) == name
-
-
-@pytest.mark.parametrize(
     ("members", "expected"),
     [
         pytest.param([process(61)], Plain, id="all plain"),
@@ -203,16 +137,3 @@ def test_a_neighbour_in_our_own_unit_is_an_ordinary_process() -> None:
     inside, outside = Viewer(1000, 1000, (), runner), Viewer(1000, 1000, (), "/user.slice")
     assert standing(neighbour, inside, None) == Plain()
     assert isinstance(standing(neighbour, outside, None), Supervised)
-
-
-@pytest.mark.parametrize(
-    "exe",
-    [
-        "/home/lana/.vscode-server/bin/abc/node",
-        "/home/lana/.cursor-server/bin/abc/node",
-        "/opt/JetBrains/Toolbox/apps/idea/jbr/bin/java",
-    ],
-)
-def test_the_remote_end_of_an_editor_is_protected(exe: str) -> None:
-    process = Process(ProcessKey(50, 1), 1, 1000, "lana", "node", ("node",), exe=exe)
-    assert isinstance(standing(process, Viewer(1000, 1000), None), Protected)

@@ -1,0 +1,113 @@
+"""Which standing a process has. Pure judgement over process facts.
+
+A name is free text that any process can choose, so nothing is granted by name; names only take
+away (protected, container, supervised). Evidence that cannot be faked decides the rest: uid,
+control group, ancestry, a record of ours.
+"""
+
+from __future__ import annotations
+
+from devports.core.containers import container_of, engine_of_process
+from devports.core.protection import protection
+from devports.core.quoting import quote
+from devports.core.standing import (
+    Container,
+    Mine,
+    OtherUser,
+    Plain,
+    Protected,
+    Supervised,
+    Tunnel,
+)
+from devports.core.supervisors import keeper_of
+from devports.core.tunnels import exit_command, is_session, kind_of
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+    from devports.core.model import Holder, Process
+    from devports.core.standing import Refusal, Run, Standing, Viewer
+
+SHORT = 12
+"""Digits of a container's id that engines show and take for the whole."""
+
+
+def standing(
+    target: Process, viewer: Viewer, run: Run | None, ancestors: Sequence[Process] = ()
+) -> Standing:
+    """Judge one process. The first rule that applies decides; refusals come before grants."""
+    if refusal := _refusal(target, viewer, ancestors):
+        return refusal
+    if run is None and is_session(target):
+        return Protected("an ssh session that forwards the port")
+    if target.uid not in (viewer.uid, viewer.user_uid):
+        return OtherUser(target.user, permitted=viewer.uid == 0)
+    if run is not None:
+        return Mine(run.service, run.project, run.left, run.patience)
+    kind = kind_of(target)
+    return Tunnel(kind, exit_command(target)) if kind else Plain()
+
+
+def _refusal(target: Process, viewer: Viewer, ancestors: Sequence[Process]) -> Refusal | None:
+    """Return what is never ended by us, whoever asks."""
+    engine = engine_of_process(target)
+    if engine and target.pid > 1 and target.key not in viewer.line:
+        return Container(engine)
+    if reason := protection(target, viewer):
+        return Protected(reason)
+    inside = container_of(target.cgroup)
+    if inside is not None and inside != container_of(viewer.cgroup):
+        return Container(inside[0], inside[1][:SHORT])
+    unit = unit_of(target.cgroup)
+    if unit is not None and unit != unit_of(viewer.cgroup):
+        return unit if target.uid in (viewer.uid, viewer.user_uid) else of_user(unit, target.user)
+    keeper = keeper_of(target, ancestors, viewer)
+    return None if keeper is None else Supervised(keeper.by, keeper.unit, keeper.stop)
+
+
+def unit_of(cgroup: str) -> Supervised | None:
+    """Return the systemd service of a control group path (systemd.slice(5)), if it is one.
+
+    Only the last ``*.service`` component counts: ``user@1000.service`` holds every program of a
+    login, and ``*.scope`` is a terminal or a session. A desktop starts its applications, terminals
+    and editors among them, as ``app-*@*.service`` (systemd.io/DESKTOP_ENVIRONMENTS): to stop that
+    would close the window.
+    """
+    parts = [part for part in cgroup.split("/") if part.endswith(".service")]
+    if not parts or not cgroup.rstrip("/").endswith(parts[-1]) or parts[-1].startswith("user@"):
+        return None
+    user = any(part.startswith("user@") for part in parts)
+    if user and parts[-1].startswith("app-"):
+        return None
+    stop = "systemctl --user stop" if user else "sudo systemctl stop"
+    # Who owns a control group may name it as they like, and systemd itself writes \x2d for a dash.
+    dashes = "-- " if parts[-1].startswith("-") else ""
+    return Supervised("systemd", parts[-1], f"{stop} {dashes}{quote(parts[-1])}")
+
+
+def of_user(unit: Supervised, user: str) -> Supervised:
+    """Return a unit with the command that reaches the manager of another user (systemctl(1))."""
+    reach = f"sudo systemctl --user --machine={quote(user)}@.host "
+    return unit.but(stop=unit.stop.replace("systemctl --user ", reach, 1))
+
+
+def strictest(top: Process, members: Sequence[Holder], viewer: Viewer, run: Run | None) -> Standing:
+    """Return the standing of a whole family: what holds for one member holds for all."""
+    lines = [(top, _above(top, members)), *((m.process, m.ancestors) for m in members)]
+    return min((standing(process, viewer, run, line) for process, line in lines), key=_strictness)
+
+
+def _strictness(item: Standing) -> tuple[int, bool]:
+    order = (Protected, Container, Supervised, OtherUser, Tunnel, Mine, Plain)
+    return order.index(type(item)), isinstance(item, Supervised) and not item.unit
+
+
+def _above(top: Process, members: Sequence[Holder]) -> tuple[Process, ...]:
+    """Return the parents of the top of a family, as its members know them."""
+    for member in members:
+        line = (member.process, *member.ancestors)
+        keys = [process.key for process in line]
+        if top.key in keys:
+            return line[keys.index(top.key) + 1 :]
+    return ()
