@@ -34,8 +34,8 @@ def main(argv: Sequence[str] | None = None) -> int:
         code = dispatch(words, screen)
     except DevportsError as error:
         code = show(error, words, screen, as_json=as_json)
-    except KeyboardInterrupt:
-        code = exitcodes.of_signal(2)
+    except KeyboardInterrupt as interrupt:
+        code = exitcodes.of_signal(*interrupt.args or (2,))
     except Exception as error:  # noqa: BLE001  # the one place for bugs
         code = show(bug(error), words, screen, as_json=as_json)
     lost = screen.lost.get("stdout", EPIPE)
@@ -95,6 +95,7 @@ def call(options: Namespace, arguments: Sequence[str], screen: Screen) -> int:
         case "free":
             from devports.commands.free import free_targets  # noqa: PLC0415
 
+            end_by_a_number()
             return free_targets(
                 setting,
                 options.target,
@@ -121,6 +122,19 @@ def call(options: Namespace, arguments: Sequence[str], screen: Screen) -> int:
             from devports.commands.schema import schema  # noqa: PLC0415
 
             return schema(screen, options.kind)
+
+
+def end_by_a_number() -> None:
+    """Turn SIGTERM and SIGHUP into what Ctrl-C is: an exit code. See `devports.exitcodes`."""
+    import signal  # noqa: PLC0415  # enum: half a Python start
+
+    def interrupt(number: int, _frame: object) -> None:
+        raise KeyboardInterrupt(number)
+
+    for name in ("SIGTERM", "SIGHUP"):
+        number = getattr(signal, name, None)  # Windows has no SIGHUP
+        if number is not None and signal.getsignal(number) is signal.SIG_DFL:
+            signal.signal(number, interrupt)
 
 
 def show(error: DevportsError, words: Sequence[str], screen: Screen, *, as_json: bool) -> int:

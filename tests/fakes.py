@@ -74,6 +74,7 @@ class FakeMachine:
         self.unlisted_sockets: tuple[Socket, ...] = ()
         self.shows_bound = True
         self.sent: list[tuple[int, int]] = []
+        self.tried: list[tuple[int, int]] = []
         self.after_signal: Callable[[int, int], None] = lambda _pid, _number: None
         self.before_table: Callable[[], None] = lambda: None
         self._numbers = itertools.count(1)
@@ -129,6 +130,7 @@ class FakeMachine:
         self.sockets = [s for s in self.sockets if s.inode == 0 or s.inode in kept]
 
     def receive(self, key: ProcessKey, number: int) -> Sent:
+        self.tried.append((key.pid, number))
         if key.pid in self.forbidden:
             return "denied"
         self.sent.append((key.pid, number))

@@ -124,7 +124,8 @@ class Work:
             self.signal(target.process.key, CONT)
 
     def signal(self, key: ProcessKey, number: int) -> None:
-        pin = self.pins.get(key)
+        """Send it; who could not be signalled once is not tried again."""
+        pin = None if key in self.denied else self.pins.get(key)
         match "gone" if pin is None else pin.send(number):
             case "sent":
                 self.sent.setdefault(key, []).append(NAMES[number])
@@ -157,7 +158,7 @@ class Work:
         for key in left:
             if key not in self.sent:
                 self.signal(key, TERM)
-        return any(map(self.lives, left))
+        return any(self.lives(key) for key in left if key not in self.denied)
 
     def bindable(self) -> bool:
         return bindable(self.machine, self.job.endpoints, self.job.ours)
@@ -175,6 +176,7 @@ class Work:
         """
         findings = self.look()
         plan = [t for t in plan_for(self.tools, findings) if self.agreed(t)]
+        plan = [target for target in plan if target.process.key not in self.denied]
         for key in everybody(plan):
             self.pin(key)
         scene = Scene(findings, bystanders(self.machine, self.job.endpoints, everybody(plan)))

@@ -128,6 +128,11 @@ class Terminal:
             return 128 + int(self._child.signalstatus)
         return int(self._child.exitstatus)
 
+    @property
+    def died_of(self) -> int:
+        """The signal it died of; 0 where it ended by itself with a code."""
+        return int(self._child.signalstatus or 0)
+
     def close(self) -> None:
         """End it: SIGTERM, then SIGKILL; the terminal stays open until it is gone."""
         if self._child.isalive():

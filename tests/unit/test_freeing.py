@@ -514,10 +514,11 @@ def test_reclaim(project: str, left: bool, code: int):
     assert freeing(Policy(reclaim="/p")).exit_code == code
 
 
-def test_a_signal_that_is_not_permitted_is_said():
+def test_a_signal_that_is_not_permitted_is_tried_once_and_said():
     machine = held_by(FakeMachine(), 50)
     machine.forbidden.add(50)
     freed = Freeing(machine)(YES)
+    assert machine.tried == [(50, SIGTERM)]
     assert freed.exit_code == exitcodes.PERMISSION
     assert isinstance(freed.outcomes[0], Refused)
     assert freed.outcomes[0].why == "denied"
