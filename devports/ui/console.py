@@ -178,9 +178,10 @@ class Sink:
 
 def _terminal_width(stream: TextIO | None) -> int:
     try:
-        return os.get_terminal_size(stream.fileno()).columns if stream else DEFAULT_WIDTH
+        columns = os.get_terminal_size(stream.fileno()).columns if stream else 0
     except (OSError, ValueError):
-        return DEFAULT_WIDTH
+        columns = 0
+    return columns or DEFAULT_WIDTH  # a fresh pseudo terminal says 0 too
 
 
 def _write(stream: TextIO, text: str) -> None:

@@ -4,6 +4,7 @@ import contextlib
 import errno
 import io
 import os
+import struct
 import types
 from typing import TYPE_CHECKING, Any
 
@@ -13,6 +14,7 @@ from devports.core.model import OURS
 from devports.ui import console
 from devports.ui.console import Screen, fitted, reopen_closed_streams
 from devports.ui.layout import Look
+from tests.harness.capabilities import NEEDS_PTY
 from tests.unit.ui.samples import Stage, Stream
 
 if TYPE_CHECKING:
@@ -128,6 +130,26 @@ def test_nobody_is_asked_over_a_pipe_whatever_forces_colour(stdin: bool, stderr:
 def test_width(terminal: bool, columns: str, width: int | None) -> None:
     stage = Stage(terminal=terminal, COLUMNS=columns, NO_COLOR="1")
     assert stage.screen.look("stdout") == Look(colour=False, width=width)
+
+
+@NEEDS_PTY
+@pytest.mark.parametrize(
+    ("columns", "width"),
+    [
+        pytest.param(0, 80, id="a fresh one has none"),
+        pytest.param(66, 66, id="its own"),
+        pytest.param(5, 20, id="there is a least width"),
+    ],
+)
+def test_the_width_of_a_terminal(columns: int, width: int) -> None:
+    import fcntl
+    import termios
+
+    master, slave = os.openpty()
+    fcntl.ioctl(slave, termios.TIOCSWINSZ, struct.pack("HHHH", 24, columns, 0, 0))
+    with open(slave, "w", encoding="utf-8") as terminal:
+        assert Screen(None, terminal, terminal, {}).width("stderr") == width
+    os.close(master)
 
 
 def test_data_and_the_rest_go_separate_ways() -> None:
