@@ -190,6 +190,14 @@ def test_the_listener_in_flight_is_open_in_no_process(port: int, zoo: Zoo) -> No
     eventually(lambda: not tables.rows(port), what="its end with the message")
 
 
+def test_one_that_is_called_otherwise_says_so_in_its_first_word(port: int, zoo: Zoo) -> None:
+    actor = zoo("called", port, "--as", "docker-proxy")
+    process = actor.cast[0].process
+    assert process is not None
+    assert process.cmdline()[0] == "docker-proxy"
+    assert tables.listening_pids(port) == {actor.pid}
+
+
 def test_the_daemon_has_left_its_starter_and_its_session(port: int, zoo: Zoo) -> None:
     actor = zoo("daemon", port)
     assert tables.listening_pids(port) == {actor.pid}
