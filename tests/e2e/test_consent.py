@@ -247,7 +247,7 @@ def test_another_port_is_taken_on_request(
     terminal.expect("p = take another port)")
     terminal.send("p")
     terminal.expect(f"port {port} is taken")
-    eventually(lambda: tables.listening_pids(port + 1))
+    eventually(lambda: tables.listening_pids(port + 2))  # the neighbour has port + 1
     assert holder.alive
     terminal.ctrl_c()
     assert terminal.exit_code() == 130, terminal.screen()

@@ -11,7 +11,7 @@ import sys
 import stage
 
 WORDS = (
-    *("\x1b]0;owned\x07", "\x1b]52;c;b3duZWQ=\x07", "[red]x[/red]", "two\nlines", ":smile:"),
+    *(":smile:", "[red]x[/red]", "\x1b]0;owned\x07", "\x1b]52;c;b3duZWQ=\x07", "two\nlines"),
     *("\u202eesrever", "--password=hunter2", "postgres://u:hunter2@db/app", "\x9b31m"),
 )
 COMM = b"a) Z 1\n\x1b[31m[b]"

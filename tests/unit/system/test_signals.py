@@ -11,6 +11,7 @@ import pytest
 
 from devports.core.model import ProcessKey
 from devports.errors import DevportsError
+from devports.system import signum
 from devports.system.signals import darwin, windows
 
 if TYPE_CHECKING:
@@ -176,7 +177,7 @@ class TestWindows:
         assert pin is not None
         return pin
 
-    @pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGKILL])
+    @pytest.mark.parametrize("number", [signum.TERM, signum.KILL])
     def test_both_signals_end_the_process_through_its_handle(self, number: int):
         kernel = FakeKernel()
         pin = self.pinned(kernel)
@@ -190,7 +191,7 @@ class TestWindows:
 
     def test_a_signal_that_windows_does_not_have_is_not_turned_into_an_end(self):
         kernel = FakeKernel()
-        assert self.pinned(kernel).send(signal.SIGCONT) == "denied"
+        assert self.pinned(kernel).send(signum.CONT) == "denied"
         assert kernel.terminated == []
 
     def test_who_may_only_be_watched_is_pinned_and_not_ended(self):
