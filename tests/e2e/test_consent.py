@@ -241,8 +241,9 @@ def test_details_are_shown_before_the_answer(holder: Actor, on_terminal: OnTermi
 
 
 def test_another_port_is_taken_on_request(
-    holder: Actor, port: int, on_terminal: OnTerminal
+    holder: Actor, port: int, project: Project, on_terminal: OnTerminal
 ) -> None:
+    project.service("web", port, shlex.join(argv_of("listener", "{port}", "--stay")))
     terminal = on_terminal("run", "web")
     terminal.expect("p = take another port)")
     terminal.send("p")
