@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import shutil
 import subprocess
 
 from devports import exitcodes
@@ -13,6 +14,26 @@ if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
 
     from devports.run.relay import Relay
+
+
+FIRST_LINE = 256
+"""Bytes of a program's beginning that are looked at (execve(2): the kernel takes as many)."""
+
+
+def interpreter_of(lead: Sequence[str], cwd: str, env: Mapping[str, str]) -> str:
+    """Return the interpreter that a script's first line names, `env` looked through; else empty."""
+    path = shutil.which(lead[0], path=env.get("PATH")) if lead else None
+    if path is None:
+        return ""
+    try:
+        with open(os.path.join(cwd, path), "rb") as file:
+            line = file.read(FIRST_LINE).partition(b"\n")[0]
+    except OSError:
+        return ""
+    words = line[2:].decode("utf-8", "replace").split() if line.startswith(b"#!") else []
+    if words and words[0].endswith("/env"):
+        words = [word for word in words[1:] if not word.startswith("-")]
+    return words[0] if words else ""
 
 
 def spawn(

@@ -84,6 +84,11 @@ class Interrupts:
             self.calm = True
             raise Signalled(waiting[0])
 
+    def remember(self, number: int) -> None:
+        """Let a signal be collected that came while its exception could not be let through."""
+        with contextlib.suppress(BlockingIOError):
+            os.write(self._write, bytes([number]))
+
     def fileno(self) -> int:
         return self._read
 

@@ -18,6 +18,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Mapping, Sequence
 
     from devports.core.model import ProcessKey
+    from devports.run.asks import Asks
     from devports.run.family import Family
     from devports.run.interrupts import Interrupts
     from devports.system import Machine
@@ -42,18 +43,22 @@ class Server:
         family: Family,
         interrupts: Interrupts,
         suspicious: Callable[[str], None],
+        asks: Asks | None = None,
     ) -> None:
         self._machine, self._family, self._interrupts = machine, family, interrupts
+        self._asks = asks
         self.relay = Relay(suspicious)
         self.process = spawn(argv, cwd, env, self.relay)
         self.started = clock.monotonic()
+        self.answering = 0.0
+        """Seconds that went into answering the server, a person's time to think among them."""
         self.hurried = 0
         """A signal that came while the server was being stopped, 0 if none did."""
 
     @property
     def elapsed(self) -> float:
-        """Seconds since the start."""
-        return clock.monotonic() - self.started
+        """Seconds since the start, less what it had to wait for us."""
+        return clock.monotonic() - self.started - self.answering
 
     @property
     def code(self) -> int | None:
@@ -66,8 +71,11 @@ class Server:
         poll = select.poll()
         poll.register(self._interrupts, select.POLLIN)
         self.relay.register(poll)
+        if self._asks is not None:
+            self._asks.register(poll)
         ready = [number for number, _ in poll.poll(None if seconds is None else seconds * 1000)]
         self.relay.pump(ready)
+        self._answer(ready)
         numbers = self._interrupts.collect()
         if signal.SIGCHLD in numbers:
             self._reap()
@@ -75,6 +83,12 @@ class Server:
             self.relay.resize()
             self.signal_tree(signal.SIGWINCH)  # the kernel's own may have come before the new size
         return [n for n in numbers if n not in (signal.SIGCHLD, signal.SIGWINCH)]
+
+    def _answer(self, ready: Sequence[int]) -> None:
+        if self._asks is not None:
+            begun = clock.monotonic()
+            if self._asks.pump(ready):
+                self.answering += clock.monotonic() - begun
 
     def _reap(self) -> None:
         """Collect orphans that became our children, never the server: Popen does that itself."""

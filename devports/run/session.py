@@ -30,6 +30,7 @@ from devports.core.recovery import (
     TakePort,
     Taking,
     begin,
+    goes_down,
     step,
 )
 from devports.core.value import unreachable
@@ -41,16 +42,17 @@ from devports.run.ownership import Watch
 from devports.run.relay import write_all
 from devports.run.server import Server
 from devports.run.startup import LOOK_EVERY, Startup
+from devports.run.ways import Ways
 from devports.system import clock
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
-    from collections.abc import Callable, Sequence
+    from collections.abc import Callable, Mapping, Sequence
 
     from devports.core.happening import Happening
     from devports.core.model import ProcessKey
     from devports.core.outcome import Answer, Question
-    from devports.core.recovery import Command, Event, State
+    from devports.core.recovery import Command, Event, State, Way
     from devports.freeing import Job, Tools
     from devports.records import Records, RunState
     from devports.run.launch import Launch
@@ -58,6 +60,8 @@ if TYPE_CHECKING:
     Tell = Callable[[Happening], None]
 
 SECOND_CTRL_C = 2.0
+TAKES_IT_WITHIN = 5.0
+"""Seconds that a running server has to listen on a socket which it asked for."""
 LAST_WAIT = 1.0
 """Seconds that a killed server may take to be gone."""
 
@@ -74,6 +78,14 @@ class Session:
         self.interrupts = Interrupts()
         self.family = Family(self.machine)
         self.watch = Watch(self.machine, launch.endpoints, self.family)
+        self.ways = Ways(
+            launch,
+            self.hold,
+            records.path,
+            machine=self.machine,
+            family=self.family,
+            interrupts=self.interrupts,
+        )
         self.server: Server | None = None
         self.startup: Startup | None = None
         self._ctrl_c = clock.Deadline(0)
@@ -94,6 +106,7 @@ class Session:
         """
         with self.interrupts, contextlib.ExitStack() as stack:
             stack.callback(self.records.drop, self.launch.record)
+            stack.callback(self.ways.close)
             stack.callback(self.hold.release)
             stack.callback(self._stop_server)
             stack.callback(self.interrupts.install, calm=True)
@@ -103,14 +116,15 @@ class Session:
                 return Ended(exitcodes.of_signal(signalled.number), "devports", "interrupted")
 
     def _drive(self) -> Ended:
-        state, commands = begin()
+        state, commands = begin(self.launch.retry)
         while True:
             event = self._perform(commands)
             if isinstance(state, Ended):
                 return state
             event = event or self._next(state)
-            state, commands = step(state, event, self.launch.retry)
-            self._tell_of(event, state)
+            before = state
+            state, commands = step(before, event, self.launch.retry)
+            self._tell_of(event, before, state)
 
     def _perform(self, commands: tuple[Command, ...]) -> Event | None:
         event: Event | None = None
@@ -119,9 +133,9 @@ class Session:
                 case TakePort():
                     self._unless_interrupted()
                     event = self.hold.take()
-                case Start(attempt=attempt, hold=hold):
+                case Start(attempt=attempt, way=way):
                     self._unless_interrupted()
-                    self._start(attempt, beside_hold=hold)
+                    event = self._start(attempt, way)
                 case StopServer():
                     self._stop_server()
                 case Pause(seconds=seconds):
@@ -164,32 +178,44 @@ class Session:
 
     # -- the server
 
-    def _start(self, attempt: int, *, beside_hold: bool) -> None:
+    def _start(self, attempt: int, way: Way) -> Event | None:
         """Start the server; from here on signals wait for the loop, so that none orphans it."""
         self.interrupts.install(calm=True)
-        if beside_hold:
-            self.hold.share()
-        else:
-            self.hold.release()
         self.startup = Startup(
-            self.launch, self.machine, self.watch, self.hold, beside_hold=beside_hold
+            self.launch, self.machine, self.watch, self.hold, beside_hold=way != "bare"
         )
+        try:
+            self.ways.start(way, self._spawn)
+        except OSError:
+            return BindFailed(foreign=True)
+        self._mark("starting")
+        name, endpoint = self.service.name, self.launch.endpoints[0]
+        self.tell(Launched(name, endpoint, attempt, way, self.ways.how))
+        return None
+
+    def _spawn(self, argv: Sequence[str], env: Mapping[str, str]) -> None:
+        assert self.startup is not None  # noqa: S101  # made just before
         self.server = Server(
-            self.launch.argv,
+            argv,
             self.service.cwd,
-            self.launch.env,
+            env,
             machine=self.machine,
             family=self.family,
             interrupts=self.interrupts,
             suspicious=self.startup.hear,
+            asks=self.ways.asks,
         )
-        self._mark("starting")
-        self.tell(Launched(self.service.name, self.launch.endpoints[0], attempt))
 
     def _until_the_end(self, server: Server) -> Event:
+        patience = clock.Deadline(TAKES_IT_WITHIN)
         while (code := server.code) is None:
-            if (event := self._signals(server.turn(None))) is not None:
+            event = self._signals(server.turn(LOOK_EVERY if self.hold else None))
+            if event is not None:
                 return event
+            if not self.hold:
+                patience = clock.Deadline(TAKES_IT_WITHIN)
+            elif patience.passed or self.watch.look(self.hold).owner is not None:
+                self.hold.release()  # it has what its reloader asked for; ours must not outlive it
         server.close()
         return Exited(code)
 
@@ -222,6 +248,7 @@ class Session:
         server = self.server
         if server is None:
             return
+        self.ways.deafen()
         runs = server.code is None
         if runs or self.family.group() or self._holders():
             name = self.service.stop_signal
@@ -236,7 +263,7 @@ class Session:
 
     def _holders(self) -> Sequence[ProcessKey]:
         """Return who of our tree has the port, also where it has left our session."""
-        return [holder.process.key for holder in self.watch.holders(self.hold.inodes)]
+        return [holder.process.key for holder in self.watch.holders(self.hold)]
 
     # -- signals, records, words
 
@@ -263,14 +290,15 @@ class Session:
             write_all(2, b"\n")
         self._tell(happening)
 
-    def _tell_of(self, event: Event, after: State) -> None:
+    def _tell_of(self, event: Event, before: State, after: State) -> None:
         name, endpoint = self.service.name, self.launch.endpoints[0]
+        if isinstance(before, Starting) and goes_down(before, after):
+            self.tell(InTheWay(name, before.way))
+            return
         match event, after:
             case Ready(), Serving():
                 self.hold.release()
                 self._mark("serving")
-            case BindFailed(foreign=False), Starting():
-                self.tell(InTheWay(name))
             case Moved(foreign=False), Ended():
                 return  # it was not refused the port, it never asked for it
             case ((BindFailed(foreign=foreign) | Moved(foreign=foreign)), (Taking() | Ended())):

@@ -32,6 +32,9 @@ RESULTS: dict[int, BindResult] = {
     10047: "not-local",  # WSAEAFNOSUPPORT
 }
 
+BACKLOG = 511
+"""Connections that may wait; a server that calls listen(2) itself sets its own number."""
+
 EXCLUSIVE: int | None = getattr(net, "SO_EXCLUSIVEADDRUSE", None)
 """The option of Windows; None on every other system."""
 
@@ -83,11 +86,38 @@ class Reservation:
     def __init__(self, endpoint: Endpoint, sock: net.socket, inode: int) -> None:
         self.endpoint = endpoint
         self.inode = inode
+        self.given = False
+        """Whether somebody else has this very socket too: our server, if it is still there."""
+        self.listening = False
+        """Whether we made it listen: then LISTEN alone does not say that anybody serves."""
         self._socket = sock
 
+    def fileno(self) -> int:
+        return self._socket.fileno()
+
     def share(self) -> None:
-        """Let others that set SO_REUSEADDR bind beside us: our server is about to."""
+        """Let others that set SO_REUSEADDR bind beside us: our server is about to.
+
+        On a socket that we handed over, connections accepted from now on leave a TIME_WAIT that
+        stands in nobody's way.
+        """
         self._socket.setsockopt(net.SOL_SOCKET, net.SO_REUSEADDR, 1)
+
+    def exclude(self) -> None:
+        """Let nobody bind beside us."""
+        self._socket.setsockopt(net.SOL_SOCKET, net.SO_REUSEADDR, 0)
+
+    def listen(self) -> None:
+        """Listen, for a server that does not do so itself. Connections wait until it accepts.
+
+        The option comes first: without it a TIME_WAIT on the port forbids to listen.
+
+        Raises:
+            OSError: somebody listens here already.
+        """
+        self.share()
+        self._socket.listen(BACKLOG)
+        self.listening = True
 
     def close(self) -> None:
         self._socket.close()
@@ -103,8 +133,9 @@ def reserve(endpoint: Endpoint) -> Reservation | BindResult:
         sock = open_bound(endpoint, reuse=True)
     except OSError as error:
         return _result(error)
-    sock.setsockopt(net.SOL_SOCKET, net.SO_REUSEADDR, 0)
-    return Reservation(endpoint, sock, inode_of(sock))
+    reservation = Reservation(endpoint, sock, inode_of(sock))
+    reservation.exclude()
+    return reservation
 
 
 def inode_of(sock: net.socket) -> int:
