@@ -8,6 +8,9 @@ TYPE_CHECKING = False
 if TYPE_CHECKING:
     from devports.core.model import Endpoint, Holder, Socket
 
+MARK = "DEVPORTS_RUN"
+"""The variable by which a process knows the `devports run` that it belongs to."""
+
 
 class Ownership(Value):
     """Who listens now.

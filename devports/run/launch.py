@@ -7,6 +7,7 @@ from devports.core.diagnosis import all_bindable
 from devports.core.handoff import ladder
 from devports.core.happening import DependencyDown, NextPort
 from devports.core.launching import launching_of
+from devports.core.ownership import MARK
 from devports.core.placeholder import argv_of, fill, values_for
 from devports.core.recovery import Retry
 from devports.core.takers import mark
@@ -51,6 +52,16 @@ class Launch(Value):
         """All endpoints that have to be ours: those of the first port and of the further ones."""
         return (*self.endpoints, *self.extra)
 
+    @property
+    def mark(self) -> str:
+        """What everything that is started carries in its environment."""
+        return mark_of(self.record)
+
+
+def mark_of(record: Record) -> str:
+    """Return what tells the processes of this run from those of any other."""
+    return f"{record.key.pid}.{record.key.start}"
+
 
 def prepare(
     machine: Machine,
@@ -80,7 +91,7 @@ def prepare(
     own = {key: fill(text, values) for key, text in service.env}
     further = (service.spec.but(port=port) for _, port in service.ports)
     argv = (*argv_of(service, values), *arguments)
-    env = {**environ, "PORT": str(service.port), **from_file, **own}
+    env = {**environ, "PORT": str(service.port), **from_file, **own, MARK: mark_of(record)}
     cwd = fill(service.cwd, values)
     endpoints = endpoints_of(machine, service.spec)
     lead = launching_of(argv).lead

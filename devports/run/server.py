@@ -21,11 +21,14 @@ if TYPE_CHECKING:
     from devports.run.asks import Asks
     from devports.run.family import Family
     from devports.run.interrupts import Interrupts
+    from devports.run.terminal import Terminal
     from devports.system import Machine
 
     Holders = Callable[[], Sequence[ProcessKey]]
 
 KILL_WAIT = 2.0
+INTERNAL = (signal.SIGCHLD, signal.SIGWINCH, signal.SIGTSTP, signal.SIGCONT)
+"""Signals that are answered here, and tell nobody to end."""
 STEP = 0.05
 """Seconds between looks at whether the tree has ended; an end of the server itself wakes us."""
 
@@ -44,11 +47,18 @@ class Server:
         interrupts: Interrupts,
         suspicious: Callable[[str], None],
         asks: Asks | None = None,
+        terminal: Terminal | None = None,
     ) -> None:
         self._machine, self._family, self._interrupts = machine, family, interrupts
-        self._asks = asks
-        self.relay = Relay(suspicious)
+        self._asks, self._terminal = asks, terminal
+        self.relay = Relay(suspicious, terminal)
         self.process = spawn(argv, cwd, env, self.relay)
+        if terminal is not None:
+            family.session = self.process.pid
+            interrupts.suspend(by_us=True)
+            terminal.lend()
+        self.keys: list[int] = []
+        """Signals that a person has asked for by a key in the last turn."""
         self.started = clock.monotonic()
         self.answering = 0.0
         """Seconds that went into answering the server, a person's time to think among them."""
@@ -76,13 +86,35 @@ class Server:
         ready = [number for number, _ in poll.poll(None if seconds is None else seconds * 1000)]
         self.relay.pump(ready)
         self._answer(ready)
-        numbers = self._interrupts.collect()
+        numbers, self.keys = self._interrupts.collect(), self.relay.pressed()
         if signal.SIGCHLD in numbers:
             self._reap()
         if signal.SIGWINCH in numbers:
             self.relay.resize()
-            self.signal_tree(signal.SIGWINCH)  # the kernel's own may have come before the new size
-        return [n for n in numbers if n not in (signal.SIGCHLD, signal.SIGWINCH)]
+            if self._terminal is None:  # else the kernel does it, after the size has changed
+                self.signal_tree(signal.SIGWINCH)
+        if signal.SIGTSTP in (*numbers, *self.keys):
+            self._suspend()
+        elif signal.SIGCONT in numbers:
+            self._go_on()
+        return [number for number in numbers if number not in INTERNAL]
+
+    def _suspend(self) -> None:
+        """Stop the server and ourselves, as the suspend key does, until a shell says `fg`.
+
+        Where no shell could (an editor's task), the kernel does not stop us, and all goes on.
+        """
+        self.signal_tree(signal.SIGSTOP)
+        if self._terminal is not None:
+            self._terminal.take_back()
+        self._interrupts.stop_ourselves()
+        self._go_on()
+
+    def _go_on(self) -> None:
+        if self._terminal is not None:
+            self._terminal.lend()
+            self.relay.resize()
+        self.signal_tree(signal.SIGCONT)
 
     def _answer(self, ready: Sequence[int]) -> None:
         if self._asks is not None:
@@ -139,7 +171,7 @@ class Server:
                 return True
             numbers = self.turn(min(STEP, deadline.left))
             self.hurried = self.hurried or next(iter(numbers), 0)
-            if signal.SIGINT in numbers:
+            if signal.SIGINT in (*numbers, *self.keys):
                 return False
         return False
 
@@ -147,3 +179,6 @@ class Server:
         """Pass on the last output and let go of the streams."""
         self.relay.drain()
         self.relay.close()
+        if self._terminal is not None:
+            self._terminal.take_back()
+            self._interrupts.suspend(by_us=False)

@@ -35,7 +35,9 @@ from devports.core.recovery import (
 )
 from devports.core.value import unreachable
 from devports.errors import DevportsError
-from devports.run.family import Family
+from devports.run import terminal
+from devports.run.family import Family, Remains
+from devports.run.guard import Duty, post
 from devports.run.hold import Hold
 from devports.run.interrupts import Interrupts, Signalled, terminal_interrupts_the_server
 from devports.run.ownership import Watch
@@ -51,7 +53,7 @@ if TYPE_CHECKING:
 
     from devports.core.happening import Happening
     from devports.core.model import ProcessKey
-    from devports.core.outcome import Answer, Question
+    from devports.core.outcome import Answer, Outcome, Progress, Question
     from devports.core.recovery import Command, Event, State, Way
     from devports.freeing import Job, Tools
     from devports.records import Records, RunState
@@ -74,7 +76,10 @@ class Session:
     ) -> None:
         self.launch, self.service, self.records = launch, launch.service, records
         self.machine, self._ask, self._tell = tools.machine, tools.ask, tell
-        self.hold = Hold(tools.but(ask=self._question), job, records)
+        self.terminal = terminal.of_process()
+        self.guard = post(self._duty())  # before there is anything that it must not inherit
+        self.hold = Hold(tools.but(ask=self._question, tell=self._progress), job, records)
+        self._tell_progress = tools.tell
         self.interrupts = Interrupts()
         self.family = Family(self.machine)
         self.watch = Watch(self.machine, launch.endpoints, self.family)
@@ -90,6 +95,16 @@ class Session:
         self.startup: Startup | None = None
         self._ctrl_c = clock.Deadline(0)
 
+    def _duty(self) -> Duty:
+        own = self.terminal is not None
+        return Duty(
+            self.machine,
+            Remains(self.machine, self.launch.everything, self.launch.mark, own=own),
+            self.terminal,
+            signal.Signals[self.service.stop_signal],
+            self.service.stop_timeout,
+        )
+
     @property
     def moving(self) -> bool:
         """Whether the person wants another port for the service instead of this one."""
@@ -104,7 +119,9 @@ class Session:
         Raises:
             DevportsError: the command cannot be started at all, or the server cannot be ended.
         """
-        with self.interrupts, contextlib.ExitStack() as stack:
+        with contextlib.ExitStack() as stack:
+            stack.callback(self.guard.dismiss)
+            stack.enter_context(self.interrupts)
             stack.callback(self.records.drop, self.launch.record)
             stack.callback(self.ways.close)
             stack.callback(self.hold.release)
@@ -170,11 +187,20 @@ class Session:
     def _question(self, question: Question) -> Answer:
         """Ask, and take the signals back from the prompt's event loop."""
         try:
-            return self._ask(question)
+            with self._own_screen():
+                return self._ask(question)
         except KeyboardInterrupt:
             raise Signalled(signal.SIGINT) from None
         finally:
             self.interrupts.install(calm=False)
+
+    def _progress(self, news: Progress | Outcome) -> None:
+        with self._own_screen():
+            self._tell_progress(news)
+
+    def _own_screen(self) -> contextlib.AbstractContextManager[None]:
+        """Have the terminal to ourselves: while it is lent, our lines would be stairs."""
+        return self.terminal.ours() if self.terminal else contextlib.nullcontext()
 
     # -- the server
 
@@ -204,7 +230,11 @@ class Session:
             interrupts=self.interrupts,
             suspicious=self.startup.hear,
             asks=self.ways.asks,
+            terminal=self.terminal,
         )
+        key = self.machine.key(self.server.process.pid)
+        if key is not None:
+            self.guard.watch(key)
 
     def _until_the_end(self, server: Server) -> Event:
         patience = clock.Deadline(TAKES_IT_WITHIN)
@@ -269,14 +299,17 @@ class Session:
 
     def _signals(self, numbers: list[int]) -> Event | None:
         """Turn signals to us into an event; a first Ctrl-C is the server's own business."""
-        for number in numbers:
+        keys = self.server.keys if self.server else ()
+        if self.terminal is None and signal.SIGINT in numbers and terminal_interrupts_the_server():
+            keys, numbers = [signal.SIGINT], [n for n in numbers if n != signal.SIGINT]
+        if signal.SIGINT in keys and not numbers:
             self._mark("stopping")
-            if number == signal.SIGINT and terminal_interrupts_the_server():
-                again = not self._ctrl_c.passed
-                self._ctrl_c = clock.Deadline(SECOND_CTRL_C)
-                if not again:
-                    continue
-            return Interrupted(number)
+            again = not self._ctrl_c.passed
+            self._ctrl_c = clock.Deadline(SECOND_CTRL_C)
+            return Interrupted(signal.SIGINT) if again else None
+        if numbers:
+            self._mark("stopping")
+            return Interrupted(numbers[0])
         return None
 
     def _mark(self, state: RunState) -> None:
@@ -286,9 +319,10 @@ class Session:
 
     def tell(self, happening: Happening) -> None:
         """Say what happens, on a line of its own: editors look for it at the start of one."""
-        if self.server is not None and self.server.relay.midline:
-            write_all(2, b"\n")
-        self._tell(happening)
+        with self._own_screen():
+            if self.server is not None and self.server.relay.midline:
+                write_all(2, b"\n")
+            self._tell(happening)
 
     def _tell_of(self, event: Event, before: State, after: State) -> None:
         name, endpoint = self.service.name, self.launch.endpoints[0]
