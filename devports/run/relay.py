@@ -22,7 +22,7 @@ from devports.system import clock
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterable
+    from collections.abc import Callable, Collection
 
     from devports.run.terminal import Terminal
 
@@ -60,7 +60,7 @@ class Stream:
         elif self.open:
             poll.register(self.source, select.POLLIN)
 
-    def pump(self, ready: set[int]) -> bytes:
+    def pump(self, ready: Collection[int]) -> bytes:
         """Pass on what can be passed on; return what has come."""
         if self.pending:
             if self.target in ready:
@@ -182,6 +182,7 @@ class Relay:
             self._child_ends = (self.inner.theirs,) * 3
         else:
             self._share_input()
+        self._all = tuple(dict.fromkeys((self._out, self._err)))
         self.resize()
 
     def _share_input(self) -> None:
@@ -196,8 +197,7 @@ class Relay:
 
     @property
     def streams(self) -> tuple[Stream, ...]:
-        unique = dict.fromkeys((self._out, self._err))
-        return tuple(stream for stream in unique if stream.active)
+        return tuple(stream for stream in self._all if stream.active)
 
     def register(self, poll: select.poll) -> None:
         """Add what we wait for: output of the server, keys for it, or room for either."""
@@ -225,15 +225,19 @@ class Relay:
             if stream.open and os.isatty(stream.source):
                 copy_size(stream.target, stream.source)
 
-    def pump(self, ready: Iterable[int]) -> None:
+    def pump(self, ready: Collection[int]) -> None:
         """Pass on what has come on these descriptors."""
-        numbers = set(ready)
         for stream in self.streams:
-            data = stream.pump(numbers)
+            data = stream.pump(ready)
             if data and self.watching and stream.tail.add(data):
                 self._suspicious(stream.tail.text)
         if self._keyboard is not None:
-            self._keyboard.pump(numbers)
+            self._keyboard.pump(ready)
+
+    @property
+    def has_keys(self) -> bool:
+        """Whether a key was pressed that means something to us."""
+        return self._keyboard is not None and bool(self._keyboard.pressed)
 
     def pressed(self) -> list[int]:
         """Return the signals that were asked for by keys since the last question."""
@@ -250,14 +254,14 @@ class Relay:
             for stream in self.streams:
                 stream.register(poll)
             waiting = any(stream.pending for stream in self.streams)
-            ready = [number for number, _ in poll.poll(50 if waiting else 0)]
+            ready = {number for number, _ in poll.poll(50 if waiting else 0)}
             if not ready and not waiting:
                 break
             self.pump(ready)
 
     def tails(self) -> list[str]:
         """Return the last output of each stream: colours inside a word hide it while it comes."""
-        return [stream.tail.text for stream in dict.fromkeys((self._out, self._err))]
+        return [stream.tail.text for stream in self._all]
 
     def close(self) -> None:
         for stream in self.streams:

@@ -15,7 +15,7 @@ from devports.system import clock
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
-    from collections.abc import Callable, Mapping, Sequence
+    from collections.abc import Callable, Collection, Mapping, Sequence
 
     from devports.core.model import ProcessKey
     from devports.run.asks import Asks
@@ -77,15 +77,15 @@ class Server:
         return None if status is None else exitcodes.of_returncode(status)
 
     def turn(self, seconds: float | None) -> list[int]:
-        """Pass output on until a signal or `seconds` have come; return the signals."""
-        poll = select.poll()
-        poll.register(self._interrupts, select.POLLIN)
-        self.relay.register(poll)
-        if self._asks is not None:
-            self._asks.register(poll)
-        ready = [number for number, _ in poll.poll(None if seconds is None else seconds * 1000)]
-        self.relay.pump(ready)
-        self._answer(ready)
+        """Pass everything on until a signal, a key or a question, or `seconds` have come.
+
+        Returns the signals. A flood of output takes its time from nobody: it is passed on in here.
+        """
+        end = None if seconds is None else clock.Deadline(seconds)
+        while True:
+            told = self._pass_on(None if end is None else end.left * 1000)
+            if told or (end is not None and end.passed):
+                break
         numbers, self.keys = self._interrupts.collect(), self.relay.pressed()
         if signal.SIGCHLD in numbers:
             self._reap()
@@ -98,6 +98,25 @@ class Server:
         elif signal.SIGCONT in numbers:
             self._go_on()
         return [number for number in numbers if number not in INTERNAL]
+
+    def _pass_on(self, milliseconds: float | None) -> bool:
+        """Wait for one thing and pass it on; say whether it was more than bytes."""
+        poll = select.poll()
+        poll.register(self._interrupts, select.POLLIN)
+        self.relay.register(poll)
+        if self._asks is not None:
+            self._asks.register(poll)
+        ready = {number for number, _ in poll.poll(milliseconds)}
+        self.relay.pump(ready)
+        answered = self._asks is not None and self._answer(self._asks, ready)
+        return answered or self._interrupts.fileno() in ready or self.relay.has_keys
+
+    def _answer(self, asks: Asks, ready: Collection[int]) -> bool:
+        begun = clock.monotonic()
+        answered = asks.pump(ready)
+        if answered:
+            self.answering += clock.monotonic() - begun
+        return answered
 
     def _suspend(self) -> None:
         """Stop the server and ourselves, as the suspend key does, until a shell says `fg`.
@@ -115,12 +134,6 @@ class Server:
             self._terminal.lend()
             self.relay.resize()
         self.signal_tree(signal.SIGCONT)
-
-    def _answer(self, ready: Sequence[int]) -> None:
-        if self._asks is not None:
-            begun = clock.monotonic()
-            if self._asks.pump(ready):
-                self.answering += clock.monotonic() - begun
 
     def _reap(self) -> None:
         """Collect orphans that became our children, never the server: Popen does that itself."""
