@@ -43,6 +43,7 @@ def build_parser() -> Parser:
     check.add_argument("target", nargs="+", help=TARGET)
     status = command("status", "show who has the ports of this project")
     status.add_argument("target", nargs="*", help=TARGET)
+    command("doctor", "say everything that is or will be wrong with ports here")
     command("validate", "check the configuration and nothing else")
     schema = commands.add_parser("schema", help="print a JSON Schema", allow_abbrev=False)
     schema.add_argument("kind", choices=("config", "result"))

@@ -61,6 +61,11 @@ class Setting:
             self._machine = native()
         return self._machine
 
+    @property
+    def searches(self) -> bool:
+        """Whether the nearest configuration is looked for, and none was named."""
+        return self._config_path is None
+
     def config(self) -> Config:
         """Read the configuration; its doubts become warnings.
 
@@ -109,7 +114,7 @@ class Setting:
     def declared(self, service: Service, text: str = "") -> Asked:
         """Return a service of the configuration as a target."""
         asked = asked_of(text or service.name, service)
-        return asked if self._config_path is None else asked.but(by_name=False)
+        return asked if self.searches else asked.but(by_name=False)
 
     def endpoints(self, target: Asked) -> tuple[Endpoint, ...]:
         return tuple(end for spec in target.specs for end in endpoints_of(self.machine, spec))
