@@ -132,6 +132,19 @@ def free_data(targets: Iterable[tuple[str, Freed]], now: float) -> Json:
     }
 
 
+def wait_data(
+    until: str, targets: Iterable[tuple[str, bool, float, Sequence[Finding]]], now: float
+) -> Json:
+    """Return the data of ``wait``: for each target whether it happened, and after how long."""
+    return {
+        "until": until,
+        "targets": [
+            {**_answer(target, findings, now), "happened": happened, "seconds": round(seconds, 3)}
+            for target, happened, seconds, findings in targets
+        ],
+    }
+
+
 def doctor_data(
     path: str, facts: Facts, problems: Iterable[Problem], *, healthy: bool, now: float
 ) -> Json:

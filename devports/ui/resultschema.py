@@ -210,6 +210,11 @@ DATA: dict[str, Schema] = {
         ),
     ),
     "status": shape("", services=each(shape("", service=maybe(TEXT), **ANSWER))),
+    "wait": shape(
+        "",
+        until=one_of("ready free"),
+        targets=each(shape("", **ANSWER, happened=FLAG, seconds=SECONDS)),
+    ),
     "doctor": shape(
         "",
         config=maybe(TEXT),

@@ -66,6 +66,9 @@ SAMPLES = {
         s.NOW,
     ),
     "free": jsonout.free_data([("web", Freed(False, 94, OUTCOMES, (s.HELD,)))], s.NOW),
+    "wait": jsonout.wait_data(
+        "ready", [("web", True, 0.4, (s.HELD,)), ("db", False, 60, (s.FREE,))], s.NOW
+    ),
     "doctor": jsonout.doctor_data(
         "/shop/devports.toml", LOOKED_AT, PROBLEMS, healthy=False, now=s.NOW
     ),
