@@ -43,6 +43,8 @@ def build_parser() -> Parser:
     check.add_argument("target", nargs="+", help=TARGET)
     status = command("status", "show who has the ports of this project")
     status.add_argument("target", nargs="*", help=TARGET)
+    _wait(command("wait", "wait until a service is ready, or a port can be bound"))
+    command("doctor", "say everything that is or will be wrong with ports here")
     command("validate", "check the configuration and nothing else")
     schema = commands.add_parser("schema", help="print a JSON Schema", allow_abbrev=False)
     schema.add_argument("kind", choices=("config", "result"))
@@ -75,6 +77,23 @@ def _free(parser: argparse.ArgumentParser) -> None:
         help="watch so long whether a supervisor starts it again (default: 4)",
     )
     _consent(parser)
+
+
+def _wait(parser: argparse.ArgumentParser) -> None:
+    parser.add_argument("target", nargs="+", help=TARGET)
+    parser.add_argument(
+        "--for",
+        dest="until",
+        choices=("ready", "free"),
+        default="ready",
+        help="what is waited for (default: ready)",
+    )
+    parser.add_argument(
+        "--timeout",
+        type=seconds,
+        metavar="SECONDS",
+        help="how long (default: the service's ready.timeout, or 60)",
+    )
 
 
 def _consent(parser: argparse.ArgumentParser) -> None:

@@ -20,7 +20,7 @@ if TYPE_CHECKING:
     from collections.abc import Sequence
 
 
-COMMANDS = ("run", "free", "check", "status", "validate", "schema")
+COMMANDS = ("run", "free", "check", "status", "wait", "doctor", "validate", "schema")
 
 
 def main(argv: Sequence[str] | None = None) -> int:
@@ -114,6 +114,21 @@ def call(options: Namespace, arguments: Sequence[str], screen: Screen) -> int:
             from devports.commands.status import status  # noqa: PLC0415
 
             return status(setting, options.target, as_json=options.json)
+        case "wait":
+            from devports.commands.wait import wait  # noqa: PLC0415
+
+            end_by_a_number()
+            return wait(
+                setting,
+                options.target,
+                until=options.until,
+                timeout=options.timeout,
+                as_json=options.json,
+            )
+        case "doctor":
+            from devports.commands.doctor import doctor  # noqa: PLC0415
+
+            return doctor(setting, as_json=options.json)
         case "validate":
             from devports.commands.validate import validate  # noqa: PLC0415
 

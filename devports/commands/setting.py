@@ -54,6 +54,7 @@ class Setting:
         self.screen = screen
         self._config_path = config_path
         self._machine: Machine | None = None
+        self._config: Config | None = None
 
     @property
     def machine(self) -> Machine:
@@ -61,18 +62,26 @@ class Setting:
             self._machine = native()
         return self._machine
 
+    @property
+    def searches(self) -> bool:
+        """Whether the nearest configuration is looked for, and none was named."""
+        return self._config_path is None
+
     def config(self) -> Config:
-        """Read the configuration; its doubts become warnings.
+        """Return the configuration, read once; its doubts become warnings.
 
         Raises:
             DevportsError: there is none, or it is not right.
         """
+        if self._config is not None:
+            return self._config
         from devports.config.load import load_with_warnings  # noqa: PLC0415  # not for bare ports
         from devports.ui.diagnostic import warning_block  # noqa: PLC0415
 
         loaded = load_with_warnings(self._config_path, here())
         for warning in loaded.warnings:
             self.screen.err(warning_block(warning, self.screen.look("stderr")))
+        self._config = loaded.config
         return loaded.config
 
     def records(self) -> Records:
@@ -109,7 +118,7 @@ class Setting:
     def declared(self, service: Service, text: str = "") -> Asked:
         """Return a service of the configuration as a target."""
         asked = asked_of(text or service.name, service)
-        return asked if self._config_path is None else asked.but(by_name=False)
+        return asked if self.searches else asked.but(by_name=False)
 
     def endpoints(self, target: Asked) -> tuple[Endpoint, ...]:
         return tuple(end for spec in target.specs for end in endpoints_of(self.machine, spec))

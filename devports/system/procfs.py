@@ -147,3 +147,10 @@ def _endpoint(word: bytes) -> Endpoint:
     step = -1 if byteorder == "little" else 1
     groups = [raw[at : at + 4][::step] for at in range(0, len(raw), 4)]
     return Endpoint(address(b"".join(groups)), int(port, 16))
+
+
+def port_ranges(raw: bytes) -> tuple[tuple[int, int], ...]:
+    """Parse ``8080,9000-9010`` of /proc/sys/net/ipv4/ip_local_reserved_ports (ip-sysctl.rst)."""
+    parts = [part.partition(b"-") for part in raw.strip().split(b",") if part]
+    pairs = [(first, last if dash else first) for first, dash, last in parts]
+    return tuple((int(a), int(b)) for a, b in pairs if a.isdigit() and b.isdigit())

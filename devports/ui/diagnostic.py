@@ -18,7 +18,7 @@ if TYPE_CHECKING:
     from devports.errors import DevportsError
     from devports.ui.layout import Look
 
-    Level = Literal["error", "warning"]
+    Level = Literal["error", "warning", "note"]
     Label = Literal["error", "warning", "note", "hint"]
 
 LONGEST = 4000

@@ -30,6 +30,7 @@ from devports.core.standing import (
     Tunnel,
 )
 from devports.core.value import unreachable
+from devports.ui.health import message
 from devports.ui.printable import command_line, redacted
 from devports.ui.resultschema import VERSION
 
@@ -38,6 +39,8 @@ if TYPE_CHECKING:
     from collections.abc import Iterable, Sequence
     from typing import Any, Literal, TypeAlias
 
+    from devports.checks.facts import Facts
+    from devports.checks.problem import Problem
     from devports.core.diagnosis import Finding
     from devports.core.model import Gap, Hidden, Holder, Process, Socket
     from devports.core.outcome import Freed, Outcome
@@ -126,6 +129,56 @@ def free_data(targets: Iterable[tuple[str, Freed]], now: float) -> Json:
             }
             for target, freed in targets
         ]
+    }
+
+
+def wait_data(
+    until: str, targets: Iterable[tuple[str, bool, float, Sequence[Finding]]], now: float
+) -> Json:
+    """Return the data of ``wait``: for each target whether it happened, and after how long."""
+    return {
+        "until": until,
+        "targets": [
+            {**_answer(target, findings, now), "happened": happened, "seconds": round(seconds, 3)}
+            for target, happened, seconds, findings in targets
+        ],
+    }
+
+
+def doctor_data(
+    path: str, facts: Facts, problems: Iterable[Problem], *, healthy: bool, now: float
+) -> Json:
+    """Return the data of ``doctor``: every declared port, what is wrong, what cannot be seen."""
+    return {
+        "config": path or None,
+        "healthy": healthy,
+        "services": [
+            {
+                "service": declared.service.name,
+                **_answer(str(declared.spec), declared.findings, now),
+            }
+            for declared in facts.ports
+            if declared.findings
+        ],
+        "problems": [_problem(problem, now) for problem in problems],
+        "gaps": [_gap(gap) for gap in facts.gaps],
+    }
+
+
+def _problem(problem: Problem, now: float) -> Json:
+    return {
+        "code": problem.code,
+        "severity": problem.severity,
+        "service": problem.service or None,
+        "port": problem.about.spec.port if problem.about else None,
+        "message": message(problem),
+        "evidence": list(problem.evidence),
+        "why": problem.why,
+        "holders": [_ended(target, now) for target in problem.plan],
+        "remedies": [
+            {"title": r.title, "command": r.command or None, "needs_root": r.needs_root}
+            for r in problem.remedies
+        ],
     }
 
 

@@ -155,6 +155,24 @@ DEFS: dict[str, Schema] = {
         **PROCESS,
         why=one_of("client outgoing"),
     ),
+    "remedy": shape(
+        "What can be done by hand. Without a command it is advice.",
+        title=TEXT,
+        command=maybe(TEXT),
+        needs_root=FLAG,
+    ),
+    "problem": shape(
+        "What the doctor has found. `holders`: who would have to end for the port to be free.",
+        code=TEXT,
+        severity=one_of("error warning note"),
+        service=maybe(TEXT),
+        port=maybe(PORT),
+        message=TEXT,
+        evidence=each(TEXT),
+        why=TEXT,
+        holders=each(ref("ended")),
+        remedies=each(ref("remedy")),
+    ),
     "service": shape(
         "A declared service. Of `env` only the names are shown.",
         name=TEXT,
@@ -192,6 +210,19 @@ DATA: dict[str, Schema] = {
         ),
     ),
     "status": shape("", services=each(shape("", service=maybe(TEXT), **ANSWER))),
+    "wait": shape(
+        "",
+        until=one_of("ready free"),
+        targets=each(shape("", **ANSWER, happened=FLAG, seconds=SECONDS)),
+    ),
+    "doctor": shape(
+        "",
+        config=maybe(TEXT),
+        healthy=FLAG,
+        services=each(shape("", service=maybe(TEXT), **ANSWER)),
+        problems=each(ref("problem")),
+        gaps=each(ref("gap")),
+    ),
     "validate": shape("", path=TEXT, services=each(ref("service"))),
 }
 """The data of each command; an empty object where the command ended before there was any."""

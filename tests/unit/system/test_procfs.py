@@ -195,3 +195,15 @@ def test_no_bytes_break_a_parser(raw: bytes):
 def test_a_shuffled_row_is_never_read_as_a_socket_of_another_port(words: list[bytes]):
     for socket in procfs.net_tcp(HEAD + b" ".join(words), {8000}):
         assert socket.local.port == 8000
+
+
+@pytest.mark.parametrize(
+    ("raw", "expected"),
+    [
+        pytest.param(b"\n", (), id="none, the default"),
+        pytest.param(b"8080,9000-9010\n", ((8080, 8080), (9000, 9010)), id="a port and a range"),
+        pytest.param(b"x,1-,-2,3-4,,\n", ((3, 4),), id="what is no number is passed over"),
+    ],
+)
+def test_reserved_ports(raw: bytes, expected: tuple[tuple[int, int], ...]):
+    assert procfs.port_ranges(raw) == expected

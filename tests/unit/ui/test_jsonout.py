@@ -8,6 +8,8 @@ from typing import TYPE_CHECKING, Any
 import jsonschema
 import pytest
 
+from devports.checks.facts import Declared, Facts
+from devports.checks.problem import Problem
 from devports.core.outcome import (
     AlreadyGone,
     Declined,
@@ -18,6 +20,7 @@ from devports.core.outcome import (
     Stopped,
     TimedOut,
 )
+from devports.core.remedy import Remedy
 from devports.core.service import Config, Service
 from devports.core.standing import Container, Mine, OtherUser, Plain, Protected, Supervised, Tunnel
 from devports.errors import DevportsError
@@ -48,6 +51,14 @@ SERVICES = (
 )
 ERROR = DevportsError("port-held", "port 8000 is held by `node`", service="web", hints=("wait",))
 
+DECLARED = Declared(SERVICES[0], SERVICES[0].spec, findings=(s.HELD,))
+NOWHERE = Declared(SERVICES[1], SERVICES[1].spec, unresolved="no such name")
+LOOKED_AT = Facts("linux", "/shop", (DECLARED, NOWHERE), gaps=(s.NO_NETLINK,))
+PROBLEMS = (
+    Problem("port-held", "error", about=DECLARED, plan=(s.NODE_TARGET,), service="web"),
+    Problem("folder-missing", "error", "no folder", ("it is not there",), "why", (Remedy("mend"),)),
+)
+
 SAMPLES = {
     "check": jsonout.check_data([("8000", s.EVERY_FINDING), ("web", (s.EVIL_FINDING,))], s.NOW),
     "status": jsonout.status_data(
@@ -55,6 +66,12 @@ SAMPLES = {
         s.NOW,
     ),
     "free": jsonout.free_data([("web", Freed(False, 94, OUTCOMES, (s.HELD,)))], s.NOW),
+    "wait": jsonout.wait_data(
+        "ready", [("web", True, 0.4, (s.HELD,)), ("db", False, 60, (s.FREE,))], s.NOW
+    ),
+    "doctor": jsonout.doctor_data(
+        "/shop/devports.toml", LOOKED_AT, PROBLEMS, healthy=False, now=s.NOW
+    ),
     "validate": jsonout.validate_data(Config("/shop/devports.toml", "/shop", SERVICES)),
 }
 
@@ -251,3 +268,25 @@ def test_the_schema_says_no(change: dict[str, Any]) -> None:
     VALIDATOR.validate(good)
     with pytest.raises(jsonschema.ValidationError):
         VALIDATOR.validate(good | change)
+
+
+def test_a_problem_in_full() -> None:
+    held, folder = SAMPLES["doctor"]["problems"]
+    assert held["message"] == "`web`: 127.0.0.1:8000 is held by `node`"
+    assert (held["port"], held["service"]) == (8000, "web")
+    assert [holder["pid"] for holder in held["holders"]] == [4242]
+    assert folder == {
+        "code": "folder-missing",
+        "severity": "error",
+        "service": None,
+        "port": None,
+        "message": "no folder",
+        "evidence": ["it is not there"],
+        "why": "why",
+        "holders": [],
+        "remedies": [{"title": "mend", "command": None, "needs_root": False}],
+    }
+
+
+def test_a_host_without_an_address_has_no_answer() -> None:
+    assert [entry["service"] for entry in SAMPLES["doctor"]["services"]] == ["web"]

@@ -1,0 +1,112 @@
+"""What the rules judge: gathered before, all of it, so that no rule looks at the machine."""
+
+from __future__ import annotations
+
+from devports.core.diagnosis import worst
+from devports.core.plan import targets
+from devports.core.standing import Viewer
+from devports.core.value import Value
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from devports.core.diagnosis import Finding, Verdict
+    from devports.core.model import Gap, Platform
+    from devports.core.plan import RunOf, Target
+    from devports.core.service import PortSpec, Service
+    from devports.system.installs import Program
+    from devports.system.programs import Trouble
+
+
+class Declared(Value):
+    """A port that a service declares, and what was found on it.
+
+    Attributes:
+        service: whose it is.
+        spec: host and port.
+        name: of a further port; empty for the first.
+        findings: one for each of its addresses; empty if the host has none.
+        unresolved: what the resolver said of the host, if it has no address.
+    """
+
+    service: Service
+    spec: PortSpec
+    name: str = ""
+    findings: tuple[Finding, ...] = ()
+    unresolved: str = ""
+
+    @property
+    def finding(self) -> Finding | None:
+        """The finding that decides; None if the host has no address."""
+        if not self.findings:
+            return None
+        verdict = worst(finding.verdict for finding in self.findings)
+        return next(finding for finding in self.findings if finding.verdict is verdict)
+
+    @property
+    def verdict(self) -> Verdict | None:
+        """What is the matter with it; None if the host has no address."""
+        return self.finding.verdict if self.finding else None
+
+    @property
+    def title(self) -> str:
+        """What a person calls it: `backend`, or `backend.ports.debug` for a further one."""
+        return f"{self.service.name}.ports.{self.name}" if self.name else self.service.name
+
+
+class Command(Value):
+    """What a service starts: its folder, the first word, and what is the matter with that word.
+
+    Attributes:
+        service: whose it is.
+        word: of the command, the first.
+        folder: where it starts.
+        folder_exists: whether that is there.
+        trouble: what keeps `word` from being started.
+        searched: the folders of PATH, where the word was looked for there.
+        near: where a program of that name is in the project, if it was not found otherwise.
+    """
+
+    service: Service
+    word: str
+    folder: str
+    folder_exists: bool = True
+    trouble: Trouble = ""
+    searched: str = ""
+    near: str = ""
+
+
+def _no_run(_: object) -> None:
+    return None
+
+
+class Facts(Value):
+    """All that the rules look at.
+
+    Attributes:
+        platform: as in sys.platform.
+        root: folder of the configuration; empty if there is none.
+        ports: every declared port, in the order of the file.
+        commands: what the services start.
+        programs: every `devports` on PATH, in its order.
+        neighbour: an unrelated package of our name in our own environment.
+        ephemeral: first and last local port for outgoing connections.
+        reserved: ranges inside that the kernel gives to nobody by itself.
+        gaps: what cannot be seen on this machine.
+    """
+
+    platform: Platform
+    root: str = ""
+    ports: tuple[Declared, ...] = ()
+    commands: tuple[Command, ...] = ()
+    programs: tuple[Program, ...] = ()
+    neighbour: Program | None = None
+    ephemeral: tuple[int, int] = (32768, 60999)
+    reserved: tuple[tuple[int, int], ...] = ()
+    gaps: tuple[Gap, ...] = ()
+    viewer: Viewer = Viewer(-1, -1)
+    run_of: RunOf = _no_run
+
+    def plan(self, declared: Declared) -> tuple[Target, ...]:
+        """Return who would have to end for a port to be free, each with its standing."""
+        people = {h.process.key: h for f in declared.findings for h in f.holding.holders}
+        return targets(tuple(people.values()), self.viewer, self.run_of)

@@ -1,0 +1,50 @@
+"""What a rule of the doctor finds."""
+
+from __future__ import annotations
+
+from devports.core.value import Value
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from typing import Literal
+
+    from devports.checks.facts import Declared
+    from devports.core.plan import Target
+    from devports.core.remedy import Remedy
+
+    Severity = Literal["error", "warning", "note"]
+
+RANKS = {"error": 0, "warning": 1, "note": 2}
+
+
+class Problem(Value):
+    """One thing that is wrong, or will be.
+
+    Attributes:
+        code: kebab-case, the same in text, JSON, docs and tests.
+        severity: error: it does not work now; warning: it will not work one day; note: good to
+            know. A project with nothing but notes is healthy.
+        what: one line, names in backticks, no period. Empty where `about` is a port, whose verdict
+            says it: ports are worded in one place.
+        evidence: how it is known, one fact a line; what is known of `about` comes on top.
+        why: why it matters.
+        remedies: what mends it, the best first.
+        service: the service it is about, if any.
+        about: the port it is about, if any.
+        plan: who would have to end for that port to be free.
+    """
+
+    code: str
+    severity: Severity
+    what: str = ""
+    evidence: tuple[str, ...] = ()
+    why: str = ""
+    remedies: tuple[Remedy, ...] = ()
+    service: str = ""
+    about: Declared | None = None
+    plan: tuple[Target, ...] = ()
+
+    @property
+    def rank(self) -> int:
+        """Return its place in the order of gravity."""
+        return RANKS[self.severity]

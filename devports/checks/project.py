@@ -1,0 +1,127 @@
+"""Rules about what the configuration declares."""
+
+from __future__ import annotations
+
+from devports.checks.problem import Problem
+from devports.core.remedy import Remedy
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+    from devports.checks.facts import Command, Declared, Facts
+
+STARTABLE = {
+    "missing": "command-not-found",
+    "interpreter-missing": "interpreter-missing",
+    "not-executable": "command-not-executable",
+}
+"""The codes under which `devports run` refuses the same."""
+
+
+def folder_missing(facts: Facts) -> Iterator[Problem]:
+    """A service is to start in a folder that is not there."""
+    for command in facts.commands:
+        if not command.folder_exists:
+            yield Problem(
+                "folder-missing",
+                "error",
+                f"the folder `{command.folder}` of `{command.service.name}` does not exist",
+                remedies=(
+                    Remedy(f"correct `cwd` in `[services.{command.service.name}]`, or make it"),
+                ),
+                service=command.service.name,
+            )
+
+
+def command_unusable(facts: Facts) -> Iterator[Problem]:
+    """A command that cannot be started: not there, not executable, or its interpreter is not."""
+    for command in facts.commands:
+        if command.folder_exists and command.trouble:
+            yield Problem(
+                STARTABLE[command.trouble],
+                "error",
+                f"the command `{command.word}` of `{command.service.name}` {_trouble(command)}",
+                evidence=_where(command),
+                why="it is started without a shell, so aliases and functions do not count",
+                remedies=tuple(_ways_out(command)),
+                service=command.service.name,
+            )
+
+
+def _trouble(command: Command) -> str:
+    words = {
+        "missing": "was not found",
+        "not-executable": "is not executable",
+        "interpreter-missing": "names in its first line a program that does not exist",
+    }
+    return words[command.trouble]
+
+
+def _where(command: Command) -> tuple[str, ...]:
+    path = (f"PATH: {command.searched}",) if command.searched else ()
+    return (f"folder: {command.folder}", *path)
+
+
+def _ways_out(command: Command) -> Iterator[Remedy]:
+    if command.trouble == "not-executable":
+        yield Remedy("makes it executable", f"chmod +x {command.word}")
+        return
+    if command.near:
+        yield Remedy(f"it is in the project: begin `command` with `{command.near}`")
+    elif not command.searched:
+        yield Remedy(f"correct the path in `[services.{command.service.name}]`")
+    else:
+        yield Remedy("install it, or activate the environment that it is installed in")
+
+
+def shared_number(facts: Facts) -> Iterator[Problem]:
+    """Two services want one number on different addresses: both can be had, and are mixed up."""
+    first: dict[int, Declared] = {}
+    for declared in facts.ports:
+        other = first.setdefault(declared.spec.port, declared)
+        if other is not declared:
+            yield Problem(
+                "port-shared",
+                "warning",
+                f"`{other.title}` and `{declared.title}` both want port {declared.spec.port}",
+                evidence=tuple(f"{each.title}: {each.spec}" for each in (other, declared)),
+                why="they listen on different addresses, and `localhost` may reach either",
+                remedies=(Remedy("give one of them another port"),),
+                service=declared.service.name,
+            )
+
+
+def ephemeral(facts: Facts) -> Iterator[Problem]:
+    """A port that the kernel gives to outgoing connections too."""
+    low, high = facts.ephemeral
+    for declared in facts.ports:
+        port = declared.spec.port
+        kept = any(first <= port <= last for first, last in facts.reserved)
+        if low <= port <= high and not kept:
+            yield Problem(
+                "port-ephemeral",
+                "warning",
+                f"port {port} of `{declared.title}` is one that outgoing connections get",
+                evidence=(f"this system gives them {low} to {high}",),
+                why="one day a browser or a download has it when the server wants to start",
+                remedies=tuple(_out_of_range(facts, port)),
+                service=declared.service.name,
+            )
+
+
+def _out_of_range(facts: Facts, port: int) -> Iterator[Remedy]:
+    low, high = facts.ephemeral
+    taken = {declared.spec.port for declared in facts.ports}
+    better = next(p for p in range(8000 + port % 1000, 10000) if p not in taken)
+    example = f", for example {better}" if not low <= better <= high else ""
+    yield Remedy(f"choose a port outside {low}-{high}{example}")
+    if facts.platform == "linux":
+        ranges = [f"{a}-{b}" if a != b else str(a) for a, b in (*facts.reserved, (port, port))]
+        setting = f"sysctl -w net.ipv4.ip_local_reserved_ports={','.join(ranges)}"
+        root = "" if facts.viewer.uid == 0 else "sudo "
+        title = "or keep the kernel from giving it away, until the next boot"
+        yield Remedy(title, f"{root}{setting}", needs_root=True)
+
+
+RULES = (folder_missing, command_unusable, shared_number, ephemeral)

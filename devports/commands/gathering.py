@@ -1,0 +1,88 @@
+"""The facts that `devports doctor` judges, from the configuration and the machine."""
+
+from __future__ import annotations
+
+import os
+
+from devports.checks.facts import Command, Declared, Facts
+from devports.core.model import Gap
+from devports.core.placeholder import argv_of, fill, values_for
+from devports.errors import DevportsError
+from devports.system import installs, programs
+from devports.system.reserved import reserved
+from devports.system.survey import endpoints_of, survey
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+    from devports.commands.setting import Setting
+    from devports.core.model import Endpoint
+    from devports.core.service import Config, Service
+    from devports.system import Machine
+
+ANY_PORT = 1
+"""What a table is asked for where no port is declared: it says what it cannot show all the same."""
+
+
+def gather(setting: Setting, config: Config | None) -> Facts:
+    """Look at everything that the rules want to know; one look at the machine for all ports."""
+    machine = setting.machine
+    services = config.services if config else ()
+    ports = tuple(declared for service in services for declared in _ports(machine, service))
+    return Facts(
+        machine.platform,
+        root=config.root if config else "",
+        ports=_looked_at(machine, ports),
+        commands=tuple(_command(s, config) for s in services if config and s.command),
+        programs=installs.on_path(os.environ),
+        neighbour=installs.neighbour(),
+        ephemeral=machine.ephemeral(),
+        reserved=reserved(),
+        gaps=tuple(_blind_spots(machine, {declared.spec.port for declared in ports})),
+        viewer=machine.viewer(),
+        run_of=setting.records().run_of(),
+    )
+
+
+def _ports(machine: Machine, service: Service) -> Iterator[Declared]:
+    """Yield the ports of a service without findings, and whether its host has an address."""
+    for name, port in (("", service.port), *service.ports):
+        declared = Declared(service, service.spec.but(port=port), name)
+        try:
+            endpoints_of(machine, declared.spec)
+        except DevportsError as error:
+            yield declared.but(unresolved=" ".join(error.facts))
+        else:
+            yield declared
+
+
+def _looked_at(machine: Machine, ports: tuple[Declared, ...]) -> tuple[Declared, ...]:
+    ends: list[tuple[Endpoint, ...]] = [
+        () if declared.unresolved else endpoints_of(machine, declared.spec) for declared in ports
+    ]
+    found = iter(survey(machine, (end for each in ends for end in each), thorough=True))
+    return tuple(
+        declared.but(findings=tuple(next(found) for _ in each))
+        for declared, each in zip(ports, ends, strict=True)
+    )
+
+
+def _command(service: Service, config: Config) -> Command:
+    values = values_for(service, config) | {"fd": "3"}
+    folder, word = fill(service.cwd, values), argv_of(service, values)[0]
+    exists = os.path.isdir(folder)
+    path = dict(service.env).get("PATH", os.environ.get("PATH", os.defpath))
+    trouble = programs.trouble(word, folder, path) if exists else ""
+    bare = not os.path.dirname(word)
+    near = programs.near(word, (folder, config.root)) if bare and trouble == "missing" else ""
+    return Command(service, word, folder, exists, trouble, path if bare else "", near)
+
+
+def _blind_spots(machine: Machine, ports: set[int]) -> Iterator[Gap]:
+    """Yield what this user cannot see on this machine, whatever is on the ports now."""
+    yield from machine.table(ports or {ANY_PORT}).gaps
+    if machine.process(1) is None and machine.platform != "win32":
+        yield Gap("unlisted-processes", "the processes of other users (hidepid)")
+    elif machine.viewer().uid != 0:
+        yield Gap("other-users", "which process of another user has a port")

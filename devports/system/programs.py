@@ -1,0 +1,67 @@
+"""Whether a command could be started, found out without starting it."""
+
+from __future__ import annotations
+
+import os
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+    from typing import Literal
+
+    Trouble = Literal["", "missing", "not-executable", "interpreter-missing"]
+
+FIRST_LINE = 256
+"""Bytes of a script's first line that the kernel reads (execve(2), BINPRM_BUF_SIZE)."""
+
+
+def trouble(word: str, folder: str, path: str) -> Trouble:
+    """Return what would keep execvp(3) from starting `word` in `folder`; empty if nothing does.
+
+    Args:
+        word: the first word of a command.
+        folder: where it is to start: a word with a slash is looked up from there.
+        path: the PATH that it gets; a relative folder in it counts from `folder` too.
+    """
+    found = list(_candidates(word, folder, path))
+    runnable = next((each for each in found if os.access(each, os.X_OK)), "")
+    if runnable:
+        return "interpreter-missing" if _lacks_interpreter(runnable) else ""
+    return "not-executable" if found else "missing"
+
+
+def _candidates(word: str, folder: str, path: str) -> list[str]:
+    import shutil  # noqa: PLC0415  # Windows tries endings too, which shutil knows
+
+    if os.path.dirname(word):
+        names = [os.path.join(folder, word)]
+    else:
+        names = [os.path.join(folder, each, word) for each in path.split(os.pathsep)]
+    usual = shutil.which(word, path=path) if not os.path.dirname(word) else None
+    return [name for name in (*names, *([usual] if usual else [])) if os.path.isfile(name)]
+
+
+PLACES = (".venv/bin", "venv/bin", "node_modules/.bin", ".venv/Scripts", "venv/Scripts")
+"""Where a project keeps its own programs, whatever PATH says."""
+
+
+def near(word: str, folders: Sequence[str]) -> str:
+    """Return where in a project a program is: relative to the first of `folders`, if below it."""
+    for folder in folders:
+        for place in PLACES:
+            path = os.path.join(folder, place, word)
+            if os.path.isfile(path) and os.access(path, os.X_OK):
+                return f"{place}/{word}" if folder == folders[0] else path
+    return ""
+
+
+def _lacks_interpreter(path: str) -> bool:
+    """Say whether it is a script whose first line names a program that is not there."""
+    try:
+        with open(path, "rb") as file:
+            line = file.read(FIRST_LINE).partition(b"\n")[0]
+    except OSError:
+        return False  # a program may be executable and not readable
+    words = line[2:].split() if line.startswith(b"#!") else []
+    interpreter = os.fsdecode(words[0]) if words else ""
+    return os.path.isabs(interpreter) and not os.path.exists(interpreter)

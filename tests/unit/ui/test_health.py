@@ -1,0 +1,129 @@
+"""What the doctor has found, in words."""
+
+from __future__ import annotations
+
+import pytest
+
+from devports.checks.facts import Declared, Facts
+from devports.checks.problem import Problem
+from devports.core.diagnosis import Free
+from devports.core.model import Gap
+from devports.core.remedy import Remedy
+from devports.core.service import Service
+from devports.core.standing import OtherUser, Viewer
+from devports.ui import health
+from devports.ui.layout import Look
+from tests.unit.ui import samples as s
+
+PIPE = Look()
+WEB = Service("web", 8000, command="vite")
+FREE = Declared(WEB, WEB.spec, findings=(s.FREE,))
+HELD = Declared(WEB, WEB.spec, findings=(s.HELD,))
+FACTS = Facts("linux", "/srv/shop", (FREE,), viewer=Viewer(0, 0))
+PLAIN = Problem(
+    "folder-missing",
+    "error",
+    "the folder `/srv` does not exist",
+    ("folder: /srv",),
+    "it matters",
+    (Remedy("make it"), Remedy("makes it", "mkdir /srv"), Remedy("once more", "mkdir -p /srv")),
+    service="web",
+)
+ON_PORT = Problem("port-held", "error", why="`web` cannot start", about=HELD, service="web")
+
+
+def report(facts: Facts = FACTS, *problems: Problem, path: str = "/srv/shop/devports.toml") -> str:
+    return health.report(path, facts, problems, s.ANN, PIPE)
+
+
+def test_a_healthy_project_gets_three_lines() -> None:
+    assert report().split("\n") == [
+        "/srv/shop/devports.toml: 1 service on 1 address",
+        "nothing is hidden from this user",
+        "nothing is wrong",
+    ]
+
+
+def test_what_cannot_be_seen_is_said_in_a_healthy_project_too() -> None:
+    gaps = (Gap("other-users", "whose it is"), Gap("no-netlink", "more"))
+    lines = report(FACTS.but(gaps=gaps, viewer=Viewer(7, 7))).split("\n")
+    assert lines[1] == "not visible here: whose it is and more (`sudo devports doctor` sees more)"
+    as_root = report(FACTS.but(gaps=gaps)).split("\n")
+    assert as_root[1] == "not visible here: whose it is and more"
+
+
+def test_services_are_counted_once_and_addresses_each() -> None:
+    debug = FREE.but(name="debug", findings=(s.FREE, s.FREE_SISTER))
+    assert report(FACTS.but(ports=(FREE, debug))).startswith(
+        "/srv/shop/devports.toml: 1 service on 3 addresses\n"
+    )
+
+
+def test_without_a_configuration_the_machine_is_looked_at() -> None:
+    assert report(Facts("linux"), path="").startswith("no `devports.toml` here or above")
+
+
+def test_a_problem_is_a_block_that_ends_with_what_mends_it() -> None:
+    assert health.problem_block(PLAIN, s.ANN, PIPE).split("\n") == [
+        "error: the folder `/srv` does not exist",
+        "  folder: /srv",
+        "",
+        "note: it matters",
+        "hint: make it",
+        "hint: makes it: `mkdir /srv`",
+    ]
+
+
+def test_a_note_is_not_noted_again() -> None:
+    assert health.problem_block(PLAIN.but(severity="note", remedies=()), s.ANN, PIPE) == (
+        "note: the folder `/srv` does not exist\n  folder: /srv\n  it matters"
+    )
+
+
+def test_a_port_is_worded_by_its_verdict_and_shows_its_holder() -> None:
+    lines = health.problem_block(ON_PORT, s.ANN, PIPE).split("\n")
+    assert lines[0] == "error: `web`: 127.0.0.1:8000 is held by `node`"
+    assert any("`node` (pid 4242), you" in line for line in lines)
+    assert lines[-1] == "note: `web` cannot start"
+
+
+def test_whose_a_holder_is_is_said() -> None:
+    target = s.NODE_TARGET.but(standing=OtherUser("bea", permitted=True))
+    text = health.problem_block(ON_PORT.but(plan=(target,)), s.ANN, PIPE)
+    assert "belongs to user bea" in text
+
+
+VERDICTS = [
+    pytest.param((), "nothing is wrong", id="nothing"),
+    pytest.param(("note",), "nothing is wrong (1 note)", id="only a note"),
+    pytest.param(("warning", "note"), "1 warning and 1 note", id="a warning"),
+    pytest.param(
+        ("error", "error", "warning", "note"), "2 errors, 1 warning and 1 note", id="some of each"
+    ),
+]
+
+
+@pytest.mark.parametrize(("kinds", "words"), VERDICTS)
+def test_the_last_line_counts(kinds: tuple[str, ...], words: str) -> None:
+    problems = [PLAIN.but(severity=kind) for kind in kinds]
+    assert health.verdict(problems, PIPE) == words
+    assert report(FACTS, *problems).split("\n")[-1] == words
+
+
+def test_foreign_text_does_not_speak_to_the_terminal() -> None:
+    evil = ON_PORT.but(about=HELD.but(findings=(s.EVIL_FINDING,)))
+    text = report(FACTS.but(gaps=(Gap("x", s.EVIL),)), evil, path=f"/{s.EVIL}/devports.toml")
+    assert "\x1b" not in text
+    assert "\nerror: fake" not in text
+
+
+def test_a_narrow_terminal_breaks_lines_and_leaves_commands_whole() -> None:
+    text = health.report("/srv/devports.toml", FACTS, [PLAIN, ON_PORT], s.ANN, Look(width=40))
+    assert max(map(len, text.split("\n"))) <= 40 or "`" in text
+    assert "`mkdir /srv`" in text
+
+
+def test_a_service_without_findings_has_no_verdict() -> None:
+    nowhere = Declared(WEB, WEB.spec, unresolved="no such name")
+    assert (nowhere.finding, nowhere.verdict) == (None, None)
+    assert isinstance(FREE.verdict, Free)
