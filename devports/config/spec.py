@@ -195,7 +195,7 @@ SERVICE = (
     Key(
         "depends_on",
         "texts",
-        "services it needs; `run` says so if nobody listens on their ports",
+        "services it needs; `run` waits until they are ready, each for its own `ready.timeout`",
         pattern=NAME,
         rule="must be names of services",
         example='["db"]',

@@ -105,8 +105,9 @@ class Unrecorded(Value):
 
 
 class DependencyDown(Value):
-    """A service that this one depends on does not listen."""
+    """A service that this one depends on is not ready; it is waited for, at most `seconds`."""
 
     service: str
     dependency: str
     endpoint: Endpoint
+    seconds: float

@@ -5,7 +5,7 @@ from __future__ import annotations
 from devports import exitcodes
 from devports.core.diagnosis import all_bindable
 from devports.core.handoff import ladder
-from devports.core.happening import DependencyDown, NextPort
+from devports.core.happening import NextPort
 from devports.core.launching import launching_of
 from devports.core.ownership import MARK
 from devports.core.placeholder import argv_of, fill, values_for
@@ -145,15 +145,6 @@ def on_next_port(machine: Machine, service: Service, config: Config, tell: Tell)
         service=service.name,
         exit_code=exitcodes.HELD,
     )
-
-
-def warn_of_missing(machine: Machine, service: Service, config: Config, tell: Tell) -> None:
-    """Say which dependencies do not listen; the server may know how to wait for them."""
-    for name in service.depends_on:
-        dependency = config.get(name)
-        if dependency is not None and nobody_is_on(machine, dependency.spec):
-            endpoint = endpoints_of(machine, dependency.spec)[0]
-            tell(DependencyDown(service.name, name, endpoint))
 
 
 def nobody_is_on(machine: Machine, spec: PortSpec) -> bool:

@@ -19,7 +19,7 @@ from devports.core.value import unreachable
 from devports.errors import DevportsError
 from devports.ui.deeds import took
 from devports.ui.printable import printable
-from devports.ui.who import label
+from devports.ui.who import duration, label, whole
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -68,8 +68,9 @@ def _words(happening: Happening) -> str:
                 f"no record of this run of `{service}` can be kept ({printable(why)}):"
                 " a second run will not know of it"
             )
-        case DependencyDown(service=service, dependency=dependency, endpoint=endpoint):
-            return f"`{service}` depends on `{dependency}`, and nobody listens on {endpoint}"
+        case DependencyDown(service=service, dependency=dependency, seconds=seconds):
+            within = f"waiting up to {duration(whole(seconds))} for `{dependency}`"
+            return f"{within} to be ready on {happening.endpoint}: `{service}` depends on it"
         case _:
             unreachable(happening)
 

@@ -98,8 +98,8 @@ LINES = [
         id="nothing can be written",
     ),
     pytest.param(
-        DependencyDown("web", "db", Endpoint("127.0.0.1", 5432)),
-        "`web` depends on `db`, and nobody listens on 127.0.0.1:5432",
+        DependencyDown("web", "db", Endpoint("127.0.0.1", 5432), 60),
+        "waiting up to 1 min for `db` to be ready on 127.0.0.1:5432: `web` depends on it",
         id="a dependency is down",
     ),
 ]
