@@ -13,7 +13,8 @@ if (path && ports.size) {
   const net = require('net');
   const listen = net.Server.prototype.listen;
   net.Server.prototype.listen = function (...args) {
-    if (ports.has(portOf(args))) guard(this, listen, backlogOf(args), net);
+    const port = portOf(args);
+    if (ports.has(port)) guard(this, listen, backlogOf(args), net, hostOf(args) ? 0 : port);
     return listen.apply(this, args);
   };
 }
@@ -22,23 +23,32 @@ function portOf([first]) {
   return Number(first !== null && typeof first === 'object' ? first.port : first);
 }
 
+function hostOf([first, second]) {
+  return first !== null && typeof first === 'object' ? first.host : typeof second === 'string';
+}
+
 function backlogOf([first, ...others]) {
   if (first !== null && typeof first === 'object') return first.backlog;
   return others.find((word) => typeof word === 'number');
 }
 
-// Keep the error from the server's listeners until devports has answered; listen(2) and emit are
-// the server's own again as soon as it listens, closes or fails for good.
-function guard(server, listen, backlog, net) {
+// Keep the error from the server's listeners until devports has answered. `emit` and `address` are
+// the server's own again as soon as it listens, closes or fails for good. Without a host listen(2)
+// is done at once, and programs read the port right behind it: `early` is that port.
+function guard(server, listen, backlog, net, early) {
   const own = Object.getOwnPropertyDescriptor(server, 'emit');
-  const emit = server.emit;
+  const { emit, address } = server;
   let asked = false;
   const leave = () => {
     delete server.emit;
     if (own) Object.defineProperty(server, 'emit', own);
     delete server.address;
   };
-  server.emit = function (event, error, ...others) {
+  if (early) {
+    const soon = { address: '::', family: 'IPv6', port: early };
+    server.address = () => address.call(server) || soon;
+  }
+  const guarded = server.emit = function (event, error, ...others) {
     const ours = event === 'error' && error && error.code === 'EADDRINUSE' && !asked
       && ports.has(error.port) && typeof error.address === 'string';
     if (!ours) {
@@ -46,18 +56,13 @@ function guard(server, listen, backlog, net) {
       return emit.call(this, event, error, ...others);
     }
     asked = true;
-    const { address, port } = error;
-    // Programs read the port right behind listen(), which has always worked.
-    server.address = () => ({ address, family: address.includes(':') ? 'IPv6' : 'IPv4', port });
-    ask(address, port, net, (answer, handle) => {
-      if (server.emit === emit || !Object.hasOwn(server, 'emit')) {  // closed meanwhile
+    ask(error.address, error.port, net, (answer, handle) => {
+      if (server.emit !== guarded) {  // it was closed meanwhile
         if (handle) handle.close();
       } else if (handle) {
-        delete server.address;
         listen.call(server, handle, backlog);
       } else if (answer === 'retry') {
-        delete server.address;
-        listen.call(server, { host: address, port, backlog });
+        listen.call(server, { host: error.address, port: error.port, backlog });
       } else {
         leave();
         emit.call(server, event, error, ...others);
