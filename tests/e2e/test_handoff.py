@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import os
 import signal
 from typing import TYPE_CHECKING
 
@@ -10,7 +9,6 @@ import pytest
 
 from devports import exitcodes
 from tests.harness import handoffs, node, tables
-from tests.harness.actors import argv_of
 from tests.harness.capabilities import NEEDS_FORK, NEEDS_NODE, NEEDS_PROC
 from tests.harness.handoffs import WAYS, WORDS
 from tests.harness.waiting import eventually

@@ -88,7 +88,9 @@ WAYS = {
     "uvicorn --reload": Way(f"{UVICORN} asgi_app:app --reload {ON}", "fd", "uvicorn"),
     "uvicorn --workers 2": Way(f"{UVICORN} asgi_app:app --workers 2 {ON}", "fd", "uvicorn"),
     "uvicorn in a shell": Way(f"sh -c '{UVICORN} asgi_app:app {ON}'", "fd", "uvicorn"),
-    "gunicorn": Way(f"{PYTHON} -m gunicorn -w 2 -b {{host}}:{{port}} wsgi_app:app", "fd", "gunicorn"),
+    "gunicorn": Way(
+        f"{PYTHON} -m gunicorn -w 2 -b {{host}}:{{port}} wsgi_app:app", "fd", "gunicorn"
+    ),
     "hypercorn": Way(f"{PYTHON} -m hypercorn -b {{host}}:{{port}} asgi_app:app", "fd", "hypercorn"),
     "daphne": Way(f"{PYTHON} -m daphne -b {{host}} -p {{port}} asgi_app:app", "fd", "daphne"),
     "a program told the number": Way(f"{PYTHON} by_number.py {{fd}}", "fd"),
@@ -108,7 +110,7 @@ WAYS = {
     "nodemon": Way("npx --no-install nodemon every.cjs", "hook", "npm"),
     "vite behind npm": Way("npm run --silent dev -- --port {port}", "hook", "npm"),
     "python that ignores us": Way(f"{PYTHON} -I -m http.server {{port}} --bind {{host}}", "plain"),
-    "an unknown program": Way(f"./server {{port}}", "plain", "sh"),
+    "an unknown program": Way("./server {port}", "plain", "sh"),
 }
 """How each kind is started; the placeholders are devports' own."""
 
@@ -138,5 +140,3 @@ def answer(port: int) -> int:
     """Return the status with which the server answers on 127.0.0.1."""
     with urllib.request.urlopen(f"http://127.0.0.1:{port}/", timeout=10) as reply:
         return int(reply.status)
-
-
