@@ -381,7 +381,7 @@ def test_where_nothing_can_be_written_node_is_left_alone(desk: Desk, tmp_path: P
 
 
 def path_of(desk: Desk) -> str:
-    return desk.asks.environment({}, "/nowhere")[VARIABLE].split(" ", 2)[2]
+    return desk.asks.environment({}, os.devnull)[VARIABLE].split(" ", 2)[2]
 
 
 def say(path: str, data: bytes) -> bytes:
@@ -418,7 +418,7 @@ def test_strangers_are_not_answered(data: bytes, port: int, desk: Desk) -> None:
 
 
 def test_callers_that_say_nothing_are_bounded_and_keep_nobody_waiting(desk: Desk) -> None:
-    token, ports, path = desk.asks.environment({}, "/nowhere")[VARIABLE].split(" ", 2)
+    token, ports, path = desk.asks.environment({}, os.devnull)[VARIABLE].split(" ", 2)
     silent = [socket.socket(socket.AF_UNIX) for _ in range(MOST_CALLERS)]
     try:
         for caller in silent[1:]:
@@ -436,7 +436,7 @@ def test_callers_that_say_nothing_are_bounded_and_keep_nobody_waiting(desk: Desk
 
 
 def test_while_a_server_is_stopped_the_answer_is_no(port: int, desk: Desk) -> None:
-    token, _, path = desk.asks.environment({}, "/nowhere")[VARIABLE].split(" ", 2)
+    token, _, path = desk.asks.environment({}, os.devnull)[VARIABLE].split(" ", 2)
     desk.hold()
     desk.asks.deaf = True
     assert say(path, f"{token} adopt 127.0.0.1 {port}\n".encode()) == NO
