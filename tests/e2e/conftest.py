@@ -28,7 +28,7 @@ if TYPE_CHECKING:
 
 # These are made of forks, signals and terminals: elsewhere there is nothing of them to import.
 OF_POSIX = (
-    *("consent", "endings", "origin_story", "run", "shapes", "states", "together"),
+    *("consent", "endings", "origin_story", "run", "handoff", "shapes", "states", "together"),
     *("free_in_hardship", "hostile", "no_person", "stop_commands", "unseen"),
 )
 collect_ignore = [] if hasattr(os, "fork") else [f"test_{name}.py" for name in OF_POSIX]

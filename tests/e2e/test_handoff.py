@@ -2,19 +2,24 @@
 
 from __future__ import annotations
 
+import os
 import signal
 from typing import TYPE_CHECKING
 
+import psutil
 import pytest
 
 from devports import exitcodes
 from tests.harness import handoffs, node, tables
-from tests.harness.capabilities import NEEDS_FORK, NEEDS_NODE, NEEDS_PROC
+from tests.harness.actors import argv_of
+from tests.harness.capabilities import NEEDS_FORK, NEEDS_NODE, NEEDS_PROC, NEEDS_PTY
 from tests.harness.handoffs import WAYS, WORDS
+from tests.harness.servers import PYTHON
 from tests.harness.waiting import eventually
 
 if TYPE_CHECKING:
     from tests.conftest import Zoo
+    from tests.e2e.conftest import OnTerminal
     from tests.harness.command import Command, Running
     from tests.harness.project import Project
 
@@ -141,3 +146,127 @@ def test_without_a_hand_over_each_loss_is_noticed_and_named(
     assert running.ends() in {exitcodes.TAKEN_AGAIN, exitcodes.HELD}, running.err
     assert not running.said_ready
     assert str(rival.pid) in running.err
+
+
+# -- a server that binds again while it runs
+
+
+def closed(running: Running, port: int) -> None:
+    """Let the server give its port up."""
+    ready(running)
+    (server,) = tables.listening_pids(port)
+    psutil.Process(server).send_signal(signal.SIGUSR1)
+    running.says("closed")
+
+
+def binds_again(devports_pid: int, port: int) -> None:
+    tree = psutil.Process(devports_pid).children(recursive=True)
+    tree[0].send_signal(signal.SIGUSR2)
+
+
+def test_a_server_that_binds_again_gets_its_port_back_from_whoever_took_it(
+    port: int, zoo: Zoo, project: Project, devports: Command
+) -> None:
+    project.zoo("web", "rebinder", port)
+    running = devports.start("run", "web", "--yes")
+    closed(running, port)
+    thief = zoo("listener", port)
+    binds_again(running.pid, port)
+    running.says("again")
+    assert not thief.alive
+    eventually(lambda: tables.listening_pids(port) and not thief.alive)
+    eventually(lambda: running.pid not in tables.holding_pids(port), what="our copy is closed")
+    assert tables.connectable(port)
+    stop(running, port)
+
+
+def test_without_consent_its_bind_fails_as_ever_and_the_other_lives(
+    port: int, zoo: Zoo, project: Project, devports: Command
+) -> None:
+    project.zoo("web", "rebinder", port)
+    running = devports.start("run", "web")
+    closed(running, port)
+    other = zoo("listener", port)
+    binds_again(running.pid, port)
+    assert running.ends() == 1
+    assert "Address already in use" in running.err
+    assert other.alive
+
+
+@NEEDS_PTY
+@pytest.mark.parametrize(
+    ("key", "ended"), [pytest.param("y", True, id="yes"), pytest.param("n", False, id="no")]
+)
+def test_on_a_terminal_a_person_is_asked_while_the_server_waits(
+    *,
+    key: str,
+    ended: bool,
+    port: int,
+    zoo: Zoo,
+    project: Project,
+    on_terminal: OnTerminal,
+) -> None:
+    project.zoo("web", "rebinder", port)
+    terminal = on_terminal("run", "web")
+    terminal.expect("is ready on")
+    tree = psutil.Process(terminal.pid).children(recursive=True)
+    tree[0].send_signal(signal.SIGUSR1)
+    terminal.expect("closed")
+    other = zoo("listener", port)
+    tree[0].send_signal(signal.SIGUSR2)
+    terminal.expect("?")
+    terminal.send(key)
+    terminal.expect("again" if ended else "Address already in use")
+    assert other.alive is not ended
+    terminal.signal(signal.SIGTERM)
+    terminal.exit_code()
+
+
+# -- what is no success
+
+
+def test_a_handed_socket_on_which_nobody_accepts_is_not_ready(
+    port: int, project: Project, devports: Command
+) -> None:
+    """Its connections are queued by the kernel, so it can be connected to all the same."""
+    words = argv_of("rebinder", port, "--stay", "--fd", "{fd}")
+    project.service("web", port, words, ready={"timeout": 2}, attempts=1)
+    running = devports.start("run", "web")
+    eventually(lambda: tables.connectable(port))
+    assert running.ends() == exitcodes.NOT_READY
+    assert not running.said_ready
+    assert "accepts no connection" in running.err
+    assert tables.bindable(port)
+
+
+@pytest.mark.parametrize(
+    ("command", "why"),
+    [
+        pytest.param("npm run dev", "`npm` does not hand descriptors on", id="a launcher"),
+        pytest.param("uvicorn a:b --port 1", "its own words bind 127.0.0.1:1", id="another port"),
+        pytest.param("node x.js", "`node` is not known to take a socket", id="an unknown one"),
+    ],
+)
+def test_a_socket_that_is_asked_for_and_cannot_be_handed_over_is_refused(
+    command: str, why: str, port: int, project: Project, devports: Command
+) -> None:
+    project.service("web", port, command, handoff="fd")
+    done = devports("run", "web")
+    assert done.code == exitcodes.USAGE, done
+    assert "handoff-unavailable" in done.err or why in done.err
+    assert why in done.err
+
+
+def test_a_server_that_does_not_take_the_socket_is_started_another_way(
+    port: int, project: Project, devports: Command
+) -> None:
+    """Its name says uvicorn, and its bind is its own: our hold must not keep it out for ever."""
+    script = f"{project.folder}/uvicorn"
+    with open(script, "w", encoding="utf-8") as file:
+        file.write(f'#!/bin/sh\nexec {PYTHON} -m http.server "$4" --bind "$2"\n')
+    os.chmod(script, 0o755)
+    project.service("web", port, "./uvicorn --host {host} --port {port}")
+    running = devports.start("run", "web")
+    ready(running)
+    assert "did not take the socket" in running.err
+    stop(running, port)

@@ -173,6 +173,11 @@ SEEN = [
         id="it listens",
     ),
     pytest.param(
+        NOBODY.but(owner=Holder(SERVER), queueing=True, waiting=1),
+        ("`uvicorn` (pid 42) of it has the socket, and accepts no connection",),
+        id="it was handed a socket that listens, and does not serve",
+    ),
+    pytest.param(
         NOBODY.but(strangers=(Socket(HERE, None, "LISTEN"),)),
         ("no process of it listens on the port", "somebody else has LISTEN 127.0.0.1:8000"),
         id="a stranger listens",
