@@ -26,6 +26,8 @@ if TYPE_CHECKING:
 pytestmark = [NEEDS_FORK, NEEDS_PROC]
 
 STARTS = 20
+SOME = 5
+"""Starts of a server that gets its port in the same way as another one."""
 KINDS = [pytest.param(kind, id=f"{way.rung}: {kind}") for kind, way in WAYS.items()]
 
 
@@ -86,12 +88,14 @@ def test_a_server_that_has_served_can_start_again_at_once(
 
 
 RIVALRY = [
-    pytest.param("uvicorn", id="a socket that the server makes listen"),
-    pytest.param("daphne", id="a socket that listens already"),
-    pytest.param("http.server", id="the bind of a Python server"),
-    pytest.param("aiohttp", id="the bind of an asyncio server"),
-    pytest.param("node", id="the bind of a Node server", marks=NEEDS_NODE),
-    pytest.param("node on every address", id="a bind to more than was declared", marks=NEEDS_NODE),
+    pytest.param("uvicorn", STARTS, id="a socket that the server makes listen"),
+    pytest.param("daphne", SOME, id="a socket that listens already"),
+    pytest.param("http.server", STARTS, id="the bind of a Python server"),
+    pytest.param("aiohttp", SOME, id="the bind of an asyncio server"),
+    pytest.param("node", SOME, id="the bind of a Node server", marks=NEEDS_NODE),
+    pytest.param(
+        "node on every address", STARTS, id="a bind to more than was declared", marks=NEEDS_NODE
+    ),
 ]
 
 
@@ -112,21 +116,21 @@ def rivalled(port: int, zoo: Zoo, devports: Command) -> int:
     return int(words[-3])
 
 
-@pytest.mark.parametrize("kind", RIVALRY)
+@pytest.mark.parametrize(("kind", "starts"), RIVALRY)
 def test_a_rival_never_gets_a_port_that_is_handed_over(
-    kind: str, port: int, zoo: Zoo, project: Project, devports: Command
+    *, kind: str, starts: int, port: int, zoo: Zoo, project: Project, devports: Command
 ) -> None:
     declare(project, port, kind)
-    tries = [rivalled(port, zoo, devports) for _ in range(STARTS)]
+    tries = [rivalled(port, zoo, devports) for _ in range(starts)]
     assert min(tries) > 0, f"the rival did try: {tries}"
 
 
-@pytest.mark.parametrize("kind", RIVALRY)
+@pytest.mark.parametrize(("kind", "starts"), RIVALRY)
 def test_nor_where_a_time_wait_is_left_on_it(
-    kind: str, port: int, zoo: Zoo, project: Project, devports: Command
+    *, kind: str, starts: int, port: int, zoo: Zoo, project: Project, devports: Command
 ) -> None:
     declare(project, port, kind)
-    for _ in range(STARTS // 5):
+    for _ in range(starts // 5):
         zoo("time_wait_maker", port).gone()
         assert "TIME_WAIT" in tables.states(port)
         assert rivalled(port, zoo, devports) > 0
