@@ -85,9 +85,9 @@ class Hold:
                 stack.enter_context(self._records.locked(f"port-{port}"))
             yield
 
-    def share(self, *, beside: int = 0) -> None:
-        """Let our server bind beside us, on all endpoints but the first `beside`."""
-        for reservation in self._held[beside:]:
+    def share(self, *, behind: int = 0) -> None:
+        """Let our server bind beside us, on all endpoints or on those behind the first ones."""
+        for reservation in self._held[behind:]:
             reservation.share()
 
     def release(self) -> None:

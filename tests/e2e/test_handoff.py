@@ -199,12 +199,18 @@ def test_without_consent_its_bind_fails_as_ever_and_the_other_lives(
 
 @NEEDS_PTY
 @pytest.mark.parametrize(
-    ("key", "ended"), [pytest.param("y", True, id="yes"), pytest.param("n", False, id="no")]
+    ("key", "ended", "then"),
+    [
+        pytest.param("y", True, "again", id="yes"),
+        pytest.param("n", False, "Address already in use", id="no"),
+        pytest.param("\x03", False, "stopping `web`", id="Ctrl-C"),
+    ],
 )
 def test_on_a_terminal_a_person_is_asked_while_the_server_waits(
     *,
     key: str,
     ended: bool,
+    then: str,
     port: int,
     zoo: Zoo,
     project: Project,
@@ -220,7 +226,7 @@ def test_on_a_terminal_a_person_is_asked_while_the_server_waits(
     tree[0].send_signal(signal.SIGUSR2)
     terminal.expect("?")
     terminal.send(key)
-    terminal.expect("again" if ended else "Address already in use")
+    terminal.expect(then)
     assert other.alive is not ended
     terminal.signal(signal.SIGTERM)
     terminal.exit_code()

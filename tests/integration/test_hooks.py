@@ -4,26 +4,23 @@ from __future__ import annotations
 
 import contextlib
 import os
-import select
 import socket
-import stat
 import subprocess
 import sys
-import threading
 from typing import TYPE_CHECKING
 
 import pytest
 
-from devports.core.asking import LONGEST, NO, RETRY, VARIABLE, YES, Ask
+from devports.core.asking import Ask
 from devports.core.model import Endpoint
 from devports.run.hooks import node_module
-from devports.system.bind import Reservation, replace, reserve
+from devports.system.bind import Reservation, reserve
 from tests.harness import tables
 from tests.harness.capabilities import NEEDS_FORK, NEEDS_IPV6, NEEDS_NODE
-from tests.harness.waiting import eventually
+from tests.integration.desk import Desk
 
 if hasattr(os, "fork"):
-    from devports.run.asks import MOST_CALLERS, Asks
+    pass
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping
@@ -42,6 +39,11 @@ print(sock.getsockname()[1], sock.gettimeout(), sock.get_inheritable(), flush=Tr
 sys.stdin.read()
 """
 REUSEPORT = BIND.replace("SO_REUSEADDR", "SO_REUSEPORT")
+SIX = (
+    BIND.replace("socket.socket()", "socket.socket(socket.AF_INET6)")
+    .replace("127.0.0.1", "::")
+    .replace("SOL_SOCKET, socket.SO_REUSEADDR", "IPPROTO_IPV6, socket.IPV6_V6ONLY")
+)
 ASYNC = """
 import asyncio, sys
 {policy}
@@ -64,60 +66,8 @@ server.listen({ port: Number(process.argv[1]), host: '127.0.0.1' }, () => {
   process.stdin.on('end', () => process.exit(0)).resume();
 });
 """
+ONE_FAMILY = NODE.replace("host: '127.0.0.1'", "host: '::', ipv6Only: true")
 CLOSES_AT_ONCE = NODE + "server.close(); process.stdin.on('end', () => process.exit(4)).resume();"
-
-
-class Desk:
-    """A devports that answers: `answer` is called for each question, which are kept."""
-
-    def __init__(self, port: int) -> None:
-        self.questions: list[Ask] = []
-        self.port = port
-        self.held: Reservation | None = None
-        self.refuses = False
-        self.asks = Asks({port}, self._answer)
-        self._stop = threading.Event()
-        self._thread = threading.Thread(target=self._serve)
-        self._thread.start()
-
-    def hold(self) -> None:
-        held = reserve(Endpoint("127.0.0.1", self.port))
-        assert isinstance(held, Reservation)
-        self.held = held
-
-    def _answer(self, ask: Ask) -> tuple[bytes, int | None]:
-        self.questions.append(ask)
-        if self.refuses or self.held is None:
-            return NO, None
-        if not ask.adopts:
-            self.held.close()
-            return RETRY, None
-        if self.held.endpoint != ask.endpoint:
-            fresh = replace([self.held], ask.endpoint)
-            assert isinstance(fresh, Reservation)
-            self.held = fresh
-        return YES, self.held.fileno()
-
-    def _serve(self) -> None:
-        while not self._stop.is_set():
-            poll = select.poll()
-            self.asks.register(poll)
-            self.asks.pump([number for number, _ in poll.poll(20)])
-
-    def leave(self) -> None:
-        """End as devports does when it is killed: nobody is there any more."""
-        self._stop.set()
-        self._thread.join()
-        self.asks.close()
-        if self.held is not None:
-            self.held.close()
-
-
-@pytest.fixture
-def desk(port: int) -> Iterator[Desk]:
-    made = Desk(port)
-    yield made
-    made.leave()
 
 
 class Program:
@@ -261,13 +211,14 @@ def test_a_program_that_outlives_devports_starts_others_as_ever(
 
 
 @pytest.mark.parametrize(
-    "code",
+    "argv",
     [
-        pytest.param(REUSEPORT, id="a socket that is to be shared"),
         pytest.param(
-            BIND.replace("socket.socket()", "socket.socket(socket.AF_INET6)")
-            .replace("127.0.0.1", "::")
-            .replace("SOL_SOCKET, socket.SO_REUSEADDR", "IPPROTO_IPV6, socket.IPV6_V6ONLY"),
+            ["node", "-e", ONE_FAMILY], id="node, one family", marks=[NEEDS_NODE, NEEDS_IPV6]
+        ),
+        pytest.param([sys.executable, "-c", REUSEPORT], id="a socket that is to be shared"),
+        pytest.param(
+            [sys.executable, "-c", SIX],
             id="a wildcard of one family",
             marks=NEEDS_IPV6,
         ),
@@ -275,19 +226,19 @@ def test_a_program_that_outlives_devports_starts_others_as_ever(
 )
 def test_where_our_socket_would_not_do_the_server_binds_its_own(
     *,
-    code: str,
+    argv: list[str],
     port: int,
     desk: Desk,
     tmp_path: Path,
     programs: list[Program],
 ) -> None:
-    address = "::" if "AF_INET6" in code else "127.0.0.1"
+    address = "::" if "::" in argv[-1] else "127.0.0.1"
     held = reserve(Endpoint(address, port))
     assert isinstance(held, Reservation)
     desk.held = held
     programs.append(
         Program(
-            [sys.executable, "-c", code, str(port)],
+            [*argv, str(port)],
             desk.asks.environment(os.environ, str(tmp_path)),
         )
     )
@@ -375,69 +326,3 @@ def test_where_nothing_can_be_written_node_is_left_alone(desk: Desk, tmp_path: P
     env = desk.asks.environment({"NODE_OPTIONS": "--x"}, str(tmp_path / "file"))
     assert env["NODE_OPTIONS"] == "--x"
     assert env["PYTHONPATH"]
-
-
-# -- who else may come to the socket
-
-
-def path_of(desk: Desk) -> str:
-    return desk.asks.environment({}, os.devnull)[VARIABLE].split(" ", 2)[2]
-
-
-def say(path: str, data: bytes) -> bytes:
-    """Say something and return the answer; empty when the line is cut."""
-    with socket.socket(socket.AF_UNIX) as caller:
-        caller.settimeout(10)
-        caller.connect(path)
-        with contextlib.suppress(BrokenPipeError, ConnectionResetError):
-            caller.sendall(data)
-            return caller.recv(100)
-    return b""
-
-
-def test_the_folder_is_ours_alone_and_goes_with_us(port: int) -> None:
-    desk = Desk(port)
-    folder = os.path.dirname(path_of(desk))
-    assert stat.S_IMODE(os.stat(folder).st_mode) == 0o700
-    desk.leave()
-    assert not os.path.exists(folder)
-
-
-@pytest.mark.parametrize(
-    "data",
-    [
-        pytest.param(b"guess adopt 127.0.0.1 {port}\n", id="a token that is guessed"),
-        pytest.param(b"\x00\xff" * 9 + b"\n", id="garbage"),
-        pytest.param(b"x" * 100_000, id="more than a question"),
-        pytest.param(b"", id="nothing at all"),
-    ],
-)
-def test_strangers_are_not_answered(data: bytes, port: int, desk: Desk) -> None:
-    assert say(path_of(desk), data.replace(b"{port}", b"%d" % port)) == b""
-    assert not desk.questions
-
-
-def test_callers_that_say_nothing_are_bounded_and_keep_nobody_waiting(desk: Desk) -> None:
-    token, ports, path = desk.asks.environment({}, os.devnull)[VARIABLE].split(" ", 2)
-    silent = [socket.socket(socket.AF_UNIX) for _ in range(MOST_CALLERS)]
-    try:
-        for caller in silent[1:]:
-            caller.connect(path)
-        question = f"{token} adopt 127.0.0.1 {ports}\n".encode()
-        assert len(question) < LONGEST
-        assert eventually(lambda: say(path, question)) == NO
-        silent[0].connect(path)
-        for caller in silent:
-            caller.settimeout(10)
-            assert caller.recv(1) == b"", "let go"
-    finally:
-        for caller in silent:
-            caller.close()
-
-
-def test_while_a_server_is_stopped_the_answer_is_no(port: int, desk: Desk) -> None:
-    token, _, path = desk.asks.environment({}, os.devnull)[VARIABLE].split(" ", 2)
-    desk.hold()
-    desk.asks.deaf = True
-    assert say(path, f"{token} adopt 127.0.0.1 {port}\n".encode()) == NO
-    assert not desk.questions
