@@ -142,7 +142,7 @@ def is_hookable(launching: Launching, interpreter: str) -> bool:
     What is not known binds beside our reservation: to hold the port against a server that cannot
     ask for it would cost it a start.
     """
-    names = {launching.name, base_word(interpreter)}
+    names = {launching.name, base_word(interpreter), *map(base_word, launching.lead[:1])}
     if launching.isolated or names & BIND_BY_THEMSELVES:
         return False
     if launching.opaque:

@@ -182,7 +182,7 @@ def _starting(state: Starting, event: Event, retry: Retry) -> Step:
             return _down(state.attempt, way)
         case Moved(foreign=False) if state.way == "hook":
             # Nobody asked us, so it was our hold that drove it away.
-            return _down(state.attempt, retry.below(state.way) or "beside")
+            return _down(state.attempt, "beside")
         case BindFailed() | Moved(foreign=True):
             return _again(state, retry)
         case Moved():

@@ -7,7 +7,6 @@ told to listen on 0.0.0.0 must not find itself on 127.0.0.1.
 
 from __future__ import annotations
 
-from devports.core.model import Endpoint
 from devports.core.options import values_of, without
 from devports.core.value import Value
 
@@ -17,6 +16,7 @@ if TYPE_CHECKING:
     from typing import TypeAlias
 
     from devports.core.launching import Launching
+    from devports.core.model import Endpoint
 
     Taker: TypeAlias = "Callable[[Request], Taking | str]"
 

@@ -112,7 +112,7 @@ class Asks:
 
     def _accept(self) -> None:
         try:
-            descriptor, _ = self._socket._accept()  # noqa: SLF001  # all that `_socket` has of it
+            descriptor, _ = self._socket._accept()  # type: ignore[attr-defined]  # noqa: SLF001  # `_socket`'s
         except OSError:
             return
         sock = net.socket(net.AF_UNIX, net.SOCK_STREAM, 0, descriptor)

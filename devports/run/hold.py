@@ -10,7 +10,7 @@ from devports.core.diagnosis import covers
 from devports.core.model import Endpoint, Socket
 from devports.core.recovery import PortFreed, PortStillHeld
 from devports.freeing import free
-from devports.system.bind import Reservation
+from devports.system.bind import Reservation, replace
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -85,9 +85,9 @@ class Hold:
                 stack.enter_context(self._records.locked(f"port-{port}"))
             yield
 
-    def share(self, *, beside: int = 0) -> None:
-        """Let our server bind beside us, on all endpoints but the first `beside`."""
-        for reservation in self._held[beside:]:
+    def share(self, *, behind: int = 0) -> None:
+        """Let our server bind beside us, on all endpoints or on those behind the first ones."""
+        for reservation in self._held[behind:]:
             reservation.share()
 
     def release(self) -> None:
@@ -163,26 +163,15 @@ class Hold:
     def _replace(self, endpoint: Endpoint) -> Reservation | None:
         """Put a fresh socket in the place of those of ours that are in the way of `endpoint`.
 
-        The old ones are let go only when the new one is bound, and nobody can bind beside it then.
-        Those that were handed over before have been closed by the server (it asks again), and
-        might still listen.
+        One that was handed over before has been closed by the server, which asks again, and might
+        still listen.
         """
         old = [r for r in self._held if overlap(r.endpoint, endpoint)]
-        for reservation in old:
-            if reservation.given:
-                self._held.remove(reservation)
-                reservation.close()
-            else:
-                reservation.share()
         with self._lock():
-            fresh = self._tools.machine.reserve(endpoint)
+            fresh = replace(old, endpoint)
         if not isinstance(fresh, Reservation):
             return None
-        for reservation in old:
-            if reservation in self._held:
-                self._held.remove(reservation)
-                reservation.close()
-        self._held.append(fresh)
+        self._held = [*(r for r in self._held if r not in old), fresh]
         return fresh
 
     def yield_to(self, endpoint: Endpoint, taken: Callable[[Endpoint], bool]) -> bool:

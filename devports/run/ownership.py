@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from devports.core.diagnosis import covers
 from devports.core.ownership import Ownership
+from devports.core.shells import is_shell
 from devports.system.clock import Deadline
 
 TYPE_CHECKING = False
@@ -84,7 +85,9 @@ class Watch:
         found = self._machine.holding((socket,), thorough=False)
         own = [holder for holder in found.holders if self._is_servers(holder)]
         if own:
-            self._known[socket.inode] = own[0]
+            # A shell that has the server's socket from us is not who serves.
+            served = [holder for holder in own if not is_shell(holder.process)]
+            self._known[socket.inode] = (served or own)[0]
         else:
             self._missed[socket.inode] = Deadline(ASK_AGAIN)
         return self._known.get(socket.inode)

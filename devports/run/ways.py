@@ -75,7 +75,7 @@ class Ways:
 
     def _hand(self, handed: Handed, spawn: Spawn) -> None:
         count = len(self._launch.endpoints)
-        self._hold.share(beside=count)
+        self._hold.share(behind=count)
         with self._hold.handing(count, listening=handed.listening) as numbers:
             self.how = numbered(handed.how, numbers)
             argv = [numbered(word, numbers) for word in handed.argv]
@@ -96,9 +96,10 @@ class Ways:
     def answer(self, ask: Ask) -> Reply:
         """Answer a bind that failed; a person may be asked, though the server runs already.
 
-        A signal meanwhile is left to the loop. A Ctrl-C at the question has not reached the
+        A signal ends it, and is left to the loop. A Ctrl-C at the question has not reached the
         server, so it must not be taken for one that has.
         """
+        self._interrupts.install(calm=False)
         try:
             if not ask.adopts:
                 return (RETRY if self._hold.yield_to(ask.endpoint, self._has) else NO), None

@@ -18,6 +18,8 @@ from devports.system.net import net
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
+    from collections.abc import Sequence
+
     from devports.core.model import BindResult, Endpoint
 
 RESULTS: dict[int, BindResult] = {
@@ -39,8 +41,13 @@ EXCLUSIVE: int | None = getattr(net, "SO_EXCLUSIVEADDRUSE", None)
 """The option of Windows; None on every other system."""
 
 
-def open_bound(endpoint: Endpoint, *, reuse: bool) -> net.socket:
+def open_bound(endpoint: Endpoint, *, reuse: bool, twin: bool = False) -> net.socket:
     """Return a TCP socket bound to `endpoint`, not inherited by children.
+
+    Args:
+        endpoint: where.
+        reuse: whether it may be bound beside others that set SO_REUSEADDR.
+        twin: whether it may be bound beside those of ours that set SO_REUSEPORT.
 
     Raises:
         OSError: what the kernel said to socket(2) or bind(2).
@@ -51,6 +58,8 @@ def open_bound(endpoint: Endpoint, *, reuse: bool) -> net.socket:
             sock.setsockopt(net.IPPROTO_IPV6, net.IPV6_V6ONLY, int(endpoint.address != "::"))
         if EXCLUSIVE is None:
             sock.setsockopt(net.SOL_SOCKET, net.SO_REUSEADDR, int(reuse))
+            if twin:
+                sock.setsockopt(net.SOL_SOCKET, net.SO_REUSEPORT, 1)
         else:
             sock.setsockopt(net.SOL_SOCKET, EXCLUSIVE, 1)
         sock.bind((endpoint.address, endpoint.port))
@@ -107,6 +116,10 @@ class Reservation:
         """Let nobody bind beside us."""
         self._socket.setsockopt(net.SOL_SOCKET, net.SO_REUSEADDR, 0)
 
+    def pair(self) -> None:
+        """Let another socket of ours bind beside this one, and nobody else's."""
+        self._socket.setsockopt(net.SOL_SOCKET, net.SO_REUSEPORT, 1)
+
     def listen(self) -> None:
         """Listen, for a server that does not do so itself. Connections wait until it accepts.
 
@@ -136,6 +149,30 @@ def reserve(endpoint: Endpoint) -> Reservation | BindResult:
     reservation = Reservation(endpoint, sock, inode_of(sock))
     reservation.exclude()
     return reservation
+
+
+def replace(old: Sequence[Reservation], endpoint: Endpoint) -> Reservation | BindResult:
+    """Take `endpoint` in the place of reservations of ours that overlap it, and close those.
+
+    At no moment can another bind come in between: the new socket is bound while the old ones are
+    still exclusive, which SO_REUSEPORT on both allows to sockets of one user (socket(7)). Whoever
+    sets that option too is let in by us as by everybody.
+
+    Raises:
+        OSError: as `probe`.
+    """
+    for reservation in old:
+        reservation.pair()
+    try:
+        sock = open_bound(endpoint, reuse=True, twin=True)
+    except OSError as error:
+        return _result(error)
+    fresh = Reservation(endpoint, sock, inode_of(sock))
+    fresh.exclude()
+    for reservation in old:
+        reservation.close()
+    sock.setsockopt(net.SOL_SOCKET, net.SO_REUSEPORT, 0)
+    return fresh
 
 
 def inode_of(sock: net.socket) -> int:

@@ -172,7 +172,9 @@ def seen_lines(seen: Ownership | None) -> Iterator[str]:
     """Yield what was known of the port when the server was given up."""
     if seen is None:
         return
-    if seen.owner is not None:
+    if seen.owner is not None and seen.queueing:
+        yield f"{label(seen.owner.process)} of it has the socket, and accepts no connection"
+    elif seen.owner is not None:
         yield f"{label(seen.owner.process)} of it listens"
     elif seen.bound:
         yield "a process of it is bound to the port but does not listen"

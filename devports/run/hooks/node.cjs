@@ -13,32 +13,39 @@ if (path && ports.size) {
   const net = require('net');
   const listen = net.Server.prototype.listen;
   net.Server.prototype.listen = function (...args) {
-    if (ports.has(portOf(args))) guard(this, listen, backlogOf(args), net);
+    const wanted = wantedBy(args);
+    if (ports.has(Number(wanted.port))) guard(this, listen, wanted, net);
     return listen.apply(this, args);
   };
 }
 
-function portOf([first]) {
-  return Number(first !== null && typeof first === 'object' ? first.port : first);
+// What listen() was called with, as its object form has it (nodejs.org/api/net.html).
+function wantedBy([first, ...others]) {
+  if (first !== null && typeof first === 'object') return { ...first, signal: undefined };
+  return {
+    port: first,
+    host: others.find((word) => typeof word === 'string'),
+    backlog: others.find((word) => typeof word === 'number'),
+  };
 }
 
-function backlogOf([first, ...others]) {
-  if (first !== null && typeof first === 'object') return first.backlog;
-  return others.find((word) => typeof word === 'number');
-}
-
-// Keep the error from the server's listeners until devports has answered; listen(2) and emit are
-// the server's own again as soon as it listens, closes or fails for good.
-function guard(server, listen, backlog, net) {
+// Keep the error from the server's listeners until devports has answered. `emit` and `address` are
+// the server's own again as soon as it listens, closes or fails for good. Without a host listen(2)
+// is done at once, and programs read the port right behind it.
+function guard(server, listen, wanted, net) {
   const own = Object.getOwnPropertyDescriptor(server, 'emit');
-  const emit = server.emit;
+  const { emit, address } = server;
   let asked = false;
   const leave = () => {
     delete server.emit;
     if (own) Object.defineProperty(server, 'emit', own);
     delete server.address;
   };
-  server.emit = function (event, error, ...others) {
+  if (!wanted.host) {
+    const soon = { address: '::', family: 'IPv6', port: Number(wanted.port) };
+    server.address = () => address.call(server) || soon;
+  }
+  const guarded = server.emit = function (event, error, ...others) {
     const ours = event === 'error' && error && error.code === 'EADDRINUSE' && !asked
       && ports.has(error.port) && typeof error.address === 'string';
     if (!ours) {
@@ -46,18 +53,14 @@ function guard(server, listen, backlog, net) {
       return emit.call(this, event, error, ...others);
     }
     asked = true;
-    const { address, port } = error;
-    // Programs read the port right behind listen(), which has always worked.
-    server.address = () => ({ address, family: address.includes(':') ? 'IPv6' : 'IPv4', port });
-    ask(address, port, net, (answer, handle) => {
-      if (server.emit === emit || !Object.hasOwn(server, 'emit')) {  // closed meanwhile
+    const shared = wanted.ipv6Only || wanted.reusePort;  // a socket of devports' would not do
+    ask(`${error.address} ${error.port}\n`, shared, net, (answer, handle) => {
+      if (server.emit !== guarded) {  // it was closed meanwhile
         if (handle) handle.close();
       } else if (handle) {
-        delete server.address;
-        listen.call(server, handle, backlog);
+        listen.call(server, handle, wanted.backlog);
       } else if (answer === 'retry') {
-        delete server.address;
-        listen.call(server, { host: address, port, backlog });
+        listen.call(server, { ...wanted, host: error.address });
       } else {
         leave();
         emit.call(server, event, error, ...others);
@@ -67,12 +70,13 @@ function guard(server, listen, backlog, net) {
   };
 }
 
-function ask(address, port, net, done) {
-  try {
-    askForHandle(`${token} adopt ${address} ${port}\n`, done);
-  } catch {
-    askForRoom(`${token} bind ${address} ${port}\n`, net, done);
+function ask(where, shared, net, done) {
+  if (!shared) {
+    try {
+      return askForHandle(`${token} adopt ${where}`, done);
+    } catch {}
   }
+  return askForRoom(`${token} bind ${where}`, net, done);
 }
 
 // A descriptor can be received only by a pipe in IPC mode, which is not public (DEP0111); where it
