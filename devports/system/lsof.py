@@ -42,15 +42,15 @@ def _files(raw: bytes) -> Iterator[tuple[int, str, list[str]]]:
     file: list[str] | None = None
     for line in (*raw.decode("latin-1").split("\n"), "p"):
         letter = line[:1]
-        if letter in ("p", "f") and file is not None and pid is not None:
+        lost = file is not None and letter != "" and letter in OF_PROCESS
+        if (letter in ("p", "f") or lost) and file is not None and pid is not None:
             yield pid, name, file
-        if letter == "p":
-            pid, name, file = number(line[1:], LAST_PID), "", None
+        if letter == "p" or lost:
+            pid, name, file = None if lost else number(line[1:], LAST_PID), "", None
         elif letter == "f":
             file = []
-        elif letter and letter in OF_PROCESS:
-            pid = pid if file is None else None
-            name = _name(line[1:]) if letter == "c" else name
+        elif letter == "c":
+            name = _name(line[1:])
         elif file is not None:
             file.append(line)
 

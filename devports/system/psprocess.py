@@ -68,14 +68,16 @@ def numbered(process: psutil.Process) -> tuple[int, str]:
     return process.uids().real, process.username()
 
 
-def uid_of(process: psutil.Process) -> int | None:
-    """Return the real uid of a process, None if it is gone."""
+def uids_of(process: psutil.Process) -> set[int]:
+    """Return the real and the effective uid of a process, none if it is gone."""
     import psutil  # noqa: PLC0415
 
+    if sys.platform == "win32":  # noqa: TID251
+        raise NotImplementedError
     try:
-        return numbered(process)[0]
+        return set(process.uids()[:2])
     except psutil.Error:
-        return None
+        return set()
 
 
 def by_name(process: psutil.Process) -> tuple[int, str]:

@@ -130,12 +130,13 @@ def walked() -> Walk:
 
 
 def _everybody() -> Iterator[tuple[psutil.Process, bool]]:
-    """Yield all processes, and whether they are our own."""
+    """Yield all processes, and whether they are our own: one that has become another's is not."""
     import psutil  # noqa: PLC0415  # not for a parser or a help text
 
-    me = sudo.uids()
+    me = set(sudo.uids())
     for process in psutil.process_iter():
-        yield process, psprocess.uid_of(process) in me
+        uids = psprocess.uids_of(process)
+        yield process, bool(uids) and uids <= me
 
 
 def _open(process: psutil.Process) -> list[Row] | None:
