@@ -206,13 +206,11 @@ def mutated(words: list[str], deed: str, at: int, new: str) -> list[str]:
 def test_a_row_with_a_column_lost_or_won_names_the_right_process_or_none(
     version: str, deed: tuple[str, int], new: str, headed: bool
 ):
-    """A second `name:pid` beside the first makes one long name, which no process has."""
+    """A `name:pid` put in beside the pid becomes part of a longer name, which no process has."""
     words = mutated(line(version).split(), *deed, new)
     raw = ((head(version) if headed else "") + " ".join(words)).encode()
     for row in netstat.read(raw)[0]:
-        assert (
-            row.pid in {4211, SOMEBODY, NOBODY} or row.name == f"node:4211 {new[: new.index(':')]}"
-        )
+        assert row.pid in {4211, SOMEBODY, NOBODY} or row.name.count(" ")
 
 
 @given(st.lists(MUTATION, min_size=2, max_size=4), WORDS)
