@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import pytest
-from hypothesis import example, given
+from hypothesis import assume, example, given
 from hypothesis import strategies as st
 
 from devports.core.model import Endpoint, Socket
@@ -206,7 +206,11 @@ def mutated(words: list[str], deed: str, at: int, new: str) -> list[str]:
 def test_a_row_with_a_column_lost_or_won_names_the_right_process_or_none(
     version: str, deed: tuple[str, int], new: str, headed: bool
 ):
-    """A `name:pid` put in beside the pid becomes part of a longer name, which no process has."""
+    """A `name:pid` put in beside the pid becomes part of a longer name, which no process has.
+
+    Without a heading it makes a row of the newest form out of an old one, so there it is not tried.
+    """
+    assume(headed or ":" not in new)
     words = mutated(line(version).split(), *deed, new)
     raw = ((head(version) if headed else "") + " ".join(words)).encode()
     for row in netstat.read(raw)[0]:
