@@ -96,19 +96,25 @@ def describe(pid: int, who: Who = numbered) -> Process | None:
         pid: of the process; 0 and less is none.
         who: tells whose it is.
     """
+    return _of(pid, lambda process: _described(process, who), None)
+
+
+def _of(pid: int, read: Callable[[psutil.Process], T], otherwise: T) -> T:
+    """Return what is read of a process, `otherwise` if it is gone or refuses."""
     import psutil  # noqa: PLC0415
 
-    if pid <= 0:
-        return None
     try:
-        process = psutil.Process(pid)
-        with process.oneshot():
-            return _described(process, who)
+        return read(psutil.Process(pid)) if pid > 0 else otherwise
     except (psutil.Error, OSError):
-        return None
+        return otherwise
 
 
-def _described(process: psutil.Process, who: Who) -> Process:
+def _described(process: psutil.Process, who: Who) -> Process | None:
+    with process.oneshot():
+        return _facts(process, who)
+
+
+def _facts(process: psutil.Process, who: Who) -> Process:
     uid, user = who(process)
     started = process.create_time()
     return Process(
@@ -141,24 +147,12 @@ def _start(seconds: float) -> int:
 
 def key_of(pid: int) -> ProcessKey | None:
     """Return the identity of a process that exists (a zombie does), else None."""
-    import psutil  # noqa: PLC0415
-
-    if pid <= 0:
-        return None
-    try:
-        return ProcessKey(pid, _start(psutil.Process(pid).create_time()))
-    except (psutil.Error, OSError):
-        return None
+    return _of(pid, lambda process: ProcessKey(pid, _start(process.create_time())), None)
 
 
 def name_of(pid: int) -> str | None:
     """Return what a process is called; None if it is gone."""
-    import psutil  # noqa: PLC0415
-
-    try:
-        return psutil.Process(pid).name() if pid > 0 else None
-    except (psutil.Error, OSError):
-        return None
+    return _of(pid, lambda process: str(process.name()), None)
 
 
 def booted() -> str:
@@ -200,12 +194,8 @@ def descendants(pid: int) -> list[int]:
 
 
 def _below(pid: int, *, recursive: bool) -> list[int]:
-    import psutil  # noqa: PLC0415
-
-    try:
-        return [child.pid for child in psutil.Process(pid).children(recursive=recursive)]
-    except (psutil.Error, OSError):
-        return []
+    found = _of(pid, lambda process: process.children(recursive=recursive), [])
+    return [child.pid for child in found]
 
 
 def sockets_of(process: psutil.Process) -> list[Row]:
@@ -221,15 +211,7 @@ def sockets_of(process: psutil.Process) -> list[Row]:
 
 def listening(pids: Iterable[int]) -> tuple[Socket, ...]:
     """Return the sockets on which these processes listen, as far as readable."""
-    import psutil  # noqa: PLC0415
-
-    def found(pid: int) -> list[Row]:
-        try:
-            return sockets_of(psutil.Process(pid))
-        except (psutil.Error, OSError):
-            return []
-
-    sockets = (row.socket for pid in pids for row in found(pid))
+    sockets = (row.socket for pid in pids for row in _of(pid, sockets_of, []))
     return tuple(dict.fromkeys(socket for socket in sockets if socket.state == "LISTEN"))
 
 
