@@ -194,7 +194,8 @@ def descendants(pid: int) -> list[int]:
 
 
 def _below(pid: int, *, recursive: bool) -> list[int]:
-    found = _of(pid, lambda process: process.children(recursive=recursive), [])
+    none: list[psutil.Process] = []
+    found = _of(pid, lambda process: process.children(recursive=recursive), none)
     return [child.pid for child in found]
 
 
@@ -211,7 +212,8 @@ def sockets_of(process: psutil.Process) -> list[Row]:
 
 def listening(pids: Iterable[int]) -> tuple[Socket, ...]:
     """Return the sockets on which these processes listen, as far as readable."""
-    sockets = (row.socket for pid in pids for row in _of(pid, sockets_of, []))
+    none: list[Row] = []
+    sockets = (row.socket for pid in pids for row in _of(pid, sockets_of, none))
     return tuple(dict.fromkeys(socket for socket in sockets if socket.state == "LISTEN"))
 
 
