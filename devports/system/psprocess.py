@@ -224,10 +224,10 @@ def rows_of(entries: Iterable[tuple[int, Any]]) -> list[Row]:
 
 
 def _row(pid: int, entry: Any) -> Row | None:
-    """Return a row; None for a state or an address that is unknown, and before a bind."""
-    state = STATES.get(entry.status)
+    """Return a row; None before a bind. In a state without a name it holds its port as well."""
+    state = STATES.get(entry.status, "CLOSE")
     local, remote = _end(entry.laddr), _end(entry.raddr)
-    if state is None or local is None:
+    if local is None:
         return None
     if state == "LISTEN" or remote is None:
         state = "BOUND" if state == "CLOSE" else state

@@ -9,7 +9,7 @@ from devports.system.windows import table
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
-    from collections.abc import Collection, Sequence
+    from collections.abc import Callable, Collection, Sequence
 
     from devports.core.model import BindResult, Endpoint, Platform, ProcessKey, Socket, Table
     from devports.core.standing import Viewer
@@ -42,15 +42,7 @@ class Windows(PsMachine):
         return tuple(row.socket for row in found)
 
     def probe(self, endpoint: Endpoint, *, reuse: bool = True) -> BindResult:
-        """Bind, never listen, close at once; tell a port that is excluded from one that is had.
-
-        Windows says "access denied" for both (WSAEACCES), the second where its holder asked to be
-        alone or is of another user.
-        """
-        result = bind.probe(endpoint, reuse=reuse)
-        if result == "denied" and table.is_excluded(endpoint) is False:
-            return "in-use"
-        return result
+        return told_apart(bind.probe(endpoint, reuse=reuse), lambda: table.is_excluded(endpoint))
 
     def pin(self, key: ProcessKey) -> Pin | None:
         from devports.system.signals import windows as signals  # noqa: PLC0415  # before ending something
@@ -81,3 +73,12 @@ class Windows(PsMachine):
 
             self._viewer = Viewer(OURS, OURS, self.own_line())
         return self._viewer
+
+
+def told_apart(result: BindResult, is_excluded: Callable[[], bool | None]) -> BindResult:
+    """Return the answer to a bind, with "denied" only for what nobody may bind.
+
+    Windows says WSAEACCES for an excluded port, and for one whose holder asked to be alone or is
+    another user. Where it is not told which ports are excluded, it stays as Windows said it.
+    """
+    return "in-use" if result == "denied" and is_excluded() is False else result
