@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import socket
 from typing import TYPE_CHECKING, Protocol
 
 import psutil
@@ -110,8 +111,19 @@ def test_a_closed_socket_without_a_peer_holds_the_port(port: int, zoo: Zoo, tool
     text = f"p{pid}\ncpython\nf3\ntIPv4\nn127.0.0.1:{port}\nTST=CLOSED\n"
     finding = look(blindfolded(lsof=tool(text)), port)
     assert isinstance(finding.verdict, Held)
-    assert [socket.state for socket in finding.verdict.sockets] == ["BOUND"]
+    assert [found.state for found in finding.verdict.sockets] == ["BOUND"]
     assert [holder.process.pid for holder in finding.holding.holders] == [pid]
+
+
+def test_who_has_closed_a_socket_since_the_last_look_does_not_hold_it(port: int):
+    machine = blindfolded(processes=True)
+    with socket.create_server(("127.0.0.1", port)):
+        seen = machine.table({port}).sockets
+        assert [h.process.pid for h in machine.holding(seen, thorough=True).holders] == [
+            os.getpid()
+        ]
+    assert machine.table({port}).sockets == ()
+    assert machine.holding(seen, thorough=True).holders == ()
 
 
 def test_leftovers_that_only_netstat_shows_belong_to_nobody(port: int, tool: Tool):
