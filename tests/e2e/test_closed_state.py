@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
+import pytest
+
 from devports import exitcodes
 from tests.harness.capabilities import NEEDS_FORK
 from tests.harness.ports import nobody_has
@@ -15,11 +17,12 @@ if TYPE_CHECKING:
 pytestmark = NEEDS_FORK
 
 
+@pytest.mark.parametrize("host", ["", "127.0.0.1:"], ids=["the port anywhere", "its address"])
 def test_a_holder_that_does_not_listen_is_found_named_and_ended(
-    devports: Command, port: int, zoo: Zoo
+    devports: Command, port: int, zoo: Zoo, host: str
 ):
     holder = zoo("bound_only", port)
-    target = f"127.0.0.1:{port}"
+    target = f"{host}{port}"
 
     seen = devports("check", target, "--json")
     assert seen.code == exitcodes.NO, seen

@@ -2,9 +2,14 @@
 
 from __future__ import annotations
 
+import json
 import os
 import socket
-from typing import TYPE_CHECKING, Protocol
+import subprocess
+import sys
+import tempfile
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, Protocol
 
 import psutil
 import pytest
@@ -17,15 +22,17 @@ from devports.system.darwin import EPHEMERAL, Darwin
 from devports.system.darwin.table import Sources
 from devports.system.identity import identity
 from devports.system.survey import survey
+from tests.harness.actors import NOBODY, become
 from tests.harness.capabilities import NEEDS_FORK, NEEDS_SECOND_USER
 
 if TYPE_CHECKING:
-    from pathlib import Path
+    from collections.abc import Iterator
 
     from devports.core.diagnosis import Finding
     from tests.conftest import Zoo
 
 pytestmark = NEEDS_FORK  # without it there are no scripts either
+ROOT = str(Path(__file__).parents[2])
 HEAD = (
     "Proto Recv-Q Send-Q  Local Address  Foreign Address  (state) rxbytes txbytes rhiwat shiwat"
     " process:pid state options gencnt flags flags1 usecnt rtncnt fltrs\n"
@@ -40,16 +47,18 @@ class Tool(Protocol):
 
 
 @pytest.fixture
-def tool(tmp_path: Path) -> Tool:
-    def write(text: str) -> str:
-        answer = tmp_path / f"answer-{len(os.listdir(tmp_path))}"
-        answer.write_text(text, encoding="utf-8")
-        program = answer.with_suffix(".sh")
-        program.write_text(f'#!/bin/sh\ncat "{answer}"\n', encoding="utf-8")
-        program.chmod(0o755)
-        return str(program)
+def tool() -> Iterator[Tool]:
+    with tempfile.TemporaryDirectory(prefix="devports-tools-") as folder:
+        os.chmod(folder, 0o755)  # the second user runs them too
 
-    return write
+        def write(text: str) -> str:
+            program = os.path.join(folder, str(len(os.listdir(folder))))
+            with open(program, "w", encoding="utf-8") as file:
+                file.write(f"#!/bin/sh\ncat <<'END'\n{text}END\n")
+            os.chmod(program, 0o755)
+            return program
+
+        yield write
 
 
 def listed(port: int, cell: str, *, state: str = "LISTEN", foreign: str = "*.*") -> str:
@@ -147,12 +156,52 @@ def test_what_does_not_answer_is_named(port: int, tool: Tool):
     assert {"no-netstat", "no-lsof"} <= {gap.code for gap in only_processes.gaps}
 
 
+AS_ANOTHER_USER = """
+import json, sys
+from devports.core.model import Endpoint
+from devports.system.darwin import Darwin
+from devports.system.darwin.table import Sources
+from devports.system.survey import survey
+
+machine = Darwin(Sources(netstat=sys.argv[2], lsof="", sysctl="", launchctl=""))
+(found,) = survey(machine, (Endpoint("127.0.0.1", int(sys.argv[1])),), thorough=True)
+print(json.dumps([
+    type(found.verdict).__name__,
+    [[holder.process.pid, holder.process.uid] for holder in found.holding.holders],
+    [[process.pid for process in hidden.likely] for hidden in found.holding.hidden],
+]))
+"""
+
+
+def seen_by_another_user(port: int, netstat: str) -> Any:
+    done = subprocess.run(
+        [*become(NOBODY), sys.executable, "-c", AS_ANOTHER_USER, str(port), netstat],
+        env=os.environ | {"PYTHONPATH": ROOT, "PYTHONDONTWRITEBYTECODE": "1"},
+        cwd="/",
+        stdout=subprocess.PIPE,
+        check=True,
+        timeout=60,
+    )
+    return json.loads(done.stdout)
+
+
+@NEEDS_SECOND_USER
+def test_a_holder_that_may_not_be_read_is_named_only_where_netstat_and_its_name_agree(
+    port: int, zoo: Zoo, tool: Tool
+):
+    pid = zoo("listener", port).pid
+    right, wrong = (listed(port, f"{name}:{pid}") for name in (name_of(pid), "node"))
+    assert seen_by_another_user(port, tool(right)) == ["Held", [[pid, os.geteuid()]], []]
+    assert seen_by_another_user(port, tool(wrong)) == ["Held", [], [[pid]]]
+    assert seen_by_another_user(port, "") == ["Unexplained", [], []]
+
+
 @NEEDS_SECOND_USER
 def test_a_process_of_another_user_is_read_by_root_and_has_its_name(port: int, zoo: Zoo):
-    pid = zoo("listener", port, uid=65534).pid
+    pid = zoo("listener", port, uid=NOBODY).pid
     finding = look(blindfolded(processes=True), port)
     (holder,) = finding.holding.holders
-    assert (holder.process.pid, holder.process.uid) == (pid, 65534)
+    assert (holder.process.pid, holder.process.uid) == (pid, NOBODY)
 
 
 def test_the_label_of_a_job_is_a_mark_of_its_process_and_of_what_runs_in_it(
