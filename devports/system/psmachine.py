@@ -19,6 +19,10 @@ UNPROVEN = Gap(
     "pid-unproven",
     "a process is named for it, and nothing that can be read here proves that it is the one",
 )
+GONE = Gap(
+    "opener-gone",
+    "who opened it has ended and left it to another process, which the system does not name",
+)
 NO_PID = Gap("no-pid", "the system does not say which process has it")
 
 
@@ -84,12 +88,17 @@ class PsMachine:
         if thorough:
             holders = self.marked(holders)
         named = {inode for holder in holders for inode in holder.inodes}
-        hidden = tuple(
-            self._hidden(socket, rows.get(inode))
-            for inode, socket in wanted.items()
-            if inode not in named
-        )
-        return Holding(holders, hidden, thorough, self._why(hidden) if hidden else ())
+        unseen = {inode: socket for inode, socket in wanted.items() if inode not in named}
+        found = [self._hidden(socket) for socket in self._still_there(unseen)]
+        why = (*self._gaps, *dict.fromkeys(gap for _, gap in found)) if found else ()
+        return Holding(holders, tuple(hidden for hidden, _ in found), thorough, why)
+
+    def _still_there(self, unseen: dict[int, Socket]) -> list[Socket]:
+        """Look again where a process has ended: its socket may have ended with it since."""
+        rows = [self._rows[inode] for inode in unseen if inode in self._rows]
+        if ended := [row for row in rows if row.pid > 0 and self.key(row.pid) is None]:
+            self.table({row.socket.local.port for row in ended})
+        return [socket for inode, socket in unseen.items() if inode in self._rows]
 
     def _holders(self, rows: dict[int, Row]) -> tuple[Holder, ...]:
         """Return the processes that have these sockets for certain, with all of them."""
@@ -100,15 +109,13 @@ class PsMachine:
         found = ((self.process(pid), tuple(held)) for pid, held in sorted(inodes.items()))
         return tuple(Holder(p, held, self.ancestors(p)) for p, held in found if p is not None)
 
-    def _hidden(self, socket: Socket, row: Row | None) -> Hidden:
-        process = None if row is None else self.process(row.pid)
-        return Hidden(socket, likely=() if process is None else (process,))
-
-    def _why(self, hidden: Sequence[Hidden]) -> tuple[Gap, ...]:
-        """Say why a socket has no process that is certain."""
-        guessed = any(each.likely for each in hidden)
-        unnamed = any(not each.likely for each in hidden)
-        return (*self._gaps, *[UNPROVEN] * guessed, *[NO_PID] * unnamed)
+    def _hidden(self, socket: Socket) -> tuple[Hidden, Gap]:
+        """Return what is known of a socket without a certain holder, and why there is none."""
+        row = self._rows[socket.inode]
+        process = self.process(row.pid)
+        if process is None:
+            return Hidden(socket), GONE if row.pid > 0 else NO_PID
+        return Hidden(socket, likely=(process,)), UNPROVEN
 
     def marked(self, holders: tuple[Holder, ...]) -> tuple[Holder, ...]:
         """Return holders with the marks of their supervisors (`Process.marks`)."""

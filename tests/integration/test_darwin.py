@@ -99,13 +99,22 @@ def test_a_process_with_another_name_is_likely_and_no_holder(port: int, zoo: Zoo
     assert "pid-unproven" in {gap.code for gap in finding.holding.gaps}
 
 
-def test_a_pid_of_nobody_is_never_a_free_port(port: int, zoo: Zoo, tool: Tool):
+@pytest.mark.parametrize(
+    ("cell", "gap"),
+    [
+        pytest.param("gone:99999", "opener-gone", id="a process that has ended"),
+        pytest.param("kernel_task:0", "no-pid", id="no process"),
+    ],
+)
+def test_a_listener_without_a_process_is_never_a_free_port(
+    port: int, zoo: Zoo, tool: Tool, cell: str, gap: str
+):
     zoo("listener", port)
-    finding = look(blindfolded(netstat=tool(listed(port, "gone:99999"))), port)
+    finding = look(blindfolded(netstat=tool(listed(port, cell))), port)
     assert isinstance(finding.verdict, Held)
     assert finding.holding.holders == ()
     assert finding.holding.hidden[0].likely == ()
-    assert "no-pid" in {gap.code for gap in finding.holding.gaps}
+    assert gap in {each.code for each in finding.holding.gaps}
 
 
 def test_who_was_looked_at_and_has_it_not_is_not_believed_to_have_it(port: int, tool: Tool):
