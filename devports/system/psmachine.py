@@ -119,7 +119,10 @@ class PsMachine:
 
     def marked(self, holders: tuple[Holder, ...]) -> tuple[Holder, ...]:
         """Return holders with the marks of their supervisors (`Process.marks`)."""
-        return holders
+        return tuple(
+            holder.but(process=holder.process.but(marks=psprocess.marks_of(holder.process.pid)))
+            for holder in holders
+        )
 
     def process(self, pid: int) -> Process | None:
         return psprocess.describe(pid, self.who)

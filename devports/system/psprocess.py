@@ -155,6 +155,15 @@ def name_of(pid: int) -> str | None:
     return _of(pid, lambda process: str(process.name()), None)
 
 
+def marks_of(pid: int) -> tuple[tuple[str, str], ...]:
+    """Return what supervisors have left in its environment, which only its own user may read."""
+    from devports.core.supervisors import MARKS  # noqa: PLC0415  # before ending something
+
+    none: dict[str, str] = {}
+    found = _of(pid, lambda process: process.environ(), none)
+    return tuple((name, found[name]) for name in MARKS if name in found)
+
+
 def booted() -> str:
     """Return when this system was started, in whole seconds since the epoch, as its identity."""
     import psutil  # noqa: PLC0415

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import signal
+import subprocess
 import sys
 from typing import TYPE_CHECKING
 
@@ -88,6 +89,14 @@ def test_a_number_that_was_given_away_again_is_no_parent_where_orphans_keep_it()
     assert [p.pid for p in psprocess.ancestors(older, psprocess.numbered, adopted=True)][:1] == [
         os.getppid()
     ]
+
+
+def test_the_marks_of_a_supervisor_are_read_of_its_environment():
+    env = {**os.environ, "PM2_HOME": "/home/lana/.pm2", "pm_id": "3", "OTHER": "x"}
+    with subprocess.Popen([sys.executable, "-c", "input()"], stdin=subprocess.PIPE, env=env) as run:
+        eventually(lambda: psprocess.marks_of(run.pid))
+        assert psprocess.marks_of(run.pid) == (("PM2_HOME", "/home/lana/.pm2"), ("pm_id", "3"))
+        run.communicate(b"\n")
 
 
 def test_where_users_have_no_numbers_we_are_ours():

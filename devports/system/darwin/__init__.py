@@ -39,7 +39,7 @@ class Darwin(PsMachine):
         return table.look(ports, self._sources)
 
     def marked(self, holders: tuple[Holder, ...]) -> tuple[Holder, ...]:
-        """Name the jobs of launchd among the holders and their parents, in our own domain."""
+        """Name the jobs of launchd too, among the holders and their parents, in our own domain."""
         raw = outside.ask((self._sources.launchctl, "list")) if holders else None
         jobs = launchctl.labels(raw or b"")
         return tuple(
@@ -47,7 +47,7 @@ class Darwin(PsMachine):
                 process=_marked(holder.process, jobs),
                 ancestors=tuple(_marked(parent, jobs) for parent in holder.ancestors),
             )
-            for holder in holders
+            for holder in super().marked(holders)
         )
 
     def pin(self, key: ProcessKey) -> Pin | None:
@@ -83,4 +83,4 @@ class Darwin(PsMachine):
 
 def _marked(process: Process, jobs: dict[int, str]) -> Process:
     label = jobs.get(process.pid)
-    return process if label is None else process.but(marks=(("launchd", label),))
+    return process if label is None else process.but(marks=(*process.marks, ("launchd", label)))
