@@ -20,10 +20,11 @@ if TYPE_CHECKING:
     from tests.conftest import Zoo
 
 NOBODY_HERE = 2**22 + 1
+WHO = psprocess.numbered if hasattr(os, "getuid") else psprocess.by_name
 
 
 def test_our_own_facts():
-    me = psprocess.describe(os.getpid())
+    me = psprocess.describe(os.getpid(), WHO)
     assert me is not None
     assert me.key == psprocess.key_of(os.getpid())
     assert (me.ppid, me.argv[:1]) == (os.getppid(), tuple(psutil.Process().cmdline()[:1]))
@@ -34,7 +35,7 @@ def test_our_own_facts():
 
 @NEEDS_FORK
 def test_the_facts_are_those_that_the_machine_knows_in_its_own_way():
-    mine, theirs = psprocess.describe(os.getpid()), native().process(os.getpid())
+    mine, theirs = psprocess.describe(os.getpid(), WHO), native().process(os.getpid())
     assert mine is not None
     assert theirs is not None
     for fact in ("pid", "ppid", "uid", "user", "name", "argv", "cwd", "exe"):
@@ -44,7 +45,7 @@ def test_the_facts_are_those_that_the_machine_knows_in_its_own_way():
 
 @pytest.mark.parametrize("pid", [0, -1, NOBODY_HERE, 2**70], ids=["0", "below", "none", "huge"])
 def test_who_does_not_exist_has_no_facts(pid: int):
-    assert psprocess.describe(pid) is None
+    assert psprocess.describe(pid, WHO) is None
     assert psprocess.key_of(pid) is None
     assert psprocess.name_of(pid) is None
     assert psprocess.listening((pid,)) == ()
@@ -82,13 +83,11 @@ def test_parents_before_children(zoo: Zoo, port: int):
 
 
 def test_a_number_that_was_given_away_again_is_no_parent_where_orphans_keep_it():
-    me = psprocess.describe(os.getpid())
+    me = psprocess.describe(os.getpid(), WHO)
     assert me is not None
     older = me.but(key=ProcessKey(me.pid, 1))
-    assert psprocess.ancestors(older, psprocess.numbered, adopted=False) == ()
-    assert [p.pid for p in psprocess.ancestors(older, psprocess.numbered, adopted=True)][:1] == [
-        os.getppid()
-    ]
+    assert psprocess.ancestors(older, WHO, adopted=False) == ()
+    assert [p.pid for p in psprocess.ancestors(older, WHO, adopted=True)][:1] == [os.getppid()]
 
 
 def test_the_marks_of_a_supervisor_are_read_of_its_environment():
