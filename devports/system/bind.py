@@ -93,8 +93,12 @@ class Reservation:
         self._socket.close()
 
 
-def reserve(endpoint: Endpoint) -> Reservation | BindResult:
+def reserve(endpoint: Endpoint, inode: int | None = None) -> Reservation | BindResult:
     """Take `endpoint`, or say what the kernel said. Linux; elsewhere the hold is shared anyway.
+
+    Args:
+        endpoint: what is bound.
+        inode: the socket's identity in the table, where that is not the inode of its descriptor.
 
     Raises:
         OSError: as `probe`.
@@ -103,8 +107,9 @@ def reserve(endpoint: Endpoint) -> Reservation | BindResult:
         sock = open_bound(endpoint, reuse=True)
     except OSError as error:
         return _result(error)
-    sock.setsockopt(net.SOL_SOCKET, net.SO_REUSEADDR, 0)
-    return Reservation(endpoint, sock, inode_of(sock))
+    if EXCLUSIVE is None:  # with it the other option cannot be touched, and need not be
+        sock.setsockopt(net.SOL_SOCKET, net.SO_REUSEADDR, 0)
+    return Reservation(endpoint, sock, inode_of(sock) if inode is None else inode)
 
 
 def inode_of(sock: net.socket) -> int:
