@@ -9,6 +9,7 @@ from devports.core.outcome import (
     Refused,
     Respawned,
     Settling,
+    StoppingContainer,
     Terminating,
     WaitingForPort,
 )
@@ -42,7 +43,7 @@ def tools_for(setting: Setting, *, starting: str = "") -> Tools:
     screen = setting.screen
 
     def tell(news: Progress | Outcome) -> None:
-        if isinstance(news, Terminating | Killing | WaitingForPort | Settling):
+        if isinstance(news, Terminating | Killing | StoppingContainer | WaitingForPort | Settling):
             screen.err(f"devports: {progress_words(news)}")
         else:
             screen.err(f"devports: {outcome_words(news)}")
@@ -51,7 +52,13 @@ def tools_for(setting: Setting, *, starting: str = "") -> Tools:
         project = project_words(worktree_of(question.target.process.cwd), worktree_of(here()))
         return ask(question, screen, starting, project=project)
 
-    return Tools(machine=setting.machine, ask=asked, tell=tell, run_of=setting.records().run_of())
+    return Tools(
+        machine=setting.machine,
+        ask=asked,
+        tell=tell,
+        run_of=setting.records().run_of(),
+        engines=setting.engines,
+    )
 
 
 def not_freed(asked: Asked, freed: Freed, screen: Screen) -> DevportsError:
@@ -108,6 +115,7 @@ def remedies_for(setting: Setting, asked: Asked, freed: Freed) -> tuple[Remedy, 
         service=asked.name if asked.by_name else "",
         viewer=setting.machine.viewer(),
         run_of=setting.records().run_of(),
+        named=setting.engines.named,
     )
 
 

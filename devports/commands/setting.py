@@ -19,6 +19,7 @@ if TYPE_CHECKING:
     from devports.core.service import Config, PortSpec, Service
     from devports.records import Records
     from devports.system import Machine
+    from devports.system.engines import Engines
     from devports.ui.console import Screen
 
 
@@ -54,12 +55,21 @@ class Setting:
         self.screen = screen
         self._config_path = config_path
         self._machine: Machine | None = None
+        self._engines: Engines | None = None
 
     @property
     def machine(self) -> Machine:
         if self._machine is None:
             self._machine = native()
         return self._machine
+
+    @property
+    def engines(self) -> Engines:
+        if self._engines is None:
+            from devports.system.engines import Engines  # noqa: PLC0415  # not for `check`
+
+            self._engines = Engines()
+        return self._engines
 
     def config(self) -> Config:
         """Read the configuration; its doubts become warnings.

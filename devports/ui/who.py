@@ -18,6 +18,7 @@ from devports.core.standing import (
     Tunnel,
 )
 from devports.core.value import Value, unreachable
+from devports.ui.contained import container_label, container_words
 from devports.ui.printable import command_line, printable
 
 TYPE_CHECKING = False
@@ -237,17 +238,6 @@ def standing_words(standing: Standing) -> str:
             unreachable(standing)
 
 
-def container_words(container: Container) -> str:
-    """Return for which container a port is forwarded, as far as its engine has said."""
-    engine, image = printable(container.engine), printable(container.image, 60)
-    if container.stale:
-        return f"forwards the port for {engine}, which knows of no container that publishes it"
-    if not container.name:
-        return f"forwards the port for a container of {engine}"
-    of = f" ({image})" if image else ""
-    return f"forwards the port for the {engine} container `{printable(container.name, 60)}`{of}"
-
-
 def names(holding: Holding) -> str:
     """Return everybody behind a port in one phrase."""
     known = [title(top.process) for top, _ in families(holding.holders)]
@@ -284,7 +274,10 @@ def unit_words(unit: str) -> str:
 
 
 def target_label(target: Target) -> str:
-    """Return a target with its family: `uvicorn` (pid 1) and its 2 workers."""
+    """Return a target with its family: `uvicorn` (pid 1) and its 2 workers; or a container."""
+    if isinstance(target.standing, Container):
+        known = target.standing.said == "one"
+        return container_label(target.standing) if known else label(target.process)
     below = [m.process for m in target.members if m.process.key != target.process.key]
     if not below:
         return label(target.process)

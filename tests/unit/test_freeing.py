@@ -24,7 +24,7 @@ from devports.core.outcome import (
 from devports.core.plan import Policy
 from devports.core.standing import Run
 from devports.freeing import Job, Limits, Tools, code_of_hidden, free, rehearse
-from tests.fakes import ME, SIGKILL, SIGTERM, FakeMachine
+from tests.fakes import ME, SIGKILL, SIGTERM, FakeEngines, FakeMachine
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -47,13 +47,14 @@ class Freeing:
         self.asked: list[Question] = []
         self.told: list[Progress | Outcome] = []
         self.run_of: Callable[[Process], Run | None] = lambda _process: None
+        self.engines = FakeEngines()
 
     def ask(self, question: Question) -> Answer:
         self.asked.append(question)
         return "yes" if self.answers.pop(0) else "no"
 
     def __call__(self, policy: Policy, limits: Limits = QUICK, *endpoints: Endpoint) -> Freed:
-        tools = Tools(self.machine, self.ask, self.told.append, self.run_of)
+        tools = Tools(self.machine, self.ask, self.told.append, self.run_of, self.engines)
         freed = free(tools, Job(endpoints or (HERE,), policy, limits))
         assert not self.answers, "a question was expected that was not asked"
         return freed
@@ -591,7 +592,7 @@ def test_a_rehearsal_says_what_would_be_done_and_does_nothing(
     machine = FakeMachine()
     machine.add(50, **facts)
     freeing = Freeing(held_by(machine, 50))
-    tools = Tools(machine, freeing.ask, freeing.told.append, freeing.run_of)
+    tools = Tools(machine, freeing.ask, freeing.told.append, freeing.run_of, FakeEngines())
     freed = rehearse(tools, Job((HERE,), policy, QUICK))
     assert [outcome.but(target=None) for outcome in freed.outcomes] == [expected]
     assert (freed.exit_code, freed.bindable, machine.sent) == (exitcodes.OK, False, [])
@@ -685,7 +686,7 @@ def test_clients_are_shown_before_and_named_as_spared_after():
 
 def test_a_rehearsal_and_a_refusal_name_the_spared_too():
     machine = visited(FakeMachine())
-    tools = Tools(machine, lambda _: "no", lambda _: None, lambda _: None)
+    tools = Tools(machine, lambda _: "no", lambda _: None, lambda _: None, FakeEngines())
     rehearsed = rehearse(tools, Job((HERE,), YES, QUICK))
     refused = free(tools, Job((HERE,), Policy(), QUICK))
     assert [one.process.pid for one in rehearsed.spared] == [90, 91]
@@ -709,7 +710,7 @@ def test_another_port_is_an_answer_where_the_service_may_have_it(movable: int, o
         asked.append(question)
         return "next" if question.may_move else "no"
 
-    tools = Tools(machine, ask, lambda _: None, lambda _: None)
+    tools = Tools(machine, ask, lambda _: None, lambda _: None, FakeEngines())
     freed = free(tools, Job((HERE,), ASK.but(movable=movable), QUICK))
     (outcome,) = freed.outcomes
     assert isinstance(outcome, Declined)

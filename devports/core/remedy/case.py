@@ -10,6 +10,7 @@ TYPE_CHECKING = False
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
+    from devports.core.contained import Named
     from devports.core.model import Endpoint, Holding, Platform
     from devports.core.plan import RunOf
     from devports.core.standing import Viewer
@@ -40,6 +41,7 @@ class Case(Value):
     service: str
     viewer: Viewer | None
     run_of: RunOf
+    named: Named
 
     @property
     def port(self) -> int:
@@ -55,6 +57,14 @@ class Case(Value):
         is_root = self.viewer is not None and self.viewer.uid == 0
         plain = self.platform == "win32" or is_root
         return Remedy(title, command if plain else f"sudo {command}", needs_root=True)
+
+    def devports(self, title: str, words: str) -> Remedy:
+        """Return a command of ours for root, whose PATH under sudo has no folder of a user's."""
+        found = self.root(title, f"devports {words}")
+        plain = f"sudo devports {words}"
+        return found.but(
+            command=found.command.replace(plain, f'sudo "$(command -v devports)" {words}')
+        )
 
     def wait(self, title: str) -> Remedy:
         return Remedy(title, f"devports check {self.target}")
@@ -85,7 +95,7 @@ def look(case: Case, title: str) -> Iterator[Remedy]:
     if case.platform == "win32":
         yield Remedy("lists the pids; the last column is the holder", "netstat -ano -p TCP")
         return
-    yield case.root(title, f"devports check {case.target}")
+    yield case.devports(title, f"check {case.target}")
     if case.platform == "linux":
         yield case.root("the same by ss", f"ss -tanp 'sport = :{case.port}'")
     else:

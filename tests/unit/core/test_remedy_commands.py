@@ -37,6 +37,7 @@ LISTEN = Socket(HERE, None, "LISTEN", inode=7)
 BOUND = Socket(HERE, None, "BOUND", inode=7)
 GONE = Socket(HERE, Endpoint("127.0.0.1", 50000), "TIME_WAIT", expires=42.5)
 DRAIN = Socket(HERE, Endpoint("127.0.0.1", 50001), "ESTABLISHED", inode=8)
+DEVPORTS = 'sudo "$(command -v devports)" '
 VIEWER = Viewer(ME, ME, (ProcessKey(50, 1),))
 ROOT = Viewer(0, ME, VIEWER.line)
 
@@ -112,7 +113,7 @@ LISTS = {
     ),
     "another user's process": (
         listed("held", "another user's process"),
-        ["sudo devports free 8000", "sudo kill -TERM 60", "sudo kill -KILL 60"],
+        [DEVPORTS + "free 8000", "sudo kill -TERM 60", "sudo kill -KILL 60"],
     ),
     "another user's process, asked by root": (
         listed("held", "another user's process", viewer=ROOT),
@@ -124,7 +125,7 @@ LISTS = {
     ),
     "a container": (
         listed("held", "a container"),
-        ["docker ps --filter publish=8000", "docker stop NAME"],
+        [DEVPORTS + "free 8000", "sudo docker ps --filter publish=8000", "sudo docker stop NAME"],
     ),
     "a podman container": (
         listed("held", "a podman container"),
@@ -138,11 +139,11 @@ LISTS = {
     "launchd's socket": (listed("held", "the first process", "darwin"), ["launchctl list"]),
     "a hidden process": (
         listed("held", "a hidden process"),
-        ["sudo devports free 8000", "sudo devports check 8000", "sudo ss -tanp 'sport = :8000'"],
+        [DEVPORTS + "free 8000", DEVPORTS + "check 8000", "sudo ss -tanp 'sport = :8000'"],
     ),
     "a hidden process on macOS": (
         listed("bound", "a hidden process", "darwin"),
-        ["devports check 8000", "sudo devports free 8000", "sudo devports check 8000",
+        ["devports check 8000", DEVPORTS + "free 8000", DEVPORTS + "check 8000",
          "sudo lsof -nP +c0 -iTCP:8000"],
     ),
     "a hidden process on Windows": (
@@ -151,13 +152,13 @@ LISTS = {
     ),
     "a hidden service, its name quoted": (
         listed("held", "a hidden service"),
-        ["sudo devports free 8000", "sudo systemctl stop 'fake db.service'",
-         "sudo devports check 8000", "sudo ss -tanp 'sport = :8000'"],
+        [DEVPORTS + "free 8000", "sudo systemctl stop 'fake db.service'",
+         DEVPORTS + "check 8000", "sudo ss -tanp 'sport = :8000'"],
     ),
     "a hidden container": (
         listed("held", "a hidden container"),
-        ["sudo devports free 8000", "sudo docker stop abababababab",
-         "sudo devports check 8000", "sudo ss -tanp 'sport = :8000'"],
+        [DEVPORTS + "free 8000", "sudo docker stop abababababab",
+         DEVPORTS + "check 8000", "sudo ss -tanp 'sport = :8000'"],
     ),
     "http.sys": (
         listed("held", "the Windows kernel", "win32"),
@@ -202,7 +203,7 @@ LISTS = {
     ),
     "unexplained on macOS": (
         listed("unexplained", platform="darwin"),
-        ["devports check 8000", "sudo devports check 8000",
+        ["devports check 8000", DEVPORTS + "check 8000",
          "sudo lsof -nP +c0 -iTCP:8000", "netstat -anv -p tcp"],
     ),
     "unexplained on Windows": (
