@@ -130,7 +130,7 @@ def test_every_verdict_but_free_has_an_answer_that_runs_on_its_system(
             assert remedy.title.isprintable()
             words = shlex.split(remedy.command)
             ours = {"devports", "$(command -v devports)"}
-            assert set(words[: 1 + ("sudo" in words)]) <= KNOWN[platform] | ours
+            assert set(words[: 1 + ("sudo" in words)]) <= KNOWN[platform] | ours | {"-iu"}
             as_root = "sudo" in words and "-iu" not in words  # root becomes a user by sudo too
             assert not as_root or (remedy.needs_root and viewer is not ROOT)
 
