@@ -15,14 +15,14 @@ from devports.core.outcome import (
 )
 from devports.core.plan import is_supervisor
 from devports.core.remedy import remedies
+from devports.core.shells import is_persons_shell
 from devports.core.standing import OtherUser
 from devports.freeing import Tools
 from devports.system.worktree import worktree_of
 from devports.ui.around import project_words, spared_words
-from devports.ui.deeds import outcome_words, progress_words
+from devports.ui.deeds import again_words, outcome_words, progress_words
 from devports.ui.diagnostic import error_block
 from devports.ui.prompt import ask
-from devports.ui.who import label
 from devports.ui.words import decisive, problem
 
 TYPE_CHECKING = False
@@ -89,11 +89,11 @@ def hints_for(asked: Asked, freed: Freed) -> tuple[str, ...]:
         flags = "--yes --other-users"
         return (f"to end it without a question, run `devports free {asked.typed} {flags}`",)
     return tuple(
-        f"{label(parent)} starts it again: end that first, `kill -TERM {parent.pid}`"
+        again_words(outcome.successor.process, parent)
         for outcome in freed.outcomes
         if isinstance(outcome, Respawned)
         for parent in outcome.successor.members[0].ancestors[:1]
-        if is_supervisor(parent)
+        if is_supervisor(parent) or is_persons_shell(parent)
     )
 
 

@@ -39,6 +39,7 @@ from devports.freeing.consent import (
     refusals,
 )
 from devports.freeing.look import look
+from devports.freeing.shells import shell_above
 from devports.system import clock
 from devports.system.signum import CONT, KILL, NAMES, TERM
 from devports.system.survey import judge, without
@@ -59,6 +60,8 @@ POLL_FIRST, POLL_LAST = 0.010, 0.050
 which lives on; the end of a process is an event and is waited for at the same time."""
 QUIET = 0.7
 """Seconds of waiting before the person is told what we wait for."""
+PROMPT = 0.25
+"""Seconds in which a shell is back at its prompt; before, there is nothing to tell."""
 LINGER = 0.5
 """Seconds to wait for the end of a process whose port is free already."""
 
@@ -89,6 +92,8 @@ class Work:
         """What engines said that were told to stop a container; empty where it was stopped."""
         self.ending = [target for target in plan if not is_container(target)]
         self.supervisors = [p for target in self.ending for p in supervisors_of(tools, target)]
+        above = [shell_above(tools, target) for target in self.ending]
+        self.shells = [shell for shell in above if shell is not None]
         for key in (*everybody(self.ending), *(parent.key for parent in self.supervisors)):
             self.pin(key)
 
@@ -293,13 +298,14 @@ class Work:
         told = False
         while not deadline.passed and self.bindable():
             living = [parent for parent in self.supervisors if self.lives(parent.key)]
-            if not living:
+            going = [shell.process for shell in self.shells if not living and shell.may_go_on]
+            if not living and not going:
                 return
-            if not told:
+            if not told and (living or deadline.elapsed > PROMPT):
                 told = True
-                self.tools.tell(Settling(deadline.left, living[0]))
+                self.tools.tell(Settling(deadline.left, (*living, *going)[0]))
             pins = [self.pins[parent.key] for parent in living]
-            self.machine.wait_for_exit(pins, min(POLL_LAST, deadline.left))
+            self.pass_time(pins, min(POLL_LAST if pins else POLL_FIRST, deadline.left))
 
     def lives(self, key: ProcessKey) -> bool:
         return key in self.pins and not self.pins[key].exited

@@ -21,17 +21,28 @@ from devports.core.outcome import (
     TimedOut,
     WaitingForPort,
 )
+from devports.core.shells import is_persons_shell
 from devports.core.standing import Container, Mine, OtherUser, Protected, Supervised, Tunnel
 from devports.core.value import unreachable
 from devports.ui.around import spared_words
 from devports.ui.printable import printable
-from devports.ui.who import counted, duration, label, listed, standing_words, target_label, whole
+from devports.ui.who import (
+    counted,
+    duration,
+    label,
+    listed,
+    standing_words,
+    target_label,
+    terminal_name,
+    whole,
+)
 from devports.ui.words import summary
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
+    from devports.core.model import Process
     from devports.core.outcome import Freed, Outcome, Progress, Question
     from devports.core.plan import Target
     from devports.core.standing import Standing
@@ -152,6 +163,15 @@ def _other_user_words(standing: Standing) -> str:
     if isinstance(standing, OtherUser) and not standing.permitted:
         return f"it {standing_words(standing)}"
     return "it belongs to another user, whom `--yes` does not cover; `--other-users` does"
+
+
+def again_words(successor: Process, parent: Process) -> str:
+    """Return who started a server again, and what to do about it before anything else."""
+    job = successor.job
+    if job is not None and job.group == job.foreground and is_persons_shell(parent):
+        where = f"{label(parent)} on {terminal_name(job.terminal)}"
+        return f"{where} starts it again, by a loop or a list of commands: press Ctrl-C there"
+    return f"{label(parent)} starts it again: end that first, `kill -TERM {parent.pid}`"
 
 
 def freed_words(freed: Freed, subject: str) -> tuple[str, ...]:

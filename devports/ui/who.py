@@ -31,6 +31,7 @@ if TYPE_CHECKING:
 
 MINUTE, HOUR, DAY = 60, 3600, 86400
 COMM_LENGTH = 15  # the kernel cuts names there (prctl(2), PR_SET_NAME)
+TTY, PTS = 4, 136  # the major numbers of consoles and of the first pseudo terminals
 THREAD_NAMES = ("", "MainThread", "node-MainThread")
 RUNNERS = frozenset("npm npx pnpm yarn bun deno uv make just task poetry pdm hatch tox nox".split())
 """Programs that are told apart by the word after their name: `npm run dev`."""
@@ -103,6 +104,14 @@ def title(process: Process) -> str:
 
 def label(process: Process) -> str:
     return f"`{title(process)}` (pid {process.pid})"
+
+
+def terminal_name(number: int) -> str:
+    """Return the name of a terminal by its device's number, as makedev(3) composes it on Linux."""
+    major, minor = number >> 8 & 0xFFF, number & 0xFF | number >> 12 & 0xFFF00
+    if PTS <= major < PTS + 8:  # Documentation/admin-guide/devices.txt
+        return f"pts/{minor + (major - PTS) * 256}"
+    return f"tty{minor}" if major == TTY else "its terminal"
 
 
 def user_of(process: Process, reader: Reader) -> str:
