@@ -16,6 +16,14 @@ if TYPE_CHECKING:
 
 SHELLS = frozenset("sh bash dash zsh fish ksh csh tcsh nu pwsh powershell cmd".split())
 
+POWERSHELLS = ("pwsh", "powershell")
+WITH_VALUE = {
+    "bash": ("--init-file", "--rcfile", "-O", "+O", "-o", "+o"),
+    "zsh": ("-o", "+o"),
+    "fish": ("-C", "--init-command", "-f", "--features"),
+}
+"""Options whose value is the next word, by bash(1), zsh(1) and fish(1)."""
+
 
 def is_shell(process: Process) -> bool:
     """Say whether this is the ``sh -c`` that npm puts in between, not a person's shell."""
@@ -23,10 +31,28 @@ def is_shell(process: Process) -> bool:
 
 
 def is_persons_shell(process: Process) -> bool:
-    """Say whether this is a shell that reads its commands from somebody, not from a file."""
-    return program(process) in SHELLS and all(
-        word.startswith("-") and "c" not in word for word in process.argv[1:]
-    )
+    """Say whether this is a shell that reads its commands from somebody, not from a file.
+
+    An editor starts the one of its terminal with a file of its own to be read first, as in
+    ``bash --init-file FILE``.
+    """
+    name = program(process)
+    if name not in SHELLS:
+        return False
+    words = iter(process.argv[1:])
+    for word in words:
+        if word in WITH_VALUE.get(name, ()):
+            next(words, "")
+        elif name in POWERSHELLS and word.lower() == "-noexit":
+            return True
+        elif not word.startswith(("-", "+")) or _has_command(word):
+            return False
+    return True
+
+
+def _has_command(option: str) -> bool:
+    """Say whether it is ``-c``, alone or among other letters, or the longer word for it."""
+    return "c" in option if not option.startswith("--") else option.startswith("--command")
 
 
 def waits_for(shell: Process, command: Process) -> bool:
