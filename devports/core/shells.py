@@ -36,7 +36,7 @@ def is_persons_shell(process: Process) -> bool:
     An editor starts the one of its terminal with a file of its own to be read first, as in
     ``bash --init-file FILE``.
     """
-    name = program(process)
+    name = program(process).removeprefix("-")  # so a login shell calls itself
     if name not in SHELLS:
         return False
     words = iter(process.argv[1:])

@@ -14,7 +14,8 @@ SHELL, SERVER, OTHER = 10, 20, 30
 def words(text: str) -> Process:
     argv = tuple(text.split())
     name = argv[0].rpartition("/")[2].lstrip("-")
-    return Process(ProcessKey(5, 1), 1, 1000, "lana", name, argv, exe=f"/bin/{name}")
+    exe = "" if argv[0] == "-bash" else f"/bin/{name}"
+    return Process(ProcessKey(5, 1), 1, 1000, "lana", name, argv, exe=exe)
 
 
 def at(group: int, foreground: int, terminal: int = TTY, state: str = "S") -> Process:
@@ -23,6 +24,7 @@ def at(group: int, foreground: int, terminal: int = TTY, state: str = "S") -> Pr
 
 PERSONS = [
     pytest.param("-zsh", True, id="a login shell"),
+    pytest.param("-bash", True, id="another one, which is all that is known of it"),
     pytest.param("bash --norc -i", True, id="a long option with a c in it"),
     pytest.param("bash --init-file /usr/share/code/shellIntegration-bash.sh", True,
                  id="the terminal of an editor"),
