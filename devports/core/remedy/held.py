@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from devports.core.contained import contained, shown
-from devports.core.containers import engine_of
+from devports.core.containers import container_of, engine_of
 from devports.core.plan import targets
 from devports.core.quoting import quote
 from devports.core.remedy.case import Remedy, http_sys, look
@@ -13,7 +13,7 @@ from devports.core.standing import Container, Protected, Supervised, Tunnel, Vie
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
-    from collections.abc import Iterator, Sequence
+    from collections.abc import Iterable, Iterator, Sequence
 
     from devports.core.model import Hidden, Holder, Process, Socket
     from devports.core.plan import Target
@@ -69,8 +69,15 @@ def _devports_first(
     foreign = _foreign(case, [target for target in plan if _is_for_root(target)])
     if plan and all(map(_can_end, plan)) and not foreign and not hidden:
         yield Remedy("ends what holds it, after asking", f"devports free {case.target}")
-    elif foreign or (hidden and case.platform != "win32"):
-        yield case.devports("ends what holds it, after asking, as root", f"free {case.target}")
+    elif foreign or (case.platform != "win32" and any(_may_be_ended(case, h) for h in hidden)):
+        as_root = "" if case.platform == "win32" else ", as root"
+        yield case.devports(f"ends what holds it, after asking{as_root}", f"free {case.target}")
+
+
+def _may_be_ended(case: Case, hidden: Hidden) -> bool:
+    """Say whether root may end it by devports: no service, and nothing inside a container."""
+    known = hidden.unit.endswith(".service") or container_of(hidden.unit) is not None
+    return not known or engine_of(hidden, case.port) != ""
 
 
 def _can_end(target: Target) -> bool:
@@ -128,18 +135,30 @@ def _signal(
     case: Case, killable: Sequence[Target], name: str, processes: Sequence[Process]
 ) -> Iterator[Remedy]:
     pids = dict.fromkeys(process.pid for process in processes)
-    title = "asks it to end" if name == "TERM" else "last resort, when it ignores that"
     if case.platform == "win32":
-        # Without /F it posts WM_CLOSE, which a console program does not get.
-        title += "; a console program may refuse" if name == "TERM" else ": nothing is saved"
-        force = " /F" if name == "KILL" else ""
-        which = " ".join(f"/PID {pid}" for pid in pids)
-        yield Remedy(title, f"taskkill {which} /T{force}")
+        yield _by_right(case, killable, *_taskkill(name, pids))
         return
+    title = "asks it to end" if name == "TERM" else "last resort, when it ignores that"
     title += ", as its own stop key does" if name == "TERM" else ": nothing is saved"
     command = f"kill -{name} {' '.join(map(str, pids))}"
     stopped = [str(process.pid) for process in processes if process.state == "T"]
     if name == "TERM" and stopped:
         title += "; it is stopped (Ctrl-Z), so it must go on to take notice"
         command += f" && kill -CONT {' '.join(dict.fromkeys(stopped))}"
-    yield case.root(title, command) if _foreign(case, killable) else Remedy(title, command)
+    yield _by_right(case, killable, title, command)
+
+
+def _taskkill(name: str, pids: Iterable[int]) -> tuple[str, str]:
+    """Return title and command for Windows; /T is for the children too.
+
+    Without /F it posts WM_CLOSE, which a console program does not get.
+    """
+    which = " ".join(f"/PID {pid}" for pid in pids)
+    if name == "TERM":
+        title = "asks it and its children to end; a console program may refuse"
+        return title, f"taskkill {which} /T"
+    return "last resort, for it and its children: nothing is saved", f"taskkill {which} /T /F"
+
+
+def _by_right(case: Case, killable: Sequence[Target], title: str, command: str) -> Remedy:
+    return case.root(title, command) if _foreign(case, killable) else Remedy(title, command)

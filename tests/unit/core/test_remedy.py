@@ -219,6 +219,11 @@ def test_another_port_is_one_that_can_be_used(port: int, suggested: int) -> None
     assert f"for example {suggested}" in said
 
 
+@pytest.mark.parametrize("verdict", [Forbidden(), HeldByClient((DRAIN,))], ids=repr)
+def test_another_port_is_never_the_same_one(verdict: Verdict) -> None:
+    assert "for example 8001" in titles(verdict, "nobody that can be seen")
+
+
 def test_a_family_is_ended_at_its_top_and_by_force_with_its_members() -> None:
     top = process(60, argv=("python3", "uvicorn", "--reload"))
     child = process(61, argv=("python3", "-c", "from multiprocessing.spawn import spawn_main"))

@@ -270,16 +270,16 @@ LISTS = {
     ),
     "a hidden process on Windows": (
         listed("held", "a hidden process", "win32"),
-        ["netstat -ano -p TCP"],
+        ["netstat -ano | findstr :8000"],
     ),
     "a hidden service, its name quoted": (
         listed("held", "a hidden service"),
-        [DEVPORTS + "free 8000", "sudo systemctl stop 'fake db.service'",
+        ["sudo systemctl stop 'fake db.service'",
          DEVPORTS + "check 8000", "sudo ss -tanp 'sport = :8000'"],
     ),
     "a hidden container": (
         listed("held", "a hidden container"),
-        [DEVPORTS + "free 8000", "sudo docker stop abababababab",
+        ["sudo docker stop abababababab",
          DEVPORTS + "check 8000", "sudo ss -tanp 'sport = :8000'"],
     ),
     "http.sys": (
@@ -299,7 +299,7 @@ LISTS = {
     ),
     "a client on Windows": (
         listed("a client's", platform="win32"),
-        ["devports check 8000", "netstat -ano -p TCP",
+        ["devports check 8000", "netstat -ano | findstr :8000",
          "netsh int ipv4 add excludedportrange protocol=tcp startport=8000 numberofports=1"],
     ),
     "leftovers that block": (
@@ -330,7 +330,7 @@ LISTS = {
     ),
     "unexplained on Windows": (
         listed("unexplained", platform="win32"),
-        ["devports check 8000", "netstat -ano -p TCP", "netsh http show servicestate",
+        ["devports check 8000", "netstat -ano | findstr :8000", "netsh http show servicestate",
          "netsh int ipv4 show excludedportrange protocol=tcp"],
     ),
     "forbidden below 1024": (
