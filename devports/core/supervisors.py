@@ -64,14 +64,10 @@ def _line(process: Process, ancestors: Sequence[Process]) -> Iterator[Process]:
     """Yield a process and its parents, up to where a person sits."""
     yield process
     for parent in ancestors:
-        if not is_keeper(parent) and _is_a_persons(parent):
+        persons = is_persons_shell(parent) or by_place(parent.exe) or by_name(names_of(parent))
+        if persons and not is_keeper(parent):
             return
         yield parent
-
-
-def _is_a_persons(parent: Process) -> bool:
-    """Say whether a person sits here: a shell, an editor, a terminal."""
-    return bool(is_persons_shell(parent) or by_place(parent.exe) or by_name(names_of(parent)))
 
 
 def is_keeper(process: Process) -> bool:
