@@ -342,3 +342,15 @@ def test_root_does_not_ask_its_own_podman_about_a_users_container(
     assert "    sudo -iu nobody podman ps\n" in done.err
     assert podman.heard == []
     assert actor.alive
+
+
+def test_the_doctor_names_the_container_and_touches_nothing(
+    port: int, proxy: Actor, project: Project, devports: Command, docker: Engine
+) -> None:
+    project.zoo("web", "listener", port)
+    docker.runs(port, proxy)
+    done = devports("doctor", env=docker.env)
+    assert done.code == exitcodes.NO, done
+    assert NAMED in done.out
+    assert docker.stopped == []
+    assert proxy.alive
