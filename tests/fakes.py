@@ -21,13 +21,14 @@ from devports.core.model import (
     Table,
 )
 from devports.core.standing import Viewer
-from devports.system.engines import Engines
+from devports.system.engines import Engines, Silence
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Collection, Sequence
 
     from devports.core.containers import Published
     from devports.core.model import BindResult, Platform, State
+    from devports.core.standing import Container
     from devports.system import Pin, Sent
     from devports.system.bind import Reservation
 
@@ -229,7 +230,7 @@ class FakeMachine:
 class FakeEngines(Engines):
     """Engines that answer from a table of who publishes a port; without an entry: no answer.
 
-    `stop` notes the container in `stopped` and returns `complaint`.
+    `stop` notes the name of the container in `stopped` and returns `complaint`.
     """
 
     def __init__(
@@ -239,17 +240,18 @@ class FakeEngines(Engines):
         complaint: str = "",
     ) -> None:
         super().__init__()
-        self._answers, self._complaint = answers or {}, complaint
-        self.stopped: list[Published] = []
-        self.after_stop: Callable[[Published], None] = lambda _: None
+        self.answers, self._complaint = answers or {}, complaint
+        self.stopped: list[str] = []
+        self.after_stop: Callable[[Container], None] = lambda _: None
 
-    def stop(self, target: Published) -> str:
-        self.stopped.append(target)
-        self.after_stop(target)
+    def stop(self, container: Container) -> str:
+        self.forget()
+        self.stopped.append(container.name)
+        self.after_stop(container)
         return self._complaint
 
-    def _ask(self, engine: str, port: int) -> tuple[Published, ...] | None:
-        return self._answers.get((engine, port))
+    def _ask(self, engine: str, port: int) -> tuple[Published, ...] | Silence:
+        return self.answers.get((engine, port), Silence("no answer"))
 
 
 if TYPE_CHECKING:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from devports.core.contained import contained, shown, unasked
 from devports.core.diagnosis import worst
 from devports.core.plan import targets
 from devports.core.standing import Viewer
@@ -9,6 +10,7 @@ from devports.core.value import Value
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
+    from devports.core.contained import Named
     from devports.core.diagnosis import Finding, Verdict
     from devports.core.model import Gap, Platform
     from devports.core.plan import RunOf, Target
@@ -92,6 +94,9 @@ class Facts(Value):
         ephemeral: first and last local port for outgoing connections.
         reserved: ranges inside that the kernel gives to nobody by itself.
         gaps: what cannot be seen on this machine.
+        viewer: who asks.
+        run_of: tells the processes of devports runs.
+        named: returns a container with what its engine says about a port.
     """
 
     platform: Platform
@@ -105,8 +110,12 @@ class Facts(Value):
     gaps: tuple[Gap, ...] = ()
     viewer: Viewer = Viewer(-1, -1)
     run_of: RunOf = _no_run
+    named: Named = unasked
 
     def plan(self, declared: Declared) -> tuple[Target, ...]:
         """Return who would have to end for a port to be free, each with its standing."""
-        people = {h.process.key: h for f in declared.findings for h in f.holding.holders}
-        return targets(tuple(people.values()), self.viewer, self.run_of)
+        holdings = [shown(finding.holding) for finding in declared.findings]
+        people = {h.process.key: h for holding in holdings for h in holding.holders}
+        found = targets(tuple(people.values()), self.viewer, self.run_of)
+        ports = {i: declared.spec.port for holder in people.values() for i in holder.inodes}
+        return contained(found, ports, self.viewer, self.named)

@@ -135,6 +135,7 @@ def _about(facts: Facts, declared: Declared, code: str, severity: Severity, why:
             service=declared.service.name,
             viewer=facts.viewer,
             run_of=facts.run_of,
+            named=facts.named,
         ),
         service=declared.service.name,
         about=declared,

@@ -56,11 +56,13 @@ def free_targets(
     limits = Limits(settle=settle)
     carry_out = rehearse if dry_run else free
     tools = tools_for(setting)
+    # All of them before the first is freed: a host that is not known ends the command.
+    asked = [(target, setting.endpoints(target)) for target in setting.asked(words)]
     done = []
-    for target in setting.asked(words):
+    for target, endpoints in asked:
         stop = target.service.stop_timeout if target.service else limits.stop
         within = limits.but(stop=stop if timeout is None else timeout)
-        done.append((target, carry_out(tools, Job(setting.endpoints(target), policy, within))))
+        done.append((target, carry_out(tools, Job(endpoints, policy, within))))
     code = max((freed.exit_code for _, freed in done), default=exitcodes.OK)
     if as_json:
         report_json(setting, done, code)

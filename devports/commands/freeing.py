@@ -9,19 +9,20 @@ from devports.core.outcome import (
     Refused,
     Respawned,
     Settling,
+    StoppingContainer,
     Terminating,
     WaitingForPort,
 )
 from devports.core.plan import is_supervisor
 from devports.core.remedy import remedies
+from devports.core.shells import is_persons_shell
 from devports.core.standing import OtherUser
 from devports.freeing import Tools
 from devports.system.worktree import worktree_of
 from devports.ui.around import project_words, spared_words
-from devports.ui.deeds import outcome_words, progress_words
+from devports.ui.deeds import again_words, outcome_words, progress_words
 from devports.ui.diagnostic import error_block
 from devports.ui.prompt import ask
-from devports.ui.who import label
 from devports.ui.words import decisive, problem
 
 TYPE_CHECKING = False
@@ -42,7 +43,7 @@ def tools_for(setting: Setting, *, starting: str = "") -> Tools:
     screen = setting.screen
 
     def tell(news: Progress | Outcome) -> None:
-        if isinstance(news, Terminating | Killing | WaitingForPort | Settling):
+        if isinstance(news, Terminating | Killing | StoppingContainer | WaitingForPort | Settling):
             screen.err(f"devports: {progress_words(news)}")
         else:
             screen.err(f"devports: {outcome_words(news)}")
@@ -51,7 +52,13 @@ def tools_for(setting: Setting, *, starting: str = "") -> Tools:
         project = project_words(worktree_of(question.target.process.cwd), worktree_of(here()))
         return ask(question, screen, starting, project=project)
 
-    return Tools(machine=setting.machine, ask=asked, tell=tell, run_of=setting.records().run_of())
+    return Tools(
+        machine=setting.machine,
+        ask=asked,
+        tell=tell,
+        run_of=setting.records().run_of(),
+        engines=setting.engines,
+    )
 
 
 def not_freed(asked: Asked, freed: Freed, screen: Screen) -> DevportsError:
@@ -82,11 +89,11 @@ def hints_for(asked: Asked, freed: Freed) -> tuple[str, ...]:
         flags = "--yes --other-users"
         return (f"to end it without a question, run `devports free {asked.typed} {flags}`",)
     return tuple(
-        f"{label(parent)} starts it again: end that first, `kill -TERM {parent.pid}`"
+        again_words(outcome.successor.process, parent)
         for outcome in freed.outcomes
         if isinstance(outcome, Respawned)
         for parent in outcome.successor.members[0].ancestors[:1]
-        if is_supervisor(parent)
+        if is_supervisor(parent) or is_persons_shell(parent)
     )
 
 
@@ -108,6 +115,7 @@ def remedies_for(setting: Setting, asked: Asked, freed: Freed) -> tuple[Remedy, 
         service=asked.name if asked.by_name else "",
         viewer=setting.machine.viewer(),
         run_of=setting.records().run_of(),
+        named=setting.engines.named,
     )
 
 

@@ -42,6 +42,7 @@ def gather(setting: Setting, config: Config | None) -> Facts:
         gaps=tuple(_blind_spots(machine, {declared.spec.port for declared in ports})),
         viewer=machine.viewer(),
         run_of=setting.records().run_of(),
+        named=setting.engines.named,
     )
 
 

@@ -19,6 +19,7 @@ if TYPE_CHECKING:
     from devports.core.service import Config, PortSpec, Service
     from devports.records import Records
     from devports.system import Machine
+    from devports.system.engines import Engines
     from devports.ui.console import Screen
 
 
@@ -55,6 +56,7 @@ class Setting:
         self._config_path = config_path
         self._machine: Machine | None = None
         self._config: Config | None = None
+        self._engines: Engines | None = None
 
     @property
     def machine(self) -> Machine:
@@ -66,6 +68,14 @@ class Setting:
     def searches(self) -> bool:
         """Whether the nearest configuration is looked for, and none was named."""
         return self._config_path is None
+
+    @property
+    def engines(self) -> Engines:
+        if self._engines is None:
+            from devports.system.engines import Engines  # noqa: PLC0415  # not for `check`
+
+            self._engines = Engines()
+        return self._engines
 
     def config(self) -> Config:
         """Return the configuration, read once; its doubts become warnings.

@@ -1,11 +1,13 @@
 """Bind outcome x socket table -> verdict. A bind decides; the table explains.
 
-The address rules are Linux's, measured for every pair of addresses; macOS differs in one point
-(there a wildcard listener does not stop a bind to one address) and is told so by `wildcards`.
+The address rules are Linux's, measured for every pair of addresses; macOS and Windows differ in
+one point (there a wildcard listener does not stop a bind to one address), told by `wildcards`. Who
+wants every address wants each of them: it is held, though the kernel there would give the rest.
 """
 
 from __future__ import annotations
 
+from devports.core.model import WILDCARDS
 from devports.core.value import Value, unreachable
 
 TYPE_CHECKING = False
@@ -95,7 +97,7 @@ def covers(socket: Socket, wanted: Endpoint, *, wildcards: bool = True) -> bool 
     theirs, mine = plain_address(socket.local.address), plain_address(wanted.address)
     if theirs == mine:
         return True
-    if not wildcards:
+    if not wildcards and theirs in WILDCARDS:
         return False
     if mine == "::" or (theirs == "::" and ":" in mine):
         return True
@@ -177,7 +179,7 @@ def diagnose(
         bind: what the kernel said to our own bind; any value will do where `holding` finds some.
         table: the sockets on this port, our own left out.
         ephemeral: first and last port of the range for outgoing connections.
-        wildcards: whether a wildcard listener stops a bind to one address (not on macOS).
+        wildcards: whether a wildcard listener stops a bind to one address (on Linux only).
         peers: the sockets on the remote ports of the connections in the table.
     """
     if certain := holding(table, wanted, wildcards=wildcards):
@@ -211,9 +213,11 @@ def _refused(
 def _accepted(
     wanted: Endpoint, table: Table, ephemeral: tuple[int, int], peers: Sequence[Socket]
 ) -> Verdict:
-    if sisters := tuple(s for s in table.sockets if is_sister(s, wanted)):
-        return Shadowed(sisters)
     left = tuple(s for s in table.sockets if covers(s, wanted))
+    # A bound one is only left where wildcards leave an address to others: no leftover, a rival.
+    rivals = [s for s in left if s.state == "BOUND"]
+    if sisters := tuple(s for s in table.sockets if is_sister(s, wanted) or s in rivals):
+        return Shadowed(sisters)
     if clients := tuple(s for s in left if is_outgoing(s, ephemeral, peers)):
         return HeldByClient(clients, blocking=False)
     return Lingering(left, blocking=False) if left else Free()

@@ -58,7 +58,7 @@ def _refusal(target: Process, viewer: Viewer, ancestors: Sequence[Process]) -> R
         return Protected(reason)
     inside = container_of(target.cgroup)
     if inside is not None and inside != container_of(viewer.cgroup):
-        return Container(inside[0], inside[1][:SHORT])
+        return Container(inside[0], inside[1][:SHORT], said="inside")
     unit = unit_of(target.cgroup)
     if unit is not None and unit != unit_of(viewer.cgroup):
         return unit if target.uid in (viewer.uid, viewer.user_uid) else of_user(unit, target.user)

@@ -108,11 +108,24 @@ class ProcessKey(Value):
     start: int
 
 
+class Job(Value):
+    """A process among its terminal's others (credentials(7), tty_ioctl(4)).
+
+    `group`: its process group. `foreground`: the group that reads the keys and gets Ctrl-C, -1 if
+    there is none. `terminal`: the device's number, 0 for none.
+    """
+
+    group: int
+    foreground: int
+    terminal: int
+
+
 class Process(Value):
     """What is shown and judged of a process. Strings come from outside: escape before printing.
 
     `marks` are what supervisors have left in it: variables of its environment on Linux, and under
-    ``launchd`` the label of its job on macOS. Read of holders in a thorough look only.
+    ``launchd`` the label of its job on macOS. Read of holders in a thorough look only. `job` is
+    None where the system does not tell.
     """
 
     key: ProcessKey
@@ -127,6 +140,7 @@ class Process(Value):
     started: float = 0.0
     cgroup: str = ""
     marks: tuple[tuple[str, str], ...] = ()
+    job: Job | None = None
 
     @property
     def pid(self) -> int:

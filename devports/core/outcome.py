@@ -15,10 +15,11 @@ if TYPE_CHECKING:
     from devports.core.plan import Target
 
     Outcome: TypeAlias = (
-        "Planned | Stopped | AlreadyGone | Declined | Refused | TimedOut | Respawned"
+        "Planned | Stopped | ContainerStopped | StopFailed | AlreadyGone | Declined | Refused"
+        " | TimedOut | Respawned"
     )
-    Progress: TypeAlias = "Terminating | Killing | WaitingForPort | Settling"
-    QuestionKind = Literal["stop", "kill"]
+    Progress: TypeAlias = "Terminating | Killing | StoppingContainer | WaitingForPort | Settling"
+    QuestionKind = Literal["stop", "kill", "container"]
     Answer = Literal["yes", "no", "next"]
     Why = Literal["protected", "supervised", "container", "other-user", "no-terminal", "denied"]
 
@@ -42,6 +43,22 @@ class Stopped(Value):
     seconds: float
     exited: bool = True
     bindable: bool = True
+
+
+class ContainerStopped(Value):
+    """Its engine says that the container has ended. `seconds` and `bindable` as in `Stopped`."""
+
+    target: Target
+    seconds: float
+    bindable: bool = True
+
+
+class StopFailed(Value):
+    """Its engine did not stop the container and said why; the port may be bindable anyway."""
+
+    target: Target
+    complaint: str
+    bindable: bool = False
 
 
 class AlreadyGone(Value):
@@ -90,6 +107,12 @@ class Killing(Value):
     target: Target
 
 
+class StoppingContainer(Value):
+    """Progress: the engine is being told to stop the container."""
+
+    target: Target
+
+
 class WaitingForPort(Value):
     """Progress: waiting up to `seconds` for leftovers or a slow stop; `clients` still connected."""
 
@@ -105,7 +128,9 @@ class Settling(Value):
 
 
 class Question(Value):
-    """What a person is asked before anything is ended: to stop it, or to kill what did not stop.
+    """What a person is asked before anything is ended.
+
+    To stop a process, to kill what did not stop, or to have a container stopped by its engine.
 
     `may_move`: taking another port is an answer too.
     """

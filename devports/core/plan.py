@@ -148,15 +148,15 @@ def targets(holders: Sequence[Holder], viewer: Viewer, run_of: RunOf) -> tuple[T
 def consent(standing: Standing, policy: Policy) -> Consent:
     """Say whether ending it is granted, has to be asked for, cannot be asked for, or is refused."""
     match standing:
-        case Protected() | Container() | Supervised():
+        case Protected() | Supervised() | OtherUser(permitted=False):
             return "refused"
-        case OtherUser(permitted=False):
+        case Container(said=said) if said != "one":
             return "refused"
         case OtherUser():
             granted = policy.yes and policy.other_users
         case Mine(project=project, left=left):
             granted = policy.yes or (left and project == policy.reclaim)
-        case Plain() | Tunnel():
+        case Plain() | Tunnel() | Container():
             granted = policy.yes
         case _:
             unreachable(standing)

@@ -2,15 +2,17 @@
 
 from __future__ import annotations
 
+from devports.core.quoting import quote
 from devports.core.value import Value
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
-    from typing import TypeAlias
+    from typing import Literal, TypeAlias
 
     from devports.core.model import ProcessKey
 
     Refusal: TypeAlias = "Supervised | Container | Protected"
+    Said: TypeAlias = Literal["unasked", "one", "several", "none", "silent", "missing", "inside"]
     Standing: TypeAlias = "Plain | Mine | OtherUser | Tunnel | Refusal"
 
 
@@ -73,16 +75,33 @@ class Supervised(Value):
 
 
 class Container(Value):
-    """The forwarder of a container engine: ending it breaks the container, not stops it.
+    """A process of a container, or the forwarder of its port: the engine stops it, no signal does.
 
-    `name` and `image` are the engine's own answer, empty where it has not been asked or did not
-    say. `stale`: it has said that no container of its publishes the port.
+    To end a forwarder leaves a container that runs and cannot be reached.
+
+    Attributes:
+        engine: docker, podman or kubernetes.
+        name: of the container, by the engine's own answer; short id of one that it runs inside.
+        image: the same of its image.
+        identity: its whole id, where it is the only one that publishes the port.
+        said: what the engine answered. "inside" needs no answer: the control group tells.
+        names: of all that publish the port, where there are several.
+        complaint: why the engine gave no answer.
     """
 
     engine: str
     name: str = ""
     image: str = ""
-    stale: bool = False
+    identity: str = ""
+    said: Said = "unasked"
+    names: tuple[str, ...] = ()
+    complaint: str = ""
+
+    @property
+    def stop(self) -> str:
+        """The command that stops this container; empty where it is not known which one it is."""
+        tool = "crictl" if self.engine == "kubernetes" else self.engine
+        return f"{tool} stop {quote(self.name)}" if self.name else ""
 
 
 class Protected(Value):

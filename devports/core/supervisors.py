@@ -64,10 +64,8 @@ def _line(process: Process, ancestors: Sequence[Process]) -> Iterator[Process]:
     """Yield a process and its parents, up to where a person sits."""
     yield process
     for parent in ancestors:
-        if is_keeper(parent):
-            yield parent
-            return
-        if is_persons_shell(parent) or by_place(parent.exe) or by_name(names_of(parent)):
+        persons = is_persons_shell(parent) or by_place(parent.exe) or by_name(names_of(parent))
+        if persons and not is_keeper(parent):
             return
         yield parent
 

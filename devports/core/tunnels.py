@@ -109,6 +109,15 @@ def exit_command(process: Process) -> str:
     return f"ssh -S {quote(found.control)} -O exit {quote(found.host)}"
 
 
+def master_exit(process: Process) -> str:
+    """Return what ends a shared master, ssh(1) -O; empty if it is none.
+
+    Its title has the path of its socket and no host; with -S any word will do for that.
+    """
+    control = mux(process.argv)
+    return f"ssh -S {quote(control)} -O exit master" if control else ""
+
+
 def cancel(process: Process, port: int) -> str:
     """Return what takes one forward out of a shared ssh, ssh(1) -O; empty if it is not known."""
     found = ssh(process.argv)

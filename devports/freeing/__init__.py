@@ -14,6 +14,7 @@ from devports.core.value import Value
 from devports.freeing.bystanders import bystanders
 from devports.freeing.consent import Scene, code_of, everybody, judged, plan_for, refusals
 from devports.freeing.ladder import end, wait_until_bindable
+from devports.freeing.look import look
 from devports.system.survey import survey
 
 TYPE_CHECKING = False
@@ -25,6 +26,7 @@ if TYPE_CHECKING:
     from devports.core.outcome import Answer, Outcome, Progress, Question
     from devports.core.plan import RunOf
     from devports.system import Machine
+    from devports.system.engines import Engines
 
 MAX_ROUNDS = 3
 """So often other holders may turn up while a person thinks, before we give up."""
@@ -40,6 +42,7 @@ class Tools(Value):
     ask: Callable[[Question], Answer]
     tell: Callable[[Progress | Outcome], None]
     run_of: RunOf
+    engines: Engines
 
 
 class Limits(Value):
@@ -64,7 +67,7 @@ def free(tools: Tools, job: Job) -> Freed:
     """Make all endpoints bindable, as far as the laws and the person allow."""
     findings: tuple[Finding, ...] = ()
     for _ in range(MAX_ROUNDS):
-        findings = look(tools, job)
+        findings = look(tools.machine, job)
         if all_bindable(findings):
             return Freed(True, exitcodes.OK, (), findings)
         if code := beyond_ending(findings):
@@ -82,16 +85,11 @@ def free(tools: Tools, job: Job) -> Freed:
 
 def rehearse(tools: Tools, job: Job) -> Freed:
     """Say what `free` would do, and do nothing."""
-    findings = look(tools, job)
+    findings = look(tools.machine, job)
     plan = plan_for(tools, findings)
     outcomes = tuple(judged(target, job.policy) for target in plan)
     around = bystanders(tools.machine, job.endpoints, everybody(plan))
     return Freed(all_bindable(findings), exitcodes.OK, outcomes, findings, around.spared)
-
-
-def look(tools: Tools, job: Job) -> tuple[Finding, ...]:
-    """Return the findings on all endpoints, with every holder that can be found."""
-    return survey(tools.machine, job.endpoints, ours=job.ours, thorough=True)
 
 
 def finished(tools: Tools, ended: Freed, job: Job) -> Freed:

@@ -4,7 +4,8 @@ from __future__ import annotations
 
 from devports import exitcodes
 from devports.core.bystanders import Bystanders
-from devports.core.diagnosis import Held
+from devports.core.contained import contained
+from devports.core.diagnosis import Held, sockets_of
 from devports.core.outcome import Declined, Planned, Question, Refused
 from devports.core.plan import consent, targets
 from devports.core.standing import Container, OtherUser, Supervised
@@ -43,7 +44,10 @@ def holders_of(findings: Iterable[Finding]) -> tuple[Holder, ...]:
 
 def plan_for(tools: Tools, findings: Iterable[Finding]) -> tuple[Target, ...]:
     """Return what has to end for these findings."""
-    return targets(holders_of(findings), tools.machine.viewer(), tools.run_of)
+    found, viewer = tuple(findings), tools.machine.viewer()
+    plan = targets(holders_of(found), viewer, tools.run_of)
+    ports = {s.inode: s.local.port for finding in found for s in sockets_of(finding.verdict)}
+    return contained(plan, ports, viewer, tools.engines.named)
 
 
 def judged(target: Target, policy: Policy) -> Outcome:
@@ -77,11 +81,22 @@ def refusals(
         if isinstance(outcome, Planned) and outcome.asks:
             finding = finding_of(outcome.target, scene.findings)
             may_move = kind == "stop" and finding.endpoint.port == policy.movable
-            question = Question(kind, outcome.target, finding, scene.around, may_move=may_move)
+            question = Question(
+                "container" if is_container(outcome.target) else kind,
+                outcome.target,
+                finding,
+                scene.around,
+                may_move=may_move,
+            )
             answer = tools.ask(question)
             if answer != "yes":
                 return (Declined(outcome.target, moving=answer == "next"),)
     return ()
+
+
+def is_container(target: Target) -> bool:
+    """Say whether its engine ends it, so that nobody of it is ever signalled."""
+    return isinstance(target.standing, Container)
 
 
 def finding_of(target: Target, findings: Sequence[Finding]) -> Finding:

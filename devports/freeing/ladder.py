@@ -14,23 +14,35 @@ from devports.core.bystanders import connections
 from devports.core.diagnosis import Held, all_bindable, is_bindable
 from devports.core.outcome import (
     AlreadyGone,
+    ContainerStopped,
     Freed,
     Killing,
     Refused,
     Respawned,
     Settling,
+    StopFailed,
     Stopped,
+    StoppingContainer,
     Terminating,
     TimedOut,
     WaitingForPort,
 )
 from devports.core.plan import is_supervisor
-from devports.core.standing import Mine
+from devports.core.standing import Container, Mine
 from devports.freeing.bystanders import bystanders
-from devports.freeing.consent import Scene, everybody, holders_of, plan_for, refusals
+from devports.freeing.consent import (
+    Scene,
+    everybody,
+    holders_of,
+    is_container,
+    plan_for,
+    refusals,
+)
+from devports.freeing.look import look
+from devports.freeing.shells import shell_above
 from devports.system import clock
 from devports.system.signum import CONT, KILL, NAMES, TERM
-from devports.system.survey import judge, survey, without
+from devports.system.survey import judge, without
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -48,6 +60,8 @@ POLL_FIRST, POLL_LAST = 0.010, 0.050
 which lives on; the end of a process is an event and is waited for at the same time."""
 QUIET = 0.7
 """Seconds of waiting before the person is told what we wait for."""
+PROMPT = 0.25
+"""Seconds in which a shell is back at its prompt; before, there is nothing to tell."""
 LINGER = 0.5
 """Seconds to wait for the end of a process whose port is free already."""
 
@@ -60,7 +74,11 @@ def end(tools: Tools, plan: Sequence[Target], job: Job) -> Freed | None:
 
 
 class Work:
-    """One plan being carried out. Everything in it is pinned before the last look."""
+    """One plan being carried out.
+
+    Every process in it is pinned before the last look, but those of containers: without a pin
+    nobody can be signalled.
+    """
 
     def __init__(
         self, tools: Tools, plan: Sequence[Target], job: Job, stack: contextlib.ExitStack
@@ -70,8 +88,13 @@ class Work:
         self.pins: dict[ProcessKey, Pin] = {}
         self.sent: dict[ProcessKey, list[str]] = {}
         self.denied: set[ProcessKey] = set()
-        self.supervisors = [parent for target in plan for parent in supervisors_of(tools, target)]
-        for key in (*everybody(plan), *(parent.key for parent in self.supervisors)):
+        self.complaints: dict[Target, str] = {}
+        """What engines said that were told to stop a container; empty where it was stopped."""
+        self.ending = [target for target in plan if not is_container(target)]
+        self.supervisors = [p for target in self.ending for p in supervisors_of(tools, target)]
+        above = [shell_above(tools, target) for target in self.ending]
+        self.shells = [shell for shell in above if shell is not None]
+        for key in (*everybody(self.ending), *(parent.key for parent in self.supervisors)):
             self.pin(key)
 
     def pin(self, key: ProcessKey) -> None:
@@ -80,14 +103,16 @@ class Work:
             self.pins[key] = pin
 
     def look(self) -> tuple[Finding, ...]:
-        return survey(self.machine, self.job.endpoints, ours=self.job.ours, thorough=True)
+        return look(self.machine, self.job)
 
     def unchanged(self) -> bool:
         """Say whether everybody who holds the port now was in the plan, judged as it was.
 
         Comes after pinning and before the first signal: it proves that the pinned processes still
-        hold the socket.
+        hold the socket. One forwarder may work for another container by now: engines are asked
+        again.
         """
+        self.tools.engines.forget()
         findings = self.look()
         if any(f.holding.hidden for f in findings if isinstance(f.verdict, Held)):
             return False
@@ -103,11 +128,26 @@ class Work:
     def carry_out(self) -> Freed:
         begun = clock.monotonic()
         for target in self.plan:
+            self.stop_container(target)
+        if any(self.complaints.values()) and not self.bindable():
+            # To end the others now would free nothing.
+            told = tuple(self.outcome(target, 0, free=False) for target in self.complaints)
+            return self.conclude(told, free=False)
+        for target in self.ending:
             self.terminate(target)
         free = self.wait(self.patience()) or self.kill_what_is_left()
         seconds = clock.monotonic() - begun
         outcomes = tuple(self.outcome(target, seconds, free=free) for target in self.plan)
         return self.conclude(outcomes, free=free)
+
+    def stop_container(self, target: Target) -> None:
+        """Have a container stopped by its engine, if it still has the port."""
+        if isinstance(target.standing, Container) and self.still_holds(target):
+            self.tools.tell(StoppingContainer(target))
+            self.complaints[target] = self.tools.engines.stop(target.standing)
+
+    def still_holds(self, target: Target) -> bool:
+        return bool(self.holding & {member.process.key for member in target.members})
 
     def patience(self) -> float:
         """Return the seconds until SIGKILL; a devports run ends its own server in its own time."""
@@ -116,7 +156,7 @@ class Work:
 
     def terminate(self, target: Target) -> None:
         """Send SIGTERM to the top of a family, unless nobody of it holds the port any more."""
-        if not self.holding & {member.process.key for member in target.members}:
+        if not self.still_holds(target):
             return
         self.tools.tell(Terminating(target))
         self.signal(target.process.key, TERM)
@@ -141,19 +181,26 @@ class Work:
         step = POLL_FIRST
         while not (free := self.bindable()) and not deadline.passed:
             alive = [self.pins[key] for key in self.sent if self.lives(key)]
-            if not alive and not self.terminate_orphans():
+            if not alive and not self.terminate_orphans() and not self.complaints:
                 free = self.bindable()
                 break
-            self.machine.wait_for_exit(alive, min(step, deadline.left))
+            self.pass_time(alive, min(step, deadline.left))
             step = min(step * 1.5, POLL_LAST)
             if not told and deadline.elapsed > QUIET:
                 told = True
                 self.tools.tell(WaitingForPort(deadline.left, self.clients()))
         return free
 
+    def pass_time(self, alive: Sequence[Pin], seconds: float) -> None:
+        """Wait for the end of one of them; a container's engine has nothing to wait for."""
+        if alive:
+            self.machine.wait_for_exit(alive, seconds)
+        else:
+            clock.pause(seconds)
+
     def terminate_orphans(self) -> bool:
         """Terminate members that outlived their family's top and still hold the port."""
-        members = {m.process.key for target in self.plan for m in target.members}
+        members = {m.process.key for target in self.ending for m in target.members}
         left = [h.process.key for h in holders_of(self.look()) if h.process.key in members]
         for key in left:
             if key not in self.sent:
@@ -175,7 +222,7 @@ class Work:
         Somebody with a socket of their own was not agreed on and is left alone.
         """
         findings = self.look()
-        plan = [t for t in plan_for(self.tools, findings) if self.agreed(t)]
+        plan = [t for t in plan_for(self.tools, findings) if self.agreed(t) and not is_container(t)]
         plan = [target for target in plan if target.process.key not in self.denied]
         for key in everybody(plan):
             self.pin(key)
@@ -203,6 +250,10 @@ class Work:
 
     def outcome(self, target: Target, seconds: float, *, free: bool) -> Outcome:
         """Say what became of one target: three facts, signalled, exited, and whether it let go."""
+        if complaint := self.complaints.get(target):
+            return StopFailed(target, complaint)
+        if target in self.complaints:
+            return ContainerStopped(target, seconds)
         keys = everybody((target,))
         names = tuple(dict.fromkeys(name for key in keys for name in self.sent.get(key, ())))
         if target.process.key in self.denied:
@@ -224,13 +275,17 @@ class Work:
         findings = self.look()
         bindable = all_bindable(findings)
         outcomes = tuple(
-            outcome.but(bindable=bindable) if isinstance(outcome, Stopped) else outcome
+            outcome.but(bindable=bindable)
+            if isinstance(outcome, Stopped | ContainerStopped | StopFailed)
+            else outcome
             for outcome in outcomes
         )
         for outcome in outcomes:
             self.tools.tell(outcome)
         if bindable:
             return Freed(True, exitcodes.OK, outcomes, findings)
+        if any(self.complaints.values()):
+            return Freed(False, exitcodes.PROTECTED, outcomes, findings)
         strangers = {h.process.key for h in holders_of(findings)} - set(everybody(self.plan))
         if free or (strangers and not any(self.left_of(target) for target in self.plan)):
             return self.respawned(outcomes, findings)
@@ -243,13 +298,14 @@ class Work:
         told = False
         while not deadline.passed and self.bindable():
             living = [parent for parent in self.supervisors if self.lives(parent.key)]
-            if not living:
+            going = [shell.process for shell in self.shells if not living and shell.may_go_on]
+            if not living and not going:
                 return
-            if not told:
+            if not told and (living or deadline.elapsed > PROMPT):
                 told = True
-                self.tools.tell(Settling(deadline.left, living[0]))
+                self.tools.tell(Settling(deadline.left, (*living, *going)[0]))
             pins = [self.pins[parent.key] for parent in living]
-            self.machine.wait_for_exit(pins, min(POLL_LAST, deadline.left))
+            self.pass_time(pins, min(POLL_LAST if pins else POLL_FIRST, deadline.left))
 
     def lives(self, key: ProcessKey) -> bool:
         return key in self.pins and not self.pins[key].exited

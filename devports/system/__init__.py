@@ -138,23 +138,34 @@ def native() -> Machine:
     """Return the machine we run on.
 
     Raises:
-        DevportsError: its sockets cannot be read yet.
+        DevportsError: its sockets cannot be read.
     """
     if sys.platform == "linux":  # noqa: TID251  # the one place
-        from devports.system.linux import Linux  # noqa: PLC0415  # one system, one import
+        return _linux()
+    if sys.platform == "darwin":  # noqa: TID251
+        from devports.system.darwin import Darwin  # noqa: PLC0415  # one system, one import
 
-        machine = Linux()
-        if machine.reads_own_processes():
-            return machine
-        raise DevportsError(
-            "foreign-proc",
-            "/proc shows the processes of another pid namespace, so none can be identified",
-            hints=("mount a /proc of this namespace: `mount -t proc proc /proc`",),
-            exit_code=exitcodes.BLIND,
-        )
+        return Darwin()
+    if sys.platform == "win32":  # noqa: TID251
+        from devports.system.windows import Windows  # noqa: PLC0415
+
+        return Windows()
     raise DevportsError(
         "unsupported-platform",
-        "devports reads sockets on Linux only so far",
-        note="the macOS and Windows sources are not written yet",
+        f"devports reads sockets on Linux, macOS and Windows, and this is {sys.platform}",  # noqa: TID251
+        exit_code=exitcodes.BLIND,
+    )
+
+
+def _linux() -> Machine:
+    from devports.system.linux import Linux  # noqa: PLC0415  # one system, one import
+
+    machine = Linux()
+    if machine.reads_own_processes():
+        return machine
+    raise DevportsError(
+        "foreign-proc",
+        "/proc shows the processes of another pid namespace, so none can be identified",
+        hints=("mount a /proc of this namespace: `mount -t proc proc /proc`",),
         exit_code=exitcodes.BLIND,
     )

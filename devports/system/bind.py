@@ -40,6 +40,9 @@ BACKLOG = 511
 EXCLUSIVE: int | None = getattr(net, "SO_EXCLUSIVEADDRUSE", None)
 """The option of Windows; None on every other system."""
 
+TWINS: int = getattr(net, "SO_REUSEPORT", 0)
+"""The option by which sockets of one user share an address; there is none on Windows."""
+
 
 def open_bound(endpoint: Endpoint, *, reuse: bool, twin: bool = False) -> net.socket:
     """Return a TCP socket bound to `endpoint`, not inherited by children.
@@ -59,7 +62,7 @@ def open_bound(endpoint: Endpoint, *, reuse: bool, twin: bool = False) -> net.so
         if EXCLUSIVE is None:
             sock.setsockopt(net.SOL_SOCKET, net.SO_REUSEADDR, int(reuse))
             if twin:
-                sock.setsockopt(net.SOL_SOCKET, net.SO_REUSEPORT, 1)
+                sock.setsockopt(net.SOL_SOCKET, TWINS, 1)
         else:
             sock.setsockopt(net.SOL_SOCKET, EXCLUSIVE, 1)
         sock.bind((endpoint.address, endpoint.port))
@@ -113,12 +116,13 @@ class Reservation:
         self._socket.setsockopt(net.SOL_SOCKET, net.SO_REUSEADDR, 1)
 
     def exclude(self) -> None:
-        """Let nobody bind beside us."""
-        self._socket.setsockopt(net.SOL_SOCKET, net.SO_REUSEADDR, 0)
+        """Let nobody bind beside us. Where EXCLUSIVE is set nobody can, nor touch this option."""
+        if EXCLUSIVE is None:
+            self._socket.setsockopt(net.SOL_SOCKET, net.SO_REUSEADDR, 0)
 
     def pair(self) -> None:
         """Let another socket of ours bind beside this one, and nobody else's."""
-        self._socket.setsockopt(net.SOL_SOCKET, net.SO_REUSEPORT, 1)
+        self._socket.setsockopt(net.SOL_SOCKET, TWINS, 1)
 
     def listen(self) -> None:
         """Listen, for a server that does not do so itself. Connections wait until it accepts.
@@ -136,8 +140,12 @@ class Reservation:
         self._socket.close()
 
 
-def reserve(endpoint: Endpoint) -> Reservation | BindResult:
+def reserve(endpoint: Endpoint, inode: int | None = None) -> Reservation | BindResult:
     """Take `endpoint`, or say what the kernel said. Linux; elsewhere the hold is shared anyway.
+
+    Args:
+        endpoint: what is bound.
+        inode: the socket's identity in the table, where that is not the inode of its descriptor.
 
     Raises:
         OSError: as `probe`.
@@ -146,7 +154,7 @@ def reserve(endpoint: Endpoint) -> Reservation | BindResult:
         sock = open_bound(endpoint, reuse=True)
     except OSError as error:
         return _result(error)
-    reservation = Reservation(endpoint, sock, inode_of(sock))
+    reservation = Reservation(endpoint, sock, inode_of(sock) if inode is None else inode)
     reservation.exclude()
     return reservation
 
@@ -171,7 +179,7 @@ def replace(old: Sequence[Reservation], endpoint: Endpoint) -> Reservation | Bin
     fresh.exclude()
     for reservation in old:
         reservation.close()
-    sock.setsockopt(net.SOL_SOCKET, net.SO_REUSEPORT, 0)
+    sock.setsockopt(net.SOL_SOCKET, TWINS, 0)
     return fresh
 
 

@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import os
 
+from devports.core.value import Value
 from devports.system import outside, published
 
 TYPE_CHECKING = False
@@ -14,7 +15,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable
 
     from devports.core.containers import Published
-    from devports.core.standing import Container
+    from devports.core.standing import Container, Said
     from devports.system.outside import Ran
 
 ASKING = 2.0
@@ -25,58 +26,73 @@ LONGEST = 200
 """Characters of an engine's complaint."""
 
 
+class Silence(Value):
+    """An engine that gave no answer: its program is not on PATH, or what it complained about."""
+
+    complaint: str
+    missing: bool = False
+
+
 class Engines:
-    """The engines of this machine. Every question is asked once in the life of this object."""
+    """The engines of this machine. Every question is asked once, until it is to be forgotten."""
 
     def __init__(self, *, asking: float = ASKING, stopping: float = STOPPING) -> None:
         self._asking, self._stopping = asking, stopping
-        self._known: dict[tuple[str, int], tuple[Published, ...] | None] = {}
+        self._known: dict[tuple[str, int], tuple[Published, ...] | Silence] = {}
 
-    def published(self, engine: str, port: int) -> Published | None:
-        """Return the container that publishes a TCP port.
-
-        None if the engine did not answer, if there is none, or if several do (on different
-        addresses, or as one pod): to stop one of those would be a guess.
-        """
-        found = self._asked(engine, port)
-        return found[0] if found is not None and len(found) == 1 else None
-
-    def nothing(self, engine: str, port: int) -> bool:
-        """Say whether the engine has answered that no container publishes the port."""
-        return self._asked(engine, port) == ()
+    def forget(self) -> None:
+        """Ask again from now on: time has passed, or a container was stopped."""
+        self._known.clear()
 
     def named(self, container: Container, port: int) -> Container:
-        """Return the standing of a forwarder with what its engine says about the port."""
-        found = self.published(container.engine, port)
-        if found is not None:
-            return container.but(name=found.name, image=found.image)
-        return container.but(stale=self.nothing(container.engine, port))
+        """Return the standing of a forwarder with what its engine says about the port.
 
-    def stop(self, target: Published) -> str:
+        Where several containers publish it (on different addresses, or as one pod), to choose one
+        would be a guess.
+        """
+        if container.engine not in QUESTIONS:
+            return container
+        match self._asked(container.engine, port):
+            case Silence(complaint=complaint, missing=missing):
+                said: Said = "missing" if missing else "silent"
+                return container.but(said=said, complaint=complaint)
+            case ():
+                return container.but(said="none")
+            case (one,):
+                name, image, identity = one.name, one.image, one.identity
+                return container.but(said="one", name=name, image=image, identity=identity)
+            case several:
+                return container.but(said="several", names=tuple(one.name for one in several))
+
+    def stop(self, container: Container) -> str:
         """Stop a container by its engine; return what went wrong in one line, empty if nothing."""
-        path = which(target.engine)
+        self.forget()
+        path, words = which(container.engine), f"{container.engine} stop"
         if not path:
-            return f"`{target.engine}` is not on PATH"
-        argv = (path, "stop", "-t", str(GRACE), target.identity)
-        ran = outside.run(argv, self._stopping, errors=True)
+            return f"`{container.engine}` is not on PATH"
+        argv = (path, "stop", "-t", str(GRACE), container.identity)
+        ran = outside.run(argv, self._stopping)
         if ran is None:
-            return f"`{target.engine} stop` did not end within {self._stopping:g} s"
-        return "" if ran.status == 0 else _complaint(ran) or f"it ended with status {ran.status}"
+            return f"`{words}` did not end within {self._stopping:g} s"
+        return "" if ran.status == 0 else _complaint(ran)
 
-    def _asked(self, engine: str, port: int) -> tuple[Published, ...] | None:
+    def _asked(self, engine: str, port: int) -> tuple[Published, ...] | Silence:
         key = (engine, port)
         if key not in self._known:
             self._known[key] = self._ask(engine, port)
         return self._known[key]
 
-    def _ask(self, engine: str, port: int) -> tuple[Published, ...] | None:
-        path, question = which(engine), QUESTIONS.get(engine)
-        if not path or question is None:
-            return None
-        ran = outside.run((path, *question(port)), self._asking)
-        if ran is None or ran.status != 0:
-            return None
-        return PARSERS[engine](ran.output, port)
+    def _ask(self, engine: str, port: int) -> tuple[Published, ...] | Silence:
+        path = which(engine)
+        if not path:
+            return Silence(f"`{engine}` is not on PATH", missing=True)
+        ran = outside.run((path, *QUESTIONS[engine](port)), self._asking)
+        if ran is None:
+            return Silence(f"no answer within {self._asking:g} s")
+        if ran.status != 0:
+            return Silence(_complaint(ran))
+        found = PARSERS[engine](ran.output, port)
+        return Silence("an answer that is not understood") if found is None else found
 
 
 def _docker(port: int) -> tuple[str, ...]:
@@ -107,5 +123,5 @@ def which(engine: str) -> str:
 
 def _complaint(ran: Ran) -> str:
     """Return the last line that an engine wrote: there it says what is the matter."""
-    lines = ran.output.decode("utf-8", "replace").strip().splitlines()
-    return lines[-1].strip()[:LONGEST] if lines else ""
+    lines = (ran.output + b"\n" + ran.errors).decode("utf-8", "replace").strip().splitlines()
+    return lines[-1].strip()[:LONGEST] if lines else f"it ended with status {ran.status}"

@@ -7,14 +7,33 @@ possible with SO_REUSEADDR on Windows, SO_REUSEPORT on macOS) are one to it.
 
 from __future__ import annotations
 
+from devports.core.value import Value
+
 TYPE_CHECKING = False
 if TYPE_CHECKING:
-    from devports.core.model import Endpoint
+    from devports.core.model import Endpoint, Socket
 
 BASIS, PRIME = 0xCBF29CE484222325, 0x100000001B3
 """Of FNV-1a with 64 bits (Fowler, Noll, Vo): no cryptography is needed, and no import."""
 EXACT_IN_JSON = (1 << 53) - 1
 """The largest integer that every reader of JSON keeps (RFC 8259 6)."""
+NOBODY, SOMEBODY = 0, -1
+"""In place of a pid: no process has the socket any more; one has, and the source does not say who.
+"""
+
+
+class Row(Value):
+    """One socket, and the pid of a process that has it, `NOBODY` or `SOMEBODY`.
+
+    `name`: what the source calls that process, cut as it cuts it; empty where it does not say.
+    `proven`: the descriptors of that process were looked at. What only a column of a text says is
+    not proven, and nobody is signalled for it.
+    """
+
+    pid: int
+    socket: Socket
+    name: str = ""
+    proven: bool = True
 
 
 def identity(pid: int, local: Endpoint, remote: Endpoint | None = None) -> int:

@@ -7,8 +7,7 @@ a peer is known by its foreign address, ``0.0.0.0:0`` or ``[::]:0``. The pid is 
 from __future__ import annotations
 
 from devports.core.model import Endpoint, Socket
-from devports.core.value import Value
-from devports.system.identity import identity
+from devports.system.identity import Row, identity
 from devports.system.net import net
 
 TYPE_CHECKING = False
@@ -34,15 +33,10 @@ STATES: dict[bytes, State] = {
 }
 
 
-class Row(Value):
-    """One socket, and the pid that opened it; 0 where no process has it any more."""
-
-    pid: int
-    socket: Socket
-
-
 def rows(raw: bytes, ports: Collection[int] | None = None) -> Iterator[Row]:
     """Yield the TCP sockets on these local ports, on all of them for None; skip what is no row.
+
+    The pid is that of the process which opened the socket.
 
     In a translated text a connection counts as ESTABLISHED, or as TIME_WAIT where nobody has it,
     and a bound socket (``-q``) looks as if it listened: compare with a list made without ``-q``.

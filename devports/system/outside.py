@@ -43,53 +43,66 @@ def ask(argv: Sequence[str], seconds: float = SECONDS) -> bytes | None:
 
 
 class Ran(Value):
-    """How a program ended: its exit status, and what it wrote, up to a bound."""
+    """How a program ended: its exit status, and what it wrote to each stream, up to a bound."""
 
     status: int
     output: bytes
+    errors: bytes = b""
 
 
-def run(argv: Sequence[str], seconds: float, *, errors: bool = False) -> Ran | None:
+def run(argv: Sequence[str], seconds: float) -> Ran | None:
     """Run a program and wait for its end; None if it is not there or did not end in time.
 
     Args:
         argv: its full path and its words; no shell reads them.
         seconds: after which it is killed.
-        errors: read what it writes to stderr too, and not only its output.
     """
     import subprocess  # noqa: PLC0415  # one and a half Python starts, only with containers
-    import threading  # noqa: PLC0415
 
-    written: list[bytes] = []
     end = clock.Deadline(seconds)
     try:
         process = subprocess.Popen(
             argv,
             stdin=subprocess.DEVNULL,
             stdout=subprocess.PIPE,
-            stderr=subprocess.STDOUT if errors else subprocess.DEVNULL,
+            stderr=subprocess.PIPE,
             env={**os.environ, "LC_ALL": "C"},
             creationflags=getattr(subprocess, "CREATE_NO_WINDOW", 0),
         )
     except (OSError, ValueError):
         return None
-    pipe = process.stdout
-    # A child of its own may keep the pipe open, so the read is left alone when time is up.
-    reader = threading.Thread(target=lambda: written.append(_read(pipe)), daemon=True)
-    reader.start()
-    reader.join(seconds)
+    readers = [_Reader(process.stdout), _Reader(process.stderr)]
+    written = [reader.within(end.left) for reader in readers]
     try:
-        status = process.wait(max(end.left, 0.0))
+        status = process.wait(end.left)
     except subprocess.TimeoutExpired:
         process.kill()
         process.wait()
         return None
-    return Ran(status, written[0]) if written else None
+    output, errors = written
+    return None if output is None or errors is None else Ran(status, output, errors)
 
 
-def _read(pipe: IO[bytes] | None) -> bytes:
-    """Return up to the bound; whoever writes more is not listened to any further."""
-    if pipe is None:
-        return b""
-    with pipe:
-        return pipe.read(MOST)
+class _Reader:
+    """Reads one stream beside everything else, up to the bound.
+
+    A child of the program may keep the stream open, so the read is left alone when time is up;
+    whoever writes more than the bound is not listened to any further.
+    """
+
+    def __init__(self, pipe: IO[bytes] | None) -> None:
+        import threading  # noqa: PLC0415
+
+        self._pipe, self._read = pipe, b""
+        self._thread = threading.Thread(target=self._run, daemon=True)
+        self._thread.start()
+
+    def _run(self) -> None:
+        if self._pipe is not None:
+            with self._pipe:
+                self._read = self._pipe.read(MOST)
+
+    def within(self, seconds: float) -> bytes | None:
+        """Return what was read; None if the stream has not come to its end in time."""
+        self._thread.join(seconds)
+        return None if self._thread.is_alive() else self._read

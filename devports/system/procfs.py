@@ -21,13 +21,19 @@ LONGEST_MARK = 1024
 
 
 class Stat(Value):
-    """The part of /proc/PID/stat that we use. `start` in clock ticks since boot (field 22)."""
+    """The part of /proc/PID/stat that we use.
+
+    `start` in clock ticks since boot (field 22). `terminal`: its device number, 0 for none (7).
+    `foreground`: the process group that has the terminal, -1 for none (8).
+    """
 
     name: str
     state: str
     ppid: int
     group: int
     session: int
+    terminal: int
+    foreground: int
     start: int
 
 
@@ -48,6 +54,8 @@ def stat(raw: bytes) -> Stat | None:
             ppid=int(fields[1]),
             group=int(fields[2]),
             session=int(fields[3]),
+            terminal=int(fields[4]),
+            foreground=int(fields[5]),
             start=int(fields[19]),
         )
     except (IndexError, ValueError):

@@ -7,28 +7,42 @@ from __future__ import annotations
 
 from devports.core.outcome import (
     AlreadyGone,
+    ContainerStopped,
     Declined,
     Killing,
     Planned,
     Refused,
     Respawned,
     Settling,
+    StopFailed,
     Stopped,
+    StoppingContainer,
     Terminating,
     TimedOut,
     WaitingForPort,
 )
-from devports.core.standing import Mine, OtherUser, Protected, Supervised, Tunnel
+from devports.core.shells import is_persons_shell
+from devports.core.standing import Container, Mine, OtherUser, Protected, Supervised, Tunnel
 from devports.core.value import unreachable
 from devports.ui.around import spared_words
 from devports.ui.printable import printable
-from devports.ui.who import counted, duration, label, listed, standing_words, target_label, whole
+from devports.ui.who import (
+    counted,
+    duration,
+    label,
+    listed,
+    standing_words,
+    target_label,
+    terminal_name,
+    whole,
+)
 from devports.ui.words import summary
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
+    from devports.core.model import Process
     from devports.core.outcome import Freed, Outcome, Progress, Question
     from devports.core.plan import Target
     from devports.core.standing import Standing
@@ -41,6 +55,8 @@ def progress_words(progress: Progress) -> str:
             return f"sending SIGTERM to {target_label(target)}"
         case Killing(target=target):
             return f"did not end in time, sending SIGKILL to {target_label(target)}"
+        case StoppingContainer(target=target):
+            return f"stopping {target_label(target)} with `{_stop(target)}`"
         case Settling(seconds=seconds, by=by):
             watched = f"watching for {duration(whole(seconds))} whether {label(by)} starts it again"
             return f"the port can be bound; {watched}"
@@ -56,18 +72,24 @@ def outcome_words(outcome: Outcome) -> str:
     whom = target_label(outcome.target)
     match outcome:
         case Planned(asks=asks):
-            return f"{whom} would be stopped with SIGTERM" + (", after a question" if asks else "")
+            by = f"`{_stop(outcome.target)}`" if _is_container(outcome.target) else "SIGTERM"
+            return f"{whom} would be stopped with {by}" + (", after a question" if asks else "")
         case Stopped(exited=exited, seconds=seconds, bindable=bindable):
             end = f"exited after {took(seconds)}" if exited else "let go of the port and still runs"
-            port = "the port can be bound" if bindable else "the port cannot be bound"
-            return f"{whom}: {_sent(outcome.signals)}, {end}, {port}"
+            return f"{whom}: {_sent(outcome.signals)}, {end}, {_port(bindable=bindable)}"
+        case ContainerStopped(seconds=seconds, bindable=bindable):
+            return f"{whom}: stopped after {took(seconds)}, {_port(bindable=bindable)}"
+        case StopFailed(complaint=complaint, bindable=bindable):
+            said = f"`{_stop(outcome.target)}` failed: {printable(complaint)}"
+            return f"{whom}: {said}; {_port(bindable=bindable)}"
         case AlreadyGone():
             return f"{whom}: nothing sent, it had ended or let go of the port by itself"
         case Declined():
             return f"{whom} {_verb(outcome.target, 'goes', 'go')} on running, as you said"
         case Refused():
             were = _verb(outcome.target, "was", "were")
-            return f"{whom} {were} not signalled: {refusal_words(outcome)}"
+            done = "stopped" if _is_container(outcome.target) else "signalled"
+            return f"{whom} {were} not {done}: {refusal_words(outcome)}"
         case TimedOut(signals=signals):
             return f"{whom}: {_sent(signals)}, still running, the port cannot be bound"
         case Respawned(successor=successor):
@@ -76,9 +98,26 @@ def outcome_words(outcome: Outcome) -> str:
             unreachable(outcome)
 
 
+def _port(*, bindable: bool) -> str:
+    return "the port can be bound" if bindable else "the port cannot be bound"
+
+
+def _is_container(target: Target) -> bool:
+    """Say whether it is known by its container, and not by a process."""
+    return isinstance(target.standing, Container) and target.standing.said == "one"
+
+
+def _stop(target: Target) -> str:
+    """Return the command that stops a container."""
+    stop = target.standing.stop if isinstance(target.standing, Container) else ""
+    return printable(stop)
+
+
 def _verb(target: Target, one: str, many: str) -> str:
     """Return the form of a verb for a target: its process, or with those that hang on it."""
-    alone = all(member.process.key == target.process.key for member in target.members)
+    alone = _is_container(target) or all(
+        member.process.key == target.process.key for member in target.members
+    )
     return one if alone else many
 
 
@@ -126,6 +165,15 @@ def _other_user_words(standing: Standing) -> str:
     return "it belongs to another user, whom `--yes` does not cover; `--other-users` does"
 
 
+def again_words(successor: Process, parent: Process) -> str:
+    """Return who started a server again, and what to do about it before anything else."""
+    job = successor.job
+    if job is not None and job.group == job.foreground and is_persons_shell(parent):
+        where = f"{label(parent)} on {terminal_name(job.terminal)}"
+        return f"{where} starts it again, by a loop or a list of commands: press Ctrl-C there"
+    return f"{label(parent)} starts it again: end that first, `kill -TERM {parent.pid}`"
+
+
 def freed_words(freed: Freed, subject: str) -> tuple[str, ...]:
     """Return what came of every target, and last whether the port can be bound: that decides."""
     lines = [*map(outcome_words, freed.outcomes), *spared_words(freed.spared)]
@@ -139,9 +187,15 @@ def question_words(question: Question, service: str = "") -> str:
     target = question.target
     whom = target_label(target) + _whose(target.standing)
     aim = f", so that `{printable(service)}` can start" if service else ""
-    if question.kind == "kill":
-        return f"{whom} did not end in time: kill it with SIGKILL{aim}?"
-    return f"stop {whom} with SIGTERM{aim}?"
+    match question.kind:
+        case "kill":
+            return f"{whom} did not end in time: kill it with SIGKILL{aim}?"
+        case "container":
+            return f"stop {whom}{aim}?"
+        case "stop":
+            return f"stop {whom} with SIGTERM{aim}?"
+        case _:
+            unreachable(question.kind)
 
 
 def _whose(standing: Standing) -> str:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from devports.core.diagnosis import sockets_of
+from devports.core.standing import Container
 from devports.ui.around import spared_words
 from devports.ui.layout import aligned, paint, wrap
 from devports.ui.printable import command_line, printable
@@ -78,12 +79,16 @@ def _above(members: Sequence[Holder], top: ProcessKey) -> tuple[Process, ...]:
 
 
 def _steps(question: Question) -> Iterator[str]:
-    pid = question.target.process.pid
+    pid, standing = question.target.process.pid, question.target.standing
     if question.kind == "kill":
         pids = dict.fromkeys((pid, *(m.process.pid for m in question.target.members)))
         yield f"SIGKILL to {', '.join(map(str, pids))}, if they still hold the port then"
     else:
         yield "the port is looked at again; if somebody else holds it then, you are asked again"
+    if isinstance(standing, Container):
+        yield f"`{printable(standing.stop)}`: its engine ends all of it, after 10 s by force"
+        yield "no process is signalled by devports"
+    elif question.kind == "stop":
         yield f"SIGTERM to {pid}, the same as `kill -TERM {pid}`"
         yield "if it does not end in time, you are asked again before SIGKILL"
     yield from spared_words(question.around.spared)

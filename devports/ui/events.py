@@ -25,18 +25,22 @@ from devports.core.happening import (
 )
 from devports.core.outcome import (
     AlreadyGone,
+    ContainerStopped,
     Declined,
     Killing,
     Planned,
     Refused,
     Respawned,
     Settling,
+    StopFailed,
     Stopped,
+    StoppingContainer,
     Terminating,
     TimedOut,
     WaitingForPort,
 )
 from devports.core.recovery import Ended
+from devports.core.standing import Container
 from devports.core.value import unreachable
 from devports.errors import DevportsError
 
@@ -47,6 +51,7 @@ if TYPE_CHECKING:
     from devports.core.happening import Happening
     from devports.core.model import Process
     from devports.core.outcome import Answer, Outcome, Progress, Question
+    from devports.core.plan import Target
 
     Facts: TypeAlias = dict[str, Any]
     News: TypeAlias = Happening | Progress | Outcome | Ended
@@ -104,10 +109,19 @@ def facts_of(news: News) -> Facts:
     if isinstance(news, Ended):
         facts: Facts = {"exit_code": news.code, "source": news.source, "reason": news.reason}
         return {"event": "ended", **facts}
-    if isinstance(news, Terminating | Killing | WaitingForPort | Settling):
+    if isinstance(news, Terminating | Killing | StoppingContainer | WaitingForPort | Settling):
         return _progress(news)
     if isinstance(
-        news, Planned | Stopped | AlreadyGone | Declined | Refused | TimedOut | Respawned
+        news,
+        Planned
+        | Stopped
+        | AlreadyGone
+        | ContainerStopped
+        | StopFailed
+        | Declined
+        | Refused
+        | TimedOut
+        | Respawned,
     ):
         return _outcome(news)
     return _happening(news)
@@ -119,6 +133,8 @@ def _progress(news: Progress) -> Facts:
             return _signalling("SIGTERM", target.process)
         case Killing(target=target):
             return _signalling("SIGKILL", target.process)
+        case StoppingContainer(target=target):
+            return {"event": "stopping-container", **_contained(target)}
         case WaitingForPort(seconds=seconds, clients=clients):
             return {"event": "waiting", "for": "port", "seconds": seconds, "clients": clients}
         case Settling(seconds=seconds, by=by):
@@ -139,6 +155,16 @@ def _outcome(news: Outcome) -> Facts:
             return {"event": "freed", "process": process, **three}
         case AlreadyGone():
             return {"event": "freed", "process": process, "signals": [], "exited": True}
+        case ContainerStopped(bindable=bindable):
+            facts: Facts = {"signals": [], "exited": True, "bindable": bindable}
+            return {"event": "freed", **_contained(news.target), **facts}
+        case StopFailed(complaint=complaint):
+            return {
+                "event": "not-freed",
+                **_contained(news.target),
+                "signals": [],
+                "why": complaint,
+            }
         case TimedOut(signals=signals):
             return {"event": "not-freed", "process": process, "signals": list(signals)}
         case Respawned(successor=successor):
@@ -151,6 +177,13 @@ def _outcome(news: Outcome) -> Facts:
             return {"event": "planned", "process": process, "asks": asks}
         case _:
             unreachable(news)
+
+
+def _contained(target: Target) -> Facts:
+    """Return the forwarder of a container, and the container that it works for."""
+    it = target.standing
+    name = it.name if isinstance(it, Container) else ""
+    return {"process": process_of(target.process), "container": name or None}
 
 
 def _happening(news: Happening) -> Facts:

@@ -44,6 +44,10 @@ EVENTS: dict[str, tuple[str, dict[str, Schema]]] = {
         },
     ),
     "signalling": ("A holder of the port is told to end.", {"signal": TEXT, "process": PROCESS}),
+    "stopping-container": (
+        "The engine is told to stop the container that publishes the port.",
+        {"process": PROCESS, "container": maybe(TEXT)},
+    ),
     "watching": (
         "The port is free; a supervisor may start the holder again.",
         {"seconds": SECONDS, "process": PROCESS},

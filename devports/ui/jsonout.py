@@ -13,10 +13,12 @@ from devports.core.codes import code_of
 from devports.core.diagnosis import Lingering, Unexplained, is_bindable, sockets_of, worst
 from devports.core.outcome import (
     AlreadyGone,
+    ContainerStopped,
     Declined,
     Planned,
     Refused,
     Respawned,
+    StopFailed,
     Stopped,
     TimedOut,
 )
@@ -281,8 +283,9 @@ def _standing(standing: Standing) -> Json:
             return _kind("supervised", unit, stop)
         case Tunnel(kind=kind):
             return _kind("tunnel", kind)
-        case Container(engine=engine, name=name, image=image):
-            return _kind("container", engine) | {"container": name or None, "image": image or None}
+        case Container(engine=engine, name=name, image=image, said=said):
+            known: Json = {"container": name or None, "image": image or None, "engine_said": said}
+            return _kind("container", engine, standing.stop or None) | known
         case Protected(reason=reason):
             return _kind("protected", reason)
         case _:
@@ -291,7 +294,7 @@ def _standing(standing: Standing) -> Json:
 
 def _kind(kind: str, detail: str | None = None, stop: str | None = None) -> Json:
     facts: Json = {"kind": kind, "detail": detail, "stop": stop}
-    return facts | {"container": None, "image": None}
+    return facts | {"container": None, "image": None, "engine_said": None}
 
 
 def _ended(target: Target, now: float) -> Json:
@@ -311,6 +314,7 @@ def _outcome(outcome: Outcome, now: float) -> Json:
         "bindable": None,
         "seconds": None,
         "why": None,
+        "complaint": None,
         "successor": None,
     }
     match outcome:
@@ -319,6 +323,10 @@ def _outcome(outcome: Outcome, now: float) -> Json:
         case Stopped(signals=signals, seconds=seconds, exited=exited, bindable=bindable):
             facts = {"signals": list(signals), "exited": exited, "bindable": bindable}
             return done | {"kind": "stopped", "seconds": seconds, **facts}
+        case ContainerStopped(seconds=seconds, bindable=bindable):
+            return done | {"kind": "container-stopped", "seconds": seconds, "bindable": bindable}
+        case StopFailed(complaint=complaint, bindable=bindable):
+            return done | {"kind": "stop-failed", "complaint": complaint, "bindable": bindable}
         case AlreadyGone():
             return done | {"kind": "already-gone"}
         case Declined():

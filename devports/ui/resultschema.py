@@ -125,12 +125,15 @@ DEFS: dict[str, Schema] = {
         gaps=each(ref("gap")),
     ),
     "standing": shape(
-        "What kind of process it is. `detail`: the service, user, unit, engine, tunnel or reason.",
+        "What kind of process it is. `detail`: the service, user, unit, engine, tunnel or reason."
+        " `engine_said`: how many containers publish the port, or why the engine did not say; with"
+        " `one` it can be stopped.",
         kind=one_of("plain mine other-user tunnel supervised container protected"),
         detail=maybe(TEXT),
         stop=maybe(TEXT),
         container=maybe(TEXT),
         image=maybe(TEXT),
+        engine_said=maybe(one_of("unasked one several none silent missing inside")),
     ),
     "ended": shape(
         "What is ended as one: a process, and the pids of the holders that hang on it.",
@@ -139,14 +142,19 @@ DEFS: dict[str, Schema] = {
         members=each(COUNT),
     ),
     "outcome": shape(
-        "What came of one process. `seconds`: from the first signal until the port was free.",
-        kind=one_of("planned stopped already-gone declined refused timed-out respawned"),
+        "What came of one process. `seconds`: from the first signal until the port was free."
+        " `complaint`: why the engine did not stop the container.",
+        kind=one_of(
+            "planned stopped container-stopped stop-failed already-gone declined refused timed-out"
+            " respawned"
+        ),
         process=ref("ended"),
         signals=each(TEXT),
         exited=maybe(FLAG),
         bindable=maybe(FLAG),
         seconds=maybe(SECONDS),
         why=maybe(one_of("protected supervised container other-user no-terminal denied")),
+        complaint=maybe(TEXT),
         successor=maybe(ref("ended")),
     ),
     "spared": shape(

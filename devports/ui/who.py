@@ -18,6 +18,7 @@ from devports.core.standing import (
     Tunnel,
 )
 from devports.core.value import Value, unreachable
+from devports.ui.contained import container_label, container_words
 from devports.ui.printable import command_line, printable
 
 TYPE_CHECKING = False
@@ -30,6 +31,7 @@ if TYPE_CHECKING:
 
 MINUTE, HOUR, DAY = 60, 3600, 86400
 COMM_LENGTH = 15  # the kernel cuts names there (prctl(2), PR_SET_NAME)
+TTY, PTS = 4, 136  # the major numbers of consoles and of the first pseudo terminals
 THREAD_NAMES = ("", "MainThread", "node-MainThread")
 RUNNERS = frozenset("npm npx pnpm yarn bun deno uv make just task poetry pdm hatch tox nox".split())
 """Programs that are told apart by the word after their name: `npm run dev`."""
@@ -102,6 +104,14 @@ def title(process: Process) -> str:
 
 def label(process: Process) -> str:
     return f"`{title(process)}` (pid {process.pid})"
+
+
+def terminal_name(number: int) -> str:
+    """Return the name of a terminal by its device's number, as makedev(3) composes it on Linux."""
+    major, minor = number >> 8 & 0xFFF, number & 0xFF | number >> 12 & 0xFFF00
+    if PTS <= major < PTS + 8:  # Documentation/admin-guide/devices.txt
+        return f"pts/{minor + (major - PTS) * 256}"
+    return f"tty{minor}" if major == TTY else "its terminal"
 
 
 def user_of(process: Process, reader: Reader) -> str:
@@ -237,17 +247,6 @@ def standing_words(standing: Standing) -> str:
             unreachable(standing)
 
 
-def container_words(container: Container) -> str:
-    """Return for which container a port is forwarded, as far as its engine has said."""
-    engine, image = printable(container.engine), printable(container.image, 60)
-    if container.stale:
-        return f"forwards the port for {engine}, which knows of no container that publishes it"
-    if not container.name:
-        return f"forwards the port for a container of {engine}"
-    of = f" ({image})" if image else ""
-    return f"forwards the port for the {engine} container `{printable(container.name, 60)}`{of}"
-
-
 def names(holding: Holding) -> str:
     """Return everybody behind a port in one phrase."""
     known = [title(top.process) for top, _ in families(holding.holders)]
@@ -284,7 +283,10 @@ def unit_words(unit: str) -> str:
 
 
 def target_label(target: Target) -> str:
-    """Return a target with its family: `uvicorn` (pid 1) and its 2 workers."""
+    """Return a target with its family: `uvicorn` (pid 1) and its 2 workers; or a container."""
+    if isinstance(target.standing, Container):
+        known = target.standing.said == "one"
+        return container_label(target.standing) if known else label(target.process)
     below = [m.process for m in target.members if m.process.key != target.process.key]
     if not below:
         return label(target.process)

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING
 import pytest
 
 from tests.harness.capabilities import NEEDS_FORK, NEEDS_NETLINK_BOUND, NEEDS_STRACE
-from tests.shapes.catalogue import FREED, SHAPES, TAKEN_AGAIN
+from tests.shapes.catalogue import FREED, SHAPES
 from tests.shapes.stage import USERS
 from tests.shapes.trial import attempts
 
@@ -26,17 +26,10 @@ AT_ONCE = 7
 """Trials side by side: they mostly wait."""
 
 
-def each(shapes: Iterable[Shape], *, known_defects: bool = False) -> pytest.MarkDecorator:
-    """Return a test's shapes, each for every user; with the marks of defects that are known."""
+def each(shapes: Iterable[Shape]) -> pytest.MarkDecorator:
+    """Return a test's shapes, each for every user."""
     params = [
-        pytest.param(
-            shape,
-            user,
-            id=f"{shape.name.replace('`', '')}, as {user}",
-            marks=[pytest.mark.xfail(reason=shape.defect, strict=False)]
-            if known_defects and shape.defect
-            else [],
-        )
+        pytest.param(shape, user, id=f"{shape.name.replace('`', '')}, as {user}")
         for shape in shapes
         for user in USERS
     ]
@@ -70,7 +63,7 @@ def trials(request: pytest.FixtureRequest) -> Callable[[Shape, str], Trial]:
     return record
 
 
-@each(SHAPES, known_defects=True)
+@each(SHAPES)
 def test_freed_is_said_only_of_a_port_that_stays_free(
     shape: Shape, user: str, trials: Callable[[Shape, str], Trial]
 ) -> None:
@@ -90,8 +83,7 @@ def test_a_port_that_is_not_freed_gets_its_reason_and_its_command(
         return  # what that is worth is another test's question
     assert "error: port " in trial.done.err, trial.done
     assert "to do it by hand:" in trial.done.err, trial.done
-    if trial.code != TAKEN_AGAIN:
-        assert shape.command in trial.done.err, trial.done
+    assert shape.command in trial.done.err, trial.done
 
 
 @each(SHAPES)

@@ -2,14 +2,17 @@
 
 from __future__ import annotations
 
+import ctypes
 import importlib.util
 import os
+import select
 import shutil
 import socket
 import subprocess
 import sys
 import tempfile
 
+import psutil
 import pytest
 
 from tests.harness import tables
@@ -85,6 +88,27 @@ def _netlink_bound() -> bool:
             return False
 
 
+def _psutil_shows_bound() -> bool:
+    """Bind a socket and look for it among what psutil says of us: on macOS it is there."""
+    with reserved_block() as port, socket.socket() as sock:
+        sock.bind(("127.0.0.1", port))
+        look = getattr(psutil.Process(), "net_connections", None) or psutil.Process().connections
+        return any(each.laddr and each.laddr[1] == port for each in look(kind="tcp"))
+
+
+def _binds_beside_bound() -> bool:
+    """Bind a second socket to the port of one that does not listen, both with SO_REUSEADDR."""
+    with reserved_block() as port, socket.socket() as first, socket.socket() as second:
+        for sock in (first, second):
+            sock.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+        first.bind(("127.0.0.1", port))
+        try:
+            second.bind(("127.0.0.1", port))
+        except OSError:
+            return False
+    return True
+
+
 def _needs(ability: bool, what: str) -> pytest.MarkDecorator:
     return pytest.mark.skipif(not ability, reason=f"this machine has no {what}")
 
@@ -106,3 +130,10 @@ NEEDS_NOFOLLOW = _needs(hasattr(os, "O_NOFOLLOW"), "way to open without followin
 NEEDS_FAKE_KEYS = _needs(_fake_keys(), "keyboard made of a pipe")
 NEEDS_FIFO = _needs(hasattr(os, "mkfifo"), "FIFOs")
 NEEDS_LIMITS = _needs(importlib.util.find_spec("resource") is not None, "resource limits")
+NEEDS_LSOF = _needs(shutil.which("lsof") is not None, "lsof")
+
+PSUTIL_SHOWS_BOUND = _psutil_shows_bound()
+BINDS_BESIDE_BOUND = _binds_beside_bound()
+HAS_KQUEUE = hasattr(select, "kqueue")
+HAS_HANDLES = hasattr(ctypes, "WinDLL")
+"""Whether a process can be pinned as on macOS, and as on Windows."""

@@ -31,7 +31,7 @@ STATES = {
     12: "NEW_SYN_RECV",
     13: "BOUND",
 }
-LIKE_LINUX = {"CLOSED": "BOUND", "NONE": "BOUND"}
+WITHOUT_PEER = {"CLOSE": "BOUND", "NONE": "BOUND"}
 """How psutil calls a bound socket on systems whose tables show it."""
 
 
@@ -114,7 +114,8 @@ def _from_psutil(port: int) -> list[Row]:
             local: tuple[Any, ...] = tuple(one.laddr)
             remote: tuple[Any, ...] = tuple(one.raddr) or ("", 0)
             if local[1:2] == (port,):
-                state = LIKE_LINUX.get(str(one.status), str(one.status))
+                state = str(one.status)
+                state = state if remote[1] else WITHOUT_PEER.get(state, state)
                 found.append(Row(state, local[0], port, remote[1], 0, -1, who))
     return found
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import socket
 import subprocess
 import sys
 from pathlib import Path
@@ -64,12 +65,20 @@ COMMANDS = [
     pytest.param(
         ("validate", "--config", "devports.toml.example"), 0, "is valid: 1 service", id="validate"
     ),
+    pytest.param(("check", "{port}"), 0, "is free", id="check of a free port"),
+    pytest.param(("check", "{held}"), 1, "is held by `", id="check of a held port"),
+    pytest.param(("status", "{held}"), 0, "held", id="status"),
+    pytest.param(("free", "{held}", "--dry-run"), 0, "it runs in", id="free, as a rehearsal"),
     pytest.param(("run", "web"), 97, "does not work on Windows yet", id="run"),
 ]
 
 
 @pytest.mark.parametrize(("words", "code", "said"), COMMANDS)
-def test_a_command_answers_where_posix_is_missing(words: tuple[str, ...], code: int, said: str):
-    ended = run("-m", elsewhere.__name__, *words)
+def test_a_command_answers_where_posix_is_missing(
+    words: tuple[str, ...], code: int, said: str, port: int
+):
+    with socket.create_server(("127.0.0.1", port + 1)):
+        ports = {"{port}": str(port), "{held}": str(port + 1)}
+        ended = run("-m", elsewhere.__name__, *(ports.get(word, word) for word in words))
     assert (ended.returncode, "bug" in ended.stderr) == (code, False), ended.stderr
     assert said in ended.stdout + ended.stderr

@@ -8,7 +8,6 @@ from typing import TYPE_CHECKING
 
 import pytest
 
-from devports.core.containers import Published
 from devports.core.standing import Container
 from devports.system.engines import Engines, which
 from devports.system.outside import MOST, run
@@ -22,7 +21,8 @@ if TYPE_CHECKING:
 
 ID = "ab" * 32
 ROW = f"{ID}\\tshop-db-1\\tpostgres:16\\t0.0.0.0:8000->5432/tcp\\n"
-DB = Published("docker", "shop-db-1", "postgres:16", ID)
+DOCKER, PODMAN = Container("docker"), Container("podman")
+DB = Container("docker", "shop-db-1", "postgres:16", ID, "one")
 LOG = 'echo "$@" >> "$0.log"'
 
 pytestmark = NEEDS_FORK
@@ -45,8 +45,7 @@ def on_path(tmp_path: Path, monkeypatch: pytest.MonkeyPatch):
 def test_docker_is_asked_once_for_the_port_and_names_the_container(on_path: Put) -> None:
     log = on_path("docker", f"printf '{ROW}'")
     engines = Engines()
-    assert [engines.published("docker", 8000) for _ in range(3)] == [DB] * 3
-    assert not engines.nothing("docker", 8000)
+    assert [engines.named(DOCKER, 8000) for _ in range(3)] == [DB] * 3
     (asked,) = log.read_text().splitlines()
     assert asked.startswith("ps --no-trunc --filter publish=8000/tcp --format ")
 
@@ -57,42 +56,56 @@ def test_podman_is_asked_for_all_and_sorted_out(on_path: Put) -> None:
         f"""echo '[{{"Id": "{ID}", "Names": ["web"], "Image": "nginx",
         "Ports": [{{"host_port": 8000, "range": 1, "protocol": "tcp"}}]}}]'""",
     )
-    assert Engines().published("podman", 8000) == Published("podman", "web", "nginx", ID)
-    assert Engines().nothing("podman", 9000)
+    assert Engines().named(PODMAN, 8000) == Container("podman", "web", "nginx", ID, "one")
+    assert Engines().named(PODMAN, 9000).said == "none"
+
+
+def test_an_engine_that_is_to_be_forgotten_is_asked_again(on_path: Put) -> None:
+    log = on_path("docker", f"printf '{ROW}'")
+    engines = Engines()
+    engines.named(DOCKER, 8000)
+    engines.forget()
+    engines.named(DOCKER, 8000)
+    engines.stop(DB)
+    engines.named(DOCKER, 8000)
+    assert [line.split()[0] for line in log.read_text().splitlines()] == ["ps", "ps", "stop", "ps"]
 
 
 SILENT = [
-    pytest.param("echo no permission >&2; exit 1", id="it may not ask the daemon"),
-    pytest.param("printf '%s'; exit 1", id="nothing, with an error"),
-    pytest.param("exec sleep 60", id="it hangs"),
-    pytest.param("sleep 2 & exit 0", id="a child of it keeps the pipe open"),
-    pytest.param("kill -9 $$", id="it is killed"),
-    pytest.param("yes", id="it never stops to talk"),
+    pytest.param("echo no permission >&2; exit 1", "no permission", id="it may not ask"),
+    pytest.param("exit 1", "it ended with status 1", id="nothing, with an error"),
+    pytest.param("exec sleep 60", "no answer within 0.3 s", id="it hangs"),
+    pytest.param("sleep 2 & exit 0", "no answer within 0.3 s", id="a child keeps the pipe open"),
+    pytest.param("kill -9 $$", "it ended with status -9", id="it is killed"),
+    pytest.param("yes", "y", id="it never stops to talk"),
 ]
 
 
-@pytest.mark.parametrize("script", SILENT)
-def test_an_engine_that_does_not_answer_has_not_said_no(on_path: Put, script: str) -> None:
+@pytest.mark.parametrize(("script", "complaint"), SILENT)
+def test_an_engine_that_does_not_answer_has_not_said_no(
+    on_path: Put, script: str, complaint: str
+) -> None:
     on_path("docker", script)
-    engines = Engines(asking=0.3)
-    assert engines.published("docker", 8000) is None
-    assert not engines.nothing("docker", 8000)
-    assert engines.named(Container("docker"), 8000) == Container("docker")
+    found = Engines(asking=0.3).named(DOCKER, 8000)
+    assert found == DOCKER.but(said="silent", complaint=complaint)
+
+
+def test_an_answer_that_is_not_understood_is_no_answer(on_path: Put) -> None:
+    on_path("podman", "echo nonsense")
+    assert Engines().named(PODMAN, 8000).said == "silent"
 
 
 def test_the_standing_of_a_forwarder_is_named_or_stale(on_path: Put) -> None:
     on_path("docker", f"case \"$*\" in *=8000/*) printf '{ROW}';; esac")
     engines = Engines()
-    named = Container("docker", "shop-db-1", "postgres:16")
-    assert engines.named(Container("docker"), 8000) == named
-    assert engines.named(Container("docker"), 9000) == Container("docker", stale=True)
+    assert engines.named(DOCKER, 8000) == DB
+    assert engines.named(DOCKER, 9000) == DOCKER.but(said="none")
 
 
 def test_two_containers_on_one_port_are_not_guessed_at(on_path: Put) -> None:
     on_path("docker", f"printf '{ROW}{ROW.replace('ab', 'cd')}'")
-    engines = Engines()
-    assert engines.published("docker", 8000) is None
-    assert not engines.nothing("docker", 8000)
+    found = Engines().named(DOCKER, 8000)
+    assert found == DOCKER.but(said="several", names=("shop-db-1", "shop-db-1"))
 
 
 def test_a_container_is_stopped_by_its_whole_id(on_path: Put) -> None:
@@ -116,9 +129,13 @@ def test_what_went_wrong_is_one_line(on_path: Put, script: str, complaint: str) 
 
 def test_an_engine_that_is_not_there_answers_nothing(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("PATH", "/nonexistent")
-    assert Engines().published("docker", 8000) is None
-    assert Engines().published("kubernetes", 8000) is None
+    assert Engines().named(DOCKER, 8000).said == "missing"
     assert Engines().stop(DB) == "`docker` is not on PATH"
+
+
+def test_kubernetes_is_asked_nothing() -> None:
+    inside = Container("kubernetes", "0123456789ab", said="inside")
+    assert Engines().named(inside, 8000) == inside
 
 
 def test_a_program_in_the_working_folder_is_not_the_engine(
@@ -130,6 +147,12 @@ def test_a_program_in_the_working_folder_is_not_the_engine(
     for path in (".", ""):
         monkeypatch.setenv("PATH", f"{path}{os.pathsep}/nonexistent")
         assert which("docker") == ""
+
+
+def test_both_streams_are_read_and_kept_apart() -> None:
+    ran = run((sys.executable, "-c", "import sys; print(1); print(2, file=sys.stderr)"), 30)
+    assert ran is not None
+    assert (ran.status, ran.output.split(), ran.errors.split()) == (0, [b"1"], [b"2"])
 
 
 def test_no_more_is_read_than_the_bound() -> None:

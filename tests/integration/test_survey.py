@@ -23,7 +23,12 @@ from devports.errors import DevportsError
 from devports.system.linux import Linux
 from devports.system.linux.table import kernel_shows_bound
 from devports.system.survey import endpoints_of, survey
-from tests.harness.capabilities import NEEDS_IPV6, NEEDS_NETLINK_BOUND, NEEDS_SECOND_USER
+from tests.harness.capabilities import (
+    NEEDS_IPV6,
+    NEEDS_NETLINK_BOUND,
+    NEEDS_PROC,
+    NEEDS_SECOND_USER,
+)
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -31,6 +36,7 @@ if TYPE_CHECKING:
     from devports.core.diagnosis import Finding
     from tests.conftest import Zoo
 
+pytestmark = NEEDS_PROC  # the sources of Linux, each switched off in turn
 MACHINES = [
     pytest.param({}, id="every source", marks=NEEDS_NETLINK_BOUND),
     pytest.param({"bound": False}, id="a kernel before 6.8"),

@@ -17,15 +17,14 @@ class Shape:
         words: its command line; `{python}`, `{zoo}`, `{port}`, `{folder}`, `{modules}` and
             `{systemd}` are filled in.
         codes: the exit codes that are honest here. 0 has to be proved by the port itself.
-        command: what has to be printed where it is not freed, to be run by hand.
+        command: what has to be printed where it is not freed, to be done by hand.
         needs: what the machine must have for it: node, npm, systemd or fuse.
         holders: how many processes have the socket when it has come to rest.
         state: the socket's state at rest.
         clients: whether clients can connect; one that is stopped would accept them as well.
         stream: whether a client waits for an answer that never ends.
-        typed: the words are a line typed into a person's shell.
+        typed: the words are a line typed into a person's shell, on a terminal.
         logged: what it has written when it has come to rest.
-        defect: what devports still does wrong with it; empty once it is mended.
     """
 
     name: str
@@ -39,7 +38,6 @@ class Shape:
     stream: bool = False
     typed: bool = False
     logged: str = ""
-    defect: str = ""
 
 
 def _zoo(name: str, *words: str) -> tuple[str, ...]:
@@ -48,7 +46,8 @@ def _zoo(name: str, *words: str) -> tuple[str, ...]:
 
 UVICORN = ("{python}", "-m", "uvicorn", "asgi_app:app", "--host", "127.0.0.1", "--port", "{port}")
 NODE = ("server.cjs", "127.0.0.1", "{port}")
-LOOP = "while :; do {python} {zoo}/listener.py {port} --stay; sleep 0.1; done"
+LISTENER = "{python} {zoo}/listener.py {port} --stay"
+LOOP = f"while :; do {LISTENER}; sleep 0.1; done"
 SHAPES = (
     Shape("plain listener", _zoo("listener")),
     Shape("forked listener", _zoo("forked_listener", "--children", "3"), holders=4),
@@ -91,12 +90,27 @@ SHAPES = (
         needs="fuse",
     ),
     Shape("shell script in a loop", ("sh", "loop.sh"), codes=(FREED, REFUSED, TAKEN_AGAIN)),
+    Shape("plain listener, typed", (LISTENER,), typed=True),
+    Shape("plain listener in the background, typed", (f"{LISTENER} &",), typed=True),
+    Shape(
+        "`npm run dev` -> vite, typed",
+        ("npm run dev -- --port {port}",),
+        needs="npm",
+        typed=True,
+    ),
     Shape(
         "shell loop, typed",
         (LOOP,),
-        codes=(FREED, REFUSED, TAKEN_AGAIN),
+        codes=(TAKEN_AGAIN,),
+        command="starts it again, by a loop or a list of commands: press Ctrl-C there",
         typed=True,
-        defect="a person's shell is not watched for a respawn",
+    ),
+    Shape(
+        "shell loop in the background, typed",
+        (f"({LOOP}) &",),
+        codes=(TAKEN_AGAIN,),
+        command="starts it again: end that first, `kill -TERM ",
+        typed=True,
     ),
     Shape(
         "supervisord",

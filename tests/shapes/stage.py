@@ -28,7 +28,7 @@ from tests.shapes import systemd
 from tests.shapes.catalogue import files
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator, Mapping
+    from collections.abc import Iterator, Mapping, Sequence
 
     from tests.shapes.catalogue import Shape
 
@@ -36,6 +36,11 @@ REPOSITORY = os.path.dirname(os.path.dirname(ZOO))
 MARK = "DEVPORTS_TEST_SHAPE"
 """Names the play in the environment of everybody who takes part, orphans included."""
 WITHIN = 30.0
+WITH_TERMINAL = (
+    "import fcntl, os, sys, termios; fcntl.ioctl(0, termios.TIOCSCTTY, 0);"
+    " os.execvp(sys.argv[1], sys.argv[1:])"
+)
+"""Makes what is its stdin the terminal of its session, and becomes the program of its words."""
 
 
 @dataclass
@@ -49,6 +54,7 @@ class Play:
     shell: subprocess.Popen[bytes] | None = None
     mark: str = field(default_factory=lambda: uuid.uuid4().hex)
     known: set[Identity] = field(default_factory=set)
+    terminal: int = -1
 
     @property
     def home(self) -> str:
@@ -141,16 +147,42 @@ class Play:
             "TMPDIR": self.folder,
         }
         unit = {"SYSTEMD_UNIT_PATH": self.folder, "container": "lab"}
+        whole = {**clean, **environment, **own, **(unit if self.shape.needs == "systemd" else {})}
+        # A line that ends in & is complete as it is.
+        body = line if line.endswith("&") else f"{line};"
+        keys = f"{{ {body} }} </dev/null >log 2>&1\n".encode()
+        if self.shape.typed:
+            self._at_a_terminal(as_user, whole, keys)
+            return
         self.shell = subprocess.Popen(
             [*as_user, "sh"],
             stdin=subprocess.PIPE,
             cwd=self.folder,
-            env={**clean, **environment, **own, **(unit if self.shape.needs == "systemd" else {})},
+            env=whole,
             start_new_session=True,
         )
         assert self.shell.stdin is not None
-        self.shell.stdin.write(f"{{ {line}; }} </dev/null >log 2>&1\n".encode())
+        self.shell.stdin.write(keys)
         self.shell.stdin.flush()
+
+    def _at_a_terminal(
+        self, as_user: Sequence[str], environment: Mapping[str, str], keys: bytes
+    ) -> None:
+        """Type into an interactive shell, which does its job control on a terminal of its own."""
+        self.terminal, inside = os.openpty()
+        if self.uid is not None:
+            os.chown(os.ttyname(inside), self.uid, -1)
+        self.shell = subprocess.Popen(
+            [*as_user, sys.executable, "-c", WITH_TERMINAL, *interactive()],
+            stdin=inside,
+            stdout=inside,
+            stderr=inside,
+            cwd=self.folder,
+            env={**environment, "HISTFILE": "", "TERM": "dumb"},
+            start_new_session=True,
+        )
+        os.close(inside)
+        os.write(self.terminal, keys)
 
     def _at_rest(self) -> bool:
         return (
@@ -164,20 +196,27 @@ class Play:
         """Kill what is left, the shell last: those who would start others go first."""
         if self.shell is None:
             return
-        assert self.shell.stdin is not None
-        with contextlib.suppress(BrokenPipeError):
-            self.shell.stdin.close()
+        if self.shell.stdin is not None:
+            with contextlib.suppress(BrokenPipeError):
+                self.shell.stdin.close()
         shell = Identity.of(self.shell.pid) if self.shell.poll() is None else None
         if shell is not None:
             shell.send(signal.SIGKILL)  # a loop that was typed in would go on
         eventually(self._nobody_left, 10, what=f"the end of {self.shape.name}")
         self.shell.wait(5)
+        if self.terminal >= 0:
+            os.close(self.terminal)
 
     def _nobody_left(self) -> bool:
         left = [one for one in self.family() if one.alive]
         for one in left:
             one.send(signal.SIGKILL)
         return not left
+
+
+def interactive() -> list[str]:
+    """Return the words that start a person's shell."""
+    return ["bash", "--norc", "-i"] if shutil.which("bash") else ["sh", "-i"]
 
 
 @functools.cache

@@ -2,29 +2,35 @@
 
 from __future__ import annotations
 
+import itertools
 from typing import TYPE_CHECKING
 
 import pytest
 
 from devports import exitcodes
-from devports.core.model import Endpoint, Gap, Holding
+from devports.core.containers import Published
+from devports.core.model import Endpoint, Gap, Holding, Job
 from devports.core.outcome import (
     AlreadyGone,
+    ContainerStopped,
     Declined,
     Killing,
     Planned,
     Refused,
     Respawned,
     Settling,
+    StopFailed,
     Stopped,
+    StoppingContainer,
     Terminating,
     TimedOut,
     WaitingForPort,
 )
 from devports.core.plan import Policy
-from devports.core.standing import Run
-from devports.freeing import Job, Limits, Tools, code_of_hidden, free, rehearse
-from tests.fakes import ME, SIGKILL, SIGTERM, FakeMachine
+from devports.core.standing import Container, Run
+from devports.freeing import Job as FreeingJob
+from devports.freeing import Limits, Tools, code_of_hidden, free, rehearse
+from tests.fakes import ME, SIGKILL, SIGTERM, FakeEngines, FakeMachine
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -47,14 +53,15 @@ class Freeing:
         self.asked: list[Question] = []
         self.told: list[Progress | Outcome] = []
         self.run_of: Callable[[Process], Run | None] = lambda _process: None
+        self.engines = FakeEngines()
 
     def ask(self, question: Question) -> Answer:
         self.asked.append(question)
         return "yes" if self.answers.pop(0) else "no"
 
     def __call__(self, policy: Policy, limits: Limits = QUICK, *endpoints: Endpoint) -> Freed:
-        tools = Tools(self.machine, self.ask, self.told.append, self.run_of)
-        freed = free(tools, Job(endpoints or (HERE,), policy, limits))
+        tools = Tools(self.machine, self.ask, self.told.append, self.run_of, self.engines)
+        freed = free(tools, FreeingJob(endpoints or (HERE,), policy, limits))
         assert not self.answers, "a question was expected that was not asked"
         return freed
 
@@ -591,8 +598,8 @@ def test_a_rehearsal_says_what_would_be_done_and_does_nothing(
     machine = FakeMachine()
     machine.add(50, **facts)
     freeing = Freeing(held_by(machine, 50))
-    tools = Tools(machine, freeing.ask, freeing.told.append, freeing.run_of)
-    freed = rehearse(tools, Job((HERE,), policy, QUICK))
+    tools = Tools(machine, freeing.ask, freeing.told.append, freeing.run_of, FakeEngines())
+    freed = rehearse(tools, FreeingJob((HERE,), policy, QUICK))
     assert [outcome.but(target=None) for outcome in freed.outcomes] == [expected]
     assert (freed.exit_code, freed.bindable, machine.sent) == (exitcodes.OK, False, [])
 
@@ -685,9 +692,9 @@ def test_clients_are_shown_before_and_named_as_spared_after():
 
 def test_a_rehearsal_and_a_refusal_name_the_spared_too():
     machine = visited(FakeMachine())
-    tools = Tools(machine, lambda _: "no", lambda _: None, lambda _: None)
-    rehearsed = rehearse(tools, Job((HERE,), YES, QUICK))
-    refused = free(tools, Job((HERE,), Policy(), QUICK))
+    tools = Tools(machine, lambda _: "no", lambda _: None, lambda _: None, FakeEngines())
+    rehearsed = rehearse(tools, FreeingJob((HERE,), YES, QUICK))
+    refused = free(tools, FreeingJob((HERE,), Policy(), QUICK))
     assert [one.process.pid for one in rehearsed.spared] == [90, 91]
     assert refused.spared == rehearsed.spared
     assert machine.sent == []
@@ -709,8 +716,8 @@ def test_another_port_is_an_answer_where_the_service_may_have_it(movable: int, o
         asked.append(question)
         return "next" if question.may_move else "no"
 
-    tools = Tools(machine, ask, lambda _: None, lambda _: None)
-    freed = free(tools, Job((HERE,), ASK.but(movable=movable), QUICK))
+    tools = Tools(machine, ask, lambda _: None, lambda _: None, FakeEngines())
+    freed = free(tools, FreeingJob((HERE,), ASK.but(movable=movable), QUICK))
     (outcome,) = freed.outcomes
     assert isinstance(outcome, Declined)
     assert (asked[0].may_move, outcome.moving) == (offered, offered)
@@ -735,3 +742,189 @@ def test_a_server_that_ended_in_vain_is_not_said_to_have_freed_the_port():
     freed = Freeing(machine)(YES)
     stopped = [outcome for outcome in freed.outcomes if isinstance(outcome, Stopped)]
     assert [outcome.bindable for outcome in stopped] == [False]
+
+
+CONTAINER = Container("docker", "db", "postgres:16", "ab" * 32, "one")
+PUBLISHED = Published("docker", "db", "postgres:16", "ab" * 32)
+
+
+def published(machine: FakeMachine, *answers: bool, complaint: str = "") -> Freeing:
+    """A container, whose forwarder 60 goes when its engine stops it without a complaint."""
+    if 60 not in machine.processes:
+        machine.add(60, name="docker-proxy")
+    freeing = Freeing(held_by(machine, 60), *answers)
+    freeing.engines = FakeEngines({("docker", 8000): (PUBLISHED,)}, complaint=complaint)
+    if not complaint:
+        freeing.engines.after_stop = lambda _: machine.end(60)
+    return freeing
+
+
+def test_a_container_is_stopped_by_its_engine_and_nobody_is_signalled():
+    machine = FakeMachine()
+    freeing = published(machine)
+    freed = freeing(YES)
+    assert (freed.bindable, freed.exit_code) == (True, exitcodes.OK)
+    assert (freeing.engines.stopped, machine.sent) == (["db"], [])
+    assert [type(news) for news in freeing.told] == [StoppingContainer, ContainerStopped]
+
+
+@pytest.mark.parametrize("answer", [True, False], ids=["yes", "no"])
+def test_a_container_has_a_question_of_its_own(answer: bool):
+    machine = FakeMachine()
+    freeing = published(machine, answer)
+    freed = freeing(ASK)
+    assert [question.kind for question in freeing.asked] == ["container"]
+    assert freed.bindable is answer
+    assert freeing.engines.stopped == ["db"] * answer
+
+
+def test_without_a_terminal_and_without_yes_a_container_runs_on():
+    freeing = published(FakeMachine())
+    freed = freeing(Policy())
+    assert freed.exit_code == exitcodes.HELD
+    assert freed.outcomes[0].but(target=None) == Refused(None, "no-terminal")  # type: ignore[arg-type]
+    assert freeing.engines.stopped == []
+
+
+def test_an_engine_that_did_not_stop_it_is_quoted_and_the_others_are_spared():
+    machine = FakeMachine()
+    machine.add(60, name="docker-proxy")
+    sister = Endpoint("::1", 8000)
+    machine.add(50)
+    machine.socket(sister, 50)
+    freeing = published(machine, complaint="it is paused")
+    freed = freeing(YES, QUICK, HERE, sister)
+    assert freed.exit_code == exitcodes.PROTECTED
+    assert [o.complaint for o in freed.outcomes if isinstance(o, StopFailed)] == ["it is paused"]
+    assert machine.sent == []
+
+
+def test_a_bind_decides_whatever_the_engine_complained_about():
+    machine = FakeMachine()
+    freeing = published(machine, complaint="it took too long")
+    freeing.engines.after_stop = lambda _: machine.end(60)
+    freed = freeing(YES)
+    assert (freed.bindable, freed.exit_code) == (True, exitcodes.OK)
+    (outcome,) = freed.outcomes
+    assert isinstance(outcome, StopFailed)
+    assert outcome.bindable
+
+
+def test_a_forwarder_that_lives_on_is_neither_terminated_nor_killed():
+    machine = FakeMachine()
+    freeing = published(machine)
+    freeing.engines.after_stop = lambda _: None
+    freed = freeing(YES)
+    assert freed.exit_code == exitcodes.STILL_HELD
+    assert freed.outcomes[0].but(target=None, seconds=0) == ContainerStopped(None, 0, False)  # type: ignore[arg-type]
+    assert machine.sent == []
+
+
+def test_a_server_beside_a_container_is_ended_after_it():
+    machine = FakeMachine()
+    sister = Endpoint("::1", 8000)
+    machine.add(50)
+    machine.socket(sister, 50)
+    freeing = published(machine)
+    assert freeing(YES, QUICK, HERE, sister).bindable
+    assert (freeing.engines.stopped, machine.sent) == (["db"], [(50, SIGTERM)])
+
+
+def test_a_container_that_ends_while_the_person_thinks_is_not_stopped_again():
+    machine = FakeMachine()
+    freeing = published(machine)
+
+    def agree_after_its_end(question: Question) -> Answer:
+        machine.end(60)
+        return "yes"
+
+    freeing.ask = agree_after_its_end  # type: ignore[method-assign]
+    freed = freeing(ASK)
+    assert freed.bindable
+    assert freeing.engines.stopped == []
+    assert isinstance(freed.outcomes[0], AlreadyGone)
+
+
+def test_who_else_takes_the_port_of_a_stopped_container_is_named():
+    machine = FakeMachine()
+    freeing = published(machine)
+
+    def start_another(_: Container) -> None:
+        machine.end(60)
+        machine.add(61, name="docker-proxy")
+        held_by(machine, 61)
+        other = PUBLISHED.but(name="other", identity="cd" * 32)
+        freeing.engines.answers["docker", 8000] = (other,)
+
+    freeing.engines.after_stop = start_another
+    freed = freeing(YES)
+    assert freed.exit_code == exitcodes.TAKEN_AGAIN
+    standings = [o.successor.standing for o in freed.outcomes if isinstance(o, Respawned)]
+    assert [it.name for it in standings if isinstance(it, Container)] == ["other"]
+    assert freeing.engines.stopped == ["db"]
+
+
+TTY = 34816
+
+
+def typed(machine: FakeMachine, *, foreground: bool = True) -> FakeMachine:
+    """The server 50 was typed into the interactive shell 40."""
+    machine.add(40, name="bash", argv=("-bash",))
+    held_by(machine, 50)
+    front = 50 if foreground else 40
+    machine.processes[40] = machine.processes[40].but(job=Job(40, front, TTY))
+    machine.processes[50] = machine.processes[50].but(ppid=40, job=Job(50, front, TTY))
+    return machine
+
+
+def shell_is(machine: FakeMachine, foreground: int) -> None:
+    machine.processes[40] = machine.processes[40].but(job=Job(40, foreground, TTY))
+
+
+def test_a_shell_that_is_back_at_its_prompt_is_not_waited_for():
+    machine = typed(FakeMachine())
+    machine.after_signal = lambda _pid, _number: shell_is(machine, 40)
+    freeing = Freeing(machine)
+    assert freeing(YES, QUICK.but(settle=1)).bindable
+    assert settling(freeing) == []
+
+
+def test_a_shell_that_put_the_server_in_the_background_is_not_waited_for():
+    machine = typed(FakeMachine(), foreground=False)
+    machine.after_signal = lambda _pid, _number: shell_is(machine, 99)  # it runs an editor now
+    freeing = Freeing(machine)
+    assert freeing(YES, QUICK.but(settle=1)).bindable
+    assert settling(freeing) == []
+
+
+def test_a_shell_that_has_ended_is_not_waited_for():
+    machine = typed(FakeMachine())
+    machine.after_signal = lambda _pid, _number: machine.end(40)
+    freeing = Freeing(machine)
+    assert freeing(YES, QUICK.but(settle=1)).bindable
+    assert settling(freeing) == []
+
+
+def test_a_shell_that_runs_the_next_command_is_watched_and_named():
+    machine = typed(FakeMachine())
+    machine.after_signal = lambda _pid, _number: shell_is(machine, 51)
+    freeing = Freeing(machine)
+    assert freeing(YES, QUICK.but(settle=0.4)).bindable
+    assert settling(freeing) == [40]
+
+
+def test_a_loop_that_was_typed_is_caught_in_the_act():
+    machine = typed(FakeMachine())
+    looks = itertools.count()
+
+    def start_again() -> None:
+        if next(looks) == 3:
+            held_by(machine, 51)
+
+    def end_of_the_first(_pid: int, _number: int) -> None:
+        shell_is(machine, 51)
+        machine.before_table = start_again
+
+    machine.after_signal = end_of_the_first
+    freed = Freeing(machine)(YES, QUICK.but(settle=5))
+    assert freed.exit_code == exitcodes.TAKEN_AGAIN

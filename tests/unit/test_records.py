@@ -18,7 +18,7 @@ from devports.errors import DevportsError
 from devports.records import Record, Records, folder
 from devports.run import predecessor
 from devports.run.predecessor import claim
-from devports.system.linux import Linux
+from devports.system import native
 from tests.fakes import FakeMachine
 from tests.harness.capabilities import NEEDS_FORK, NEEDS_NOFOLLOW
 
@@ -242,7 +242,7 @@ def test_where_records_are(environ: dict[str, str], expected: str):
 
 
 def _claim_and_stay(path: str, barrier: Any, results: Any) -> None:
-    machine = Linux()
+    machine = native()
     records = Records(path, machine)
     key = machine.key(os.getpid())
     assert key is not None

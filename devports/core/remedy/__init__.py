@@ -1,12 +1,14 @@
 """What a person can run by hand, safest first, on this operating system.
 
 Sources of the commands: ss(8), sysctl(8), setcap(8), systemctl(1), launchctl(1), lsof(8),
-netstat(1), `netsh int ipv4` and `netsh http`, docker and podman. A command never ends a process
-that only talks to the port, and ends nothing the hard way before it was asked to end.
+netstat(1), `netsh int ipv4` and `netsh http`, ssh(1), and those of container engines. A command
+never ends a process that only talks to the port, and ends nothing the hard way before it was asked
+to end.
 """
 
 from __future__ import annotations
 
+from devports.core.contained import unasked
 from devports.core.diagnosis import (
     Forbidden,
     Free,
@@ -24,6 +26,7 @@ from devports.core.value import unreachable
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
+    from devports.core.contained import Named
     from devports.core.diagnosis import Verdict
     from devports.core.model import Endpoint, Holding, Platform, Process
     from devports.core.plan import RunOf
@@ -45,6 +48,7 @@ def remedies(
     *,
     viewer: Viewer | None = None,
     run_of: RunOf = _no_run,
+    named: Named = unasked,
 ) -> tuple[Remedy, ...]:
     """Return what can be done by hand about `endpoint`, the safest first.
 
@@ -56,8 +60,9 @@ def remedies(
         service: its name, for commands that name it; empty: they name the port.
         viewer: who asks. Without one nobody can say who is protected: no command ends anything.
         run_of: tells the processes of live `devports run`.
+        named: tells the container behind a forwarder.
     """
-    case = Case(endpoint, holding, platform, service, viewer, run_of)
+    case = Case(endpoint, holding, platform, service, viewer, run_of, named)
     match verdict:
         case Free():
             return ()

@@ -10,6 +10,7 @@ TYPE_CHECKING = False
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
+    from devports.core.contained import Named
     from devports.core.model import Endpoint, Holding, Platform
     from devports.core.plan import RunOf
     from devports.core.standing import Viewer
@@ -40,6 +41,7 @@ class Case(Value):
     service: str
     viewer: Viewer | None
     run_of: RunOf
+    named: Named
 
     @property
     def port(self) -> int:
@@ -52,9 +54,18 @@ class Case(Value):
 
     def root(self, title: str, command: str) -> Remedy:
         """Return a command that only root, or on Windows an elevated terminal, may run."""
+        if self.platform == "win32":
+            return Remedy(f"{title} (in a terminal of an administrator)", command)
         is_root = self.viewer is not None and self.viewer.uid == 0
-        plain = self.platform == "win32" or is_root
-        return Remedy(title, command if plain else f"sudo {command}", needs_root=True)
+        return Remedy(title, command if is_root else f"sudo {command}", needs_root=True)
+
+    def devports(self, title: str, words: str) -> Remedy:
+        """Return a command of ours for root, whose PATH under sudo has no folder of a user's."""
+        found = self.root(title, f"devports {words}")
+        plain = f"sudo devports {words}"
+        return found.but(
+            command=found.command.replace(plain, f'sudo "$(command -v devports)" {words}')
+        )
 
     def wait(self, title: str) -> Remedy:
         return Remedy(title, f"devports check {self.target}")
@@ -70,22 +81,30 @@ def next_port(case: Case) -> int:
     """Return the port after it; round numbers where that would be none or an outgoing one."""
     low, high = EPHEMERAL[case.platform]
     port = case.port + 1
-    return 8000 + case.port % 1000 if port < PRIVILEGED or low <= port or port > high else port
+    return common_port(case) if port < PRIVILEGED or low <= port or port > high else port
 
 
-def http_sys(_: Case) -> Iterator[Remedy]:
-    yield Remedy(
-        "Windows itself (http.sys) listens for a program: this names it",
-        "netsh http show servicestate",
-        needs_root=True,
-    )
+def common_port(case: Case) -> int:
+    """Return a port that everybody may use and that no outgoing connection gets."""
+    port = 8000 + case.port % 1000
+    return port + 1 if port == case.port else port
+
+
+def pids_on(case: Case) -> str:
+    """Return what lists the sockets of a port on Windows, with the pid in the last column."""
+    return f"netstat -ano | findstr :{case.port}"
+
+
+def http_sys(case: Case) -> Iterator[Remedy]:
+    title = "Windows itself (http.sys) listens for a program: this names it"
+    yield case.root(title, "netsh http show servicestate")
 
 
 def look(case: Case, title: str) -> Iterator[Remedy]:
     if case.platform == "win32":
-        yield Remedy("lists the pids; the last column is the holder", "netstat -ano -p TCP")
+        yield Remedy("lists its sockets; the last column is the holder's pid", pids_on(case))
         return
-    yield case.root(title, f"devports check {case.target}")
+    yield case.devports(title, f"check {case.target}")
     if case.platform == "linux":
         yield case.root("the same by ss", f"ss -tanp 'sport = :{case.port}'")
     else:

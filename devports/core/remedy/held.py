@@ -2,63 +2,95 @@
 
 from __future__ import annotations
 
+from devports.core.contained import contained, shown
+from devports.core.containers import container_of, engine_of
 from devports.core.plan import targets
-from devports.core.program import program
 from devports.core.quoting import quote
-from devports.core.remedy.case import Remedy, http_sys, look, next_port
-from devports.core.standing import Container, Protected, Supervised, Viewer
+from devports.core.remedy.case import Remedy, http_sys, look
+from devports.core.remedy.containers import asking, container, hidden_container
+from devports.core.remedy.protected import protected
+from devports.core.standing import Container, Protected, Supervised, Tunnel, Viewer
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
-    from collections.abc import Iterator, Sequence
+    from collections.abc import Iterable, Iterator, Sequence
 
     from devports.core.model import Hidden, Holder, Process, Socket
     from devports.core.plan import Target
     from devports.core.remedy.case import Case
 
-AIRPLAY = (5000, 7000)
-"""What the AirPlay Receiver of macOS listens on."""
-
 HTTP_SYS = (0, 4)
 """The pids under which Windows shows the kernel; http.sys listens for other programs there."""
 
+NOBODY = Viewer(-1, -1)
+REFUSED = (Protected, Supervised)
+
 
 def held(case: Case, sockets: Sequence[Socket]) -> Iterator[Remedy]:
-    kernel = [h for h in case.holding.holders if _is_windows_kernel(case, h)]
-    people = [h for h in case.holding.holders if not _is_windows_kernel(case, h)]
-    plan = targets(people, case.viewer or Viewer(-1, -1), case.run_of)
-    refused = (Protected, Container, Supervised)
-    killable = tuple(target for target in plan if not isinstance(target.standing, refused))
+    holding = shown(case.holding)
+    kernel = [h for h in holding.holders if _is_windows_kernel(case, h)]
+    plan = _plan(case, [h for h in holding.holders if h not in kernel])
+    killable = tuple(t for t in plan if not isinstance(t.standing, (*REFUSED, Container)))
     if case.platform == "darwin" and any(socket.state == "BOUND" for socket in sockets):
         yield case.wait(
             "a Python server that is just starting looks like this for up to 35 s: ask again then"
         )
-    yield from _devports_first(case, killable)
+    yield from _devports_first(case, plan, holding.hidden)
     for target in plan:
         yield from _own_stop(case, target)
-    for hidden in case.holding.hidden:
+    for hidden in holding.hidden:
         yield from _hidden_stop(case, hidden)
     if case.viewer is not None and killable:
         yield from _signal(case, killable, "TERM", [t.process for t in killable])
     if kernel:
         yield from http_sys(case)
-    if case.holding.hidden or not case.holding.holders:
+    if holding.hidden or not holding.holders:
         yield from look(case, "shows who holds it, which needs root for another user's process")
     if case.viewer is not None and killable:
         members = [member.process for target in killable for member in target.members]
         yield from _signal(case, killable, "KILL", [*(t.process for t in killable), *members])
 
 
+def _plan(case: Case, people: Sequence[Holder]) -> tuple[Target, ...]:
+    """Return what has to end; there is one port, so every socket is on that."""
+    viewer = case.viewer or NOBODY
+    ports = {inode: case.port for holder in people for inode in holder.inodes}
+    return contained(targets(people, viewer, case.run_of), ports, viewer, case.named)
+
+
 def _is_windows_kernel(case: Case, holder: Holder) -> bool:
     return case.platform == "win32" and holder.process.pid in HTTP_SYS
 
 
-def _devports_first(case: Case, killable: Sequence[Target]) -> Iterator[Remedy]:
-    command = f"devports free {case.target}"
-    if killable and not _foreign(case, killable):
-        yield Remedy("ends what holds it, after asking", command)
-    elif killable or (case.holding.hidden and case.platform != "win32"):
-        yield case.root("ends what holds it, after asking, as root", command)
+def _devports_first(
+    case: Case, plan: Sequence[Target], hidden: Sequence[Hidden]
+) -> Iterator[Remedy]:
+    """Yield the command of ours, where it can get further than it did."""
+    foreign = _foreign(case, [target for target in plan if _is_for_root(target)])
+    if plan and all(map(_can_end, plan)) and not foreign and not hidden:
+        yield Remedy("ends what holds it, after asking", f"devports free {case.target}")
+    elif foreign or (case.platform != "win32" and any(_may_be_ended(case, h) for h in hidden)):
+        as_root = "" if case.platform == "win32" else ", as root"
+        yield case.devports(f"ends what holds it, after asking{as_root}", f"free {case.target}")
+
+
+def _may_be_ended(case: Case, hidden: Hidden) -> bool:
+    """Say whether root may end it by devports: no service, and nothing inside a container."""
+    known = hidden.unit.endswith(".service") or container_of(hidden.unit) is not None
+    return not known or engine_of(hidden, case.port) != ""
+
+
+def _can_end(target: Target) -> bool:
+    """Say whether it may be ended at all, by whoever has the right to."""
+    it = target.standing
+    return it.said == "one" if isinstance(it, Container) else not isinstance(it, REFUSED)
+
+
+def _is_for_root(target: Target) -> bool:
+    """Say whether root gets further: with a user's process, or with an engine of its own."""
+    if isinstance(target.standing, Container):
+        return target.standing.said in ("unasked", "silent") and target.process.uid == 0
+    return _can_end(target)
 
 
 def _foreign(case: Case, killable: Sequence[Target]) -> bool:
@@ -70,72 +102,63 @@ def _foreign(case: Case, killable: Sequence[Target]) -> bool:
 
 def _own_stop(case: Case, target: Target) -> Iterator[Remedy]:
     match target.standing:
-        case Supervised(by=by, stop=stop):
-            needs_root = stop.startswith("sudo ")
-            title = f"{by} would start it again: this stops it for good"
+        case Supervised(by=by, unit=unit, stop=stop):
+            does = "this stops it for good" if unit else "this tells its name, to stop it by that"
+            title = f"{by} would start it again: {does}"
             bare = stop.removeprefix("sudo ")
-            yield case.root(title, bare) if needs_root else Remedy(title, bare)
-        case Container(engine=engine):
-            yield from _container(case, engine)
+            yield case.root(title, bare) if stop != bare else Remedy(title, bare)
+        case Tunnel(stop=stop) if stop:
+            yield Remedy("closes the tunnel by its own command", stop)
+        case Container() as it:
+            yield from container(case, target.process, it)
         case Protected(reason=reason):
-            yield from _protected(case, target.process, reason)
+            yield from protected(case, target.process, reason)
         case _:
             return
 
 
-def _container(case: Case, engine: str) -> Iterator[Remedy]:
-    # docker has a filter for published ports, podman does not.
-    tool = "podman" if engine == "podman" else "docker"
-    ask = f"docker ps --filter publish={case.port}" if tool == "docker" else "podman ps"
-    yield Remedy("names the container that publishes the port", ask)
-    yield Remedy("stops that container; ending its forwarder would break it", f"{tool} stop NAME")
-
-
-def _protected(case: Case, process: Process, reason: str) -> Iterator[Remedy]:
-    name = program(process)
-    if case.platform == "darwin" and name == "ControlCenter" and case.port in AIRPLAY:
-        yield Remedy(
-            "the AirPlay Receiver of macOS has it: turn it off in System Settings > General >"
-            " AirDrop & Handoff"
-        )
-    elif process.pid == 1 and case.platform == "linux":
-        yield Remedy(
-            "systemd holds it for a socket unit: find the unit, then stop NAME.socket",
-            "systemctl list-sockets",
-        )
-    elif process.pid == 1 and case.platform == "darwin":
-        yield Remedy("launchd holds it for a service: find its label", "launchctl list")
-    elif case.viewer is not None and process.key in case.viewer.line:
-        yield Remedy("devports runs inside that process: run it from another terminal")
-    elif name in ("code", "code-server", "Code", "cursor", "codium", "zed", "sshd"):
-        yield Remedy("an editor or ssh forwards the port: close the forward in its Ports panel")
-    yield case.elsewhere(f"it is {reason}: choose another port", next_port(case))
-
-
 def _hidden_stop(case: Case, hidden: Hidden) -> Iterator[Remedy]:
     unit = hidden.unit
-    if unit.endswith(".service") and case.platform == "linux":
+    if engine := engine_of(hidden, case.port):
+        # To stop the engine's service would end all its containers.
+        it = Container(engine)
+        yield case.root("names the container that publishes the port", asking(case, it))
+        yield case.root("stops that container", f"{engine} stop NAME")
+    elif unit.endswith(".service") and case.platform == "linux":
         dashes = "-- " if unit.startswith("-") else ""
         title = "stops the service that the socket was made in"
         yield case.root(title, f"systemctl stop {dashes}{quote(unit)}")
-    engine, _, rest = unit.removesuffix(".scope").rpartition("-")
-    if engine in ("docker", "libpod"):
-        tool = "docker" if engine == "docker" else "podman"
-        yield case.root("stops that container", f"{tool} stop {quote(rest[:12])}")
+    yield from hidden_container(case, unit)
 
 
 def _signal(
     case: Case, killable: Sequence[Target], name: str, processes: Sequence[Process]
 ) -> Iterator[Remedy]:
     pids = dict.fromkeys(process.pid for process in processes)
-    title = "asks it to end" if name == "TERM" else "last resort, when it ignores that"
     if case.platform == "win32":
-        # Without /F it posts WM_CLOSE, which a console program does not get.
-        title += "; a console program may refuse" if name == "TERM" else ": nothing is saved"
-        force = " /F" if name == "KILL" else ""
-        which = " ".join(f"/PID {pid}" for pid in pids)
-        yield Remedy(title, f"taskkill {which} /T{force}")
+        yield _by_right(case, killable, *_taskkill(name, pids))
         return
+    title = "asks it to end" if name == "TERM" else "last resort, when it ignores that"
     title += ", as its own stop key does" if name == "TERM" else ": nothing is saved"
     command = f"kill -{name} {' '.join(map(str, pids))}"
-    yield case.root(title, command) if _foreign(case, killable) else Remedy(title, command)
+    stopped = [str(process.pid) for process in processes if process.state == "T"]
+    if name == "TERM" and stopped:
+        title += "; it is stopped (Ctrl-Z), so it must go on to take notice"
+        command += f" && kill -CONT {' '.join(dict.fromkeys(stopped))}"
+    yield _by_right(case, killable, title, command)
+
+
+def _taskkill(name: str, pids: Iterable[int]) -> tuple[str, str]:
+    """Return title and command for Windows; /T is for the children too.
+
+    Without /F it posts WM_CLOSE, which a console program does not get.
+    """
+    which = " ".join(f"/PID {pid}" for pid in pids)
+    if name == "TERM":
+        title = "asks it and its children to end; a console program may refuse"
+        return title, f"taskkill {which} /T"
+    return "last resort, for it and its children: nothing is saved", f"taskkill {which} /T /F"
+
+
+def _by_right(case: Case, killable: Sequence[Target], title: str, command: str) -> Remedy:
+    return case.root(title, command) if _foreign(case, killable) else Remedy(title, command)

@@ -3,7 +3,16 @@
 from __future__ import annotations
 
 from devports.core.quoting import quote
-from devports.core.remedy.case import EPHEMERAL, PRIVILEGED, Remedy, http_sys, look, next_port
+from devports.core.remedy.case import (
+    EPHEMERAL,
+    PRIVILEGED,
+    Remedy,
+    common_port,
+    http_sys,
+    look,
+    next_port,
+    pids_on,
+)
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -20,8 +29,9 @@ def client(case: Case) -> Iterator[Remedy]:
         "it is an outgoing connection and nobody's server: wait until it ends, then ask again"
     )
     yield Remedy("shows the connection, so that you can close it in its program", _seen_by(case))
-    title = f"choose a port outside {low}-{high}, where outgoing connections get theirs"
-    yield case.elsewhere(title, 8000 + case.port % 1000)
+    outside = f" outside {low}-{high}, where outgoing connections get theirs"
+    title = f"choose another port{outside if low <= case.port <= high else ''}"
+    yield case.elsewhere(title, common_port(case))
     if case.platform == "linux":
         yield case.root(
             "keeps the kernel from giving it away again (replaces the list that is set)",
@@ -33,7 +43,7 @@ def client(case: Case) -> Iterator[Remedy]:
 
 def _seen_by(case: Case) -> str:
     if case.platform == "win32":
-        return "netstat -ano -p TCP"
+        return pids_on(case)
     if case.platform == "darwin":
         return f"lsof -nP -iTCP:{case.port}"
     return f"ss -tanp 'sport = :{case.port}'"
@@ -97,7 +107,7 @@ def _excluded() -> Remedy:
 
 
 def forbidden(case: Case) -> Iterator[Remedy]:
-    yield case.elsewhere("choose a port that everybody may use", 8000 + case.port % 1000)
+    yield case.elsewhere("choose a port that everybody may use", common_port(case))
     if case.platform == "win32":
         yield _excluded()
         yield case.root("lets go of ranges that Hyper-V took: first this", "net stop winnat")

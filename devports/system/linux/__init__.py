@@ -4,10 +4,8 @@ from __future__ import annotations
 
 import os
 
-from devports.core.model import Endpoint
-from devports.system import bind
+from devports.system import addresses, bind, sudo
 from devports.system.linux import holders, process, table
-from devports.system.net import net
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -15,6 +13,7 @@ if TYPE_CHECKING:
 
     from devports.core.model import (
         BindResult,
+        Endpoint,
         Holding,
         Platform,
         Process,
@@ -101,40 +100,12 @@ class Linux:
         return self._viewer
 
     def addresses(self, host: str) -> tuple[str, ...]:
-        if not host:
-            return ("::",) if has_ipv6() else ("0.0.0.0",)  # noqa: S104
-        if is_numeric(host):
-            return (host,)
-        found = net.getaddrinfo(host, None, 0, net.SOCK_STREAM)
-        addresses = dict.fromkeys(str(entry[4][0]) for entry in found)
-        # /etc/hosts often names ::1 where IPv6 is switched off.
-        local = [address for address in addresses if bind.probe(Endpoint(address, 0)) == "ok"]
-        return tuple(local or addresses)
-
-
-def has_ipv6() -> bool:
-    """Say whether this kernel makes IPv6 sockets at all."""
-    try:
-        net.socket(net.AF_INET6, net.SOCK_STREAM, 0).close()
-    except OSError:
-        return False
-    return True
-
-
-def is_numeric(host: str) -> bool:
-    """Say whether this is an address already, so that nothing has to be resolved."""
-    try:
-        net.inet_pton(net.AF_INET6 if ":" in host else net.AF_INET, host)
-    except OSError:
-        return False
-    return True
+        return addresses.of(host)
 
 
 def _viewer() -> Viewer:
     from devports.core.standing import Viewer  # noqa: PLC0415  # before ending something
 
-    uid = os.geteuid()
-    sudo = os.environ.get("SUDO_UID", "")
-    user = int(sudo) if uid == 0 and sudo.isdecimal() else uid
+    uid, user = sudo.uids()
     line = process.own_line()
     return Viewer(uid, user, tuple(p.key for p in line), line[0].cgroup if line else "")

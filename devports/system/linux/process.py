@@ -5,7 +5,7 @@ from __future__ import annotations
 import os
 import time
 
-from devports.core.model import Process, ProcessKey
+from devports.core.model import Job, Process, ProcessKey
 from devports.system import procfs
 
 TYPE_CHECKING = False
@@ -91,6 +91,7 @@ def describe(pid: int) -> Process | None:
         state=stat.state,
         started=_epoch(stat.start),
         cgroup=procfs.cgroup_path(slurp(f"{base}/cgroup")),
+        job=Job(stat.group, stat.foreground, stat.terminal),
     )
 
 

@@ -10,34 +10,27 @@ from __future__ import annotations
 import os
 
 from devports import exitcodes
-from devports.core.model import Endpoint, Socket, Table
+from devports.core.model import Gap
 from devports.errors import DevportsError
-from devports.system import netstat_ano
-from devports.system.identity import identity
-from devports.system.netstat_ano import Row
+from devports.system import netsh, netstat_ano, psprocess
+from devports.system.identity import NOBODY
 from devports.system.outside import ask
+from devports.system.psmachine import Look
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
     from collections.abc import Collection, Iterator
-    from typing import Any
 
-    from devports.core.model import State
+    from devports.core.model import Endpoint
+    from devports.system.identity import Row
 
-STATES: dict[str, State] = {
-    "LISTEN": "LISTEN",
-    "ESTABLISHED": "ESTABLISHED",
-    "SYN_SENT": "SYN_SENT",
-    "SYN_RECV": "SYN_RECV",
-    "FIN_WAIT1": "FIN_WAIT1",
-    "FIN_WAIT2": "FIN_WAIT2",
-    "TIME_WAIT": "TIME_WAIT",
-    "CLOSE": "CLOSE",
-    "CLOSE_WAIT": "CLOSE_WAIT",
-    "LAST_ACK": "LAST_ACK",
-    "CLOSING": "CLOSING",
-    "DELETE_TCB": "CLOSING",
-}
+DYNAMIC = (49152, 65535)
+"""Ports of outgoing connections, unless somebody has set others (RFC 6335 6)."""
+
+
+NOT_BOUND = Gap(
+    "bound-not-shown", "a socket that is bound and does not listen is in no table but `netstat -q`"
+)
 
 
 def system32(name: str) -> str:
@@ -57,7 +50,7 @@ def rows() -> list[Row]:
         found = psutil.net_connections(kind="tcp")
     except (psutil.Error, RuntimeError, OSError):  # RuntimeError: GetExtendedTcpTable failed
         return _netstat("-ano")
-    return [row for entry in found if (row := _row(entry)) is not None]
+    return psprocess.rows_of((entry.pid or NOBODY, entry) for entry in found)
 
 
 def _netstat(flags: str) -> list[Row]:
@@ -72,23 +65,10 @@ def _netstat(flags: str) -> list[Row]:
     return list(netstat_ano.rows(raw))
 
 
-def _row(entry: Any) -> Row | None:
-    """Return psutil's `sconn` as a row; None for a state or an address that is unknown."""
-    state = STATES.get(entry.status)
-    if state is None or not entry.laddr:
-        return None
-    pid, local = entry.pid or 0, Endpoint(*entry.laddr[:2])
-    if state == "LISTEN" or not entry.raddr:
-        number = identity(pid, local)
-        return Row(pid, Socket(local, None, "BOUND" if state == "CLOSE" else state, number))
-    remote = Endpoint(*entry.raddr[:2])
-    return Row(pid, Socket(local, remote, state, identity(pid, local, remote)))
-
-
-def read(ports: Collection[int]) -> Table:
-    """Return the sockets on these local ports."""
-    found = (row.socket for row in rows() if row.socket.local.port in ports)
-    return Table(tuple(found), shows_bound=False)
+def look(ports: Collection[int]) -> Look:
+    """Return the sockets on these local ports with their processes."""
+    found = tuple(row for row in rows() if row.socket.local.port in ports)
+    return Look(found, shows_bound=False, gaps=(NOT_BOUND,))
 
 
 def bound(ports: Collection[int]) -> Iterator[Row]:
@@ -104,3 +84,22 @@ def bound(ports: Collection[int]) -> Iterator[Row]:
         alone = row.socket.remote is None and row.socket.inode not in known
         if alone and (row.pid, row.socket.local.port) not in connected:
             yield row.but(socket=row.socket.but(state="BOUND"))
+
+
+def is_excluded(endpoint: Endpoint) -> bool | None:
+    """Say whether nobody may bind this port (Hyper-V, WSL, a reservation); None if not told."""
+    family = "ipv6" if endpoint.is_v6 else "ipv4"
+    raw = _netsh(family, "show", "excludedportrange", "protocol=tcp")
+    if raw is None:
+        return None
+    return any(each.covers(endpoint.port) for each in netsh.excluded_ranges(raw))
+
+
+def dynamic_range() -> tuple[int, int]:
+    """Return first and last port of outgoing connections."""
+    raw = _netsh("ipv4", "show", "dynamicport", "tcp")
+    return netsh.dynamic_range(raw or b"") or DYNAMIC
+
+
+def _netsh(*words: str) -> bytes | None:
+    return ask((system32("netsh.exe"), "int", *words))

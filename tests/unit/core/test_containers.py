@@ -83,7 +83,7 @@ def test_a_container_is_told_by_its_control_group(
 def test_a_server_in_a_container_on_the_hosts_network_is_the_containers() -> None:
     inside = f"/system.slice/docker-{ID}.scope"
     server = process("node", "node", "a.js", uid=1000, cgroup=inside)
-    assert standing(server, ME, None) == Container("docker", "0123456789ab")
+    assert standing(server, ME, None) == Container("docker", "0123456789ab", said="inside")
 
 
 def test_inside_the_same_container_it_is_an_ordinary_process() -> None:

@@ -188,10 +188,12 @@ def test_addresses_are_in_each_others_way_as_measured(cell: tuple[str, str]) -> 
 
 
 @pytest.mark.parametrize("wanted", ["127.0.0.1", "0.0.0.0", "::1", "::", "127.0.0.2"])
-def test_without_wildcard_rules_only_the_same_address_is_in_the_way(wanted: str) -> None:
+def test_without_wildcard_rules_a_wildcard_is_in_the_way_of_itself_alone(wanted: str) -> None:
+    endpoint = Endpoint(wanted, 8000)
     for holder in ADDRESSES.values():
         same = holder.local.address == wanted
-        assert covers(holder, Endpoint(wanted, 8000), wildcards=False) is same
+        expected = same if holder.local.is_wildcard else covers(holder, endpoint)
+        assert covers(holder, endpoint, wildcards=False) is expected
 
 
 def test_only_the_bind_knows_whether_an_ipv6_wildcard_includes_ipv4() -> None:
@@ -205,6 +207,17 @@ def test_on_macos_a_wildcard_listener_shadows_and_does_not_hold() -> None:
     table = Table((at("0.0.0.0"),))
     assert diagnose(WANTED, "ok", table, wildcards=False) == Shadowed(table.sockets)
     assert diagnose(WANTED, "in-use", table, wildcards=False) == Held(table.sockets)
+
+
+def test_on_macos_who_wants_every_address_wants_the_one_that_is_held() -> None:
+    everywhere = Endpoint("::", 8000)
+    for table in (Table((at("127.0.0.1"),)), Table((at("127.0.0.1", "BOUND"),))):
+        assert diagnose(everywhere, "ok", table, wildcards=False) == Held(table.sockets)
+
+
+def test_on_macos_a_bound_wildcard_is_a_rival_and_no_leftover() -> None:
+    table = Table((at("0.0.0.0", "BOUND"), connected(50000, "TIME_WAIT", inode=0)))
+    assert diagnose(WANTED, "ok", table, wildcards=False) == Shadowed(table.sockets[:1])
 
 
 def test_several_holders_are_one_verdict() -> None:

@@ -241,13 +241,19 @@ STANDINGS: list[Standing] = [
     OtherUser("bob", permitted=False),
     Supervised("systemd", "x.service", "systemctl stop x.service"),
     Container("docker"),
+    Container("docker", "db", "postgres", "ab" * 32, "one"),
+    Container("docker", said="several"),
+    Container("docker", said="none"),
+    Container("docker", "abab", said="inside"),
     Protected("init"),
 ]
 
 
 def allowed(standing: Standing, policy: Policy) -> str:
     """Say it again, as the law says it and not as the code does."""
-    if isinstance(standing, Protected | Container | Supervised):
+    if isinstance(standing, Protected | Supervised):
+        return "refused"
+    if isinstance(standing, Container) and standing.said != "one":
         return "refused"
     if isinstance(standing, OtherUser):
         if not standing.permitted:

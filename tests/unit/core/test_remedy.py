@@ -47,9 +47,9 @@ ROOT = Viewer(0, ME, VIEWER.line)
 
 PLATFORMS: tuple[Platform, ...] = ("linux", "darwin", "win32")
 KNOWN: dict[Platform, set[str]] = {
-    "linux": set("devports sudo kill ss sysctl setcap ip systemctl docker podman".split()),
-    "darwin": set("devports sudo kill lsof netstat ifconfig launchctl docker podman".split()),
-    "win32": set("devports taskkill netstat netsh net ipconfig docker podman".split()),
+    "linux": set("sudo kill ss sysctl setcap ip systemctl docker podman crictl ssh".split()),
+    "darwin": set("sudo kill lsof netstat ifconfig launchctl docker podman ssh".split()),
+    "win32": set("taskkill netstat netsh net ipconfig docker podman ssh".split()),
 }
 
 
@@ -129,8 +129,10 @@ def test_every_verdict_but_free_has_an_answer_that_runs_on_its_system(
         for remedy in found:
             assert remedy.title.isprintable()
             words = shlex.split(remedy.command)
-            assert set(words[: 1 + ("sudo" in words)]) <= KNOWN[platform]
-            assert "sudo" not in words or (remedy.needs_root and viewer is not ROOT)
+            ours = {"devports", "$(command -v devports)"}
+            assert set(words[: 1 + ("sudo" in words)]) <= KNOWN[platform] | ours | {"-iu"}
+            as_root = "sudo" in words and "-iu" not in words  # root becomes a user by sudo too
+            assert not as_root or (remedy.needs_root and viewer is not ROOT)
 
 
 @EVERY
@@ -215,6 +217,11 @@ def test_a_shadowed_server_is_reached_by_its_address(address: str, url: str) -> 
 def test_another_port_is_one_that_can_be_used(port: int, suggested: int) -> None:
     said = titles(Unexplained(), "nobody that can be seen", port=port)
     assert f"for example {suggested}" in said
+
+
+@pytest.mark.parametrize("verdict", [Forbidden(), HeldByClient((DRAIN,))], ids=repr)
+def test_another_port_is_never_the_same_one(verdict: Verdict) -> None:
+    assert "for example 8001" in titles(verdict, "nobody that can be seen")
 
 
 def test_a_family_is_ended_at_its_top_and_by_force_with_its_members() -> None:

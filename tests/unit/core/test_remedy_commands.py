@@ -28,8 +28,10 @@ from devports.core.remedy import remedies
 from devports.core.standing import Viewer
 
 if TYPE_CHECKING:
+    from devports.core.contained import Named
     from devports.core.diagnosis import Verdict
     from devports.core.model import Platform
+    from devports.core.standing import Said
 
 ME, OTHER = 1000, 1001
 HERE = Endpoint("127.0.0.1", 8000)
@@ -37,6 +39,7 @@ LISTEN = Socket(HERE, None, "LISTEN", inode=7)
 BOUND = Socket(HERE, None, "BOUND", inode=7)
 GONE = Socket(HERE, Endpoint("127.0.0.1", 50000), "TIME_WAIT", expires=42.5)
 DRAIN = Socket(HERE, Endpoint("127.0.0.1", 50001), "ESTABLISHED", inode=8)
+DEVPORTS = 'sudo "$(command -v devports)" '
 VIEWER = Viewer(ME, ME, (ProcessKey(50, 1),))
 ROOT = Viewer(0, ME, VIEWER.line)
 
@@ -50,7 +53,40 @@ def held_by(*holders: Process, hidden: tuple[Hidden, ...] = ()) -> Holding:
     return Holding(tuple(Holder(holder, (7,)) for holder in holders), hidden)
 
 
+def by_words(text: str) -> Holding:
+    argv = tuple(text.split())
+    return held_by(process(60, argv[0], argv=argv))
+
+
+def says(said: Said, **facts: object) -> Named:
+    return lambda container, _: container.but(said=said, **facts)
+
+
+MASTER = process(60, "ssh", argv=("ssh: /home/lana/cm [mux]",), exe="/usr/bin/ssh")
+GOD = process(40, "PM2 v6", argv=("PM2 v6.0.14: God Daemon (/home/lana/.pm2)",))
+LONG = "ab" * 32
+OWN = "/user.slice/user-1000.slice/user@1000.service"
 HOLDINGS = {
+    "a container of snap": held_by(
+        process(60, "docker-proxy", uid=0, cgroup="/system.slice/snap.docker.dockerd.service")
+    ),
+    "a container of one's own docker": held_by(
+        process(60, "rootlesskit", cgroup=f"{OWN}/docker.service")
+    ),
+    "another user's podman container": held_by(process(60, "rootlessport", uid=OTHER)),
+    "inside docker": held_by(process(60, cgroup=f"/docker/{LONG}")),
+    "inside podman": held_by(process(60, cgroup=f"{OWN}/libpod-{LONG}.scope")),
+    "inside root's podman": held_by(process(60, cgroup=f"/machine.slice/libpod-{LONG}.scope")),
+    "inside kubernetes": held_by(process(60, cgroup=f"/kubepods/crio-{LONG}.scope")),
+    "a hidden engine": held_by(hidden=(Hidden(LISTEN, "root", "docker.service"),)),
+    "a stopped process": held_by(process(60, state="T")),
+    "a tunnel": by_words("ssh -N -S /run/c -L 8000:db:5432 host"),
+    "a kubectl": by_words("kubectl port-forward svc/db 8000"),
+    "an ssh session": by_words("ssh -S /run/c -L 8000:db:5432 host"),
+    "an ssh master": held_by(MASTER),
+    "an sshd": held_by(process(60, "sshd-session", exe="/usr/lib/sshd-session")),
+    "an app as pid 1": held_by(process(1, "node", uid=0)),
+    "pm2": Holding((Holder(process(60), (7,), (GOD,)),)),
     "a plain process": held_by(process(60)),
     "two processes": held_by(process(60), process(61)),
     "another user's process": held_by(process(60, uid=OTHER)),
@@ -112,7 +148,7 @@ LISTS = {
     ),
     "another user's process": (
         listed("held", "another user's process"),
-        ["sudo devports free 8000", "sudo kill -TERM 60", "sudo kill -KILL 60"],
+        [DEVPORTS + "free 8000", "sudo kill -TERM 60", "sudo kill -KILL 60"],
     ),
     "another user's process, asked by root": (
         listed("held", "another user's process", viewer=ROOT),
@@ -124,11 +160,98 @@ LISTS = {
     ),
     "a container": (
         listed("held", "a container"),
-        ["docker ps --filter publish=8000", "docker stop NAME"],
+        [DEVPORTS + "free 8000", "sudo docker ps --filter publish=8000", "sudo docker stop NAME"],
     ),
     "a podman container": (
         listed("held", "a podman container"),
         ["podman ps", "podman stop NAME"],
+    ),
+    "a container that its engine named": (
+        listed("held", "a container", named=says("one", name="db", image="postgres:16")),
+        ["devports free 8000", "docker stop db"],
+    ),
+    "one of several containers": (
+        listed("held", "a container", named=says("several", names=("db", "a b"))),
+        ["docker ps --filter publish=8000", "docker stop db", "docker stop 'a b'"],
+    ),
+    "one of several containers of podman": (
+        listed("held", "a podman container", named=says("several", names=("db", "web"))),
+        ["podman ps", "podman stop db", "podman stop web", "podman pod stop POD"],
+    ),
+    "a forwarder that was left behind": (
+        listed("held", "a container", named=says("none")),
+        ["sudo docker ps --filter publish=8000", "sudo systemctl restart docker"],
+    ),
+    "a forwarder that was left behind by a service of docker": (
+        listed("held", "a container of snap", named=says("none")),
+        ["sudo docker ps --filter publish=8000",
+         "sudo systemctl restart snap.docker.dockerd.service"],
+    ),
+    "a forwarder that was left behind by one's own docker": (
+        listed("held", "a container of one's own docker", named=says("none")),
+        ["docker ps --filter publish=8000", "systemctl --user restart docker.service"],
+    ),
+    "a forwarder that was left behind on macOS": (
+        listed("held", "a container", "darwin", named=says("none")),
+        ["sudo docker ps --filter publish=8000"],
+    ),
+    "a forwarder that was left behind by podman": (
+        listed("held", "a podman container", named=says("none")),
+        ["podman ps", "kill -TERM 60"],
+    ),
+    "a container whose engine is silent, asked by root": (
+        listed("held", "a container", viewer=ROOT, named=says("silent")),
+        ["docker ps --filter publish=8000", "docker stop NAME"],
+    ),
+    "a container whose engine's command is missing": (
+        listed("held", "a podman container", named=says("missing")),
+        ["podman ps", "podman stop NAME"],
+    ),
+    "another user's podman": (
+        listed("held", "another user's podman container"),
+        ["sudo -iu lana podman ps", "sudo -iu lana podman stop NAME"],
+    ),
+    "a process inside a container": (
+        listed("held", "inside docker"), ["docker stop abababababab"],
+    ),
+    "a process inside root's podman": (
+        listed("held", "inside root's podman"), ["sudo podman stop abababababab"],
+    ),
+    "a process inside one's own podman": (
+        listed("held", "inside podman"), ["podman stop abababababab"],
+    ),
+    "a process inside a pod of kubernetes": (
+        listed("held", "inside kubernetes"),
+        ["sudo crictl ps --id abababababab", "sudo crictl stop abababababab"],
+    ),
+    "a hidden engine, whose service is not the thing to stop": (
+        listed("held", "a hidden engine"),
+        [DEVPORTS + "free 8000", "sudo docker ps --filter publish=8000", "sudo docker stop NAME",
+         DEVPORTS + "check 8000", "sudo ss -tanp 'sport = :8000'"],
+    ),
+    "a server that is stopped": (
+        listed("held", "a stopped process"),
+        ["devports free 8000", "kill -TERM 60 && kill -CONT 60", "kill -KILL 60"],
+    ),
+    "a tunnel with a command of its own": (
+        listed("held", "a tunnel"),
+        ["devports free 8000", "ssh -S /run/c -O exit host", "kill -TERM 60", "kill -KILL 60"],
+    ),
+    "a tunnel without one": (
+        listed("held", "a kubectl"),
+        ["devports free 8000", "kill -TERM 60", "kill -KILL 60"],
+    ),
+    "one forward of an ssh session": (
+        listed("held", "an ssh session"),
+        ["ssh -S /run/c -O cancel -L 8000:db:5432 host"],
+    ),
+    "the shared master of ssh sessions": (
+        listed("held", "an ssh master"), ["ssh -S /home/lana/cm -O exit master"],
+    ),
+    "a reverse forward": (listed("held", "an sshd"), []),
+    "the first process of a container": (listed("held", "an app as pid 1"), []),
+    "pm2, whose name for it is not known": (
+        listed("held", "pm2"), ["pm2 list"],
     ),
     "the editor": (
         listed("held", "the editor", service="backend"),
@@ -138,26 +261,26 @@ LISTS = {
     "launchd's socket": (listed("held", "the first process", "darwin"), ["launchctl list"]),
     "a hidden process": (
         listed("held", "a hidden process"),
-        ["sudo devports free 8000", "sudo devports check 8000", "sudo ss -tanp 'sport = :8000'"],
+        [DEVPORTS + "free 8000", DEVPORTS + "check 8000", "sudo ss -tanp 'sport = :8000'"],
     ),
     "a hidden process on macOS": (
         listed("bound", "a hidden process", "darwin"),
-        ["devports check 8000", "sudo devports free 8000", "sudo devports check 8000",
+        ["devports check 8000", DEVPORTS + "free 8000", DEVPORTS + "check 8000",
          "sudo lsof -nP +c0 -iTCP:8000"],
     ),
     "a hidden process on Windows": (
         listed("held", "a hidden process", "win32"),
-        ["netstat -ano -p TCP"],
+        ["netstat -ano | findstr :8000"],
     ),
     "a hidden service, its name quoted": (
         listed("held", "a hidden service"),
-        ["sudo devports free 8000", "sudo systemctl stop 'fake db.service'",
-         "sudo devports check 8000", "sudo ss -tanp 'sport = :8000'"],
+        ["sudo systemctl stop 'fake db.service'",
+         DEVPORTS + "check 8000", "sudo ss -tanp 'sport = :8000'"],
     ),
     "a hidden container": (
         listed("held", "a hidden container"),
-        ["sudo devports free 8000", "sudo docker stop abababababab",
-         "sudo devports check 8000", "sudo ss -tanp 'sport = :8000'"],
+        ["sudo docker stop abababababab",
+         DEVPORTS + "check 8000", "sudo ss -tanp 'sport = :8000'"],
     ),
     "http.sys": (
         listed("held", "the Windows kernel", "win32"),
@@ -176,7 +299,7 @@ LISTS = {
     ),
     "a client on Windows": (
         listed("a client's", platform="win32"),
-        ["devports check 8000", "netstat -ano -p TCP",
+        ["devports check 8000", "netstat -ano | findstr :8000",
          "netsh int ipv4 add excludedportrange protocol=tcp startport=8000 numberofports=1"],
     ),
     "leftovers that block": (
@@ -202,12 +325,12 @@ LISTS = {
     ),
     "unexplained on macOS": (
         listed("unexplained", platform="darwin"),
-        ["devports check 8000", "sudo devports check 8000",
+        ["devports check 8000", DEVPORTS + "check 8000",
          "sudo lsof -nP +c0 -iTCP:8000", "netstat -anv -p tcp"],
     ),
     "unexplained on Windows": (
         listed("unexplained", platform="win32"),
-        ["devports check 8000", "netstat -ano -p TCP", "netsh http show servicestate",
+        ["devports check 8000", "netstat -ano | findstr :8000", "netsh http show servicestate",
          "netsh int ipv4 show excludedportrange protocol=tcp"],
     ),
     "forbidden below 1024": (

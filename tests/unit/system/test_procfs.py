@@ -10,7 +10,7 @@ from devports.core.model import Endpoint, Socket
 from devports.system import procfs
 from devports.system.procfs import Stat
 
-FIELDS = b"S 10 20 30 0 -1 4194560 1 2 3 4 5 6 7 8 20 0 1 0 123456 99 88"
+FIELDS = b"S 10 20 30 34816 21 4194560 1 2 3 4 5 6 7 8 20 0 1 0 123456 99 88"
 
 STATS = [
     pytest.param(b"42 (node) " + FIELDS, "node", id="an ordinary name"),
@@ -23,7 +23,7 @@ STATS = [
 
 @pytest.mark.parametrize(("raw", "name"), STATS)
 def test_a_stat_is_read_whatever_the_name_is(raw: bytes, name: str):
-    assert procfs.stat(raw) == Stat(name, "S", 10, 20, 30, 123456)
+    assert procfs.stat(raw) == Stat(name, "S", 10, 20, 30, 34816, 21, 123456)
 
 
 @pytest.mark.parametrize(

@@ -6,6 +6,7 @@ import pytest
 
 from devports.core.outcome import (
     AlreadyGone,
+    ContainerStopped,
     Declined,
     Freed,
     Killing,
@@ -14,7 +15,9 @@ from devports.core.outcome import (
     Refused,
     Respawned,
     Settling,
+    StopFailed,
     Stopped,
+    StoppingContainer,
     Terminating,
     TimedOut,
     WaitingForPort,
@@ -24,10 +27,11 @@ from devports.ui import deeds
 from tests.unit.ui import samples as s
 
 if TYPE_CHECKING:
-    from devports.core.outcome import Outcome, Progress
+    from devports.core.outcome import Outcome, Progress, QuestionKind
     from devports.core.plan import Target
 
 NODE = s.NODE_TARGET
+DB = NODE.but(standing=Container("docker", "shop-db-1", "postgres:16", "ab" * 32, "one"))
 
 
 @pytest.mark.parametrize(
@@ -38,6 +42,11 @@ NODE = s.NODE_TARGET
             "the port can be bound; watching for 4 s whether `npm run dev` (pid 400) starts it"
             " again",
             id="it may come back",
+        ),
+        pytest.param(
+            StoppingContainer(DB),
+            "stopping the docker container `shop-db-1` (postgres:16) with `docker stop shop-db-1`",
+            id="a container",
         ),
         pytest.param(Terminating(NODE), "sending SIGTERM to `node` (pid 4242)", id="terminate"),
         pytest.param(
@@ -139,6 +148,30 @@ def test_progress(progress: Progress, text: str) -> None:
             id="container",
         ),
         pytest.param(
+            Refused(DB, "no-terminal"),
+            "the docker container `shop-db-1` (postgres:16) was not stopped:"
+            " nobody could be asked (no terminal, or no questions wanted), and no `--yes`",
+            id="a container, and nobody to ask",
+        ),
+        pytest.param(
+            Planned(DB, asks=True),
+            "the docker container `shop-db-1` (postgres:16) would be stopped with"
+            " `docker stop shop-db-1`, after a question",
+            id="a container would be stopped",
+        ),
+        pytest.param(
+            ContainerStopped(DB, 0.31),
+            "the docker container `shop-db-1` (postgres:16): stopped after 0.3 s,"
+            " the port can be bound",
+            id="a container was stopped",
+        ),
+        pytest.param(
+            StopFailed(DB, "No such\x1b container"),
+            "the docker container `shop-db-1` (postgres:16): `docker stop shop-db-1` failed:"
+            " No such\\x1b container; the port cannot be bound",
+            id="a container was not stopped",
+        ),
+        pytest.param(
             Refused(NODE, "container"),
             "`node` (pid 4242) was not signalled: it forwards the port for a container",
             id="container of nobody known",
@@ -232,6 +265,13 @@ def test_only_a_port_that_can_be_bound_is_freed() -> None:
             id="another user",
         ),
         pytest.param(
+            "container",
+            DB,
+            "web",
+            "stop the docker container `shop-db-1` (postgres:16), so that `web` can start?",
+            id="a container",
+        ),
+        pytest.param(
             "kill",
             NODE,
             "",
@@ -240,6 +280,6 @@ def test_only_a_port_that_can_be_bound_is_freed() -> None:
         ),
     ],
 )
-def test_question(kind: str, target: Target, service: str, text: str) -> None:
-    question = Question("kill" if kind == "kill" else "stop", target, s.HELD)
+def test_question(kind: QuestionKind, target: Target, service: str, text: str) -> None:
+    question = Question(kind, target, s.HELD)
     assert deeds.question_words(question, service) == text

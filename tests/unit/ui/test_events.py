@@ -14,6 +14,7 @@ from devports.core import happening as h
 from devports.core import outcome as o
 from devports.core.model import Endpoint
 from devports.core.recovery import Ended
+from devports.core.standing import Container
 from devports.errors import DevportsError
 from devports.ui import events, eventschema
 from tests.unit.ui import samples as s
@@ -24,6 +25,8 @@ if TYPE_CHECKING:
 HERE = Endpoint("127.0.0.1", 8000)
 VALIDATOR = jsonschema.Draft202012Validator(eventschema.event_schema())
 
+CONTAINED = s.NODE_TARGET.but(standing=Container("docker", "shop-db-1", said="one"))
+
 NEWS: dict[str, tuple[News, ...]] = {
     "signalling": (o.Terminating(s.NODE_TARGET), o.Killing(s.NODE_TARGET)),
     "waiting": (
@@ -31,9 +34,17 @@ NEWS: dict[str, tuple[News, ...]] = {
         h.Predecessor("web", 7),
         h.DependencyDown("web", "db", HERE, 60),
     ),
+    "stopping-container": (o.StoppingContainer(CONTAINED),),
     "watching": (o.Settling(4, s.NPM),),
-    "freed": (o.Stopped(s.NODE_TARGET, ("SIGTERM",), 0.25), o.AlreadyGone(s.NODE_TARGET)),
-    "not-freed": (o.TimedOut(s.NODE_TARGET, ("SIGTERM", "SIGKILL")),),
+    "freed": (
+        o.Stopped(s.NODE_TARGET, ("SIGTERM",), 0.25),
+        o.AlreadyGone(s.NODE_TARGET),
+        o.ContainerStopped(CONTAINED, 0.4),
+    ),
+    "not-freed": (
+        o.TimedOut(s.NODE_TARGET, ("SIGTERM", "SIGKILL")),
+        o.StopFailed(CONTAINED, "no such container"),
+    ),
     "taken-again": (o.Respawned(s.NODE_TARGET, s.UVICORN_TARGET),),
     "declined": (o.Declined(s.NODE_TARGET),),
     "refused": (o.Refused(s.UNIT_TARGET, "supervised"),),

@@ -180,16 +180,20 @@ def test_standing(standing: Standing, kind: str, detail: str | None, stop: str |
     data = jsonout.free_data([("x", Freed(True, 0, (Declined(target),), (s.FREE,)))], s.NOW)
     read(jsonout.document(["free"], data, exit_code=0))
     found = data["targets"][0]["outcomes"][0]["process"]["standing"]
-    named = {"container": None, "image": None}
+    said = "unasked" if kind == "container" else None
+    named = {"container": None, "image": None, "engine_said": said}
     assert found == {"kind": kind, "detail": detail, "stop": stop, **named}
 
 
 def test_a_container_is_named_as_far_as_its_engine_did() -> None:
-    target = s.NODE_TARGET.but(standing=Container("docker", "shop-db-1", "postgres:16"))
+    target = s.NODE_TARGET.but(
+        standing=Container("docker", "shop-db-1", "postgres:16", "ab" * 32, "one")
+    )
     data = jsonout.free_data([("x", Freed(True, 0, (Declined(target),), (s.FREE,)))], s.NOW)
     read(jsonout.document(["free"], data, exit_code=0))
     found = data["targets"][0]["outcomes"][0]["process"]["standing"]
     assert (found["container"], found["image"]) == ("shop-db-1", "postgres:16")
+    assert (found["engine_said"], found["stop"]) == ("one", "docker stop shop-db-1")
 
 
 def test_secrets_stay_at_home() -> None:

@@ -186,22 +186,38 @@ def test_state(state: str, text: str | None) -> None:
             Container("docker"), "forwards the port for a container of docker", id="container"
         ),
         pytest.param(
-            Container("docker", "shop-db-1", "postgres:16"),
+            Container("docker", "shop-db-1", "postgres:16", said="one"),
             "forwards the port for the docker container `shop-db-1` (postgres:16)",
             id="a container that its engine named",
         ),
         pytest.param(
-            Container("docker", "0123456789ab"),
-            "forwards the port for the docker container `0123456789ab`",
-            id="a container whose image is not known",
+            Container("docker", "0123456789ab", said="inside"),
+            "runs inside the docker container `0123456789ab`",
+            id="a process of a container",
         ),
         pytest.param(
-            Container("docker", stale=True),
+            Container("podman", said="several", names=("web", "api")),
+            "forwards the port for one of several containers of podman: `web`, `api`",
+            id="a container of several",
+        ),
+        pytest.param(
+            Container("docker", said="silent", complaint="no\x1b permission"),
+            "forwards the port for a container of docker, and `docker ps` does not say which:"
+            " no\\x1b permission",
+            id="a container whose engine does not answer",
+        ),
+        pytest.param(
+            Container("docker", said="missing"),
+            "forwards the port for a container of docker, and `docker` is not on PATH to ask which",
+            id="a container whose engine's command is missing",
+        ),
+        pytest.param(
+            Container("docker", said="none"),
             "forwards the port for docker, which knows of no container that publishes it",
             id="a forwarder that was left behind",
         ),
         pytest.param(
-            Container("docker", "a\x1b[2J", "b\nc"),
+            Container("docker", "a\x1b[2J", "b\nc", said="one"),
             "forwards the port for the docker container `a\\x1b[2J` (b\\x0ac)",
             id="a container with a hostile name",
         ),

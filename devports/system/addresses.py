@@ -1,0 +1,42 @@
+"""From a host as a person writes it to the addresses that the kernel binds."""
+
+from __future__ import annotations
+
+from devports.core.model import Endpoint
+from devports.system import bind
+from devports.system.net import net
+
+
+def of(host: str) -> tuple[str, ...]:
+    """Return the numeric addresses of a host; for an empty one the widest wildcard.
+
+    Raises:
+        OSError: the name does not resolve.
+    """
+    if not host:
+        return ("::",) if has_ipv6() else ("0.0.0.0",)  # noqa: S104
+    if is_numeric(host):
+        return (host,)
+    found = net.getaddrinfo(host, None, 0, net.SOCK_STREAM)
+    addresses = dict.fromkeys(str(entry[4][0]) for entry in found)
+    # /etc/hosts often names ::1 where IPv6 is switched off.
+    local = [address for address in addresses if bind.probe(Endpoint(address, 0)) == "ok"]
+    return tuple(local or addresses)
+
+
+def has_ipv6() -> bool:
+    """Say whether this kernel makes IPv6 sockets at all."""
+    try:
+        net.socket(net.AF_INET6, net.SOCK_STREAM, 0).close()
+    except OSError:
+        return False
+    return True
+
+
+def is_numeric(host: str) -> bool:
+    """Say whether this is an address already, so that nothing has to be resolved."""
+    try:
+        net.inet_pton(net.AF_INET6 if ":" in host else net.AF_INET, host)
+    except OSError:
+        return False
+    return True

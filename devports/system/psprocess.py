@@ -1,0 +1,253 @@
+"""Process facts by psutil, where there is no /proc. Nothing of it is imported before it is needed.
+
+The identity of a process is its pid and its start, in whole microseconds since the epoch, and is
+compared as a whole: macOS keeps it to the microsecond, Windows to a tenth of one. When the clock
+has been set by a second or more in the life of a process of ours, psutil moves what macOS says
+(psutil, _psosx.py, adjust_proc_create_time): then nobody is who they were, and nobody is signalled.
+"""
+
+from __future__ import annotations
+
+import sys
+
+from devports.core.model import OURS, Endpoint, Process, ProcessKey, Socket
+from devports.system.identity import NOBODY, Row, identity
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterable, Iterator
+    from typing import Any, TypeVar
+
+    import psutil
+
+    from devports.core.model import State
+
+    Who = Callable[[psutil.Process], tuple[int, str]]
+    T = TypeVar("T")
+
+MAX_ANCESTORS = 64
+MICROSECONDS = 1_000_000
+THEIRS = 2
+"""The uid of whoever is not `OURS`, where the system does not number its users."""
+
+STATES: dict[str, State] = {
+    "LISTEN": "LISTEN",
+    "ESTABLISHED": "ESTABLISHED",
+    "SYN_SENT": "SYN_SENT",
+    "SYN_RECV": "SYN_RECV",
+    "FIN_WAIT1": "FIN_WAIT1",
+    "FIN_WAIT2": "FIN_WAIT2",
+    "TIME_WAIT": "TIME_WAIT",
+    "CLOSE": "CLOSE",
+    "CLOSE_WAIT": "CLOSE_WAIT",
+    "LAST_ACK": "LAST_ACK",
+    "CLOSING": "CLOSING",
+    "DELETE_TCB": "CLOSING",
+}
+LETTERS = {
+    "running": "R",
+    "sleeping": "S",
+    "idle": "I",
+    "disk-sleep": "D",
+    "stopped": "T",
+    "tracing-stop": "t",
+    "zombie": "Z",
+    "dead": "X",
+}
+"""psutil's words for the state of a process, and those of proc(5), which the core knows."""
+
+
+def numbered(process: psutil.Process) -> tuple[int, str]:
+    """Return the real uid of a process, which decides who may signal it, and the user's name.
+
+    Raises:
+        psutil.Error: it is gone.
+    """
+    if sys.platform == "win32":  # noqa: TID251  # tells the type checker: there are uids
+        raise NotImplementedError
+    return process.uids().real, process.username()
+
+
+def uids_of(process: psutil.Process) -> set[int]:
+    """Return the real and the effective uid of a process, none if it is gone."""
+    import psutil  # noqa: PLC0415
+
+    if sys.platform == "win32":  # noqa: TID251
+        raise NotImplementedError
+    try:
+        return set(process.uids()[:2])
+    except psutil.Error:
+        return set()
+
+
+def by_name(process: psutil.Process) -> tuple[int, str]:
+    """Return `OURS` for a process of the same user, else `THEIRS`; and the user's name."""
+    import psutil  # noqa: PLC0415
+
+    name = _fact(process.username, "")
+    own = _fact(psutil.Process().username, "")
+    return (OURS if name and name == own else THEIRS), name
+
+
+def describe(pid: int, who: Who = numbered) -> Process | None:
+    """Return the facts about a process; None if it is gone. Unreadable facts are empty.
+
+    Args:
+        pid: of the process; 0 and less is none.
+        who: tells whose it is.
+    """
+    return _of(pid, lambda process: _described(process, who), None)
+
+
+def _of(pid: int, read: Callable[[psutil.Process], T], otherwise: T) -> T:
+    """Return what is read of a process, `otherwise` if it is gone or refuses."""
+    import psutil  # noqa: PLC0415
+
+    try:
+        return read(psutil.Process(pid)) if pid > 0 else otherwise
+    except (psutil.Error, OSError):
+        return otherwise
+
+
+def _described(process: psutil.Process, who: Who) -> Process | None:
+    with process.oneshot():
+        return _facts(process, who)
+
+
+def _facts(process: psutil.Process, who: Who) -> Process:
+    uid, user = who(process)
+    started = process.create_time()
+    return Process(
+        key=ProcessKey(process.pid, _start(started)),
+        ppid=process.ppid(),
+        uid=uid,
+        user=user,
+        name=_fact(process.name, ""),
+        argv=tuple(_fact(process.cmdline, [])),
+        cwd=_fact(process.cwd, ""),
+        exe=_fact(process.exe, ""),
+        state=LETTERS.get(_fact(process.status, ""), "S"),
+        started=started,
+    )
+
+
+def _fact(read: Callable[[], T], otherwise: T) -> T:
+    """Return a fact, or `otherwise` where we may not read it or a zombie has lost it."""
+    import psutil  # noqa: PLC0415
+
+    try:
+        return read()
+    except (psutil.AccessDenied, psutil.ZombieProcess, OSError):
+        return otherwise
+
+
+def _start(seconds: float) -> int:
+    return round(seconds * MICROSECONDS)
+
+
+def key_of(pid: int) -> ProcessKey | None:
+    """Return the identity of a process that exists (a zombie does), else None."""
+    return _of(pid, lambda process: ProcessKey(pid, _start(process.create_time())), None)
+
+
+def name_of(pid: int) -> str | None:
+    """Return what a process is called; None if it is gone."""
+    return _of(pid, lambda process: str(process.name()), None)
+
+
+def marks_of(pid: int) -> tuple[tuple[str, str], ...]:
+    """Return what supervisors have left in its environment, which only its own user may read."""
+    from devports.core.supervisors import MARKS  # noqa: PLC0415  # before ending something
+
+    none: dict[str, str] = {}
+    found = _of(pid, lambda process: process.environ(), none)
+    return tuple((name, found[name]) for name in MARKS if name in found)
+
+
+def booted() -> str:
+    """Return when this system was started, in whole seconds since the epoch, as its identity."""
+    import psutil  # noqa: PLC0415
+
+    return str(int(psutil.boot_time()))
+
+
+def ancestors(process: Process, who: Who, *, adopted: bool) -> tuple[Process, ...]:
+    """Return the parents, nearest first.
+
+    Args:
+        process: whose parents are wanted.
+        who: as for `describe`.
+        adopted: whether the system gives an orphan another parent. Windows does not, and may have
+            given the number of the old one to a process that has started since.
+    """
+    return tuple(_parents(process, who, adopted=adopted))
+
+
+def _parents(process: Process, who: Who, *, adopted: bool) -> Iterator[Process]:
+    for _ in range(MAX_ANCESTORS):
+        parent = describe(process.ppid, who)
+        if parent is None or not (adopted or parent.key.start <= process.key.start):
+            return
+        yield parent
+        process = parent
+
+
+def children(pid: int) -> set[int]:
+    """Return the direct children of a process, zombies included."""
+    return set(_below(pid, recursive=False))
+
+
+def descendants(pid: int) -> list[int]:
+    """Return the processes below `pid`, parents before children."""
+    return _below(pid, recursive=True)
+
+
+def _below(pid: int, *, recursive: bool) -> list[int]:
+    none: list[psutil.Process] = []
+    found = _of(pid, lambda process: process.children(recursive=recursive), none)
+    return [child.pid for child in found]
+
+
+def sockets_of(process: psutil.Process) -> list[Row]:
+    """Return the TCP sockets that a process has open.
+
+    Raises:
+        psutil.Error: it is gone, or we may not look.
+    """
+    # Its name before psutil 6.0.
+    look: Any = getattr(process, "net_connections", None) or process.connections
+    return rows_of((process.pid, entry) for entry in look(kind="tcp"))
+
+
+def listening(pids: Iterable[int]) -> tuple[Socket, ...]:
+    """Return the sockets on which these processes listen, as far as readable."""
+    none: list[Row] = []
+    sockets = (row.socket for pid in pids for row in _of(pid, sockets_of, none))
+    return tuple(dict.fromkeys(socket for socket in sockets if socket.state == "LISTEN"))
+
+
+def rows_of(entries: Iterable[tuple[int, Any]]) -> list[Row]:
+    """Return pairs of a pid and psutil's `sconn` as rows, each once: descriptors may be copies."""
+    found = (_row(pid, entry) for pid, entry in entries)
+    return list(dict.fromkeys(row for row in found if row is not None))
+
+
+def _row(pid: int, entry: Any) -> Row | None:
+    """Return a row; None before a bind. In a state without a name it holds its port as well."""
+    state = STATES.get(entry.status, "CLOSE")
+    local, remote = _end(entry.laddr), _end(entry.raddr)
+    if local is None:
+        return None
+    if state == "LISTEN" or remote is None:
+        state = "BOUND" if state == "CLOSE" else state
+        return Row(pid, Socket(local, None, state, identity(pid, local)))
+    if state == "TIME_WAIT":
+        pid = NOBODY
+    return Row(pid, Socket(local, remote, state, identity(pid, local, remote)))
+
+
+def _end(address: tuple[Any, ...]) -> Endpoint | None:
+    """Return an end of a connection; None for an empty one, and for one without a port."""
+    if not address or not address[1]:
+        return None
+    return Endpoint(str(address[0]).partition("%")[0], int(address[1]))

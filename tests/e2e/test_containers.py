@@ -1,0 +1,356 @@
+"""A container behind a port: named and stopped by its engine; its forwarder is left alone."""
+
+from __future__ import annotations
+
+import os
+import shutil
+import tempfile
+from typing import TYPE_CHECKING
+
+import pytest
+
+from devports import exitcodes
+from tests.harness import tables
+from tests.harness.actors import NOBODY
+from tests.harness.capabilities import (
+    NEEDS_FORK,
+    NEEDS_IPV6,
+    NEEDS_PTY,
+    NEEDS_SECOND_USER,
+    NEEDS_STRACE,
+)
+from tests.harness.engine import IDS, Engine
+from tests.harness.strace import strace_signals
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterator
+    from pathlib import Path
+
+    from tests.conftest import Zoo
+    from tests.e2e.conftest import OnTerminal
+    from tests.harness.actors import Actor
+    from tests.harness.bystanders import Bystanders
+    from tests.harness.command import Command
+    from tests.harness.project import Project
+
+pytestmark = NEEDS_FORK
+
+NAMED = "the docker container `shop-db-1` (postgres:16)"
+FORWARDERS = {"docker": "docker-proxy", "podman": "rootlessport"}
+
+
+@pytest.fixture
+def engine_of() -> Iterator[Callable[[str], Engine]]:
+    folder = tempfile.mkdtemp(prefix="devports-engine-")
+    os.chmod(folder, 0o755)
+    yield lambda name: Engine(folder, name)
+    shutil.rmtree(folder)
+
+
+@pytest.fixture
+def docker(engine_of: Callable[[str], Engine]) -> Engine:
+    return engine_of("docker")
+
+
+@pytest.fixture
+def proxy(port: int, zoo: Zoo, bystanders: Callable[[int], Bystanders]) -> Actor:
+    actor = zoo("called", port, "--as", "docker-proxy", "--stay", "-host-port", port)
+    bystanders(port)
+    return actor
+
+
+@pytest.mark.parametrize("name", ["docker", "podman"])
+def test_yes_has_it_stopped_by_its_whole_id(
+    name: str, port: int, zoo: Zoo, devports: Command, engine_of: Callable[[str], Engine]
+) -> None:
+    engine = engine_of(name)
+    forwarder = zoo("called", port, "--as", FORWARDERS[name], "--stay", "-host-port", port)
+    engine.runs(port, forwarder)
+    done = devports("free", port, "--yes", env=engine.env)
+    assert done.code == exitcodes.OK, done
+    assert engine.heard == ["ps", "ps", f"stop -t 10 {IDS[0]}"]
+    assert f"the {name} container `shop-db-1` (postgres:16): stopped after" in done.err
+    assert tables.bindable(port)
+
+
+@NEEDS_STRACE
+def test_its_forwarder_is_not_signalled_by_us(
+    port: int, proxy: Actor, devports: Command, docker: Engine, tmp_path: Path
+) -> None:
+    docker.answers(ps=_ps(port), stop=":")  # it says that it has, and has not
+    command = devports.under("env", f"PATH={docker.env['PATH']}")
+    words = ("free", port, "--yes", "--timeout", "0.3")
+    done, sent = strace_signals(command, *words, log=str(tmp_path / "signals"))
+    assert done.code == exitcodes.STILL_HELD, done
+    assert "stopped after" in done.err
+    assert "the port cannot be bound" in done.err
+    assert proxy.alive
+    assert [one for one in sent if one.target == proxy.pid] == []
+
+
+def _ps(port: int) -> str:
+    return f"printf '{IDS[0]}\\tshop-db-1\\tpostgres:16\\t0.0.0.0:{port}->5432/tcp\\n'"
+
+
+@NEEDS_PTY
+def test_on_a_terminal_it_has_a_question_of_its_own(
+    port: int, proxy: Actor, on_terminal: OnTerminal, docker: Engine
+) -> None:
+    docker.runs(port, proxy)
+    terminal = on_terminal("free", port, env=docker.env)
+    terminal.expect(f"forwards the port for {NAMED}")
+    terminal.expect(f"stop {NAMED}? (y/N,")
+    terminal.send("d")
+    terminal.expect("no process is signalled by devports")
+    terminal.expect("(y/N,")
+    terminal.send("y")
+    assert terminal.exit_code() == exitcodes.OK, terminal.screen()
+    assert docker.stopped == IDS[:1]
+    assert tables.bindable(port)
+
+
+@NEEDS_PTY
+@pytest.mark.parametrize("keys", ["n", "\r", "\x04"], ids=["n", "Enter", "Ctrl-D"])
+def test_no_leaves_it_running(
+    keys: str, port: int, proxy: Actor, on_terminal: OnTerminal, docker: Engine
+) -> None:
+    docker.runs(port, proxy)
+    terminal = on_terminal("free", port, env=docker.env)
+    terminal.expect("(y/N,")
+    terminal.send(keys)
+    assert terminal.exit_code() == exitcodes.HELD, terminal.screen()
+    terminal.expect(f"{NAMED} goes on running, as you said")
+    assert docker.stopped == []
+    assert proxy.alive
+
+
+@NEEDS_PTY
+def test_a_service_starts_where_its_container_was(
+    port: int, proxy: Actor, project: Project, on_terminal: OnTerminal, docker: Engine
+) -> None:
+    docker.runs(port, proxy)
+    project.zoo("web", "listener", port)
+    terminal = on_terminal("run", "web", env=docker.env)
+    terminal.expect(f"stop {NAMED}, so that `web` can start?")
+    terminal.send("y")
+    terminal.expect("is ready on")
+    terminal.ctrl_c()
+    assert terminal.exit_code() == 130, terminal.screen()
+
+
+def test_without_a_terminal_it_is_named_and_not_stopped(
+    port: int, proxy: Actor, devports: Command, docker: Engine
+) -> None:
+    docker.runs(port, proxy)
+    done = devports("free", port, stdin=b"y\n", env=docker.env)
+    assert done.code == exitcodes.HELD, done
+    assert f"{NAMED} was not stopped: nobody could be asked" in done.err
+    assert "    docker stop shop-db-1\n" in done.err
+    assert f"`devports free {port} --yes`" in done.err
+    assert docker.stopped == []
+    assert proxy.alive
+
+
+def test_a_rehearsal_names_it_and_stops_nothing(
+    port: int, proxy: Actor, devports: Command, docker: Engine
+) -> None:
+    docker.runs(port, proxy)
+    done = devports("free", port, "--dry-run", "--yes", env=docker.env)
+    assert done.code == exitcodes.OK, done
+    assert f"{NAMED} would be stopped with `docker stop shop-db-1`" in done.text
+    assert docker.stopped == []
+    assert proxy.alive
+
+
+def test_programs_read_what_the_engine_said_and_did(
+    port: int, proxy: Actor, devports: Command, docker: Engine
+) -> None:
+    docker.runs(port, proxy)
+    done = devports("free", port, "--yes", "--json", env=docker.env)
+    (outcome,) = done.json()["data"]["targets"][0]["outcomes"]
+    assert (outcome["kind"], outcome["bindable"]) == ("container-stopped", True)
+    assert outcome["signals"] == []
+    assert outcome["process"]["standing"] == {
+        "kind": "container",
+        "detail": "docker",
+        "stop": "docker stop shop-db-1",
+        "container": "shop-db-1",
+        "image": "postgres:16",
+        "engine_said": "one",
+    }
+
+
+def test_a_stop_that_fails_is_told_in_the_engines_own_words(
+    port: int, proxy: Actor, devports: Command, docker: Engine
+) -> None:
+    docker.runs(port, proxy)
+    docker.answers(ps=_ps(port), stop="echo Error: it is paused >&2; exit 1")
+    done = devports("free", port, "--yes", env=docker.env)
+    assert done.code == exitcodes.PROTECTED, done
+    assert "`docker stop shop-db-1` failed: Error: it is paused; the port cannot be" in done.err
+    assert "    docker stop shop-db-1\n" in done.err
+    assert proxy.alive
+    document = devports("free", port, "--yes", "--json", env=docker.env).json()
+    (outcome,) = document["data"]["targets"][0]["outcomes"]
+    assert (outcome["kind"], outcome["complaint"]) == ("stop-failed", "Error: it is paused")
+
+
+REFUSED = [
+    pytest.param(
+        "exec sleep 60",
+        "`docker ps` does not say which: no answer within 2 s",
+        ["docker ps --filter publish={port}", "docker stop NAME"],
+        id="it hangs",
+    ),
+    pytest.param(
+        "echo Cannot connect to the Docker daemon >&2; exit 1",
+        "`docker ps` does not say which: Cannot connect to the Docker daemon",
+        ["docker ps --filter publish={port}", "docker stop NAME"],
+        id="it complains",
+    ),
+    pytest.param(
+        ":",
+        "forwards the port for docker, which knows of no container that publishes it",
+        ["docker ps --filter publish={port}", "systemctl restart docker"],
+        id="the forwarder was left behind",
+    ),
+]
+
+
+@pytest.mark.parametrize(("ps", "words", "commands"), REFUSED)
+def test_an_engine_that_names_no_container_stops_none(
+    *,
+    ps: str,
+    words: str,
+    commands: list[str],
+    port: int,
+    proxy: Actor,
+    devports: Command,
+    docker: Engine,
+) -> None:
+    docker.answers(ps=ps, stop="echo stopped")
+    done = devports("free", port, "--yes", env=docker.env)
+    assert done.code == exitcodes.PROTECTED, done
+    assert words in done.err
+    for command in commands:
+        assert f"    {command.format(port=port)}\n" in done.err + "\n"
+    assert docker.stopped == []
+    assert proxy.alive
+
+
+def test_of_two_containers_none_is_chosen_for_the_person(
+    port: int, proxy: Actor, devports: Command, docker: Engine
+) -> None:
+    docker.runs(port, proxy, names=("shop-db-1", "old-db"))
+    done = devports("free", port, "--yes", env=docker.env)
+    assert done.code == exitcodes.PROTECTED, done
+    assert "one of several containers of docker: `shop-db-1`, `old-db`" in done.err
+    assert "    docker stop shop-db-1\n" in done.err
+    assert "    docker stop old-db" in done.err
+    assert docker.stopped == []
+    assert proxy.alive
+
+
+def test_an_engine_without_its_command_is_not_asked(
+    port: int, proxy: Actor, devports: Command, docker: Engine
+) -> None:
+    done = devports("free", port, "--yes", env=docker.env)
+    assert done.code == exitcodes.PROTECTED, done
+    assert "`docker` is not on PATH to ask which" in done.err
+    assert proxy.alive
+
+
+@NEEDS_IPV6
+def test_two_forwarders_of_one_container_are_one_question(
+    port: int, zoo: Zoo, devports: Command, docker: Engine
+) -> None:
+    words = ("--as", "docker-proxy", "--stay", "-host-port", port)
+    both = zoo("called", port, *words), zoo("called", port, *words, "--host", "::1")
+    docker.runs(port, *both)
+    done = devports("free", f"localhost:{port}", "--yes", env=docker.env)
+    assert done.code == exitcodes.OK, done
+    assert docker.stopped == IDS[:1]
+    assert done.err.count(": stopped after") == 1
+
+
+def test_another_container_on_the_port_by_then_is_asked_about_anew(
+    port: int, proxy: Actor, on_terminal: OnTerminal, docker: Engine
+) -> None:
+    """A desktop edition has one forwarder for all: the process stays, the container does not."""
+    docker.runs(port, proxy)
+    terminal = on_terminal("free", port, env=docker.env)
+    terminal.expect(f"stop {NAMED}?")
+    docker.runs(port, proxy, names=("other-db",))
+    terminal.send("y")
+    terminal.expect("stop the docker container `other-db` (postgres:16)?")
+    terminal.send("n")
+    assert terminal.exit_code() == exitcodes.HELD, terminal.screen()
+    assert docker.stopped == []
+
+
+@NEEDS_SECOND_USER
+def test_a_forwarder_of_roots_is_known_by_its_words_to_everybody(
+    port: int, proxy: Actor, as_nobody: Command, docker: Engine
+) -> None:
+    """Its descriptors cannot be read; whoever may ask docker may stop its container."""
+    docker.answers(ps=_ps(port))
+    freeing = as_nobody.start("free", port, "--yes", env=docker.env)
+    docker.hears_a_stop()
+    proxy.send(15)  # what the engine does, as root
+    assert freeing.ends() == exitcodes.OK, freeing.err
+    assert f"{NAMED}: stopped after" in freeing.err
+    assert docker.stopped == IDS[:1]
+
+
+@NEEDS_SECOND_USER
+def test_who_may_not_ask_the_engine_is_told_how_root_does(
+    port: int, proxy: Actor, as_nobody: Command, docker: Engine
+) -> None:
+    docker.answers(ps="echo permission denied while trying to connect >&2; exit 1")
+    done = as_nobody("free", port, "--yes", env=docker.env)
+    assert done.code == exitcodes.PROTECTED, done
+    assert "does not say which: permission denied while trying to connect" in done.err
+    assert f"    sudo docker ps --filter publish={port}\n" in done.err
+    assert "    sudo docker stop NAME" in done.err
+    assert proxy.alive
+
+
+@NEEDS_SECOND_USER
+def test_an_engine_of_another_user_is_not_taken_for_ours(
+    port: int, zoo: Zoo, as_nobody: Command, engine_of: Callable[[str], Engine]
+) -> None:
+    """podman knows the containers of its caller: that it knows none of root's says nothing."""
+    podman = engine_of("podman")
+    podman.answers(ps="echo []")
+    actor = zoo("called", port, "--as", "rootlessport", "--stay")
+    done = as_nobody("free", port, "--yes", env=podman.env)
+    assert done.code in {exitcodes.PROTECTED, exitcodes.PERMISSION}, done
+    assert "knows of no container" not in done.err
+    assert podman.heard == []
+    assert actor.alive
+
+
+@NEEDS_SECOND_USER
+def test_root_does_not_ask_its_own_podman_about_a_users_container(
+    port: int, zoo: Zoo, devports: Command, engine_of: Callable[[str], Engine]
+) -> None:
+    podman = engine_of("podman")
+    podman.answers(ps="echo []")
+    actor = zoo("called", port, "--as", "rootlessport", "--stay", "--uid", NOBODY)
+    done = devports("free", port, "--yes", env=podman.env)
+    assert done.code == exitcodes.PROTECTED, done
+    assert "    sudo -iu nobody podman ps\n" in done.err
+    assert podman.heard == []
+    assert actor.alive
+
+
+def test_the_doctor_names_the_container_and_touches_nothing(
+    port: int, proxy: Actor, project: Project, devports: Command, docker: Engine
+) -> None:
+    project.zoo("web", "listener", port)
+    docker.runs(port, proxy)
+    done = devports("doctor", env=docker.env)
+    assert done.code == exitcodes.NO, done
+    assert NAMED in done.out
+    assert docker.stopped == []
+    assert proxy.alive

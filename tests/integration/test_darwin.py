@@ -1,0 +1,258 @@
+"""The machine of macOS on this one: its own code on real sockets, its tools played by scripts."""
+
+from __future__ import annotations
+
+import json
+import os
+import socket
+import subprocess
+import sys
+import tempfile
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, Protocol
+
+import psutil
+import pytest
+
+from devports.core.diagnosis import Held, Lingering
+from devports.core.model import Endpoint
+from devports.errors import DevportsError
+from devports.system import psprocess
+from devports.system.darwin import EPHEMERAL, Darwin
+from devports.system.darwin.table import Sources
+from devports.system.identity import identity
+from devports.system.survey import survey
+from tests.harness.actors import NOBODY, become
+from tests.harness.capabilities import NEEDS_FORK, NEEDS_SECOND_USER
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+    from devports.core.diagnosis import Finding
+    from tests.conftest import Zoo
+
+pytestmark = NEEDS_FORK  # without it there are no scripts either
+ROOT = str(Path(__file__).parents[2])
+HEAD = (
+    "Proto Recv-Q Send-Q  Local Address  Foreign Address  (state) rxbytes txbytes rhiwat shiwat"
+    " process:pid state options gencnt flags flags1 usecnt rtncnt fltrs\n"
+)
+TAIL = "00100 00000006 00000000000f1c22 00000081 00000800 1 0 000001\n"
+
+
+class Tool(Protocol):
+    """Writes a program that prints a text, and returns its path."""
+
+    def __call__(self, text: str) -> str: ...
+
+
+@pytest.fixture
+def tool() -> Iterator[Tool]:
+    with tempfile.TemporaryDirectory(prefix="devports-tools-") as folder:
+        os.chmod(folder, 0o755)  # the second user runs them too
+
+        def write(text: str) -> str:
+            program = os.path.join(folder, str(len(os.listdir(folder))))
+            with open(program, "w", encoding="utf-8") as file:
+                file.write(f"#!/bin/sh\ncat <<'END'\n{text}END\n")
+            os.chmod(program, 0o755)
+            return program
+
+        yield write
+
+
+def listed(port: int, cell: str, *, state: str = "LISTEN", foreign: str = "*.*") -> str:
+    return f"{HEAD}tcp4 0 0 127.0.0.1.{port} {foreign} {state} 0 0 131072 131072 {cell} {TAIL}"
+
+
+def look(machine: Darwin, port: int) -> Finding:
+    (finding,) = survey(machine, (Endpoint("127.0.0.1", port),), thorough=True)
+    return finding
+
+
+def blindfolded(**sources: object) -> Darwin:
+    """Return a machine that has these sources and no other."""
+    return Darwin(
+        Sources(lsof="", netstat="", sysctl="", launchctl="", processes=False).but(**sources)
+    )
+
+
+def name_of(pid: int) -> str:
+    return psutil.Process(pid).name()
+
+
+def test_a_process_whose_name_agrees_with_netstat_is_the_holder(port: int, zoo: Zoo, tool: Tool):
+    pid = zoo("listener", port).pid
+    finding = look(blindfolded(netstat=tool(listed(port, f"{name_of(pid)}:{pid}"))), port)
+    assert isinstance(finding.verdict, Held)
+    assert [holder.process.pid for holder in finding.holding.holders] == [pid]
+    assert finding.holding.hidden == ()
+
+
+def test_a_process_with_another_name_is_likely_and_no_holder(port: int, zoo: Zoo, tool: Tool):
+    pid = zoo("listener", port).pid
+    finding = look(blindfolded(netstat=tool(listed(port, f"somebody else:{pid}"))), port)
+    assert isinstance(finding.verdict, Held)
+    assert finding.holding.holders == ()
+    (hidden,) = finding.holding.hidden
+    assert [process.pid for process in hidden.likely] == [pid]
+    assert "pid-unproven" in {gap.code for gap in finding.holding.gaps}
+
+
+@pytest.mark.parametrize(
+    ("cell", "gap"),
+    [
+        pytest.param("gone:99999", "opener-gone", id="a process that has ended"),
+        pytest.param("kernel_task:0", "no-pid", id="no process"),
+    ],
+)
+def test_a_listener_without_a_process_is_never_a_free_port(
+    port: int, zoo: Zoo, tool: Tool, cell: str, gap: str
+):
+    zoo("listener", port)
+    finding = look(blindfolded(netstat=tool(listed(port, cell))), port)
+    assert isinstance(finding.verdict, Held)
+    assert finding.holding.holders == ()
+    assert finding.holding.hidden[0].likely == ()
+    assert gap in {each.code for each in finding.holding.gaps}
+
+
+def test_who_was_looked_at_and_has_it_not_is_not_believed_to_have_it(port: int, tool: Tool):
+    mine = f"{name_of(os.getpid())}:{os.getpid()}"
+    finding = look(blindfolded(netstat=tool(listed(port, mine)), processes=True), port)
+    assert isinstance(finding.verdict, Held)
+    assert finding.holding.holders == ()
+
+
+def test_a_closed_socket_without_a_peer_holds_the_port(port: int, zoo: Zoo, tool: Tool):
+    pid = zoo("bound_only", port).pid
+    text = f"p{pid}\ncpython\nf3\ntIPv4\nn127.0.0.1:{port}\nTST=CLOSED\n"
+    finding = look(blindfolded(lsof=tool(text)), port)
+    assert isinstance(finding.verdict, Held)
+    assert [found.state for found in finding.verdict.sockets] == ["BOUND"]
+    assert [holder.process.pid for holder in finding.holding.holders] == [pid]
+
+
+def test_who_has_closed_a_socket_since_the_last_look_does_not_hold_it(port: int):
+    machine = blindfolded(processes=True)
+    with socket.create_server(("127.0.0.1", port)):
+        seen = machine.table({port}).sockets
+        assert [h.process.pid for h in machine.holding(seen, thorough=True).holders] == [
+            os.getpid()
+        ]
+    assert machine.table({port}).sockets == ()
+    assert machine.holding(seen, thorough=True).holders == ()
+
+
+def test_leftovers_that_only_netstat_shows_belong_to_nobody(port: int, tool: Tool):
+    text = listed(port, "node:0", state="TIME_WAIT", foreign="127.0.0.1.9")
+    finding = look(blindfolded(netstat=tool(text), processes=True), port)
+    assert isinstance(finding.verdict, Lingering)
+    assert finding.holding.holders == ()
+
+
+def test_without_any_source_nothing_is_said_to_be_free(port: int):
+    with pytest.raises(DevportsError, match="neither the processes nor lsof and netstat"):
+        look(blindfolded(), port)
+
+
+def test_what_does_not_answer_is_named(port: int, tool: Tool):
+    table = blindfolded(netstat=tool(f"{HEAD}tcp4 0 0 127.0.0.1.{port} *.* LISTEN 1 2 3\n"))
+    found = table.table({port})
+    assert (found.sockets, found.shows_bound) == ((), False)
+    assert [gap.code for gap in found.gaps] == ["netstat-rows"]
+    only_processes = blindfolded(processes=True).table({port})
+    assert {"no-netstat", "no-lsof"} <= {gap.code for gap in only_processes.gaps}
+
+
+AS_ANOTHER_USER = """
+import json, sys
+from devports.core.model import Endpoint
+from devports.system.darwin import Darwin
+from devports.system.darwin.table import Sources
+from devports.system.survey import survey
+
+machine = Darwin(Sources(netstat=sys.argv[2], lsof="", sysctl="", launchctl=""))
+(found,) = survey(machine, (Endpoint("127.0.0.1", int(sys.argv[1])),), thorough=True)
+print(json.dumps([
+    type(found.verdict).__name__,
+    [[holder.process.pid, holder.process.uid] for holder in found.holding.holders],
+    [[process.pid for process in hidden.likely] for hidden in found.holding.hidden],
+]))
+"""
+
+
+def seen_by_another_user(port: int, netstat: str) -> Any:
+    done = subprocess.run(
+        [*become(NOBODY), sys.executable, "-c", AS_ANOTHER_USER, str(port), netstat],
+        env=os.environ | {"PYTHONPATH": ROOT, "PYTHONDONTWRITEBYTECODE": "1"},
+        cwd="/",
+        stdout=subprocess.PIPE,
+        check=True,
+        timeout=60,
+    )
+    return json.loads(done.stdout)
+
+
+@NEEDS_SECOND_USER
+def test_a_holder_that_may_not_be_read_is_named_only_where_netstat_and_its_name_agree(
+    port: int, zoo: Zoo, tool: Tool
+):
+    pid = zoo("listener", port).pid
+    right, wrong = (listed(port, f"{name}:{pid}") for name in (name_of(pid), "node"))
+    assert seen_by_another_user(port, tool(right)) == ["Held", [[pid, os.geteuid()]], []]
+    assert seen_by_another_user(port, tool(wrong)) == ["Held", [], [[pid]]]
+    assert seen_by_another_user(port, "") == ["Unexplained", [], []]
+
+
+@NEEDS_SECOND_USER
+def test_a_process_of_another_user_is_read_by_root_and_has_its_name(port: int, zoo: Zoo):
+    pid = zoo("listener", port, uid=NOBODY).pid
+    finding = look(blindfolded(processes=True), port)
+    (holder,) = finding.holding.holders
+    assert (holder.process.pid, holder.process.uid) == (pid, NOBODY)
+
+
+def test_the_label_of_a_job_is_a_mark_of_its_process_and_of_what_runs_in_it(
+    port: int, zoo: Zoo, tool: Tool
+):
+    pid = zoo("listener", port).pid
+    jobs = tool(f"PID\tStatus\tLabel\n{pid}\t0\torg.x.web\n{os.getpid()}\t0\torg.x.tests\n")
+    (holder,) = look(blindfolded(processes=True, launchctl=jobs), port).holding.holders
+    assert holder.process.marks == (("launchd", "org.x.web"),)
+    assert [p.marks for p in holder.ancestors if p.pid == os.getpid()] == [
+        (("launchd", "org.x.tests"),)
+    ]
+
+
+def test_jobs_are_asked_for_only_before_something_is_ended(port: int, zoo: Zoo, tool: Tool):
+    pid = zoo("listener", port).pid
+    machine = blindfolded(processes=True, launchctl=tool(f"{pid}\t0\torg.x.web\n"))
+    (holder,) = machine.holding(machine.table({port}).sockets, thorough=False).holders
+    assert holder.process.marks == ()
+
+
+def test_facts_of_the_system(tool: Tool):
+    asked = blindfolded(sysctl=tool("10000\n20000\n"))
+    assert asked.ephemeral() == (10000, 20000)
+    assert blindfolded(sysctl=tool("nonsense\n")).ephemeral() == EPHEMERAL
+    assert blindfolded().ephemeral() == EPHEMERAL
+    assert blindfolded(sysctl=tool("A-B-C\n")).boot() == "A-B-C"
+    assert blindfolded().boot() == psprocess.booted()
+
+
+def test_our_own_hold_on_a_port_is_known_as_ours(port: int):
+    machine = blindfolded(processes=True)
+    held = machine.reserve(Endpoint("127.0.0.1", port))
+    assert not isinstance(held, str)
+    try:
+        assert held.inode == identity(os.getpid(), held.endpoint)
+        assert machine.probe(held.endpoint) == "in-use"
+    finally:
+        held.close()
+
+
+def test_the_viewer_is_this_process_and_all_it_runs_in():
+    line = blindfolded().viewer().line
+    assert [key.pid for key in line[:2]] == [os.getpid(), os.getppid()]
+    assert line[0].start == round(psutil.Process().create_time() * 1_000_000)

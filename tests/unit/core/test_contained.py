@@ -1,0 +1,127 @@
+"""Containers in the place of their forwarders."""
+
+from __future__ import annotations
+
+import pytest
+
+from devports.core.contained import contained, shown, unasked
+from devports.core.model import Endpoint, Hidden, Holder, Holding, Process, ProcessKey, Socket
+from devports.core.plan import targets
+from devports.core.standing import Container, Viewer
+
+ME, ROOT = Viewer(1000, 1000), Viewer(0, 0)
+FOUR = Socket(Endpoint("0.0.0.0", 8000), None, "LISTEN", inode=4, uid=0)
+SIX = Socket(Endpoint("::", 8000), None, "LISTEN", inode=6, uid=0)
+NEXT = Socket(Endpoint("0.0.0.0", 9000), None, "LISTEN", inode=9, uid=0)
+PORTS = {4: 8000, 6: 8000, 9: 9000}
+
+
+def process(pid: int, name: str, *argv: str, uid: int = 0, cgroup: str = "") -> Process:
+    words = (name, *argv)
+    return Process(ProcessKey(pid, 1), 1, uid, "root", name, words, cgroup=cgroup)
+
+
+def proxy(pid: int, port: int = 8000) -> Process:
+    return process(pid, "docker-proxy", "-host-port", str(port))
+
+
+def says(container: Container, port: int) -> Container:
+    """Answer as an engine that has one container for each port."""
+    return container.but(said="one", name=f"c{port}", identity=f"{port}")
+
+
+def named(*holders: Holder, viewer: Viewer = ROOT) -> list[tuple[str, list[int]]]:
+    plan = targets(holders, viewer, lambda _: None)
+    found = contained(plan, PORTS, viewer, says)
+    return [
+        (
+            target.standing.name if isinstance(target.standing, Container) else "",
+            [inode for member in target.members for inode in member.inodes],
+        )
+        for target in found
+    ]
+
+
+def test_the_forwarders_of_one_container_are_one_target() -> None:
+    assert named(Holder(proxy(50), (4,)), Holder(proxy(51), (6,))) == [("c8000", [4, 6])]
+
+
+def test_one_forwarder_of_two_containers_is_two_targets() -> None:
+    backend = process(50, "com.docker.backend")
+    assert named(Holder(backend, (4, 9))) == [("c8000", [4]), ("c9000", [9])]
+
+
+def test_a_server_beside_a_forwarder_stays_what_it_is() -> None:
+    assert named(Holder(process(60, "node"), (9,)), Holder(proxy(50), (4,))) == [
+        ("", [9]),
+        ("c8000", [4]),
+    ]
+
+
+def test_who_runs_inside_a_container_is_not_asked_about() -> None:
+    inside = process(50, "node", cgroup=f"/system.slice/docker-{'ab' * 32}.scope")
+    assert named(Holder(inside, (4,))) == [("abababababab", [4])]
+
+
+ASKED = [
+    pytest.param("docker-proxy", 0, ME, True, id="root's docker, by whoever may reach it"),
+    pytest.param("docker-proxy", 1001, ME, False, id="another user's docker"),
+    pytest.param("rootlessport", 1000, ME, True, id="one's own podman"),
+    pytest.param("rootlessport", 0, ME, False, id="root's podman"),
+    pytest.param("rootlessport", 1000, ROOT, False, id="a user's podman, by root"),
+]
+
+
+@pytest.mark.parametrize(("name", "uid", "viewer", "asked"), ASKED)
+def test_only_the_engine_of_the_forwarder_is_asked(
+    name: str, uid: int, viewer: Viewer, asked: bool
+) -> None:
+    found = named(Holder(process(50, name, uid=uid), (4,)), viewer=viewer)
+    assert found == [("c8000" if asked else "", [4])]
+
+
+def test_a_forwarder_without_a_socket_in_question_is_not_lost() -> None:
+    assert named(Holder(proxy(50), (77,))) == [("c0", [77])]
+
+
+SHOWN = [
+    pytest.param((proxy(50),), [50], id="by its words"),
+    pytest.param((process(40, "dockerd"), proxy(50)), [50], id="the one whose words name the port"),
+    pytest.param((process(40, "dockerd"), process(41, "containerd")), [40], id="the engine itself"),
+    pytest.param((proxy(50, 9000),), [50], id="a proxy of another port, by its service"),
+    pytest.param((proxy(50).but(uid=1001),), [], id="another user, who may call himself anything"),
+    pytest.param((process(41, "containerd"),), [], id="nobody who forwards"),
+    pytest.param((), [], id="nobody"),
+]
+
+
+@pytest.mark.parametrize(("likely", "expected"), SHOWN)
+def test_a_hidden_forwarder_is_a_holder_like_others(
+    likely: tuple[Process, ...], expected: list[int]
+) -> None:
+    hidden = Hidden(FOUR, "root", "docker.service", likely)
+    found = shown(Holding(hidden=(hidden,)))
+    assert [holder.process.pid for holder in found.holders] == expected
+    assert [holder.inodes for holder in found.holders] == [(4,)] * len(expected)
+    assert bool(found.hidden) is not bool(expected)
+
+
+def test_who_is_likely_and_no_engines_stays_hidden() -> None:
+    hidden = Hidden(FOUR, "root", "shop.service", (process(50, "node"),))
+    assert shown(Holding(hidden=(hidden,))).hidden == (hidden,)
+
+
+def test_unasked_is_no_answer() -> None:
+    assert unasked(Container("docker"), 8000) == Container("docker")
+
+
+@pytest.mark.parametrize(
+    ("container", "stop"),
+    [
+        pytest.param(Container("docker", "a b"), "docker stop 'a b'", id="docker"),
+        pytest.param(Container("kubernetes", "abab"), "crictl stop abab", id="kubernetes"),
+        pytest.param(Container("docker"), "", id="nobody knows which"),
+    ],
+)
+def test_the_command_that_stops_a_container(container: Container, stop: str) -> None:
+    assert container.stop == stop
