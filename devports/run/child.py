@@ -23,11 +23,10 @@ FIRST_LINE = 256
 
 def interpreter_of(lead: Sequence[str], cwd: str, env: Mapping[str, str]) -> str:
     """Return the interpreter that a script's first line names, `env` looked through; else empty."""
-    path = shutil.which(lead[0], path=env.get("PATH")) if lead else None
-    if path is None:
-        return ""
+    name = lead[0] if lead else ""
+    path = name if "/" in name else shutil.which(name, path=env.get("PATH"))
     try:
-        with open(os.path.join(cwd, path), "rb") as file:
+        with open(os.path.join(cwd, path or ""), "rb") as file:
             line = file.read(FIRST_LINE).partition(b"\n")[0]
     except OSError:
         return ""
