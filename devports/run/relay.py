@@ -130,6 +130,11 @@ class Keyboard(Stream):
         suspend = keys[signal.SIGTSTP]
         return data.replace(suspend, b"") if suspend else data
 
+    def interrupt(self) -> None:
+        """Type the interrupt key, so that the inner terminal does with it what it is set to do."""
+        with contextlib.suppress(OSError):
+            os.write(self._inner.ours, self._terminal.key(termios.VINTR))
+
     def close(self) -> None:
         if self.open:
             os.close(self.target)
@@ -245,6 +250,11 @@ class Relay:
             return []
         found, self._keyboard.pressed = self._keyboard.pressed, []
         return found
+
+    def interrupt(self) -> None:
+        """Press the interrupt key for the server."""
+        if self._keyboard is not None:
+            self._keyboard.interrupt()
 
     def drain(self) -> None:
         """Pass on what is left after the server's end, without waiting for who keeps it open."""

@@ -87,6 +87,11 @@ class Server:
             if told or (end is not None and end.passed):
                 break
         numbers, self.keys = self._interrupts.collect(), self.relay.pressed()
+        if self._terminal is not None and signal.SIGINT in numbers:
+            # Sent to us, or pressed just when the terminal was ours to print: it is the server's.
+            self.relay.interrupt()
+            numbers.remove(signal.SIGINT)
+            self.keys.append(signal.SIGINT)
         if signal.SIGCHLD in numbers:
             self._reap()
         if signal.SIGWINCH in numbers:

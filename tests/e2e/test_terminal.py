@@ -102,6 +102,19 @@ def test_what_the_server_does_to_its_terminal_is_not_done_to_ours(
     assert terminal.modes() == before
 
 
+def test_sigint_from_elsewhere_is_the_key_of_the_server(
+    port: int, project: Project, on_terminal: OnTerminal
+) -> None:
+    log = os.path.join(project.folder, "signals")
+    project.zoo("web", "term_counter", port, "--log", log)
+    terminal = on_terminal("run", "web")
+    terminal.expect("is ready on")
+    terminal.signal(signal.SIGINT)
+    assert terminal.exit_code() == 0, terminal.screen()
+    with open(log, encoding="ascii") as file:
+        assert file.read().split() == ["SIGINT"]
+
+
 @pytest.fixture
 def shell(devports: Command) -> Iterator[Terminal]:
     """A person's shell in the project, with the command on its PATH."""
