@@ -47,7 +47,7 @@ def build_parser() -> Parser:
     command("doctor", "say everything that is or will be wrong with ports here")
     command("validate", "check the configuration and nothing else")
     schema = commands.add_parser("schema", help="print a JSON Schema", allow_abbrev=False)
-    schema.add_argument("kind", choices=("config", "result"))
+    schema.add_argument("kind", choices=("config", "result", "event"))
     return parser
 
 
@@ -56,6 +56,9 @@ def _run(parser: argparse.ArgumentParser) -> None:
     parser.epilog = "ARGS are appended to the service's command."
     parser.add_argument("service")
     parser.add_argument("--port", type=port, help="use this port instead of the declared one")
+    parser.add_argument(
+        "--events", metavar="FILE", help="append what happens to FILE, as JSON, one object a line"
+    )
     parser.add_argument("--on-conflict", choices=("ask", "reclaim", "next", "fail"))
     _consent(parser)
 

@@ -83,6 +83,7 @@ def call(options: Namespace, arguments: Sequence[str], screen: Screen) -> int:
             refuse_to_run(options.service)
             from devports.commands.run import run  # noqa: PLC0415
 
+            end_by_a_number()
             return run(
                 setting,
                 options.service,
@@ -91,6 +92,7 @@ def call(options: Namespace, arguments: Sequence[str], screen: Screen) -> int:
                 other_users=options.other_users,
                 on_conflict=options.on_conflict,
                 port=options.port,
+                events=options.events,
             )
         case "free":
             from devports.commands.free import free_targets  # noqa: PLC0415

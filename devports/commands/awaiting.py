@@ -1,17 +1,12 @@
-"""When what `devports wait` was asked for has happened.
-
-A service that devports starts is ready when its run says so: whoever else listens on its port is
-not it. A port that is only watched, or a bare one, is ready when somebody listens.
-"""
+"""When what `devports wait` was asked for has happened."""
 
 from __future__ import annotations
 
 from devports import exitcodes
-from devports.core.diagnosis import covers
 from devports.core.value import Value
 from devports.errors import DevportsError
 from devports.freeing.ladder import bindable
-from devports.run.reachable import answer, is_good
+from devports.run.readiness import is_ready, is_served, run_of
 from devports.system import clock
 from devports.ui.words import evidence, summary
 
@@ -23,13 +18,11 @@ if TYPE_CHECKING:
     from devports.commands.setting import Asked, Setting
     from devports.core.diagnosis import Finding
     from devports.core.model import Endpoint
-    from devports.records import Record
 
     Until = Literal["ready", "free"]
 
 FIRST, LAST = 0.010, 0.250
 """Seconds between looks: no event tells that a port is listened on, or let go of."""
-ANSWER_WITHIN = 1.0
 
 
 class Awaited(Value):
@@ -74,37 +67,16 @@ def wait_for(
 def _happened(setting: Setting, target: Asked, ends: Sequence[Endpoint], until: Until) -> bool:
     if until == "free":
         return bindable(setting.machine, ends, ())
-    if target.service is not None and target.service.command:
-        run = run_of(setting, target)
-        return run is not None and run.state == "serving"
-    return _is_served(setting, target, ends)
-
-
-def run_of(setting: Setting, target: Asked) -> Record | None:
-    """Return the live run of a service of this project."""
-    records, root = setting.records(), setting.config().root
-    for record in records.every():
-        ours = (record.service, record.project) == (target.name, root)
-        if ours and records.is_live(record):
-            return record
-    return None
-
-
-def _is_served(setting: Setting, target: Asked, ends: Sequence[Endpoint]) -> bool:
-    """Say whether somebody listens on one of the addresses, and answers where that is asked for."""
-    sockets = setting.machine.table({end.port for end in ends}).sockets
-    listening = [socket for socket in sockets if socket.state == "LISTEN"]
-    served = [end for end in ends if any(covers(socket, end) for socket in listening)]
-    path = target.service.ready.http if target.service else ""
-    if not path:
-        return bool(served)
-    return any(is_good(answer(end, path, seconds=ANSWER_WITHIN)) for end in served)
+    if target.service is None:
+        return is_served(setting.machine, ends)
+    root = setting.config().root
+    return is_ready(setting.machine, setting.records(), target.service, root, ends)
 
 
 def not_ready(setting: Setting, one: Awaited) -> DevportsError:
     """Return that a target did not become ready, with what is on its port instead."""
     target, started = one.target, bool(one.target.service and one.target.service.command)
-    run = run_of(setting, target) if started else None
+    run = run_of(setting.records(), target.name, setting.config().root) if started else None
     facts = (
         summary(one.findings, target.subject),
         *evidence(one.findings, setting.screen.reader()),

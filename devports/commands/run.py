@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
-from devports.commands.running import report, session_of, teller
+from devports.commands.running import News, report, session_of
 from devports.commands.setting import service_of
 from devports.core.plan import Policy
 from devports.core.recovery import Ended
 from devports.errors import DevportsError
-from devports.run.launch import on_next_port, refuse_impossible, warn_of_missing
+from devports.run.dependencies import wait_for_dependencies
+from devports.run.launch import on_next_port, refuse_impossible
 from devports.ui.diagnostic import error_block
 
 TYPE_CHECKING = False
@@ -18,6 +19,7 @@ if TYPE_CHECKING:
     from devports.core.service import OnConflict
     from devports.run.session import Session
     from devports.ui.console import Screen
+    from devports.ui.events import EventLog
 
 
 def run(
@@ -29,16 +31,17 @@ def run(
     other_users: bool = False,
     on_conflict: OnConflict | None = None,
     port: int | None = None,
+    events: str | None = None,
 ) -> int:
     """Run a service to its end; the exit code is the server's own when one ran."""
     config = setting.config()
     service = service_of(config, name)
     service = service.but(port=port or service.port, on_conflict=on_conflict or service.on_conflict)
     refuse_impossible(service)
-    tell = teller(setting.screen)
+    news = News(setting.screen, log_of(events, name))
     if service.on_conflict == "next":
-        service = on_next_port(setting.machine, service, config, tell)
-    warn_of_missing(setting.machine, service, config, tell)
+        service = on_next_port(setting.machine, service, config, news.tell)
+    wait_for_dependencies(setting.machine, setting.records(), config, service, news.tell)
     may_end = service.on_conflict != "fail"  # a configuration may narrow consent, --yes or not
     policy = Policy(
         yes=yes and may_end,
@@ -49,14 +52,15 @@ def run(
     )
     while True:
         session = session_of(
-            setting, service, config, arguments=arguments, policy=policy, tell=tell
+            setting, service, config, arguments=arguments, policy=policy, news=news
         )
         ended = serve(session, setting.screen)
         if not session.moving:
             break
-        service = on_next_port(setting.machine, service, config, tell)
+        service = on_next_port(setting.machine, service, config, news.tell)
     by_name = setting.declared(service).by_name and service.port == service_of(config, name).port
     report(setting, session, ended, by_name=by_name)
+    news.note(ended)
     return ended.code
 
 
@@ -67,3 +71,12 @@ def serve(session: Session, screen: Screen) -> Ended:
     except DevportsError as error:
         screen.err(error_block(error, screen.look("stderr")))
         return Ended(error.exit_code, "devports", error.code)
+
+
+def log_of(path: str | None, service: str) -> EventLog | None:
+    """Open the file for events, if one is named."""
+    if path is None:
+        return None
+    from devports.ui.events import EventLog  # noqa: PLC0415  # only where it is asked for
+
+    return EventLog(path, service)

@@ -19,19 +19,50 @@ if TYPE_CHECKING:
     from collections.abc import Sequence
 
     from devports.commands.setting import Setting
+    from devports.core.happening import Happening
+    from devports.core.outcome import Answer, Outcome, Progress, Question
     from devports.core.plan import Policy
     from devports.core.recovery import Ended
     from devports.core.service import Config, Service
-    from devports.run.launch import Tell
+    from devports.freeing import Tools
     from devports.ui.console import Screen
+    from devports.ui.events import EventLog
 
 LINGER = 65.0
 """Seconds that leftovers of an ended server may keep us waiting: TIME_WAIT lasts 60."""
 
 
-def teller(screen: Screen) -> Tell:
-    """Return what puts the news of a run on the screen."""
-    return lambda happening: screen.err(happening_words(happening))
+class News:
+    """Where the news of a run goes: to the screen, and into a file for programs if one is named."""
+
+    def __init__(self, screen: Screen, log: EventLog | None = None) -> None:
+        self._screen, self._log = screen, log
+
+    def tell(self, happening: Happening) -> None:
+        """Put a piece of news on the screen."""
+        self._screen.err(happening_words(happening))
+        self.note(happening)
+
+    def note(self, news: Happening | Progress | Outcome | Ended) -> None:
+        """Put it into the file alone: the screen is told otherwise."""
+        if self._log is not None:
+            self._log.write(news)
+
+    def tools(self, setting: Setting, service: str) -> Tools:
+        """Return the tools of freeing, which tell both."""
+        tools = tools_for(setting, starting=service)
+
+        def tell(news: Progress | Outcome) -> None:
+            tools.tell(news)
+            self.note(news)
+
+        def ask(question: Question) -> Answer:
+            answer = tools.ask(question)
+            if self._log is not None:
+                self._log.asked(question, answer)
+            return answer
+
+        return tools.but(tell=tell, ask=ask)
 
 
 def session_of(
@@ -41,7 +72,7 @@ def session_of(
     *,
     arguments: Sequence[str],
     policy: Policy,
-    tell: Tell,
+    news: News,
 ) -> Session:
     """Claim the service, and return all that one run of it needs."""
     machine, records = setting.machine, setting.records()
@@ -52,12 +83,12 @@ def session_of(
         arguments=arguments,
         environ=os.environ,
         from_file=variables_of(service, config),
-        record=claim(records, machine, service, config.root, tell),
+        record=claim(records, machine, service, config.root, news.tell),
     )
     limits = Limits(stop=service.stop_timeout, settle=0, linger=LINGER)
-    tools = tools_for(setting, starting=service.name)
+    tools = news.tools(setting, service.name)
     job = Job(launch.everything, policy, limits)
-    return Session(launch, job, tools, tell, records)
+    return Session(launch, job, tools, news.tell, records)
 
 
 def variables_of(service: Service, config: Config) -> dict[str, str]:

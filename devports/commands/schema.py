@@ -10,7 +10,7 @@ TYPE_CHECKING = False
 if TYPE_CHECKING:
     from devports.ui.console import Screen
 
-KINDS = ("config", "result")
+KINDS = ("config", "result", "event")
 
 
 def schema(screen: Screen, kind: str) -> int:

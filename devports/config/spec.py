@@ -195,7 +195,7 @@ SERVICE = (
     Key(
         "depends_on",
         "texts",
-        "services it needs; `run` says so if nobody listens on their ports",
+        "services it needs; `run` waits until they are ready, each for its own `ready.timeout`",
         pattern=NAME,
         rule="must be names of services",
         example='["db"]',
@@ -246,9 +246,11 @@ SERVICE = (
     Key(
         "handoff",
         "text",
-        "how the port gets from devports to the server without a gap: `fd`: the server inherits "
-        "the socket; `hook`: the failing bind of a Python or Node server is retried; `plain`: "
-        "release, then start at once; `auto` picks",
+        "how the port gets from devports to the server: `fd`: it inherits the socket (uvicorn, "
+        "gunicorn, hypercorn, daphne, puma, or your own `{fd}`; flask and nginx too where you ask "
+        "for it); `hook`: its own bind is answered with the socket (programs of Python and Node, "
+        "behind npm and reloaders too); `plain`: the port is held beside it until it listens; "
+        "`auto` takes the first of these that its command allows",
         default=Service.handoff,
         common=True,
         choices=("auto", "fd", "hook", "plain"),

@@ -9,6 +9,7 @@ if TYPE_CHECKING:
     from typing import TypeAlias
 
     from devports.core.model import Endpoint, Process
+    from devports.core.recovery import Way
 
     Happening: TypeAlias = (
         "Launched | Owned | BoundOnly | PortLost | InTheWay | StoppingServer | KillingServer"
@@ -17,11 +18,16 @@ if TYPE_CHECKING:
 
 
 class Launched(Value):
-    """The server was started on a port that is ours."""
+    """The server was started on a port that is ours, which it gets by `way`.
+
+    `how`: what told it of the socket that it inherits, empty if it does not.
+    """
 
     service: str
     endpoint: Endpoint
     attempt: int
+    way: Way
+    how: str = ""
 
 
 class Owned(Value):
@@ -56,9 +62,10 @@ class PortLost(Value):
 
 
 class InTheWay(Value):
-    """The server cannot bind beside our reservation; it is started again without one."""
+    """The server did not get the port by `way` from us; it is started again by the next one."""
 
     service: str
+    way: Way
 
 
 class StoppingServer(Value):
@@ -98,8 +105,9 @@ class Unrecorded(Value):
 
 
 class DependencyDown(Value):
-    """A service that this one depends on does not listen."""
+    """A service that this one depends on is not ready; it is waited for, at most `seconds`."""
 
     service: str
     dependency: str
     endpoint: Endpoint
+    seconds: float

@@ -65,6 +65,7 @@ class Socket(Value):
         v6only: whether an IPv6 wildcard leaves IPv4 alone; None where the source does not say.
         cgroup: id of the control group in which it was made (Linux), 0 where unknown.
         expires: seconds until the kernel drops it (TIME_WAIT); None where it does not.
+        queue: connections on a listening socket that nobody has accepted yet.
     """
 
     local: Endpoint
@@ -75,6 +76,7 @@ class Socket(Value):
     v6only: bool | None = None
     cgroup: int = 0
     expires: float | None = None
+    queue: int = 0
 
 
 class Gap(Value):

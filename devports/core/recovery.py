@@ -19,15 +19,25 @@ if TYPE_CHECKING:
     )
     Command: TypeAlias = "TakePort | Start | StopServer | Pause"
     Source = Literal["child", "devports"]
+    Way = Literal["fd", "hook", "beside", "bare"]
     Step: TypeAlias = "tuple[State, tuple[Command, ...]]"
 
 
 class Retry(Value):
-    """Bounds: starts at most, and the wait before the second start in seconds (then doubled)."""
+    """Bounds: starts at most, and the wait before the second start in seconds (then doubled).
+
+    `ways`: how the port may get to the server, best first (see core.handoff).
+    """
 
     attempts: int = 3
     wait: float = 0.2
     wait_max: float = 2.0
+    ways: tuple[Way, ...] = ("beside", "bare")
+
+    def below(self, way: Way) -> Way | None:
+        """Return the next way down the ladder, None at its foot."""
+        below = self.ways[self.ways.index(way) + 1 :]
+        return below[0] if below else None
 
     def before(self, attempt: int) -> float:
         """Return the wait before start number `attempt` (2, 3, ...), in seconds."""
@@ -35,17 +45,17 @@ class Retry(Value):
 
 
 class Taking(Value):
-    """The port is being taken for start number `attempt`."""
+    """The port is being taken for start number `attempt`, to be handed over by `way`."""
 
     attempt: int
-    hold: bool = True
+    way: Way
 
 
 class Starting(Value):
-    """The server runs and is not ready. `hold`: our reservation stays beside it until it is."""
+    """The server runs and is not ready."""
 
     attempt: int
-    hold: bool = True
+    way: Way
 
 
 class Serving(Value):
@@ -117,7 +127,7 @@ class Start(Value):
     """Start the server."""
 
     attempt: int
-    hold: bool
+    way: Way
 
 
 class StopServer(Value):
@@ -130,9 +140,9 @@ class Pause(Value):
     seconds: float
 
 
-def begin() -> Step:
+def begin(retry: Retry) -> Step:
     """Return the first state and what to do for it."""
-    return Taking(1), (TakePort(),)
+    return Taking(1, retry.ways[0]), (TakePort(),)
 
 
 def step(state: State, event: Event, retry: Retry) -> Step:
@@ -155,7 +165,7 @@ def step(state: State, event: Event, retry: Retry) -> Step:
 def _taking(state: Taking, event: Event) -> Step:
     match event:
         case PortFreed():
-            return Starting(state.attempt, state.hold), (Start(state.attempt, state.hold),)
+            return Starting(state.attempt, state.way), (Start(state.attempt, state.way),)
         case PortStillHeld(code=code):
             return Ended(code, "devports", "port-held"), ()
         case Interrupted(signal=number):
@@ -168,12 +178,11 @@ def _starting(state: Starting, event: Event, retry: Retry) -> Step:
     match event:
         case Ready():
             return Serving(), ()
-        case BindFailed(foreign=False) if state.hold:
-            # A server that binds without SO_REUSEADDR cannot bind beside our reservation.
-            return Starting(state.attempt, hold=False), (
-                StopServer(),
-                Start(state.attempt, hold=False),
-            )
+        case BindFailed(foreign=False) if (way := retry.below(state.way)) is not None:
+            return _down(state.attempt, way)
+        case Moved(foreign=False) if state.way == "hook":
+            # Nobody asked us, so it was our hold that drove it away.
+            return _down(state.attempt, "beside")
         case BindFailed() | Moved(foreign=True):
             return _again(state, retry)
         case Moved():
@@ -184,12 +193,26 @@ def _starting(state: Starting, event: Event, retry: Retry) -> Step:
             return _running(state, event)
 
 
+def _down(attempt: int, way: Way) -> Step:
+    """Go on with the next way: nobody else has the port, so it was our hold that it met."""
+    if way == "bare":  # it binds without SO_REUSEADDR; our hold is given up at the start
+        return Starting(attempt, way), (StopServer(), Start(attempt, way))
+    return Taking(attempt, way), (StopServer(), TakePort())
+
+
+def goes_down(before: Starting, after: State) -> bool:
+    """Say whether the same start is tried again by the next way."""
+    return isinstance(after, Taking | Starting) and (
+        after.attempt == before.attempt and after.way != before.way
+    )
+
+
 def _again(state: Starting, retry: Retry) -> Step:
     if state.attempt >= retry.attempts:
         return Ended(exitcodes.TAKEN_AGAIN, "devports", "retries-exhausted"), (StopServer(),)
     attempt = state.attempt + 1
     commands = (StopServer(), Pause(retry.before(attempt)), TakePort())
-    return Taking(attempt, state.hold), commands
+    return Taking(attempt, state.way), commands
 
 
 def _running(state: Starting | Serving, event: Event) -> Step:

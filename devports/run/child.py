@@ -1,12 +1,14 @@
-"""The server as our child: same foreground group, stdin as it came, exit code exact."""
+"""The server as our child: on a terminal of its own or in our foreground group, exit code exact."""
 
 from __future__ import annotations
 
 import os
+import shutil
 import subprocess
 
 from devports import exitcodes
 from devports.errors import DevportsError
+from devports.run.terminal import make_controlling
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -15,21 +17,49 @@ if TYPE_CHECKING:
     from devports.run.relay import Relay
 
 
+FIRST_LINE = 256
+"""Bytes of a program's beginning that are looked at (execve(2): the kernel takes as many)."""
+
+
+def interpreter_of(lead: Sequence[str], cwd: str, env: Mapping[str, str]) -> str:
+    """Return the interpreter that a script's first line names, `env` looked through; else empty."""
+    name = lead[0] if lead else ""
+    path = name if "/" in name else shutil.which(name, path=env.get("PATH"))
+    try:
+        with open(os.path.join(cwd, path or ""), "rb") as file:
+            line = file.read(FIRST_LINE).partition(b"\n")[0]
+    except OSError:
+        return ""
+    words = line[2:].decode("utf-8", "replace").split() if line.startswith(b"#!") else []
+    if words and words[0].endswith("/env"):
+        words = [word for word in words[1:] if not word.startswith("-")]
+    return words[0] if words else ""
+
+
 def spawn(
     argv: Sequence[str], cwd: str, env: Mapping[str, str], relay: Relay
 ) -> subprocess.Popen[bytes]:
-    """Start the server with its output going through `relay`.
+    """Start the server with its streams going through `relay`.
 
     Raises:
         DevportsError: no such folder (2), no such command (127), not executable (126).
     """
     if not os.path.isdir(cwd):
         raise DevportsError("folder-missing", f"the folder `{cwd}` does not exist")
-    stdout, stderr = relay.child_ends()
+    stdin, stdout, stderr = relay.child_ends()
+    inner = stdin is not None
     try:
         # What we were given to pass on is passed on (`-- <(command)`); ours is not inheritable.
         return subprocess.Popen(
-            argv, cwd=cwd, env=dict(env), stdout=stdout, stderr=stderr, close_fds=False
+            argv,
+            cwd=cwd,
+            env=dict(env),
+            stdin=stdin,
+            stdout=stdout,
+            stderr=stderr,
+            close_fds=False,
+            start_new_session=inner,
+            preexec_fn=make_controlling if inner else None,  # noqa: PLW1509  # no threads here
         )
     except FileNotFoundError as error:
         if os.path.exists(os.path.join(cwd, argv[0])):

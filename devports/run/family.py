@@ -8,11 +8,15 @@ from __future__ import annotations
 
 import os
 
-from devports.core.model import ProcessKey
+from devports.core.diagnosis import covers
+from devports.core.model import Holding, ProcessKey
+from devports.core.ownership import MARK
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
-    from devports.core.model import Holder
+    from collections.abc import Sequence
+
+    from devports.core.model import Endpoint, Holder
     from devports.system import Machine
 
 
@@ -21,6 +25,8 @@ class Family:
 
     def __init__(self, machine: Machine) -> None:
         self._machine = machine
+        self.session = os.getsid(0)
+        """The session that the server is in: ours, or its own where it has its own terminal."""
         self.me = machine.key(os.getpid()) or ProcessKey(os.getpid(), 0)
         before = [machine.key(pid) for pid in machine.children(os.getpid())]
         self._before = frozenset(key for key in before if key is not None)
@@ -42,17 +48,50 @@ class Family:
         return found
 
     def group(self) -> list[ProcessKey]:
-        """Return the members in our own process group and session.
+        """Return the members in the server's session.
 
         A browser that the server opened has a session of its own and is left alone.
         """
-        session = os.getsid(0)
-        return [key for key in self.members() if session_of(key.pid) == session]
+        return [key for key in self.members() if session_of(key.pid) == self.session]
 
     def owns(self, holder: Holder) -> bool:
         """Say whether a holder is one of ours."""
         line = [holder.process.key, *(parent.key for parent in holder.ancestors)]
         return self.me in line and not self._before & set(line)
+
+
+class Remains:
+    """Who of a server is still there, seen from outside: when we are gone, nobody is below us.
+
+    What descends from the server, what is in its session if that was its own, and who has the
+    port and our mark in its environment, wherever it has gone.
+    """
+
+    def __init__(
+        self, machine: Machine, endpoints: Sequence[Endpoint], mark: str, *, own: bool
+    ) -> None:
+        self._machine, self._endpoints, self._mark, self._own = machine, endpoints, mark, own
+
+    def __call__(self, server: ProcessKey) -> list[ProcessKey]:
+        """Return them, the server first, each once; who only waits to be reaped is gone."""
+        machine = self._machine
+        here = machine.key(server.pid) == server
+        below = machine.descendants(server.pid) if here else []
+        everybody = machine.descendants(1) if self._own else []
+        session = [pid for pid in everybody if session_of(pid) == server.pid]
+        pids = dict.fromkeys((*([server.pid] if here else ()), *below, *session, *self._holders()))
+        found = [process for pid in pids if (process := machine.process(pid)) is not None]
+        return [process.key for process in found if process.state not in "ZX"]
+
+    def _holders(self) -> list[int]:
+        sockets = [
+            socket
+            for socket in self._machine.table({end.port for end in self._endpoints}).sockets
+            if any(covers(socket, end) is not False for end in self._endpoints)
+        ]
+        found = self._machine.holding(sockets, thorough=True) if sockets else Holding()
+        marked = (MARK, self._mark)
+        return [holder.process.pid for holder in found.holders if marked in holder.process.marks]
 
 
 def session_of(pid: int) -> int:

@@ -18,6 +18,10 @@ if TYPE_CHECKING:
 
 STOPPING = (signal.SIGTERM, signal.SIGHUP, signal.SIGQUIT)
 WATCHED = (*STOPPING, signal.SIGINT, signal.SIGCHLD, signal.SIGWINCH)
+SUSPENDING = (signal.SIGTSTP, signal.SIGCONT)
+"""Watched beside those where the server has a terminal of its own: else Ctrl-Z stops both of us."""
+QUIET = (signal.SIGCHLD, signal.SIGWINCH, *SUSPENDING)
+"""Signals that end nothing."""
 
 
 class Signalled(Exception):  # noqa: N818  # an event, not an error
@@ -32,12 +36,13 @@ class Interrupts:
     """Collects signals. A context manager that puts the handlers back."""
 
     def __init__(self) -> None:
+        self._suspending = False
         self._read, self._write = os.pipe()
         os.set_blocking(self._read, False)
         os.set_blocking(self._write, False)
 
     def __enter__(self) -> Self:
-        self._before = {number: signal.getsignal(number) for number in WATCHED}
+        self._before = {number: signal.getsignal(number) for number in (*WATCHED, *SUSPENDING)}
         self._wakeup = signal.set_wakeup_fd(-1)
         self.install(calm=True)
         return self
@@ -50,7 +55,7 @@ class Interrupts:
         """
         self.calm = calm
         signal.set_wakeup_fd(self._write, warn_on_full_buffer=False)
-        for number in WATCHED:
+        for number in (*WATCHED, *(SUSPENDING if self._suspending else ())):
             # nohup(1) and shells ignore on purpose: what was ignored stays so.
             if self._before[number] is not signal.SIG_IGN or number == signal.SIGCHLD:
                 signal.signal(number, self._handle)
@@ -68,7 +73,7 @@ class Interrupts:
         os.close(self._write)
 
     def _handle(self, number: int, _frame: FrameType | None) -> None:
-        if not self.calm and number not in (signal.SIGCHLD, signal.SIGWINCH):
+        if not self.calm and number not in QUIET:
             self.calm = True  # the first one ends what we do; a second must not end the cleaning
             raise Signalled(number)
 
@@ -79,10 +84,28 @@ class Interrupts:
             Signalled: there was one.
         """
         self.install(calm=False)
-        waiting = [n for n in self.collect() if n not in (signal.SIGCHLD, signal.SIGWINCH)]
+        waiting = [number for number in self.collect() if number not in QUIET]
         if waiting:
             self.calm = True
             raise Signalled(waiting[0])
+
+    def remember(self, number: int) -> None:
+        """Let a signal be collected that came while its exception could not be let through."""
+        with contextlib.suppress(BlockingIOError):
+            os.write(self._write, bytes([number]))
+
+    def suspend(self, *, by_us: bool) -> None:
+        """Say whether a suspend is carried out by us, or does what it does by itself."""
+        self._suspending = by_us
+        for number in SUSPENDING:
+            before = self._before[number]
+            signal.signal(number, self._handle if by_us and before != signal.SIG_IGN else before)
+
+    def stop_ourselves(self) -> None:
+        """Stop as SIGTSTP does by itself, and return when somebody has let us go on."""
+        signal.signal(signal.SIGTSTP, signal.SIG_DFL)
+        signal.raise_signal(signal.SIGTSTP)
+        signal.signal(signal.SIGTSTP, self._handle)
 
     def fileno(self) -> int:
         return self._read

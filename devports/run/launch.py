@@ -4,17 +4,23 @@ from __future__ import annotations
 
 from devports import exitcodes
 from devports.core.diagnosis import all_bindable
-from devports.core.happening import DependencyDown, NextPort
-from devports.core.placeholder import argv_of, fill, names_in, values_for
+from devports.core.handoff import ladder
+from devports.core.happening import NextPort
+from devports.core.launching import launching_of
+from devports.core.ownership import MARK
+from devports.core.placeholder import argv_of, fill, values_for
 from devports.core.recovery import Retry
+from devports.core.takers import mark
 from devports.core.value import Value
 from devports.errors import DevportsError
+from devports.run.child import interpreter_of
 from devports.system.survey import endpoints_of, survey
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping, Sequence
 
+    from devports.core.handoff import Handed
     from devports.core.happening import Happening
     from devports.core.model import Endpoint
     from devports.core.service import Config, PortSpec, Service
@@ -27,7 +33,10 @@ NEXT_PORTS = 20
 
 
 class Launch(Value):
-    """What is to be started: service, command line and environment filled, and our record."""
+    """What is to be started: service, command line and environment filled, and our record.
+
+    `handed`: command and environment for a server that inherits the socket.
+    """
 
     service: Service
     argv: tuple[str, ...]
@@ -36,11 +45,22 @@ class Launch(Value):
     endpoints: tuple[Endpoint, ...]
     extra: tuple[Endpoint, ...] = ()
     retry: Retry = Retry()
+    handed: Handed | None = None
 
     @property
     def everything(self) -> tuple[Endpoint, ...]:
         """All endpoints that have to be ours: those of the first port and of the further ones."""
         return (*self.endpoints, *self.extra)
+
+    @property
+    def mark(self) -> str:
+        """What everything that is started carries in its environment."""
+        return mark_of(self.record)
+
+
+def mark_of(record: Record) -> str:
+    """Return what tells the processes of this run from those of any other."""
+    return f"{record.key.pid}.{record.key.start}"
 
 
 def prepare(
@@ -63,18 +83,28 @@ def prepare(
         environ: our own environment; PORT, the file and the service's own come on top, in order.
         from_file: the variables of `service.env_file`.
         record: ours.
+
+    Raises:
+        DevportsError: the service wants to be handed a socket, and cannot be.
     """
-    values = values_for(service, config)
+    values = {**values_for(service, config), "fd": mark(0)}
     own = {key: fill(text, values) for key, text in service.env}
     further = (service.spec.but(port=port) for _, port in service.ports)
+    argv = (*argv_of(service, values), *arguments)
+    env = {**environ, "PORT": str(service.port), **from_file, **own, MARK: mark_of(record)}
+    cwd = fill(service.cwd, values)
+    endpoints = endpoints_of(machine, service.spec)
+    lead = launching_of(argv).lead
+    found = ladder(service, argv, env, endpoints, interpreter_of(lead, cwd, env))
     return Launch(
-        service=service.but(cwd=fill(service.cwd, values)),
-        argv=(*argv_of(service, values), *arguments),
-        env={**environ, "PORT": str(service.port), **from_file, **own},
+        service=service.but(cwd=cwd),
+        argv=argv,
+        env=env,
         record=record,
-        endpoints=endpoints_of(machine, service.spec),
+        endpoints=endpoints,
         extra=tuple(end for spec in further for end in endpoints_of(machine, spec)),
-        retry=Retry(service.attempts),
+        retry=Retry(service.attempts, ways=found.ways),
+        handed=found.handed,
     )
 
 
@@ -82,7 +112,7 @@ def refuse_impossible(service: Service) -> None:
     """Check that we can start this service at all.
 
     Raises:
-        DevportsError: it has no command, or wants what we cannot do.
+        DevportsError: it has no command.
     """
     if not service.command:
         raise DevportsError(
@@ -90,15 +120,6 @@ def refuse_impossible(service: Service) -> None:
             f"`{service.name}` has no command to run",
             facts=(f"its port {service.port} is only watched",),
             hints=(f'add `command = "..."` to `[services.{service.name}]`',),
-            service=service.name,
-        )
-    command = service.command if isinstance(service.command, tuple) else (service.command,)
-    texts = (*command, *(text for _, text in service.env))
-    if service.handoff in ("fd", "hook") or any("fd" in names_in(text) for text in texts):
-        raise DevportsError(
-            "handoff-unavailable",
-            f"`{service.name}` wants to be handed a socket, which devports cannot do yet",
-            hints=('use `handoff = "plain"`: the port is held until the server listens',),
             service=service.name,
         )
 
@@ -124,15 +145,6 @@ def on_next_port(machine: Machine, service: Service, config: Config, tell: Tell)
         service=service.name,
         exit_code=exitcodes.HELD,
     )
-
-
-def warn_of_missing(machine: Machine, service: Service, config: Config, tell: Tell) -> None:
-    """Say which dependencies do not listen; the server may know how to wait for them."""
-    for name in service.depends_on:
-        dependency = config.get(name)
-        if dependency is not None and nobody_is_on(machine, dependency.spec):
-            endpoint = endpoints_of(machine, dependency.spec)[0]
-            tell(DependencyDown(service.name, name, endpoint))
 
 
 def nobody_is_on(machine: Machine, spec: PortSpec) -> bool:

@@ -4,14 +4,16 @@ from __future__ import annotations
 
 from devports.core.diagnosis import covers
 from devports.core.ownership import Ownership
+from devports.core.shells import is_shell
 from devports.system.clock import Deadline
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
-    from collections.abc import Collection, Sequence
+    from collections.abc import Sequence
 
     from devports.core.model import Endpoint, Holder, Socket
     from devports.run.family import Family
+    from devports.run.hold import Hold
     from devports.system import Machine
 
 ASK_AGAIN = 0.5
@@ -29,11 +31,12 @@ class Watch:
         self._known: dict[int, Holder] = {}
         self._missed: dict[int, Deadline] = {}
 
-    def look(self, ours: Collection[int]) -> Ownership:
-        """Return who has our endpoints. `ours`: inodes of our own reservations."""
-        here = self._here(ours)
+    def look(self, hold: Hold) -> Ownership:
+        """Return who has our endpoints. What we handed over counts once our server has it too."""
+        here, given, queueing = self._here(hold), hold.given, hold.queueing
         mine = {socket: owner for socket in here if (owner := self._owner(socket)) is not None}
         listening = [socket for socket in mine if socket.state == "LISTEN"]
+        queues = [socket.queue for socket in listening if socket.inode in queueing]
         return Ownership(
             owner=mine[listening[0]] if listening else None,
             missing=tuple(
@@ -42,10 +45,13 @@ class Watch:
                 if not any(covers(socket, endpoint) is not False for socket in listening)
             ),
             bound=len(mine) > len(listening),
-            strangers=tuple(socket for socket in here if socket not in mine),
+            strangers=tuple(s for s in here if s not in mine and s.inode not in given),
+            queueing=bool(queues),
+            waiting=sum(queues),
         )
 
-    def _here(self, ours: Collection[int]) -> list[Socket]:
+    def _here(self, hold: Hold) -> list[Socket]:
+        ours = set(hold.inodes) - set(hold.given)
         return [
             socket
             for socket in self._machine.table(self._ports).sockets
@@ -54,11 +60,14 @@ class Watch:
             and any(covers(socket, endpoint) is not False for endpoint in self._endpoints)
         ]
 
-    def holders(self, ours: Collection[int]) -> tuple[Holder, ...]:
-        """Return every process of ours that has one of the endpoints open."""
-        sockets = [s for s in self._here(ours) if self._owner(s) is not None]
+    def holders(self, hold: Hold) -> tuple[Holder, ...]:
+        """Return every process of ours that has one of the endpoints open, devports left out."""
+        sockets = [s for s in self._here(hold) if self._owner(s) is not None]
         found = self._machine.holding(sockets, thorough=True)
-        return tuple(holder for holder in found.holders if self._family.owns(holder))
+        return tuple(holder for holder in found.holders if self._is_servers(holder))
+
+    def _is_servers(self, holder: Holder) -> bool:
+        return holder.process.key != self._family.me and self._family.owns(holder)
 
     def elsewhere(self) -> tuple[Endpoint, ...]:
         """Return where our tree listens beside our ports: a server may have gone there."""
@@ -74,9 +83,11 @@ class Watch:
         if socket.inode in self._known or (missed is not None and not missed.passed):
             return self._known.get(socket.inode)
         found = self._machine.holding((socket,), thorough=False)
-        own = [holder for holder in found.holders if self._family.owns(holder)]
+        own = [holder for holder in found.holders if self._is_servers(holder)]
         if own:
-            self._known[socket.inode] = own[0]
+            # A shell that has the server's socket from us is not who serves.
+            served = [holder for holder in own if not is_shell(holder.process)]
+            self._known[socket.inode] = (served or own)[0]
         else:
             self._missed[socket.inode] = Deadline(ASK_AGAIN)
         return self._known.get(socket.inode)

@@ -11,6 +11,8 @@ if TYPE_CHECKING:
 
 FIRST_ERROR = 400
 LONGEST_STATUS = 4096
+KNOCK = 0.2
+"""Seconds; a connection on this machine is queued at once, or the queue is full."""
 LOOPBACK = {"0.0.0.0": "127.0.0.1", "::": "::1"}  # noqa: S104  # where to ask, not to bind
 
 
@@ -34,6 +36,19 @@ def answer(endpoint: Endpoint, path: str, *, seconds: float) -> int:
         return 0
     finally:
         sock.close()
+
+
+def knock(endpoint: Endpoint) -> net.socket | None:
+    """Open one connection, to see whether anybody accepts it; None if it is not even queued."""
+    host = LOOPBACK.get(endpoint.address, endpoint.address)
+    sock = net.socket(net.AF_INET6 if ":" in host else net.AF_INET, net.SOCK_STREAM, 0)
+    try:
+        sock.settimeout(KNOCK)
+        sock.connect((host, endpoint.port))
+    except OSError:
+        sock.close()
+        return None
+    return sock
 
 
 def _status_line(sock: net.socket, deadline: clock.Deadline) -> bytes:

@@ -1,49 +1,51 @@
-"""The server's output: passed on unchanged and at once, and looked at on the way.
+"""The server's output, and its input where it has a terminal: passed on unchanged and at once.
 
-A pipe stays a pipe, one for each stream. Where our own stream is a terminal the server gets a
-terminal too, so that it keeps its colours: a pseudo-terminal for output only, with no output
-processing of its own since the real terminal behind it does that.
+A pipe stays a pipe, one for each stream. Where all three of our streams are one terminal, the
+server gets a terminal of its own instead, an inner one, so that it can do with it what it likes:
+colours, single keys, sizes. Where only some of them are one, each of these is replaced by a
+pseudo-terminal for output only, with no output processing since the real one does that, and the
+server shares our input.
 """
 
 from __future__ import annotations
 
 import contextlib
-import fcntl
 import os
 import pty
 import select
+import signal
 import termios
 
 from devports.core.bindfailure import Tail
+from devports.run.terminal import OFLAG, Inner, copy_size
 from devports.system import clock
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterable
+    from collections.abc import Callable, Collection
+
+    from devports.run.terminal import Terminal
 
 CHUNK = 1 << 16
 ATOMIC = select.PIPE_BUF
 """Bytes that a pipe which is ready for writing takes without blocking."""
 DRAIN = 2.0
 """Seconds for the last output; a grandchild that keeps the stream open and goes on is cut off."""
-OPOST_AND_FRIENDS = 1  # index of c_oflag in tcgetattr(3)'s list
 
 
 class Stream:
-    """One way from the server to one of our streams. `target`: our descriptor.
+    """One way, from `source` to `target`. It closes its source, and never its target.
 
     What the reader does not take yet is kept, and no more is read until it has: a reader that
     stalls stalls the server, as a pipe would, and never us.
     """
 
-    def __init__(self, target: int, *, terminal: bool) -> None:
-        self.target = target
-        self.terminal = terminal
-        self.source, self.child_end = open_terminal() if terminal else os.pipe()
+    def __init__(self, source: int, target: int) -> None:
+        self.source, self.target = source, target
         self.tail = Tail()
         self.open = True
         self.midline = False
-        """Whether the server's last byte was not the end of a line."""
+        """Whether the last byte was not the end of a line."""
         self.pending = memoryview(b"")
         self.deaf = False
         """Whether our reader has gone; the rest of the output goes nowhere."""
@@ -58,8 +60,8 @@ class Stream:
         elif self.open:
             poll.register(self.source, select.POLLIN)
 
-    def pump(self, ready: set[int]) -> bytes:
-        """Pass on what can be passed on; return what has come from the server."""
+    def pump(self, ready: Collection[int]) -> bytes:
+        """Pass on what can be passed on; return what has come."""
         if self.pending:
             if self.target in ready:
                 self._write()
@@ -99,11 +101,51 @@ class Stream:
             os.close(self.source)
 
 
-def open_terminal() -> tuple[int, int]:
+class Keyboard(Stream):
+    """From the real terminal to the inner one. Two keys mean something to us as well.
+
+    The interrupt key is passed on, and the inner terminal makes a signal of it: we only take note.
+    The suspend key is ours alone: the kernel would not stop a session that has no shell
+    (setpgid(2), orphaned process groups).
+    """
+
+    def __init__(self, terminal: Terminal, inner: Inner) -> None:
+        super().__init__(os.dup(terminal.descriptor), os.dup(inner.ours))
+        self._terminal, self._inner = terminal, inner
+        self.pressed: list[int] = []
+
+    def register(self, poll: select.poll) -> None:
+        if self._terminal.lent:  # in the background to read would stop us (tty(4), SIGTTIN)
+            super().register(poll)
+
+    def _read(self) -> bytes:
+        data = super()._read()
+        keys = {
+            signal.SIGINT: self._terminal.key(termios.VINTR),
+            signal.SIGTSTP: self._terminal.key(termios.VSUSP),
+        }
+        if not self._inner.signals:
+            return data
+        self.pressed += [number for number, key in keys.items() if key and key in data]
+        suspend = keys[signal.SIGTSTP]
+        return data.replace(suspend, b"") if suspend else data
+
+    def interrupt(self) -> None:
+        """Type the interrupt key, so that the inner terminal does with it what it is set to do."""
+        with contextlib.suppress(OSError):
+            os.write(self._inner.ours, self._terminal.key(termios.VINTR))
+
+    def close(self) -> None:
+        if self.open:
+            os.close(self.target)
+        super().close()
+
+
+def open_output() -> tuple[int, int]:
     """Return both ends of a pseudo-terminal that leaves line ends alone."""
     ours, theirs = pty.openpty()
     modes = termios.tcgetattr(theirs)
-    modes[OPOST_AND_FRIENDS] &= ~termios.OPOST
+    modes[OFLAG] &= ~termios.OPOST
     termios.tcsetattr(theirs, termios.TCSANOW, modes)
     return ours, theirs
 
@@ -125,71 +167,114 @@ def write_all(descriptor: int, data: bytes) -> None:
 
 
 class Relay:
-    """Both output streams of one start. `suspicious` is told of text that may be a bind error."""
+    """All streams of one start.
 
-    def __init__(self, suspicious: Callable[[str], None]) -> None:
+    Args:
+        suspicious: told of text that may be a bind error.
+        terminal: to be lent to the server; None: it shares our input.
+    """
+
+    def __init__(self, suspicious: Callable[[str], None], terminal: Terminal | None = None) -> None:
         self._suspicious = suspicious
         self.watching = True
         """Whether the output is looked at: until the server is ready, never after that."""
-        self._out = Stream(1, terminal=os.isatty(1))
-        shared = os.isatty(1) and os.isatty(2)
-        self._err = self._out if shared else Stream(2, terminal=os.isatty(2))
+        self.inner = Inner(terminal) if terminal else None
+        self._keyboard: Keyboard | None = None
+        self._child_ends: tuple[int | None, int, int]
+        if self.inner is not None and terminal is not None:
+            self._keyboard = Keyboard(terminal, self.inner)
+            self._out = self._err = Stream(self.inner.ours, 1)
+            self._child_ends = (self.inner.theirs,) * 3
+        else:
+            self._share_input()
+        self._all = tuple(dict.fromkeys((self._out, self._err)))
         self.resize()
+
+    def _share_input(self) -> None:
+        one_terminal = os.isatty(1) and os.isatty(2)
+        source, out = open_output() if os.isatty(1) else os.pipe()
+        self._out = self._err = Stream(source, 1)
+        err = out
+        if not one_terminal:
+            source, err = open_output() if os.isatty(2) else os.pipe()
+            self._err = Stream(source, 2)
+        self._child_ends = (None, out, err)
 
     @property
     def streams(self) -> tuple[Stream, ...]:
-        unique = dict.fromkeys((self._out, self._err))
-        return tuple(stream for stream in unique if stream.active)
+        return tuple(stream for stream in self._all if stream.active)
 
     def register(self, poll: select.poll) -> None:
-        """Add what we wait for: output of the server, or room for it."""
+        """Add what we wait for: output of the server, keys for it, or room for either."""
         for stream in self.streams:
             stream.register(poll)
+        if self._keyboard is not None:
+            self._keyboard.register(poll)
 
     @property
     def midline(self) -> bool:
         """Whether a line of ours would begin behind unfinished output of the server's."""
         return any(stream.midline and same_file(stream.target, 2) for stream in self.streams)
 
-    def child_ends(self) -> tuple[int, int]:
-        return self._out.child_end, self._err.child_end
+    def child_ends(self) -> tuple[int | None, int, int]:
+        """Return the server's stdin, stdout and stderr; None for our own stdin."""
+        return self._child_ends
 
     def close_child_ends(self) -> None:
-        for descriptor in set(self.child_ends()):
-            os.close(descriptor)
+        for descriptor in set(self._child_ends) - {None}:
+            os.close(descriptor)  # type: ignore[arg-type]  # not None
 
     def resize(self) -> None:
         """Give the server's terminal the size of ours (tty_ioctl(4))."""
         for stream in self.streams:
-            if stream.terminal and stream.open:
-                with contextlib.suppress(OSError):
-                    size = fcntl.ioctl(stream.target, termios.TIOCGWINSZ, bytes(8))
-                    fcntl.ioctl(stream.source, termios.TIOCSWINSZ, size)
+            if stream.open and os.isatty(stream.source):
+                copy_size(stream.target, stream.source)
 
-    def pump(self, ready: Iterable[int]) -> None:
-        """Pass on the output of these descriptors."""
-        numbers = set(ready)
+    def pump(self, ready: Collection[int]) -> None:
+        """Pass on what has come on these descriptors."""
         for stream in self.streams:
-            data = stream.pump(numbers)
+            data = stream.pump(ready)
             if data and self.watching and stream.tail.add(data):
                 self._suspicious(stream.tail.text)
+        if self._keyboard is not None:
+            self._keyboard.pump(ready)
+
+    @property
+    def has_keys(self) -> bool:
+        """Whether a key was pressed that means something to us."""
+        return self._keyboard is not None and bool(self._keyboard.pressed)
+
+    def pressed(self) -> list[int]:
+        """Return the signals that were asked for by keys since the last question."""
+        if self._keyboard is None:
+            return []
+        found, self._keyboard.pressed = self._keyboard.pressed, []
+        return found
+
+    def interrupt(self) -> None:
+        """Press the interrupt key for the server."""
+        if self._keyboard is not None:
+            self._keyboard.interrupt()
 
     def drain(self) -> None:
         """Pass on what is left after the server's end, without waiting for who keeps it open."""
         deadline = clock.Deadline(DRAIN)
         while not deadline.passed:
             poll = select.poll()
-            self.register(poll)
+            for stream in self.streams:
+                stream.register(poll)
             waiting = any(stream.pending for stream in self.streams)
-            ready = [number for number, _ in poll.poll(50 if waiting else 0)]
+            ready = {number for number, _ in poll.poll(50 if waiting else 0)}
             if not ready and not waiting:
                 break
             self.pump(ready)
 
     def tails(self) -> list[str]:
         """Return the last output of each stream: colours inside a word hide it while it comes."""
-        return [stream.tail.text for stream in dict.fromkeys((self._out, self._err))]
+        return [stream.tail.text for stream in self._all]
 
     def close(self) -> None:
         for stream in self.streams:
             stream.close()
+        if self._keyboard is not None:
+            self._keyboard.close()

@@ -30,27 +30,31 @@ from devports.core.recovery import (
     TakePort,
     Taking,
     begin,
+    goes_down,
     step,
 )
 from devports.core.value import unreachable
 from devports.errors import DevportsError
-from devports.run.family import Family
+from devports.run import terminal
+from devports.run.family import Family, Remains
+from devports.run.guard import Duty, post
 from devports.run.hold import Hold
 from devports.run.interrupts import Interrupts, Signalled, terminal_interrupts_the_server
 from devports.run.ownership import Watch
 from devports.run.relay import write_all
 from devports.run.server import Server
 from devports.run.startup import LOOK_EVERY, Startup
+from devports.run.ways import Ways
 from devports.system import clock
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
-    from collections.abc import Callable, Sequence
+    from collections.abc import Callable, Mapping, Sequence
 
     from devports.core.happening import Happening
     from devports.core.model import ProcessKey
-    from devports.core.outcome import Answer, Question
-    from devports.core.recovery import Command, Event, State
+    from devports.core.outcome import Answer, Outcome, Progress, Question
+    from devports.core.recovery import Command, Event, State, Way
     from devports.freeing import Job, Tools
     from devports.records import Records, RunState
     from devports.run.launch import Launch
@@ -58,6 +62,8 @@ if TYPE_CHECKING:
     Tell = Callable[[Happening], None]
 
 SECOND_CTRL_C = 2.0
+TAKES_IT_WITHIN = 5.0
+"""Seconds that a running server has to listen on a socket which it asked for."""
 LAST_WAIT = 1.0
 """Seconds that a killed server may take to be gone."""
 
@@ -70,13 +76,34 @@ class Session:
     ) -> None:
         self.launch, self.service, self.records = launch, launch.service, records
         self.machine, self._ask, self._tell = tools.machine, tools.ask, tell
-        self.hold = Hold(tools.but(ask=self._question), job, records)
+        self.terminal = terminal.of_process()
+        self.guard = post(self._duty())  # before there is anything that it must not inherit
+        self.hold = Hold(tools.but(ask=self._question, tell=self._progress), job, records)
+        self._tell_progress = tools.tell
         self.interrupts = Interrupts()
         self.family = Family(self.machine)
         self.watch = Watch(self.machine, launch.endpoints, self.family)
+        self.ways = Ways(
+            launch,
+            self.hold,
+            records.path,
+            machine=self.machine,
+            family=self.family,
+            interrupts=self.interrupts,
+        )
         self.server: Server | None = None
         self.startup: Startup | None = None
         self._ctrl_c = clock.Deadline(0)
+
+    def _duty(self) -> Duty:
+        own = self.terminal is not None
+        return Duty(
+            self.machine,
+            Remains(self.machine, self.launch.everything, self.launch.mark, own=own),
+            self.terminal,
+            signal.Signals[self.service.stop_signal],
+            self.service.stop_timeout,
+        )
 
     @property
     def moving(self) -> bool:
@@ -92,8 +119,11 @@ class Session:
         Raises:
             DevportsError: the command cannot be started at all, or the server cannot be ended.
         """
-        with self.interrupts, contextlib.ExitStack() as stack:
+        with contextlib.ExitStack() as stack:
+            stack.callback(self.guard.dismiss)
+            stack.enter_context(self.interrupts)
             stack.callback(self.records.drop, self.launch.record)
+            stack.callback(self.ways.close)
             stack.callback(self.hold.release)
             stack.callback(self._stop_server)
             stack.callback(self.interrupts.install, calm=True)
@@ -103,14 +133,15 @@ class Session:
                 return Ended(exitcodes.of_signal(signalled.number), "devports", "interrupted")
 
     def _drive(self) -> Ended:
-        state, commands = begin()
+        state, commands = begin(self.launch.retry)
         while True:
             event = self._perform(commands)
             if isinstance(state, Ended):
                 return state
             event = event or self._next(state)
-            state, commands = step(state, event, self.launch.retry)
-            self._tell_of(event, state)
+            before = state
+            state, commands = step(before, event, self.launch.retry)
+            self._tell_of(event, before, state)
 
     def _perform(self, commands: tuple[Command, ...]) -> Event | None:
         event: Event | None = None
@@ -119,9 +150,9 @@ class Session:
                 case TakePort():
                     self._unless_interrupted()
                     event = self.hold.take()
-                case Start(attempt=attempt, hold=hold):
+                case Start(attempt=attempt, way=way):
                     self._unless_interrupted()
-                    self._start(attempt, beside_hold=hold)
+                    event = self._start(attempt, way)
                 case StopServer():
                     self._stop_server()
                 case Pause(seconds=seconds):
@@ -156,40 +187,65 @@ class Session:
     def _question(self, question: Question) -> Answer:
         """Ask, and take the signals back from the prompt's event loop."""
         try:
-            return self._ask(question)
+            with self._own_screen():
+                return self._ask(question)
         except KeyboardInterrupt:
             raise Signalled(signal.SIGINT) from None
         finally:
             self.interrupts.install(calm=False)
 
+    def _progress(self, news: Progress | Outcome) -> None:
+        with self._own_screen():
+            self._tell_progress(news)
+
+    def _own_screen(self) -> contextlib.AbstractContextManager[None]:
+        """Have the terminal to ourselves: while it is lent, our lines would be stairs."""
+        return self.terminal.ours() if self.terminal else contextlib.nullcontext()
+
     # -- the server
 
-    def _start(self, attempt: int, *, beside_hold: bool) -> None:
+    def _start(self, attempt: int, way: Way) -> Event | None:
         """Start the server; from here on signals wait for the loop, so that none orphans it."""
         self.interrupts.install(calm=True)
-        if beside_hold:
-            self.hold.share()
-        else:
-            self.hold.release()
         self.startup = Startup(
-            self.launch, self.machine, self.watch, self.hold, beside_hold=beside_hold
+            self.launch, self.machine, self.watch, self.hold, beside_hold=way != "bare"
         )
+        try:
+            self.ways.start(way, self._spawn)
+        except OSError:
+            return BindFailed(foreign=True)
+        self._mark("starting")
+        name, endpoint = self.service.name, self.launch.endpoints[0]
+        self.tell(Launched(name, endpoint, attempt, way, self.ways.how))
+        return None
+
+    def _spawn(self, argv: Sequence[str], env: Mapping[str, str]) -> None:
+        assert self.startup is not None  # noqa: S101  # made just before
         self.server = Server(
-            self.launch.argv,
+            argv,
             self.service.cwd,
-            self.launch.env,
+            env,
             machine=self.machine,
             family=self.family,
             interrupts=self.interrupts,
             suspicious=self.startup.hear,
+            asks=self.ways.asks,
+            terminal=self.terminal,
         )
-        self._mark("starting")
-        self.tell(Launched(self.service.name, self.launch.endpoints[0], attempt))
+        key = self.machine.key(self.server.process.pid)
+        if key is not None:
+            self.guard.watch(key)
 
     def _until_the_end(self, server: Server) -> Event:
+        patience = clock.Deadline(TAKES_IT_WITHIN)
         while (code := server.code) is None:
-            if (event := self._signals(server.turn(None))) is not None:
+            event = self._signals(server.turn(LOOK_EVERY if self.hold else None))
+            if event is not None:
                 return event
+            if not self.hold:
+                patience = clock.Deadline(TAKES_IT_WITHIN)
+            elif patience.passed or self.watch.look(self.hold).owner is not None:
+                self.hold.release()  # it has what its reloader asked for; ours must not outlive it
         server.close()
         return Exited(code)
 
@@ -222,6 +278,7 @@ class Session:
         server = self.server
         if server is None:
             return
+        self.ways.deafen()
         runs = server.code is None
         if runs or self.family.group() or self._holders():
             name = self.service.stop_signal
@@ -236,20 +293,23 @@ class Session:
 
     def _holders(self) -> Sequence[ProcessKey]:
         """Return who of our tree has the port, also where it has left our session."""
-        return [holder.process.key for holder in self.watch.holders(self.hold.inodes)]
+        return [holder.process.key for holder in self.watch.holders(self.hold)]
 
     # -- signals, records, words
 
     def _signals(self, numbers: list[int]) -> Event | None:
         """Turn signals to us into an event; a first Ctrl-C is the server's own business."""
-        for number in numbers:
+        keys = self.server.keys if self.server else ()
+        if self.terminal is None and signal.SIGINT in numbers and terminal_interrupts_the_server():
+            keys, numbers = [signal.SIGINT], [n for n in numbers if n != signal.SIGINT]
+        if signal.SIGINT in keys and not numbers:
             self._mark("stopping")
-            if number == signal.SIGINT and terminal_interrupts_the_server():
-                again = not self._ctrl_c.passed
-                self._ctrl_c = clock.Deadline(SECOND_CTRL_C)
-                if not again:
-                    continue
-            return Interrupted(number)
+            again = not self._ctrl_c.passed
+            self._ctrl_c = clock.Deadline(SECOND_CTRL_C)
+            return Interrupted(signal.SIGINT) if again else None
+        if numbers:
+            self._mark("stopping")
+            return Interrupted(numbers[0])
         return None
 
     def _mark(self, state: RunState) -> None:
@@ -259,18 +319,20 @@ class Session:
 
     def tell(self, happening: Happening) -> None:
         """Say what happens, on a line of its own: editors look for it at the start of one."""
-        if self.server is not None and self.server.relay.midline:
-            write_all(2, b"\n")
-        self._tell(happening)
+        with self._own_screen():
+            if self.server is not None and self.server.relay.midline:
+                write_all(2, b"\n")
+            self._tell(happening)
 
-    def _tell_of(self, event: Event, after: State) -> None:
+    def _tell_of(self, event: Event, before: State, after: State) -> None:
         name, endpoint = self.service.name, self.launch.endpoints[0]
+        if isinstance(before, Starting) and goes_down(before, after):
+            self.tell(InTheWay(name, before.way))
+            return
         match event, after:
             case Ready(), Serving():
                 self.hold.release()
                 self._mark("serving")
-            case BindFailed(foreign=False), Starting():
-                self.tell(InTheWay(name))
             case Moved(foreign=False), Ended():
                 return  # it was not refused the port, it never asked for it
             case ((BindFailed(foreign=foreign) | Moved(foreign=foreign)), (Taking() | Ended())):

@@ -6,7 +6,7 @@ from devports.core.bindfailure import match_bind_failure
 from devports.core.diagnosis import all_bindable
 from devports.core.happening import BoundOnly, Owned
 from devports.core.recovery import BindFailed, Exited, Moved, Ready, TimedOut
-from devports.run.reachable import answer, is_good
+from devports.run.reachable import answer, is_good, knock
 from devports.system import clock
 from devports.system.survey import survey
 
@@ -24,6 +24,7 @@ if TYPE_CHECKING:
     from devports.run.ownership import Watch
     from devports.run.server import Server
     from devports.system import Machine
+    from devports.system.net import net
 
 LOOK_EVERY = 0.025
 """Seconds between looks for our listener: 40 microseconds each."""
@@ -47,6 +48,7 @@ class Startup:
         self._patience: clock.Deadline | None = None
         self._said_bound = False
         self._next_question = clock.Deadline(0)
+        self._visit: net.socket | None = None
         self.status: int | None = None
         """The last answer to `ready.http`: 0 for none, None where none was asked for."""
         self.failure: BindFailure | None = None
@@ -68,13 +70,12 @@ class Startup:
         tell: Callable[[Happening], None],
     ) -> Event:
         """Watch `server` until its start is decided, or a signal decides otherwise."""
-        deadline = clock.Deadline(self._service.ready.timeout)
-        while not deadline.passed:
+        while server.elapsed < self._service.ready.timeout:
             if (event := signals(server.turn(LOOK_EVERY))) is not None:
                 return event
             if server.code is not None:
                 return self._ended(server, server.code)
-            now = self.seen = self._watch.look(self._hold.inodes)
+            now = self.seen = self._watch.look(self._hold)
             if (ready := self._owned(now, server)) is not None:
                 server.relay.watching = False
                 tell(ready)
@@ -96,11 +97,23 @@ class Startup:
         if not (ours or anybody):
             return None
         served = next(end for end in ends if anybody or end not in now.missing)
-        if self._service.ready.http and not self._answers(served):
+        if self._service.ready.http:
+            if not self._answers(served):
+                return None
+        elif now.queueing and not self._accepts(served, now.waiting):
             return None
         process = now.owner.process if now.owner else None
         unserved = () if anybody else now.missing
         return Owned(self._service.name, served, process, server.elapsed, unserved)
+
+    def _accepts(self, endpoint: Endpoint, waiting: int) -> bool:
+        """Say whether a connection of ours was accepted: it is in the queue until then."""
+        if self._visit is None:
+            self._visit = knock(endpoint)
+            return False
+        if not waiting:
+            self._visit.close()
+        return not waiting
 
     def _answers(self, endpoint: Endpoint) -> bool:
         """Ask over HTTP, now and then: every question is a line in the server's log."""
@@ -133,7 +146,7 @@ class Startup:
         server.close()
         for text in server.relay.tails():
             self.hear(text)
-        now = self.seen = self._watch.look(self._hold.inodes)
+        now = self.seen = self._watch.look(self._hold)
         if self.failure is not None and (
             self.failure.port is not None or self._beside_hold or self._is_refused()
         ):
@@ -156,7 +169,7 @@ class Startup:
     def _timed_out(self) -> Event:
         """Tell a server that listens elsewhere from one that does not listen."""
         elsewhere = self._watch.elsewhere()
-        self.seen = self._watch.look(self._hold.inodes).but(elsewhere=elsewhere)
+        self.seen = self._watch.look(self._hold).but(elsewhere=elsewhere)
         if elsewhere and self.seen.owner is None and not self.seen.bound:
             return Moved(elsewhere[0].port, foreign=bool(self.seen.strangers))
         return TimedOut()

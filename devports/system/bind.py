@@ -18,6 +18,8 @@ from devports.system.net import net
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
+    from collections.abc import Sequence
+
     from devports.core.model import BindResult, Endpoint
 
 RESULTS: dict[int, BindResult] = {
@@ -32,12 +34,23 @@ RESULTS: dict[int, BindResult] = {
     10047: "not-local",  # WSAEAFNOSUPPORT
 }
 
+BACKLOG = 511
+"""Connections that may wait; a server that calls listen(2) itself sets its own number."""
+
 EXCLUSIVE: int | None = getattr(net, "SO_EXCLUSIVEADDRUSE", None)
 """The option of Windows; None on every other system."""
 
+TWINS: int = getattr(net, "SO_REUSEPORT", 0)
+"""The option by which sockets of one user share an address; there is none on Windows."""
 
-def open_bound(endpoint: Endpoint, *, reuse: bool) -> net.socket:
+
+def open_bound(endpoint: Endpoint, *, reuse: bool, twin: bool = False) -> net.socket:
     """Return a TCP socket bound to `endpoint`, not inherited by children.
+
+    Args:
+        endpoint: where.
+        reuse: whether it may be bound beside others that set SO_REUSEADDR.
+        twin: whether it may be bound beside those of ours that set SO_REUSEPORT.
 
     Raises:
         OSError: what the kernel said to socket(2) or bind(2).
@@ -48,6 +61,8 @@ def open_bound(endpoint: Endpoint, *, reuse: bool) -> net.socket:
             sock.setsockopt(net.IPPROTO_IPV6, net.IPV6_V6ONLY, int(endpoint.address != "::"))
         if EXCLUSIVE is None:
             sock.setsockopt(net.SOL_SOCKET, net.SO_REUSEADDR, int(reuse))
+            if twin:
+                sock.setsockopt(net.SOL_SOCKET, TWINS, 1)
         else:
             sock.setsockopt(net.SOL_SOCKET, EXCLUSIVE, 1)
         sock.bind((endpoint.address, endpoint.port))
@@ -83,11 +98,43 @@ class Reservation:
     def __init__(self, endpoint: Endpoint, sock: net.socket, inode: int) -> None:
         self.endpoint = endpoint
         self.inode = inode
+        self.given = False
+        """Whether somebody else has this very socket too: our server, if it is still there."""
+        self.listening = False
+        """Whether we made it listen: then LISTEN alone does not say that anybody serves."""
         self._socket = sock
 
+    def fileno(self) -> int:
+        return self._socket.fileno()
+
     def share(self) -> None:
-        """Let others that set SO_REUSEADDR bind beside us: our server is about to."""
+        """Let others that set SO_REUSEADDR bind beside us: our server is about to.
+
+        On a socket that we handed over, connections accepted from now on leave a TIME_WAIT that
+        stands in nobody's way.
+        """
         self._socket.setsockopt(net.SOL_SOCKET, net.SO_REUSEADDR, 1)
+
+    def exclude(self) -> None:
+        """Let nobody bind beside us. Where EXCLUSIVE is set nobody can, nor touch this option."""
+        if EXCLUSIVE is None:
+            self._socket.setsockopt(net.SOL_SOCKET, net.SO_REUSEADDR, 0)
+
+    def pair(self) -> None:
+        """Let another socket of ours bind beside this one, and nobody else's."""
+        self._socket.setsockopt(net.SOL_SOCKET, TWINS, 1)
+
+    def listen(self) -> None:
+        """Listen, for a server that does not do so itself. Connections wait until it accepts.
+
+        The option comes first: without it a TIME_WAIT on the port forbids to listen.
+
+        Raises:
+            OSError: somebody listens here already.
+        """
+        self.share()
+        self._socket.listen(BACKLOG)
+        self.listening = True
 
     def close(self) -> None:
         self._socket.close()
@@ -107,9 +154,33 @@ def reserve(endpoint: Endpoint, inode: int | None = None) -> Reservation | BindR
         sock = open_bound(endpoint, reuse=True)
     except OSError as error:
         return _result(error)
-    if EXCLUSIVE is None:  # with it the other option cannot be touched, and need not be
-        sock.setsockopt(net.SOL_SOCKET, net.SO_REUSEADDR, 0)
-    return Reservation(endpoint, sock, inode_of(sock) if inode is None else inode)
+    reservation = Reservation(endpoint, sock, inode_of(sock) if inode is None else inode)
+    reservation.exclude()
+    return reservation
+
+
+def replace(old: Sequence[Reservation], endpoint: Endpoint) -> Reservation | BindResult:
+    """Take `endpoint` in the place of reservations of ours that overlap it, and close those.
+
+    At no moment can another bind come in between: the new socket is bound while the old ones are
+    still exclusive, which SO_REUSEPORT on both allows to sockets of one user (socket(7)). Whoever
+    sets that option too is let in by us as by everybody.
+
+    Raises:
+        OSError: as `probe`.
+    """
+    for reservation in old:
+        reservation.pair()
+    try:
+        sock = open_bound(endpoint, reuse=True, twin=True)
+    except OSError as error:
+        return _result(error)
+    fresh = Reservation(endpoint, sock, inode_of(sock))
+    fresh.exclude()
+    for reservation in old:
+        reservation.close()
+    sock.setsockopt(net.SOL_SOCKET, TWINS, 0)
+    return fresh
 
 
 def inode_of(sock: net.socket) -> int:

@@ -107,7 +107,7 @@ def _socket(data: bytes, at: int, end: int) -> Socket:
     if state is None:
         raise Malformed(f"state {number}")
     local_port, remote_port = unpack_from("!HH", data, at + 4)
-    expires, _, _, uid, inode = unpack_from("=IIIII", data, at + 52)
+    expires, queue, _, uid, inode = unpack_from("=IIIII", data, at + 52)
     extra = dict(_attributes(data, at + FIXED, end))
     v6only, cgroup = extra.get(ATTR_V6ONLY), extra.get(ATTR_CGROUP)
     size = 4 if family == AF_INET else 16
@@ -121,6 +121,7 @@ def _socket(data: bytes, at: int, end: int) -> Socket:
         v6only=bool(v6only[0]) if v6only else None,
         cgroup=unpack_from("=Q", cgroup)[0] if cgroup else 0,
         expires=expires / 1000 if timer == TIMER_TIME_WAIT else None,
+        queue=queue if state == "LISTEN" else 0,
     )
 
 

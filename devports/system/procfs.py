@@ -145,6 +145,7 @@ def _row(words: list[bytes]) -> Socket:
         inode=inode,
         uid=int(words[7]) if inode else None,
         expires=int(ticks, 16) / 100 if timer == b"03" else None,  # USER_HZ is 100 everywhere
+        queue=int(words[4].rpartition(b":")[2], 16) if state == "LISTEN" else 0,
     )
 
 

@@ -19,7 +19,7 @@ from devports.core.value import unreachable
 from devports.errors import DevportsError
 from devports.ui.deeds import took
 from devports.ui.printable import printable
-from devports.ui.who import label
+from devports.ui.who import duration, label, whole
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -28,7 +28,7 @@ if TYPE_CHECKING:
     from devports.core.bindfailure import BindFailure
     from devports.core.happening import Happening
     from devports.core.ownership import Ownership
-    from devports.core.recovery import Ended
+    from devports.core.recovery import Ended, Way
     from devports.core.service import Service
 
 PREFIX = "devports: "
@@ -41,10 +41,9 @@ def happening_words(happening: Happening) -> str:
 
 def _words(happening: Happening) -> str:
     match happening:
-        case Launched(service=service, endpoint=endpoint, attempt=1):
-            return f"starting `{service}` on {endpoint}"
         case Launched(service=service, endpoint=endpoint, attempt=attempt):
-            return f"starting `{service}` on {endpoint}, attempt {attempt}"
+            again = f", attempt {attempt}" if attempt > 1 else ""
+            return f"starting `{service}` on {endpoint}{again}; {_handoff(happening)}"
         case Owned():
             return _owned(happening)
         case BoundOnly(service=service, endpoint=endpoint):
@@ -54,8 +53,8 @@ def _words(happening: Happening) -> str:
             )
         case PortLost():
             return _lost(happening)
-        case InTheWay(service=service):
-            return f"`{service}` binds without SO_REUSEADDR; starting it again without our hold"
+        case InTheWay(service=service, way=way):
+            return f"`{service}` {_in_the_way(way)}"
         case StoppingServer(service=service, signal=signal):
             return f"stopping `{service}` with {signal}"
         case KillingServer(service=service, seconds=seconds):
@@ -69,10 +68,37 @@ def _words(happening: Happening) -> str:
                 f"no record of this run of `{service}` can be kept ({printable(why)}):"
                 " a second run will not know of it"
             )
-        case DependencyDown(service=service, dependency=dependency, endpoint=endpoint):
-            return f"`{service}` depends on `{dependency}`, and nobody listens on {endpoint}"
+        case DependencyDown(service=service, dependency=dependency, seconds=seconds):
+            within = f"waiting up to {duration(whole(seconds))} for `{dependency}`"
+            return f"{within} to be ready on {happening.endpoint}: `{service}` depends on it"
         case _:
             unreachable(happening)
+
+
+def _handoff(launched: Launched) -> str:
+    match launched.way:
+        case "fd":
+            return f"it takes the socket ({launched.how})"
+        case "hook":
+            return "the port is held until its bind asks for it"
+        case "beside":
+            return "the port is held until it listens"
+        case "bare":
+            return "the port is let go for it"
+        case _:
+            unreachable(launched.way)
+
+
+def _in_the_way(way: Way) -> str:
+    match way:
+        case "fd":
+            return "did not take the socket; starting it again without one"
+        case "hook":
+            return "did not ask for the port; starting it again beside our hold"
+        case "beside" | "bare":
+            return "binds without SO_REUSEADDR; starting it again without our hold"
+        case _:
+            unreachable(way)
 
 
 def _owned(owned: Owned) -> str:
@@ -146,7 +172,9 @@ def seen_lines(seen: Ownership | None) -> Iterator[str]:
     """Yield what was known of the port when the server was given up."""
     if seen is None:
         return
-    if seen.owner is not None:
+    if seen.owner is not None and seen.queueing:
+        yield f"{label(seen.owner.process)} of it has the socket, and accepts no connection"
+    elif seen.owner is not None:
         yield f"{label(seen.owner.process)} of it listens"
     elif seen.bound:
         yield "a process of it is bound to the port but does not listen"

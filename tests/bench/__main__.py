@@ -5,13 +5,13 @@ from __future__ import annotations
 import platform
 import sys
 
-from tests.bench import check, freeing, race
+from tests.bench import check, freeing, hooks, race
 
 
 def main() -> None:
     rounds = [int(word) for word in sys.argv[1:2]]
     print(f"## {platform.system()} {platform.release()}, Python {platform.python_version()}\n")
-    for part in (check, freeing, race):
+    for part in (check, freeing, race, hooks):
         print(part.report(*rounds), end="\n\n", flush=True)
 
 

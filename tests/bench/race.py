@@ -34,7 +34,13 @@ RIVALS = {
     "with SO_REUSEADDR, keeps it": ("--reuse", "--hold", -1),
 }
 STARTING = "devports: starting"
-KINDS = ("uvicorn", "http.server")
+KINDS = {
+    "uvicorn": ("uvicorn", "auto"),
+    "http.server": ("http.server", "auto"),
+    "node http": ("node http", "auto"),
+    'uvicorn, `handoff = "plain"`': ("uvicorn", "plain"),
+}
+"""Inherits the socket, is answered at its bind (twice), binds beside our hold."""
 
 
 def owned(running: Running, port: int) -> bool:
@@ -45,13 +51,13 @@ def owned(running: Running, port: int) -> bool:
     return bool(tables.listening_pids(port) & tree)
 
 
-def one_start(kind: str, rival_words: tuple[object, ...] | None) -> Counter[str]:
+def one_start(kind: str, handoff: str, rival_words: tuple[object, ...] | None) -> Counter[str]:
     """Start once; return what happened, counted by name."""
     found = Counter({"starts": 1})
     with tempfile.TemporaryDirectory() as folder, reserved_block() as port:
         project = Project(folder)
         project.apps()
-        project.service("web", port, COMMANDS[kind])
+        project.service("web", port, COMMANDS[kind], handoff=handoff)
         rival = start("rival", argv_of("rival", port, "--wait", *rival_words or ()))
         running = Command(folder, clean_environment(folder), folder).start("run", "web")
         try:
@@ -84,13 +90,13 @@ def report(rounds: int = 10) -> str:
         "| server | rival | " + " | ".join(columns) + " |",
         "|---|---|" + "---:|" * len(columns),
     ]
-    for kind in KINDS:
+    for title, (kind, handoff) in KINDS.items():
         for name, words in RIVALS.items():
             total: Counter[str] = Counter()
             for _ in range(rounds):
-                total.update(one_start(kind, words))
+                total.update(one_start(kind, handoff, words))
             counts = " | ".join(str(total[column]) for column in columns)
-            lines.append(f"| {kind} | {name} | {counts} |")
+            lines.append(f"| {title} | {name} | {counts} |")
     return "### Starts with a rival on the port\n\n" + "\n".join(lines)
 
 

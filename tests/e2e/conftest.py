@@ -26,22 +26,14 @@ if TYPE_CHECKING:
     from tests.harness.terminal import Terminal
 
 
-# These are made of forks, signals and terminals: elsewhere there is nothing of them to import.
-OF_POSIX = (
-    *(
-        "consent",
-        "endings",
-        "doctor",
-        "origin_story",
-        "run",
-        "wait",
-        "shapes",
-        "states",
-        "together",
-    ),
-    *("free_in_hardship", "hostile", "no_person", "stop_commands", "unseen"),
-)
-collect_ignore = [] if hasattr(os, "fork") else [f"test_{name}.py" for name in OF_POSIX]
+# The others are made of forks, signals and terminals: elsewhere there is nothing to import of them.
+PORTABLE = ("test_config.py", "test_closed_state.py")
+HERE = os.path.dirname(__file__)
+collect_ignore = [
+    name
+    for name in sorted(os.listdir(HERE))
+    if name.startswith("test_") and name not in PORTABLE and not hasattr(os, "fork")
+]
 
 
 class OnTerminal(Protocol):

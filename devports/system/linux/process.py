@@ -65,10 +65,11 @@ def user_name(uid: int) -> str:
 
 
 def marks_of(pid: int) -> tuple[tuple[str, str], ...]:
-    """Return what supervisors have left in its environment, which only its own user may read."""
-    from devports.core.supervisors import MARKS  # noqa: PLC0415  # before ending something
+    """Return what supervisors, and we, have left in its environment; its own user may read that."""
+    from devports.core.ownership import MARK  # noqa: PLC0415  # before ending something
+    from devports.core.supervisors import MARKS  # noqa: PLC0415
 
-    return procfs.environment(slurp(f"/proc/{pid}/environ"), MARKS)
+    return procfs.environment(slurp(f"/proc/{pid}/environ"), (*MARKS, MARK))
 
 
 def describe(pid: int) -> Process | None:

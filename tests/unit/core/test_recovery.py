@@ -29,6 +29,7 @@ from devports.core.recovery import (
     Taking,
     TimedOut,
     begin,
+    goes_down,
     step,
 )
 
@@ -38,11 +39,11 @@ if TYPE_CHECKING:
 RETRY = Retry(attempts=3, wait=0.2, wait_max=0.3)
 
 
-def play(*events: Event) -> tuple[State, list[Command]]:
-    state, commands = begin()
+def play(*events: Event, retry: Retry = RETRY) -> tuple[State, list[Command]]:
+    state, commands = begin(retry)
     done = list(commands)
     for event in events:
-        state, commands = step(state, event, RETRY)
+        state, commands = step(state, event, retry)
         done += commands
     return state, done
 
@@ -51,13 +52,13 @@ HISTORIES = [
     pytest.param(
         (PortFreed(), Ready(), Exited(0)),
         Ended(0, "child", "exited"),
-        [TakePort(), Start(1, hold=True)],
+        [TakePort(), Start(1, "beside")],
         id="a good start ends with the server's own code",
     ),
     pytest.param(
         (PortFreed(), Exited(3)),
         Ended(3, "child", "exited"),
-        [TakePort(), Start(1, hold=True)],
+        [TakePort(), Start(1, "beside")],
         id="a server that ends before it is ready is not started again",
     ),
     pytest.param(
@@ -71,11 +72,11 @@ HISTORIES = [
         Ended(0, "child", "exited"),
         [
             TakePort(),
-            Start(1, hold=True),
+            Start(1, "beside"),
             StopServer(),
             Pause(0.2),
             TakePort(),
-            Start(2, hold=True),
+            Start(2, "beside"),
         ],
         id="a lost port is taken again and the server started again",
     ),
@@ -84,15 +85,15 @@ HISTORIES = [
         Ended(94, "devports", "retries-exhausted"),
         [
             TakePort(),
-            Start(1, hold=True),
+            Start(1, "beside"),
             StopServer(),
             Pause(0.2),
             TakePort(),
-            Start(2, hold=True),
+            Start(2, "beside"),
             StopServer(),
             Pause(0.3),
             TakePort(),
-            Start(3, hold=True),
+            Start(3, "beside"),
             StopServer(),
         ],
         id="starts are counted, waits grow up to a limit, and the last loss is the end",
@@ -100,7 +101,7 @@ HISTORIES = [
     pytest.param(
         (PortFreed(), BindFailed(foreign=False), Ready(), Exited(0)),
         Ended(0, "child", "exited"),
-        [TakePort(), Start(1, hold=True), StopServer(), Start(1, hold=False)],
+        [TakePort(), Start(1, "beside"), StopServer(), Start(1, "bare")],
         id="a server that cannot bind beside our hold is started without it, uncounted",
     ),
     pytest.param(
@@ -108,20 +109,20 @@ HISTORIES = [
         Serving(),
         [
             TakePort(),
-            Start(1, hold=True),
+            Start(1, "beside"),
             StopServer(),
-            Start(1, hold=False),
+            Start(1, "bare"),
             StopServer(),
             Pause(0.2),
             TakePort(),
-            Start(2, hold=False),
+            Start(2, "bare"),
         ],
         id="that is remembered for the later starts",
     ),
     pytest.param(
         (PortFreed(), Moved(8001, foreign=False)),
         Ended(95, "devports", "moved"),
-        [TakePort(), Start(1, hold=True), StopServer()],
+        [TakePort(), Start(1, "beside"), StopServer()],
         id="a server that goes elsewhere without need is stopped and named",
     ),
     pytest.param(
@@ -129,18 +130,18 @@ HISTORIES = [
         Serving(),
         [
             TakePort(),
-            Start(1, hold=True),
+            Start(1, "beside"),
             StopServer(),
             Pause(0.2),
             TakePort(),
-            Start(2, hold=True),
+            Start(2, "beside"),
         ],
         id="a server that was driven elsewhere is brought back",
     ),
     pytest.param(
         (PortFreed(), TimedOut()),
         Ended(95, "devports", "not-ready"),
-        [TakePort(), Start(1, hold=True), StopServer()],
+        [TakePort(), Start(1, "beside"), StopServer()],
         id="not ready in time is the end",
     ),
     pytest.param(
@@ -152,30 +153,30 @@ HISTORIES = [
     pytest.param(
         (PortFreed(), Interrupted(15), Exited(0)),
         Ended(0, "child", "interrupted"),
-        [TakePort(), Start(1, hold=True), StopServer()],
+        [TakePort(), Start(1, "beside"), StopServer()],
         id="a signal during the start stops the server and passes its code on",
     ),
     pytest.param(
         (PortFreed(), Ready(), Interrupted(1), Exited(143)),
         Ended(143, "child", "interrupted"),
-        [TakePort(), Start(1, hold=True), StopServer()],
+        [TakePort(), Start(1, "beside"), StopServer()],
         id="a signal while serving stops the server and passes its code on",
     ),
     pytest.param(
         (PortFreed(), Ready(), BindFailed(foreign=True), TimedOut()),
         Serving(),
-        [TakePort(), Start(1, hold=True)],
+        [TakePort(), Start(1, "beside")],
         id="words about a taken port mean nothing once the port is ours",
     ),
     pytest.param(
         (PortFreed(), Interrupted(15), Ready()),
         Stopping(15),
-        [TakePort(), Start(1, hold=True), StopServer()],
+        [TakePort(), Start(1, "beside"), StopServer()],
         id="a server that gets ready while it is stopped is stopped all the same",
     ),
     pytest.param(
         (Ready(), Exited(0)),
-        Taking(1),
+        Taking(1, "beside"),
         [TakePort()],
         id="news of a server mean nothing while there is none",
     ),
@@ -186,6 +187,77 @@ HISTORIES = [
         id="the end is the end",
     ),
 ]
+
+
+LADDER = Retry(attempts=2, ways=("fd", "hook", "beside", "bare"))
+LADDERS = [
+    pytest.param(
+        (PortFreed(), BindFailed(foreign=False), PortFreed(), Ready()),
+        Serving(),
+        [TakePort(), Start(1, "fd"), StopServer(), TakePort(), Start(1, "hook")],
+        id="a socket that is not taken is bound anew, and the next way tried",
+    ),
+    pytest.param(
+        (PortFreed(), *(BindFailed(foreign=False), PortFreed()) * 2, BindFailed(foreign=False)),
+        Starting(1, "bare"),
+        [
+            TakePort(),
+            Start(1, "fd"),
+            StopServer(),
+            TakePort(),
+            Start(1, "hook"),
+            StopServer(),
+            TakePort(),
+            Start(1, "beside"),
+            StopServer(),
+            Start(1, "bare"),
+        ],
+        id="down to the foot of the ladder, and only the last step has nothing to take",
+    ),
+    pytest.param(
+        (PortFreed(), BindFailed(foreign=True)),
+        Taking(2, "fd"),
+        [TakePort(), Start(1, "fd"), StopServer(), Pause(0.2), TakePort()],
+        id="what somebody else took is tried again by the same way",
+    ),
+    pytest.param(
+        (PortFreed(), BindFailed(foreign=False), PortFreed(), Moved(8001, foreign=False)),
+        Taking(1, "beside"),
+        [
+            TakePort(),
+            Start(1, "fd"),
+            StopServer(),
+            TakePort(),
+            Start(1, "hook"),
+            StopServer(),
+            TakePort(),
+        ],
+        id="a server that our hold drove elsewhere is started beside it",
+    ),
+]
+
+
+@pytest.mark.parametrize(("events", "state", "commands"), LADDERS)
+def test_history_on_a_ladder(events: tuple[Event, ...], state: State, commands: list[Command]):
+    assert play(*events, retry=LADDER) == (state, commands)
+
+
+def test_a_way_that_was_asked_for_is_the_only_one():
+    retry = Retry(attempts=1, ways=("hook",))
+    state, _ = play(PortFreed(), BindFailed(foreign=False), retry=retry)
+    assert state == Ended(94, "devports", "retries-exhausted")
+
+
+@pytest.mark.parametrize(
+    ("after", "down"),
+    [
+        pytest.param(Taking(1, "beside"), True, id="the same start by the next way"),
+        pytest.param(Taking(2, "hook"), False, id="the next start by the same way"),
+        pytest.param(Serving(), False, id="no start at all"),
+    ],
+)
+def test_going_down_is_told_from_trying_again(after: State, *, down: bool):
+    assert goes_down(Starting(1, "hook"), after) is down
 
 
 @pytest.mark.parametrize(("events", "state", "commands"), HISTORIES)
@@ -224,7 +296,7 @@ def test_whatever_happens_starts_are_bounded_and_every_further_one_follows_a_sto
 
 def test_the_missing_hold_is_remembered_in_the_state_too():
     state, _ = play(PortFreed(), *(BindFailed(foreign=False),) * 2, PortFreed())
-    assert state == Starting(2, hold=False)
+    assert state == Starting(2, "bare")
 
 
 def test_waits_double_up_to_their_limit():
@@ -233,5 +305,5 @@ def test_waits_double_up_to_their_limit():
 
 
 def test_a_failed_start_leaves_the_state_starting_only_to_try_without_the_hold():
-    state, _ = step(Starting(2), BindFailed(foreign=False), RETRY)
-    assert state == Starting(2, hold=False)
+    state, _ = step(Starting(2, "beside"), BindFailed(foreign=False), RETRY)
+    assert state == Starting(2, "bare")

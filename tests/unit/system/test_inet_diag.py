@@ -34,6 +34,7 @@ def message(
     expires: int = 0,
     uid: int = 1000,
     inode: int = 77,
+    queue: int = 0,
     attributes: bytes = b"",
 ) -> bytes:
     """Build one answer as linux/inet_diag.h lays it out."""
@@ -41,7 +42,7 @@ def message(
     body = struct.pack("=BBBB", family, state, timer, 0)
     body += struct.pack("!HH", local[1], remote[1])
     body += local[0].ljust(16, b"\0") + remote[0].ljust(16, b"\0") + struct.pack("=III", 0, 0, 0)
-    body += struct.pack("=IIIII", expires, 0, 0, uid, inode) + attributes
+    body += struct.pack("=IIIII", expires, queue, 0, uid, inode) + attributes
     head = struct.pack("=IHHII", 16 + len(body), 18, 2, 1, 0)
     return head + body + b"\0" * (-len(body) % 4)
 
@@ -52,6 +53,16 @@ HERE = Endpoint("127.0.0.1", 8000)
 
 ROWS = [
     pytest.param({}, Socket(HERE, None, "LISTEN", 77, 1000), id="a listener has no remote end"),
+    pytest.param(
+        {"queue": 2},
+        Socket(HERE, None, "LISTEN", 77, 1000, queue=2),
+        id="connections that nobody has accepted wait at a listener",
+    ),
+    pytest.param(
+        {"state": 7, "queue": 2},
+        Socket(HERE, None, "BOUND", 77, 1000),
+        id="and nowhere else",
+    ),
     pytest.param(
         {"state": 7},
         Socket(HERE, None, "BOUND", 77, 1000),

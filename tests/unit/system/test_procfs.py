@@ -109,8 +109,8 @@ def row(
     timer: bytes = b"00:00000000",
     uid: bytes = b"1000",
     inode: bytes = b"77",
+    queues: bytes = b"00000000:00000000",
 ) -> bytes:
-    queues = b"00000000:00000000"
     return b" ".join(
         [b"   0:", local, remote, state, queues, timer, b"00000000", uid, b"0", inode, b"1 x\n"]
     )
@@ -121,6 +121,16 @@ ROWS = [
         row(),
         Socket(Endpoint("127.0.0.1", 8000), None, "LISTEN", 77, 1000),
         id="a listener on IPv4",
+    ),
+    pytest.param(
+        row(queues=b"00000000:00000002"),
+        Socket(Endpoint("127.0.0.1", 8000), None, "LISTEN", 77, 1000, queue=2),
+        id="a listener with two connections that nobody has accepted",
+    ),
+    pytest.param(
+        row(remote=b"0100007F:C350", state=b"01", queues=b"00000000:00000300"),
+        Socket(Endpoint("127.0.0.1", 8000), Endpoint("127.0.0.1", 50000), "ESTABLISHED", 77, 1000),
+        id="bytes that a connection has not read are no queue",
     ),
     pytest.param(
         row(b"00000000000000000000000001000000:1F40"),

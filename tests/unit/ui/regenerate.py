@@ -1,4 +1,4 @@
-"""Write again what is made from devports/ui/resultschema.py: the JSON Schema of results.
+"""Write again what is made from devports/ui/: the JSON Schemas of results and of events.
 
 Run it from the repository after a change of the table: python tests/unit/ui/regenerate.py
 """
@@ -7,10 +7,14 @@ from __future__ import annotations
 
 import pathlib
 
-from devports.ui.resultschema import schema_text
+from devports.ui import eventschema, resultschema
 
 ROOT = pathlib.Path(__file__).resolve().parents[3]
-GENERATED = {ROOT / "devports" / "schemas" / "result.schema.json": schema_text}
+SCHEMAS = ROOT / "devports" / "schemas"
+GENERATED = {
+    SCHEMAS / "result.schema.json": resultschema.schema_text,
+    SCHEMAS / "event.schema.json": eventschema.schema_text,
+}
 
 if __name__ == "__main__":
     for path, text in GENERATED.items():

@@ -35,10 +35,24 @@ EVIL = "\x1b[2Jaddress in use\x07"
 
 LINES = [
     pytest.param(
-        Launched("web", HERE, 1), "starting `web` on 127.0.0.1:8000", id="the first start"
+        Launched("web", HERE, 1, "beside"),
+        "starting `web` on 127.0.0.1:8000; the port is held until it listens",
+        id="the first start",
     ),
     pytest.param(
-        Launched("web", HERE, 2), "starting `web` on 127.0.0.1:8000, attempt 2", id="a later one"
+        Launched("web", HERE, 2, "fd", "--fd 7"),
+        "starting `web` on 127.0.0.1:8000, attempt 2; it takes the socket (--fd 7)",
+        id="a later one, which inherits the socket",
+    ),
+    pytest.param(
+        Launched("web", HERE, 1, "hook"),
+        "starting `web` on 127.0.0.1:8000; the port is held until its bind asks for it",
+        id="one whose bind is answered",
+    ),
+    pytest.param(
+        Launched("web", HERE, 1, "bare"),
+        "starting `web` on 127.0.0.1:8000; the port is let go for it",
+        id="one that can have no hold beside it",
     ),
     pytest.param(
         Owned("web", HERE, SERVER, 0.31),
@@ -73,7 +87,17 @@ LINES = [
         id="lost to nobody, for the last time",
     ),
     pytest.param(
-        InTheWay("web"),
+        InTheWay("web", "fd"),
+        "`web` did not take the socket; starting it again without one",
+        id="a socket that was not taken",
+    ),
+    pytest.param(
+        InTheWay("web", "hook"),
+        "`web` did not ask for the port; starting it again beside our hold",
+        id="a bind that did not ask",
+    ),
+    pytest.param(
+        InTheWay("web", "beside"),
         "`web` binds without SO_REUSEADDR; starting it again without our hold",
         id="our own hold",
     ),
@@ -98,8 +122,8 @@ LINES = [
         id="nothing can be written",
     ),
     pytest.param(
-        DependencyDown("web", "db", Endpoint("127.0.0.1", 5432)),
-        "`web` depends on `db`, and nobody listens on 127.0.0.1:5432",
+        DependencyDown("web", "db", Endpoint("127.0.0.1", 5432), 60),
+        "waiting up to 1 min for `db` to be ready on 127.0.0.1:5432: `web` depends on it",
         id="a dependency is down",
     ),
 ]
@@ -147,6 +171,11 @@ SEEN = [
         NOBODY.but(owner=Holder(SERVER)),
         ("`uvicorn` (pid 42) of it listens",),
         id="it listens",
+    ),
+    pytest.param(
+        NOBODY.but(owner=Holder(SERVER), queueing=True, waiting=1),
+        ("`uvicorn` (pid 42) of it has the socket, and accepts no connection",),
+        id="it was handed a socket that listens, and does not serve",
     ),
     pytest.param(
         NOBODY.but(strangers=(Socket(HERE, None, "LISTEN"),)),

@@ -1,0 +1,112 @@
+// Loaded by each Node program below a `devports run` that answers binds (NODE_OPTIONS=--require).
+//
+// Only when a listen() on a declared port fails with EADDRINUSE does it ask devports for the port,
+// over the socket that $DEVPORTS_HOOK names; devports gives a socket bound to the same address, on
+// which the server listens instead. Without an answer the server gets its error as ever.
+'use strict';
+
+const [token, list, ...rest] = (process.env.DEVPORTS_HOOK || '').split(' ');
+const path = rest.join(' ');
+const ports = new Set((list || '').split(',').filter(Boolean).map(Number));
+
+if (path && ports.size) {
+  const net = require('net');
+  const listen = net.Server.prototype.listen;
+  net.Server.prototype.listen = function (...args) {
+    const wanted = wantedBy(args);
+    if (ports.has(Number(wanted.port))) guard(this, listen, wanted, net);
+    return listen.apply(this, args);
+  };
+}
+
+// What listen() was called with, as its object form has it (nodejs.org/api/net.html).
+function wantedBy([first, ...others]) {
+  if (first !== null && typeof first === 'object') return { ...first, signal: undefined };
+  return {
+    port: first,
+    host: others.find((word) => typeof word === 'string'),
+    backlog: others.find((word) => typeof word === 'number'),
+  };
+}
+
+// Keep the error from the server's listeners until devports has answered. `emit` and `address` are
+// the server's own again as soon as it listens, closes or fails for good. Without a host listen(2)
+// is done at once, and programs read the port right behind it.
+function guard(server, listen, wanted, net) {
+  const own = Object.getOwnPropertyDescriptor(server, 'emit');
+  const { emit, address } = server;
+  let asked = false;
+  const leave = () => {
+    delete server.emit;
+    if (own) Object.defineProperty(server, 'emit', own);
+    delete server.address;
+  };
+  if (!wanted.host) {
+    const soon = { address: '::', family: 'IPv6', port: Number(wanted.port) };
+    server.address = () => address.call(server) || soon;
+  }
+  const guarded = server.emit = function (event, error, ...others) {
+    const ours = event === 'error' && error && error.code === 'EADDRINUSE' && !asked
+      && ports.has(error.port) && typeof error.address === 'string';
+    if (!ours) {
+      if (event === 'listening' || event === 'close' || event === 'error') leave();
+      return emit.call(this, event, error, ...others);
+    }
+    asked = true;
+    const shared = wanted.ipv6Only || wanted.reusePort;  // a socket of devports' would not do
+    ask(`${error.address} ${error.port}\n`, shared, net, (answer, handle) => {
+      if (server.emit !== guarded) {  // it was closed meanwhile
+        if (handle) handle.close();
+      } else if (handle) {
+        listen.call(server, handle, wanted.backlog);
+      } else if (answer === 'retry') {
+        listen.call(server, { ...wanted, host: error.address });
+      } else {
+        leave();
+        emit.call(server, event, error, ...others);
+      }
+    });
+    return true;
+  };
+}
+
+function ask(where, shared, net, done) {
+  if (!shared) {
+    try {
+      return askForHandle(`${token} adopt ${where}`, done);
+    } catch {}
+  }
+  return askForRoom(`${token} bind ${where}`, net, done);
+}
+
+// A descriptor can be received only by a pipe in IPC mode, which is not public (DEP0111); where it
+// is not to be had, devports gets out of the way instead.
+function askForHandle(question, done) {
+  const { Pipe, PipeConnectWrap, constants } = process.binding('pipe_wrap');
+  const { WriteWrap } = process.binding('stream_wrap');
+  const pipe = new Pipe(constants.IPC);
+  const finish = (answer) => {
+    const handle = pipe.pendingHandle || null;
+    pipe.pendingHandle = null;
+    pipe.close();
+    done(answer, handle);
+  };
+  const connecting = new PipeConnectWrap();
+  connecting.oncomplete = (status) => {
+    if (status < 0) return finish('');
+    pipe.onread = (data) => finish(data ? Buffer.from(data).toString().trim() : '');
+    pipe.readStart();
+    const writing = new WriteWrap();
+    writing.oncomplete = () => {};
+    pipe.writeUtf8String(writing, question);
+  };
+  if (pipe.connect(connecting, path)) finish('');
+}
+
+function askForRoom(question, net, done) {
+  let said = '';
+  const channel = net.connect(path, () => channel.write(question));
+  channel.on('data', (data) => { said += data; });
+  channel.on('error', () => {});
+  channel.on('close', () => done(said.trim(), null));
+}

@@ -1,0 +1,188 @@
+"""Loaded by each Python program below a `devports run` that answers binds.
+
+It does nothing but to watch for the import of `socket`, whose bind it wraps (asyncio, uvloop and
+Twisted bind by it too). Only when a bind on a declared port fails with EADDRINUSE does it ask
+devports for the port, over the socket that $DEVPORTS_HOOK names; devports gives a socket bound to
+the same address, which takes the place of the server's own. Without an answer the bind fails as it
+did.
+
+It runs in programs of any kind and Python 3.7 or later: no import that they would not make.
+"""
+
+from __future__ import annotations
+
+import os
+import sys
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    import socket
+    from collections.abc import Callable
+    from importlib.abc import Loader as Real
+    from importlib.machinery import ModuleSpec
+    from types import ModuleType
+    from typing import Any
+
+PATIENCE = 600.0
+"""Seconds for an answer: a person may have to be asked. When devports ends, it ends at once."""
+
+
+class Watch:
+    """A finder (sys.meta_path) that finds nothing, but sees `socket` come, and is gone then."""
+
+    def find_spec(self, name: str, path: Any = None, target: Any = None) -> ModuleSpec | None:
+        if name != "socket":
+            return None
+        sys.meta_path.remove(self)
+        for finder in sys.meta_path:
+            find = getattr(finder, "find_spec", None)  # an old one has none
+            spec: ModuleSpec | None = find(name, path, target) if find else None
+            if spec is not None and spec.loader is not None:
+                spec.loader = Loader(spec.loader)  # type: ignore[assignment]  # it quacks
+                return spec
+        return None
+
+
+class Loader:
+    """The real loader, and one more step once the module is there."""
+
+    def __init__(self, real: Real) -> None:
+        self.real = real
+
+    def create_module(self, spec: ModuleSpec) -> ModuleType | None:
+        return self.real.create_module(spec)
+
+    def exec_module(self, module: Any) -> None:
+        module.__spec__.loader = module.__loader__ = self.real
+        self.real.exec_module(module)
+        wrap_socket(module)
+
+    def __getattr__(self, name: str) -> Any:
+        return getattr(self.real, name)
+
+
+def wrap_socket(module: Any) -> None:
+    """Let `socket.socket.bind` ask when it fails."""
+    real = module.socket.bind
+
+    def bind(self: socket.socket, address: Any) -> None:
+        try:
+            real(self, address)
+        except OSError as error:
+            if error.errno != IN_USE or not is_declared(self, address):
+                raise
+            if not adopted(self, address, real):
+                raise
+
+    bind.__doc__ = real.__doc__
+    module.socket.bind = bind
+
+
+def is_declared(sock: socket.socket, address: Any) -> bool:
+    import _socket
+
+    return (
+        sock.family in (_socket.AF_INET, _socket.AF_INET6)
+        and sock.type == _socket.SOCK_STREAM
+        and isinstance(address, tuple)
+        and address[1] in PORTS
+    )
+
+
+def adopted(sock: socket.socket, address: Any, real: Callable[..., None]) -> bool:
+    """Put a socket of devports' into the place of `sock`, or let it bind at last; say whether."""
+    host = numeric(sock, address)
+    answer, given = ask("adopt" if is_ordinary(sock, host) else "bind", host, address[1])
+    if answer == b"retry\n":
+        real(sock, address)
+        return True
+    if given is None:
+        return False
+    timeout = sock.gettimeout()
+    try:
+        os.dup2(given, sock.fileno(), os.get_inheritable(sock.fileno()))
+    finally:
+        os.close(given)
+    sock.settimeout(timeout)
+    return True
+
+
+def numeric(sock: socket.socket, address: Any) -> str:
+    """Return the address that the kernel was asked to bind; the empty one is a wildcard."""
+    import _socket
+
+    try:
+        where = _socket.getaddrinfo(
+            address[0] or None, address[1], sock.family, sock.type, 0, _socket.AI_PASSIVE
+        )
+    except OSError:
+        return "?"
+    return str(where[0][4][0])
+
+
+def is_ordinary(sock: socket.socket, host: str) -> bool:
+    """Say whether a socket of devports' would do: same reach, and shared with nobody else."""
+    import _socket
+
+    shared = getattr(_socket, "SO_REUSEPORT", None)
+    if shared is not None and sock.getsockopt(_socket.SOL_SOCKET, shared):
+        return False
+    if host != "::":
+        return True
+    return not sock.getsockopt(_socket.IPPROTO_IPV6, _socket.IPV6_V6ONLY)
+
+
+def ask(word: str, host: str, port: int) -> tuple[bytes, int | None]:
+    """Return what devports says, and the descriptor that came with it or None."""
+    import _socket
+    from struct import calcsize, unpack
+
+    given = None
+    channel = _socket.socket(_socket.AF_UNIX, _socket.SOCK_STREAM)
+    answer = b""
+    try:
+        channel.settimeout(PATIENCE)
+        channel.connect(PATH)
+        channel.sendall(f"{TOKEN} {word} {host} {port}\n".encode("ascii"))
+        answer, more, _, _ = channel.recvmsg(16, _socket.CMSG_SPACE(calcsize("i")))
+        for level, kind, data in more:
+            if level == _socket.SOL_SOCKET and kind == _socket.SCM_RIGHTS:
+                (given,) = unpack("i", data[: calcsize("i")])
+    except OSError:
+        pass
+    finally:
+        channel.close()
+    return answer, given
+
+
+def chain() -> None:
+    """Run the `sitecustomize` that this one stands before, as if this one were not there."""
+    here = os.path.dirname(os.path.abspath(__file__))
+    sys.path[:] = [entry for entry in sys.path if os.path.abspath(entry) != here]
+    own = sys.modules.pop("sitecustomize", None)
+    try:
+        import sitecustomize  # type: ignore[import-not-found]  # noqa: F401
+    except ImportError as error:
+        if error.name != "sitecustomize":
+            raise
+    finally:
+        if own is not None:
+            sys.modules.setdefault("sitecustomize", own)
+
+
+def install() -> None:
+    """Wrap `socket.socket.bind` now, or when the module is first imported: that costs 5 ms."""
+    if "socket" in sys.modules:
+        wrap_socket(sys.modules["socket"])
+    else:
+        sys.meta_path.insert(0, Watch())
+
+
+TOKEN, _, rest = os.environ.get("DEVPORTS_HOOK", "").partition(" ")
+_, _, PATH = rest.partition(" ")
+PORTS = frozenset(int(word) for word in rest.partition(" ")[0].split(",") if word.isdigit())
+if PATH and PORTS:
+    from errno import EADDRINUSE as IN_USE
+
+    install()
+chain()

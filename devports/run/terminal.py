@@ -1,0 +1,139 @@
+"""The terminal we were started on, and the inner one that the server gets in its place.
+
+The inner one does all that a terminal does: echo, lines, Ctrl-C. So while it is lent the real one
+is raw and only carries bytes (termios(3), cfmakeraw), and is put back whenever we speak, ask,
+stop or end. What was typed is never looked at but for two keys: interrupt and suspend.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import fcntl
+import os
+import pty
+import termios
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+    from typing import Any
+
+    Modes = list[Any]
+
+IFLAG, OFLAG, CFLAG, LFLAG, CC = 0, 1, 2, 3, 6
+"""Places in the list of tcgetattr(3)."""
+
+
+def raw(modes: Modes) -> Modes:
+    """Return modes in which every byte passes unchanged, both ways (cfmakeraw)."""
+    made = [*modes[:CC], list(modes[CC])]
+    made[IFLAG] &= ~(
+        termios.IGNBRK
+        | termios.BRKINT
+        | termios.PARMRK
+        | termios.ISTRIP
+        | termios.INLCR
+        | termios.IGNCR
+        | termios.ICRNL
+        | termios.IXON
+    )
+    made[OFLAG] &= ~termios.OPOST
+    made[LFLAG] &= ~(termios.ECHO | termios.ECHONL | termios.ICANON | termios.ISIG | termios.IEXTEN)
+    made[CFLAG] = (made[CFLAG] & ~(termios.CSIZE | termios.PARENB)) | termios.CS8
+    made[CC][termios.VMIN], made[CC][termios.VTIME] = 1, 0
+    return made
+
+
+class Terminal:
+    """The real one. `modes`: as they were found, and are left."""
+
+    def __init__(self, descriptor: int) -> None:
+        self.descriptor = descriptor
+        self.modes: Modes = termios.tcgetattr(descriptor)
+        self.lent = False
+
+    @property
+    def foreground(self) -> bool:
+        """Whether it is ours to change: a background job that tried would be stopped."""
+        try:
+            return os.tcgetpgrp(self.descriptor) == os.getpgrp()
+        except OSError:
+            return False
+
+    def lend(self) -> None:
+        """Let the inner terminal do the work of this one."""
+        if self.foreground:
+            self.modes = self.modes if self.lent else termios.tcgetattr(self.descriptor)
+            self._set(raw(self.modes))
+            self.lent = True
+
+    def take_back(self) -> None:
+        """Put the modes back. A terminal that has gone needs none."""
+        if self.lent:
+            self.lent = False
+            self._set(self.modes)
+
+    @contextlib.contextmanager
+    def ours(self) -> Iterator[None]:
+        """Have it to ourselves for a moment, to print or to ask."""
+        lent = self.lent
+        self.take_back()
+        try:
+            yield
+        finally:
+            if lent:
+                self.lend()
+
+    def _set(self, modes: Modes) -> None:
+        with contextlib.suppress(termios.error):
+            termios.tcsetattr(self.descriptor, termios.TCSANOW, modes)
+
+    def key(self, name: int) -> bytes:
+        """Return the byte that a key sends (termios.VINTR, VSUSP); empty if it is switched off."""
+        byte = bytes(self.modes[CC][name])
+        return b"" if byte in DISABLED else byte
+
+
+DISABLED = (b"\0", b"\xff")
+"""_POSIX_VDISABLE on Linux and on macOS; no key of a keyboard sends either."""
+
+
+def of_process() -> Terminal | None:
+    """Return the terminal that all three of our streams are, if we are in its foreground."""
+    try:
+        names = {os.ttyname(descriptor) for descriptor in (0, 1, 2)}
+        terminal = Terminal(0)
+    except (OSError, termios.error):
+        return None
+    return terminal if len(names) == 1 and terminal.foreground else None
+
+
+class Inner:
+    """A pseudo-terminal (pty(7)): `ours` is its keyboard and screen, `theirs` the server's."""
+
+    def __init__(self, like: Terminal) -> None:
+        self.like = like
+        self.ours, self.theirs = pty.openpty()
+        termios.tcsetattr(self.theirs, termios.TCSANOW, like.modes)
+        self.resize()
+
+    def resize(self) -> None:
+        """Take the size of the real one; the kernel tells the server (tty_ioctl(4))."""
+        copy_size(self.like.descriptor, self.ours)
+
+    @property
+    def signals(self) -> bool:
+        """Whether its keys make signals: a program that reads single keys switches that off."""
+        return bool(termios.tcgetattr(self.ours)[LFLAG] & termios.ISIG)
+
+
+def copy_size(source: int, target: int) -> None:
+    """Give one terminal the size of another."""
+    with contextlib.suppress(OSError):
+        size = fcntl.ioctl(source, termios.TIOCGWINSZ, bytes(8))
+        fcntl.ioctl(target, termios.TIOCSWINSZ, size)
+
+
+def make_controlling() -> None:
+    """Make stdin the terminal of a new session, whose leader we are (TIOCSCTTY)."""
+    fcntl.ioctl(0, termios.TIOCSCTTY, 0)

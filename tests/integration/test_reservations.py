@@ -1,0 +1,96 @@
+"""Sockets that are held for a server: exclusive until they are shared, replaced without a gap."""
+
+from __future__ import annotations
+
+import os
+from typing import TYPE_CHECKING
+
+import pytest
+
+from devports.core.model import Endpoint
+from devports.run.hold import overlap
+from devports.system.bind import Reservation, probe, replace, reserve
+from tests.harness import tables
+from tests.harness.capabilities import NEEDS_FORK, NEEDS_IPV6
+
+if TYPE_CHECKING:
+    from tests.conftest import Zoo
+
+pytestmark = [NEEDS_FORK]
+
+
+def held(address: str, port: int) -> Reservation:
+    taken = reserve(Endpoint(address, port))
+    assert isinstance(taken, Reservation)
+    return taken
+
+
+@pytest.mark.parametrize(
+    "address",
+    [
+        pytest.param("127.0.0.1", id="the same address"),
+        pytest.param("0.0.0.0", id="every address"),
+        pytest.param("::", id="every address of both families", marks=NEEDS_IPV6),
+    ],
+)
+def test_at_no_moment_of_a_replacement_can_another_bind_come_in(address: str, port: int) -> None:
+    here = Endpoint("127.0.0.1", port)
+    old = held("127.0.0.1", port)
+    assert probe(here) == "in-use"
+    old.pair()
+    assert probe(here) == "in-use", "what lets our own socket in lets nobody else in"
+    fresh = replace([old], Endpoint(address, port))
+    assert isinstance(fresh, Reservation)
+    assert old.fileno() == -1
+    assert probe(here) == "in-use"
+    assert probe(Endpoint(address, port)) == "in-use"
+    fresh.close()
+    assert probe(here) == "ok"
+
+
+def test_a_replacement_that_somebody_has_is_refused_and_the_old_one_kept(
+    port: int, zoo: Zoo
+) -> None:
+    zoo("listener", port, "--host", "127.0.0.2")
+    old = held("127.0.0.1", port)
+    assert replace([old], Endpoint("0.0.0.0", port)) == "in-use"
+    assert probe(Endpoint("127.0.0.1", port)) == "in-use"
+    old.close()
+
+
+def test_a_socket_that_was_handed_over_and_listens_can_be_replaced(port: int) -> None:
+    """A server that only probed has closed its copy, and ours would listen for nobody."""
+    old = held("127.0.0.1", port)
+    old.listen()
+    fresh = replace([old], Endpoint("127.0.0.1", port))
+    assert isinstance(fresh, Reservation)
+    assert not tables.connectable(port)
+    fresh.close()
+
+
+def test_beside_a_time_wait_it_listens_all_the_same(port: int, zoo: Zoo) -> None:
+    zoo("time_wait_maker", port).gone()
+    taken = held("127.0.0.1", port)
+    taken.listen()
+    assert tables.connectable(port)
+    taken.close()
+
+
+@pytest.mark.parametrize(
+    ("one", "other", "yes"),
+    [
+        pytest.param("127.0.0.1", "0.0.0.0", True, id="a wildcard and an address"),
+        pytest.param("::1", "0.0.0.0", False, id="the wildcard of the other family"),
+        pytest.param("::", "127.0.0.1", True, id="a dual-stack wildcard"),
+        pytest.param("127.0.0.1", "127.0.0.2", False, id="two addresses"),
+    ],
+)
+def test_what_is_in_the_way_of_what(one: str, other: str, *, yes: bool) -> None:
+    assert overlap(Endpoint(one, 8000), Endpoint(other, 8000)) is yes
+    assert overlap(Endpoint(other, 8000), Endpoint(one, 8000)) is yes
+
+
+def test_sockets_of_ours_are_not_inherited_unless_they_are_handed_over(port: int) -> None:
+    taken = held("127.0.0.1", port)
+    assert not os.get_inheritable(taken.fileno())
+    taken.close()

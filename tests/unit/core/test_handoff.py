@@ -1,0 +1,225 @@
+"""Which way a port gets to a server, by its command line alone."""
+
+from __future__ import annotations
+
+import shlex
+
+import pytest
+
+from devports.core.handoff import Ladder, ladder, numbered
+from devports.core.model import Endpoint
+from devports.core.options import values_of, without
+from devports.core.service import Service
+from devports.core.takers import mark
+from devports.errors import DevportsError
+
+FD = mark(0)
+FOUR, SIX = Endpoint("127.0.0.1", 8000), Endpoint("::1", 8000)
+PLAIN = ("beside", "bare")
+
+
+def decided(command: str, interpreter: str = "", **settings: object) -> Ladder:
+    env = settings.pop("env", {})
+    both = settings.get("host") == "localhost"
+    service = Service("web", 8000).but(**settings)
+    ends = (FOUR, SIX) if both else (FOUR,)
+    argv = tuple(shlex.split(command.replace("{fd}", FD)))
+    return ladder(service, argv, env, ends, interpreter)  # type: ignore[arg-type]
+
+
+TAKERS = [
+    pytest.param("uvicorn app:app", "--fd {fd}", False, id="uvicorn, at its default address"),
+    pytest.param("uvicorn a --host 127.0.0.1 --port=8000", "--fd {fd}", False, id="uvicorn, named"),
+    pytest.param("python -m uvicorn a --reload", "--fd {fd}", False, id="uvicorn as a module"),
+    pytest.param("uv run uvicorn a", "--fd {fd}", False, id="uvicorn behind uv"),
+    pytest.param("sh -c 'uvicorn a'", "--fd {fd}", False, id="uvicorn in a shell"),
+    pytest.param("gunicorn a -b 127.0.0.1:8000", "--bind fd://{fd}", False, id="gunicorn"),
+    pytest.param("gunicorn a --bind=127.0.0.1:8000", "--bind fd://{fd}", False, id="gunicorn, ="),
+    pytest.param("hypercorn a", "--bind fd://{fd}", False, id="hypercorn, at its default address"),
+    pytest.param("daphne a -p 8000", "--fd {fd}", True, id="daphne has to find it listening"),
+    pytest.param(
+        "puma -b tcp://127.0.0.1:8000",
+        "PUMA_INHERIT_0={fd}:tcp://127.0.0.1:8000",
+        True,
+        id="puma is told by a variable",
+    ),
+    pytest.param("uvicorn a --fd {fd}", "descriptor {fd}", False, id="the number, asked for"),
+    pytest.param("./my-server {fd}", "descriptor {fd}", True, id="the number, for an unknown one"),
+]
+
+
+@pytest.mark.parametrize(("command", "how", "listening"), TAKERS)
+def test_a_server_that_takes_a_socket_is_handed_it(
+    command: str, how: str, *, listening: bool
+) -> None:
+    found = decided(command)
+    assert found.ways[0] == "fd"
+    assert found.handed is not None
+    assert found.handed.how == how.replace("{fd}", FD)
+    assert found.handed.listening is listening
+    told = (*found.handed.argv, *dict(found.handed.env).values())
+    assert any(FD in word for word in told)
+
+
+def test_its_words_are_changed_only_where_it_must_be_told() -> None:
+    found = decided("sh -c 'exec gunicorn -w 2 -b 127.0.0.1:8000 app'").handed
+    assert found is not None
+    argv = [numbered(word, [9]) for word in found.argv]
+    assert argv == ["sh", "-c", "exec gunicorn -w 2 app --bind 'fd://9'"]
+    found = decided("daphne -b 127.0.0.1 -p 8000 app").handed
+    assert found is not None
+    assert [numbered(word, [9]) for word in found.argv] == ["daphne", "--fd", "9", "app"]
+
+
+def test_a_server_that_takes_several_sockets_gets_one_for_each_address() -> None:
+    found = decided("hypercorn -b 127.0.0.1:8000 -b [::1]:8000 app", host="localhost").handed
+    assert found is not None
+    assert found.argv[2:] == ("--bind", f"fd://{mark(0)}", "--bind", f"fd://{mark(1)}")
+
+
+ASKED = [
+    pytest.param("flask run -p 8000", "WERKZEUG_SERVER_FD={fd}", id="flask, which goes quiet"),
+    pytest.param("nginx -g 'daemon off;'", "NGINX={fd};", id="nginx, whose file nobody reads"),
+]
+
+
+@pytest.mark.parametrize(("command", "how"), ASKED)
+def test_what_costs_something_is_done_only_where_it_is_asked_for(command: str, how: str) -> None:
+    assert decided(command).handed is None
+    found = decided(command, handoff="fd")
+    assert found.ways == ("fd",)
+    assert found.handed is not None
+    assert found.handed.how == how.replace("{fd}", FD)
+
+
+REFUSED = [
+    pytest.param("uvicorn a --host 0.0.0.0", "bind 0.0.0.0:8000, not 127.0.0.1:8000", id="wider"),
+    pytest.param("uvicorn a --host ::", "bind [::]:8000", id="wider, the other family"),
+    pytest.param("uvicorn a --port 9", "bind 127.0.0.1:9", id="another port"),
+    pytest.param("uvicorn a --uds x", "name a socket", id="a unix socket"),
+    pytest.param("gunicorn a", "does not say where", id="gunicorn's default is not its own"),
+    pytest.param("gunicorn a -b 0.0.0.0:8000", "bind 0.0.0.0:8000", id="gunicorn, wider"),
+    pytest.param("hypercorn a -c x.toml", "does not say where", id="a file may say it"),
+    pytest.param("daphne a -u x", "name a socket", id="daphne on a unix socket"),
+    pytest.param("daphne a -p 9", "bind 127.0.0.1:9", id="daphne on another port"),
+    pytest.param("flask --debug run -p 8000", "reloader", id="flask with its reloader"),
+    pytest.param("flask run", "bind 127.0.0.1:5000", id="flask's own port"),
+    pytest.param("puma", "does not say where", id="puma without an address"),
+    pytest.param("puma -b tcp://0.0.0.0:8000", "bind 0.0.0.0:8000", id="puma, wider"),
+    pytest.param("npm run dev", "`npm` does not hand descriptors on", id="npm"),
+    pytest.param("vite", "`vite` is not known to take a socket", id="an unknown one"),
+    pytest.param("sh -c 'cd x && uvicorn a'", "more than to start one", id="a shell text"),
+]
+
+
+@pytest.mark.parametrize(("command", "why"), REFUSED)
+def test_a_socket_that_cannot_be_handed_over_is_refused_with_the_reason(
+    command: str, why: str
+) -> None:
+    with pytest.raises(DevportsError) as caught:
+        decided(command, handoff="fd")
+    assert caught.value.code == "handoff-unavailable"
+    assert why in caught.value.message
+    assert decided(command).handed is None, "and `auto` goes on to the next way"
+
+
+@pytest.mark.parametrize(
+    ("command", "why"),
+    [
+        pytest.param("npm run dev -- {fd}", "`npm`", id="through a launcher that loses it"),
+        pytest.param("my-server {fd}", "one socket, and the host means two", id="two addresses"),
+    ],
+)
+def test_a_number_that_would_mean_nothing_is_refused_whatever_the_way(
+    command: str, why: str
+) -> None:
+    with pytest.raises(DevportsError) as caught:
+        decided(command, host="localhost")
+    assert why in caught.value.message
+
+
+def test_two_addresses_are_too_many_for_a_server_that_takes_one_socket() -> None:
+    assert decided("uvicorn a --host localhost", host="localhost").handed is None
+    with pytest.raises(DevportsError):
+        decided("nginx", host="localhost", handoff="fd")
+
+
+@pytest.mark.parametrize(
+    "env",
+    [
+        pytest.param({"UVICORN_HOST": "0.0.0.0"}, id="another address"),
+        pytest.param({"UVICORN_FD": "3"}, id="a socket of its own"),
+    ],
+)
+def test_what_variables_say_counts(env: dict[str, str]) -> None:
+    assert decided("uvicorn a", env=env).handed is None
+
+
+def test_a_number_in_a_variable_is_a_wish_for_the_socket() -> None:
+    assert decided("./server", env={"LISTEN_ON": FD}).ways == ("fd",)
+
+
+def test_a_name_that_means_one_address_may_be_named() -> None:
+    argv = ("uvicorn", "a", "--host", "dev.local")
+    found = ladder(Service("web", 8000, "dev.local"), argv, {}, (FOUR,))
+    assert found.handed is not None
+
+
+HOOKED = [
+    pytest.param("python app.py", "", id="python"),
+    pytest.param("node app.js", "", id="node"),
+    pytest.param("npm run dev", "", id="npm"),
+    pytest.param("python -m anything", "", id="any module"),
+    pytest.param("my-cli serve", "/venv/bin/python3", id="a script of Python's"),
+    pytest.param("bin/cli", "node", id="a script of Node's"),
+    pytest.param("./app.py", "", id="a file by its ending"),
+    pytest.param("sh -c 'cd web && npm run dev'", "", id="named in a shell text"),
+    pytest.param("flask run", "", id="flask"),
+]
+
+
+@pytest.mark.parametrize(("command", "interpreter"), HOOKED)
+def test_python_and_node_are_hooked(command: str, interpreter: str) -> None:
+    assert decided(command, interpreter).ways == ("hook", *PLAIN)
+
+
+UNKNOWN = [
+    pytest.param("php -S 127.0.0.1:8000", "", id="php"),
+    pytest.param("./run.sh", "/bin/sh", id="a shell script"),
+    pytest.param("granian app", "/venv/bin/python", id="granian binds in Rust"),
+    pytest.param("bun run dev", "", id="bun"),
+    pytest.param("python -I app.py", "", id="isolated Python"),
+    pytest.param("sh -c 'make; ./start'", "", id="a shell text without a known name"),
+]
+
+
+@pytest.mark.parametrize(("command", "interpreter"), UNKNOWN)
+def test_what_could_not_ask_is_not_made_to(command: str, interpreter: str) -> None:
+    assert decided(command, interpreter).ways == PLAIN
+
+
+def test_a_way_that_is_asked_for_is_the_only_one() -> None:
+    assert decided("uvicorn a", handoff="plain").ways == PLAIN
+    assert decided("./unknown", handoff="hook").ways == ("hook",)
+    assert decided("uvicorn a", handoff="fd").ways == ("fd",)
+
+
+def test_below_the_socket_come_the_other_ways() -> None:
+    assert decided("uvicorn a").ways == ("fd", "hook", *PLAIN)
+    assert decided("puma -b tcp://127.0.0.1:8000").ways == ("fd", *PLAIN)
+
+
+@pytest.mark.parametrize(
+    ("words", "values", "rest"),
+    [
+        pytest.param("a -p 1 b", ("1",), "a b", id="apart"),
+        pytest.param("a -p1 b", ("1",), "a b", id="together"),
+        pytest.param("--port=1 --port 2", ("1", "2"), "", id="the long name, twice"),
+        pytest.param("a -p", (), "a -p", id="without a value"),
+        pytest.param("--porter=1", (), "--porter=1", id="a longer name"),
+    ],
+)
+def test_options_are_found_and_taken_out(words: str, values: tuple[str, ...], rest: str) -> None:
+    args = words.split()
+    assert values_of(args, "--port", "-p") == values
+    assert without(args, "--port", "-p") == tuple(rest.split())

@@ -1,0 +1,117 @@
+"""Events: every piece of news has its line, and every line is of the schema."""
+
+from __future__ import annotations
+
+import json
+import runpy
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import jsonschema
+import pytest
+
+from devports.core import happening as h
+from devports.core import outcome as o
+from devports.core.model import Endpoint
+from devports.core.recovery import Ended
+from devports.core.standing import Container
+from devports.errors import DevportsError
+from devports.ui import events, eventschema
+from tests.unit.ui import samples as s
+
+if TYPE_CHECKING:
+    from devports.ui.events import News
+
+HERE = Endpoint("127.0.0.1", 8000)
+VALIDATOR = jsonschema.Draft202012Validator(eventschema.event_schema())
+
+CONTAINED = s.NODE_TARGET.but(standing=Container("docker", "shop-db-1", said="one"))
+
+NEWS: dict[str, tuple[News, ...]] = {
+    "signalling": (o.Terminating(s.NODE_TARGET), o.Killing(s.NODE_TARGET)),
+    "waiting": (
+        o.WaitingForPort(4.2, 3),
+        h.Predecessor("web", 7),
+        h.DependencyDown("web", "db", HERE, 60),
+    ),
+    "stopping-container": (o.StoppingContainer(CONTAINED),),
+    "watching": (o.Settling(4, s.NPM),),
+    "freed": (
+        o.Stopped(s.NODE_TARGET, ("SIGTERM",), 0.25),
+        o.AlreadyGone(s.NODE_TARGET),
+        o.ContainerStopped(CONTAINED, 0.4),
+    ),
+    "not-freed": (
+        o.TimedOut(s.NODE_TARGET, ("SIGTERM", "SIGKILL")),
+        o.StopFailed(CONTAINED, "no such container"),
+    ),
+    "taken-again": (o.Respawned(s.NODE_TARGET, s.UVICORN_TARGET),),
+    "declined": (o.Declined(s.NODE_TARGET),),
+    "refused": (o.Refused(s.UNIT_TARGET, "supervised"),),
+    "planned": (o.Planned(s.NODE_TARGET, asks=True),),
+    "started": (
+        h.Launched("web", HERE, 1, "fd", "UVICORN_FD=3"),
+        h.Launched("web", HERE, 2, "bare"),
+    ),
+    "ready": (h.Owned("web", HERE, s.NODE, 0.5), h.Owned("web", HERE, None, 0.5)),
+    "bound-only": (h.BoundOnly("web", HERE),),
+    "retry": (h.PortLost("web", HERE, foreign=True, line="in use", next_attempt=2, attempts=3),),
+    "lost": (h.PortLost("web", HERE, foreign=False, line="", next_attempt=0, attempts=3),),
+    "handoff-failed": (h.InTheWay("web", "beside"),),
+    "stopping": (h.StoppingServer("web", "SIGTERM"),),
+    "killing": (h.KillingServer("web", 5.01),),
+    "port-changed": (h.NextPort("web", 8000, 8001),),
+    "unrecorded": (h.Unrecorded("web", "read-only file system"),),
+    "ended": (Ended(0, "child", "exited"), Ended(90, "devports", "port-held")),
+}
+
+
+def read(path: Path) -> list[dict[str, object]]:
+    lines = path.read_text(encoding="ascii").splitlines()
+    found = [json.loads(line) for line in lines]
+    for line in found:
+        VALIDATOR.validate(line)
+    return found
+
+
+@pytest.mark.parametrize("kind", [pytest.param(kind, id=kind) for kind in NEWS])
+def test_every_piece_of_news_is_a_line_of_the_schema(kind: str, tmp_path: Path) -> None:
+    log = events.EventLog(str(tmp_path / "events"), "web")
+    for news in NEWS[kind]:
+        log.write(news)
+    assert [line["event"] for line in read(tmp_path / "events")] == [kind] * len(NEWS[kind])
+
+
+def test_a_question_is_told_with_its_answer(tmp_path: Path) -> None:
+    log = events.EventLog(str(tmp_path / "events"), "web")
+    log.asked(o.Question("stop", s.NODE_TARGET, s.HELD), "next")
+    (line,) = read(tmp_path / "events")
+    assert (line["event"], line["answer"], line["service"]) == ("asked", "next", "web")
+    assert line["process"] == {"pid": 4242, "name": "node", "user": "ann"}
+
+
+def test_no_kind_of_the_schema_is_never_written() -> None:
+    assert set(NEWS) | {"asked"} == set(eventschema.EVENTS)
+
+
+def test_foreign_names_are_text(tmp_path: Path) -> None:
+    log = events.EventLog(str(tmp_path / "events"), "web")
+    log.write(o.Terminating(s.EVIL_TARGET))
+    assert "\x1b" not in (tmp_path / "events").read_text(encoding="ascii")
+    assert len(read(tmp_path / "events")) == 1
+
+
+def test_what_cannot_be_written_stops_nobody(tmp_path: Path) -> None:
+    full = Path("/dev/full")
+    if not full.exists():
+        pytest.skip("there is no /dev/full here")
+    events.EventLog(str(full), "web").write(NEWS["ended"][0])
+    with pytest.raises(DevportsError, match="cannot be written"):
+        events.EventLog(str(tmp_path / "nowhere" / "events"), "web")
+
+
+def test_the_shipped_schema_is_the_one_of_the_table() -> None:
+    generated = runpy.run_path(str(Path(__file__).parent / "regenerate.py"))["GENERATED"]
+    (text,) = (make() for path, make in generated.items() if path.name == "event.schema.json")
+    (path,) = (path for path in generated if path.name == "event.schema.json")
+    assert path.read_bytes().decode() == text
