@@ -1,0 +1,191 @@
+"""The table of `devports status`: columns for a pipe, a grid or stacked lines for a terminal. Pure.
+
+A person gets what fits the terminal, folded and never cut; a pipe gets every column, never broken,
+with everything that names a line in the line itself, so that grep finds whole facts. Made by hand:
+rich would cost more than all the rest of the command.
+"""
+
+from __future__ import annotations
+
+from devports.core.value import Value
+from devports.ui.layout import cells, fold, pad, paint, wrap
+from devports.ui.links import linked
+from devports.ui.rows import COLUMNS, Row, rows_of, title_of
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterable, Sequence
+
+    from devports.ui.layout import Look
+    from devports.ui.rows import Section
+    from devports.ui.who import Reader
+
+GAP = 2
+"""Cells between two columns."""
+SERVICE, ENDPOINT, VERDICT, HOLDER, PID, USER, UPTIME, FOLDER, URL = range(len(COLUMNS))
+ESSENTIAL = (SERVICE, ENDPOINT, VERDICT)
+"""Columns that are never left out. Without room for them and a holder, lines are stacked."""
+BY_WORTH = (*ESSENTIAL, HOLDER, PID, URL, UPTIME, USER, FOLDER)
+FOLDED = {HOLDER: 16, FOLDER: 14}
+"""Columns that may be narrower than their longest cell, and the least that is of use."""
+NARROW = 72
+"""Cells below which lines are stacked: a grid would leave out most of what there is to say."""
+
+
+class Part(Value):
+    """Rows under a title."""
+
+    title: str
+    rows: tuple[Row, ...]
+
+
+def parts_of(sections: Iterable[Section], reader: Reader, *, asked: bool = True) -> list[Part]:
+    """Return sections in words. `asked`: see `rows_of`."""
+    return [
+        Part(
+            title_of(section.group, reader) if section.group else "",
+            tuple(rows_of(section.entries, reader, asked=asked)),
+        )
+        for section in sections
+    ]
+
+
+def table(parts: Sequence[Part], look: Look) -> list[str]:
+    """Return the lines of the table, in the form that suits where they go."""
+    if look.width is None:
+        return plain(parts)
+    rows = [row for part in parts for row in part.rows]
+    widths = fitted_columns(rows, look.width)
+    if look.width < NARROW or HOLDER not in widths:
+        names = [max((cells(row.cells[c]) for row in rows), default=0) for c in ESSENTIAL[:VERDICT]]
+        return _under_titles(parts, look, lambda row: stacked(row, names, look))
+    head = paint(_joined([(COLUMNS[c], w) for c, w in widths.items()]), "strong", look)
+    return [head, *_under_titles(parts, look, lambda row: grid(row, widths, look))]
+
+
+def plain(parts: Sequence[Part]) -> list[str]:
+    """Return columns for a pipe; what is empty is shown as ``-``. Titles become a column."""
+    named = any(part.title for part in parts)
+    lines: list[tuple[str, ...]] = [(*COLUMNS, "project") if named else COLUMNS]
+    for part in parts:
+        lines += [(*row.cells, part.title) if named else row.cells for row in part.rows]
+    widths = [max(map(cells, column)) for column in zip(*lines, strict=True)]
+    return [
+        _joined((cell or "-", width) for cell, width in zip(line, widths, strict=True))
+        for line in lines
+    ]
+
+
+def changed(before: Sequence[Part], after: Sequence[Part]) -> list[str]:
+    """Return the lines of a pipe for what is new, other or gone. Passing seconds are no change."""
+    known = {_name(part, row): row.mark for part in before for row in part.rows}
+    now = {_name(part, row) for part in after for row in part.rows}
+    gone = [
+        Part(part.title, tuple(_gone(r) for r in part.rows if _name(part, r) not in now))
+        for part in before
+    ]
+    fresh = [
+        Part(part.title, tuple(r for r in part.rows if known.get(_name(part, r)) != r.mark))
+        for part in after
+    ]
+    return plain([*gone, *fresh])[1:]
+
+
+def _name(part: Part, row: Row) -> tuple[str, str, str]:
+    return part.title, row.cells[SERVICE], row.cells[ENDPOINT]
+
+
+def _gone(row: Row) -> Row:
+    cells = (*row.cells[:VERDICT], "gone", *[""] * (len(COLUMNS) - VERDICT - 1))
+    return row.but(cells=cells)
+
+
+def fitted_columns(rows: Sequence[Row], width: int) -> dict[int, int]:
+    """Return the columns to be shown and their widths, those of most worth first to be taken.
+
+    A column without any content is left out; what room is left goes to those that would fold.
+    """
+    natural = _natural(rows)
+    used = [c for c in BY_WORTH if any(row.cells[c] for row in rows) or c in ESSENTIAL[1:]]
+    taken: dict[int, int] = {}
+    for column in used:
+        least = min(natural[column], FOLDED.get(column, natural[column]))
+        if sum(taken.values()) + GAP * len(taken) + least <= width:
+            taken[column] = least
+    left = width - sum(taken.values()) - GAP * (len(taken) - 1)
+    for column in FOLDED:
+        if column in taken:
+            more = max(0, min(left, natural[column] - taken[column]))
+            taken[column] += more
+            left -= more
+    return dict(sorted(taken.items()))
+
+
+def _natural(rows: Sequence[Row]) -> list[int]:
+    """Return the widths that need no folding."""
+    every = [COLUMNS, *(row.cells for row in rows)]
+    return [max(map(cells, column)) for column in zip(*every, strict=True)]
+
+
+def _joined(pairs: Iterable[tuple[str, int]]) -> str:
+    return (" " * GAP).join(pad(cell, width) for cell, width in pairs).rstrip(" ")
+
+
+def _under_titles(
+    parts: Sequence[Part], look: Look, lines_of: Callable[[Row], list[str]]
+) -> list[str]:
+    lines: list[str] = []
+    for part in parts:
+        if part.title:
+            title = fold(part.title, look.width or len(part.title))
+            lines += ["", *(paint(line, "strong", look) for line in title)]
+        for row in part.rows:
+            clickable = look.links and row.url
+            lines += [linked(line, row.url) if clickable else line for line in lines_of(row)]
+    return lines
+
+
+def grid(row: Row, widths: dict[int, int], look: Look) -> list[str]:
+    """Return a row below the head of the table, its long cells on several lines."""
+    folded = {
+        column: fold(row.cells[column], width) if column in FOLDED else [row.cells[column]]
+        for column, width in widths.items()
+    }
+    if not row.first and SERVICE in folded:
+        folded[SERVICE] = [""]
+    return [
+        (" " * GAP)
+        .join(
+            _cell(column, lines[number] if number < len(lines) else "", widths[column], row, look)
+            for column, lines in folded.items()
+        )
+        .rstrip(" ")
+        for number in range(max(map(len, folded.values())))
+    ]
+
+
+def _cell(column: int, text: str, width: int, row: Row, look: Look) -> str:
+    shown = paint(text, row.style, look) if column == VERDICT and row.style else text
+    return shown + " " * (width - cells(text))
+
+
+def stacked(row: Row, widths: Sequence[int], look: Look) -> list[str]:
+    """Return, for a narrow terminal, a line for the endpoint and one for whoever is there.
+
+    Args:
+        row: what to show.
+        widths: of service and endpoint; a service of no width is left out.
+        look: how wide the terminal is.
+    """
+    names = [pair for pair in zip(row.cells[:VERDICT], widths, strict=True) if pair[1]]
+    verdict, indent = row.cells[VERDICT], " " * GAP
+    start = "".join(pad(name, width) + indent for name, width in names)
+    if cells(start + verdict) > (look.width or 0):
+        start = "".join(name + indent for name, _ in names if name)
+    *above, last = wrap(start + verdict, look.width, hang=GAP)
+    head = last.removesuffix(verdict)
+    shown = paint(last[len(head) :], row.style, look) if row.style else last[len(head) :]
+    holder = " ".join(filter(None, row.cells[HOLDER : PID + 1]))
+    details = ", ".join(filter(None, (holder, *row.cells[USER:])))
+    more = wrap(f"{indent}{details}", look.width, hang=GAP) if details else []
+    return [*above, head + shown, *more]
