@@ -5,8 +5,6 @@ from __future__ import annotations
 import time
 
 from devports import exitcodes
-from devports.commands.everybody import Everybody
-from devports.commands.surveying import Services
 from devports.errors import DevportsError
 from devports.ui.diagnostic import error_block, labelled
 from devports.ui.table import parts_of, table
@@ -14,7 +12,7 @@ from devports.ui.words import gap_words
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Callable, Sequence
 
     from devports.commands.setting import Setting
     from devports.commands.surveying import Shown
@@ -41,18 +39,25 @@ def status(
         as_json: one document on stdout.
     """
     _refuse_contradictions(words, everything, watch, interval, as_json)
-    if everything:
-        source: Everybody | Services = Everybody(setting, repeated=watch)
-    else:
-        source = Services(setting, setting.asked(words), repeated=watch)
+    look = _look_at(setting, words, everything=everything, repeated=watch)
     if watch:
-        from devports.commands.watching import INTERVAL, watch_over  # noqa: PLC0415
+        from devports.commands.watching import INTERVAL, watch_over  # noqa: PLC0415  # termios, signal
 
-        return watch_over(setting.screen, source.look, interval or INTERVAL)
-    shown = source.look()
-    if as_json:
-        return report_json(setting.screen, shown)
-    return report(setting.screen, shown)
+        return watch_over(setting.screen, look, interval or INTERVAL)
+    return (report_json if as_json else report)(setting.screen, look())
+
+
+def _look_at(
+    setting: Setting, words: Sequence[str], *, everything: bool, repeated: bool
+) -> Callable[[], Shown]:
+    """Return what looks, once or again and again; only what it needs is imported."""
+    if everything:
+        from devports.commands.everybody import Everybody  # noqa: PLC0415
+
+        return Everybody(setting, repeated=repeated).look
+    from devports.commands.surveying import Services  # noqa: PLC0415
+
+    return Services(setting, setting.asked(words), repeated=repeated).look
 
 
 def report(screen: Screen, shown: Shown) -> int:

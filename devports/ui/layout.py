@@ -79,6 +79,16 @@ def fitting(text: str, width: int) -> str:
     return text[:end]
 
 
+def ending(text: str, width: int) -> str:
+    """Return `text` in at most `width` cells: where it is longer, its end behind a "…"."""
+    if cells(text) <= width:
+        return text
+    start = len(text) - 1
+    while cells(text[start - 1 :]) < width:
+        start -= 1
+    return "…" + text[start:]
+
+
 def aligned(pairs: Sequence[tuple[str, str]]) -> tuple[str, ...]:
     """Return `key  value` lines with the values below each other."""
     width = max((cells(key) for key, _ in pairs), default=0)

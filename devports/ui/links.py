@@ -61,6 +61,6 @@ def _number(digits: str) -> int:
     return int(digits) if digits.isdecimal() else 0
 
 
-def linked(text: str, address: str) -> str:
-    """Return `text` with the address in it made a link; of equal length on the screen."""
-    return text.replace(address, f"\x1b]8;;{address}\x1b\\{address}\x1b]8;;\x1b\\")
+def linked(line: str, shown: str, address: str) -> str:
+    """Return `line` with `shown`, where it is in it, a link to `address`; as wide as before."""
+    return line.replace(shown, f"\x1b]8;;{address}\x1b\\{shown}\x1b]8;;\x1b\\", 1)

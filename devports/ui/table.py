@@ -1,16 +1,17 @@
 """The table of `devports status`: columns for a pipe, a grid or stacked lines for a terminal. Pure.
 
-A person gets what fits the terminal, folded and never cut; a pipe gets every column, never broken,
-with everything that names a line in the line itself, so that grep finds whole facts. Made by hand:
-rich would cost more than all the rest of the command.
+A person gets what fits the terminal; a pipe gets every column, whole, with everything that names a
+line in the line itself, so that grep finds whole facts. Made by hand: rich would cost more than
+all the rest of the command.
 """
 
 from __future__ import annotations
 
 from devports.core.value import Value
-from devports.ui.layout import cells, fold, pad, paint, wrap
+from devports.ui.layout import cells, ending, fold, pad, paint, wrap
 from devports.ui.links import linked
 from devports.ui.rows import COLUMNS, Row, rows_of, title_of
+from devports.ui.who import short_folder
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -26,17 +27,18 @@ SERVICE, ENDPOINT, VERDICT, HOLDER, PID, USER, UPTIME, FOLDER, URL = range(len(C
 ESSENTIAL = (SERVICE, ENDPOINT, VERDICT)
 """Columns that are never left out. Without room for them and a holder, lines are stacked."""
 BY_WORTH = (*ESSENTIAL, HOLDER, PID, URL, UPTIME, USER, FOLDER)
-FOLDED = {HOLDER: 16, FOLDER: 14}
+FLEXIBLE = {HOLDER: 16, FOLDER: 14}
 """Columns that may be narrower than their longest cell, and the least that is of use."""
 NARROW = 72
 """Cells below which lines are stacked: a grid would leave out most of what there is to say."""
 
 
 class Part(Value):
-    """Rows under a title."""
+    """Rows under a title. `folder`: the one that the title names, as it is in the rows."""
 
     title: str
     rows: tuple[Row, ...]
+    folder: str = ""
 
 
 def parts_of(sections: Iterable[Section], reader: Reader, *, asked: bool = True) -> list[Part]:
@@ -45,6 +47,7 @@ def parts_of(sections: Iterable[Section], reader: Reader, *, asked: bool = True)
         Part(
             title_of(section.group, reader) if section.group else "",
             tuple(rows_of(section.entries, reader, asked=asked)),
+            short_folder(section.group.folder, reader) if section.group else "",
         )
         for section in sections
     ]
@@ -54,13 +57,24 @@ def table(parts: Sequence[Part], look: Look) -> list[str]:
     """Return the lines of the table, in the form that suits where they go."""
     if look.width is None:
         return plain(parts)
+    parts = [part.but(rows=tuple(_inside(row, part.folder) for row in part.rows)) for part in parts]
     rows = [row for part in parts for row in part.rows]
     widths = fitted_columns(rows, look.width)
-    if look.width < NARROW or HOLDER not in widths:
+    wanted = {VERDICT, HOLDER} if any(row.cells[HOLDER] for row in rows) else {VERDICT}
+    if look.width < NARROW or not wanted <= set(widths):
         names = [max((cells(row.cells[c]) for row in rows), default=0) for c in ESSENTIAL[:VERDICT]]
         return _under_titles(parts, look, lambda row: stacked(row, names, look))
     head = paint(_joined([(COLUMNS[c], w) for c, w in widths.items()]), "strong", look)
     return [head, *_under_titles(parts, look, lambda row: grid(row, widths, look))]
+
+
+def _inside(row: Row, folder: str) -> Row:
+    """Return a row without what its title says already: only the way down from that folder."""
+    cell = row.cells[FOLDER]
+    if not folder or not (cell == folder or cell.startswith(f"{folder}/")):
+        return row
+    below = cell[len(folder) + 1 :]
+    return row.but(cells=(*row.cells[:FOLDER], below, *row.cells[FOLDER + 1 :]))
 
 
 def plain(parts: Sequence[Part]) -> list[str]:
@@ -109,11 +123,11 @@ def fitted_columns(rows: Sequence[Row], width: int) -> dict[int, int]:
     used = [c for c in BY_WORTH if any(row.cells[c] for row in rows) or c in ESSENTIAL[1:]]
     taken: dict[int, int] = {}
     for column in used:
-        least = min(natural[column], FOLDED.get(column, natural[column]))
+        least = min(natural[column], FLEXIBLE.get(column, natural[column]))
         if sum(taken.values()) + GAP * len(taken) + least <= width:
             taken[column] = least
     left = width - sum(taken.values()) - GAP * (len(taken) - 1)
-    for column in FOLDED:
+    for column in FLEXIBLE:
         if column in taken:
             more = max(0, min(left, natural[column] - taken[column]))
             taken[column] += more
@@ -140,17 +154,26 @@ def _under_titles(
             title = fold(part.title, look.width or len(part.title))
             lines += ["", *(paint(line, "strong", look) for line in title)]
         for row in part.rows:
-            clickable = look.links and row.url
-            lines += [linked(line, row.url) if clickable else line for line in lines_of(row)]
+            lines += _clickable(lines_of(row), row) if look.links and row.url else lines_of(row)
     return lines
 
 
+def _clickable(lines: list[str], row: Row) -> list[str]:
+    """Make the address a link or, where it was left out, the endpoint."""
+    shown = row.url if any(row.url in line for line in lines) else row.cells[ENDPOINT]
+    return [linked(line, shown, row.url) for line in lines]
+
+
 def grid(row: Row, widths: dict[int, int], look: Look) -> list[str]:
-    """Return a row below the head of the table, its long cells on several lines."""
-    folded = {
-        column: fold(row.cells[column], width) if column in FOLDED else [row.cells[column]]
-        for column, width in widths.items()
-    }
+    """Return a row below the head of the table: a long holder on several lines.
+
+    Of a long folder the end is shown, which tells most: folded it would fill the screen.
+    """
+    folded = {column: [row.cells[column]] for column in widths}
+    if HOLDER in folded:
+        folded[HOLDER] = fold(row.cells[HOLDER], widths[HOLDER])
+    if FOLDER in folded:
+        folded[FOLDER] = [ending(row.cells[FOLDER], widths[FOLDER])]
     if not row.first and SERVICE in folded:
         folded[SERVICE] = [""]
     return [
