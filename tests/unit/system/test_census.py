@@ -17,7 +17,7 @@ if TYPE_CHECKING:
     from collections.abc import Sequence
     from pathlib import Path
 
-    from devports.core.model import Holding, Socket
+    from devports.core.model import Holding, Socket, Table
 
 
 class Counting(FakeMachine):
@@ -27,7 +27,7 @@ class Counting(FakeMachine):
         super().__init__()
         self.tables = self.lookups = 0
 
-    def listeners(self):
+    def listeners(self) -> Table:
         self.tables += 1
         return super().listeners()
 
