@@ -92,7 +92,8 @@ class Services:
         try:
             ends = tuple((spec, end) for spec in specs for end in self._ends(spec))
         except DevportsError as error:
-            return Wanted(target, error=_named(error, target.name))
+            error.service = target.name
+            return Wanted(target, error=error)
         return Wanted(target, ends, run, moved)
 
     def _ends(self, spec: PortSpec) -> tuple[Endpoint, ...]:
@@ -147,16 +148,3 @@ def _gaps(entries: Iterable[Entry]) -> Iterator[Gap]:
     for finding in (place.finding for entry in entries for place in entry.places):
         yield from finding.verdict.gaps if isinstance(finding.verdict, Unexplained) else ()
         yield from finding.holding.gaps
-
-
-def _named(error: DevportsError, service: str) -> DevportsError:
-    """Return an error with the service it is about."""
-    return DevportsError(
-        error.code,
-        error.message,
-        facts=error.facts,
-        note=error.note,
-        hints=error.hints,
-        service=service,
-        exit_code=error.exit_code,
-    )

@@ -124,7 +124,8 @@ class Lines:
 
     def show(self, shown: Shown) -> None:
         parts = parts_of(shown.sections, self._screen.reader(), asked=shown.asked)
-        lines = plain(parts) if self._before is None else changed(self._before, parts)
+        look = self._screen.look("stdout").but(width=None)
+        lines = plain(parts, look) if self._before is None else changed(self._before, parts, look)
         self._before = parts
         if lines:
             self._screen.out("\n".join(lines))

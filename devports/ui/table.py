@@ -15,9 +15,9 @@ from devports.ui.who import short_folder
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterable, Sequence
+    from collections.abc import Callable, Iterable, Mapping, Sequence
 
-    from devports.ui.layout import Look
+    from devports.ui.layout import Look, Style
     from devports.ui.rows import Section
     from devports.ui.who import Reader
 
@@ -56,7 +56,7 @@ def parts_of(sections: Iterable[Section], reader: Reader, *, asked: bool = True)
 def table(parts: Sequence[Part], look: Look) -> list[str]:
     """Return the lines of the table, in the form that suits where they go."""
     if look.width is None:
-        return plain(parts)
+        return plain(parts, look)
     parts = [part.but(rows=tuple(_inside(row, part.folder) for row in part.rows)) for part in parts]
     rows = [row for part in parts for row in part.rows]
     widths = fitted_columns(rows, look.width)
@@ -64,7 +64,7 @@ def table(parts: Sequence[Part], look: Look) -> list[str]:
     if look.width < NARROW or not wanted <= set(widths):
         names = [max((cells(row.cells[c]) for row in rows), default=0) for c in ESSENTIAL[:VERDICT]]
         return _under_titles(parts, look, lambda row: stacked(row, names, look))
-    head = paint(_joined([(COLUMNS[c], w) for c, w in widths.items()]), "strong", look)
+    head = paint(_joined([(c, COLUMNS[c]) for c in widths], widths, None, look), "strong", look)
     return [head, *_under_titles(parts, look, lambda row: grid(row, widths, look))]
 
 
@@ -77,20 +77,21 @@ def _inside(row: Row, folder: str) -> Row:
     return row.but(cells=(*row.cells[:FOLDER], below, *row.cells[FOLDER + 1 :]))
 
 
-def plain(parts: Sequence[Part]) -> list[str]:
+def plain(parts: Sequence[Part], look: Look) -> list[str]:
     """Return columns for a pipe; what is empty is shown as ``-``. Titles become a column."""
     named = any(part.title for part in parts)
-    lines: list[tuple[str, ...]] = [(*COLUMNS, "project") if named else COLUMNS]
-    for part in parts:
-        lines += [(*row.cells, part.title) if named else row.cells for row in part.rows]
+    heads: tuple[str, ...] = (*COLUMNS, "project") if named else COLUMNS
+    rows = [(r, (*r.cells, part.title) if named else r.cells) for part in parts for r in part.rows]
+    lines = [heads, *(tuple(cell or "-" for cell in words) for _, words in rows)]
     widths = [max(map(cells, column)) for column in zip(*lines, strict=True)]
+    styles = [None, *(row.style for row, _ in rows)]
     return [
-        _joined((cell or "-", width) for cell, width in zip(line, widths, strict=True))
-        for line in lines
+        _joined(enumerate(line), widths, style, look)
+        for line, style in zip(lines, styles, strict=True)
     ]
 
 
-def changed(before: Sequence[Part], after: Sequence[Part]) -> list[str]:
+def changed(before: Sequence[Part], after: Sequence[Part], look: Look) -> list[str]:
     """Return the lines of a pipe for what is new, other or gone. Passing seconds are no change."""
     known = {_name(part, row): row.mark for part in before for row in part.rows}
     now = {_name(part, row) for part in after for row in part.rows}
@@ -102,7 +103,7 @@ def changed(before: Sequence[Part], after: Sequence[Part]) -> list[str]:
         Part(part.title, tuple(r for r in part.rows if known.get(_name(part, r)) != r.mark))
         for part in after
     ]
-    return plain([*gone, *fresh])[1:]
+    return plain([*gone, *fresh], look)[1:]
 
 
 def _name(part: Part, row: Row) -> tuple[str, str, str]:
@@ -141,8 +142,19 @@ def _natural(rows: Sequence[Row]) -> list[int]:
     return [max(map(cells, column)) for column in zip(*every, strict=True)]
 
 
-def _joined(pairs: Iterable[tuple[str, int]]) -> str:
-    return (" " * GAP).join(pad(cell, width) for cell, width in pairs).rstrip(" ")
+def _joined(
+    texts: Iterable[tuple[int, str]],
+    widths: Mapping[int, int] | Sequence[int],
+    style: Style | None,
+    look: Look,
+) -> str:
+    """Return cells, by their columns, as one line; the verdict in its colour."""
+    padded = [
+        (paint(text, style, look) if column == VERDICT and style else text)
+        + " " * (widths[column] - cells(text))
+        for column, text in texts
+    ]
+    return (" " * GAP).join(padded).rstrip(" ")
 
 
 def _under_titles(
@@ -176,20 +188,11 @@ def grid(row: Row, widths: dict[int, int], look: Look) -> list[str]:
         folded[FOLDER] = [ending(row.cells[FOLDER], widths[FOLDER])]
     if not row.first and SERVICE in folded:
         folded[SERVICE] = [""]
-    return [
-        (" " * GAP)
-        .join(
-            _cell(column, lines[number] if number < len(lines) else "", widths[column], row, look)
-            for column, lines in folded.items()
-        )
-        .rstrip(" ")
+    lines = [
+        [(column, each[number] if number < len(each) else "") for column, each in folded.items()]
         for number in range(max(map(len, folded.values())))
     ]
-
-
-def _cell(column: int, text: str, width: int, row: Row, look: Look) -> str:
-    shown = paint(text, row.style, look) if column == VERDICT and row.style else text
-    return shown + " " * (width - cells(text))
+    return [_joined(line, widths, row.style, look) for line in lines]
 
 
 def stacked(row: Row, widths: Sequence[int], look: Look) -> list[str]:

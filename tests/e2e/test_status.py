@@ -178,6 +178,19 @@ def test_a_service_that_cannot_be_looked_at_hides_no_other(
     assert [(e["code"], e["service"]) for e in document["errors"]] == [("host-unknown", "web")]
 
 
+def test_a_target_that_cannot_be_looked_at_leaves_the_others_their_answer(
+    port: int, zoo: Zoo, devports: Command
+) -> None:
+    holder = zoo("listener", port)
+    done = devports("check", f"nowhere.invalid:{port}", port)
+    assert done.code == exitcodes.USAGE, done
+    assert f"(pid {holder.pid})" in done.out
+    assert "error: the host `nowhere.invalid` does not resolve" in done.err
+    document = devports("check", f"nowhere.invalid:{port}", port, "--json").json()
+    assert [target["target"] for target in document["data"]["targets"]] == [str(port)]
+    assert [error["code"] for error in document["errors"]] == ["host-unknown"]
+
+
 def test_everybody_who_listens_is_shown_by_project(
     port: int, zoo: Zoo, project: Project, devports: Command
 ) -> None:

@@ -178,7 +178,7 @@ def test_a_run_of_ours_in_a_word(stage: Stage, told: tuple[str, str]) -> None:
 
 
 def test_verdicts_are_coloured_and_nothing_moves() -> None:
-    for width in (60, 120):
+    for width in (None, 60, 120):
         coloured = shown(Look(colour=True, width=width))
         assert "\x1b[32mserving\x1b[0m" in coloured
         assert "\x1b[1;31mheld\x1b[0m" in coloured
@@ -237,7 +237,7 @@ def test_no_services_is_an_empty_table() -> None:
     head = "service  endpoint  verdict  holder  pid  user  uptime  folder  url"
     assert shown(Look(), entries=()) == head
     assert shown(Look(width=120), entries=()) == "endpoint  verdict"
-    assert plain([]) == [head]
+    assert plain([], Look()) == [head]
 
 
 def test_holders_that_are_not_all_seen_are_counted() -> None:
@@ -274,11 +274,11 @@ def test_wide_names_take_two_cells_and_columns_stay_straight() -> None:
 def test_only_what_is_new_other_or_gone_is_told_again() -> None:
     before = parts_of([Section((entry("web", s.FREE), entry("db", s.HELD)))], s.ANN)
     later = parts_of([Section((entry("web", s.HELD), entry("db", s.HELD)))], s.ANN)
-    assert [line.split()[:5] for line in changed(before, later)] == [
+    assert [line.split()[:5] for line in changed(before, later, Look())] == [
         ["web", "127.0.0.1:8000", "held", "node", "4242"]
     ]
     gone = parts_of([Section((entry("db", s.HELD), entry("new", s.FREE)))], s.ANN)
-    assert [line.split()[:3] for line in changed(later, gone)] == [
+    assert [line.split()[:3] for line in changed(later, gone, Look())] == [
         ["web", "127.0.0.1:8000", "gone"],
         ["new", "127.0.0.1:8000", "free"],
     ]
@@ -289,4 +289,4 @@ def test_passing_time_is_no_change() -> None:
     sections = [Section((entry("web", s.HELD), entry("old", s.LINGERING)))]
     shorter = s.LINGERING.but(verdict=s.LINGERING.verdict.but(sockets=s.leftovers(1)))
     after = [Section((entry("web", s.HELD), entry("old", shorter)))]
-    assert changed(parts_of(sections, s.ANN), parts_of(after, later)) == []
+    assert changed(parts_of(sections, s.ANN), parts_of(after, later), Look()) == []
