@@ -53,16 +53,19 @@ def sound(
     """Return the targets that have addresses, and what is wrong with the others of several."""
     if len(targets) == 1:
         return tuple(targets), ()
-    good, errors = [], []
-    for target in targets:
-        try:
-            setting.endpoints(target)
-        except DevportsError as error:
-            error.service = target.name
-            errors.append(error)
-        else:
-            good.append(target)
-    return tuple(good), tuple(errors)
+    troubles = [trouble(setting, target) for target in targets]
+    good = [target for target, error in zip(targets, troubles, strict=True) if error is None]
+    return tuple(good), tuple(error for error in troubles if error is not None)
+
+
+def trouble(setting: Setting, target: Asked) -> DevportsError | None:
+    """Return why a target cannot be looked at, if it cannot."""
+    try:
+        setting.endpoints(target)
+    except DevportsError as error:
+        error.service = target.name
+        return error
+    return None
 
 
 def code_for(findings: Sequence[Finding]) -> int:
