@@ -118,6 +118,8 @@ def test_a_run_on_another_port_is_shown_where_it_is(
     assert (declared["verdict"], declared["pid"]) == ("held", str(stranger.pid))
     assert (moved["verdict"], moved["url"]) == ("serving", f"http://127.0.0.1:{port + 1}/")
     assert declared["service"] == moved["service"] == "web"
+    stranger.end()
+    assert row_of(devports, port)["verdict"] == "free", "this run has no part in it"
 
 
 def test_a_run_that_starts_and_one_that_stops_say_so(
