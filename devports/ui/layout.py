@@ -83,7 +83,7 @@ def ending(text: str, width: int) -> str:
     """Return `text` in at most `width` cells: where it is longer, its end behind a "…"."""
     if cells(text) <= width:
         return text
-    start = len(text) - 1
+    start = len(text)
     while cells(text[start - 1 :]) < width:
         start -= 1
     return "…" + text[start:]
