@@ -2,11 +2,12 @@
 
 No terminal can be asked for this: neither terminfo nor a query of its own knows OSC 8. So it is
 not asked, and not guessed either: only a terminal that says in the environment which one it is,
-and that has links since that version by its own release notes, gets one. The address itself is
-always written out, so who gets no link loses a click and nothing else.
+and that is known to have links since that version, gets one. The address itself is written out
+wherever there is room, so who gets no link loses a click and nothing else.
 
-The list is the one of supports-hyperlinks (npm) and of the OSC 8 page of Egmont Koblinger. tmux
-passes links on since 3.4 and drops them before; GNU screen is not known to do either.
+iTerm2, VS Code, WezTerm and VTE with the versions of supports-hyperlinks (npm); the others as they
+say in their documentation. tmux passes links on since 3.4 and drops them before; GNU screen is not
+known to do either.
 """
 
 from __future__ import annotations
@@ -27,9 +28,10 @@ PROGRAMS = {
 }
 """TERM_PROGRAM, and the first version of TERM_PROGRAM_VERSION that has links."""
 
-VTE_SINCE = 5000
-"""VTE 0.50 (GNOME Terminal and its relatives), as VTE_VERSION counts."""
+VTE_SINCE = 5001
+"""VTE 0.50.1 (GNOME Terminal and its relatives), as VTE_VERSION counts; 0.50.0 crashes on links."""
 KONSOLE_SINCE = 201200
+"""20.12, where links are off until its user wants them; until then it shows the text alone."""
 
 
 def has_links(env: Mapping[str, str]) -> bool:
