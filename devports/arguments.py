@@ -15,6 +15,7 @@ if TYPE_CHECKING:
 TARGET = "a service, a port (8000) or an address (127.0.0.1:8000, [::1]:8000)"
 
 LONGEST_WAIT = 3600
+SHORTEST_PACE = 0.1
 
 
 class Parser(argparse.ArgumentParser):
@@ -41,8 +42,7 @@ def build_parser() -> Parser:
     _free(command("free", "end who holds a port, safely, and prove it bindable"))
     check = command("check", "say whether a port can be bound now, and who holds it")
     check.add_argument("target", nargs="+", help=TARGET)
-    status = command("status", "show who has the ports of this project")
-    status.add_argument("target", nargs="*", help=TARGET)
+    _status(command("status", "show who has the ports of this project"))
     _wait(command("wait", "wait until a service is ready, or a port can be bound"))
     command("doctor", "say everything that is or will be wrong with ports here")
     command("validate", "check the configuration and nothing else")
@@ -82,6 +82,22 @@ def _free(parser: argparse.ArgumentParser) -> None:
     _consent(parser)
 
 
+def _status(parser: argparse.ArgumentParser) -> None:
+    parser.add_argument("target", nargs="*", help=TARGET)
+    parser.add_argument(
+        "--all", action="store_true", help="everybody who listens on this machine, by project"
+    )
+    parser.add_argument(
+        "--watch", action="store_true", help="go on until q or Ctrl-C, and show what changes"
+    )
+    parser.add_argument(
+        "--interval",
+        type=pace,
+        metavar="SECONDS",
+        help="with --watch: seconds between two looks (default: 1)",
+    )
+
+
 def _wait(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("target", nargs="+", help=TARGET)
     parser.add_argument(
@@ -116,6 +132,17 @@ def port(text: str) -> int:
         DevportsError: it is not a port.
     """
     return port_number(text, text)
+
+
+def pace(text: str) -> float:
+    """Parse the argument of --interval.
+
+    Raises:
+        DevportsError: it is not a length of time, or so short that looking would be all we do.
+    """
+    if (length := seconds(text)) < SHORTEST_PACE:
+        raise DevportsError("usage", f"`{text[:20]}` is less than {SHORTEST_PACE} seconds")
+    return length
 
 
 def seconds(text: str) -> float:

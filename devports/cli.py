@@ -115,7 +115,14 @@ def call(options: Namespace, arguments: Sequence[str], screen: Screen) -> int:
         case "status":
             from devports.commands.status import status  # noqa: PLC0415
 
-            return status(setting, options.target, as_json=options.json)
+            return status(
+                setting,
+                options.target,
+                everything=options.all,
+                watch=options.watch,
+                interval=options.interval,
+                as_json=options.json,
+            )
         case "wait":
             from devports.commands.wait import wait  # noqa: PLC0415
 

@@ -153,6 +153,10 @@ class FakeMachine:
             self.shows_bound,
         )
 
+    def listeners(self) -> Table:
+        shown = ("LISTEN", "BOUND") if self.shows_bound else ("LISTEN",)
+        return Table(tuple(s for s in self.sockets if s.state in shown), self.shows_bound)
+
     def listening(self, pids: Collection[int]) -> tuple[Socket, ...]:
         inodes = {inode for pid in pids for inode in self.open.get(pid, ())}
         return tuple(s for s in self.sockets if s.state == "LISTEN" and s.inode in inodes)

@@ -13,7 +13,8 @@ from devports.core.diagnosis import (
     is_bindable,
     worst,
 )
-from devports.ui.diagnostic import labelled
+from devports.errors import DevportsError
+from devports.ui.diagnostic import error_block, labelled
 from devports.ui.layout import wrap
 from devports.ui.words import evidence, notes, summary
 
@@ -28,17 +29,43 @@ if TYPE_CHECKING:
 
 def check(setting: Setting, words: Sequence[str], *, as_json: bool = False) -> int:
     """Say whether each target can be bound now; the exit code is that of the worst."""
-    looked = setting.look(setting.asked(words))
-    code = max((code_for(findings) for _, findings in looked), default=exitcodes.OK)
+    targets, errors = sound(setting, setting.asked(words))
+    looked = setting.look(targets)
+    codes = [*(code_for(findings) for _, findings in looked), *(e.exit_code for e in errors)]
+    code = max(codes, default=exitcodes.OK)
     if as_json:
         from devports.ui.jsonout import check_data, document  # noqa: PLC0415  # json: half a start
 
         data = check_data([(target.text, findings) for target, findings in looked], time.time())
-        setting.screen.write("stdout", document(("check",), data, exit_code=code))
+        text = document(("check",), data, exit_code=code, errors=errors)
+        setting.screen.write("stdout", text)
         return code
     for target, findings in looked:
         show(setting.screen, target, findings)
+    for error in errors:
+        setting.screen.err(error_block(error, setting.screen.look("stderr")))
     return code
+
+
+def sound(
+    setting: Setting, targets: Sequence[Asked]
+) -> tuple[tuple[Asked, ...], tuple[DevportsError, ...]]:
+    """Return the targets that have addresses, and what is wrong with the others of several."""
+    if len(targets) == 1:
+        return tuple(targets), ()
+    troubles = [trouble(setting, target) for target in targets]
+    good = [target for target, error in zip(targets, troubles, strict=True) if error is None]
+    return tuple(good), tuple(error for error in troubles if error is not None)
+
+
+def trouble(setting: Setting, target: Asked) -> DevportsError | None:
+    """Return why a target cannot be looked at, if it cannot."""
+    try:
+        setting.endpoints(target)
+    except DevportsError as error:
+        error.service = target.name
+        return error
+    return None
 
 
 def code_for(findings: Sequence[Finding]) -> int:

@@ -59,6 +59,9 @@ if TYPE_CHECKING:
         def table(self, ports: Collection[int]) -> Table:
             """Return all sockets on these local ports, in one look."""
 
+        def listeners(self) -> Table:
+            """Return every socket that listens or is bound without a peer, in one look."""
+
         def listening(self, pids: Collection[int]) -> tuple[Socket, ...]:
             """Return the sockets on which these processes listen, whatever the port."""
 

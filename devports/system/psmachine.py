@@ -23,6 +23,7 @@ GONE = Gap(
     "opener-gone",
     "who opened it has ended and left it to another process, which the system does not name",
 )
+EVERY_PORT = range(1, 1 << 16)
 NO_PID = Gap("no-pid", "the system does not say which process has it")
 
 
@@ -63,6 +64,10 @@ class PsMachine:
             del self._rows[inode]
         self.remember(seen.rows)
         return Table(tuple(row.socket for row in seen.rows), seen.shows_bound, seen.gaps)
+
+    def listeners(self) -> Table:
+        seen = self.table(EVERY_PORT)
+        return seen.but(sockets=tuple(s for s in seen.sockets if s.state in ("LISTEN", "BOUND")))
 
     def remember(self, rows: Iterable[Row]) -> None:
         self._rows.update({row.socket.inode: row for row in rows if row.socket.inode})

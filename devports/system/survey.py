@@ -18,10 +18,10 @@ from devports.system import clock
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
-    from collections.abc import Collection, Iterable
+    from collections.abc import Callable, Collection, Iterable, Sequence
 
     from devports.core.diagnosis import Verdict
-    from devports.core.model import Socket, Table
+    from devports.core.model import BindResult, Socket, Table
     from devports.core.service import PortSpec
     from devports.system import Machine
 
@@ -71,11 +71,42 @@ def survey(
         return ()
     table = without(machine.table({endpoint.port for endpoint in wanted}), ours)
     verdicts = [_verdict(machine, endpoint, table, ours) for endpoint in wanted]
-    sockets = {socket: None for verdict in verdicts for socket in sockets_of(verdict)}
-    holding = machine.holding(tuple(sockets), thorough=thorough) if sockets else Holding()
+    return with_holders(
+        zip(wanted, verdicts, strict=True),
+        lambda sockets: machine.holding(sockets, thorough=thorough),
+    )
+
+
+def glance(
+    machine: Machine, endpoints: Iterable[Endpoint], who: Callable[[Sequence[Socket]], Holding]
+) -> tuple[Finding, ...]:
+    """Return a finding for each endpoint as the table alone shows it: nothing is bound.
+
+    For a look that is repeated: a probe's bind, short as it is, could meet the bind of a server
+    that starts. So what it calls `Free` is only without a holder: the kernel has not been asked.
+
+    Args:
+        machine: where to look.
+        endpoints: what servers are going to bind.
+        who: looks up the holders of sockets.
+    """
+    wanted = tuple(endpoints)
+    if not wanted:
+        return ()
+    table = machine.table({endpoint.port for endpoint in wanted})
+    verdicts = [_explained(machine, endpoint, table, "ok") for endpoint in wanted]
+    return with_holders(zip(wanted, verdicts, strict=True), who)
+
+
+def with_holders(
+    judged: Iterable[tuple[Endpoint, Verdict]], who: Callable[[Sequence[Socket]], Holding]
+) -> tuple[Finding, ...]:
+    """Return findings, the holders of all their sockets looked up at once."""
+    pairs = tuple(judged)
+    sockets = {socket: None for _, verdict in pairs for socket in sockets_of(verdict)}
+    holding = who(tuple(sockets)) if sockets else Holding()
     return tuple(
-        Finding(endpoint, verdict, _of(holding, sockets_of(verdict)))
-        for endpoint, verdict in zip(wanted, verdicts, strict=True)
+        Finding(endpoint, verdict, _of(holding, sockets_of(verdict))) for endpoint, verdict in pairs
     )
 
 
@@ -116,17 +147,17 @@ def judge(machine: Machine, endpoint: Endpoint, table: Table) -> Verdict:
     """Return the verdict on one endpoint, probing only where the table shows no holder."""
     if certain := holding(table, endpoint, wildcards=machine.wildcards):
         return Held(certain)
-    verdict = _with(machine, endpoint, table)
+    verdict = _explained(machine, endpoint, table, machine.probe(endpoint))
     if not table.shows_bound and _may_hide(machine, endpoint, verdict):
         more = machine.unlisted(endpoint.port, table)
         if more:
-            return _with(machine, endpoint, table.but(sockets=(*table.sockets, *more)))
+            fuller = table.but(sockets=(*table.sockets, *more))
+            return _explained(machine, endpoint, fuller, machine.probe(endpoint))
         return Unexplained(table.gaps)
     return verdict
 
 
-def _with(machine: Machine, endpoint: Endpoint, table: Table) -> Verdict:
-    bind = machine.probe(endpoint)
+def _explained(machine: Machine, endpoint: Endpoint, table: Table, bind: BindResult) -> Verdict:
     wildcards = machine.wildcards
     remote = {s.remote.port for s in table.sockets if s.remote is not None and s.inode}
     if not remote:

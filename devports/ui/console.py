@@ -26,6 +26,7 @@ if TYPE_CHECKING:
     Output = Literal["stdout", "stderr"]
 
 DEFAULT_WIDTH, NARROWEST = 80, 20
+DEFAULT_HEIGHT, LOWEST = 24, 3
 PATIENCE = 5.0
 """Seconds to wait for a reader, where another program made the descriptor non-blocking."""
 
@@ -100,10 +101,27 @@ class Screen:
         columns = self.env.get("COLUMNS", "")
         if columns.isdecimal() and int(columns) > 0:
             return max(int(columns), NARROWEST)
-        return max(_terminal_width(self.streams[name]), NARROWEST)
+        return max(_terminal_size(self.streams[name])[0], NARROWEST)
+
+    def height(self, name: Output) -> int:
+        """Return the lines of a terminal, asked anew each time."""
+        lines = self.env.get("LINES", "")
+        if lines.isdecimal() and int(lines) > 0:
+            return max(int(lines), LOWEST)
+        return max(_terminal_size(self.streams[name])[1], LOWEST)
+
+    def can_draw(self, name: Output) -> bool:
+        """Whether lines can be drawn over: a terminal that knows where its cursor is."""
+        return self.is_terminal(name) and self.env.get("TERM", "dumb") != "dumb"
 
     def look(self, name: Output) -> Look:
         return Look(colour=self.has_colour(name), width=self.width(name))
+
+    def look_with_links(self, name: Output) -> Look:
+        """Return the same, and whether addresses are to be clickable: never on a pipe."""
+        from devports.ui.links import has_links  # noqa: PLC0415  # not for `check`
+
+        return self.look(name).but(links=self.is_terminal(name) and has_links(self.env))
 
     def out(self, text: str = "") -> None:
         """Write data, and a newline."""
@@ -176,12 +194,13 @@ class Sink:
         return self._screen.is_terminal(self._name)
 
 
-def _terminal_width(stream: TextIO | None) -> int:
+def _terminal_size(stream: TextIO | None) -> tuple[int, int]:
+    """Return columns and lines. A fresh pseudo terminal says 0, which counts as not known."""
     try:
-        columns = os.get_terminal_size(stream.fileno()).columns if stream else 0
+        columns, lines = os.get_terminal_size(stream.fileno()) if stream else (0, 0)
     except (OSError, ValueError):
-        columns = 0
-    return columns or DEFAULT_WIDTH  # a fresh pseudo terminal says 0 too
+        columns, lines = 0, 0
+    return columns or DEFAULT_WIDTH, lines or DEFAULT_HEIGHT
 
 
 def _write(stream: TextIO, text: str) -> None:

@@ -106,17 +106,7 @@ def _error(error: DevportsError) -> Json:
 
 def check_data(targets: Iterable[tuple[str, Sequence[Finding]]], now: float) -> Json:
     """Return the data of ``check``: for each target, as it was written, its findings."""
-    return {"targets": [_answer(target, findings, now) for target, findings in targets]}
-
-
-def status_data(services: Iterable[tuple[str, str, Sequence[Finding]]], now: float) -> Json:
-    """Return the data of ``status``: service name (or empty), target and findings."""
-    return {
-        "services": [
-            {"service": service or None, **_answer(target, findings, now)}
-            for service, target, findings in services
-        ]
-    }
+    return {"targets": [answer(target, findings, now) for target, findings in targets]}
 
 
 def free_data(targets: Iterable[tuple[str, Freed]], now: float) -> Json:
@@ -124,7 +114,7 @@ def free_data(targets: Iterable[tuple[str, Freed]], now: float) -> Json:
     return {
         "targets": [
             {
-                **_answer(target, freed.findings, now),
+                **answer(target, freed.findings, now),
                 "bindable": freed.bindable,
                 "outcomes": [_outcome(outcome, now) for outcome in freed.outcomes],
                 "spared": [{**_process(s.process, now), "why": s.why} for s in freed.spared],
@@ -141,7 +131,7 @@ def wait_data(
     return {
         "until": until,
         "targets": [
-            {**_answer(target, findings, now), "happened": happened, "seconds": round(seconds, 3)}
+            {**answer(target, findings, now), "happened": happened, "seconds": round(seconds, 3)}
             for target, happened, seconds, findings in targets
         ],
     }
@@ -157,13 +147,13 @@ def doctor_data(
         "services": [
             {
                 "service": declared.service.name,
-                **_answer(str(declared.spec), declared.findings, now),
+                **answer(str(declared.spec), declared.findings, now),
             }
             for declared in facts.ports
             if declared.findings
         ],
         "problems": [_problem(problem, now) for problem in problems],
-        "gaps": [_gap(gap) for gap in facts.gaps],
+        "gaps": [gap_facts(gap) for gap in facts.gaps],
     }
 
 
@@ -189,17 +179,17 @@ def validate_data(config: Config) -> Json:
     return {"path": config.path, "services": [_service(service) for service in config.services]}
 
 
-def _answer(target: str, findings: Sequence[Finding], now: float) -> Json:
+def answer(target: str, findings: Sequence[Finding], now: float) -> Json:
     decisive = worst(finding.verdict for finding in findings)
     return {
         "target": target,
         "bindable": is_bindable(decisive),
         "verdict": code_of(decisive),
-        "endpoints": [_endpoint(finding, now) for finding in findings],
+        "endpoints": [endpoint_facts(finding, now) for finding in findings],
     }
 
 
-def _endpoint(finding: Finding, now: float) -> Json:
+def endpoint_facts(finding: Finding, now: float) -> Json:
     verdict, holding = finding.verdict, finding.holding
     gaps = (*(verdict.gaps if isinstance(verdict, Unexplained) else ()), *holding.gaps)
     return {
@@ -212,7 +202,7 @@ def _endpoint(finding: Finding, now: float) -> Json:
         "holders": [_holder(holder, now) for holder in holding.holders],
         "hidden": [_hidden(hidden, now) for hidden in holding.hidden],
         "complete": holding.complete,
-        "gaps": [_gap(gap) for gap in dict.fromkeys(gaps)],
+        "gaps": [gap_facts(gap) for gap in dict.fromkeys(gaps)],
     }
 
 
@@ -267,7 +257,7 @@ def _hidden(hidden: Hidden, now: float) -> Json:
     }
 
 
-def _gap(gap: Gap) -> Json:
+def gap_facts(gap: Gap) -> Json:
     return {"code": gap.code, "detail": gap.detail}
 
 

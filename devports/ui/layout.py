@@ -23,10 +23,14 @@ ANSI = {
 
 
 class Look(Value):
-    """What a stream can show. `width` in cells; None: a pipe, where no line is ever broken."""
+    """What a stream can show. `width` in cells; None: a pipe, where no line is ever broken.
+
+    `links`: whether an address can be made clickable.
+    """
 
     colour: bool = False
     width: int | None = None
+    links: bool = False
 
 
 def paint(text: str, style: Style, look: Look) -> str:
@@ -49,6 +53,40 @@ def cells(text: str) -> int:
 def pad(text: str, width: int) -> str:
     """Return `text` filled with spaces to `width` cells."""
     return text + " " * (width - cells(text))
+
+
+def fold(text: str, width: int) -> list[str]:
+    """Break `text` into pieces of at most `width` cells, at spaces where there are any."""
+    lines, current = [], ""
+    for word in text.split(" "):
+        longer = f"{current} {word}" if current else word
+        if current and cells(longer) > width:
+            lines.append(current)
+            longer = word
+        while cells(longer) > width and len(longer) > 1:
+            head = fitting(longer, width)
+            lines.append(head)
+            longer = longer[len(head) :]
+        current = longer
+    return [*lines, current]
+
+
+def fitting(text: str, width: int) -> str:
+    """Return as much of the beginning of `text` as `width` cells hold, one character at least."""
+    end = 1
+    while end < len(text) and cells(text[: end + 1]) <= width:
+        end += 1
+    return text[:end]
+
+
+def ending(text: str, width: int) -> str:
+    """Return `text` in at most `width` cells: where it is longer, its end behind a "…"."""
+    if cells(text) <= width:
+        return text
+    start = len(text)
+    while cells(text[start - 1 :]) < width:
+        start -= 1
+    return "…" + text[start:]
 
 
 def aligned(pairs: Sequence[tuple[str, str]]) -> tuple[str, ...]:

@@ -73,6 +73,19 @@ PROCESS: dict[str, Schema] = {
     "uptime_seconds": maybe(SECONDS),
 }
 
+ENDPOINT: dict[str, Schema] = {
+    "address": TEXT,
+    "port": PORT,
+    "verdict": VERDICT,
+    "bindable": FLAG,
+    "seconds_left": maybe(SECONDS),
+    "sockets": each(ref("socket")),
+    "holders": each(ref("holder")),
+    "hidden": each(ref("hidden")),
+    "complete": FLAG,
+    "gaps": each(ref("gap")),
+}
+
 ANSWER: dict[str, Schema] = {
     "target": TEXT,
     "bindable": FLAG,
@@ -113,16 +126,30 @@ DEFS: dict[str, Schema] = {
     "gap": shape("Something that could not be seen.", code=TEXT, detail=TEXT),
     "endpoint": shape(
         "The verdict on one address and port. `bindable`: a server with SO_REUSEADDR can start.",
-        address=TEXT,
-        port=PORT,
-        verdict=VERDICT,
-        bindable=FLAG,
-        seconds_left=maybe(SECONDS),
-        sockets=each(ref("socket")),
-        holders=each(ref("holder")),
-        hidden=each(ref("hidden")),
-        complete=FLAG,
-        gaps=each(ref("gap")),
+        **ENDPOINT,
+    ),
+    "shown": shape(
+        "An endpoint, and how far a run of ours has come with it; null where none has a part.",
+        **ENDPOINT,
+        state=maybe(one_of("starting serving stopping not-listening left-behind")),
+        url=maybe(TEXT),
+    ),
+    "run": shape(
+        "A `devports run`, from its record. A run that is not live may have left its server.",
+        pid=COUNT,
+        service=TEXT,
+        project=TEXT,
+        state=one_of("starting serving stopping"),
+        live=FLAG,
+    ),
+    "group": shape(
+        "Everybody who listens in one git checkout or folder, or for the system.",
+        kind=one_of("project folder system"),
+        folder=maybe(TEXT),
+        branch=maybe(TEXT),
+        listeners=each(
+            shape("", service=maybe(TEXT), run=maybe(ref("run")), endpoint=ref("shown"))
+        ),
     ),
     "standing": shape(
         "What kind of process it is. `detail`: the service, user, unit, engine, tunnel or reason."
@@ -217,7 +244,20 @@ DATA: dict[str, Schema] = {
             shape("", **ANSWER, outcomes=each(ref("outcome")), spared=each(ref("spared")))
         ),
     ),
-    "status": shape("", services=each(shape("", service=maybe(TEXT), **ANSWER))),
+    "status": shape(
+        "`groups` instead of `services` with --all, where nothing is bound.",
+        services=each(
+            shape(
+                "",
+                service=maybe(TEXT),
+                **(ANSWER | {"endpoints": each(ref("shown"))}),
+                run=maybe(ref("run")),
+                url=maybe(TEXT),
+            )
+        ),
+        groups=maybe(each(ref("group"))),
+        gaps=each(ref("gap")),
+    ),
     "wait": shape(
         "",
         until=one_of("ready free"),

@@ -127,10 +127,15 @@ def uptime(process: Process, reader: Reader) -> str:
 
 def folder(process: Process, reader: Reader) -> str:
     """Return its working directory, the reader's home as ~."""
-    home, cwd = reader.home.rstrip("/"), process.cwd
-    if home and (cwd == home or cwd.startswith(home + "/")):
-        cwd = "~" + cwd[len(home) :]
-    return printable(cwd)
+    return short_folder(process.cwd, reader)
+
+
+def short_folder(path: str, reader: Reader) -> str:
+    """Return a folder as a person writes it, the reader's home as ~."""
+    home = reader.home.rstrip("/")
+    if home and (path == home or path.startswith(home + "/")):
+        path = "~" + path[len(home) :]
+    return printable(path)
 
 
 def origin(holder: Holder) -> str:

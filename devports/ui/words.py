@@ -120,24 +120,29 @@ def _states(sockets: Sequence[Socket]) -> str:
     return ", ".join(f"{found.count(kind)} {kind}" for kind in kinds)
 
 
-def short(verdict: Verdict) -> str:
-    """Return the verdict in a word or two, for a table."""
+def short(verdict: Verdict, free: str = "free") -> str:
+    """Return the verdict in a word or two, for a table.
+
+    Args:
+        verdict: what is the matter with the endpoint.
+        free: the word for it; another one where the kernel has not been asked to bind.
+    """
     match verdict:
         case Free():
-            return "free"
+            return free
         case Lingering(blocking=blocking) if verdict.seconds is None:
-            return "leftovers" if blocking else "free, leftovers"
+            return "leftovers" if blocking else f"{free}, leftovers"
         case Lingering(blocking=blocking, seconds=seconds):
             left = f"leftovers for {duration(whole(seconds or 0))}"
-            return left if blocking else f"free, {left}"
+            return left if blocking else f"{free}, {left}"
         case Shadowed():
-            return "free, shadowed"
+            return f"{free}, shadowed"
         case Held(sockets=sockets) if all(socket.state == "BOUND" for socket in sockets):
             return "bound, not listening"
         case Held():
             return "held"
         case HeldByClient(blocking=blocking):
-            return "held by a client" if blocking else "free, used by a client"
+            return "held by a client" if blocking else f"{free}, used by a client"
         case Unexplained():
             return "in use, unexplained"
         case Forbidden():

@@ -157,6 +157,24 @@ def test_a_bound_socket_is_in_the_table_even_where_a_bind_with_reuseaddr_would_d
     assert world.machine.probe(here(port), reuse=False) == "in-use"
 
 
+def test_whoever_listens_or_is_bound_is_listed_without_a_port(world: World, port: int):
+    def listed() -> list[str]:
+        found = world.machine.listeners().sockets
+        return [socket.state for socket in found if socket.local == here(port)]
+
+    assert listed() == []
+    world.listen(port)
+    assert listed() == ["LISTEN"]
+
+
+@pytest.mark.sees("bound")
+def test_a_bound_socket_is_listed_without_a_port(world: World, port: int):
+    world.bind_only(port)
+    found = [s for s in world.machine.listeners().sockets if s.local == here(port)]
+    assert [socket.state for socket in found] == ["BOUND"]
+    assert found[0].inode == world.machine.table({port}).sockets[0].inode
+
+
 def test_where_a_process_listens_is_found_whatever_the_port(world: World, port: int):
     pid = world.listen(port)
     assert [str(s.local) for s in world.machine.listening({pid})] == [str(here(port))]

@@ -77,6 +77,11 @@ class Terminal:
         self._stream.feed(chunk)
         return True
 
+    def drain(self) -> int:
+        """Draw what has come; return how many bytes have come altogether."""
+        self._read(0.01)
+        return len(self.bytes)
+
     def expect(self, text: str, within: float = WITHIN) -> str:
         """Wait until `text` is on the screen, wherever it is wrapped; return the screen.
 

@@ -18,11 +18,12 @@ from devports.core.diagnosis import (
     Shadowed,
     Unexplained,
 )
+from devports.core.model import Endpoint
 from devports.core.service import PortSpec
 from devports.errors import DevportsError
 from devports.system.linux import Linux
 from devports.system.linux.table import kernel_shows_bound
-from devports.system.survey import endpoints_of, survey
+from devports.system.survey import endpoints_of, glance, survey
 from tests.harness.capabilities import (
     NEEDS_IPV6,
     NEEDS_NETLINK_BOUND,
@@ -31,9 +32,10 @@ from tests.harness.capabilities import (
 )
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
+    from collections.abc import Callable, Sequence
 
     from devports.core.diagnosis import Finding
+    from devports.core.model import Holding, Socket
     from tests.conftest import Zoo
 
 pytestmark = NEEDS_PROC  # the sources of Linux, each switched off in turn
@@ -56,6 +58,29 @@ def look(machine: Linux, port: int, host: str = "127.0.0.1", *, thorough: bool =
 
 def pids(finding: Finding) -> set[int]:
     return {holder.process.pid for holder in finding.holding.holders}
+
+
+def test_everybody_who_listens_is_listed(machine: Linux, port: int, zoo: Zoo):
+    zoo("listener", port)
+    zoo("bound_only", port + 1)
+    table = machine.listeners()
+    states = {s.local.port: s.state for s in table.sockets if port <= s.local.port < port + 8}
+    assert states == {port: "LISTEN"} | ({port + 1: "BOUND"} if table.shows_bound else {})
+    assert bool(table.gaps) is not table.shows_bound
+
+
+def test_a_glance_says_who_is_there_and_calls_the_rest_free(machine: Linux, port: int, zoo: Zoo):
+    listener = zoo("listener", port)
+    here, free = endpoints_of(machine, PortSpec("127.0.0.1", port))[0], Endpoint("127.0.0.1", 1)
+
+    def who(sockets: Sequence[Socket]) -> Holding:
+        return machine.holding(sockets, thorough=False)
+
+    held, nobody = glance(machine, (here, free), who)
+    assert pids(held) == {listener.pid}
+    assert isinstance(held.verdict, Held)
+    assert nobody.verdict == Free(), "nothing was bound, so root's port 1 is not refused"
+    assert glance(machine, (), who) == ()
 
 
 def test_nobody_there(machine: Linux, port: int):

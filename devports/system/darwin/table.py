@@ -28,6 +28,8 @@ if TYPE_CHECKING:
 
 SECONDS = 2.0
 """For the look at the processes; our own come first."""
+MOST_NAMED = 100
+"""Ports in one command line."""
 CUT = 15
 """A name of so many characters may have been cut: netstat has room for 16 (XNU, MAXCOMLEN)."""
 
@@ -76,7 +78,7 @@ def look(ports: Collection[int], sources: Sources) -> Look:
     rows = together(own, listed, walk.read, psprocess.name_of)
     gaps = list(_gaps(walk, lost, netstat=bool(text)))
     if not text or walk.own or any(map(_is_doubtful, rows)):
-        answer = _ask(sources.lsof, *LSOF, f"-iTCP:{','.join(map(str, sorted(ports)))}")
+        answer = _ask(sources.lsof, *LSOF, _selection(ports))
         if answer is None and not text and not walk.read:
             raise _blind()
         own += lsof.rows(answer or b"", ports)
@@ -84,6 +86,12 @@ def look(ports: Collection[int], sources: Sources) -> Look:
         gaps += [NO_LSOF] if answer is None else []
     everybody = bool(walk.read) and not walk.unread
     return Look(rows, everybody or (bool(text) and not lost), tuple(gaps))
+
+
+def _selection(ports: Collection[int]) -> str:
+    """Return lsof's option for these ports, or for all where they are very many."""
+    named = ",".join(map(str, sorted(ports))) if len(ports) <= MOST_NAMED else ""
+    return f"-iTCP:{named}" if named else "-iTCP"
 
 
 def _ask(path: str, *words: str) -> bytes | None:

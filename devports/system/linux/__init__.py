@@ -43,6 +43,9 @@ class Linux:
     def table(self, ports: Collection[int]) -> Table:
         return table.read(ports, netlink=self._netlink, bound=self._bound)
 
+    def listeners(self) -> Table:
+        return table.listeners(netlink=self._netlink, bound=self._bound)
+
     def listening(self, pids: Collection[int]) -> tuple[Socket, ...]:
         return table.listening(holders.sockets_of(pids))
 

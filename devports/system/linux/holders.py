@@ -49,7 +49,7 @@ def find(sockets: Sequence[Socket], *, thorough: bool) -> Holding:
     search = Search(links)
     if not links:
         return Holding()
-    groups = {socket.cgroup: group_of(socket.cgroup) for socket in sockets if socket.cgroup}
+    groups = groups_of({socket.cgroup for socket in sockets if socket.cgroup})
     for _, members in groups.values():
         if len(members) <= SMALL_CGROUP:
             search.look(members)
@@ -181,34 +181,38 @@ def relatives(pids: Collection[int]) -> list[int]:
     return found
 
 
-def group_of(identity: int) -> tuple[str, list[int]]:
-    """Return path and processes of the control group with this id: the inode of its folder.
+def groups_of(identities: Collection[int]) -> dict[int, tuple[str, list[int]]]:
+    """Return path and processes of the control groups with these ids: the inodes of their folders.
 
-    A socket keeps the group it was made in, so this is a hint and no proof.
+    A socket keeps the group it was made in, so this is a hint and no proof. Our own group and
+    those around it are tried first; for all others together the tree is walked once.
     """
-    root = procfs.cgroup2_mount(slurp("/proc/mounts"))
+    root = procfs.cgroup2_mount(slurp("/proc/mounts")) if identities else ""
+    found: dict[int, tuple[str, list[int]]] = {}
     if not root:
-        return "", []
+        return found
     own = procfs.cgroup_path(slurp("/proc/self/cgroup")) or "/"
     while own not in ("", "/"):
-        if _inode(root + own) == identity:
-            return own, _members(root + own)
+        if (identity := _inode(root + own)) in identities:
+            found[identity] = own, _members(root + own)
         own = own.rpartition("/")[0]
-    return _walk(root, identity)
+    return found | _walk(root, set(identities) - set(found))
 
 
-def _walk(root: str, identity: int) -> tuple[str, list[int]]:
+def _walk(root: str, missing: set[int]) -> dict[int, tuple[str, list[int]]]:
+    found: dict[int, tuple[str, list[int]]] = {}
     todo = [root]
-    while todo:
+    while todo and missing:
         folder = todo.pop()
-        if _inode(folder) == identity:
-            return folder[len(root) :] or "/", _members(folder)
+        if (identity := _inode(folder)) in missing:
+            missing = missing - {identity}
+            found[identity] = folder[len(root) :] or "/", _members(folder)
         try:
             with os.scandir(folder) as entries:
                 todo += [entry.path for entry in entries if entry.is_dir(follow_symlinks=False)]
         except OSError:
             continue
-    return "", []
+    return found
 
 
 def _inode(path: str) -> int:

@@ -74,11 +74,32 @@ def read(ports: Collection[int], *, netlink: bool = True, bound: bool = True) ->
         except (OSError, inet_diag.Malformed):
             pass
         else:
-            if bound and kernel_shows_bound(os.uname().release):
-                return Table(sockets)
-            listed = tuple(socket for socket in sockets if socket.state != "BOUND")
-            return Table(listed, shows_bound=False, gaps=(NO_BOUND,))
+            return _as_shown(sockets, bound=bound)
     return Table(tuple(_text(ports)), shows_bound=False, gaps=(NO_NETLINK,))
+
+
+def listeners(*, netlink: bool = True, bound: bool = True) -> Table:
+    """Return whoever listens or is bound without a peer, on any port, in one dump.
+
+    `netlink` and `bound` switch a source off, as in `read`.
+    """
+    if netlink:
+        try:
+            sockets = dump((), inet_diag.LISTEN_AND_BOUND)
+        except (OSError, inet_diag.Malformed):
+            pass
+        else:
+            return _as_shown(sockets, bound=bound)
+    found = tuple(socket for socket in _text(range(1 << 16)) if socket.state == "LISTEN")
+    return Table(found, shows_bound=False, gaps=(NO_NETLINK,))
+
+
+def _as_shown(sockets: tuple[Socket, ...], *, bound: bool) -> Table:
+    """Return a dump as a table, with what this kernel leaves out of one."""
+    if bound and kernel_shows_bound(os.uname().release):
+        return Table(sockets)
+    listed = tuple(socket for socket in sockets if socket.state != "BOUND")
+    return Table(listed, shows_bound=False, gaps=(NO_BOUND,))
 
 
 def listening(inodes: Collection[int]) -> tuple[Socket, ...]:
@@ -91,7 +112,7 @@ def listening(inodes: Collection[int]) -> tuple[Socket, ...]:
 
 
 def _text(ports: Collection[int]) -> list[Socket]:
-    wanted = frozenset(ports)
+    wanted = ports if isinstance(ports, range) else frozenset(ports)
     raw = (slurp_all("/proc/net/tcp"), slurp_all("/proc/net/tcp6"))
     return [socket for text in raw for socket in procfs.net_tcp(text, wanted)]
 

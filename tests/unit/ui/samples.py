@@ -28,7 +28,12 @@ from devports.core.model import (
 )
 from devports.core.plan import Target
 from devports.core.standing import OtherUser, Plain, Supervised
+from devports.errors import DevportsError
+from devports.records import Record
+from devports.records.stage import Charge
+from devports.system.census import Group
 from devports.ui.console import Screen
+from devports.ui.rows import Entry, Place, Section
 from devports.ui.who import Reader
 
 if TYPE_CHECKING:
@@ -167,3 +172,28 @@ EVIL_FINDING = Finding(
     ),
 )
 EVIL_TARGET = Target(EVIL_NODE, OtherUser(EVIL, permitted=True), EVIL_FINDING.holding.holders)
+
+DEVPORTS = process(4200, "devports", "devports", "run", "web")
+RECORD = Record(
+    DEVPORTS.key, "web", "/home/ann/shop", "serving", ("localhost:8000",), server=NODE.key
+)
+RUN = Charge(RECORD)
+URL = "http://localhost:8000/"
+SERVED = Entry(
+    "web",
+    (Place(HELD, "serving", URL, RUN), Place(FREE_SISTER, "not-listening", run=RUN)),
+    text="web",
+)
+BROKEN = Entry(
+    "api",
+    text="api",
+    address="nowhere.invalid:9000",
+    error=DevportsError("host-unknown", "the host does not resolve", service="api"),
+)
+EVERYBODY = (
+    Section(
+        (SERVED.but(places=SERVED.places[:1]), Entry("", (Place(BOUND),), role="found")),
+        Group("project", "/home/ann/shop", "main", "/home/ann/shop/.git"),
+    ),
+    Section((Entry("", (Place(HIDING),), role="found"),), Group("system")),
+)

@@ -73,6 +73,31 @@ def pipe() -> Iterator[tuple[int, int]]:
 
 
 @pytest.mark.parametrize(
+    ("lines", "height"),
+    [
+        pytest.param("10", 10, id="LINES counts"),
+        pytest.param("1", 3, id="a height nobody has"),
+        pytest.param("", 24, id="not known"),
+        pytest.param("low", 24, id="a LINES that is no number says nothing"),
+    ],
+)
+def test_height(lines: str, height: int) -> None:
+    assert Stage(LINES=lines).screen.height("stdout") == height
+
+
+@pytest.mark.parametrize(
+    ("terminal", "term", "answer"),
+    [
+        pytest.param(True, "xterm", True, id="a terminal"),
+        pytest.param(True, "dumb", False, id="a dumb one"),
+        pytest.param(False, "xterm", False, id="a pipe"),
+    ],
+)
+def test_whether_lines_can_be_drawn_over(terminal: bool, term: str, answer: bool) -> None:
+    assert Stage(terminal=terminal, TERM=term).screen.can_draw("stdout") is answer
+
+
+@pytest.mark.parametrize(
     ("terminal", "env", "colour"),
     [
         pytest.param(True, {}, True, id="a terminal has colours"),

@@ -25,6 +25,8 @@ from devports.core.service import Config, Service
 from devports.core.standing import Container, Mine, OtherUser, Plain, Protected, Supervised, Tunnel
 from devports.errors import DevportsError
 from devports.ui import jsonout, resultschema
+from devports.ui.jsonstatus import status_data
+from devports.ui.rows import Entry, Place, Section
 from tests.unit.ui import samples as s
 
 if TYPE_CHECKING:
@@ -61,9 +63,8 @@ PROBLEMS = (
 
 SAMPLES = {
     "check": jsonout.check_data([("8000", s.EVERY_FINDING), ("web", (s.EVIL_FINDING,))], s.NOW),
-    "status": jsonout.status_data(
-        [("web", "127.0.0.1:8000", (s.HELD, s.FREE_SISTER)), ("", "port 80", (s.PRIVILEGED,))],
-        s.NOW,
+    "status": status_data(
+        (Section((s.SERVED, Entry("", (Place(s.PRIVILEGED),), text="80"), s.BROKEN)),), (), s.NOW
     ),
     "free": jsonout.free_data([("web", Freed(False, 94, OUTCOMES, (s.HELD,)))], s.NOW),
     "wait": jsonout.wait_data(
@@ -294,3 +295,36 @@ def test_a_problem_in_full() -> None:
 
 def test_a_host_without_an_address_has_no_answer() -> None:
     assert [entry["service"] for entry in SAMPLES["doctor"]["services"]] == ["web"]
+    assert [entry["target"] for entry in SAMPLES["status"]["services"]] == ["web", "80"]
+
+
+def test_what_a_run_of_ours_serves() -> None:
+    web, bare = SAMPLES["status"]["services"]
+    assert web["run"] == {
+        "pid": 4200,
+        "service": "web",
+        "project": "/home/ann/shop",
+        "state": "serving",
+        "live": True,
+    }
+    assert web["url"] == "http://localhost:8000/"
+    assert [end["state"] for end in web["endpoints"]] == ["serving", "not-listening"]
+    assert (bare["service"], bare["run"], bare["url"]) == (None, None, None)
+    assert SAMPLES["status"]["groups"] is None
+
+
+def test_everybody_who_listens_by_group() -> None:
+    data = status_data(s.EVERYBODY, (s.UNREAD,), s.NOW)
+    document = read(jsonout.document(["status"], data, exit_code=0))["data"]
+    assert document["services"] == []
+    assert [gap["code"] for gap in document["gaps"]] == ["unreadable-processes"]
+    told = [(g["kind"], g["folder"], g["branch"], len(g["listeners"])) for g in document["groups"]]
+    assert told == [("project", "/home/ann/shop", "main", 2), ("system", None, None, 1)]
+    served, other = document["groups"][0]["listeners"]
+    assert (served["service"], served["endpoint"]["state"]) == ("web", "serving")
+    assert (other["service"], other["endpoint"]["state"], other["run"]) == (None, None, None)
+
+
+def test_nobody_listens_anywhere() -> None:
+    data = status_data((), (), s.NOW)
+    assert (data["services"], data["groups"]) == ([], [])

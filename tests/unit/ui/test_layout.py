@@ -4,7 +4,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from devports.ui.layout import Look, aligned, cells, hang_of, pad, paint, wrap
+from devports.ui.layout import Look, aligned, cells, ending, fold, hang_of, pad, paint, wrap
 
 
 @pytest.mark.parametrize(
@@ -18,6 +18,40 @@ from devports.ui.layout import Look, aligned, cells, hang_of, pad, paint, wrap
 def test_cells(text: str, width: int) -> None:
     assert cells(text) == width
     assert cells(pad(text, 6)) == 6
+
+
+@pytest.mark.parametrize(
+    ("text", "width", "lines"),
+    [
+        pytest.param("a b", 3, ["a b"], id="it fits"),
+        pytest.param("one two three", 7, ["one two", "three"], id="at spaces"),
+        pytest.param("abcdefgh ij", 3, ["abc", "def", "gh", "ij"], id="a word that is too long"),
+        pytest.param("日本語", 4, ["日本", "語"], id="by cells, not by characters"),
+        pytest.param("日本", 1, ["日", "本"], id="at least a character on each line"),
+        pytest.param("", 3, [""], id="nothing"),
+    ],
+)
+def test_fold(text: str, width: int, lines: list[str]) -> None:
+    assert fold(text, width) == lines
+
+
+@pytest.mark.parametrize(
+    ("text", "width", "shown"),
+    [
+        pytest.param("/shop/web", 9, "/shop/web", id="it fits"),
+        pytest.param("/home/ann/shop/web", 9, "…shop/web", id="its end tells most"),
+        pytest.param("/x/日本語", 6, "…本語", id="by cells, not by characters"),
+        pytest.param("日本語", 2, "…", id="no room for a wide character"),
+    ],
+)
+def test_ending(text: str, width: int, shown: str) -> None:
+    assert ending(text, width) == shown
+    assert cells(shown) <= width
+
+
+@given(st.text(max_size=30), st.integers(min_value=2, max_value=20))
+def test_ending_is_never_too_wide(text: str, width: int) -> None:
+    assert cells(ending(text, width)) <= width
 
 
 def test_aligned() -> None:

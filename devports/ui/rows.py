@@ -1,0 +1,190 @@
+"""What `devports status` says, as rows of words. Pure."""
+
+from __future__ import annotations
+
+from devports.core.diagnosis import Free, Held, is_bindable
+from devports.core.value import Value
+from devports.ui.printable import printable
+from devports.ui.who import families, folder, short_folder, title, unit_words, uptime, user_of
+from devports.ui.words import short
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from collections.abc import Iterable
+    from typing import Literal
+
+    from devports.core.diagnosis import Finding, Verdict
+    from devports.core.model import Hidden, Holding
+    from devports.errors import DevportsError
+    from devports.records.stage import Charge, Stage
+    from devports.system.census import Group
+    from devports.ui.layout import Style
+    from devports.ui.who import Reader
+
+    Role = Literal["wanted", "watched", "found"]
+    State = tuple[str, Style | None]
+
+COLUMNS = ("service", "endpoint", "verdict", "holder", "pid", "user", "uptime", "folder", "url")
+
+
+class Place(Value):
+    """One endpoint: what the machine shows, and what our own run has to do with it.
+
+    Attributes:
+        finding: the verdict and the people.
+        stage: how far our run has come with it, empty where it has no part.
+        url: where it is served, if our run serves it.
+        run: the run that is, or was, in charge of it.
+    """
+
+    finding: Finding
+    stage: Stage = ""
+    url: str = ""
+    run: Charge | None = None
+
+
+class Entry(Value):
+    """A service, a bare port, or a listener that was found.
+
+    Attributes:
+        service: its name; empty for a bare port, and for a listener of nobody's.
+        places: its endpoints; none where `error` says why.
+        role: what a listener there means. A `wanted` port is to be ours, on a `watched` one
+            somebody else's server belongs, of a `found` one nothing is expected.
+        text: what was typed for it.
+        address: as declared, for a row without an endpoint.
+        error: what kept it from being looked at.
+    """
+
+    service: str
+    places: tuple[Place, ...] = ()
+    role: Role = "wanted"
+    text: str = ""
+    address: str = ""
+    error: DevportsError | None = None
+
+    @property
+    def label(self) -> str:
+        """What a person knows it by."""
+        return printable(self.service or self.text)
+
+
+class Section(Value):
+    """Entries; under the name of their group, if they are one."""
+
+    entries: tuple[Entry, ...]
+    group: Group | None = None
+
+
+class Row(Value):
+    """One line of the table, in words.
+
+    Attributes:
+        cells: as many as there are COLUMNS.
+        style: of the verdict.
+        first: whether the line above is of another service.
+        mark: what has to differ for the line to count as changed; seconds do not.
+    """
+
+    cells: tuple[str, ...]
+    style: Style | None
+    first: bool
+    mark: tuple[str, ...] = ()
+
+    @property
+    def url(self) -> str:
+        return self.cells[-1]
+
+
+def rows_of(entries: Iterable[Entry], reader: Reader, *, asked: bool = True) -> list[Row]:
+    """Return a row for every endpoint, each with its service.
+
+    Args:
+        entries: what to show.
+        reader: whose home, user and clock the words are for.
+        asked: whether the kernel was asked to bind; if not, nothing is called free.
+    """
+    return [
+        row
+        for entry in entries
+        for row in ([_row(entry, n, reader, asked=asked) for n in range(len(entry.places))])
+        or [_broken(entry)]
+    ]
+
+
+def _row(entry: Entry, number: int, reader: Reader, *, asked: bool) -> Row:
+    place = entry.places[number]
+    word, style = state(place, entry.role, asked=asked)
+    service, endpoint = entry.label, str(place.finding.endpoint)
+    people = _people(place.finding.holding, reader)
+    cells = (service, endpoint, word, *people, printable(place.url))
+    mark = (service, endpoint, type(place.finding.verdict).__name__, place.stage, *people[:2])
+    return Row(cells, style, first=number == 0, mark=mark)
+
+
+def _broken(entry: Entry) -> Row:
+    """Return the row of a service that could not be looked at."""
+    word = entry.error.code.replace("-", " ") if entry.error else ""
+    cells = (entry.label, printable(entry.address), word)
+    return Row(cells + ("",) * (len(COLUMNS) - len(cells)), "error", first=True, mark=cells)
+
+
+STAGES: dict[Stage, State] = {
+    "starting": ("starting", "note"),
+    "serving": ("serving", "good"),
+    "stopping": ("stopping", "note"),
+    "not-listening": ("not listening", "note"),
+    "left-behind": ("left behind", "error"),
+}
+
+
+def state(place: Place, role: Role, *, asked: bool) -> State:
+    """Return the word for an endpoint, and the style that says whether that is good."""
+    verdict = place.finding.verdict
+    if place.stage:
+        return STAGES[place.stage]
+    if isinstance(verdict, Held) and role != "wanted" and _listens(verdict):
+        return "listening", "good" if role == "watched" else None
+    if role == "watched" and isinstance(verdict, Free):
+        return "not listening", "note"
+    return short(verdict, "free" if asked else "no holder"), _style(verdict, asked=asked)
+
+
+def _listens(verdict: Held) -> bool:
+    return any(socket.state == "LISTEN" for socket in verdict.sockets)
+
+
+def _style(verdict: Verdict, *, asked: bool) -> Style | None:
+    if not is_bindable(verdict):
+        return "error"
+    if isinstance(verdict, Free):
+        return "good" if asked else None
+    return "note"
+
+
+def _people(holding: Holding, reader: Reader) -> tuple[str, str, str, str, str]:
+    """Return holder, pid, user, uptime and folder."""
+    if not holding.holders:
+        hidden = holding.hidden[0] if holding.hidden else None
+        if hidden is None:
+            return ("", "", "", "", "")
+        return (*_unseen(hidden), printable(hidden.user, 40), "", "")
+    first = families(holding.holders)[0][0].process
+    more = len(holding.holders) - 1 + len(holding.hidden)
+    name = title(first) + (f" (+{more})" if more else "")
+    known = (user_of(first, reader), uptime(first, reader), folder(first, reader))
+    return (name, str(first.pid), *known)
+
+
+def _unseen(hidden: Hidden) -> tuple[str, str]:
+    """Return a unit and a likely pid, marked as a guess."""
+    pids = [f"{process.pid}?" for process in hidden.likely[:1]]
+    return unit_words(hidden.unit) or "not shown", "".join(pids)
+
+
+def title_of(group: Group, reader: Reader) -> str:
+    """Return the name of a group of listeners: its folder, and the branch that is checked out."""
+    if group.kind == "system":
+        return "system services"
+    branch = f" ({printable(group.branch, 60)})" if group.branch else ""
+    return short_folder(group.folder, reader) + branch

@@ -1,0 +1,217 @@
+"""The table of `devports status`: columns for a pipe, a grid or stacked lines for a terminal. Pure.
+
+A person gets what fits the terminal; a pipe gets every column, whole, with everything that names a
+line in the line itself, so that grep finds whole facts. Made by hand: rich would cost more than
+all the rest of the command.
+"""
+
+from __future__ import annotations
+
+from devports.core.value import Value
+from devports.ui.layout import cells, ending, fold, pad, paint, wrap
+from devports.ui.links import linked
+from devports.ui.rows import COLUMNS, Row, rows_of, title_of
+from devports.ui.who import short_folder
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterable, Mapping, Sequence
+
+    from devports.ui.layout import Look, Style
+    from devports.ui.rows import Section
+    from devports.ui.who import Reader
+
+GAP = 2
+"""Cells between two columns."""
+SERVICE, ENDPOINT, VERDICT, HOLDER, PID, USER, UPTIME, FOLDER, URL = range(len(COLUMNS))
+ESSENTIAL = (SERVICE, ENDPOINT, VERDICT)
+"""Columns that are never left out. Without room for them and a holder, lines are stacked."""
+BY_WORTH = (*ESSENTIAL, HOLDER, PID, URL, UPTIME, USER, FOLDER)
+FLEXIBLE = {HOLDER: 16, FOLDER: 14}
+"""Columns that may be narrower than their longest cell, and the least that is of use."""
+NARROW = 72
+"""Cells below which lines are stacked: a grid would leave out most of what there is to say."""
+
+
+class Part(Value):
+    """Rows under a title. `folder`: the one that the title names, as it is in the rows."""
+
+    title: str
+    rows: tuple[Row, ...]
+    folder: str = ""
+
+
+def parts_of(sections: Iterable[Section], reader: Reader, *, asked: bool = True) -> list[Part]:
+    """Return sections in words. `asked`: see `rows_of`."""
+    return [
+        Part(
+            title_of(section.group, reader) if section.group else "",
+            tuple(rows_of(section.entries, reader, asked=asked)),
+            short_folder(section.group.folder, reader) if section.group else "",
+        )
+        for section in sections
+    ]
+
+
+def table(parts: Sequence[Part], look: Look) -> list[str]:
+    """Return the lines of the table, in the form that suits where they go."""
+    if look.width is None:
+        return plain(parts, look)
+    parts = [part.but(rows=tuple(_inside(row, part.folder) for row in part.rows)) for part in parts]
+    rows = [row for part in parts for row in part.rows]
+    widths = fitted_columns(rows, look.width)
+    wanted = {VERDICT, HOLDER} if any(row.cells[HOLDER] for row in rows) else {VERDICT}
+    if look.width < NARROW or not wanted <= set(widths):
+        names = [max((cells(row.cells[c]) for row in rows), default=0) for c in ESSENTIAL[:VERDICT]]
+        return _under_titles(parts, look, lambda row: stacked(row, names, look))
+    head = paint(_joined([(c, COLUMNS[c]) for c in widths], widths, None, look), "strong", look)
+    return [head, *_under_titles(parts, look, lambda row: grid(row, widths, look))]
+
+
+def _inside(row: Row, folder: str) -> Row:
+    """Return a row without what its title says already: only the way down from that folder."""
+    cell = row.cells[FOLDER]
+    if not folder or not (cell == folder or cell.startswith(f"{folder}/")):
+        return row
+    below = cell[len(folder) + 1 :]
+    return row.but(cells=(*row.cells[:FOLDER], below, *row.cells[FOLDER + 1 :]))
+
+
+def plain(parts: Sequence[Part], look: Look) -> list[str]:
+    """Return columns for a pipe; what is empty is shown as ``-``. Titles become a column."""
+    named = any(part.title for part in parts)
+    heads: tuple[str, ...] = (*COLUMNS, "project") if named else COLUMNS
+    rows = [(r, (*r.cells, part.title) if named else r.cells) for part in parts for r in part.rows]
+    lines = [heads, *(tuple(cell or "-" for cell in words) for _, words in rows)]
+    widths = [max(map(cells, column)) for column in zip(*lines, strict=True)]
+    styles = [None, *(row.style for row, _ in rows)]
+    return [
+        _joined(enumerate(line), widths, style, look)
+        for line, style in zip(lines, styles, strict=True)
+    ]
+
+
+def changed(before: Sequence[Part], after: Sequence[Part], look: Look) -> list[str]:
+    """Return the lines of a pipe for what is new, other or gone. Passing seconds are no change."""
+    known = {_name(part, row): row.mark for part in before for row in part.rows}
+    now = {_name(part, row) for part in after for row in part.rows}
+    gone = [
+        Part(part.title, tuple(_gone(r) for r in part.rows if _name(part, r) not in now))
+        for part in before
+    ]
+    fresh = [
+        Part(part.title, tuple(r for r in part.rows if known.get(_name(part, r)) != r.mark))
+        for part in after
+    ]
+    return plain([*gone, *fresh], look)[1:]
+
+
+def _name(part: Part, row: Row) -> tuple[str, str, str]:
+    return part.title, row.cells[SERVICE], row.cells[ENDPOINT]
+
+
+def _gone(row: Row) -> Row:
+    cells = (*row.cells[:VERDICT], "gone", *[""] * (len(COLUMNS) - VERDICT - 1))
+    return row.but(cells=cells)
+
+
+def fitted_columns(rows: Sequence[Row], width: int) -> dict[int, int]:
+    """Return the columns to be shown and their widths, those of most worth first to be taken.
+
+    A column without any content is left out; what room is left goes to those that would fold.
+    """
+    natural = _natural(rows)
+    used = [c for c in BY_WORTH if any(row.cells[c] for row in rows) or c in ESSENTIAL[1:]]
+    taken: dict[int, int] = {}
+    for column in used:
+        least = min(natural[column], FLEXIBLE.get(column, natural[column]))
+        if sum(taken.values()) + GAP * len(taken) + least <= width:
+            taken[column] = least
+    left = width - sum(taken.values()) - GAP * (len(taken) - 1)
+    for column in FLEXIBLE:
+        if column in taken:
+            more = max(0, min(left, natural[column] - taken[column]))
+            taken[column] += more
+            left -= more
+    return dict(sorted(taken.items()))
+
+
+def _natural(rows: Sequence[Row]) -> list[int]:
+    """Return the widths that need no folding."""
+    every = [COLUMNS, *(row.cells for row in rows)]
+    return [max(map(cells, column)) for column in zip(*every, strict=True)]
+
+
+def _joined(
+    texts: Iterable[tuple[int, str]],
+    widths: Mapping[int, int] | Sequence[int],
+    style: Style | None,
+    look: Look,
+) -> str:
+    """Return cells, by their columns, as one line; the verdict in its colour."""
+    padded = [
+        (paint(text, style, look) if column == VERDICT and style else text)
+        + " " * (widths[column] - cells(text))
+        for column, text in texts
+    ]
+    return (" " * GAP).join(padded).rstrip(" ")
+
+
+def _under_titles(
+    parts: Sequence[Part], look: Look, lines_of: Callable[[Row], list[str]]
+) -> list[str]:
+    lines: list[str] = []
+    for part in parts:
+        if part.title:
+            title = fold(part.title, look.width or len(part.title))
+            lines += ["", *(paint(line, "strong", look) for line in title)]
+        for row in part.rows:
+            lines += _clickable(lines_of(row), row) if look.links and row.url else lines_of(row)
+    return lines
+
+
+def _clickable(lines: list[str], row: Row) -> list[str]:
+    """Make the address a link or, where it was left out, the endpoint."""
+    shown = row.url if any(row.url in line for line in lines) else row.cells[ENDPOINT]
+    return [linked(line, shown, row.url) for line in lines]
+
+
+def grid(row: Row, widths: dict[int, int], look: Look) -> list[str]:
+    """Return a row below the head of the table: a long holder on several lines.
+
+    Of a long folder the end is shown, which tells most: folded it would fill the screen.
+    """
+    folded = {column: [row.cells[column]] for column in widths}
+    if HOLDER in folded:
+        folded[HOLDER] = fold(row.cells[HOLDER], widths[HOLDER])
+    if FOLDER in folded:
+        folded[FOLDER] = [ending(row.cells[FOLDER], widths[FOLDER])]
+    if not row.first and SERVICE in folded:
+        folded[SERVICE] = [""]
+    lines = [
+        [(column, each[number] if number < len(each) else "") for column, each in folded.items()]
+        for number in range(max(map(len, folded.values())))
+    ]
+    return [_joined(line, widths, row.style, look) for line in lines]
+
+
+def stacked(row: Row, widths: Sequence[int], look: Look) -> list[str]:
+    """Return, for a narrow terminal, a line for the endpoint and one for whoever is there.
+
+    Args:
+        row: what to show.
+        widths: of service and endpoint; a service of no width is left out.
+        look: how wide the terminal is.
+    """
+    names = [pair for pair in zip(row.cells[:VERDICT], widths, strict=True) if pair[1]]
+    verdict, indent = row.cells[VERDICT], " " * GAP
+    start = "".join(pad(name, width) + indent for name, width in names)
+    if cells(start + verdict) > (look.width or 0):
+        start = "".join(name + indent for name, _ in names if name)
+    *above, last = wrap(start + verdict, look.width, hang=GAP)
+    head = last.removesuffix(verdict)
+    shown = paint(last[len(head) :], row.style, look) if row.style else last[len(head) :]
+    holder = " ".join(filter(None, row.cells[HOLDER : PID + 1]))
+    details = ", ".join(filter(None, (holder, *row.cells[USER:])))
+    more = wrap(f"{indent}{details}", look.width, hang=GAP) if details else []
+    return [*above, head + shown, *more]

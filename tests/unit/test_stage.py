@@ -1,0 +1,136 @@
+"""A stage is said only where the record of a run and the machine agree."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+import pytest
+
+from devports.core.diagnosis import Finding, Forbidden, Free, Held, Lingering
+from devports.core.model import Endpoint, Holder, Holding, Process, ProcessKey, Socket
+from devports.records import Record, Records
+from devports.records.stage import Charge, charge_of, charges, holder_of, stage_of
+from tests.fakes import FakeMachine
+
+if TYPE_CHECKING:
+    from pathlib import Path
+
+    from devports.core.diagnosis import Verdict
+    from devports.core.model import State
+    from devports.records import RunState
+
+HERE = Endpoint("127.0.0.1", 8000)
+
+
+def process(pid: int, ppid: int = 1) -> Process:
+    return Process(ProcessKey(pid, pid), ppid, 1000, "ann", f"p{pid}")
+
+
+RUN, SERVER, WORKER, STRANGER, LEFT = map(process, (10, 11, 12, 90, 80))
+LISTEN = Held((Socket(HERE, None, "LISTEN", 5),))
+BOUND = Held((Socket(HERE, None, "BOUND", 5),))
+
+
+def record(state: RunState = "serving", left: Process | None = None) -> Record:
+    key = None if left is None else left.key
+    return Record(RUN.key, "web", "/shop", state, ("127.0.0.1:8000",), server=SERVER.key, left=key)
+
+
+def seen(verdict: Verdict, *holders: Holder) -> Finding:
+    return Finding(HERE, verdict, Holding(holders))
+
+
+BY_SERVER = Holder(SERVER, (5,), (RUN,))
+BY_WORKER = Holder(WORKER, (5,), (SERVER, RUN))
+BY_ORPHAN = Holder(WORKER, (5,), (SERVER,))
+BY_RUN = Holder(RUN, (5,))
+BY_STRANGER = Holder(STRANGER, (5,))
+BY_LEFT = Holder(LEFT, (5,))
+
+
+@pytest.mark.parametrize(
+    ("finding", "run", "stage"),
+    [
+        pytest.param(seen(LISTEN, BY_SERVER), Charge(record()), "serving", id="its server listens"),
+        pytest.param(seen(LISTEN, BY_WORKER), Charge(record()), "serving", id="a worker listens"),
+        pytest.param(
+            seen(LISTEN, BY_ORPHAN), Charge(record()), "serving", id="the server has other parents"
+        ),
+        pytest.param(seen(LISTEN, BY_STRANGER), Charge(record()), "", id="a stranger listens"),
+        pytest.param(
+            seen(BOUND, BY_SERVER), Charge(record()), "not-listening", id="it was served, now bound"
+        ),
+        pytest.param(seen(Free()), Charge(record()), "not-listening", id="nobody has it any more"),
+        pytest.param(
+            seen(BOUND, BY_RUN), Charge(record("starting")), "starting", id="the run reserves it"
+        ),
+        pytest.param(
+            seen(LISTEN, BY_SERVER), Charge(record("starting")), "starting", id="listens, not ready"
+        ),
+        pytest.param(seen(Free()), Charge(record("starting")), "starting", id="not bound yet"),
+        pytest.param(
+            seen(LISTEN, BY_STRANGER), Charge(record("starting")), "", id="it asks about a stranger"
+        ),
+        pytest.param(
+            seen(LISTEN, BY_SERVER), Charge(record("stopping")), "stopping", id="it is told to stop"
+        ),
+        pytest.param(
+            seen(Lingering((), blocking=False)),
+            Charge(record("stopping")),
+            "stopping",
+            id="it stops and has let go",
+        ),
+        pytest.param(
+            seen(LISTEN, BY_SERVER), Charge(record(), live=False), "left-behind", id="its run died"
+        ),
+        pytest.param(
+            seen(LISTEN, BY_STRANGER), Charge(record(), live=False), "", id="all of it is gone"
+        ),
+        pytest.param(
+            seen(LISTEN, BY_LEFT),
+            Charge(record("starting", left=LEFT)),
+            "left-behind",
+            id="an earlier run left it, a new one starts",
+        ),
+        pytest.param(seen(Forbidden()), Charge(record("starting")), "", id="it may not be bound"),
+    ],
+)
+def test_how_far_a_run_is(finding: Finding, run: Charge, stage: str) -> None:
+    assert stage_of(finding, run) == stage
+
+
+@pytest.mark.parametrize(
+    ("state", "stage"),
+    [
+        pytest.param("serving", "serving", id="its record is believed"),
+        pytest.param("starting", "", id="not before it says so"),
+    ],
+)
+def test_a_holder_that_cannot_be_proven_is_accepted_by_configuration(
+    state: RunState, stage: str
+) -> None:
+    found = stage_of(seen(LISTEN, BY_STRANGER), Charge(record(state)), any_owner=True)
+    assert found == stage
+
+
+def test_the_run_of_a_service_is_that_of_its_project(tmp_path: Path) -> None:
+    machine = FakeMachine()
+    records = Records(str(tmp_path), machine)
+    for pid, project in ((50, "/shop"), (60, "/other")):
+        records.claim(Record(machine.add(pid).key, "web", project, "serving"))
+    machine.end(50)
+    runs = charges(records)
+    assert [(run.record.project, run.live) for run in runs] == [("/other", True), ("/shop", False)]
+    found = charge_of(runs, "web", "/shop")
+    assert found is not None
+    assert (found.record.key.pid, found.live) == (50, False)
+    assert charge_of(runs, "api", "/shop") is None
+
+
+@pytest.mark.parametrize("state", [pytest.param(s, id=s) for s in ("LISTEN", "BOUND")])
+def test_the_run_of_a_holder_is_found_by_its_processes(state: State) -> None:
+    finding = seen(Held((Socket(HERE, None, state, 5),)), BY_WORKER)
+    other = Charge(record().but(key=STRANGER.key, server=None))
+    mine = Charge(record())
+    assert holder_of((other, mine), finding) == mine
+    assert holder_of((other,), finding) is None
