@@ -67,6 +67,11 @@ class Setting:
         """Whether the nearest configuration is looked for, and none was named."""
         return self._config_path is None
 
+    @property
+    def named(self) -> str | None:
+        """The configuration that the command line names."""
+        return self._config_path
+
     def config(self) -> Config:
         """Return the configuration, read once; its doubts become warnings.
 
