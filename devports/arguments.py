@@ -47,7 +47,8 @@ def build_parser() -> Parser:
     command("doctor", "say everything that is or will be wrong with ports here")
     _init(command("init", "find the servers of this project and write a devports.toml"))
     command("validate", "check the configuration and nothing else")
-    schema = commands.add_parser("schema", help="print a JSON Schema", allow_abbrev=False)
+    text = "print a JSON Schema"
+    schema = commands.add_parser("schema", help=text, description=text, allow_abbrev=False)
     schema.add_argument("kind", choices=("config", "result"))
     text = "print a completion script for a shell"
     completion = commands.add_parser("completion", help=text, description=text, allow_abbrev=False)

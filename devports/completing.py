@@ -42,9 +42,8 @@ class Typed(Value):
 def answer(parser: argparse.ArgumentParser, words: Sequence[str]) -> str:
     """Return the lines for a shell: a word, a tab, what it is; or `FILES`."""
     pairs = candidates(parser, words, services_of)
-    return "".join(
-        f"{word}\t{' '.join(text.split())}\n" if text else f"{word}\n" for word, text in pairs
-    )
+    lines = (f"{word}\t{' '.join(text.split())}" if text else word for word, text in pairs)
+    return "".join(f"{line}\n" for line in lines)
 
 
 def candidates(
@@ -81,15 +80,15 @@ def _command(
     """Return the parser of the sub-command that was typed, and the words behind it."""
     named = next((i for i, word in enumerate(words) if not word.startswith("-")), None)
     commands = _commands(parser)
-    if named is None or commands is None or words[named] not in commands.choices:
+    if named is None or words[named] not in commands:
         return parser, list(words)
-    return commands.choices[words[named]], list(words[named + 1 :])
+    return commands[words[named]], list(words[named + 1 :])
 
 
-def _commands(
-    parser: argparse.ArgumentParser,
-) -> argparse._SubParsersAction[argparse.ArgumentParser] | None:
-    return next((a for a in _actions(parser) if isinstance(a, argparse._SubParsersAction)), None)
+def _commands(parser: argparse.ArgumentParser) -> dict[str, argparse.ArgumentParser]:
+    """Return the sub-commands: the only argument whose choices are a table."""
+    found = (action.choices for action in _actions(parser) if isinstance(action.choices, dict))
+    return next(found, {})
 
 
 def _actions(parser: argparse.ArgumentParser) -> list[argparse.Action]:
@@ -149,8 +148,8 @@ def _options(parser: argparse.ArgumentParser, typed: Typed) -> Iterator[tuple[st
 
 def _values(action: argparse.Action, typed: Typed, services: Services) -> Pairs:
     """Return what an argument may be."""
-    if isinstance(action, argparse._SubParsersAction):
-        return [(each.dest, each.help or "") for each in action._choices_actions]
+    if isinstance(action.choices, dict):
+        return [(name, parser.description or "") for name, parser in action.choices.items()]
     if action.choices:
         return [(str(choice), "") for choice in action.choices]
     if action.dest == "config":

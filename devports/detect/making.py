@@ -46,7 +46,7 @@ def from_start(
     before = line.before if line else ""
     shell = bool(before) or needs_shell(words)
     return Found(
-        names=names or (server.side,),
+        names=(*names, server.side, server.kind),
         kind=server.kind,
         sources=(source,),
         target=target_of(start),
@@ -78,7 +78,7 @@ def from_program(
     told = told and not any(PORT in word for word in words)
     port = port or next((port_in(value) for name, value in line.env if name == "PORT"), 0)
     return Found(
-        names=names or (PROGRAM.side,),
+        names=(*names, PROGRAM.side),
         kind=PROGRAM.kind,
         sources=(source,),
         target=" ".join(line.words),

@@ -8,8 +8,8 @@ import posixpath
 from devports.detect.found import LeftOut
 from devports.detect.making import from_program, from_start, target_of, variables
 from devports.detect.ports import asked_by
-from devports.detect.servers import HOST, PROGRAM
-from devports.detect.words import Told, command_text, escaped, read, recognise
+from devports.detect.servers import PROGRAM
+from devports.detect.words import Told, command_text, escaped, missing, read, recognise
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -122,9 +122,7 @@ class _Scripts:
         fixed = bool(told.port and not server.last_wins) or variable.isdecimal()
         port = told.port or (int(variable) if variable.isdecimal() else 0)
         adds = () if fixed else to_add(server, line.words)
-        made = from_start(
-            start.but(told=Told(port, told.host)), self.source(name), names=names or (server.side,)
-        )
+        made = from_start(start.but(told=Told(port, told.host)), self.source(name), names=names)
         return made.but(
             target=f"script {name}" if not target_of(start) else target_of(start),
             command=self.command(name, adds),
@@ -144,7 +142,7 @@ class _Scripts:
         asked = self.port_of(line)
         if asked is None and not self.uses(*FRAMEWORKS):
             return LeftOut(self.source(name), "it does not show that it is a server")
-        made = from_program(line, self.source(name), names=names or (PROGRAM.side,))
+        made = from_program(line, self.source(name), names=names)
         fixed = asked is not None and not asked.by_variable
         return made.but(
             kind="node",
@@ -198,12 +196,10 @@ class _Scripts:
 def to_add(server: Server, words: tuple[str, ...]) -> tuple[str, ...]:
     """Return what has to be appended to the script of a server.
 
-    An option that the script has already is appended only if the last one wins.
+    A host that the script names already is named again only if the last one wins.
     """
-    given = {word.partition("=")[0] for word in words}
-    if server.last_wins or not given.intersection(server.host_flags):
-        return tuple(word for word in server.adds if word not in words)
-    return tuple(word for word in server.adds if word != HOST and word not in server.host_flags)
+    where = {*server.host_flags, *server.port_flags} if server.last_wins else set()
+    return missing(server.adds, [word for word in words if word.partition("=")[0] not in where])
 
 
 def manager_of(tree: Tree, folder: str, package: dict[str, object]) -> str:

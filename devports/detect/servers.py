@@ -83,9 +83,18 @@ NODE = (
         ("--hostname", "-H"),
         last_wins=True,
     ),
-    Server("nuxt", ("nuxt dev", "nuxi dev"), 3000, port_flags=_P, host_flags=("--host", "-h")),
+    # 4.4: takes 3000 or another one where its port is taken, and has no flag against that
+    Server(
+        "nuxt",
+        ("nuxt dev", "nuxi dev"),
+        3000,
+        port_flags=_P,
+        host_flags=("--host", "-h"),
+        last_wins=True,
+    ),
+    # 5.18: moves; an option that is given twice is as good as none
     Server("astro", ("astro dev", "astro preview"), 4321),
-    Server("angular", ("ng serve", "ng s"), 4200),
+    Server("angular", ("ng serve", "ng s"), 4200, last_wins=True),
     Server("gatsby", ("gatsby develop",), 8000, port_flags=_P, host_flags=("--host", "-H")),
     Server("vue-cli", ("vue-cli-service serve",), 8080),
     Server("webpack", ("webpack serve", "webpack-dev-server", "webpack dev-server"), 8080),

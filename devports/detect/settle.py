@@ -10,6 +10,8 @@ import re
 
 from devports.core.value import Value
 from devports.detect.found import Found, LeftOut
+from devports.detect.python import ASGI, WSGI
+from devports.detect.servers import PYTHON
 from devports.detect.words import LAST_PORT
 
 TYPE_CHECKING = False
@@ -22,6 +24,8 @@ MOST_SERVICES = 50
 """More is a folder of many projects, for each of which init is meant."""
 LONGEST_NAME = 64
 
+_PYTHONS = frozenset(server.kind for server in PYTHON) | {*map(str.lower, ASGI | WSGI)}
+_BY_NODE = frozenset("npm npx yarn pnpm bun node".split())
 _PORT = re.compile(r"""^[ \t]*(?:export[ \t]+)?PORT[ \t]*=[ \t]*["']?(\d{1,5})["']?[ \t]*(?:#|$)""")
 _ENV_FILES = (".env", ".env.local", ".env.development")
 
@@ -62,7 +66,8 @@ def _both(known: Found, more: Found) -> Found:
     sources = tuple(dict.fromkeys((*known.sources, *more.sources)))
     if more.stated and not known.stated and known.takes_port:
         known = known.but(port=more.port, stated=True)
-    return known.but(sources=sources)
+    notes = tuple(dict.fromkeys((*known.notes, *more.notes)))
+    return known.but(sources=sources, notes=notes)
 
 
 def without_other_ways(finds: Sequence[Found]) -> tuple[list[Found], list[LeftOut]]:
@@ -72,18 +77,31 @@ def without_other_ways(finds: Sequence[Found]) -> tuple[list[Found], list[LeftOu
     project and publishes the port of a server in it.
     """
     working = [find for find in finds if find.command and not find.production]
-    folders, ports = {find.folder for find in working}, {find.port for find in working}
     kept, left = [], []
     for find in finds:
-        if find.production and find.folder in folders:
-            other = next(each.name for each in working if each.folder == find.folder)
-            left.append(LeftOut(find.sources[0], f"it starts in production what `{other}` does"))
-        elif find.built and find.port in ports:
-            other = next(each.name for each in working if each.port == find.port)
-            left.append(LeftOut(find.sources[0], f"it is a container of what `{other}` starts"))
-        else:
+        other = next((each for each in working if _another_way(find, each)), None)
+        if other is None:
             kept.append(find)
+        else:
+            how = "a container of what" if find.built else "the production server of what"
+            left.append(LeftOut(find.sources[0], f"{how} `{other.name}` starts"))
     return kept, left
+
+
+def _another_way(find: Found, other: Found) -> bool:
+    """Say whether `find` is what `other` is, started in another way."""
+    if find.built:
+        return find.port == other.port
+    together = find.folder == other.folder and family(find) == family(other)
+    return find.production and (find.target == other.target or together)
+
+
+def family(find: Found) -> str:
+    """Return what kind of server a service is, the same for those that may start one program."""
+    if find.kind in _PYTHONS:
+        return "python"
+    by_node = find.command.split(" ", 1)[0] in _BY_NODE
+    return "node" if by_node and find.kind in ("node", "program") else find.kind
 
 
 def from_env_file(tree: Tree, find: Found, every: Sequence[Found]) -> Found:

@@ -89,7 +89,7 @@ class Start(Value):
         """Return the command with placeholders; `lead` instead of what it is started by."""
         lead = self.lead if lead is None else tuple(lead)
         rest, tail = split_at(tuple(map(escaped, self.rest)), "--")
-        adds = tuple(word for word in self.server.adds if word not in self.rest)
+        adds = missing(self.server.adds, self.rest)
         return (*map(escaped, (*lead, *self.call)), *rest, *adds, *tail)
 
 
@@ -240,6 +240,18 @@ def port_in(text: str) -> int:
 def host_in(text: str) -> str:
     """Return a host that has to be kept: every address. A server for this machine has ours."""
     return text.strip("[]") if text in ("0.0.0.0", "::", "[::]") else ""  # noqa: S104  # compared
+
+
+def missing(adds: Sequence[str], given: Sequence[str]) -> tuple[str, ...]:
+    """Return the options of `adds`, each with its value, that are not among the words given."""
+    known = {word.partition("=")[0] for word in given if word.startswith("-")}
+    kept: list[str] = []
+    keep = True
+    for word in adds:
+        if word.startswith("-"):
+            keep = word.partition("=")[0] not in known
+        kept += [word] if keep else []
+    return tuple(kept)
 
 
 def split_at(words: tuple[str, ...], mark: str) -> tuple[tuple[str, ...], tuple[str, ...]]:
