@@ -88,7 +88,7 @@ def _in_its_environment(tree: Tree, folder: str, line: Line, made: Found) -> str
         return made.command
     lead = launcher(tree, folder)
     if line.words[0] == "manage.py":
-        lead = (*lead, "python3") if not lead or lead[-1] == "run" else lead
+        lead = (*lead, "python") if lead[-1:] == ("run",) else lead or ("python3",)
     elif lead and lead[-1] != "run":
         lead = (*lead, "-m")
     return " ".join(filter(None, (command_text(lead), made.command)))

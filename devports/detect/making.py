@@ -5,6 +5,8 @@ from __future__ import annotations
 from devports.detect.found import Found
 from devports.detect.servers import PORT, PROGRAM
 from devports.detect.words import (
+    Line,
+    assigned,
     command_text,
     escaped,
     needs_shell,
@@ -15,10 +17,11 @@ from devports.detect.words import (
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Sequence
+    from collections.abc import Sequence
+    from typing import Any
 
     from devports.detect.found import Source
-    from devports.detect.words import Line, Start
+    from devports.detect.words import Start
 
     Pairs = tuple[tuple[str, str], ...]
 
@@ -42,22 +45,19 @@ def from_start(
         line: what is done before it, and its variables.
         lead: what its program is started by, in place of what is written.
     """
-    words, server = start.words(lead), start.server
-    before = line.before if line else ""
-    shell = bool(before) or needs_shell(words)
+    server = start.server
+    line = (line or Line(())).but(words=start.words(lead))
     return Found(
         names=(*names, server.side, server.kind),
         kind=server.kind,
         sources=(source,),
         target=target_of(start),
-        command=before + command_text(words, shell=shell),
-        shell=shell,
         folder=folder,
         port=start.told.port or server.port,
         stated=bool(start.told.port),
         host=start.told.host,
-        env=variables(line.env if line else (), server.env),
         production=server.production,
+        **_started(line, server.env),
     )
 
 
@@ -74,7 +74,6 @@ def from_program(
         told: give it PORT.
     """
     words, port = with_port(line.words)
-    shell = bool(line.before) or needs_shell(words)
     told = told and not any(PORT in word for word in words)
     port = port or next((port_in(value) for name, value in line.env if name == "PORT"), 0)
     return Found(
@@ -82,20 +81,21 @@ def from_program(
         kind=PROGRAM.kind,
         sources=(source,),
         target=" ".join(line.words),
-        command=line.before + command_text(words, shell=shell),
-        shell=shell,
         folder=folder,
         port=port,
         stated=bool(port),
-        env=variables(line.env, PROGRAM.env if told else ()),
+        **_started(line.but(words=words), PROGRAM.env if told else ()),
     )
 
 
-def variables(own: Iterable[tuple[str, str]], ours: Pairs) -> Pairs:
-    """Return the variables of a command and those that tell its server where to listen."""
-    told = dict(ours)
-    kept = ((name, escaped(value)) for name, value in own if name not in told)
-    return (*kept, *ours)
+def _started(line: Line, ours: Pairs) -> dict[str, Any]:
+    """Return command, shell and env: in a shell's line the variables stay where they are."""
+    own = tuple(pair for pair in line.env if pair[0] not in dict(ours))
+    if line.before or needs_shell((*line.words, *(value for _, value in own))):
+        text = line.before + assigned(own) + command_text(line.words, for_shell=True)
+        return {"command": text, "shell": True, "env": ours}
+    kept = tuple((name, escaped(value)) for name, value in own)
+    return {"command": command_text(line.words), "env": (*kept, *ours)}
 
 
 def target_of(start: Start) -> str:

@@ -6,7 +6,7 @@ import json
 import posixpath
 
 from devports.detect.found import LeftOut
-from devports.detect.making import from_program, from_start, target_of, variables
+from devports.detect.making import from_program, from_start, target_of
 from devports.detect.ports import asked_by
 from devports.detect.servers import PROGRAM
 from devports.detect.words import Told, command_text, escaped, missing, read, recognise
@@ -128,7 +128,7 @@ class _Scripts:
             command=self.command(name, adds),
             shell=False,
             folder=self.file.folder,
-            env=() if fixed else variables((), server.env),
+            env=() if fixed else server.env,
             takes_port=not fixed,
             notes=("The script names its port, so that this one has to be the same.",)
             if fixed

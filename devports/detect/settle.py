@@ -9,7 +9,7 @@ from __future__ import annotations
 import re
 
 from devports.core.value import Value
-from devports.detect.found import Found, LeftOut
+from devports.detect.found import Found, LeftOut, upwards
 from devports.detect.python import ASGI, WSGI
 from devports.detect.servers import PYTHON
 from devports.detect.words import LAST_PORT
@@ -92,8 +92,9 @@ def _another_way(find: Found, other: Found) -> bool:
     """Say whether `find` is what `other` is, started in another way."""
     if find.built:
         return find.port == other.port
+    same = find.target == other.target and find.folder in upwards(other.folder)
     together = find.folder == other.folder and family(find) == family(other)
-    return find.production and (find.target == other.target or together)
+    return find.production and (same or together)
 
 
 def family(find: Found) -> str:

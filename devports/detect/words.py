@@ -37,6 +37,9 @@ LAUNCHERS = (
 _SINGLE, *_DOUBLE = LAUNCHERS.split("|")
 LAUNCHING = frozenset(tuple(words.split()) for words in (*_SINGLE.split(), *_DOUBLE))
 
+PROGRAMS = (".bin", "bin", "Scripts")
+"""Folders of programs: what is elsewhere and has the name of a server is the user's own."""
+
 _ASSIGNMENT = re.compile(r"([A-Za-z_]\w*)=(.*)", re.DOTALL)
 _NUMBER = re.compile(r"\d{1,5}")
 _VARIABLE = re.compile(r"\$(?:PORT|\{PORT(?::?-(\d{1,5}))?\})")
@@ -161,9 +164,12 @@ def _past_launchers(words: tuple[str, ...]) -> int:
 
 
 def _program(word: str) -> str:
-    """`./node_modules/.bin/vite` is vite, `.venv/bin/python3.12` is python3."""
-    name = posixpath.basename(word.replace("\\", "/")).removesuffix(".exe").removesuffix(".cmd")
-    return re.sub(r"(?<=python)3?\.\d+|(?<=python3)\.\d+", "3", name)
+    """`node_modules/.bin/vite` is vite, `.venv/bin/python3.12` is python3, `./serve` is itself."""
+    folder, _, name = word.replace("\\", "/").rpartition("/")
+    if folder and posixpath.basename(folder) not in PROGRAMS and name != "manage.py":
+        return word
+    name = name.removesuffix(".exe").removesuffix(".cmd")
+    return re.sub(r"(?<=^python)3?\.\d+$", "3", name)
 
 
 def _taken_apart(server: Server, words: tuple[str, ...], at: int, after: int) -> Start | None:
@@ -277,15 +283,20 @@ def needs_shell(words: Sequence[str]) -> bool:
     return any(_PRECIOUS & set(word) for word in words)
 
 
-def command_text(words: Sequence[str], *, shell: bool = False) -> str:
+def assigned(env: Sequence[tuple[str, str]]) -> str:
+    """Return variables as they stand before a command of a shell."""
+    return "".join(f"{name}={_quoted(escaped(value), for_shell=True)} " for name, value in env)
+
+
+def command_text(words: Sequence[str], *, for_shell: bool = False) -> str:
     """Return words as the text of `command`, quoted where it has to be."""
-    return " ".join(_quoted(word, shell=shell) for word in words)
+    return " ".join(_quoted(word, for_shell=for_shell) for word in words)
 
 
-def _quoted(word: str, *, shell: bool) -> str:
+def _quoted(word: str, *, for_shell: bool) -> str:
     if word in (HOST, PORT, BOTH):
         return word
-    if not (shell and needs_shell([word])):
+    if not (for_shell and needs_shell([word])):
         return quote(word, also="{}~")
     spared = quote(word, also="{}$*?~")  # a pattern in quotes would be none
     return word if spared == word else '"' + re.sub(r'(["\\])', r"\\\1", word) + '"'
