@@ -58,9 +58,6 @@ class Tree(Value):
     files: tuple[File, ...] = ()
     names: frozenset[str] = frozenset()
 
-    def file(self, path: str) -> File | None:
-        return next((file for file in self.files if file.path == path), None)
-
     def called(self, *names: str) -> Iterator[File]:
         """Yield the files of these names, wherever they are."""
         return (file for file in self.files if file.name in names)

@@ -15,9 +15,6 @@ TYPE_CHECKING = False
 if TYPE_CHECKING:
     from collections.abc import Callable
 
-MAX_DEPTH = 5
-MAX_NAMES = 20_000
-MAX_FILES = 500
 MAX_BYTES = 128 * 1024
 """Of one file. A file of services is a page or two; only generated code is longer."""
 
@@ -36,6 +33,17 @@ _FLAGS = (
 )
 
 
+class Bounds(Value):
+    """How much is looked at: folders below each other, names seen, files read."""
+
+    depth: int = 5
+    names: int = 20_000
+    files: int = 500
+
+
+BOUNDS = Bounds()
+
+
 class Looked(Value):
     """What a folder holds.
 
@@ -50,27 +58,28 @@ class Looked(Value):
     whole: bool = True
 
 
-def look(root: str, wanted: Callable[[str], bool]) -> Looked:
+def look(root: str, wanted: Callable[[str], bool], bounds: Bounds = BOUNDS) -> Looked:
     """Return the texts of a folder, the ones that are near its top first.
 
     Args:
         root: absolute path.
         wanted: says by a file's name whether to read it.
+        bounds: how much to look at.
     """
     names: list[str] = []
     texts: list[tuple[str, str]] = []
     todo, whole = [("", 0)], True
-    while todo and len(names) < MAX_NAMES:
+    while todo and len(names) < bounds.names:
         folder, depth = todo.pop(0)
         files, folders = _inside(root, folder)
         names += files
         for path in files:
-            if len(texts) < MAX_FILES and wanted(os.path.basename(path)):
+            if len(texts) < bounds.files and wanted(os.path.basename(path)):
                 text = _text(os.path.join(root, path))
                 texts += [(path, text)] if text is not None else []
-        whole = whole and (depth < MAX_DEPTH or not folders)
-        todo += [(path, depth + 1) for path in folders if depth < MAX_DEPTH]
-    full = len(names) >= MAX_NAMES or len(texts) >= MAX_FILES
+        whole = whole and (depth < bounds.depth or not folders)
+        todo += [(path, depth + 1) for path in folders if depth < bounds.depth]
+    full = len(names) >= bounds.names or len(texts) >= bounds.files
     return Looked(tuple(texts), frozenset(names), whole and not full)
 
 

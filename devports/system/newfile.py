@@ -5,6 +5,10 @@ from __future__ import annotations
 import contextlib
 import os
 
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
 MODE = 0o644
 """Less the umask: what decides which commands run must not be written by others."""
 _FLAGS = (
@@ -17,11 +21,16 @@ _FLAGS = (
 )
 
 
-def write_new(path: str, text: str) -> None:
+def write_new(path: str, text: str, *, link: Callable[[str, str], None] = os.link) -> None:
     """Write `text` to a new file; nobody ever sees half of it, and nothing is overwritten.
 
     It is written under another name and given its own by link(2), which fails where that name is
     taken, be it by a link that leads nowhere.
+
+    Args:
+        path: of the file.
+        text: all of it.
+        link: gives the file its name; fails on a file system without hard links.
 
     Raises:
         FileExistsError: something has that name.
@@ -30,7 +39,7 @@ def write_new(path: str, text: str) -> None:
     draft = f"{path}.{os.getpid()}.new"
     _write(draft, text)
     try:
-        _give_name(draft, path)
+        _give_name(draft, path, link)
     finally:
         with contextlib.suppress(FileNotFoundError):
             os.unlink(draft)
@@ -49,12 +58,12 @@ def _write(path: str, text: str) -> None:
         raise
 
 
-def _give_name(draft: str, path: str) -> None:
+def _give_name(draft: str, path: str, link: Callable[[str, str], None]) -> None:
     try:
-        os.link(draft, path)
+        link(draft, path)
     except FileExistsError:
         raise
-    except OSError:  # a file system without hard links (FAT, some mounts)
+    except OSError:  # FAT and some mounts know no hard links
         if os.path.lexists(path):
             raise FileExistsError(path) from None
         os.rename(draft, path)

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from devports.ui.layout import cells, pad, paint, wrap
-from devports.ui.printable import printable
+from devports.ui.printable import printable, redacted
 from devports.ui.who import counted
 
 TYPE_CHECKING = False
@@ -42,7 +42,7 @@ def findings(
     if left_out:
         lines += ["", "left out:"]
         for left in left_out:
-            lines += wrap(f"  {printable(str(left.source))} ({left.why})", look.width, hang=4)
+            lines += wrap(f"  {shown(str(left.source))} ({left.why})", look.width, hang=4)
     if not whole:
         lines += ["", "not all of the folder was looked at: it is too large or too deep"]
     return "\n".join(lines)
@@ -52,13 +52,18 @@ def service_lines(service: Found, width: int, look: Look) -> list[str]:
     """Return a service: its name, what starts it, its port, and the lines that say so."""
     hang = width + 4
     name = pad(printable(service.name), width)
-    what = printable(service.command) if service.command else "watched, started by somebody else"
+    what = shown(service.command) if service.command else "watched, started by somebody else"
     first, *more = wrap(f"  {name}  {port_words(service)}: {what}", look.width, hang=hang)
-    shown = "  " + paint(name, "strong", look) + first[2 + len(name) :]
-    reasons = [printable(str(source)) for source in service.sources]
+    first = "  " + paint(name, "strong", look) + first[2 + len(name) :]
+    reasons = [shown(str(source)) for source in service.sources]
     notes = [printable(note) for note in service.notes]
     below = [wrap(" " * hang + each, look.width, hang=hang + 2) for each in (*reasons, *notes)]
-    return ["", shown, *more, *(paint(line, "faint", look) for lines in below for line in lines)]
+    return ["", first, *more, *(paint(line, "faint", look) for lines in below for line in lines)]
+
+
+def shown(text: str) -> str:
+    """Return a line of a project's file, or a command from it, without its secrets."""
+    return printable(" ".join(redacted(text.split(" "))))
 
 
 def port_words(service: Found) -> str:
@@ -66,7 +71,7 @@ def port_words(service: Found) -> str:
     return f"port {service.port}" if service.port else "no port known"
 
 
-def written(shown: str, services: Sequence[Found]) -> str:
+def written(path: str, services: Sequence[Found]) -> str:
     """Return what was written and what can be done next, one command a line."""
     with_port = [service for service in services if service.port]
     count = counted(len(with_port), "service") if with_port else "the example of a service"
@@ -77,7 +82,7 @@ def written(shown: str, services: Sequence[Found]) -> str:
     ]
     width = max(len(command) for command, _ in steps)
     lines = [f"  {pad(command, width)}   {does}" for command, does in steps]
-    return "\n".join([f"wrote {printable(shown)}: {count}", "", "next:", *lines])
+    return "\n".join([f"wrote {printable(path)}: {count}", "", "next:", *lines])
 
 
 def next_command(services: Sequence[Found]) -> str:

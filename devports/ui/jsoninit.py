@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from devports.ui.foundwords import next_command
+from devports.ui.foundwords import next_command, shown
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -42,7 +42,7 @@ def _service(service: Found) -> Json:
         "port": service.port or None,
         "stated": service.stated,
         "ports": dict(service.ports),
-        "command": service.command or None,
+        "command": shown(service.command) or None,
         "shell": service.shell,
         "cwd": service.folder,
         "env": [name for name, _ in service.env],
@@ -52,4 +52,4 @@ def _service(service: Found) -> Json:
 
 
 def _source(source: Source) -> Json:
-    return {"file": source.path, "line": source.line or None, "text": source.text}
+    return {"file": source.path, "line": source.line or None, "text": shown(source.text)}

@@ -29,9 +29,11 @@ if TYPE_CHECKING:
 # These are made of forks, signals and terminals: elsewhere there is nothing of them to import.
 OF_POSIX = (
     *(
+        "completion",
         "consent",
         "endings",
         "doctor",
+        "init",
         "origin_story",
         "run",
         "wait",

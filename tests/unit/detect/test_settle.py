@@ -54,7 +54,7 @@ def test_a_watched_port_is_not_changed_by_an_env_file() -> None:
 
 
 NAMES = [
-    (["a", "a"], ["a", "a-2"]),
+    (["a", "a", "a"], ["a", "a-2", "a-3"]),
     (["a", "A"], ["a", "A-2"]),
     (["b c!d"], ["b-c-d"]),
     (["_", "-"], ["service", "service-2"]),

@@ -28,6 +28,7 @@ from devports.core.model import (
 )
 from devports.core.plan import Target
 from devports.core.standing import OtherUser, Plain, Supervised
+from devports.detect.found import Found, LeftOut, Source
 from devports.ui.console import Screen
 from devports.ui.who import Reader
 
@@ -167,3 +168,17 @@ EVIL_FINDING = Finding(
     ),
 )
 EVIL_TARGET = Target(EVIL_NODE, OtherUser(EVIL, permitted=True), EVIL_FINDING.holding.holders)
+
+
+FOUND = Found(
+    ("backend",),
+    "uvicorn",
+    (Source("main.py", 3, "app = FastAPI()"),),
+    command="uvicorn main:app --token s3cr3t --port {port}",
+    folder="api",
+    port=8000,
+    env=(("KEY", "s3cr3t"),),
+    notes=("Mind this.",),
+)
+FOUND_DB = Found(("db",), "container", (Source("compose.yaml", 0),))
+LEFT_OUT = LeftOut(Source("Procfile", 2, "log: tail -f x"), "no server")
