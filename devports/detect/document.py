@@ -15,7 +15,7 @@ if TYPE_CHECKING:
 
 HEAD = """\
 # Which service wants which port: `devports run NAME` starts one on its port, every time.
-# `devports validate` checks this file; docs/configuration.md has every key.
+# `devports validate` checks this file, `devports schema config` has every key.
 """
 MORE = """\
 

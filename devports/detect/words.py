@@ -28,14 +28,17 @@ OPERATORS = frozenset("();<>|&")
 JOINS = ("&&", ";")
 """What may stand between what is done before, and the server."""
 
-LAUNCHERS = (
-    "npx bunx pnpx exec env time nice cross-env dotenv winpty"
-    " |pnpm exec|pnpm dlx|pnpm|yarn exec|yarn dlx|yarn|npm exec|bun run|bun x|bun"
-    "|uv run|uvx|poetry run|pdm run|pipenv run|hatch run|rye run|pixi run"
-    "|bundle exec|ruby|php|python|python3|py|-m|node"
+LAUNCHING = frozenset(
+    tuple(words.split())
+    for words in (
+        *"npx bunx pnpx pnpm yarn bun uvx exec env time nice cross-env dotenv winpty".split(),
+        *"python python3 py -m ruby php node".split(),
+        *("pnpm exec", "pnpm dlx", "yarn exec", "yarn dlx", "npm exec", "bun run", "bun x"),
+        *("uv run", "poetry run", "pdm run", "pipenv run", "hatch run", "rye run", "pixi run"),
+        "bundle exec",
+    )
 )
-_SINGLE, *_DOUBLE = LAUNCHERS.split("|")
-LAUNCHING = frozenset(tuple(words.split()) for words in (*_SINGLE.split(), *_DOUBLE))
+"""What starts another program: one or two words, its own options may follow."""
 
 PROGRAMS = (".bin", "bin", "Scripts")
 """Folders of programs: what is elsewhere and has the name of a server is the user's own."""
