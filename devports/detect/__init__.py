@@ -25,7 +25,8 @@ DETECTORS = (managed, applications, streamlits, packages, procfiles, editors, co
 
 CODE = (".py", ".js", ".mjs", ".cjs", ".ts", ".mts")
 NAMED = frozenset(
-    "package.json manage.py launch.json tasks.json www .env .env.local .env.development".split()
+    "package.json angular.json manage.py launch.json tasks.json www"
+    " .env .env.local .env.development".split()
 ) | {*COMPOSE_FILES, *PROCFILES}
 
 

@@ -7,7 +7,7 @@ import posixpath
 
 from devports.detect.found import LeftOut
 from devports.detect.making import from_program, from_start, target_of
-from devports.detect.ports import asked_by
+from devports.detect.ports import asked_by, configured_in
 from devports.detect.servers import PROGRAM
 from devports.detect.words import Told, command_text, escaped, missing, read, recognise
 
@@ -36,6 +36,16 @@ MANAGERS = {
 SEVERAL = "concurrently npm-run-all npm-run-all2 run-p run-s turbo nx lerna wireit".split()
 RUNNERS = "node nodemon tsx ts-node ts-node-dev bun deno nest babel-node node-dev".split()
 FRAMEWORKS = "express fastify koa hono polka restify @hapi/hapi @nestjs/core socket.io".split()
+CONFIGS = {
+    "vite": "vite.config",
+    "react-router": "vite.config",
+    "nuxt": "nuxt.config",
+    "astro": "astro.config",
+    "webpack": "webpack.config",
+    "vue-cli": "vue.config",
+    "angular": "angular",
+}
+"""Files in which a server may be told its port, without the ending."""
 SUFFIXES = ("", ".js", ".mjs", ".cjs", ".ts", ".mts", "/index.js", "/index.ts")
 
 
@@ -122,8 +132,11 @@ class _Scripts:
         fixed = bool(told.port and not server.last_wins) or variable.isdecimal()
         port = told.port or (int(variable) if variable.isdecimal() else 0)
         adds = () if fixed else to_add(server, line.words)
+        asked = None if port else self.configured(server)
+        port = asked.port if asked else port
         made = from_start(start.but(told=Told(port, told.host)), self.source(name), names=names)
         return made.but(
+            sources=(*made.sources, *((asked.source,) if asked else ())),
             target=f"script {name}" if not target_of(start) else target_of(start),
             command=self.command(name, adds),
             shell=False,
@@ -165,6 +178,13 @@ class _Scripts:
         rest = sorted((f for f in ours if f not in first), key=lambda file: file.path.count("/"))
         found = [asked for file in (*first, *rest) if (asked := asked_by(file))]
         return next((asked for asked in found if asked.by_variable), found[0] if found else None)
+
+    def configured(self, server: Server) -> Asked | None:
+        """Return the port in the configuration of a server."""
+        wanted = CONFIGS.get(server.kind, "")
+        files = (file for file in self.tree.files if file.folder == self.file.folder)
+        found = (configured_in(file) for file in files if file.name.rpartition(".")[0] == wanted)
+        return next((asked for asked in found if asked), None)
 
     def has(self, file: File) -> bool:
         own = file.folder == self.file.folder or file.path.startswith(f"{self.file.folder}/")

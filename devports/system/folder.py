@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import os
 import stat
+from itertools import islice
 
 from devports.core.value import Value
 
@@ -71,7 +72,7 @@ def look(root: str, wanted: Callable[[str], bool], bounds: Bounds = BOUNDS) -> L
     todo, whole = [("", 0)], True
     while todo and len(names) < bounds.names:
         folder, depth = todo.pop(0)
-        files, folders = _inside(root, folder)
+        files, folders = _inside(root, folder, bounds.names)
         names += files
         for path in files:
             if len(texts) < bounds.files and wanted(os.path.basename(path)):
@@ -83,12 +84,12 @@ def look(root: str, wanted: Callable[[str], bool], bounds: Bounds = BOUNDS) -> L
     return Looked(tuple(texts), frozenset(names), whole and not full)
 
 
-def _inside(root: str, folder: str) -> tuple[list[str], list[str]]:
+def _inside(root: str, folder: str, most: int) -> tuple[list[str], list[str]]:
     """Return the files of a folder and the folders to go on with, as paths from `root`."""
     files, folders = [], []
     try:
         with os.scandir(os.path.join(root, folder)) as entries:
-            for entry in sorted(entries, key=lambda entry: entry.name):
+            for entry in sorted(islice(entries, most), key=lambda entry: entry.name):
                 path = f"{folder}/{entry.name}" if folder else entry.name
                 if entry.is_file(follow_symlinks=False):
                     files.append(path)

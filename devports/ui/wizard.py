@@ -81,7 +81,12 @@ class _Asker:
             )
             for each in services
         ]
-        marked = questionary.checkbox("which services?", choices, **self.how).unsafe_ask()
+        marked = questionary.checkbox(
+            "which services?",
+            choices,
+            instruction="(space: leave out or take, Enter: go on)",
+            **self.how,
+        ).unsafe_ask()
         return tuple(marked)
 
     def with_port(self, service: Found, taken: Collection[int]) -> Found:

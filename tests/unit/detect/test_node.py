@@ -137,6 +137,44 @@ def test_the_port_of_a_program(path: str, text: str, expected: tuple[int, bool])
     assert found.sources[1].path == path
 
 
+CONFIGURED = [
+    pytest.param("vite", "vite.config.ts", "{ server: { port: 3001 } }", 3001, id="vite"),
+    pytest.param(
+        *("vite", "vite.config.js", "server: {\n proxy: { '/x': 'y' },\n port: 3001 }", 3001),
+        id="behind a table",
+    ),
+    pytest.param("vite", "vite.config.ts", "preview: { port: 3001 }", 5173, id="of another server"),
+    pytest.param("vite", "vite.config.ts", "server: { port: 99999 }", 5173, id="no port"),
+    pytest.param(
+        "vite", "web/vite.config.ts", "server: {port: 3009}", 5173, id="of another folder"
+    ),
+    pytest.param(
+        "vite --port 3002", "vite.config.ts", "server: {port: 3009}", 3002, id="the script"
+    ),
+    pytest.param("next dev", "next.config.js", "server: {port: 3009}", 3000, id="a server without"),
+    pytest.param(
+        *("webpack serve", "webpack.config.js", "devServer: { port: 3001 }", 3001), id="webpack"
+    ),
+    pytest.param(
+        "ng serve",
+        "angular.json",
+        '{"serve": {"options": {"host": "x", "port": 3001}}}',
+        3001,
+        id="angular",
+    ),
+]
+
+
+@pytest.mark.parametrize(("script", "path", "text", "port"), CONFIGURED)
+def test_the_port_in_the_configuration_of_a_server(
+    script: str, path: str, text: str, port: int
+) -> None:
+    found = only(package({"dev": script}) | {path: text})
+    assert found.port == port
+    assert found.stated is (port in (3001, 3002))
+    assert (found.sources[-1].path == path) is (port == 3001)
+
+
 def test_the_variable_counts_more_than_a_number_elsewhere() -> None:
     files = {"s.js": "mail.connect({port: 25})", "a.js": "process.env.PORT || 3001"}
     assert only(package({"start": "node s.js"}) | files).port == 3001
