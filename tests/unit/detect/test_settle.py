@@ -31,6 +31,11 @@ def test_the_port_of_an_env_file(text: str, port: int) -> None:
     assert (service.sources[-1].text == f"PORT={port}") is (port != 5000)
 
 
+def test_the_line_of_an_env_file_is_the_reason() -> None:
+    service = only({"app.py": FLASK, ".env": "A=1\nPORT=5001\n"})
+    assert str(service.sources[-1]) == ".env, line 2: PORT=5001"
+
+
 def test_no_other_line_of_an_env_file_is_shown() -> None:
     service = only({"app.py": FLASK, ".env": "SECRET=x\nPORT=5001"})
     assert "SECRET" not in str(service)
