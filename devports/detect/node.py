@@ -9,7 +9,7 @@ from devports.detect.found import LeftOut
 from devports.detect.making import from_program, from_start, target_of
 from devports.detect.ports import asked_by, configured_in
 from devports.detect.servers import PROGRAM
-from devports.detect.words import Told, command_text, escaped, missing, read, recognise
+from devports.detect.words import Told, command_text, escaped, missing, port_in, read, recognise
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -128,16 +128,16 @@ class _Scripts:
     def known(self, name: str, names: tuple[str, ...], line: Line, start: Start) -> Found:
         """Return a known server: what the script says stays, and its address is appended."""
         server, told = start.server, start.told
-        variable = dict(line.env).get("PORT", "")
-        fixed = bool(told.port and not server.last_wins) or variable.isdecimal()
-        port = told.port or (int(variable) if variable.isdecimal() else 0)
+        variable = dict(line.env).get("PORT") if server.env else None
+        fixed = bool(told.port and not server.last_wins) or variable is not None
+        port = told.port or port_in(variable or "")
         adds = () if fixed else to_add(server, line.words)
         asked = None if port else self.configured(server)
         port = asked.port if asked else port
         made = from_start(start.but(told=Told(port, told.host)), self.source(name), names=names)
         return made.but(
             sources=(*made.sources, *((asked.source,) if asked else ())),
-            target=f"script {name}" if not target_of(start) else target_of(start),
+            target=target_of(start) if name in FAVOURITES else f"script {name}",
             command=self.command(name, adds),
             shell=False,
             folder=self.file.folder,

@@ -16,7 +16,7 @@ from devports.detect.servers import SERVERS
 CALLS = [call for server in SERVERS for call in server.calls]
 WRITTEN = (
     "a:b $PORT ${PORT:-81} --port 80 --host 0.0.0.0 -b {port} {x.y} ${port} && ; ' \" \\ $X * --"
-    " # npx A=1 A=$B uv {services.z.port} \x7f é"
+    " # npx A=1 A=$B PORT=99999 react-scripts uv {services.z.port} \x7f é"
 )
 WORD = st.sampled_from(CALLS) | st.sampled_from(WRITTEN.split(" "))
 COMMAND = st.lists(WORD, max_size=6).map(" ".join)

@@ -56,6 +56,14 @@ FIRST = [
         id="a variable in the script",
     ),
     pytest.param(
+        Case({"start": "PORT=99999 react-scripts start"}, "npm run start", 3000),
+        id="a variable that is no port",
+    ),
+    pytest.param(
+        Case({"dev": "PORT=3001 vite"}, f"npm run dev {STRICT}", 5173),
+        id="a variable that the server does not know",
+    ),
+    pytest.param(
         Case({"dev": "npm run serve", "serve": "vite"}, f"npm run serve {STRICT}", 5173),
         id="a script that calls another",
     ),
@@ -108,6 +116,12 @@ def test_several_programs_are_services_of_their_own() -> None:
     assert (api.name, api.port, api.command) == ("api", 3000, "npm run dev:api")
     assert (ui.name, ui.port) == ("ui", 3001)
     assert ui.notes == ("3000 is the port of `api`.",)
+
+
+def test_one_server_twice_is_two_services() -> None:
+    scripts = {"dev": "run-p dev:*", "dev:shop": "vite", "dev:admin": "vite -c admin.ts"}
+    found = services(package(scripts))
+    assert [(each.name, each.port) for each in found] == [("shop", 5173), ("admin", 5174)]
 
 
 def test_several_programs_that_are_not_named_are_left_out() -> None:
