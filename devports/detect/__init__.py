@@ -26,7 +26,7 @@ DETECTORS = (managed, applications, streamlits, packages, procfiles, editors, co
 CODE = (".py", ".js", ".mjs", ".cjs", ".ts", ".mts")
 NAMED = frozenset(
     "package.json angular.json manage.py launch.json tasks.json www"
-    " .env .env.local .env.development".split()
+    " pyproject.toml requirements.txt .env .env.local .env.development".split()
 ) | {*COMPOSE_FILES, *PROCFILES}
 
 

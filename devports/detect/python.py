@@ -34,6 +34,7 @@ LOCKS = {
     "pdm.lock": "pdm run",
     "Pipfile": "pipenv run",
 }
+DEPENDENCIES = ("requirements.txt", "pyproject.toml")
 VENVS = (".venv", "venv")
 MARK = "pyvenv.cfg"
 """In every virtual environment (PEP 405)."""
@@ -143,6 +144,7 @@ def _service(tree: Tree, file: File, app: App) -> Found:
         folder=root,
         port=app.port or default,
         stated=bool(app.port),
+        notes=missing_from_dependencies(tree, root, call),
     )
 
 
@@ -189,6 +191,18 @@ def started(tree: Tree, folder: str, program: str, words: tuple[str, ...]) -> st
         return command_text((*lead, program if lead else "python3", *words))
     module = () if program == "python" else ("-m", program)
     return command_text((*lead, *module, *words))
+
+
+def missing_from_dependencies(tree: Tree, folder: str, program: str) -> tuple[str, ...]:
+    """Return a note if the project's list of dependencies is there and names no such program.
+
+    A list that names others (`-r base.txt`) or an extra that may bring it says nothing.
+    """
+    near = tree.nearest(folder, *DEPENDENCIES)
+    texts = [file.text.lower() for file in tree.files if file.path == near]
+    if not texts or any(word in texts[0] for word in (program, "-r ", "[standard]", "[all]")):
+        return ()
+    return (f"{program} is not among the dependencies in {near}.",)
 
 
 def launcher(tree: Tree, folder: str) -> tuple[str, ...]:

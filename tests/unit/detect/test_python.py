@@ -134,6 +134,22 @@ def test_two_applications_of_one_folder_are_two_services() -> None:
     ]
 
 
+MISSING = "uvicorn is not among the dependencies in requirements.txt."
+DEPENDENCIES = [
+    pytest.param({"requirements.txt": "fastapi\n"}, (MISSING,), id="not named"),
+    pytest.param({"requirements.txt": "fastapi\nUvicorn\n"}, (), id="named"),
+    pytest.param({"requirements.txt": "fastapi[standard]\n"}, (), id="brought by an extra"),
+    pytest.param({"requirements.txt": "-r base.txt\n"}, (), id="another list"),
+    pytest.param({"pyproject.toml": "dependencies = ['uvicorn']"}, (), id="in pyproject.toml"),
+    pytest.param({}, (), id="no list"),
+]
+
+
+@pytest.mark.parametrize(("files", "notes"), DEPENDENCIES)
+def test_a_server_that_is_no_dependency(files: dict[str, str], notes: tuple[str, ...]) -> None:
+    assert only({"x/main.py": FASTAPI} | files).notes == notes
+
+
 MANAGE = 'os.environ.setdefault("DJANGO_SETTINGS_MODULE", "shop.settings")\n'
 ENVIRONMENTS = [
     pytest.param((), "uvicorn main:app", "python3 manage.py", id="none that shows"),
