@@ -45,9 +45,14 @@ def build_parser() -> Parser:
     _status(command("status", "show who has the ports of this project"))
     _wait(command("wait", "wait until a service is ready, or a port can be bound"))
     command("doctor", "say everything that is or will be wrong with ports here")
+    _init(command("init", "find the servers of this project and write a devports.toml"))
     command("validate", "check the configuration and nothing else")
-    schema = commands.add_parser("schema", help="print a JSON Schema", allow_abbrev=False)
+    text = "print a JSON Schema"
+    schema = commands.add_parser("schema", help=text, description=text, allow_abbrev=False)
     schema.add_argument("kind", choices=("config", "result", "event"))
+    text = "print a completion script for a shell"
+    completion = commands.add_parser("completion", help=text, description=text, allow_abbrev=False)
+    completion.add_argument("shell", choices=("bash", "zsh", "fish"))
     return parser
 
 
@@ -113,6 +118,12 @@ def _wait(parser: argparse.ArgumentParser) -> None:
         metavar="SECONDS",
         help="how long (default: the service's ready.timeout, or 60)",
     )
+
+
+def _init(parser: argparse.ArgumentParser) -> None:
+    parser.add_argument("-y", "--yes", action="store_true", help="write it without asking")
+    parser.add_argument("--dry-run", action="store_true", help="print it, write nothing")
+    parser.add_argument("--no-input", action="store_true", help="never ask; no answer is no")
 
 
 def _consent(parser: argparse.ArgumentParser) -> None:

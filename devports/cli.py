@@ -20,7 +20,12 @@ if TYPE_CHECKING:
     from collections.abc import Sequence
 
 
-COMMANDS = ("run", "free", "check", "status", "wait", "doctor", "validate", "schema")
+COMMANDS = (
+    *("run", "free", "check", "status", "wait", "doctor", "init", "validate", "schema"),
+    "completion",
+)
+COMPLETE = "__complete"
+"""What the completion scripts call; not declared, since nobody types it."""
 
 
 def main(argv: Sequence[str] | None = None) -> int:
@@ -57,6 +62,11 @@ def dispatch(words: list[str], screen: Screen) -> int:
     from devports.arguments import build_parser  # noqa: PLC0415
 
     parser = build_parser()
+    if words[:1] == [COMPLETE]:
+        from devports.completing import answer  # noqa: PLC0415
+
+        screen.write("stdout", answer(parser, words[1:]))
+        return exitcodes.OK
     ours, rest = split(words)
     options = parser.parse_args(ours if words[:1] == ["run"] else words)
     if options.command is None:
@@ -138,6 +148,14 @@ def call(options: Namespace, arguments: Sequence[str], screen: Screen) -> int:
             from devports.commands.doctor import doctor  # noqa: PLC0415
 
             return doctor(setting, as_json=options.json)
+        case "init":
+            from devports.commands.init import init  # noqa: PLC0415
+
+            return init(setting, yes=options.yes, dry_run=options.dry_run, as_json=options.json)
+        case "completion":
+            from devports.commands.completion import completion  # noqa: PLC0415
+
+            return completion(screen, options.shell)
         case "validate":
             from devports.commands.validate import validate  # noqa: PLC0415
 

@@ -77,6 +77,11 @@ class Setting:
             self._engines = Engines()
         return self._engines
 
+    @property
+    def named(self) -> str | None:
+        """The configuration that the command line names."""
+        return self._config_path
+
     def config(self) -> Config:
         """Return the configuration, read once; its doubts become warnings.
 

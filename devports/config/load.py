@@ -108,18 +108,31 @@ def load_with_warnings(path: str | None, cwd: str) -> Loaded:
     shown = _shown(wanted, cwd)
     raw, status = _read(wanted, shown)
     warning = distrust(os.path.realpath(wanted), status)
-    text = _decoded(raw, shown)
-    name = os.path.basename(wanted)
+    config = read_text(_decoded(raw, shown), wanted, shown)
+    return Loaded(config, (warning,) if warning else ())
+
+
+def read_text(text: str, path: str, shown: str) -> Config:
+    """Return the configuration that a text is.
+
+    Args:
+        text: of the whole file.
+        path: absolute, of the file that has it or is to get it.
+        shown: name of the file, as messages call it.
+
+    Raises:
+        DevportsError: `config-missing`, `config-syntax` or `config-invalid`.
+    """
+    root, name = os.path.split(path)
     table = _table(text, shown, name)
     if table is None:
         raise DevportsError("config-missing", f"`{shown}` has no table `[tool.devports]`")
-    root = os.path.dirname(wanted)
-    config = parse(table, path=wanted, root=root)
+    config = parse(table, path=path, root=root)
     if isinstance(config, Problems):
         prefix: Path = ("tool", "devports") if name == SHARED else ()
         raise report.invalid(config, text, shown, prefix)
     services = tuple(_absolute(service, root) for service in config.services)
-    return Loaded(config.but(services=services), (warning,) if warning else ())
+    return config.but(services=services)
 
 
 def _shown(path: str, cwd: str) -> str:

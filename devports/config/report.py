@@ -105,7 +105,7 @@ def no_config(cwd: str) -> DevportsError:
         "config-missing",
         "no `devports.toml` here or above",
         facts=(f"looked from {visible(cwd)} up to the repository root", "it can be:", *_EXAMPLE),
-        hints=("write one, or give a port: `devports check 8000` works without",),
+        hints=("run `devports init`, or give a port: `devports check 8000` works without a file",),
     )
 
 

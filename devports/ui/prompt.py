@@ -76,22 +76,32 @@ CHOICES = {"d": "d = details", "p": "p = take another port"}
 
 def on_terminal(text: str, keys: str, screen: Screen, *, press: Keys | None = None) -> Pressed:
     """Ask on the terminal behind stdin and stderr; `keys` are answers besides y and n."""
+    try:
+        opened = terminal_of(screen)
+        return (press or pressed)(text, keys, *opened, screen) if opened else "no"
+    except (EOFError, OSError):  # the terminal has gone
+        return "no"
+
+
+def terminal_of(screen: Screen) -> tuple[Input, Output] | None:
+    """Return the terminal behind stdin and stderr, ready for a question; None without stdin.
+
+    Raises:
+        EOFError, OSError: it has gone.
+    """
     stdin = screen.streams["stdin"]
     if stdin is None:
-        return "no"
+        return None
     from prompt_toolkit.input import create_input  # noqa: PLC0415  # ten bare Python starts
     from prompt_toolkit.output import create_output  # noqa: PLC0415
     from prompt_toolkit.output.vt100 import Vt100_Output  # noqa: PLC0415
 
-    try:
-        source, sink = create_input(stdin), create_output(screen.streams["stderr"])
-        if isinstance(sink, Vt100_Output):
-            # Where is the cursor? A late answer of the terminal would be typed into the server.
-            sink.enable_cpr = False
-        _drop_typeahead(source)
-        return (press or pressed)(text, keys, source, sink, screen)
-    except (EOFError, OSError):  # the terminal has gone
-        return "no"
+    source, sink = create_input(stdin), create_output(screen.streams["stderr"])
+    if isinstance(sink, Vt100_Output):
+        # Where is the cursor? A late answer of the terminal would be typed into the server.
+        sink.enable_cpr = False
+    _drop_typeahead(source)
+    return source, sink
 
 
 def pressed(text: str, keys: str, source: Input, sink: Output, screen: Screen) -> Pressed:

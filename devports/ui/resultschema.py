@@ -93,6 +93,8 @@ ANSWER: dict[str, Schema] = {
     "endpoints": each(ref("endpoint")),
 }
 
+SOURCE: dict[str, Schema] = {"file": TEXT, "line": maybe(COUNT), "text": TEXT}
+
 DEFS: dict[str, Schema] = {
     "socket": shape(
         "One TCP socket whose local port is in question.",
@@ -227,6 +229,21 @@ DEFS: dict[str, Schema] = {
         on_conflict=one_of("ask reclaim next fail"),
         handoff=one_of("auto fd hook plain"),
     ),
+    "found": shape(
+        "A service that files of the project speak of. `stated`: one of them names the port. Of"
+        " `env` only the names are shown.",
+        name=TEXT,
+        kind=TEXT,
+        port=maybe(PORT),
+        stated=FLAG,
+        ports=by_name(PORT),
+        command=maybe(TEXT),
+        shell=FLAG,
+        cwd=TEXT,
+        env=each(TEXT),
+        sources=each(shape("Why.", **SOURCE)),
+        notes=each(TEXT),
+    ),
     "error": shape(
         "Something that went wrong or is in the way.",
         code=TEXT,
@@ -270,6 +287,16 @@ DATA: dict[str, Schema] = {
         services=each(shape("", service=maybe(TEXT), **ANSWER)),
         problems=each(ref("problem")),
         gaps=each(ref("gap")),
+    ),
+    "init": shape(
+        "",
+        path=TEXT,
+        written=FLAG,
+        text=TEXT,
+        whole=FLAG,
+        services=each(ref("found")),
+        left_out=each(shape("", **SOURCE, why=TEXT)),
+        next=maybe(TEXT),
     ),
     "validate": shape("", path=TEXT, services=each(ref("service"))),
 }

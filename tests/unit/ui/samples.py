@@ -28,6 +28,7 @@ from devports.core.model import (
 )
 from devports.core.plan import Target
 from devports.core.standing import OtherUser, Plain, Supervised
+from devports.detect.found import Found, LeftOut, Source
 from devports.errors import DevportsError
 from devports.records import Record
 from devports.records.stage import Charge
@@ -197,3 +198,16 @@ EVERYBODY = (
     ),
     Section((Entry("", (Place(HIDING),), role="found"),), Group("system")),
 )
+
+FOUND = Found(
+    ("backend",),
+    "uvicorn",
+    (Source("main.py", 3, "app = FastAPI()"),),
+    command="uvicorn main:app --token s3cr3t --port {port}",
+    folder="api",
+    port=8000,
+    env=(("KEY", "s3cr3t"),),
+    notes=("Mind this.",),
+)
+FOUND_DB = Found(("db",), "container", (Source("compose.yaml", 0),))
+LEFT_OUT = LeftOut(Source("Procfile", 2, "log: tail -f x"), "no server")

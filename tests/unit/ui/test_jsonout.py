@@ -24,7 +24,7 @@ from devports.core.remedy import Remedy
 from devports.core.service import Config, Service
 from devports.core.standing import Container, Mine, OtherUser, Plain, Protected, Supervised, Tunnel
 from devports.errors import DevportsError
-from devports.ui import jsonout, resultschema
+from devports.ui import jsoninit, jsonout, resultschema
 from devports.ui.jsonstatus import status_data
 from devports.ui.rows import Entry, Place, Section
 from tests.unit.ui import samples as s
@@ -72,6 +72,14 @@ SAMPLES = {
     ),
     "doctor": jsonout.doctor_data(
         "/shop/devports.toml", LOOKED_AT, PROBLEMS, healthy=False, now=s.NOW
+    ),
+    "init": jsoninit.init_data(
+        "/shop/devports.toml",
+        "# text\n",
+        (s.FOUND, s.FOUND_DB),
+        (s.LEFT_OUT,),
+        written=False,
+        whole=True,
     ),
     "validate": jsonout.validate_data(Config("/shop/devports.toml", "/shop", SERVICES)),
 }
@@ -328,3 +336,29 @@ def test_everybody_who_listens_by_group() -> None:
 def test_nobody_listens_anywhere() -> None:
     data = status_data((), (), s.NOW)
     assert (data["services"], data["groups"]) == ([], [])
+
+
+def test_what_init_finds_in_full() -> None:
+    found, db = SAMPLES["init"]["services"]
+    assert found == {
+        "name": "backend",
+        "kind": "uvicorn",
+        "port": 8000,
+        "stated": False,
+        "ports": {},
+        "command": "uvicorn main:app --token *** --port {port}",
+        "shell": False,
+        "cwd": "api",
+        "env": ["KEY"],
+        "sources": [{"file": "main.py", "line": 3, "text": "app = FastAPI()"}],
+        "notes": ["Mind this."],
+    }
+    assert (db["command"], db["port"], db["sources"][0]["line"]) == (None, None, None)
+    (left,) = SAMPLES["init"]["left_out"]
+    assert left == {"file": "Procfile", "line": 2, "text": "log: tail -f x", "why": "no server"}
+
+
+def test_the_next_command_is_named_once_it_can_be_typed() -> None:
+    assert SAMPLES["init"]["next"] is None
+    data = jsoninit.init_data("/x", "", (s.FOUND,), (), written=True, whole=True)
+    assert data["next"] == "devports run backend"

@@ -1,0 +1,1 @@
+"""The completion scripts, shipped as data: each asks `devports __complete` at every TAB."""

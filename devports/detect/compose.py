@@ -1,0 +1,212 @@
+"""Published ports in compose files: services that a container engine starts.
+
+Not a YAML reader: `services: NAME: ports:` is read in its common forms, by indentation. What is
+written otherwise (anchors, variables without a default, ranges) is named as not read.
+"""
+
+from __future__ import annotations
+
+import re
+
+from devports.core.value import Value
+from devports.detect.found import Found, LeftOut
+from devports.detect.words import LAST_PORT
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from collections.abc import Iterator, Sequence
+
+    from devports.detect.found import File, Tree
+
+FILES = ("compose.yaml", "compose.yml", "docker-compose.yml", "docker-compose.yaml")
+"""In the order in which docker compose looks for them; one in a folder counts."""
+
+_KEY = re.compile(r"""(?P<quote>["']?)(?P<key>[\w.-]+)(?P=quote)[ \t]*:(?:[ \t]+(?P<rest>\S.*))?""")
+_COMMENT = re.compile(r"(?:^|[ \t]+)#.*")
+_BLOCK = re.compile(r"[|>][-+0-9]*")
+_VARIABLE = re.compile(r"\$\{\w+:?-([^}]*)\}")
+_SHORT = re.compile(
+    r"(?:(?:[\d.]+|\[[\da-fA-F:]+\]|localhost):)?(\d{1,5}):(\d{1,5})(?:/(tcp|udp))?"
+)
+_INSIDE_ONLY = re.compile(r"\d{1,5}(?:-\d{1,5})?(?:/(?:tcp|udp))?")
+
+
+MOST_ROWS = 4000
+"""Far more than a compose file has; it bounds the work that a hostile one can ask for."""
+
+
+class Row(Value):
+    """A line that says something: its number, its indentation, its text without comments."""
+
+    number: int
+    indent: int
+    text: str
+
+
+class Published(Value):
+    """A port on this machine, `inside` the container another."""
+
+    port: int
+    inside: int
+    number: int
+
+
+def composed(tree: Tree) -> Iterator[Found | LeftOut]:
+    """Yield the services whose ports a compose file publishes."""
+    seen: set[str] = set()
+    for name in FILES:
+        for file in tree.called(name):
+            if file.folder not in seen:
+                seen.add(file.folder)
+                yield from _services(file)
+
+
+def _services(file: File) -> Iterator[Found | LeftOut]:
+    rows = rows_of(file.text)
+    top = next((i for i, row in enumerate(rows) if not row.indent and _key(row) == "services"), -1)
+    if top < 0 or any(row.text.startswith("\t") for row in rows):
+        yield LeftOut(file.source(), "no `services:` that could be read")
+        return
+    for name, body in tables(rows[top + 1 :], rows[top].indent):
+        yield from _service(file, name, body)
+
+
+def _service(file: File, name: str, body: Sequence[Row]) -> Iterator[Found | LeftOut]:
+    keys = {key: (row, inner) for key, row, inner in _pairs(body)}
+    if "ports" not in keys:
+        return
+    row, inner = keys["ports"]
+    published: list[Published] = []
+    for entry in entries(row, inner):
+        port = published_by(entry)
+        if port is None:
+            yield LeftOut(file.line(entry[0].number), f"this port of `{name}` could not be read")
+        elif port.port:
+            published.append(port)
+    if published:
+        yield _found(file, name, published, built="build" in keys)
+
+
+def _found(file: File, name: str, published: Sequence[Published], *, built: bool) -> Found:
+    first, *further = published
+    return Found(
+        names=(name,),
+        kind="container",
+        sources=(file.line(first.number),),
+        target=f"container {name}",
+        port=first.port,
+        stated=True,
+        built=built,
+        ports=tuple({f"port-{port.inside}": port.port for port in further}.items()),
+    )
+
+
+def rows_of(text: str) -> tuple[Row, ...]:
+    """Return the lines that say something; texts of several lines (`|`, `>`) are left out."""
+    rows: list[Row] = []
+    deeper_than = None
+    for number, line in enumerate(text.splitlines()[:MOST_ROWS], 1):
+        indent = len(line) - len(line.lstrip(" "))
+        if deeper_than is not None and (not line.strip() or indent > deeper_than):
+            continue
+        shown = _COMMENT.sub("", line).strip(" ")
+        deeper_than = indent if _BLOCK.fullmatch(shown.rpartition(": ")[2]) else None
+        if shown and shown != "---":
+            rows.append(Row(number, indent, shown))
+    return tuple(rows)
+
+
+def _key(row: Row) -> str:
+    match = _KEY.fullmatch(row.text)
+    return match["key"] if match else ""
+
+
+def tables(rows: Sequence[Row], indent: int) -> Iterator[tuple[str, tuple[Row, ...]]]:
+    """Yield the keys of a table and their rows, until one is indented no more than `indent`."""
+    for key, _, inner in _pairs(_deeper(rows, indent)):
+        yield key, inner
+
+
+def _pairs(rows: Sequence[Row]) -> Iterator[tuple[str, Row, tuple[Row, ...]]]:
+    """Yield each key of the table that these rows are: its name, its row, the rows below it."""
+    if not rows:
+        return
+    level = rows[0].indent
+    for i, row in enumerate(rows):
+        if row.indent == level and (key := _key(row)):
+            yield key, row, _below(rows[i + 1 :], level)
+
+
+def _below(rows: Sequence[Row], level: int) -> tuple[Row, ...]:
+    """Return the rows that belong to a key; a list may be indented as its key is."""
+    inner = _deeper(rows, level)
+    if inner or not rows or not rows[0].text.startswith("-"):
+        return inner
+    ends = (i for i, row in enumerate(rows) if not _in_list(row, level))
+    return tuple(rows[: next(ends, len(rows))])
+
+
+def _in_list(row: Row, level: int) -> bool:
+    return row.indent > level or (row.indent == level and row.text.startswith("-"))
+
+
+def _deeper(rows: Sequence[Row], indent: int) -> tuple[Row, ...]:
+    ends = (i for i, row in enumerate(rows) if row.indent <= indent)
+    return tuple(rows[: next(ends, len(rows))])
+
+
+def entries(row: Row, inner: Sequence[Row]) -> Iterator[tuple[Row, ...]]:
+    """Yield the rows of each entry of `ports:`, the dashes taken off; `[a, b]` is one each."""
+    match = _KEY.fullmatch(row.text)
+    rest = (match["rest"] or "") if match else ""
+    if rest:
+        listed = rest[1:-1].split(",") if rest.startswith("[") and rest.endswith("]") else [rest]
+        yield from ((row.but(text=text.strip()),) for text in listed if text.strip())
+        return
+    group: list[Row] = []
+    for each in inner:
+        if each.text.startswith("-") and each.indent == inner[0].indent:
+            if group:
+                yield tuple(group)
+            group = [each.but(text=each.text[1:].strip())]
+        else:
+            group.append(each)
+    if group:
+        yield tuple(group)
+
+
+def published_by(entry: Sequence[Row]) -> Published | None:
+    """Return what one entry publishes; port 0: nothing on a known port; None: not understood."""
+    texts = [_VARIABLE.sub(r"\1", row.text) for row in entry]
+    matches = [_KEY.fullmatch(text) for text in texts]
+    if all(matches) and texts != [""]:
+        pairs = {match["key"]: _bare(match["rest"] or "") for match in matches if match}
+        return _long(pairs, entry[0].number)
+    return _short(_bare(texts[0]), entry[0].number) if len(texts) == 1 else None
+
+
+def _bare(text: str) -> str:
+    quoted = len(text) > 1 and text[0] == text[-1] and text[0] in "\"'"
+    return text[1:-1] if quoted else text
+
+
+def _short(text: str, number: int) -> Published | None:
+    match = _SHORT.fullmatch(text)
+    if not match:
+        return Published(0, 0, number) if _INSIDE_ONLY.fullmatch(text) else None
+    return _published(match[1], match[2], match[3] or "tcp", number)
+
+
+def _long(pairs: dict[str, str], number: int) -> Published | None:
+    if "published" not in pairs:
+        return Published(0, 0, number) if "target" in pairs else None
+    target, protocol = pairs.get("target", "0"), pairs.get("protocol", "tcp")
+    return _published(pairs["published"], target, protocol, number)
+
+
+def _published(port: str, inside: str, protocol: str, number: int) -> Published | None:
+    if protocol == "udp":  # never in the way of a TCP server
+        return Published(0, 0, number)
+    if not (port.isdecimal() and inside.isdecimal() and 0 < int(port) <= LAST_PORT):
+        return None
+    return Published(int(port), int(inside), number)

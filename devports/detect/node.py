@@ -1,0 +1,239 @@
+"""Services in the scripts of package.json."""
+
+from __future__ import annotations
+
+import json
+import posixpath
+
+from devports.detect.found import LeftOut
+from devports.detect.making import from_program, from_start, target_of
+from devports.detect.ports import asked_by, configured_in
+from devports.detect.servers import PROGRAM
+from devports.detect.words import Told, command_text, escaped, missing, port_in, read, recognise
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+    from devports.detect.found import File, Found, Source, Tree
+    from devports.detect.ports import Asked
+    from devports.detect.servers import Server
+    from devports.detect.words import Line, Start
+
+    Scripts = dict[str, str]
+
+NAME = "package.json"
+FAVOURITES = "dev develop start:dev dev:start serve start".split()
+"""Scripts that start a server while one works on it, the likeliest first."""
+MANAGERS = {
+    "pnpm-lock.yaml": "pnpm",
+    "yarn.lock": "yarn",
+    "bun.lock": "bun",
+    "bun.lockb": "bun",
+    "package-lock.json": "npm",
+    "npm-shrinkwrap.json": "npm",
+}
+SEVERAL = "concurrently npm-run-all npm-run-all2 run-p run-s turbo nx lerna wireit".split()
+RUNNERS = "node nodemon tsx ts-node ts-node-dev bun deno nest babel-node node-dev".split()
+FRAMEWORKS = "express fastify koa hono polka restify @hapi/hapi @nestjs/core socket.io".split()
+CONFIGS = {
+    "vite": "vite.config",
+    "react-router": "vite.config",
+    "nuxt": "nuxt.config",
+    "astro": "astro.config",
+    "webpack": "webpack.config",
+    "vue-cli": "vue.config",
+    "angular": "angular",
+}
+"""Files in which a server may be told its port, without the ending."""
+SUFFIXES = ("", ".js", ".mjs", ".cjs", ".ts", ".mts", "/index.js", "/index.ts")
+
+
+def packages(tree: Tree) -> Iterator[Found | LeftOut]:
+    """Yield what each package.json starts: one service, or one for each `dev:NAME`."""
+    for file in tree.called(NAME):
+        package = _package(file)
+        if package is None:
+            yield LeftOut(file.source(), "it cannot be read as JSON")
+        else:
+            yield from _Scripts(tree, file, package).services()
+
+
+def _package(file: File) -> dict[str, object] | None:
+    try:
+        data = json.loads(file.text)
+    except (ValueError, RecursionError):
+        return None
+    return data if isinstance(data, dict) else None
+
+
+class _Scripts:
+    """The scripts of one package.json, and what is around it."""
+
+    def __init__(self, tree: Tree, file: File, package: dict[str, object]) -> None:
+        self.tree, self.file, self.package = tree, file, package
+        scripts = package.get("scripts")
+        every = scripts.items() if isinstance(scripts, dict) else ()
+        self.scripts: Scripts = {name: text for name, text in every if isinstance(text, str)}
+        self.manager = manager_of(tree, file.folder, package)
+        self.names = names_of(file.folder, package)
+
+    def services(self) -> Iterator[Found | LeftOut]:
+        """Yield the best script that starts a server; else each of several, and what is unclear."""
+        unclear: list[LeftOut] = []
+        for name in (name for name in FAVOURITES if name in self.scripts):
+            made = self.service(name, self.names)
+            if isinstance(made, LeftOut):
+                unclear.append(made)
+                continue
+            if made is not None:
+                yield made
+                return
+            if parts := list(self.parts(name)):
+                yield from parts
+                return
+            if self.starts_several(name):
+                unclear.append(LeftOut(self.source(name), "it starts several programs at once"))
+        yield from unclear
+
+    def parts(self, name: str) -> Iterator[Found]:
+        """Yield the services of `dev:api`, `dev:web` where `dev` starts several programs."""
+        for other in self.scripts:
+            if other.startswith(f"{name}:"):
+                made = self.service(other, (other.partition(":")[2], *self.names))
+                if made is not None and not isinstance(made, LeftOut):
+                    yield made
+
+    def service(self, name: str, names: tuple[str, ...]) -> Found | LeftOut | None:
+        """Return what one script starts; None: several programs, or another script."""
+        line = read(self.scripts[name])
+        if line is None or line.words[0] in SEVERAL:
+            return None
+        start = recognise(line.words)
+        if start:
+            return self.known(name, names, line, start)
+        if self.calls_another(line):
+            return None
+        return self.program(name, names, line)
+
+    def starts_several(self, name: str) -> bool:
+        line = read(self.scripts[name])
+        return line is None or line.words[0] in SEVERAL
+
+    def calls_another(self, line: Line) -> bool:
+        """Say whether it only calls another script, which is looked at by itself."""
+        by_manager = line.words[0] in ("npm", "yarn", "pnpm", "bun")
+        return by_manager and any(word in self.scripts for word in line.words[1:])
+
+    def known(self, name: str, names: tuple[str, ...], line: Line, start: Start) -> Found:
+        """Return a known server: what the script says stays, and its address is appended."""
+        server, told = start.server, start.told
+        variable = dict(line.env).get("PORT") if server.env else None
+        fixed = bool(told.port and not server.last_wins) or variable is not None
+        port = told.port or port_in(variable or "")
+        adds = () if fixed else to_add(server, line.words)
+        asked = None if port else self.configured(server)
+        port = asked.port if asked else port
+        made = from_start(start.but(told=Told(port, told.host)), self.source(name), names=names)
+        return made.but(
+            sources=(*made.sources, *((asked.source,) if asked else ())),
+            target=target_of(start) if name in FAVOURITES else f"script {name}",
+            command=self.command(name, adds),
+            shell=False,
+            folder=self.file.folder,
+            env=() if fixed else server.env,
+            takes_port=not fixed,
+            notes=("The script names its port, so that this one has to be the same.",)
+            if fixed
+            else (),
+        )
+
+    def program(self, name: str, names: tuple[str, ...], line: Line) -> Found | LeftOut | None:
+        """Return a program of the user's own, if it looks like a server."""
+        if line.words[0] not in RUNNERS:
+            return None
+        asked = self.port_of(line)
+        if asked is None and not self.uses(*FRAMEWORKS):
+            return LeftOut(self.source(name), "it does not show that it is a server")
+        made = from_program(line, self.source(name), names=names)
+        fixed = asked is not None and not asked.by_variable
+        return made.but(
+            kind="node",
+            target=f"script {name}",
+            command=self.command(name, ()),
+            shell=False,
+            folder=self.file.folder,
+            port=made.port or (asked.port if asked else 0) or (3000 if asked else 0),
+            stated=made.stated or bool(asked and asked.port),
+            takes_port=not fixed,
+            env=() if fixed else PROGRAM.env,
+            sources=(*made.sources, *((asked.source,) if asked else ())),
+            notes=("Its port is written in the program.",) if fixed else (),
+        )
+
+    def port_of(self, line: Line) -> Asked | None:
+        """Return the port in the program that is started, else in another one of its package."""
+        ours = [file for file in self.tree.files if self.has(file)]
+        first = [file for path in self.entries(line) for file in ours if file.path == path]
+        rest = sorted((f for f in ours if f not in first), key=lambda file: file.path.count("/"))
+        found = [asked for file in (*first, *rest) if (asked := asked_by(file))]
+        return next((asked for asked in found if asked.by_variable), found[0] if found else None)
+
+    def configured(self, server: Server) -> Asked | None:
+        """Return the port in the configuration of a server."""
+        wanted = CONFIGS.get(server.kind, "")
+        files = (file for file in self.tree.files if file.folder == self.file.folder)
+        found = (configured_in(file) for file in files if file.name.rpartition(".")[0] == wanted)
+        return next((asked for asked in found if asked), None)
+
+    def has(self, file: File) -> bool:
+        own = file.folder == self.file.folder or file.path.startswith(f"{self.file.folder}/")
+        deep = own or not self.file.folder
+        return deep and file.name.endswith((".js", ".mjs", ".cjs", ".ts", ".mts", "www"))
+
+    def entries(self, line: Line) -> Iterator[str]:
+        """Yield the paths that the program may have."""
+        main = self.package.get("main")
+        words = [word for word in line.words[1:] if not word.startswith("-")]
+        for word in (*words, main if isinstance(main, str) else "index.js", "src/main.ts"):
+            for suffix in SUFFIXES:
+                yield posixpath.normpath(posixpath.join(self.file.folder, word + suffix))
+
+    def uses(self, *names: str) -> bool:
+        tables = [self.package.get(key) for key in ("dependencies", "devDependencies")]
+        return any(name in table for table in tables if isinstance(table, dict) for name in names)
+
+    def source(self, name: str) -> Source:
+        quoted = json.dumps(name)
+        return self.file.source(f"{quoted}:", f"{quoted}: {json.dumps(self.scripts[name])}")
+
+    def command(self, name: str, adds: tuple[str, ...]) -> str:
+        """Return how the script is called; only npm wants a `--` before further words."""
+        mark = ("--",) if adds and self.manager == "npm" else ()
+        return command_text((self.manager, "run", escaped(name), *mark, *adds))
+
+
+def to_add(server: Server, words: tuple[str, ...]) -> tuple[str, ...]:
+    """Return what has to be appended to the script of a server.
+
+    A host that the script names already is named again only if the last one wins.
+    """
+    where = {*server.host_flags, *server.port_flags} if server.last_wins else set()
+    return missing(server.adds, [word for word in words if word.partition("=")[0] not in where])
+
+
+def manager_of(tree: Tree, folder: str, package: dict[str, object]) -> str:
+    """Return npm, yarn, pnpm or bun: by the package's own word, or by the nearest lock file."""
+    named = str(package.get("packageManager", "")).partition("@")[0]
+    if named in MANAGERS.values():
+        return named
+    lock = posixpath.basename(tree.nearest(folder, *MANAGERS))
+    return MANAGERS.get(lock, "npm")
+
+
+def names_of(folder: str, package: dict[str, object]) -> tuple[str, ...]:
+    """Return what the service of a package may be called; none where only its server tells."""
+    if not folder:
+        return ()
+    own = str(package.get("name", "")).rpartition("/")[2]
+    return tuple(filter(None, (posixpath.basename(folder), own, folder.replace("/", "-"))))

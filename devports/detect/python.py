@@ -1,0 +1,257 @@
+"""Python services: application objects in files, Django's manage.py, Streamlit."""
+
+from __future__ import annotations
+
+import ast
+import posixpath
+import re
+
+from devports.core.value import Value
+from devports.detect.found import Found, upwards
+from devports.detect.servers import BOTH, HOST, PORT
+from devports.detect.words import LAST_PORT, command_text, escaped
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+    from devports.detect.found import File, Tree
+
+ASGI = frozenset("FastAPI Starlette Litestar Quart".split())
+WSGI = frozenset({"Flask"})
+FACTORIES = ("create_app", "make_app")
+USUAL = ("app", "application", "api")
+"""Names of an application, the likeliest first: a file with several mounts them into one."""
+
+_WORTH_READING = re.compile(r"\b(?:FastAPI|Starlette|Litestar|Quart|Flask)\s*\(|\bstreamlit\b")
+_ASIDE = frozenset(
+    "test tests testing docs doc docs_src examples example migrations scripts benchmarks".split()
+)
+STREAMLIT = ("streamlit_app.py", "Home.py", "app.py", "main.py", "Hello.py")
+LOCKS = {
+    "uv.lock": "uv run",
+    "poetry.lock": "poetry run",
+    "pdm.lock": "pdm run",
+    "Pipfile": "pipenv run",
+}
+DEPENDENCIES = ("requirements.txt", "pyproject.toml")
+VENVS = (".venv", "venv")
+MARK = "pyvenv.cfg"
+"""In every virtual environment (PEP 405)."""
+
+
+class App(Value):
+    """An application in a file: `kind` is its class, `port` what its own `run` says."""
+
+    name: str
+    kind: str
+    line: int
+    factory: bool = False
+    port: int = 0
+
+
+def applications(tree: Tree) -> Iterator[Found]:
+    """Yield a service for each file that makes an application when it is imported."""
+    for file in _programs(tree):
+        app = app_in(file.text)
+        if app:
+            yield _service(tree, file, app)
+
+
+def _programs(tree: Tree) -> Iterator[File]:
+    for file in tree.files:
+        parts = set(file.path.split("/")[:-1])
+        test = file.name.startswith("test_") or file.name.endswith("_test.py")
+        if file.name.endswith(".py") and not parts & _ASIDE and not test:
+            yield file
+
+
+def app_in(text: str) -> App | None:
+    """Return the application in the text of a file; None if it has none or is not Python."""
+    module = _parsed(text)
+    found = [app for node in (module.body if module else ()) if (app := _app(node))]
+    if module is None or not found:
+        return None
+    best = min(found, key=lambda app: (app.factory, _usual(app.name), app.line))
+    return best.but(port=_port_of_run(module))
+
+
+def _parsed(text: str) -> ast.Module | None:
+    if not _WORTH_READING.search(text):
+        return None
+    try:
+        return ast.parse(text)
+    except (SyntaxError, ValueError, RecursionError, MemoryError):
+        return None
+
+
+def _usual(name: str) -> int:
+    return USUAL.index(name) if name in USUAL else len(USUAL)
+
+
+def _app(node: ast.stmt) -> App | None:
+    """Return the application that a statement at the top of a file makes."""
+    if isinstance(node, ast.FunctionDef) and node.name in FACTORIES:
+        made = [kind for inner in ast.walk(node) if (kind := _class(inner))]
+        return App(node.name, made[0], node.lineno, factory=True) if made else None
+    if isinstance(node, ast.Assign):
+        target, value = node.targets[0], node.value
+    elif isinstance(node, ast.AnnAssign) and node.value:
+        target, value = node.target, node.value
+    else:
+        return None
+    kind = _class(value)
+    return App(target.id, kind, node.lineno) if kind and isinstance(target, ast.Name) else None
+
+
+def _class(node: ast.AST) -> str:
+    """Return the framework whose class a call makes; empty for every other node."""
+    if not isinstance(node, ast.Call):
+        return ""
+    called = node.func
+    name = called.attr if isinstance(called, ast.Attribute) else getattr(called, "id", "")
+    return name if name in ASGI | WSGI else ""
+
+
+def _port_of_run(module: ast.Module) -> int:
+    """Return the port of `uvicorn.run(..., port=8001)` or `app.run(port=5001)`; 0 if none."""
+    for node in ast.walk(module):
+        if isinstance(node, ast.Call) and getattr(node.func, "attr", "") == "run":
+            for keyword in node.keywords:
+                value = getattr(keyword.value, "value", None)
+                if keyword.arg == "port" and isinstance(value, int) and 0 < value <= LAST_PORT:
+                    return int(value)
+    return 0
+
+
+def _service(tree: Tree, file: File, app: App) -> Found:
+    root, module = importable(tree, file)
+    if app.kind in WSGI:
+        call, words = "flask", ("--app", module if app.factory else f"{module}:{app.name}")
+        tail: tuple[str, ...] = ("run", "--debug", "--host", HOST, "--port", PORT)
+        if app.factory or app.name in USUAL[:2]:  # flask looks for these by itself
+            words = ("--app", module)
+    else:
+        call, words = "uvicorn", (f"{module}:{app.name}", *(("--factory",) if app.factory else ()))
+        tail = ("--reload", "--host", HOST, "--port", PORT)
+    default = 5000 if app.kind in WSGI else 8000
+    return Found(
+        names=names_of(root, file, "backend"),
+        kind=app.kind.lower(),
+        sources=(file.line(app.line),),
+        target=module,
+        command=started(tree, root, call, (*words, *tail)),
+        folder=root,
+        port=app.port or default,
+        stated=bool(app.port),
+        notes=missing_from_dependencies(tree, root, call),
+    )
+
+
+def importable(tree: Tree, file: File) -> tuple[str, str]:
+    """Return the folder from which a file can be imported, and the name of its module.
+
+    Every folder with an `__init__.py` is a package; so is one that the file imports from by name,
+    as in `from app.routers import items` in app/main.py.
+    """
+    root, module = file.folder, file.name.removesuffix(".py")
+    if module == "__init__":
+        root, module = posixpath.dirname(root), posixpath.basename(root)
+    while root and (posixpath.join(root, "__init__.py") in tree.names or _imports(file, root)):
+        module = f"{posixpath.basename(root)}.{module}"
+        root = posixpath.dirname(root)
+    return root, module
+
+
+def _imports(file: File, folder: str) -> bool:
+    name = re.escape(posixpath.basename(folder))
+    return bool(re.search(rf"^(?:from|import)\s+{name}\b", file.text, re.MULTILINE))
+
+
+def names_of(root: str, file: File, side: str) -> tuple[str, ...]:
+    """Return what a Python service may be called: by its folder, else by what it is."""
+    above = posixpath.basename(root)
+    if above == "src":
+        above = posixpath.basename(posixpath.dirname(root))
+    module = file.name.removesuffix(".py")
+    return tuple(filter(None, (above or side, f"{above}-{module}" if above else module)))
+
+
+def started(tree: Tree, folder: str, program: str, words: tuple[str, ...]) -> str:
+    """Return the command for a program of Python's environment, whoever keeps that.
+
+    A project that is kept by uv, poetry, pdm or pipenv is started by it; else the virtual
+    environment that is there is used, active or not; else what is on PATH.
+    """
+    words = tuple(word if word in (HOST, PORT, BOTH) else escaped(word) for word in words)
+    lead = launcher(tree, folder)
+    if not lead and program != "python":
+        return command_text((program, *words))
+    if not lead or lead[-1] == "run":
+        return command_text((*lead, program if lead else "python3", *words))
+    module = () if program == "python" else ("-m", program)
+    return command_text((*lead, *module, *words))
+
+
+def missing_from_dependencies(tree: Tree, folder: str, program: str) -> tuple[str, ...]:
+    """Return a note if the project's list of dependencies is there and names no such program.
+
+    A list that names others (`-r base.txt`) or an extra that may bring it says nothing.
+    """
+    near = tree.nearest(folder, *DEPENDENCIES)
+    texts = [file.text.lower() for file in tree.files if file.path == near]
+    if not texts or any(word in texts[0] for word in (program, "-r ", "[standard]", "[all]")):
+        return ()
+    return (f"{program} is not among the dependencies in {near}.",)
+
+
+def launcher(tree: Tree, folder: str) -> tuple[str, ...]:
+    """Return what starts the programs of the project's own environment; empty if none shows."""
+    if lock := tree.nearest(folder, *LOCKS):
+        return tuple(LOCKS[posixpath.basename(lock)].split())
+    for place in upwards(folder):
+        for name in VENVS:
+            if posixpath.join(place, name, MARK) in tree.names:
+                path = posixpath.join(place, name, "bin", "python")
+                return (posixpath.relpath(path, folder or "."),)
+    return ()
+
+
+def managed(tree: Tree) -> Iterator[Found]:
+    """Yield a service for each manage.py of Django."""
+    for file in tree.called("manage.py"):
+        if "DJANGO_SETTINGS_MODULE" in file.text:
+            yield Found(
+                names=names_of(file.folder, file, "backend")[:1],
+                kind="django",
+                sources=(file.source("DJANGO_SETTINGS_MODULE"),),
+                target="manage.py",
+                command=started(tree, file.folder, "python", ("manage.py", "runserver", BOTH)),
+                folder=file.folder,
+                port=8000,
+            )
+
+
+def streamlits(tree: Tree) -> Iterator[Found]:
+    """Yield a service for each folder with a Streamlit app; its `pages/` belong to it."""
+    seen: set[str] = set()
+    usual = {name: place for place, name in enumerate(STREAMLIT)}
+    programs = [file for file in _programs(tree) if _IMPORTS_STREAMLIT.search(file.text)]
+    for file in sorted(programs, key=lambda file: usual.get(file.name, len(usual))):
+        if file.name in usual and file.folder not in seen:
+            seen.add(file.folder)
+            words = ("run", file.name, "--server.address", HOST, "--server.port", PORT)
+            yield Found(
+                names=names_of(file.folder, file, "web"),
+                kind="streamlit",
+                sources=(file.source("streamlit"),),
+                target=file.name.removesuffix(".py"),
+                command=started(
+                    tree, file.folder, "streamlit", (*words, "--server.headless", "true")
+                ),
+                folder=file.folder,
+                port=8501,
+            )
+
+
+_IMPORTS_STREAMLIT = re.compile(r"^(?:import|from)\s+streamlit\b", re.MULTILINE)

@@ -1,0 +1,94 @@
+"""The text of a devports.toml."""
+
+from __future__ import annotations
+
+from devports.config.load import read_text
+from devports.detect.document import document, text
+from devports.detect.found import File, Found, Source, one_line
+from devports.detect.making import of_line
+from devports.detect.words import Line
+
+PATH = "/srv/shop/devports.toml"
+WHY = (Source("main.py", 3, "app = FastAPI()"),)
+BACKEND = Found(
+    ("backend",),
+    "fastapi",
+    WHY,
+    command="uvicorn main:app --port {port}",
+    folder="a {port}",
+    port=8000,
+    host="0.0.0.0",
+    env=(("A.b", 'x "y"'), ("C", "d")),
+    shell=True,
+    notes=("Mind this.",),
+)
+DB = Found(("db",), "container", WHY, port=5432, ports=(("more", 5433),))
+
+
+def test_a_service_in_full() -> None:
+    assert document([BACKEND]).split("\n\n")[1] == (
+        "# main.py, line 3: app = FastAPI()\n"
+        "# Mind this.\n"
+        "[services.backend]\n"
+        'command = "uvicorn main:app --port {port}"\n'
+        "shell = true\n"
+        'cwd = "a {{port}}"\n'
+        "port = 8000\n"
+        'host = "0.0.0.0"\n'
+        'env = { "A.b" = "x \\"y\\"", C = "d" }'
+    )
+
+
+def test_a_watched_service() -> None:
+    assert document([DB]).split("\n\n")[1] == (
+        "# main.py, line 3: app = FastAPI()\n"
+        "[services.db]    # no command: watched, never started\n"
+        "port = 5432\n"
+        "ports = { more = 5433 }"
+    )
+
+
+def test_what_is_written_is_what_is_read() -> None:
+    config = read_text(document([BACKEND, DB]), PATH, "devports.toml")
+    backend, db = config.services
+    assert backend.command == BACKEND.command
+    assert backend.env == BACKEND.env
+    assert (db.port, db.ports) == (5432, (("more", 5433),))
+
+
+def test_a_service_without_a_port_is_a_comment() -> None:
+    whole = document([BACKEND.but(names=("web",), port=0), DB])
+    assert "\n# [services.web]\n# command = " in whole
+    assert whole.index("[services.db]") < whole.index("[services.web]")
+    assert [each.name for each in read_text(whole, PATH, "devports.toml").services] == ["db"]
+
+
+def test_an_example_where_nothing_is_found() -> None:
+    for found in ((), (BACKEND.but(port=0),)):
+        (service,) = read_text(document(found), PATH, "devports.toml").services
+        assert (service.name, service.port) == ("backend", 8000)
+
+
+def test_no_text_breaks_out_of_its_place() -> None:
+    evil = 'a"\n[services.x]\x7f\udc80'
+    assert text(evil) == '"a\\"\\n[services.x]\\u007f?"'
+    service = BACKEND.but(sources=(Source(evil, 1, evil),), notes=(evil,), command=evil, env=())
+    (read,) = read_text(document([service]), PATH, "devports.toml").services
+    assert read.name == "backend"
+
+
+def test_a_line_of_a_file_is_made_fit_to_be_shown() -> None:
+    assert one_line("  a\t\x1b[31m b\n") == "a [31m b"
+    assert one_line("x" * 500) == "x" * 97 + "..."
+
+
+def test_sources() -> None:
+    file = File("a/b.py", "one\ntwo\n")
+    assert (file.folder, file.name) == ("a", "b.py")
+    assert str(file.source("two")) == "a/b.py, line 2: two"
+    assert str(file.source("two", "2")) == "a/b.py, line 2: 2"
+    assert str(file.source("three")) == str(file.source()) == str(file.line(9))[:6] == "a/b.py"
+
+
+def test_a_line_that_starts_no_server() -> None:
+    assert of_line(Line(("echo", "x")), WHY[0], names=()) is None
