@@ -64,6 +64,9 @@ def _run(parser: argparse.ArgumentParser) -> None:
     parser.add_argument(
         "--events", metavar="FILE", help="append what happens to FILE, as JSON, one object a line"
     )
+    parser.add_argument(
+        "--take-over", action="store_true", help="stop another `devports run` of this service first"
+    )
     parser.add_argument("--on-conflict", choices=("ask", "reclaim", "next", "fail"))
     _consent(parser)
 

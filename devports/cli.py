@@ -103,6 +103,7 @@ def call(options: Namespace, arguments: Sequence[str], screen: Screen) -> int:
                 on_conflict=options.on_conflict,
                 port=options.port,
                 events=options.events,
+                take_over=options.take_over,
             )
         case "free":
             from devports.commands.free import free_targets  # noqa: PLC0415

@@ -32,6 +32,7 @@ def run(
     on_conflict: OnConflict | None = None,
     port: int | None = None,
     events: str | None = None,
+    take_over: bool = False,
 ) -> int:
     """Run a service to its end; the exit code is the server's own when one ran."""
     config = setting.config()
@@ -52,7 +53,13 @@ def run(
     )
     while True:
         session = session_of(
-            setting, service, config, arguments=arguments, policy=policy, news=news
+            setting,
+            service,
+            config,
+            arguments=arguments,
+            policy=policy,
+            news=news,
+            take_over=take_over,
         )
         ended = serve(session, setting.screen)
         if not session.moving:

@@ -8,10 +8,13 @@ from devports.commands.freeing import show_not_freed, tools_for
 from devports.commands.setting import asked_of
 from devports.core.placeholder import fill, values_for
 from devports.freeing import Job, Limits
+from devports.run.dependencies import with_real_ports
 from devports.run.launch import prepare
 from devports.run.predecessor import claim
 from devports.run.session import Session
 from devports.ui.diagnostic import error_block
+from devports.ui.printable import printable
+from devports.ui.prompt import on_terminal
 from devports.ui.runwords import ended_words, gave_up, happening_words
 
 TYPE_CHECKING = False
@@ -25,9 +28,11 @@ if TYPE_CHECKING:
     from devports.core.recovery import Ended
     from devports.core.service import Config, Service
     from devports.freeing import Tools
+    from devports.records import Record
     from devports.ui.console import Screen
     from devports.ui.events import EventLog
 
+GIVEN_UP = ("not-ready", "moved", "port-shared", "retries-exhausted")
 LINGER = 65.0
 """Seconds that leftovers of an ended server may keep us waiting: TIME_WAIT lasts 60."""
 
@@ -73,22 +78,39 @@ def session_of(
     arguments: Sequence[str],
     policy: Policy,
     news: News,
+    take_over: bool = False,
 ) -> Session:
     """Claim the service, and return all that one run of it needs."""
     machine, records = setting.machine, setting.records()
     launch = prepare(
         machine,
         service,
-        config,
+        with_real_ports(records, config),
         arguments=arguments,
         environ=os.environ,
         from_file=variables_of(service, config),
-        record=claim(records, machine, service, config.root, news.tell),
+        record=claim(
+            records,
+            machine,
+            service,
+            config.root,
+            news.tell,
+            take_over=lambda other: take_over or may_take_over(setting.screen, other, policy),
+        ),
     )
     limits = Limits(stop=service.stop_timeout, settle=0, linger=LINGER)
     tools = news.tools(setting, service.name)
     job = Job(launch.everything, policy, limits)
     return Session(launch, job, tools, news.tell, records)
+
+
+def may_take_over(screen: Screen, other: Record, policy: Policy) -> bool:
+    """Ask a person whether the run that is in charge is to end."""
+    if not policy.interactive:
+        return False
+    service = printable(other.service)
+    text = f"another `devports run {service}` is in charge (pid {other.key.pid}): stop it and start"
+    return on_terminal(f"{text} here?", "", screen) == "yes"
 
 
 def variables_of(service: Service, config: Config) -> dict[str, str]:
@@ -105,7 +127,7 @@ def report(setting: Setting, session: Session, ended: Ended, *, by_name: bool) -
     screen, service, last = setting.screen, session.service, session.hold.last
     if ended.reason == "port-held" and last is not None and not last.bindable:
         show_not_freed(setting, asked_of(service.name, service).but(by_name=by_name), last)
-    elif ended.reason in ("not-ready", "moved", "retries-exhausted") and session.startup:
+    elif ended.reason in GIVEN_UP and session.startup:
         start = session.startup
         error = gave_up(service, ended, start.seen, start.failure, start.status)
         screen.err(error_block(error, screen.look("stderr")))

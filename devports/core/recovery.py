@@ -15,7 +15,8 @@ if TYPE_CHECKING:
 
     State: TypeAlias = "Taking | Starting | Serving | Stopping | Ended"
     Event: TypeAlias = (
-        "PortFreed | PortStillHeld | BindFailed | Exited | Ready | Moved | Interrupted | TimedOut"
+        "PortFreed | PortStillHeld | BindFailed | Exited | Ready | Moved | Shared | Interrupted"
+        " | TimedOut"
     )
     Command: TypeAlias = "TakePort | Start | StopServer | Pause"
     Source = Literal["child", "devports"]
@@ -109,6 +110,10 @@ class Moved(Value):
     foreign: bool
 
 
+class Shared(Value):
+    """The server listens, and so does somebody else on the same address (SO_REUSEPORT)."""
+
+
 class Interrupted(Value):
     """We were told to end by a signal that the server did not get itself."""
 
@@ -187,8 +192,12 @@ def _starting(state: Starting, event: Event, retry: Retry) -> Step:
             return _again(state, retry)
         case Moved():
             return Ended(exitcodes.NOT_READY, "devports", "moved"), (StopServer(),)
+        case Shared():
+            return Ended(exitcodes.NOT_READY, "devports", "port-shared"), (StopServer(),)
         case TimedOut():
             return Ended(exitcodes.NOT_READY, "devports", "not-ready"), (StopServer(),)
+        case Exited(code=code):
+            return Ended(code, "child", "ended-early"), ()
         case _:
             return _running(state, event)
 

@@ -1,11 +1,11 @@
-"""What a service depends on has to be ready before it is started."""
+"""The other services: those that one depends on are ready first, and are called by real ports."""
 
 from __future__ import annotations
 
 from devports import exitcodes
 from devports.core.happening import DependencyDown
 from devports.errors import DevportsError
-from devports.run.readiness import is_ready
+from devports.run.readiness import is_ready, run_of
 from devports.system import clock
 from devports.system.survey import endpoints_of
 
@@ -40,6 +40,17 @@ def wait_for_dependencies(
                 told = True
                 tell(DependencyDown(service.name, dependency.name, ends[0], seconds))
             clock.pause(min(LOOK_EVERY, deadline.left))
+
+
+def with_real_ports(records: Records, config: Config) -> Config:
+    """Return the configuration in which every service has the port that its live run has got."""
+
+    def real(service: Service) -> Service:
+        run = run_of(records, service.name, config.root)
+        port = run.endpoints[0].rpartition(":")[2] if run is not None and run.endpoints else ""
+        return service.but(port=int(port)) if port.isdecimal() else service
+
+    return config.but(services=tuple(real(service) for service in config.services))
 
 
 def not_ready(service: Service, dependency: Service) -> DevportsError:

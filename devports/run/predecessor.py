@@ -15,6 +15,7 @@ from devports.core.model import ProcessKey
 from devports.errors import DevportsError
 from devports.records import Record
 from devports.system import clock
+from devports.system.signum import TERM
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -37,8 +38,18 @@ def claim(
     service: Service,
     project: str,
     tell: Callable[[Happening], None],
+    *,
+    take_over: Callable[[Record], bool] = lambda _: False,
 ) -> Record:
     """Put ourselves in charge of a service.
+
+    Args:
+        records: where it is written who is.
+        machine: where the others live.
+        service: which one.
+        project: the folder of its configuration.
+        tell: hears whom we wait for.
+        take_over: says whether a run that stays is to be told to end.
 
     Raises:
         DevportsError: another run is in charge and stays.
@@ -47,7 +58,7 @@ def claim(
     patience = service.stop_timeout + BEYOND_STOP
     mine = Record(me, service.name, project, "starting", (str(service.spec),), patience=patience)
     mark, gone = clock.Deadline(MARK_WAIT), clock.Deadline(patience)
-    told = False
+    told = ending = False
     while True:
         try:
             now = records.claim(mine)
@@ -56,13 +67,24 @@ def claim(
             return mine
         if now.key == me:
             return now
-        stopping = now.state == "stopping"
+        stopping = ending or now.state == "stopping"
         if (gone if stopping else mark).passed:
-            raise _in_charge(now)
+            if stopping or not take_over(now):
+                raise _in_charge(now)
+            ending, gone = True, clock.Deadline(max(patience, now.patience))
+            _tell_to_end(machine, now)
+            continue
         if stopping and not told:
             told = True
             tell(Predecessor(service.name, now.key.pid))
         _wait_for(machine, now, gone.left if stopping else 0.02)
+
+
+def _tell_to_end(machine: Machine, record: Record) -> None:
+    pin = machine.pin(record.key)
+    if pin is not None:
+        pin.send(TERM)
+        pin.close()
 
 
 def _wait_for(machine: Machine, record: Record, seconds: float) -> None:
@@ -77,7 +99,7 @@ def _in_charge(record: Record) -> DevportsError:
         "run-in-charge",
         f"another `devports run {record.service}` is in charge (pid {record.key.pid})",
         facts=(f"endpoint: {', '.join(record.endpoints)}", f"project: {record.project}"),
-        hints=(f"to end it, run `devports free {record.endpoints[0]}`",),
+        hints=(f"to start here instead of it, run `devports run {record.service} --take-over`",),
         service=record.service,
         exit_code=exitcodes.IN_CHARGE,
     )

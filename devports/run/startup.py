@@ -5,7 +5,7 @@ from __future__ import annotations
 from devports.core.bindfailure import match_bind_failure
 from devports.core.diagnosis import all_bindable
 from devports.core.happening import BoundOnly, Owned
-from devports.core.recovery import BindFailed, Exited, Moved, Ready, TimedOut
+from devports.core.recovery import BindFailed, Exited, Moved, Ready, Shared, TimedOut
 from devports.run.reachable import answer, is_good, knock
 from devports.system import clock
 from devports.system.survey import survey
@@ -32,6 +32,8 @@ RETRIES_ITSELF = 6.0
 """Seconds that a server which says "address in use" and lives on is given: gunicorn tries again
 for 5 s and nginx for 2.5 s (measured)."""
 SAY_BOUND_AFTER = 3.0
+SHARED_FOR = 1.0
+"""Seconds that a stranger has to listen beside our server before that is no passing moment."""
 ANSWER_WITHIN = 0.5
 ASK_EVERY = 0.5
 
@@ -49,6 +51,7 @@ class Startup:
         self._said_bound = False
         self._next_question = clock.Deadline(0)
         self._visit: net.socket | None = None
+        self._sharing: clock.Deadline | None = None
         self.status: int | None = None
         """The last answer to `ready.http`: 0 for none, None where none was asked for."""
         self.failure: BindFailure | None = None
@@ -82,6 +85,8 @@ class Startup:
                 return Ready()
             if self._is_lost(now):
                 return self._bind_failed(now)
+            if self._is_shared(now):
+                return Shared()
             if now.bound and not self._said_bound and server.elapsed > SAY_BOUND_AFTER:
                 self._said_bound = True
                 tell(BoundOnly(self._service.name, self._launch.endpoints[0]))
@@ -140,6 +145,14 @@ class Startup:
         return self._patience.passed and (
             self.failure.port is not None or bool(now.strangers) or self._is_refused()
         )
+
+    def _is_shared(self, now: Ownership) -> bool:
+        """Say whether somebody else has been listening beside our server for a while."""
+        if now.owner is None or not any(s.state == "LISTEN" for s in now.strangers):
+            self._sharing = None
+            return False
+        self._sharing = self._sharing or clock.Deadline(SHARED_FOR)
+        return self._sharing.passed
 
     def _ended(self, server: Server, code: int) -> Event:
         """Tell a lost port from an end of the server's own making."""

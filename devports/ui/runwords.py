@@ -121,7 +121,8 @@ def _lost(lost: PortLost) -> str:
 
 def ended_words(service: str, ended: Ended) -> str:
     """Return the last line: what the exit code is and whose."""
-    return f"{PREFIX}`{service}` ended with exit code {ended.code} (source: {ended.source})"
+    early = ", before it was ready" if ended.reason == "ended-early" else ""
+    return f"{PREFIX}`{service}` ended with exit code {ended.code} (source: {ended.source}){early}"
 
 
 def gave_up(
@@ -144,6 +145,9 @@ def gave_up(
             where = moved_to(seen, failure)
             message = f"`{name}` went to {where} instead of {service.spec}"
             hints = ("make it keep its port (vite: --strictPort), or declare the other one",)
+        case "port-shared":
+            message = f"`{name}` shares {service.spec} with another server (SO_REUSEPORT)"
+            hints = (f"end the other one: run `devports free {service.spec}`, then start again",)
         case "retries-exhausted":
             message = f"`{name}` did not get {service.spec} in {service.attempts} starts"
         case _:

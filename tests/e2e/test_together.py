@@ -2,17 +2,24 @@
 
 from __future__ import annotations
 
+import shlex
 import signal
 from collections import Counter
 from typing import TYPE_CHECKING
 
+import pytest
+
 from devports import exitcodes
 from tests.harness import tables
-from tests.harness.capabilities import NEEDS_FORK, NEEDS_PROC
+from tests.harness.actors import argv_of
+from tests.harness.capabilities import NEEDS_FORK, NEEDS_PROC, NEEDS_PTY
+from tests.harness.ports import reserved_block
 from tests.harness.servers import COMMANDS
 from tests.harness.waiting import eventually
 
 if TYPE_CHECKING:
+    from tests.conftest import Zoo
+    from tests.e2e.conftest import OnTerminal
     from tests.harness.command import Command
     from tests.harness.project import Project
 
@@ -96,3 +103,100 @@ def test_what_an_earlier_run_left_is_reclaimed_without_asking(
     second = devports.start("run", "web")
     eventually(lambda: tables.listening_pids(port) - old or second.process.poll() is not None)
     assert second.process.poll() is None, second.err
+
+
+def test_a_run_in_charge_is_taken_over_on_request(
+    port: int, project: Project, devports: Command
+) -> None:
+    project.zoo("web", "listener", port)
+    first = devports.start("run", "web")
+    first.says("is ready on")
+    old = tables.listening_pids(port)
+    second = devports.start("run", "web", "--take-over")
+    second.says("is ready on")
+    assert first.ends() == 143, first.err
+    assert tables.listening_pids(port).isdisjoint(old)
+    second.send(signal.SIGTERM)
+    second.ends()
+
+
+@NEEDS_PTY
+@pytest.mark.parametrize("answer", ["y", "n"])
+def test_a_person_is_asked_before_a_run_is_taken_over(
+    answer: str, port: int, project: Project, devports: Command, on_terminal: OnTerminal
+) -> None:
+    project.zoo("web", "listener", port)
+    first = devports.start("run", "web")
+    first.says("is ready on")
+    terminal = on_terminal("run", "web")
+    terminal.expect(f"is in charge (pid {first.pid}): stop it and start here? (y/N)")
+    terminal.send(answer)
+    if answer == "n":
+        assert terminal.exit_code() == exitcodes.IN_CHARGE, terminal.screen()
+        assert not first.ended
+        return
+    terminal.expect("is ready on")
+    assert first.ended
+    terminal.ctrl_c()
+    terminal.exit_code()
+
+
+def test_ten_services_start_side_by_side(project: Project, devports: Command) -> None:
+    with reserved_block() as one, reserved_block() as other:
+        ports = [*range(one, one + 5), *range(other, other + 5)]
+        for number, port in enumerate(ports):
+            project.zoo(f"s{number}", "listener", port)
+        runs = [devports.start("run", f"s{number}") for number in range(10)]
+        for run in runs:
+            run.says("is ready on", 40)
+        assert [len(tables.listening_pids(port)) for port in ports] == [1] * 10
+        assert not any("in use" in run.err or "EADDRINUSE" in run.err for run in runs)
+        for run in runs:
+            run.send(signal.SIGTERM)
+        for run in runs:
+            run.ends()
+
+
+def test_restarted_five_times_quickly_the_last_one_serves_and_nothing_is_left(
+    port: int, project: Project, devports: Command
+) -> None:
+    """What a person does who presses the restart button again and again: SIGHUP, next start."""
+    project.zoo("web", "slow_stop", port, "--seconds", 0.5)
+    runs = [devports.start("run", "web")]
+    runs[0].says("is ready on")
+    for _ in range(5):
+        runs[-1].send(signal.SIGHUP)
+        runs.append(devports.start("run", "web"))
+    runs[-1].says("is ready on", 40)
+    for run in runs[:-1]:
+        run.ends()
+    assert len(tables.listening_pids(port)) == 1
+    assert not runs[-1].ended
+    runs[-1].send(signal.SIGTERM)
+    runs[-1].ends()
+    assert tables.bindable(port)
+
+
+def test_a_server_that_shares_its_port_is_not_ready(
+    port: int, zoo: Zoo, project: Project, devports: Command
+) -> None:
+    project.zoo("web", "reuseport_twin", port, handoff="plain", ready={"http": "/"})
+    running = devports.start("run", "web")
+    eventually(lambda: tables.listening_pids(port))
+    zoo("reuseport_twin", port)
+    assert running.ends() == exitcodes.NOT_READY, running.err
+    assert "shares 127.0.0.1" in running.err
+
+
+def test_another_service_is_called_by_the_port_that_it_really_has(
+    port: int, zoo: Zoo, project: Project, devports: Command
+) -> None:
+    zoo("listener", port)
+    listen = shlex.join(argv_of("listener", "{port}", "--stay"))
+    project.service("api", port, listen, on_conflict="next")
+    project.service("web", port + 3, "sh -c 'echo api at {services.api.port}'")
+    api = devports.start("run", "api")
+    api.says(f"is ready on 127.0.0.1:{port + 1}")
+    assert f"api at {port + 1}\n" in devports("run", "web").out
+    api.send(signal.SIGTERM)
+    api.ends()

@@ -21,6 +21,7 @@ from devports.core.recovery import (
     Ready,
     Retry,
     Serving,
+    Shared,
     Start,
     Starting,
     Stopping,
@@ -57,7 +58,7 @@ HISTORIES = [
     ),
     pytest.param(
         (PortFreed(), Exited(3)),
-        Ended(3, "child", "exited"),
+        Ended(3, "child", "ended-early"),
         [TakePort(), Start(1, "beside")],
         id="a server that ends before it is ready is not started again",
     ),
@@ -137,6 +138,12 @@ HISTORIES = [
             Start(2, "beside"),
         ],
         id="a server that was driven elsewhere is brought back",
+    ),
+    pytest.param(
+        (PortFreed(), Shared()),
+        Ended(95, "devports", "port-shared"),
+        [TakePort(), Start(1, "beside"), StopServer()],
+        id="a server that shares its port with another one is not ready",
     ),
     pytest.param(
         (PortFreed(), TimedOut()),

@@ -147,6 +147,11 @@ def test_the_last_line_says_whose_the_exit_code_is(source: str) -> None:
     assert line == f"devports: `web` ended with exit code 3 (source: {source})"
 
 
+def test_an_end_before_it_was_ready_is_said() -> None:
+    line = ended_words("web", Ended(0, "child", "ended-early"))
+    assert line == "devports: `web` ended with exit code 0 (source: child), before it was ready"
+
+
 SERVICE = Service("web", 8000, command="x", ready=Ready(http="/healthz", timeout=6.0))
 NOBODY = Ownership(None, (HERE,), bound=False, strangers=())
 
