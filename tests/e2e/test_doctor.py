@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import os
 import re
-import signal
 import stat
 import sys
 from dataclasses import dataclass
@@ -273,8 +272,7 @@ def test_the_own_server_is_healthy_and_one_that_a_killed_run_left_is_not(
     running = devports.start("run", "web")
     running.says("is ready on")
     assert problems(devports, code=exitcodes.OK) == []
-    running.send(signal.SIGKILL)
-    running.ends()
+    running.crashes()
     (problem,) = problems(devports)
     assert problem["code"] == "port-held"
     assert "has left it behind" in problem["why"]

@@ -142,14 +142,13 @@ def test_a_run_that_starts_and_one_that_stops_say_so(
 
 @pytest.fixture
 def left(port: int, project: Project, devports: Command) -> Iterator[int]:
-    """A server whose run was killed, and that shrugs off what else would end it."""
-    project.zoo("web", "stubborn", port)
+    """A server whose run was killed, its guard too."""
+    project.zoo("web", "listener", port)
     running = devports.start("run", "web")
     served(running)
     web = devports("status", "--json").json()["data"]["services"][0]
     server = Identity.of(web["endpoints"][0]["holders"][0]["pid"])
-    running.send(signal.SIGKILL)
-    running.process.wait()
+    running.crashes()
     assert server.alive
     yield server.pid
     server.send(signal.SIGKILL)

@@ -227,13 +227,7 @@ def test_the_guard_is_killed_and_the_run_goes_on(
     project.zoo("web", "listener", port)
     running = devports.start("run", "web")
     running.says("is ready on")
-    (watcher,) = [
-        process
-        for process in guard.descendants_everywhere()
-        if process.cmdline() == psutil.Process(running.pid).cmdline() and process.pid != running.pid
-    ]
-    assert not [child for child in psutil.Process(running.pid).children() if child == watcher]
-    Identity.of(watcher.pid).send(signal.SIGKILL)
+    running.guard().send(signal.SIGKILL)
     assert not running.ended
     assert tables.listening_pids(port)
     running.send(signal.SIGTERM)

@@ -98,8 +98,7 @@ def test_what_an_earlier_run_left_is_reclaimed_without_asking(
     project.zoo("web", "forked_listener", port, "--orphans", on_conflict="reclaim")
     first = devports.start("run", "web")
     old = eventually(lambda: tables.listening_pids(port))
-    first.send(signal.SIGKILL)
-    first.ends()
+    first.crashes()
     second = devports.start("run", "web")
     eventually(lambda: tables.listening_pids(port) - old or second.process.poll() is not None)
     assert second.process.poll() is None, second.err

@@ -11,7 +11,10 @@ import time
 from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING, Any
 
+import psutil
+
 from tests.harness.actors import Identity, become
+from tests.harness.guard import descendants_everywhere
 from tests.harness.waiting import PATIENCE, eventually
 
 if TYPE_CHECKING:
@@ -129,6 +132,19 @@ class Running:
 
     def send(self, number: int) -> None:
         self.identity.send(number)
+
+    def guard(self) -> Identity:
+        """Return who would clean up after its death: a copy of it that is not below it."""
+        command = psutil.Process(self.pid).cmdline()
+        others = [p for p in descendants_everywhere() if p.pid != self.pid]
+        (found,) = [p for p in others if p.cmdline() == command and p.ppid() != self.pid]
+        return Identity.of(found.pid)
+
+    def crashes(self) -> None:
+        """End it and its guard at once, so that its server is left."""
+        self.guard().send(signal.SIGKILL)
+        self.send(signal.SIGKILL)
+        self.ends()
 
     def ends(self, within: float = 30.0) -> int:
         """Wait for its end and return its exit code as a shell gives it."""
