@@ -1,7 +1,7 @@
 """The screen: the only place that writes to stdout and stderr.
 
-Whether there is a terminal, colour and a person to ask is decided here and only here; rich and
-prompt_toolkit are told, since each reads FORCE_COLOR and friends in its own way.
+Whether there is a terminal, colour and a person to ask is decided here and only here;
+prompt_toolkit is told, since it reads FORCE_COLOR and friends in its own way.
 """
 
 from __future__ import annotations
@@ -19,8 +19,6 @@ if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
     from io import RawIOBase
     from typing import Literal, TextIO
-
-    from rich.console import Console
 
     Stream = Literal["stdin", "stdout", "stderr"]
     Output = Literal["stdout", "stderr"]
@@ -143,26 +141,6 @@ class Screen:
         except ValueError:  # closed
             self.lost[name] = 0
 
-    def rich(self, name: Output) -> Console:
-        """Return a rich console that writes through this screen and takes our word for all."""
-        from rich.console import Console  # noqa: PLC0415  # five bare Python starts
-
-        look = self.look(name)
-        return Console(
-            file=Sink(self, name),  # type: ignore[arg-type]  # the part of a file rich uses
-            force_terminal=self.is_terminal(name),
-            force_interactive=False,
-            color_system="standard" if look.colour else None,
-            no_color=not look.colour,
-            width=look.width or DEFAULT_WIDTH,
-            soft_wrap=look.width is None,
-            markup=False,
-            highlight=False,
-            emoji=False,
-            legacy_windows=False,
-            _environ={},
-        )
-
     def reader(self, uid: int | None = None, now: float | None = None) -> Reader:
         """Return who reads this: by default the user who called sudo, or else of this process."""
         moment = time.time() if now is None else now
@@ -171,27 +149,6 @@ class Screen:
         home = self.env.get("HOME") or self.env.get("USERPROFILE", "")
         offset = time.localtime(moment).tm_gmtoff
         return Reader(own if uid is None else uid, home, moment, offset)
-
-
-class Sink:
-    """What rich takes for a file."""
-
-    def __init__(self, screen: Screen, name: Output) -> None:
-        self._screen, self._name = screen, name
-
-    @property
-    def encoding(self) -> str:
-        return getattr(self._screen.streams[self._name], "encoding", None) or "utf-8"
-
-    def write(self, text: str) -> int:
-        self._screen.write(self._name, text)
-        return len(text)
-
-    def flush(self) -> None:
-        """Nothing is held back."""
-
-    def isatty(self) -> bool:
-        return self._screen.is_terminal(self._name)
 
 
 def _terminal_size(stream: TextIO | None) -> tuple[int, int]:

@@ -44,10 +44,9 @@ def preload() -> None:
     import prompt_toolkit.output.vt100
     import psutil
     import questionary
-    import rich.console
 
     del asyncio, multiprocessing, random, subprocess, tempfile
-    del prompt_toolkit, psutil, questionary, rich
+    del prompt_toolkit, psutil, questionary
 
 
 def msvcrt() -> ModuleType:

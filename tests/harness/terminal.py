@@ -61,6 +61,14 @@ class Terminal:
         ]
         return "\n".join(line.rstrip() for line in [*gone, *self._screen.display]).rstrip()
 
+    def cells(self) -> list[list[pyte.screens.Char]]:
+        """Return what is on the screen now with its colours, without empty lines at its end."""
+        lines = [[self._screen.buffer[y][x] for x in range(self._screen.columns)]
+                 for y in range(self._screen.lines)]  # fmt: skip
+        while lines and not "".join(cell.data for cell in lines[-1]).strip():
+            lines.pop()
+        return lines
+
     @property
     def _scrolled(self) -> list[dict[int, pyte.screens.Char]]:
         return list(self._screen.history.top)

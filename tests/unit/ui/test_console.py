@@ -251,31 +251,6 @@ def test_an_ascii_terminal_gets_ascii() -> None:
     assert stage.stderr.getvalue() == "a...\n"
 
 
-@pytest.mark.parametrize(
-    ("env", "text"),
-    [
-        pytest.param({}, "\x1b[1mx\x1b[0m [red]:smile:\n", id="bold, and markup is only text"),
-        pytest.param({"NO_COLOR": "1"}, "x [red]:smile:\n", id="NO_COLOR"),
-        pytest.param({"TERM": "dumb"}, "x [red]:smile:\n", id="a dumb terminal"),
-    ],
-)
-def test_rich_takes_our_word_for_colour(env: dict[str, str], text: str) -> None:
-    from rich.text import Text
-
-    stage = Stage(env, COLUMNS="60")
-    stage.screen.rich("stderr").print(Text.assemble(("x", "bold"), " [red]:smile:"))
-    assert stage.stderr.getvalue() == text
-
-
-def test_rich_takes_our_word_for_the_terminal() -> None:
-    on, off = Stage(COLUMNS="60").screen.rich("stdout"), Stage(terminal=False, FORCE_COLOR="1")
-    pipe = off.screen.rich("stdout")
-    assert (on.is_terminal, on.is_interactive, on.width) == (True, False, 60)
-    assert (pipe.is_terminal, pipe.is_interactive, pipe.soft_wrap) == (False, False, True)
-    assert on.file.isatty()
-    assert on.encoding == "utf-8"
-
-
 ME = getattr(os, "getuid", lambda: OURS)()
 
 
