@@ -45,6 +45,7 @@ def build_parser() -> Parser:
     status.add_argument("target", nargs="*", help=TARGET)
     _wait(command("wait", "wait until a service is ready, or a port can be bound"))
     command("doctor", "say everything that is or will be wrong with ports here")
+    _vscode(command("vscode", "write tasks and launch configurations for VS Code"))
     command("validate", "check the configuration and nothing else")
     schema = commands.add_parser("schema", help="print a JSON Schema", allow_abbrev=False)
     schema.add_argument("kind", choices=("config", "result"))
@@ -56,6 +57,9 @@ def _run(parser: argparse.ArgumentParser) -> None:
     parser.epilog = "ARGS are appended to the service's command."
     parser.add_argument("service")
     parser.add_argument("--port", type=port, help="use this port instead of the declared one")
+    parser.add_argument(
+        "--debug", action="store_true", help="start it under the debugger of its `vscode.debug`"
+    )
     parser.add_argument("--on-conflict", choices=("ask", "reclaim", "next", "fail"))
     _consent(parser)
 
@@ -77,6 +81,16 @@ def _free(parser: argparse.ArgumentParser) -> None:
         help="watch so long whether a supervisor starts it again (default: 4)",
     )
     _consent(parser)
+
+
+def _vscode(parser: argparse.ArgumentParser) -> None:
+    mode = parser.add_mutually_exclusive_group()
+    for name, text in (
+        ("check", "write nothing; exit 1 and the difference if anything would be written"),
+        ("diff", "write nothing; show what would be written"),
+    ):
+        mode.add_argument(f"--{name}", dest="mode", action="store_const", const=name, help=text)
+    parser.set_defaults(mode="write")
 
 
 def _wait(parser: argparse.ArgumentParser) -> None:

@@ -20,7 +20,7 @@ if TYPE_CHECKING:
     from collections.abc import Sequence
 
 
-COMMANDS = ("run", "free", "check", "status", "wait", "doctor", "validate", "schema")
+COMMANDS = ("run", "free", "check", "status", "wait", "doctor", "vscode", "validate", "schema")
 
 
 def main(argv: Sequence[str] | None = None) -> int:
@@ -83,6 +83,10 @@ def call(options: Namespace, arguments: Sequence[str], screen: Screen) -> int:
             refuse_to_run(options.service)
             from devports.commands.run import run  # noqa: PLC0415
 
+            if options.debug:
+                from devports.commands.debugging import debug  # noqa: PLC0415
+
+                debug(setting, options.service)
             return run(
                 setting,
                 options.service,
@@ -129,6 +133,10 @@ def call(options: Namespace, arguments: Sequence[str], screen: Screen) -> int:
             from devports.commands.doctor import doctor  # noqa: PLC0415
 
             return doctor(setting, as_json=options.json)
+        case "vscode":
+            from devports.commands.vscode import vscode  # noqa: PLC0415
+
+            return vscode(setting, options.mode, as_json=options.json)
         case "validate":
             from devports.commands.validate import validate  # noqa: PLC0415
 
