@@ -43,10 +43,13 @@ def template_of(root: str) -> Template:
     for place in (os.path.join(package, PACKAGED), os.path.join(package, os.pardir, FOLDER)):
         above, name = os.path.split(place)
         with projectfile.opened(above, name) as shipped:
-            texts = [t if t or not shipped else shipped.read(n) for t, n in zip(texts, FILES)]
-    if None in texts:
+            for number, file in enumerate(FILES):
+                if texts[number] is None and shipped is not None:
+                    texts[number] = shipped.read(file)
+    tasks, launch = texts
+    if tasks is None or launch is None:
         raise DevportsError("template-missing", f"the template of devports is not in `{package}`")
-    return Template(*texts)
+    return Template(tasks, launch)
 
 
 def refuse_unfindable(config: Config) -> None:

@@ -43,7 +43,7 @@ def under_debugger(
 
 
 def _python(words: tuple[str, ...], script: Script | None) -> tuple[str, ...] | None:
-    debugpy = ("-m", "debugpy", "--listen", ADDRESS)
+    debugpy = ("-Xfrozen_modules=off", "-m", "debugpy", "--listen", ADDRESS)
     first = base_name(words[0])
     if is_python(first):
         at = _behind_options(words)
@@ -61,8 +61,8 @@ def _python(words: tuple[str, ...], script: Script | None) -> tuple[str, ...] | 
 
 def is_python(name: str) -> bool:
     """Say whether a program is a Python: `python`, `python3`, `python3.12`."""
-    version = name.removeprefix("python")
-    return name.startswith("python") and version.replace(".", "").isdecimal() or name == "python"
+    version = name.removeprefix("python").replace(".", "")
+    return name.startswith("python") and (not version or version.isdecimal())
 
 
 def _behind_options(words: tuple[str, ...]) -> int:

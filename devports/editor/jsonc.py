@@ -28,7 +28,9 @@ BOM = "\ufeff"
 COMMENT = r"//[^\r\n]*|/\*(?:[^*]|\*(?!/))*\*/"
 TRIVIA = re.compile(rf"(?:[ \t\r\n]+|{COMMENT})*")
 STRING = re.compile(r'"(?:[^"\\\x00-\x1f]|\\(?:["\\/bfnrt]|u[0-9a-fA-F]{4}))*"')
-SCALAR = re.compile(r"true\b|false\b|null\b|-?(?:0|[1-9]\d*)(?:\.\d+)?(?:[eE][+-]?\d+)?(?![\w.])", re.A)
+SCALAR = re.compile(
+    r"true\b|false\b|null\b|-?(?:0|[1-9]\d*)(?:\.\d+)?(?:[eE][+-]?\d+)?(?![\w.])", re.A
+)
 LINE_END = re.compile(r"\r\n|\n|\r")
 
 

@@ -81,7 +81,9 @@ def started_from(text: str, skeleton: str) -> str:
         return text
     end = LINE_END.search(text)
     fresh = LINE_END.sub(end[0], skeleton) if end else skeleton
-    gap = "" if not text.strip("\ufeff") or text.endswith(("\n", "\r")) else edits.style_of(text).eol
+    gap = (
+        "" if not text.strip("\ufeff") or text.endswith(("\n", "\r")) else edits.style_of(text).eol
+    )
     return text + gap + fresh
 
 

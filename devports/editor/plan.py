@@ -194,7 +194,9 @@ def _with_compounds_and_hooks(
     merged: Merged, wish: Launch, renamed: Mapping[str, str | None]
 ) -> tuple[str, tuple[Note, ...]]:
     text = rename_references(merged.text, ("configurations", "compounds"), NAMED, renamed)
-    text = rename_references(text, ("compounds",), ("configurations",), _renames_only(merged.renamed))
+    text = rename_references(
+        text, ("compounds",), ("configurations",), _renames_only(merged.renamed)
+    )
     ours = {*wish.names, *merged.renamed}
     compounds = tuple(Piece(str(c["name"]), str(c["name"]), c) for c in wish.compounds)
     together = merge(text, _compound_kind(ours), compounds)
@@ -274,6 +276,24 @@ def _proposal(hook: Hook, now: object) -> Note:
 def snippet(key: str, pieces: tuple[Piece, ...]) -> str:
     """Return what to paste, where a file cannot be edited."""
     return edits.written({key: [piece.body for piece in pieces]}, edits.Style())
+
+
+def searched(task: Mapping[str, object], system: str, root: str, path: str) -> str:
+    """Return the PATH that a task gets: its own, with what VS Code would put in for variables.
+
+    Args:
+        task: from tasks.json.
+        system: the key of the part for one system: linux, osx or windows.
+        root: of the project, the workspace folder.
+        path: that VS Code has itself.
+    """
+    for part in (task.get(system), task):
+        options = part.get("options") if isinstance(part, dict) else None
+        env = options.get("env") if isinstance(options, dict) else None
+        own = env.get("PATH") if isinstance(env, dict) else None
+        if isinstance(own, str):
+            return own.replace("${workspaceFolder}", root).replace("${env:PATH}", path)
+    return path
 
 
 def programs_of(text: str) -> Iterator[tuple[str, Json]]:

@@ -155,7 +155,8 @@ def in_order(services: Sequence[Service]) -> list[Service]:
     todo = list(services)
     while todo:
         ready = next(
-            (s for s in todo if not any(t.name in s.depends_on for t in todo if t is not s)), todo[0]
+            (s for s in todo if not any(t.name in s.depends_on for t in todo if t is not s)),
+            todo[0],
         )
         done[ready.name] = ready
         todo.remove(ready)

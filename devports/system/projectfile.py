@@ -161,7 +161,9 @@ def _open(path: str) -> int | None:
     if hasattr(os, "O_DIRECTORY"):
         return os.open(path, DIRECTORY | CLOSED)
     if os.path.islink(path) or not os.path.isdir(path):
-        raise FileNotFoundError(path) if not os.path.lexists(path) else OSError(ENOTDIR, "no folder")
+        raise (
+            FileNotFoundError(path) if not os.path.lexists(path) else OSError(ENOTDIR, "no folder")
+        )
     return None
 
 

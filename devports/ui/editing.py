@@ -25,7 +25,9 @@ COLOURS: dict[str, Style] = {"+": "good", "-": "error", "@": "hint"}
 def changes(plan: Plan, look: Look) -> str:
     """Return the differences of all files, as `diff -u` shows them."""
     lines = [line for file in plan.files for line in difference(file)]
-    return "\n".join(paint(line, COLOURS[line[0]], look) if line[0] in COLOURS else line for line in lines)
+    return "\n".join(
+        paint(line, COLOURS[line[0]], look) if line[0] in COLOURS else line for line in lines
+    )
 
 
 def difference(file: FileChange) -> Iterator[str]:
