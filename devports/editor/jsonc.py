@@ -29,7 +29,7 @@ COMMENT = r"//[^\r\n]*|/\*(?:[^*]|\*(?!/))*\*/"
 TRIVIA = re.compile(rf"(?:[ \t\r\n]+|{COMMENT})*")
 STRING = re.compile(r'"(?:[^"\\\x00-\x1f]|\\(?:["\\/bfnrt]|u[0-9a-fA-F]{4}))*"')
 SCALAR = re.compile(
-    r"true\b|false\b|null\b|-?(?:0|[1-9]\d*)(?:\.\d+)?(?:[eE][+-]?\d+)?(?![\w.])", re.A
+    r"true\b|false\b|null\b|-?(?:0|[1-9]\d*)(?:\.\d+)?(?:[eE][+-]?\d+)?(?![\w.])", re.ASCII
 )
 LINE_END = re.compile(r"\r\n|\n|\r")
 

@@ -197,6 +197,7 @@ def rename_references(
     """Let what names an entry of ours name it by its new name; a name that went goes.
 
     Args:
+        text: of the file.
         lists: keys of the lists whose entries name others.
         keys: where in an entry a name, or a list of names, stands.
         renamed: old to new, None for one that went.

@@ -84,7 +84,8 @@ def plan(config: Config, template: Template, tasks: str | None, launch: str | No
     Args:
         config: a checked configuration.
         template: what ours are made from.
-        tasks, launch: the texts of the files; None: the file is not there.
+        tasks: the text of tasks.json; None: it is not there.
+        launch: that of launch.json.
 
     Raises:
         BrokenFileError: one cannot be read; then none should be written.

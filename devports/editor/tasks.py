@@ -93,9 +93,8 @@ def values_of(config: Config, template: Template) -> dict[str, dict[str, object]
             label = _label(entries, role(service.name), service, mine)
             if label:
                 mine[name] = label
-    for mine in values.values():
-        mine |= _of_all(services, values)
-    return values
+    common = _of_all(services, values)
+    return {name: mine | common for name, mine in values.items()}
 
 
 def _of_all(
