@@ -10,6 +10,7 @@ from __future__ import annotations
 
 import json
 import re
+from functools import lru_cache
 
 from devports.core.value import Value
 
@@ -76,8 +77,11 @@ def place(text: str, offset: int) -> tuple[int, int]:
     return len(ends) + 1, max(0, offset - begin) + 1
 
 
+@lru_cache(maxsize=4)
 def parse(text: str) -> Node | None:
     """Return what the text says; None if there is nothing but blanks and comments.
+
+    The last ones are remembered: between two edits a merge asks many questions of one text.
 
     Raises:
         JsoncError: it is not JSON with comments.

@@ -23,7 +23,7 @@ from devports.errors import DevportsError
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
-    from collections.abc import Iterator, Mapping, Sequence
+    from collections.abc import Iterable, Iterator, Mapping, Sequence
 
     from devports.core.service import Config
     from devports.editor.launch import Hook, Launch
@@ -132,12 +132,17 @@ def _planned_tasks(
 def _heirs(text: str | None, wanted: Sequence[Task]) -> dict[str, str]:
     """Return the new name of a service that was renamed: one name went and one came."""
     try:
-        had = {role[1] for role in _own_labels(text or "").values() if role[1:]}
+        had = _services(_own_labels(text or "").values())
     except JsoncError:
         return {}
-    wants = {task.role[1] for task in wanted if task.role[0] != "label" and task.role[1:]}
+    wants = _services(task.role for task in wanted)
     went, came = had - wants, wants - had
     return {went.pop(): came.pop()} if len(went) == len(came) == 1 else {}
+
+
+def _services(roles: Iterable[Role]) -> set[str]:
+    """Return the services that tasks are about."""
+    return {role[1] for role in roles if role[1:] and role[0] != "label"}
 
 
 def _heir(role: Role, heirs: Mapping[str, str]) -> Role:

@@ -6,7 +6,7 @@ import re
 from typing import TYPE_CHECKING, Any
 
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from devports.config.spec import NAME
@@ -90,6 +90,7 @@ def texts(value: Any) -> list[str]:
     return [value] if isinstance(value, str) else []
 
 
+@settings(max_examples=25)
 @given(
     st.from_regex(re.compile(rf"\A{NAME}\Z")),
     st.text(max_size=20),
