@@ -20,6 +20,7 @@ _QUANTIFIER = re.compile(r"[*+?]|\{([0-9]+)(?:,([0-9]*))?\}")
 _GROUP = re.compile(r"\((?:\?(?::|=|!|<=|<!|<[A-Za-z_$][\w$]*>|[ims]*(?:-[ims]*)?:))?")
 _ASSERTION = re.compile(r"\\[bB]|[\^$]")
 _CLASS_ATOM = re.compile(r"\\(?:x[0-9a-fA-F]{2}|u[0-9a-fA-F]{4}|c[A-Za-z]|[\s\S])|[^\]]")
+_CONTROLS = {"b": 8, "t": 9, "n": 10, "v": 11, "f": 12, "r": 13}
 
 
 def flaw(pattern: str) -> str:
@@ -104,7 +105,19 @@ def _ranges(atoms: list[str]) -> str:
         if dash != "-":
             at += 1
             continue
-        if len(low) == len(high) == 1 and low > high:
+        first, last = _code(low), _code(high)
+        if first is not None and last is not None and first > last:
             return f"the range `{low}-{high}` is out of order"
         at += 3
     return ""
+
+
+def _code(atom: str) -> int | None:
+    """Return the one character that an atom of a class stands for; None if it may be several."""
+    if len(atom) == 1:
+        return ord(atom)
+    if atom[1] in _CONTROLS:
+        return _CONTROLS[atom[1]]
+    if atom[1] in "xu" and atom[2:]:
+        return int(atom[2:], 16)
+    return ord(atom[1]) if not atom[1].isalnum() else None

@@ -66,7 +66,7 @@ DOCUMENTS = st.fixed_dictionaries({"tasks": st.lists(ENTRIES, max_size=4)}).flat
 )
 
 
-class _Untidy:
+class Untidy:
     """Writes data with comments, trailing commas and odd blanks, as a number decides."""
 
     def __init__(self, seed: int) -> None:
@@ -114,5 +114,5 @@ class _Untidy:
 def untidy() -> st.SearchStrategy[tuple[Any, str]]:
     """Return data, and a text that says it with comments, trailing commas and odd blanks."""
     return st.tuples(DOCUMENTS, st.integers(0, 2**32)).map(
-        lambda pair: (pair[0], _Untidy(pair[1]).document(pair[0]))
+        lambda pair: (pair[0], Untidy(pair[1]).document(pair[0]))
     )

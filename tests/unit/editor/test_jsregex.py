@@ -43,6 +43,9 @@ BROKEN = [
     pytest.param("(?<=a)*", "`*` has nothing to repeat", id="a repeated lookbehind"),
     pytest.param("a{3,2}", "`{3,2}` is out of order", id="more than most"),
     pytest.param("[z-a]", "the range `z-a` is out of order", id="a range backwards"),
+    pytest.param(r"[?-\b]", r"the range `?-\b` is out of order", id="a backspace in a class"),
+    pytest.param(r"[\x42-\u0041]", r"the range `\x42-\u0041` is out of order", id="escapes"),
+    pytest.param(r"[\]-\[]", r"the range `\]-\[` is out of order", id="brackets backwards"),
     pytest.param("a\\", "it ends with a backslash", id="a lone backslash"),
     pytest.param("[\\", "a `[` is not closed", id="a lone backslash in a class"),
 ]
