@@ -30,6 +30,9 @@ COMMENTED = """\
 """
 
 
+WRITING = "rename,renameat,renameat2,unlink,unlinkat,mkdir,mkdirat"
+
+
 @pytest.fixture(autouse=True)
 def web(project: Project) -> None:
     project.service("web", 8123, "serve --port {port}")
@@ -166,7 +169,7 @@ def test_what_hooks_call_only_reads(
     """No socket, no other program, no signal, nothing written."""
     assert devports("vscode").code == exitcodes.OK
     log = str(tmp_path / "strace")
-    calls = "%network,kill,tkill,tgkill,pidfd_open,execve,fork,vfork,clone,clone3,rename,renameat,renameat2,unlink,unlinkat,mkdir,mkdirat"
+    calls = f"%network,kill,tkill,tgkill,pidfd_open,execve,fork,vfork,clone,clone3,{WRITING}"
     traced = devports.under("strace", "-f", "-qq", "-e", f"trace={calls}", "-o", log, "--")
     before = {name: read(project) for name in os.listdir(os.path.dirname(path(project)))}
     assert traced(*words).code == exitcodes.OK

@@ -1,4 +1,4 @@
-"""A reader of JSON with comments that shares nothing with ours, and a writer of untidy documents."""
+"""A reader of JSON with comments that shares nothing with ours, and a writer of untidy ones."""
 
 from __future__ import annotations
 
@@ -7,6 +7,7 @@ import random
 from typing import Any
 
 from hypothesis import strategies as st
+
 
 def read(text: str) -> Any:
     """Return the data: comments and trailing commas are taken out, then json reads it."""
@@ -50,14 +51,12 @@ SCALARS = st.one_of(
     st.none(),
     st.booleans(),
     st.integers(-(10**20), 10**20),
-    st.text("ab\"\\/*,]}é🚀 \t", max_size=6),
+    st.text('ab"\\/*,]}é🚀 \t', max_size=6),
 )
-KEYS = st.text("abc\"/* ", max_size=3)
+KEYS = st.text('abc"/* ', max_size=3)
 VALUES = st.recursive(
     SCALARS,
-    lambda inner: st.one_of(
-        st.lists(inner, max_size=3), st.dictionaries(KEYS, inner, max_size=3)
-    ),
+    lambda inner: st.one_of(st.lists(inner, max_size=3), st.dictionaries(KEYS, inner, max_size=3)),
     max_leaves=8,
 )
 ENTRIES = st.dictionaries(KEYS, VALUES, max_size=4)
@@ -94,7 +93,9 @@ class Untidy:
 
     def write(self, value: Any) -> str:
         if isinstance(value, dict):
-            rows = [f"{json.dumps(k)}{self.gap()}:{self.gap()}{self.write(v)}" for k, v in value.items()]
+            rows = [
+                f"{json.dumps(k)}{self.gap()}:{self.gap()}{self.write(v)}" for k, v in value.items()
+            ]
             return "{" + self.joined(rows) + "}"
         if isinstance(value, list):
             return "[" + self.joined([self.write(each) for each in value]) + "]"

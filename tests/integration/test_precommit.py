@@ -73,7 +73,9 @@ def configure(project: Project, hooks: str, *arguments: str) -> None:
         ["git", "-C", hooks, "rev-parse", "HEAD"], check=True, capture_output=True, text=True
     ).stdout.strip()
     args = f"\n        args: [{', '.join(arguments)}]" if arguments != ("as it is",) else ""
-    with open(os.path.join(project.folder, ".pre-commit-config.yaml"), "w", encoding="utf-8") as file:
+    with open(
+        os.path.join(project.folder, ".pre-commit-config.yaml"), "w", encoding="utf-8"
+    ) as file:
         file.write(
             f"repos:\n  - repo: {hooks}\n    rev: {rev}\n    hooks:\n"
             f"      - id: devports-validate\n      - id: devports-vscode{args}\n"
@@ -137,10 +139,23 @@ def test_a_broken_configuration_stops_the_commit(
 
 def test_try_repo_runs_the_hooks(project: Project, hooks: str, cache: str) -> None:
     git(project.folder, "add", "-A")
-    words = [tool("pre-commit"), "try-repo", hooks, "devports-validate", "--all-files", "--color=never"]
+    words = [
+        tool("pre-commit"),
+        "try-repo",
+        hooks,
+        "devports-validate",
+        "--all-files",
+        "--color=never",
+    ]
     env = {**os.environ, "PRE_COMMIT_HOME": cache}
     done = subprocess.run(
-        words, cwd=project.folder, env=env, capture_output=True, text=True, timeout=WITHIN, check=False
+        words,
+        cwd=project.folder,
+        env=env,
+        capture_output=True,
+        text=True,
+        timeout=WITHIN,
+        check=False,
     )
     assert done.returncode == 0, done.stdout + done.stderr
     assert result(done.stdout, "devports validate") == "Passed"

@@ -54,7 +54,7 @@ SET = [
     pytest.param('{"a": 1}', ("b",), 2, '{"a": 1, "b": 2}', id="a further key on one line"),
     pytest.param('{\n  "a": 1 // x\n}', ("b",), 2, '{\n  "a": 1, // x\n  "b": 2\n}',
                  id="a further key on a line of its own"),
-    pytest.param('[[1], [2]]', (1, 0), {"k": "ü"}, '[[1], [{ "k": "ü" }]]', id="in a list"),
+    pytest.param("[[1], [2]]", (1, 0), {"k": "ü"}, '[[1], [{ "k": "ü" }]]', id="in a list"),
 ]  # fmt: skip
 
 
@@ -71,11 +71,11 @@ DROPPED = [
     pytest.param("[1, 2]", (1,), "[1]", id="the last of a line"),
     pytest.param("[\n  1,\n  2\n]", (0,), "[\n  2\n]", id="a line goes"),
     pytest.param("[\n  1,\n  2\n]", (1,), "[\n  1\n]", id="and the comma before the last"),
-    pytest.param("[\n  1,\n  2,\n]", (1,), "[\n  1,\n]", id="where trailing commas are used it stays"),
+    pytest.param("[\n  1,\n  2,\n]", (1,), "[\n  1,\n]", id="a habit of trailing commas"),
     pytest.param("[\n  1, // x\n  2 // y\n]", (0,), "[\n  // x\n  2 // y\n]", id="comments stay"),
     pytest.param("[1 /* x */ , 2]", (0,), "[ /* x */  2]", id="a comment before the comma stays"),
     pytest.param('{"a": 1, "b": 2}', ("a",), '{ "b": 2}', id="a key with its value"),
-    pytest.param('[\n 1\n , 2\n]', (1,), "[\n 1\n]", id="a comma that leads a line"),
+    pytest.param("[\n 1\n , 2\n]", (1,), "[\n 1\n]", id="a comma that leads a line"),
 ]  # fmt: skip
 
 
@@ -151,7 +151,9 @@ EDITS = st.tuples(
 )
 
 
-def edited(data: Any, text: str, how: str, number: int, key: str, value: Any) -> tuple[Any, str]:
+def edited(  # noqa: PLR0917  # an edit is drawn as a tuple
+    data: Any, text: str, how: str, number: int, key: str, value: Any
+) -> tuple[Any, str]:
     """Make the same edit in the data and in the text."""
     data = copy.deepcopy(data)
     tasks = data["tasks"]
@@ -185,7 +187,7 @@ def test_whatever_is_edited_another_reader_agrees(
         data, after = edited(data, text, *edit)
         assert same(jsonc.read(after), data), (text, edit, after)
         assert same(plain(parse(after)), data)
-        if edit[0] in ("append",):
+        if edit[0] == "append":
             assert jsonc.comments(after) == jsonc.comments(text)
         assert ("\r\n" in after) <= ("\r\n" in text)
         assert after.startswith("\ufeff") == text.startswith("\ufeff")

@@ -60,11 +60,11 @@ WRONG = [
     pytest.param([{"command": "x"}], "label-missing", "no `label`", id="no label"),
     pytest.param([{"label": "a"}, {"label": "a"}], "label-twice", "name `a`", id="two of a name"),
     pytest.param([{"label": "a", "dependsOn": "b"}], "depends-unknown", "`b`", id="no such task"),
-    pytest.param([{"label": "a", "dependsOn": ["a", "b"]}], "depends-unknown", "`b`", id="in a list"),
+    pytest.param([{"label": "a", "dependsOn": ["a", "b"]}], "depends-unknown", "`b`", id="listed"),
     pytest.param([WATCH | {"problemMatcher": []}], "matcher-missing", "`w`", id="no matcher"),
-    pytest.param([{"label": "w", "isBackground": True}], "matcher-missing", "`w`", id="none at all"),
+    pytest.param([{"label": "w", "isBackground": True}], "matcher-missing", "`w`", id="none"),
     pytest.param([but(pattern=None)], "matcher-unusable", "no `pattern`", id="no pattern"),
-    pytest.param([but(background=None)], "matcher-unusable", "when the task is ready", id="no watch"),
+    pytest.param([but(background=None)], "matcher-unusable", "when the task is ready", id="no end"),
     pytest.param([but(background={"endsPattern": "a"})], "matcher-unusable", "no `beginsPattern`",
                  id="an end without a begin"),
     pytest.param([but(background={"beginsPattern": "a"})], "matcher-unusable", "no `endsPattern`",
@@ -76,7 +76,7 @@ WRONG = [
                  "regex-broken", "`[`", id="a pattern that is an object"),
     pytest.param([{"label": "a", "runOptions": {"instancePolicy": "terminateNewest"}}],
                  "opens-a-race", "`a`", id="ends itself"),
-    pytest.param([{"label": "a", "presentation": {"close": True}}], "close-hangs", "`a`", id="closes"),
+    pytest.param([{"label": "a", "presentation": {"close": True}}], "close-hangs", "`a`", id="shuts"),
     pytest.param([{"label": "a", "args": ["it's"]}], "arguments-unquoted", "`a`", id="a quote"),
 ]  # fmt: skip
 
@@ -134,7 +134,9 @@ def test_labels_of_whatever_there_is() -> None:
     assert labels_of('{"tasks": 1}') == labels_of("{") == labels_of("") == frozenset()
 
 
-KEYS = "label isBackground problemMatcher pattern background regexp args runOptions dependsOn".split()
+KEYS = (
+    "label isBackground problemMatcher pattern background regexp args runOptions dependsOn".split()
+)
 
 
 @settings(max_examples=25)
@@ -152,6 +154,6 @@ def test_whatever_is_in_a_file_nothing_breaks(untidy: tuple[Any, str]) -> None:
 @settings(max_examples=40)
 @given(jsonc.VALUES, jsonc.VALUES)
 def test_whatever_is_in_a_matcher_nothing_breaks(one: Any, other: Any) -> None:
-    tasks = [{key: one for key in KEYS}, {key: {inner: other for inner in KEYS} for key in KEYS}]
+    tasks = [dict.fromkeys(KEYS, one), {key: dict.fromkeys(KEYS, other) for key in KEYS}]
     tasks.append({"isBackground": True, "problemMatcher": [one, {"pattern": other}]})
     lint_tasks("t", json.dumps({"tasks": tasks}))

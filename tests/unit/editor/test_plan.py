@@ -7,7 +7,6 @@ from typing import TYPE_CHECKING, Any
 
 import pytest
 from hypothesis import given, settings
-from hypothesis import strategies as st
 
 from devports.editor.plan import BrokenFileError, Plan, plan, programs_of, searched
 from devports.editor.template import Template
@@ -126,7 +125,9 @@ def test_a_service_that_was_renamed_keeps_the_comments_and_is_followed() -> None
     tasks, launch = texts(made(BOTH, COMMENTED))
     tasks = tasks.replace('"label": "Run Api"', '/* mine */ "label": "Run Api"')
     tasks = tasks.replace('["build"]', '["Run Api"]')
-    launch = launch.replace('"compounds": [', '"compounds": [ {"name": "M", "configurations": ["Debug Api", "Y"]},')
+    launch = launch.replace(
+        '"compounds": [', '"compounds": [ {"name": "M", "configurations": ["Debug Api", "Y"]},'
+    )
     renamed = config(API.but(name="shop"), WEB)
     after, launched = texts(made(renamed, tasks, launch))
     assert '/* mine */ "label": "Run Shop"' in after
@@ -209,7 +210,10 @@ def test_the_hook_before_a_configuration_of_the_users(
 
 def test_a_hook_without_a_file_makes_none() -> None:
     planned = made(HOOKED)
-    assert [file.state for file in planned.files] == ["missing", "current"]
+    assert [(file.name, file.state) for file in planned.files] == [
+        ("tasks.json", "missing"),
+        ("launch.json", "current"),
+    ]
     assert planned.files[1].after is None
     assert [note.code for note in planned.notes] == ["configuration-missing"]
 

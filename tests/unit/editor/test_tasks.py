@@ -108,7 +108,9 @@ def test_only_the_name_of_a_service_reaches_a_command(name: str, hostile: str, d
         vscode=vscode(debug=debug),
     )
     made = config(evil, WEB)
-    commands = [task.body["command"] for task in wanted_tasks(made, shipped) if "command" in task.body]
+    commands = [
+        task.body["command"] for task in wanted_tasks(made, shipped) if "command" in task.body
+    ]
     assert {command for command in commands if command.split()[-1] == name} >= {
         f"devports run {name}",
         f"devports free {name}",
@@ -153,7 +155,9 @@ ROLES = [
     pytest.param({"command": "devports run web"}, ("run", "web"), id="by the command"),
     pytest.param({"command": ".venv/bin/devports free web"}, ("free", "web"), id="with a path"),
     pytest.param({"command": r".venv\Scripts\devports.exe doctor"}, ("doctor",), id="on Windows"),
-    pytest.param({"command": "uv run devports run a --debug"}, ("run", "a", "--debug"), id="behind"),
+    pytest.param(
+        {"command": "uv run devports run a --debug"}, ("run", "a", "--debug"), id="behind"
+    ),
     pytest.param({"label": "Run All"}, ("label", "Run All"), id="by the label"),
     pytest.param({"label": "x", "command": ["a"]}, ("label", "x"), id="an odd command"),
 ]
@@ -191,7 +195,8 @@ def own(tasks: str = "[]", configurations: str = "[]", compounds: str = "[]") ->
 
 
 def test_labels_icons_and_commands_are_the_templates() -> None:
-    text = '[{"label": "Start {title}!", "icon": {"id": "x"}, "command": "uv run devports run {service}"}]'
+    run = '"command": "uv run devports run {service}"'
+    text = f'[{{"label": "Start {{title}}!", "icon": {{"id": "x"}}, {run}}}]'
     (task,) = wanted_tasks(config(service()), own(text))
     assert task.body == {
         "label": "Start Backend!",
@@ -203,7 +208,9 @@ def test_labels_icons_and_commands_are_the_templates() -> None:
 
 def test_a_template_without_a_task_has_no_label_to_refer_to() -> None:
     made = config(service(vscode=vscode(prelaunch=("F",), debug="node"), ports=(("debug", 1),)))
-    odd = own('[{"label": "{debugger} {task}"}]'.replace(" {task}", ""), '[{"name": "{debug_task}"}]')
+    odd = own(
+        '[{"label": "{debugger} {task}"}]'.replace(" {task}", ""), '[{"name": "{debug_task}"}]'
+    )
     assert [task.label for task in wanted_tasks(made, odd)] == ["node"]
     assert not wanted_launch(made, odd)
 

@@ -23,8 +23,11 @@ from devports.core.outcome import (
 from devports.core.remedy import Remedy
 from devports.core.service import Config, Service
 from devports.core.standing import Container, Mine, OtherUser, Plain, Protected, Supervised, Tunnel
+from devports.editor.merge import Note
+from devports.editor.plan import FileChange, Plan
 from devports.errors import DevportsError
 from devports.ui import jsonout, resultschema
+from devports.ui.jsoneditor import vscode_data
 from tests.unit.ui import samples as s
 
 if TYPE_CHECKING:
@@ -71,6 +74,13 @@ SAMPLES = {
     ),
     "doctor": jsonout.doctor_data(
         "/shop/devports.toml", LOOKED_AT, PROBLEMS, healthy=False, now=s.NOW
+    ),
+    "vscode": vscode_data(
+        Plan(
+            (FileChange("a", None, "x"), FileChange("b", "x", "x"), FileChange("c", None, None)),
+            (Note("label-taken", "taken"), Note("prelaunch-taken", "taken", ("so",), "{}")),
+        ),
+        "write",
     ),
     "validate": jsonout.validate_data(Config("/shop/devports.toml", "/shop", SERVICES)),
 }
