@@ -119,5 +119,5 @@ def _code(atom: str) -> int | None:
     if atom[1] in _CONTROLS:
         return _CONTROLS[atom[1]]
     if atom[1] in "xu" and atom[2:]:
-        return int(atom, 0)
+        return int(atom[2:], 16)  # noqa: FURB166  # JavaScript: \x41 has no 0 before it
     return ord(atom[1]) if not atom[1].isalnum() else None

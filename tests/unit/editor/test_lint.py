@@ -76,7 +76,7 @@ WRONG = [
                  "regex-broken", "`[`", id="a pattern that is an object"),
     pytest.param([{"label": "a", "runOptions": {"instancePolicy": "terminateNewest"}}],
                  "opens-a-race", "`a`", id="ends itself"),
-    pytest.param([{"label": "a", "presentation": {"close": True}}], "close-hangs", "`a`", id="shuts"),
+    pytest.param([{"label": "a", "presentation": {"close": True}}], "close-hangs", "`a`", id="no"),
     pytest.param([{"label": "a", "args": ["it's"]}], "arguments-unquoted", "`a`", id="a quote"),
 ]  # fmt: skip
 
