@@ -78,6 +78,7 @@ def call(options: Namespace, arguments: Sequence[str], screen: Screen) -> int:
     setting = Setting(screen, getattr(options, "config", None))
     match options.command:
         case "run":
+            tell_editor_of_begin(options.service, screen)
             from devports.system import refuse_to_run  # noqa: PLC0415
 
             refuse_to_run(options.service)
@@ -87,7 +88,7 @@ def call(options: Namespace, arguments: Sequence[str], screen: Screen) -> int:
                 from devports.commands.debugging import debug  # noqa: PLC0415
 
                 debug(setting, options.service)
-            return run(
+            code = run(
                 setting,
                 options.service,
                 arguments,
@@ -96,6 +97,8 @@ def call(options: Namespace, arguments: Sequence[str], screen: Screen) -> int:
                 on_conflict=options.on_conflict,
                 port=options.port,
             )
+            tell_editor_of_end(options.service, code, screen)
+            return code
         case "free":
             from devports.commands.free import free_targets  # noqa: PLC0415
 
@@ -147,6 +150,32 @@ def call(options: Namespace, arguments: Sequence[str], screen: Screen) -> int:
             return schema(screen, options.kind)
 
 
+def tell_editor_of_begin(service: str, screen: Screen) -> None:
+    """Let VS Code know at once that a run has begun: it waits five seconds for that line."""
+    from devports.ui import editorline  # noqa: PLC0415
+
+    if editorline.is_read(screen.env):
+        screen.err(editorline.begins(service))
+
+
+def tell_editor_of_end(service: str, code: int, screen: Screen) -> None:
+    """Let VS Code know that a run has failed, before the process ends."""
+    from devports.ui import editorline  # noqa: PLC0415
+
+    if editorline.is_read(screen.env) and (what := editorline.meaning(service, code)):
+        screen.err(editorline.failed(what, config_name()))
+
+
+def config_name() -> str:
+    """Return the name of the configuration that holds here, for VS Code to show."""
+    from devports.config.load import OWN, find  # noqa: PLC0415
+
+    try:
+        return os.path.basename(find(os.getcwd()) or OWN)
+    except OSError:  # the folder is gone
+        return OWN
+
+
 def end_by_a_number() -> None:
     """Turn SIGTERM and SIGHUP into what Ctrl-C is: an exit code. See `devports.exitcodes`."""
     import signal  # noqa: PLC0415  # enum: half a Python start
@@ -171,6 +200,11 @@ def show(error: DevportsError, words: Sequence[str], screen: Screen, *, as_json:
         from devports.ui.diagnostic import error_block  # noqa: PLC0415
 
         screen.err(error_block(error, screen.look("stderr")))
+        if words[:1] == ["run"]:
+            from devports.ui import editorline  # noqa: PLC0415
+
+            if editorline.is_read(screen.env):
+                screen.err(editorline.failed(error.message, config_name()))
     return error.exit_code
 
 
