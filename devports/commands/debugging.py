@@ -5,7 +5,7 @@ from __future__ import annotations
 import os
 
 from devports.commands.setting import service_of
-from devports.core.debugger import Script, under_debugger
+from devports.core.debugger import PACKAGE_RUNNERS, Script, under_debugger
 from devports.core.placeholder import fill, values_for
 from devports.errors import DevportsError
 from devports.system import programs
@@ -14,8 +14,6 @@ TYPE_CHECKING = False
 if TYPE_CHECKING:
     from devports.commands.setting import Setting
     from devports.core.service import Config, Service
-
-PACKAGE_RUNNERS = ("npm", "npx", "pnpm", "yarn", "bun")
 
 
 def debug(setting: Setting, name: str) -> None:

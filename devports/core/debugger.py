@@ -20,6 +20,8 @@ MODULES = ("uvicorn", "gunicorn", "hypercorn", "daphne", "flask", "fastapi", "gr
 WITH_VALUE = ("-W", "-X", "--check-hash-based-pycs")
 """Options of Python itself that have a value behind them, see python(1)."""
 NODES = ("node", "nodemon", "tsx")
+PACKAGE_RUNNERS = ("npm", "npx", "pnpm", "yarn")
+"""They are programs of node themselves, and start others: each would want the port."""
 
 
 class Script(Value):
@@ -77,6 +79,8 @@ def _node(words: tuple[str, ...], script: Script | None) -> tuple[str, ...] | No
     inspect = f"--inspect={ADDRESS}"
     if base_name(words[0]) in NODES:
         return (words[0], inspect, *words[1:])
-    if script is not None and base_name(script.interpreter[0]) == "node":
+    if base_name(words[0]) in PACKAGE_RUNNERS or script is None:
+        return None
+    if base_name(script.interpreter[0]) == "node":
         return (*script.interpreter, inspect, script.path, *words[1:])
     return None

@@ -47,7 +47,9 @@ NODE = [
     pytest.param("vite --port 1", OF_NODE,
                  ("node", INSPECT, "/p/node_modules/.bin/vite", "--port", "1"),
                  id="a script of node"),
-    pytest.param("npm run dev", None, None, id="npm, which starts several"),
+    pytest.param("npm run dev", Script(("node",), "/usr/bin/npm"), None,
+                 id="npm, a program of node that starts several"),
+    pytest.param("serve", None, None, id="who knows what"),
     pytest.param("uvicorn x", OF_VENV, None, id="a script of Python"),
 ]  # fmt: skip
 
