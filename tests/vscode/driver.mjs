@@ -243,6 +243,9 @@ async function play() {
 }
 
 fs.mkdirSync(out, { recursive: true });
+for (const signal of ['SIGINT', 'SIGTERM', 'SIGHUP']) {
+  process.on(signal, () => stop().finally(() => process.exit(1)));
+}
 try {
   const begun = Date.now();
   await start();
