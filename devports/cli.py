@@ -204,7 +204,7 @@ def show(error: DevportsError, words: Sequence[str], screen: Screen, *, as_json:
             from devports.ui import editorline  # noqa: PLC0415
 
             if editorline.is_read(screen.env):
-                screen.err(editorline.failed(error.message, config_name()))
+                screen.err(editorline.failed(editorline.in_short(error), config_name()))
     return error.exit_code
 
 

@@ -15,6 +15,8 @@ TYPE_CHECKING = False
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
+    from devports.errors import DevportsError
+
 BY_SIGNAL = 128
 MEANINGS = {
     exitcodes.HELD: "its port is held and was not freed",
@@ -40,6 +42,12 @@ def begins(service: str) -> str:
 def failed(message: str, file: str) -> str:
     """Return the line of a failure: the file that VS Code is to show, and what happened."""
     return f"{PREFIX}error: {printable(file)}: {printable(message)}"
+
+
+def in_short(error: DevportsError) -> str:
+    """Return what an error says in one line: for a configuration, its first problem too."""
+    reason = next((fact.rpartition("^")[2].strip() for fact in error.facts if "^" in fact), "")
+    return f"{error.message}: {reason}" if reason else error.message
 
 
 def meaning(service: str, code: int) -> str:

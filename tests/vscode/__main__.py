@@ -1,4 +1,4 @@
-"""Play the scenario in a real VS Code: `python -m tests.vscode LAB [PART...]`; LAB is from `setup`."""
+"""Play the scenario in a real VS Code: `python -m tests.vscode LAB [PART...]`; `setup` makes LAB."""
 
 from __future__ import annotations
 

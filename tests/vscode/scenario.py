@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import shutil
 from typing import TYPE_CHECKING, Any, TypeAlias
 
 if TYPE_CHECKING:
@@ -21,7 +22,8 @@ def note(text: str) -> Step:
 def hog(space: Workspace, name: str = "backend") -> Step:
     """Take the port of a service with a server that is nobody's of this project."""
     port = space.ports[name]
-    words = ["python3", "-m", "http.server", str(port), "--bind", "127.0.0.1", "--directory", "/"]
+    python = shutil.which("python3", path="/usr/bin:/bin") or "python3"
+    words = [python, "-m", "http.server", str(port), "--bind", "127.0.0.1", "--directory", "/"]
     return {"start": {"id": "hog", "words": words, "port": port}}
 
 
@@ -63,6 +65,14 @@ def held(space: Workspace) -> Iterator[Step]:
     yield {"expectPage": space.url("backend")}
     yield {"screenshot": "freed"}
     yield from ended(space, "Run Backend", "backend")
+    yield note("declined, the task has failed and the problem is shown")
+    yield hog(space)
+    yield {"runTask": "Run Backend"}
+    yield {"expectTerminal": r"stop `python3.*\?"}
+    yield {"type": "n"}
+    yield {"expectEvent": {"event": "processEnd", "name": "Run Backend", "code": DECLINED}}
+    yield {"expectProblem": {"file": "devports.toml", "text": "its port is held"}}
+    yield {"stop": "hog"}
 
 
 def hooked(space: Workspace) -> Iterator[Step]:
@@ -91,7 +101,9 @@ def failing(space: Workspace) -> Iterator[Step]:
         right = file.read()
     yield {"write": {"file": "devports.toml", "text": right + "prot = 1\n"}}
     yield {"runTask": "Run Backend"}
-    yield {"expectProblem": {"file": "devports.toml", "text": "devports.toml.*has 1 problem"}}
+    yield {
+        "expectProblem": {"file": "devports.toml", "text": "has 1 problem: .*did you mean `port`"}
+    }
     yield {"command": "View: Toggle Problems"}
     yield {"screenshot": "problem"}
     yield {"write": {"file": "devports.toml", "text": right}}

@@ -52,7 +52,7 @@ LAUNCH = """\
     "version": "0.2.0",
     // what we debug
     "configurations": [
-        { "name": "show", "type": "node", "request": "launch", "program": "${workspaceFolder}/show.js" },
+        { "name": "show", "type": "node", "request": "launch", "program": "show.js" }, // quick
     ],
 }
 """

@@ -11,7 +11,8 @@ import pytest
 from devports import exitcodes
 from devports.core.happening import Launched, Owned
 from devports.core.model import Endpoint
-from devports.ui.editorline import begins, failed, is_read, meaning
+from devports.errors import DevportsError
+from devports.ui.editorline import begins, failed, in_short, is_read, meaning
 from devports.ui.runwords import happening_words
 from tests.harness import jsonc
 
@@ -50,6 +51,21 @@ def test_a_failure_names_the_file_and_what_happened() -> None:
     found = re.search(ERROR, failed("port 1: held\x1b", "devports.toml"))
     assert found is not None
     assert found.groups() == ("devports.toml", r"port 1: held\x1b")
+
+
+@pytest.mark.parametrize(
+    ("facts", "line"),
+    [
+        pytest.param((), "it is wrong", id="the message"),
+        pytest.param(
+            ("3 | prot = 1", "  | ^^^^ unknown key", "4 | x = 1", "  | ^ another"),
+            "it is wrong: unknown key",
+            id="the first problem of a configuration",
+        ),
+    ],
+)
+def test_an_error_in_short(facts: tuple[str, ...], line: str) -> None:
+    assert in_short(DevportsError("config-invalid", "it is wrong", facts=facts)) == line
 
 
 @pytest.mark.parametrize(
