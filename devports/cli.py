@@ -164,6 +164,7 @@ def tell_editor_of_end(service: str, code: int, screen: Screen) -> None:
 
     if editorline.is_read(screen.env) and (what := editorline.meaning(service, code)):
         screen.err(editorline.failed(what, config_name()))
+        screen.err(editorline.NOT_RUNNING)
 
 
 def config_name() -> str:
@@ -205,6 +206,7 @@ def show(error: DevportsError, words: Sequence[str], screen: Screen, *, as_json:
 
             if editorline.is_read(screen.env):
                 screen.err(editorline.failed(editorline.in_short(error), config_name()))
+                screen.err(editorline.NOT_RUNNING)
     return error.exit_code
 
 

@@ -48,7 +48,9 @@ def interpreter(path: str) -> tuple[str, ...]:
         return ()
     words = os.fsdecode(first[2:]).split() if first.startswith(b"#!") else []
     if os.path.basename(words[0] if words else "") == "env":
-        words = [word for word in words[1:] if not word.startswith("-") and "=" not in word]
+        del words[0]
+        while words and (words[0].startswith("-") or "=" in words[0]):
+            del words[0]
     if words[:1] == ["/bin/sh"] and second.startswith(b"\x27\x27\x27exec\x27 "):
         import shlex  # noqa: PLC0415  # brings `re`
 

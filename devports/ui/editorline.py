@@ -17,6 +17,9 @@ if TYPE_CHECKING:
 
     from devports.errors import DevportsError
 
+NOT_RUNNING = f"{PREFIX}not running"
+"""Said behind a failure. It ends the wait of a debugger, which then finds the failure: at the end
+of the process VS Code forgets the second failure in a row (WatchingProblemCollector.done)."""
 BY_SIGNAL = 128
 MEANINGS = {
     exitcodes.HELD: "its port is held and was not freed",

@@ -172,6 +172,14 @@ def together(space: Workspace) -> Iterator[Step]:
     yield {"expectNoOrphans": True}
 
 
+def several(space: Workspace) -> Iterator[Step]:
+    yield note("a workspace of several folders: the task runs in the folder of its file")
+    yield {"runTask": "Run Backend"}
+    yield {"expectTerminal": "`backend` is ready on"}
+    yield {"expectPage": space.url("backend")}
+    yield from ended(space, "Run Backend", "backend")
+
+
 PARTS = {
     part.__name__: part
     for part in (files, running, held, hooked, failing, debugged, servers, restarted, together)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import os
 import subprocess
 import sys
@@ -52,7 +53,10 @@ LAUNCH = """\
     "version": "0.2.0",
     // what we debug
     "configurations": [
-        { "name": "show", "type": "node", "request": "launch", "program": "show.js" }, // quick
+        {
+            "name": "show", "type": "node", "request": "launch", // quick
+            "program": "${workspaceFolder}/show.js",
+        },
     ],
 }
 """
@@ -93,6 +97,15 @@ def make(above: str, first: int) -> Workspace:
     )
     print(done.stderr, end="")
     return space
+
+
+def several_folders(space: Workspace, above: str) -> str:
+    """Make a workspace of two folders, the project and an empty one; return its file."""
+    os.makedirs(os.path.join(above, "other"), exist_ok=True)
+    path = os.path.join(above, "both.code-workspace")
+    with open(path, "w", encoding="utf-8") as file:
+        json.dump({"folders": [{"path": "other"}, {"path": space.folder}]}, file)
+    return path
 
 
 def _environment(folder: str) -> None:

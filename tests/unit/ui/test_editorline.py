@@ -12,7 +12,7 @@ from devports import exitcodes
 from devports.core.happening import Launched, Owned
 from devports.core.model import Endpoint
 from devports.errors import DevportsError
-from devports.ui.editorline import begins, failed, in_short, is_read, meaning
+from devports.ui.editorline import NOT_RUNNING, begins, failed, in_short, is_read, meaning
 from devports.ui.runwords import happening_words
 from tests.harness import jsonc
 
@@ -45,6 +45,15 @@ def test_the_matcher_knows_the_line(line: str, pattern: str) -> None:
     assert [re.search(each, line) is not None for each in (BEGIN, END, ERROR)] == [
         each == pattern for each in (BEGIN, END, ERROR)
     ]
+
+
+def test_a_debugger_stops_waiting_at_either_end() -> None:
+    tasks = jsonc.read(TEMPLATE.read_text("utf-8"))["tasks"]
+    (debug,) = (task for task in tasks if str(task.get("command")).endswith("--debug"))
+    end = debug["problemMatcher"]["background"]["endsPattern"]
+    assert re.search(end, NOT_RUNNING)
+    assert re.search(end, happening_words(Owned("web", HERE, None, 0.1)))
+    assert not re.search(END, NOT_RUNNING)
 
 
 def test_a_failure_names_the_file_and_what_happened() -> None:
