@@ -35,6 +35,8 @@ OF_POSIX = (
         "origin_story",
         "run",
         "wait",
+        "debugger",
+        "editor_lines",
         "shapes",
         "states",
         "together",

@@ -36,7 +36,10 @@ def wsgi(environ, start):
     return [b"hello"]
 """
 NODE = """\
-const server = require('http').createServer((_, answer) => answer.end('hello'));
+const server = require('http').createServer((asked, answer) => {
+  console.log(asked.method, asked.url);
+  answer.end('hello');
+});
 server.listen(Number(process.argv[2]), '127.0.0.1', () => console.log('listening'));
 """
 TASKS = """\
