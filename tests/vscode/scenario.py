@@ -73,6 +73,10 @@ def held(space: Workspace) -> Iterator[Step]:
     yield {"expectEvent": {"event": "processEnd", "name": "Run Backend", "code": DECLINED}}
     yield {"expectProblem": {"file": "devports.toml", "text": "its port is held"}}
     yield {"stop": "hog"}
+    yield note("the next run that is ready takes the problem away")
+    yield {"runTask": "Run Backend"}
+    yield {"expectTerminal": "`backend` is ready on"}
+    yield from ended(space, "Run Backend", "backend")
 
 
 def hooked(space: Workspace) -> Iterator[Step]:
