@@ -41,8 +41,9 @@ def look(config: Config) -> Plan:
 
 def write(config: Config) -> Plan:
     """Change what has to be changed, with other writers kept out from the look to the end."""
-    if look(config).in_sync:
-        return look(config)
+    plan = look(config)
+    if plan.in_sync:
+        return plan
     with projectfile.opened(config.root, VSCODE, make=True) as folder:
         plan = planned(config, folder)
         for file in plan.files:

@@ -103,29 +103,33 @@ def merge(text: str, kind: Kind, wanted: tuple[Piece, ...]) -> Merged:
         DevportsError: `editor-file-shape`: it does not have the list where it should.
     """
     text = _with_list(text, kind, needed=bool(wanted))
-    wishes = {piece.role: piece for piece in wanted}
-    renamed: dict[str, str | None] = {}
+    text, renamed = _without_others(text, kind, {piece.role for piece in wanted})
     notes: list[Note] = []
+    present = _present(text, kind)
+    for piece in wanted:
+        number = present.get(piece.role)
+        taken = _taken(text, kind, piece.name)
+        notes += [_conflict(kind, piece)] if taken else []
+        if number is None:
+            text = text if taken else edits.append(text, (kind.key,), piece.body)
+            continue
+        old = _name(_entries(text, kind)[number], kind)
+        if old != piece.name and not taken:
+            renamed[old] = piece.name
+        body = piece.body | {kind.naming: old} if taken else piece.body
+        text = update(text, (kind.key, number), body)
+    return Merged(text, renamed, tuple(notes))
+
+
+def _without_others(text: str, kind: Kind, roles: set[object]) -> tuple[str, dict[str, str | None]]:
+    """Remove those of ours that nobody wants any more."""
+    gone: dict[str, str | None] = {}
     for number, entry in reversed(list(enumerate(_entries(text, kind)))):
         role = kind.role(entry)
-        if role is not None and role not in wishes:
-            renamed[_name(entry, kind)] = None
+        if role is not None and role not in roles:
+            gone[_name(entry, kind)] = None
             text = edits.drop(text, (kind.key, number))
-    present = _present(text, kind)
-    for role, piece in wishes.items():
-        taken = _taken(text, kind, piece.name, besides=present.get(role))
-        if taken:
-            notes.append(_conflict(kind, piece))
-        if role in present:
-            number = present[role]
-            old = _name(_entries(text, kind)[number], kind)
-            body = piece.body | {kind.naming: old} if taken else piece.body
-            if old != body[kind.naming]:
-                renamed[old] = piece.name
-            text = update(text, (kind.key, number), body)
-        elif not taken:
-            text = edits.append(text, (kind.key,), piece.body)
-    return Merged(text, renamed, tuple(notes))
+    return text, gone
 
 
 def _with_list(text: str, kind: Kind, *, needed: bool) -> str:
@@ -162,12 +166,10 @@ def _present(text: str, kind: Kind) -> dict[object, int]:
     return found
 
 
-def _taken(text: str, kind: Kind, name: str, besides: int | None) -> bool:
+def _taken(text: str, kind: Kind, name: str) -> bool:
     """Say whether an entry that is not of ours has the name."""
-    return any(
-        _name(entry, kind) == name and number != besides and kind.role(entry) is None
-        for number, entry in enumerate(_entries(text, kind))
-    )
+    others = (entry for entry in _entries(text, kind) if kind.role(entry) is None)
+    return any(_name(entry, kind) == name for entry in others)
 
 
 def _conflict(kind: Kind, piece: Piece) -> Note:

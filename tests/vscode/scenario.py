@@ -134,6 +134,8 @@ def debugged(space: Workspace) -> Iterator[Step]:
     yield {"stopDebug": True}
     yield {"expectPage": space.url("api")}
     yield {"reload": True}
+    yield {"expectEvent": {"event": "taskStart", "name": "Debug Api: server"}}
+    yield {"expectTerminal": "`api` is ready on"}
     yield {"debug": "Debug Api"}
     yield {"expectDebug": True}
     yield {"stopDebug": True}
