@@ -37,6 +37,7 @@ OF_POSIX = (
         "wait",
         "debugger",
         "editor_lines",
+        "vscode",
         "shapes",
         "states",
         "together",
