@@ -46,6 +46,7 @@ def build_parser() -> Parser:
     _wait(command("wait", "wait until a service is ready, or a port can be bound"))
     command("doctor", "say everything that is or will be wrong with ports here")
     _init(command("init", "find the servers of this project and write a devports.toml"))
+    _vscode(command("vscode", "write tasks and launch configurations for VS Code"))
     command("validate", "check the configuration and nothing else")
     text = "print a JSON Schema"
     schema = commands.add_parser("schema", help=text, description=text, allow_abbrev=False)
@@ -66,6 +67,9 @@ def _run(parser: argparse.ArgumentParser) -> None:
     )
     parser.add_argument(
         "--take-over", action="store_true", help="stop another `devports run` of this service first"
+    )
+    parser.add_argument(
+        "--debug", action="store_true", help="start it under the debugger of its `vscode.debug`"
     )
     parser.add_argument("--on-conflict", choices=("ask", "reclaim", "next", "fail"))
     _consent(parser)
@@ -104,6 +108,16 @@ def _status(parser: argparse.ArgumentParser) -> None:
         metavar="SECONDS",
         help="with --watch: seconds between two looks (default: 1)",
     )
+
+
+def _vscode(parser: argparse.ArgumentParser) -> None:
+    mode = parser.add_mutually_exclusive_group()
+    for name, text in (
+        ("check", "write nothing; exit 1 and the difference if anything would be written"),
+        ("diff", "write nothing; show what would be written"),
+    ):
+        mode.add_argument(f"--{name}", dest="mode", action="store_const", const=name, help=text)
+    parser.set_defaults(mode="write")
 
 
 def _wait(parser: argparse.ArgumentParser) -> None:

@@ -21,8 +21,8 @@ if TYPE_CHECKING:
 
 
 COMMANDS = (
-    *("run", "free", "check", "status", "wait", "doctor", "init", "validate", "schema"),
-    "completion",
+    *("run", "free", "check", "status", "wait", "doctor", "init", "validate"),
+    *("vscode", "schema", "completion"),
 )
 COMPLETE = "__complete"
 """What the completion scripts call; not declared, since nobody types it."""
@@ -88,13 +88,18 @@ def call(options: Namespace, arguments: Sequence[str], screen: Screen) -> int:
     setting = Setting(screen, getattr(options, "config", None))
     match options.command:
         case "run":
+            tell_editor_of_begin(options.service, screen)
             from devports.system import refuse_to_run  # noqa: PLC0415
 
             refuse_to_run(options.service)
             from devports.commands.run import run  # noqa: PLC0415
 
             end_by_a_number()
-            return run(
+            if options.debug:
+                from devports.commands.debugging import debug  # noqa: PLC0415
+
+                debug(setting, options.service)
+            code = run(
                 setting,
                 options.service,
                 arguments,
@@ -105,6 +110,8 @@ def call(options: Namespace, arguments: Sequence[str], screen: Screen) -> int:
                 events=options.events,
                 take_over=options.take_over,
             )
+            tell_editor_of_end(options.service, code, screen)
+            return code
         case "free":
             from devports.commands.free import free_targets  # noqa: PLC0415
 
@@ -157,6 +164,10 @@ def call(options: Namespace, arguments: Sequence[str], screen: Screen) -> int:
             from devports.commands.completion import completion  # noqa: PLC0415
 
             return completion(screen, options.shell)
+        case "vscode":
+            from devports.commands.vscode import vscode  # noqa: PLC0415
+
+            return vscode(setting, options.mode, as_json=options.json)
         case "validate":
             from devports.commands.validate import validate  # noqa: PLC0415
 
@@ -165,6 +176,33 @@ def call(options: Namespace, arguments: Sequence[str], screen: Screen) -> int:
             from devports.commands.schema import schema  # noqa: PLC0415
 
             return schema(screen, options.kind)
+
+
+def tell_editor_of_begin(service: str, screen: Screen) -> None:
+    """Let VS Code know at once that a run has begun: it waits five seconds for that line."""
+    from devports.ui import editorline  # noqa: PLC0415
+
+    if editorline.is_read(screen.env):
+        screen.err(editorline.begins(service))
+
+
+def tell_editor_of_end(service: str, code: int, screen: Screen) -> None:
+    """Let VS Code know that a run has failed, before the process ends."""
+    from devports.ui import editorline  # noqa: PLC0415
+
+    if editorline.is_read(screen.env) and (what := editorline.meaning(service, code)):
+        screen.err(editorline.failed(what, config_name()))
+        screen.err(editorline.NOT_RUNNING)
+
+
+def config_name() -> str:
+    """Return the name of the configuration that holds here, for VS Code to show."""
+    from devports.config.load import OWN, find  # noqa: PLC0415
+
+    try:
+        return os.path.basename(find(os.getcwd()) or OWN)
+    except OSError:  # the folder is gone
+        return OWN
 
 
 def end_by_a_number() -> None:
@@ -191,6 +229,12 @@ def show(error: DevportsError, words: Sequence[str], screen: Screen, *, as_json:
         from devports.ui.diagnostic import error_block  # noqa: PLC0415
 
         screen.err(error_block(error, screen.look("stderr")))
+        if words[:1] == ["run"]:
+            from devports.ui import editorline  # noqa: PLC0415
+
+            if editorline.is_read(screen.env):
+                screen.err(editorline.failed(editorline.in_short(error), config_name()))
+                screen.err(editorline.NOT_RUNNING)
     return error.exit_code
 
 

@@ -5,14 +5,14 @@ To add a rule: write the function in the module it belongs to, and name it in it
 
 from __future__ import annotations
 
-from devports.checks import machine, ports, project
+from devports.checks import editor, machine, ports, project
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
     from devports.checks.facts import Facts
     from devports.checks.problem import Problem
 
-RULES = (*project.RULES, *ports.RULES, *machine.RULES)
+RULES = (*project.RULES, *ports.RULES, *machine.RULES, *editor.RULES)
 
 
 def examine(facts: Facts) -> tuple[Problem, ...]:

@@ -15,6 +15,7 @@ if TYPE_CHECKING:
     from devports.core.model import Gap, Platform
     from devports.core.plan import RunOf, Target
     from devports.core.service import PortSpec, Service
+    from devports.editor.lint import Flaw
     from devports.system.installs import Program
     from devports.system.programs import Trouble
 
@@ -77,6 +78,36 @@ class Command(Value):
     near: str = ""
 
 
+class Unresolved(Value):
+    """A task of ours whose command is not found: label, word, where it was looked for."""
+
+    label: str
+    word: str
+    searched: str
+
+
+class Editor(Value):
+    """The files of VS Code.
+
+    Attributes:
+        wanted: whether the configuration says anything of them.
+        ours: whether there is anything in them that devports wrote.
+        missing: files that devports would make.
+        stale: files that devports would change.
+        trouble: what keeps devports from knowing, if anything does: code, message, evidence.
+        unresolved: tasks of ours that could not start.
+        flaws: what VS Code would stumble over in what a person wrote.
+    """
+
+    wanted: bool = False
+    ours: bool = False
+    missing: tuple[str, ...] = ()
+    stale: tuple[str, ...] = ()
+    trouble: tuple[str, str, tuple[str, ...]] | None = None
+    unresolved: tuple[Unresolved, ...] = ()
+    flaws: tuple[Flaw, ...] = ()
+
+
 def _no_run(_: object) -> None:
     return None
 
@@ -93,6 +124,7 @@ class Facts(Value):
         neighbour: an unrelated package of our name in our own environment.
         ephemeral: first and last local port for outgoing connections.
         reserved: ranges inside that the kernel gives to nobody by itself.
+        editor: the files of VS Code.
         gaps: what cannot be seen on this machine.
         viewer: who asks.
         run_of: tells the processes of devports runs.
@@ -108,6 +140,7 @@ class Facts(Value):
     ephemeral: tuple[int, int] = (32768, 60999)
     reserved: tuple[tuple[int, int], ...] = ()
     gaps: tuple[Gap, ...] = ()
+    editor: Editor = Editor()
     viewer: Viewer = Viewer(-1, -1)
     run_of: RunOf = _no_run
     named: Named = unasked

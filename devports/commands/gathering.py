@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import os
 
-from devports.checks.facts import Command, Declared, Facts
+from devports.checks.facts import Command, Declared, Editor, Facts
+from devports.commands.editorfacts import editor_facts
 from devports.core.model import Gap
 from devports.core.placeholder import argv_of, fill, values_for
 from devports.errors import DevportsError
@@ -37,6 +38,7 @@ def gather(setting: Setting, config: Config | None) -> Facts:
         commands=tuple(_command(s, config) for s in services if config and s.command),
         programs=installs.on_path(os.environ),
         neighbour=installs.neighbour(),
+        editor=editor_facts(config, machine.platform) if config else Editor(),
         ephemeral=machine.ephemeral(),
         reserved=reserved(),
         gaps=tuple(_blind_spots(machine, {declared.spec.port for declared in ports})),

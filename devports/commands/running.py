@@ -6,12 +6,14 @@ import os
 
 from devports.commands.freeing import show_not_freed, tools_for
 from devports.commands.setting import asked_of
+from devports.core.happening import Owned
 from devports.core.placeholder import fill, values_for
 from devports.freeing import Job, Limits
 from devports.run.dependencies import with_real_ports
 from devports.run.launch import prepare
 from devports.run.predecessor import claim
 from devports.run.session import Session
+from devports.ui import editorline
 from devports.ui.diagnostic import error_block
 from devports.ui.printable import printable
 from devports.ui.prompt import on_terminal
@@ -46,6 +48,8 @@ class News:
     def tell(self, happening: Happening) -> None:
         """Put a piece of news on the screen."""
         self._screen.err(happening_words(happening))
+        if isinstance(happening, Owned) and editorline.is_read(self._screen.env):
+            self._screen.err(editorline.AFTER_READY)
         self.note(happening)
 
     def note(self, news: Happening | Progress | Outcome | Ended) -> None:

@@ -99,6 +99,10 @@ class Setting:
         self._config = loaded.config
         return loaded.config
 
+    def replace(self, config: Config) -> None:
+        """Let every command take this for the configuration."""
+        self._config = config
+
     def records(self) -> Records:
         from devports.records import Records, folder  # noqa: PLC0415  # not for `check`
 

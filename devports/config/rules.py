@@ -8,6 +8,7 @@ from __future__ import annotations
 from devports.config import spec
 from devports.config.hosts import claims, rivals
 from devports.config.problem import Problem, dotted, short
+from devports.core.debugger import PORT_NAME
 from devports.core.placeholder import foreign_names_in, names_in, own_values
 
 TYPE_CHECKING = False
@@ -22,6 +23,7 @@ def broken_rules(services: Sequence[Service]) -> list[Problem]:
     """Return every rule that the services break."""
     return [
         *(problem for service in services for problem in _command(service)),
+        *(problem for service in services for problem in _debugger(service)),
         *_ports(services),
         *_dependencies(services),
         *_placeholders(services),
@@ -36,6 +38,18 @@ def _command(service: Service) -> Iterator[Problem]:
         wrong = _wrong_words(command)
         if wrong:
             yield Problem(path, f"`{dotted(path)}` cannot be split into words: {wrong}")
+
+
+def _debugger(service: Service) -> Iterator[Problem]:
+    path = ("services", service.name, "vscode", "debug")
+    if not service.vscode.debug:
+        return
+    if not service.command:
+        yield Problem(path, f"`{short(service.name)}` has no command that could be debugged")
+    elif PORT_NAME not in dict(service.ports):
+        usual = {"node": 9229}.get(service.vscode.debug, 5678)
+        wants = f"add `ports = {{ {PORT_NAME} = {usual} }}` to the service"
+        yield Problem(path, f"the debugger needs a port: {wants}")
 
 
 def _wrong_words(command: str) -> str:

@@ -121,8 +121,8 @@ VSCODE = (
         "debug",
         "text",
         "generate a launch configuration where devports starts the service under this debugger "
-        "and VS Code attaches",
-        choices=("debugpy",),
+        "and VS Code attaches; the further port `debug` is the debugger's",
+        choices=("debugpy", "node"),
         example='"debugpy"',
     ),
 )

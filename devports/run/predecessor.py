@@ -99,7 +99,10 @@ def _in_charge(record: Record) -> DevportsError:
         "run-in-charge",
         f"another `devports run {record.service}` is in charge (pid {record.key.pid})",
         facts=(f"endpoint: {', '.join(record.endpoints)}", f"project: {record.project}"),
-        hints=(f"to start here instead of it, run `devports run {record.service} --take-over`",),
+        hints=(
+            f"to end it, run `devports free {record.endpoints[0]}`",
+            f"to start here instead of it, run `devports run {record.service} --take-over`",
+        ),
         service=record.service,
         exit_code=exitcodes.IN_CHARGE,
     )

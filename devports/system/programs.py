@@ -30,6 +30,34 @@ def trouble(word: str, folder: str, path: str) -> Trouble:
     return "not-executable" if found else "missing"
 
 
+def located(word: str, folder: str, path: str) -> str:
+    """Return the file that `word` would start, as in `trouble`; empty if there is none."""
+    return next((each for each in _candidates(word, folder, path) if os.access(each, os.X_OK)), "")
+
+
+def interpreter(path: str) -> tuple[str, ...]:
+    """Return the interpreter that the first line of a script names; empty if it is no script.
+
+    `#!/usr/bin/env python3` names `python3`. Where a path is too long for a first line or has a
+    blank, installers write a shell script whose second line starts the real one (distlib).
+    """
+    try:
+        with open(path, "rb") as file:
+            first, second = (file.readline(FIRST_LINE * 4) for _ in range(2))
+    except OSError:
+        return ()
+    words = os.fsdecode(first[2:]).split() if first.startswith(b"#!") else []
+    if os.path.basename(words[0] if words else "") == "env":
+        del words[0]
+        while words and (words[0].startswith("-") or "=" in words[0]):
+            del words[0]
+    if words[:1] == ["/bin/sh"] and second.startswith(b"\x27\x27\x27exec\x27 "):
+        import shlex  # noqa: PLC0415  # brings `re`
+
+        words = shlex.split(os.fsdecode(second).partition(" ")[2])[:1]
+    return tuple(words)
+
+
 def _candidates(word: str, folder: str, path: str) -> list[str]:
     import shutil  # noqa: PLC0415  # Windows tries endings too, which shutil knows
 

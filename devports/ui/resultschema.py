@@ -244,6 +244,21 @@ DEFS: dict[str, Schema] = {
         sources=each(shape("Why.", **SOURCE)),
         notes=each(TEXT),
     ),
+    "editor-file": shape(
+        "A file of the editor. `state`: as it was found; `absent`: not there, and need not be."
+        " `difference`: what was, or would be, changed, line by line as `diff -u` shows it.",
+        path=TEXT,
+        state=one_of("current stale missing absent"),
+        written=FLAG,
+        difference=each(TEXT),
+    ),
+    "editor-note": shape(
+        "Something that a person has to decide. `snippet`: JSON to paste.",
+        code=TEXT,
+        message=TEXT,
+        hints=each(TEXT),
+        snippet=maybe(TEXT),
+    ),
     "error": shape(
         "Something that went wrong or is in the way.",
         code=TEXT,
@@ -299,6 +314,13 @@ DATA: dict[str, Schema] = {
         next=maybe(TEXT),
     ),
     "validate": shape("", path=TEXT, services=each(ref("service"))),
+    "vscode": shape(
+        "",
+        mode=one_of("write check diff"),
+        in_sync=FLAG,
+        files=each(ref("editor-file")),
+        notes=each(ref("editor-note")),
+    ),
 }
 """The data of each command; an empty object where the command ended before there was any."""
 

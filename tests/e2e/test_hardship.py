@@ -133,6 +133,7 @@ def test_a_configuration_that_says_fail_is_not_overruled_by_yes(
 ) -> None:
     project.zoo("web", "listener", port, on_conflict="fail")
     holder = devports.start("run", "web")
+    holder.says("is ready on")  # until then the socket is ours as well
     pids = served(port)
     other = devports("run", "web", "--yes", "--config", _copy(project, port))
     assert other.code == 90, other

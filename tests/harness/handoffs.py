@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import importlib.util
 import os
+import shlex
 import shutil
 import urllib.request
 from dataclasses import dataclass
@@ -22,6 +23,7 @@ WORDS = {
 }
 """What a run says of the way, in the line that says it starts."""
 ON = "--host {host} --port {port}"
+IN_A_SHELL = f"{UVICORN} asgi_app:app {ON}"
 MANAGE = """
 import sys
 from django.conf import settings
@@ -87,7 +89,7 @@ WAYS = {
     "uvicorn": Way(f"{UVICORN} asgi_app:app {ON}", "fd", "uvicorn"),
     "uvicorn --reload": Way(f"{UVICORN} asgi_app:app --reload {ON}", "fd", "uvicorn"),
     "uvicorn --workers 2": Way(f"{UVICORN} asgi_app:app --workers 2 {ON}", "fd", "uvicorn"),
-    "uvicorn in a shell": Way(f"sh -c '{UVICORN} asgi_app:app {ON}'", "fd", "uvicorn"),
+    "uvicorn in a shell": Way(f"sh -c {shlex.quote(IN_A_SHELL)}", "fd", "uvicorn"),
     "gunicorn": Way(
         f"{PYTHON} -m gunicorn -w 2 -b {{host}}:{{port}} wsgi_app:app", "fd", "gunicorn"
     ),

@@ -181,7 +181,7 @@ def test_a_wrong_value_is_one_problem_with_its_path_and_reason(
         ),
         pytest.param(
             service(vscode={"debug": "gdb"}), "web.vscode.debug",
-            '`services.web.vscode.debug` must be "debugpy"', id="a choice of one",
+            '`services.web.vscode.debug` must be one of "debugpy", "node"', id="a choice of few",
         ),
         pytest.param(
             service(ready={"http": "healthz"}), "web.ready.http", 'starts with "/"', id="no slash"

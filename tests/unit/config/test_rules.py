@@ -71,6 +71,27 @@ def test_two_wrong_ports_are_not_the_same_port():
 
 
 @pytest.mark.parametrize(
+    ("keys", "reason"),
+    [
+        pytest.param(
+            {"command": "x"},
+            "the debugger needs a port: add `ports = { debug = 9229 }` to the service",
+            id="no port for it",
+        ),
+        pytest.param(
+            {"ports": {"debug": 2}}, "`a` has no command that could be debugged", id="no command"
+        ),
+        pytest.param({"command": "x", "ports": {"debug": 2}}, None, id="all that it needs"),
+    ],
+)
+def test_a_debugger(keys: dict[str, object], reason: str | None):
+    data = {"services": {"a": {"port": 1, "vscode": {"debug": "node"}, **keys}}}
+    result = parse(data)
+    found = result.problems if isinstance(result, Problems) else ()
+    assert [problem.reason for problem in found] == ([reason] if reason else [])
+
+
+@pytest.mark.parametrize(
     ("needs", "reasons"),
     [
         pytest.param({"a": ["b"], "b": ["c"], "c": []}, [], id="a chain"),

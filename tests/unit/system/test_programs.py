@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING
 
 import pytest
 
+from devports.system import programs
 from devports.system.programs import near, trouble
 from tests.harness.capabilities import NEEDS_UIDS
 
@@ -66,3 +67,33 @@ def test_the_projects_own_programs_are_found(place: str, folder: Path) -> None:
     assert near("vite", (str(folder), "/")) == f"{place}/vite"
     assert near("vite", (f"{folder}/bin", str(folder))) == f"{folder}/{place}/vite"
     assert near("next", (str(folder),)) == ""
+
+
+SCRIPTS = [
+    pytest.param("#!/v/bin/python3\n", ("/v/bin/python3",), id="a path"),
+    pytest.param("#!/usr/bin/env python3\n", ("python3",), id="by env"),
+    pytest.param("#!/usr/bin/env -S A=1 node --x\n", ("node", "--x"), id="by env, with a variable"),
+    pytest.param(
+        "#!/bin/sh\n'''exec' \"/a b/bin/python3\" \"$0\" \"$@\"\n' '''\n",
+        ("/a b/bin/python3",),
+        id="a path with a blank, as installers write it",
+    ),
+    pytest.param("#!/bin/sh\necho\n", ("/bin/sh",), id="a shell script"),
+    pytest.param("\x7fELF", (), id="no script"),
+    pytest.param("", (), id="nothing"),
+]
+
+
+@pytest.mark.parametrize(("text", "words"), SCRIPTS)
+def test_the_interpreter_of_a_script(tmp_path: Path, text: str, words: tuple[str, ...]) -> None:
+    path = tmp_path / "script"
+    path.write_text(text)
+    assert programs.interpreter(str(path)) == words
+    assert programs.interpreter(str(tmp_path / "not there")) == ()
+
+
+def test_the_file_that_a_word_starts(tmp_path: Path) -> None:
+    (tmp_path / "tool").write_text("#!/bin/sh\n")
+    assert programs.located("tool", "/", str(tmp_path)) == ""
+    (tmp_path / "tool").chmod(0o755)
+    assert programs.located("tool", "/", str(tmp_path)) == str(tmp_path / "tool")

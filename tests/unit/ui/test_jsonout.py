@@ -23,8 +23,11 @@ from devports.core.outcome import (
 from devports.core.remedy import Remedy
 from devports.core.service import Config, Service
 from devports.core.standing import Container, Mine, OtherUser, Plain, Protected, Supervised, Tunnel
+from devports.editor.merge import Note
+from devports.editor.plan import FileChange, Plan
 from devports.errors import DevportsError
 from devports.ui import jsoninit, jsonout, resultschema
+from devports.ui.jsoneditor import vscode_data
 from devports.ui.jsonstatus import status_data
 from devports.ui.rows import Entry, Place, Section
 from tests.unit.ui import samples as s
@@ -80,6 +83,13 @@ SAMPLES = {
         (s.LEFT_OUT,),
         written=False,
         whole=True,
+    ),
+    "vscode": vscode_data(
+        Plan(
+            (FileChange("a", None, "x"), FileChange("b", "x", "x"), FileChange("c", None, None)),
+            (Note("label-taken", "taken"), Note("prelaunch-taken", "taken", ("so",), "{}")),
+        ),
+        "write",
     ),
     "validate": jsonout.validate_data(Config("/shop/devports.toml", "/shop", SERVICES)),
 }

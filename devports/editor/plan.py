@@ -1,0 +1,310 @@
+"""What `devports vscode` would make of the two files. Pure."""
+
+from __future__ import annotations
+
+import json
+
+from devports.core.value import Value
+from devports.editor import edits
+from devports.editor.jsonc import JsoncError, find, parse, plain
+from devports.editor.launch import wanted_launch
+from devports.editor.merge import (
+    Kind,
+    Merged,
+    Note,
+    Piece,
+    emptied,
+    merge,
+    rename_references,
+    started_from,
+)
+from devports.editor.tasks import is_ours, role_of, wanted_tasks
+from devports.errors import DevportsError
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from collections.abc import Iterable, Iterator, Mapping, Sequence
+
+    from devports.core.service import Config
+    from devports.editor.launch import Hook, Launch
+    from devports.editor.tasks import Role, Task
+    from devports.editor.template import Json, Template
+
+TASKS, LAUNCH = ".vscode/tasks.json", ".vscode/launch.json"
+TASKS_VERSION = "2.0.0"
+NAMED = ("preLaunchTask", "postDebugTask")
+
+
+class FileChange(Value):
+    """One file, before and after; `None`: it is not there, and need not be."""
+
+    path: str
+    before: str | None
+    after: str | None
+
+    @property
+    def name(self) -> str:
+        return self.path.rpartition("/")[2]
+
+    @property
+    def state(self) -> str:
+        """What is the matter with it: `current`, `missing` or `stale`."""
+        if self.before == self.after:
+            return "current"
+        return "missing" if self.before is None else "stale"
+
+
+class Plan(Value):
+    """The files, and what a person has to decide."""
+
+    files: tuple[FileChange, ...]
+    notes: tuple[Note, ...] = ()
+
+    @property
+    def in_sync(self) -> bool:
+        return all(file.state == "current" for file in self.files)
+
+
+class BrokenFileError(DevportsError):
+    """A file that cannot be edited; `snippet` is what to paste into it."""
+
+    def __init__(self, path: str, error: JsoncError, snippet: str) -> None:
+        super().__init__(
+            "editor-file-broken",
+            f"`{path}` cannot be read as JSON with comments, and is left alone",
+            facts=(f"{path}:{error.line}:{error.column}: {error.reason}",),
+            hints=("correct that place, or paste what is printed here",),
+        )
+        self.snippet = snippet
+
+
+def plan(config: Config, template: Template, tasks: str | None, launch: str | None) -> Plan:
+    """Return what the files should be.
+
+    Args:
+        config: a checked configuration.
+        template: what ours are made from.
+        tasks: the text of tasks.json; None: it is not there.
+        launch: that of launch.json.
+
+    Raises:
+        BrokenFileError: one cannot be read; then none should be written.
+        DevportsError: it is read and makes no sense, or the template does not.
+    """
+    wanted = wanted_tasks(config, template)
+    heirs = _heirs(tasks, wanted)
+    first = _planned_tasks(tasks, template, wanted, heirs)
+    wish = wanted_launch(config, template)
+    labels = _own_labels(tasks or "") | _own_labels(first.text)
+    labels = {label: _heir(role, heirs) for label, role in labels.items()}
+    second = _planned_launch(launch, template, wish, labels, first.renamed)
+    files = (FileChange(TASKS, tasks, first.text), FileChange(LAUNCH, launch, second[0]))
+    return Plan(files, (*first.notes, *second[1]))
+
+
+# -- tasks.json
+
+
+def _task_kind(heirs: Mapping[str, str]) -> Kind:
+    return Kind(
+        TASKS,
+        "tasks",
+        "label",
+        "task",
+        lambda entry: _heir(role_of(entry), heirs) if is_ours(entry) else None,
+        "set `task` in `[services.NAME.vscode]`",
+    )
+
+
+def _planned_tasks(
+    text: str | None, template: Template, wanted: tuple[Task, ...], heirs: Mapping[str, str]
+) -> Merged:
+    pieces = tuple(Piece(task.role, task.label, task.body) for task in wanted)
+    try:
+        start = _versioned(started_from(text or "", emptied(template.tasks, "tasks")))
+        merged = merge(start, _task_kind(heirs), pieces)
+    except JsoncError as error:
+        raise BrokenFileError(TASKS, error, snippet("tasks", pieces)) from None
+    new = rename_references(merged.text, ("tasks",), ("dependsOn",), _renames_only(merged.renamed))
+    return merged.but(text=new)
+
+
+def _heirs(text: str | None, wanted: Sequence[Task]) -> dict[str, str]:
+    """Return the new name of a service that was renamed: one name went and one came."""
+    try:
+        had = _services(_own_labels(text or "").values())
+    except JsoncError:
+        return {}
+    wants = _services(task.role for task in wanted)
+    went, came = had - wants, wants - had
+    return {went.pop(): came.pop()} if len(went) == len(came) == 1 else {}
+
+
+def _services(roles: Iterable[Role]) -> set[str]:
+    """Return the services that tasks are about."""
+    return {role[1] for role in roles if role[1:] and role[0] != "label"}
+
+
+def _heir(role: Role, heirs: Mapping[str, str]) -> Role:
+    return (role[0], heirs.get(role[1], role[1]), *role[2:]) if role[1:] else role
+
+
+def _versioned(text: str) -> str:
+    root = plain(parse(text))
+    version = root.get("version") if isinstance(root, dict) else TASKS_VERSION
+    if version is None:
+        return edits.put(text, ("version",), TASKS_VERSION)
+    if version != TASKS_VERSION:
+        raise DevportsError(
+            "editor-file-shape",
+            f"`{TASKS}` is of version {json.dumps(version)}, which VS Code no longer reads",
+            hints=(f'bring it to `"version": "{TASKS_VERSION}"` first',),
+        )
+    return text
+
+
+def _renames_only(renamed: Mapping[str, str | None]) -> dict[str, str | None]:
+    """A task of a person's may wait for one that went: it is for the person to say what then."""
+    return {old: new for old, new in renamed.items() if new is not None}
+
+
+def _own_labels(text: str) -> dict[str, Role]:
+    """Return the labels of our tasks in a text that can be read, and what each does."""
+    entries = plain(find(parse(text), ("tasks",)))
+    ours = [each for each in entries if is_ours(each)] if isinstance(entries, list) else []
+    return {str(each.get("label")): role_of(each) for each in ours}
+
+
+# -- launch.json
+
+
+def _planned_launch(
+    text: str | None,
+    template: Template,
+    wish: Launch,
+    labels: Mapping[str, Role],
+    renamed: Mapping[str, str | None],
+) -> tuple[str | None, tuple[Note, ...]]:
+    if text is None and not wish.configurations:
+        return None, tuple(_absent(hook) for hook in wish.hooks)
+    pieces = tuple(Piece(_config_role(c, labels), str(c["name"]), c) for c in wish.configurations)
+    try:
+        start = started_from(text or "", emptied(template.launch, "configurations", "compounds"))
+        merged = merge(start, _config_kind(labels), pieces)
+        return _with_compounds_and_hooks(merged, wish, renamed)
+    except JsoncError as error:
+        raise BrokenFileError(LAUNCH, error, snippet("configurations", pieces)) from None
+
+
+def _with_compounds_and_hooks(
+    merged: Merged, wish: Launch, renamed: Mapping[str, str | None]
+) -> tuple[str, tuple[Note, ...]]:
+    text = rename_references(merged.text, ("configurations", "compounds"), NAMED, renamed)
+    text = rename_references(
+        text, ("compounds",), ("configurations",), _renames_only(merged.renamed)
+    )
+    ours = {*wish.names, *merged.renamed}
+    compounds = tuple(Piece(str(c["name"]), str(c["name"]), c) for c in wish.compounds)
+    together = merge(text, _compound_kind(ours), compounds)
+    text, notes = together.text, [*merged.notes, *together.notes]
+    for hook in wish.hooks:
+        text, note = _hooked(text, hook)
+        notes += [note] if note else []
+    return text, tuple(notes)
+
+
+def _config_role(entry: object, labels: Mapping[str, Role]) -> Role | None:
+    """A configuration of ours attaches to a server that a task of ours starts."""
+    if not isinstance(entry, dict) or entry.get("request") != "attach":
+        return None
+    return labels.get(str(entry.get("preLaunchTask")))
+
+
+def _config_kind(labels: Mapping[str, Role]) -> Kind:
+    return Kind(
+        LAUNCH,
+        "configurations",
+        "name",
+        "configuration",
+        lambda entry: _config_role(entry, labels),
+        "change the name in `.vscode-template/launch.json`",
+    )
+
+
+def _compound_kind(ours: set[str]) -> Kind:
+    def role(entry: object) -> str | None:
+        """A compound of ours starts nothing but what is ours."""
+        names = entry.get("configurations") if isinstance(entry, dict) else None
+        mine = isinstance(names, list) and bool(names) and all(name in ours for name in names)
+        return str(entry.get("name")) if mine and isinstance(entry, dict) else None
+
+    advice = "change the name in `.vscode-template/launch.json`"
+    return Kind(LAUNCH, "compounds", "name", "compound", role, advice)
+
+
+def _hooked(text: str, hook: Hook) -> tuple[str, Note | None]:
+    """Let a configuration of the user's free the port first, where nothing comes first yet."""
+    for key in ("configurations", "compounds"):
+        entries = plain(find(parse(text), (key,))) or []
+        for number, entry in enumerate(entries):
+            if isinstance(entry, dict) and entry.get("name") == hook.name:
+                now = entry.get("preLaunchTask")
+                if now is None:
+                    return edits.put(text, (key, number, "preLaunchTask"), hook.task), None
+                return text, None if now == hook.task else _proposal(hook, now)
+    return text, _absent(hook)
+
+
+def _absent(hook: Hook) -> Note:
+    return Note(
+        "configuration-missing",
+        f"`{LAUNCH}` has no configuration `{hook.name}` that `{hook.task}` could come before",
+        hints=("correct `prelaunch` in devports.toml, or add the configuration",),
+    )
+
+
+def _proposal(hook: Hook, now: object) -> Note:
+    """Return how both tasks can come first: the one that is there, and ours before it."""
+    both: Json = {
+        "label": f"Before {hook.name}",
+        "dependsOn": [hook.task, now],
+        "dependsOrder": "sequence",
+        "problemMatcher": [],
+    }
+    return Note(
+        "prelaunch-taken",
+        f"`{hook.name}` in `{LAUNCH}` has another `preLaunchTask` already: it stays",
+        hints=(f"for both, add this task and name `Before {hook.name}` as its `preLaunchTask`",),
+        snippet=edits.written(both, edits.Style()),
+    )
+
+
+def snippet(key: str, pieces: tuple[Piece, ...]) -> str:
+    """Return what to paste, where a file cannot be edited."""
+    return edits.written({key: [piece.body for piece in pieces]}, edits.Style())
+
+
+def searched(task: Mapping[str, object], system: str, root: str, path: str) -> str:
+    """Return the PATH that a task gets: its own, with what VS Code would put in for variables.
+
+    Args:
+        task: from tasks.json.
+        system: the key of the part for one system: linux, osx or windows.
+        root: of the project, the workspace folder.
+        path: that VS Code has itself.
+    """
+    for part in (task.get(system), task):
+        options = part.get("options") if isinstance(part, dict) else None
+        env = options.get("env") if isinstance(options, dict) else None
+        own = env.get("PATH") if isinstance(env, dict) else None
+        if isinstance(own, str):
+            return own.replace("${workspaceFolder}", root).replace("${env:PATH}", path)
+    return path
+
+
+def programs_of(text: str) -> Iterator[tuple[str, Json]]:
+    """Yield label and body of each task of ours that starts something."""
+    entries = plain(find(parse(text), ("tasks",)))
+    for entry in entries if isinstance(entries, list) else ():
+        if is_ours(entry) and isinstance(entry.get("command"), str) and entry["command"].strip():
+            yield str(entry.get("label")), entry

@@ -1,0 +1,63 @@
+"""What VS Code reads from `devports run`, in words. Pure.
+
+The matcher in `.vscode-template/tasks.json` waits for these lines. A background task that ends
+without the second one lets the debugger start all the same; with it, VS Code asks first and shows
+the configuration in red. Outside VS Code nobody needs them, and they are not said.
+"""
+
+from __future__ import annotations
+
+from devports import exitcodes
+from devports.ui.printable import printable
+from devports.ui.runwords import PREFIX
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+
+    from devports.errors import DevportsError
+
+NOT_RUNNING = f"{PREFIX}not running"
+"""Said behind a failure. It ends the wait of a debugger, which then finds the failure: at the end
+of the process VS Code forgets the second failure in a row (WatchingProblemCollector.done)."""
+AFTER_READY = f"{PREFIX}serving until it is stopped"
+"""Said behind the ready line, which VS Code does not find again after a reload of its window if
+nothing follows it."""
+BY_SIGNAL = 128
+MEANINGS = {
+    exitcodes.HELD: "its port is held and was not freed",
+    exitcodes.PROTECTED: "its port is held by what has to be stopped in its own way",
+    exitcodes.PERMISSION: "the permission for its port is missing",
+    exitcodes.STILL_HELD: "its port is not bindable after every step",
+    exitcodes.TAKEN_AGAIN: "its port was taken again",
+    exitcodes.NOT_READY: "it was not ready in time",
+    exitcodes.IN_CHARGE: "another devports run is in charge of it",
+}
+
+
+def is_read(env: Mapping[str, str]) -> bool:
+    """Say whether this is a terminal of VS Code, or of an editor made from it."""
+    return env.get("TERM_PROGRAM") == "vscode"
+
+
+def begins(service: str) -> str:
+    """Return the first line of a run, which comes before everything that may take time."""
+    return f"{PREFIX}taking the port of `{printable(service, 80)}`"
+
+
+def failed(message: str, file: str) -> str:
+    """Return the line of a failure: the file that VS Code is to show, and what happened."""
+    return f"{PREFIX}error: {printable(file)}: {printable(message)}"
+
+
+def in_short(error: DevportsError) -> str:
+    """Return what an error says in one line: for a configuration, its first problem too."""
+    reason = next((fact.rpartition("^")[2].strip() for fact in error.facts if "^" in fact), "")
+    return f"{error.message}: {reason}" if reason else error.message
+
+
+def meaning(service: str, code: int) -> str:
+    """Return what an exit code says of a run; empty for success, and for an end by a signal."""
+    if code == exitcodes.OK or code > BY_SIGNAL:
+        return ""
+    return f"`{service}` did not run: {MEANINGS.get(code, f'exit code {code}')}"

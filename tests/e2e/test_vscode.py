@@ -1,0 +1,221 @@
+"""`devports vscode`, as a person and as a hook use it."""
+
+from __future__ import annotations
+
+import os
+import stat
+import sys
+from typing import TYPE_CHECKING
+
+import pytest
+
+from devports import exitcodes
+from tests.harness import jsonc
+from tests.harness.capabilities import NEEDS_LINKS, NEEDS_STRACE, NEEDS_UIDS
+
+if TYPE_CHECKING:
+    from pathlib import Path
+
+    from tests.harness.command import Command
+    from tests.harness.project import Project
+
+COMMENTED = """\
+{
+  // our tasks \u2014 ask Ann
+  "version": "2.0.0",
+  "tasks": [
+    { "label": "build", "command": "make" }, // slow
+  ],
+}
+"""
+
+
+WRITING = "rename,renameat,renameat2,unlink,unlinkat,mkdir,mkdirat"
+
+
+@pytest.fixture(autouse=True)
+def web(project: Project) -> None:
+    project.service("web", 8123, "serve --port {port}")
+
+
+def path(project: Project, name: str = "tasks.json") -> str:
+    return os.path.join(project.folder, ".vscode", name)
+
+
+def put(project: Project, text: str, name: str = "tasks.json") -> None:
+    os.makedirs(os.path.dirname(path(project)), exist_ok=True)
+    with open(path(project, name), "w", encoding="utf-8", newline="") as file:
+        file.write(text)
+
+
+def read(project: Project, name: str = "tasks.json") -> str:
+    with open(path(project, name), encoding="utf-8", newline="") as file:
+        return file.read()
+
+
+def test_the_button_is_made_and_the_second_run_does_nothing(
+    devports: Command, project: Project
+) -> None:
+    first = devports("vscode")
+    assert (first.code, first.out, first.err) == (0, "", "wrote .vscode/tasks.json\n"), first
+    labels = [task["label"] for task in jsonc.read(read(project))["tasks"]]
+    assert labels == ["Run Web", "Free Web Port", "devports: doctor", "devports: status"]
+    before = os.stat(path(project))
+    second = devports("vscode")
+    assert second.err == ".vscode/tasks.json: up to date\n"
+    assert os.stat(path(project)) == before or os.stat(path(project)).st_mtime == before.st_mtime
+
+
+def test_a_commented_file_is_added_to(devports: Command, project: Project) -> None:
+    put(project, COMMENTED.replace("\n", "\r\n"))
+    os.chmod(path(project), 0o640)
+    assert devports("vscode").code == exitcodes.OK
+    text = read(project)
+    start = COMMENTED.index("  ],\n}")
+    assert text.replace("\r\n", "\n").startswith(COMMENTED[:start])
+    assert text.count("\n") == text.count("\r\n")
+    if not NEEDS_UIDS.args[0]:
+        assert stat.S_IMODE(os.stat(path(project)).st_mode) == 0o640
+
+
+def test_check_says_no_with_the_difference_and_writes_nothing(
+    devports: Command, project: Project
+) -> None:
+    put(project, COMMENTED)
+    done = devports("vscode", "--check")
+    assert done.code == exitcodes.NO
+    assert '+      "label": "Run Web",\n' in done.out
+    assert "--- a/.vscode/tasks.json\n+++ b/.vscode/tasks.json\n" in done.out
+    assert read(project) == COMMENTED
+    assert devports("vscode").code == exitcodes.OK
+    assert (devports("vscode", "--check").code, devports("vscode", "--check").out) == (0, "")
+
+
+def test_diff_shows_the_same_and_says_yes(devports: Command, project: Project) -> None:
+    shown = devports("vscode", "--diff")
+    assert (shown.code, shown.out) == (exitcodes.OK, devports("vscode", "--check").out)
+    assert not os.path.exists(os.path.dirname(path(project)))
+
+
+def test_a_broken_file_is_left_alone_and_the_snippet_is_printed(
+    devports: Command, project: Project
+) -> None:
+    put(project, '{\n  "tasks": [\n    { "label": "a" }\n    { "label": "b" }\n  ]\n}\n')
+    before = read(project)
+    done = devports("vscode")
+    assert done.code == exitcodes.USAGE
+    assert ".vscode/tasks.json:4:5: a comma or `]` was expected" in done.err
+    assert jsonc.read(done.out)["tasks"][0]["label"] == "Run Web"
+    assert read(project) == before
+    assert devports("vscode", "--json").json()["errors"][0]["code"] == "editor-file-broken"
+
+
+@NEEDS_LINKS
+def test_a_link_out_of_the_project_is_not_followed(
+    devports: Command, project: Project, tmp_path: Path
+) -> None:
+    outside = tmp_path / "outside"
+    outside.mkdir()
+    os.symlink(outside, os.path.join(project.folder, ".vscode"))
+    done = devports("vscode")
+    assert done.code == exitcodes.USAGE
+    assert "is a link or no folder, and is left alone" in done.err
+    assert os.listdir(outside) == []
+
+
+@NEEDS_UIDS
+def test_a_project_of_its_own_template_wins(devports: Command, project: Project) -> None:
+    os.mkdir(os.path.join(project.folder, ".vscode-template"))
+    template = os.path.join(project.folder, ".vscode-template", "tasks.json")
+    with open(template, "w", encoding="utf-8") as file:
+        file.write('{"tasks": [{"label": "Los: {title}", "command": "devports run {service}"}]}')
+    assert devports("vscode").code == exitcodes.OK
+    assert [task["label"] for task in jsonc.read(read(project))["tasks"]] == ["Los: Web"]
+
+
+def test_a_configuration_that_tasks_would_not_find_is_refused(
+    devports: Command, project: Project
+) -> None:
+    other = os.path.join(project.folder, "other.toml")
+    os.rename(project.config, other)
+    done = devports("vscode", "--config", other)
+    assert done.code == exitcodes.USAGE
+    assert "tasks would not find" in done.err
+
+
+def test_json_has_the_files_and_what_is_to_be_decided(devports: Command, project: Project) -> None:
+    project.service("web", 8123, "serve", vscode={"prelaunch": ["F"]})
+    done = devports("vscode", "--check", "--json")
+    data = done.json()["data"]
+    assert (data["mode"], data["in_sync"], done.code) == ("check", False, exitcodes.NO)
+    assert [(f["path"], f["state"], f["written"]) for f in data["files"]] == [
+        (".vscode/tasks.json", "missing", False),
+        (".vscode/launch.json", "absent", False),
+    ]
+    assert [note["code"] for note in data["notes"]] == ["configuration-missing"]
+
+
+@NEEDS_STRACE
+@pytest.mark.parametrize(
+    "words",
+    [
+        pytest.param(("validate",), id="validate"),
+        pytest.param(("vscode", "--check"), id="vscode --check"),
+    ],
+)
+def test_what_hooks_call_only_reads(
+    devports: Command, project: Project, tmp_path: Path, words: tuple[str, ...]
+) -> None:
+    """No socket, no other program, no signal, nothing written."""
+    assert devports("vscode").code == exitcodes.OK
+    log = str(tmp_path / "strace")
+    calls = f"%network,kill,tkill,tgkill,pidfd_open,execve,fork,vfork,clone,clone3,{WRITING}"
+    traced = devports.under("strace", "-f", "-qq", "-e", f"trace={calls}", "-o", log, "--")
+    before = {name: read(project) for name in os.listdir(os.path.dirname(path(project)))}
+    assert traced(*words).code == exitcodes.OK
+    with open(log, encoding="utf-8") as file:
+        lines = [line for line in file if "execve(" not in line and "exited with" not in line]
+    assert lines == []
+    with open(log, encoding="utf-8") as file:
+        programs = [line for line in file if "execve(" in line and "= 0" in line]
+    assert len(programs) <= 2, programs  # strace starts us, a launcher may start python
+    assert before == {name: read(project) for name in os.listdir(os.path.dirname(path(project)))}
+
+
+def codes(devports: Command) -> list[str]:
+    found = devports("doctor", "--json").json()["data"]["problems"]
+    return [problem["code"] for problem in found if problem["code"].startswith("editor-")]
+
+
+@pytest.fixture
+def resolved(devports: Command, project: Project) -> None:
+    """Make `devports` known in the project's own environment, where tasks look first."""
+    folder = os.path.join(project.folder, ".venv", "bin")
+    os.makedirs(folder)
+    os.symlink(devports.argv[0], os.path.join(folder, "devports"))
+    devports.env["PATH"] = os.path.dirname(sys.executable) + "-not-there"
+
+
+@NEEDS_LINKS
+@pytest.mark.usefixtures("resolved")
+def test_the_doctor_knows_the_files(devports: Command, project: Project) -> None:
+    assert codes(devports) == [], "who does not use VS Code is not asked about it"
+    project.service("web", 8123, "serve", vscode={"task": "Go"})
+    assert codes(devports) == ["editor-files-missing"]
+    devports("vscode")
+    assert codes(devports) == []
+    project.service("web", 8123, "serve", vscode={"task": "Go on"})
+    assert codes(devports) == ["editor-files-stale"]
+    devports("vscode")
+    os.unlink(os.path.join(project.folder, ".venv", "bin", "devports"))
+    assert codes(devports) == ["editor-command-missing"]
+
+
+@NEEDS_LINKS
+@pytest.mark.usefixtures("resolved")
+def test_the_doctor_lints_what_a_person_wrote(devports: Command, project: Project) -> None:
+    put(project, '{"tasks": [{"label": "w", "command": "x", "isBackground": true}]}')
+    put(project, '{"configurations": [{"name": "F", "preLaunchTask": "gone"}]}', "launch.json")
+    assert codes(devports) == ["editor-matcher-missing", "editor-prelaunch-unknown"]
+    done = devports("doctor")
+    assert ".vscode/tasks.json:1:12" in done.out

@@ -1,0 +1,161 @@
+"""The hooks, run by a real pre-commit out of this repository, on a good and on a broken project."""
+
+from __future__ import annotations
+
+import os
+import subprocess
+import sys
+from typing import TYPE_CHECKING
+
+import pytest
+
+from tests.harness.project import Project
+
+if TYPE_CHECKING:
+    from pathlib import Path
+
+ROOT = os.path.dirname(os.path.dirname(os.path.dirname(os.path.abspath(__file__))))
+WITHIN = 300
+
+
+def tool(name: str) -> str:
+    """Return a tool of the dev extra, which the test extra does not bring."""
+    path = os.path.join(os.path.dirname(sys.executable), name)
+    if not os.path.exists(path):
+        pytest.skip(f"{name} is not installed here")
+    return path
+
+
+def git(folder: str, *words: str) -> None:
+    who = ["-c", "user.name=t", "-c", "user.email=t@example.invalid"]
+    subprocess.run(["git", "-C", folder, *who, *words], check=True, capture_output=True)
+
+
+@pytest.fixture(scope="module")
+def hooks(tmp_path_factory: pytest.TempPathFactory) -> str:
+    """A commit of this repository as it is now: pre-commit installs a hook from one."""
+    folder = str(tmp_path_factory.mktemp("hooks") / "devports")
+    if not os.path.exists(os.path.join(ROOT, ".git")):
+        pytest.skip("this is no git repository")
+    subprocess.run(["git", "clone", "-q", ROOT, folder], check=True, capture_output=True)
+    listed = ["git", "-C", ROOT, "ls-files", "-z", "-mo", "--exclude-standard"]
+    changed = subprocess.run(listed, check=True, capture_output=True, text=True).stdout
+    for name in filter(None, changed.split("\0")):
+        if os.path.exists(os.path.join(ROOT, name)):
+            os.makedirs(os.path.dirname(os.path.join(folder, name)), exist_ok=True)
+            with open(os.path.join(ROOT, name), "rb") as old:
+                content = old.read()
+            with open(os.path.join(folder, name), "wb") as new:
+                new.write(content)
+    git(folder, "add", "-A")
+    git(folder, "commit", "-q", "--allow-empty", "-m", "as it is now")
+    return folder
+
+
+@pytest.fixture(scope="module")
+def cache(tmp_path_factory: pytest.TempPathFactory) -> str:
+    """Where pre-commit keeps its environments: made once, for all tests here."""
+    return str(tmp_path_factory.mktemp("cache"))
+
+
+@pytest.fixture
+def project(tmp_path: Path) -> Project:
+    folder = tmp_path / "a project"
+    folder.mkdir()
+    git(str(folder), "init", "-q")
+    made = Project(str(folder))
+    made.service("web", 8123, "serve")
+    return made
+
+
+def configure(project: Project, hooks: str, *arguments: str) -> None:
+    rev = subprocess.run(
+        ["git", "-C", hooks, "rev-parse", "HEAD"], check=True, capture_output=True, text=True
+    ).stdout.strip()
+    args = f"\n        args: [{', '.join(arguments)}]" if arguments != ("as it is",) else ""
+    with open(
+        os.path.join(project.folder, ".pre-commit-config.yaml"), "w", encoding="utf-8"
+    ) as file:
+        file.write(
+            f"repos:\n  - repo: {hooks}\n    rev: {rev}\n    hooks:\n"
+            f"      - id: devports-validate\n      - id: devports-vscode{args}\n"
+        )
+
+
+def run(project: Project, cache: str) -> tuple[int, str]:
+    git(project.folder, "add", "-A")
+    env = {**os.environ, "PRE_COMMIT_HOME": cache}
+    done = subprocess.run(
+        [tool("pre-commit"), "run", "--all-files", "--verbose", "--color=never"],
+        cwd=project.folder, env=env, capture_output=True, text=True, timeout=WITHIN, check=False,
+    )  # fmt: skip
+    if "Could not find a version" in done.stdout + done.stderr:
+        pytest.skip("pip cannot install here")
+    return done.returncode, done.stdout + done.stderr
+
+
+def result(output: str, hook: str) -> str:
+    line = next(line for line in output.splitlines() if line.startswith(hook))
+    return line.rpartition(".")[2]
+
+
+def test_the_hooks_say_no_mend_and_say_yes(project: Project, hooks: str, cache: str) -> None:
+    configure(project, hooks, "as it is")
+    code, output = run(project, cache)
+    assert (code, result(output, "devports validate"), result(output, "devports vscode")) == (
+        1, "Passed", "Failed",
+    ), output  # fmt: skip
+    assert "+++ b/.vscode/tasks.json" in output
+    assert not os.path.exists(os.path.join(project.folder, ".vscode"))
+    configure(project, hooks)
+    code, output = run(project, cache)
+    assert result(output, "devports vscode") in ("Failed", "Passed"), output
+    assert os.path.exists(os.path.join(project.folder, ".vscode", "tasks.json"))
+    configure(project, hooks, "as it is")
+    code, output = run(project, cache)
+    assert code == 0, output
+
+
+BROKEN = [
+    pytest.param("[services.web]\nprot = 1\n", "did you mean `port`", id="a typo"),
+    pytest.param(
+        "[services.a]\nport = 8123\n[services.b]\nport = 8123\n",
+        "port 8123 of `b` is already `a`'s",
+        id="one port for two services",
+    ),
+]
+
+
+@pytest.mark.parametrize(("text", "words"), BROKEN)
+def test_a_broken_configuration_stops_the_commit(
+    project: Project, hooks: str, cache: str, text: str, words: str
+) -> None:
+    project.write(text)
+    configure(project, hooks, "as it is")
+    code, output = run(project, cache)
+    assert (code, result(output, "devports validate")) == (1, "Failed"), output
+    assert words in output
+
+
+def test_try_repo_runs_the_hooks(project: Project, hooks: str, cache: str) -> None:
+    git(project.folder, "add", "-A")
+    words = [
+        tool("pre-commit"),
+        "try-repo",
+        hooks,
+        "devports-validate",
+        "--all-files",
+        "--color=never",
+    ]
+    env = {**os.environ, "PRE_COMMIT_HOME": cache}
+    done = subprocess.run(
+        words,
+        cwd=project.folder,
+        env=env,
+        capture_output=True,
+        text=True,
+        timeout=WITHIN,
+        check=False,
+    )
+    assert done.returncode == 0, done.stdout + done.stderr
+    assert result(done.stdout, "devports validate") == "Passed"

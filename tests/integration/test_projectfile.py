@@ -1,0 +1,171 @@
+"""Files of the project are replaced whole or not at all, and never outside the project."""
+
+from __future__ import annotations
+
+import os
+import stat
+import subprocess
+import sys
+import textwrap
+from typing import TYPE_CHECKING
+
+import pytest
+
+from devports import exitcodes
+from devports.errors import DevportsError
+from devports.system import projectfile
+from devports.system.projectfile import Folder, opened
+from tests.harness.capabilities import NEEDS_FIFO, NEEDS_LINKS, NEEDS_NOFOLLOW, NEEDS_UIDS
+
+if TYPE_CHECKING:
+    from pathlib import Path
+
+
+def write(root: Path, before: str | None, after: str, name: str = "tasks.json") -> None:
+    with opened(str(root), ".vscode", make=True) as folder:
+        assert folder is not None
+        folder.replace(name, before, after)
+
+
+def read(root: Path, name: str = "tasks.json") -> str | None:
+    with opened(str(root), ".vscode") as folder:
+        return folder.read(name) if folder else None
+
+
+def test_a_folder_is_made_only_where_it_is_asked_for(tmp_path: Path) -> None:
+    assert read(tmp_path) is None
+    assert os.listdir(tmp_path) == []
+    write(tmp_path, None, "new\r\n")
+    assert read(tmp_path) == "new\r\n"
+    assert os.listdir(tmp_path / ".vscode") == ["tasks.json"]
+
+
+@NEEDS_UIDS
+@pytest.mark.parametrize("mode", [0o644, 0o664, 0o600])
+def test_the_mode_is_kept(tmp_path: Path, mode: int) -> None:
+    write(tmp_path, None, "old")
+    path = tmp_path / ".vscode" / "tasks.json"
+    path.chmod(mode)
+    write(tmp_path, "old", "new")
+    assert stat.S_IMODE(path.stat().st_mode) == mode
+    assert path.read_bytes() == b"new"
+
+
+def test_what_has_changed_in_between_stays(tmp_path: Path) -> None:
+    write(tmp_path, None, "theirs")
+    with pytest.raises(DevportsError, match="has changed in between"):
+        write(tmp_path, "what we had read", "ours")
+    assert read(tmp_path) == "theirs"
+    with pytest.raises(DevportsError, match="has changed in between"):
+        write(tmp_path, None, "ours")
+
+
+@NEEDS_LINKS
+def test_a_folder_that_is_a_link_is_left_alone(tmp_path: Path) -> None:
+    outside, root = tmp_path / "outside", tmp_path / "root"
+    outside.mkdir()
+    root.mkdir()
+    (root / ".vscode").symlink_to(outside)
+    with pytest.raises(DevportsError, match="is a link or no folder"):
+        write(root, None, "ours")
+    with pytest.raises(DevportsError, match="is a link or no folder"):
+        read(root)
+    assert os.listdir(outside) == []
+
+
+@NEEDS_LINKS
+def test_a_file_that_is_a_link_is_left_alone(tmp_path: Path) -> None:
+    victim = tmp_path / "victim"
+    victim.write_text("theirs")
+    (tmp_path / ".vscode").mkdir()
+    (tmp_path / ".vscode" / "tasks.json").symlink_to(victim)
+    with pytest.raises(DevportsError, match="not a regular file"):
+        write(tmp_path, "theirs", "ours")
+    assert victim.read_text() == "theirs"
+    assert (tmp_path / ".vscode" / "tasks.json").is_symlink()
+
+
+@NEEDS_NOFOLLOW
+def test_a_folder_that_is_swapped_for_a_link_under_us_is_not_followed(tmp_path: Path) -> None:
+    outside = tmp_path / "outside"
+    outside.mkdir()
+    with opened(str(tmp_path), ".vscode", make=True) as folder:
+        assert folder is not None
+        (tmp_path / ".vscode").rename(tmp_path / "moved")
+        (tmp_path / ".vscode").symlink_to(outside)
+        folder.replace("tasks.json", None, "ours")
+    assert os.listdir(outside) == []
+    assert os.listdir(tmp_path / "moved") == ["tasks.json"]
+
+
+@NEEDS_FIFO
+def test_a_fifo_does_not_make_us_wait(tmp_path: Path) -> None:
+    (tmp_path / ".vscode").mkdir()
+    os.mkfifo(tmp_path / ".vscode" / "tasks.json")
+    with pytest.raises(DevportsError, match="not a regular file"):
+        read(tmp_path)
+
+
+@pytest.mark.parametrize(
+    ("content", "why"),
+    [
+        pytest.param(b"\xff\xfe{\x00", "is not UTF-8", id="UTF-16"),
+        pytest.param(b" " * (projectfile.MAX_BYTES + 1), "larger than 1024 KiB", id="too large"),
+    ],
+)
+def test_what_cannot_be_read_is_left_alone(tmp_path: Path, content: bytes, why: str) -> None:
+    (tmp_path / ".vscode").mkdir()
+    (tmp_path / ".vscode" / "tasks.json").write_bytes(content)
+    with pytest.raises(DevportsError, match=why):
+        read(tmp_path)
+
+
+@NEEDS_NOFOLLOW
+def test_a_file_in_the_place_of_the_folder(tmp_path: Path) -> None:
+    (tmp_path / ".vscode").write_text("")
+    with pytest.raises(DevportsError, match="no folder"):
+        write(tmp_path, None, "ours")
+
+
+@NEEDS_NOFOLLOW
+def test_a_write_that_fails_leaves_the_file_and_nothing_else(tmp_path: Path) -> None:
+    write(tmp_path, None, "old")
+    with opened(str(tmp_path), ".vscode", make=True) as folder:
+        assert folder is not None
+        broken = BrokenDisk(folder.shown, folder.path, folder.descriptor)
+        with pytest.raises(DevportsError, match="no space left") as caught:
+            broken.replace("tasks.json", "old", "new")
+    assert caught.value.exit_code == exitcodes.NO
+    assert read(tmp_path) == "old"
+    assert os.listdir(tmp_path / ".vscode") == ["tasks.json"]
+
+
+class BrokenDisk(Folder):
+    """A folder on a disk that is full when half a file is written."""
+
+    def _write(self, name: str, text: str, mode: int | None) -> None:
+        super()._write(name, text[:1], mode)
+        raise OSError(28, "No space left on device")
+
+
+WRITER = textwrap.dedent(
+    """
+    import sys
+    from devports.system.projectfile import opened
+    for _ in range(int(sys.argv[2])):
+        with opened(sys.argv[1], ".vscode", make=True) as folder:
+            before = folder.read("tasks.json")
+            folder.replace("tasks.json", before, (before or "") + sys.argv[3])
+    """
+)
+
+
+@NEEDS_NOFOLLOW
+def test_two_writers_lose_nothing_of_each_other(tmp_path: Path) -> None:
+    """Without the lock 41 of 80 updates survived, or a writer gave up."""
+    argv = [sys.executable, "-c", WRITER, str(tmp_path), "40"]
+    writers = [subprocess.Popen([*argv, letter]) for letter in "ab"]
+    assert [writer.wait(60) for writer in writers] == [0, 0]
+    text = read(tmp_path) or ""
+    assert (text.count("a"), text.count("b")) == (40, 40)
+    assert os.listdir(tmp_path / ".vscode") == ["tasks.json"]

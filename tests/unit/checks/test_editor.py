@@ -1,0 +1,57 @@
+"""The rules about the files of VS Code."""
+
+from __future__ import annotations
+
+import pytest
+
+from devports.checks import examine
+from devports.checks.facts import Editor, Facts, Unresolved
+from devports.editor.lint import Flaw
+
+TASKS, LAUNCH = ".vscode/tasks.json", ".vscode/launch.json"
+LOST = Unresolved("Run Web", "devports", "/bin")
+
+RULES = [
+    pytest.param(Editor(), [], id="no VS Code here"),
+    pytest.param(Editor(missing=(TASKS,)), [], id="nobody has asked for it"),
+    pytest.param(Editor(stale=(TASKS,)), [], id="a file that is all a person's"),
+    pytest.param(Editor(wanted=True), [], id="all is up to date"),
+    pytest.param(Editor(wanted=True, missing=(TASKS,)), ["editor-files-missing"], id="not yet"),
+    pytest.param(Editor(ours=True, stale=(TASKS,)), ["editor-files-stale"], id="stale"),
+    pytest.param(
+        Editor(wanted=True, missing=(LAUNCH,), stale=(TASKS,)),
+        ["editor-files-missing", "editor-files-stale"], id="both",
+    ),
+    pytest.param(Editor(trouble=("x", "y", ("z",))), ["x"], id="what should be is not known"),
+    pytest.param(Editor(ours=True, unresolved=(LOST, LOST)), ["editor-command-missing"], id="lost"),
+    pytest.param(
+        Editor(flaws=(Flaw("label-twice", TASKS, 4, 2, "two", "why"),)), ["editor-label-twice"],
+        id="a task that a person wrote",
+    ),
+]  # fmt: skip
+
+
+@pytest.mark.parametrize(("editor", "codes"), RULES)
+def test_rules(editor: Editor, codes: list[str]) -> None:
+    found = examine(Facts("linux", "/srv/shop", editor=editor))
+    assert [problem.code for problem in found] == codes
+
+
+def test_files_are_named_and_one_command_mends_them() -> None:
+    looked = Facts("linux", "/srv", editor=Editor(wanted=True, stale=(TASKS, LAUNCH)))
+    (problem,) = examine(looked)
+    assert problem.what.startswith(f"`{TASKS}` and `{LAUNCH}` are not")
+    assert problem.remedies[0].command == "devports vscode"
+
+
+def test_a_command_that_is_not_found_says_where_it_was_looked_for() -> None:
+    (problem,) = examine(Facts("linux", "/srv", editor=Editor(unresolved=(LOST,))))
+    assert problem.severity == "error"
+    assert problem.what == "the command `devports` of the task `Run Web` was not found"
+    assert problem.evidence == ("tasks: `Run Web`", "PATH: /bin")
+
+
+def test_a_flaw_can_be_clicked_on() -> None:
+    flaw = Flaw("label-twice", TASKS, 4, 2, "two", "why")
+    (problem,) = examine(Facts("linux", "/srv", editor=Editor(flaws=(flaw,))))
+    assert (problem.evidence, problem.why) == ((f"{TASKS}:4:2",), "why")

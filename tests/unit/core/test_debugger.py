@@ -1,0 +1,77 @@
+"""A command is changed so that it runs under a debugger, or it is said that it cannot be."""
+
+from __future__ import annotations
+
+import pytest
+
+from devports.core.debugger import ADDRESS, Script, is_python, under_debugger
+
+DEBUGPY = ("-Xfrozen_modules=off", "-m", "debugpy", "--listen", ADDRESS)
+INSPECT = f"--inspect={ADDRESS}"
+OF_VENV = Script(("/v/bin/python3",), "/v/bin/uvicorn")
+OF_NODE = Script(("node",), "/p/node_modules/.bin/vite")
+
+PYTHON = [
+    pytest.param("python main.py", None, ("python", *DEBUGPY, "main.py"), id="a file"),
+    pytest.param("/v/bin/python3.12 -m app", None, ("/v/bin/python3.12", *DEBUGPY, "-m", "app"),
+                 id="a module"),
+    pytest.param("python -u -W error -X dev main.py x", None,
+                 ("python", "-u", "-W", "error", "-X", "dev", *DEBUGPY, "main.py", "x"),
+                 id="behind the options of Python itself"),
+    pytest.param("python -c pass", None, ("python", *DEBUGPY, "-c", "pass"), id="a text"),
+    pytest.param("python -u", None, None, id="Python that runs nothing"),
+    pytest.param("uvicorn main:app --port {port}", OF_VENV,
+                 ("/v/bin/python3", *DEBUGPY, "/v/bin/uvicorn", "main:app", "--port", "{port}"),
+                 id="a command of an environment, by the Python of its first line"),
+    pytest.param("uv run uvicorn main:app", None,
+                 ("uv", "run", "python", *DEBUGPY, "-m", "uvicorn", "main:app"),
+                 id="a module behind uv"),
+    pytest.param("poetry run python main.py", None,
+                 ("poetry", "run", "python", *DEBUGPY, "main.py"), id="Python behind poetry"),
+    pytest.param("uv run serve", None, None, id="who knows what behind uv"),
+    pytest.param("uv sync", None, None, id="another command of uv"),
+    pytest.param("serve", None, None, id="a program"),
+    pytest.param("serve", Script(("/bin/sh",), "/bin/serve"), None, id="a shell script"),
+    pytest.param("npm run dev", OF_NODE, None, id="a program of node"),
+]  # fmt: skip
+
+
+@pytest.mark.parametrize(("command", "script", "expected"), PYTHON)
+def test_debugpy(command: str, script: Script | None, expected: tuple[str, ...] | None) -> None:
+    assert under_debugger(tuple(command.split()), "debugpy", script) == expected
+
+
+NODE = [
+    pytest.param("node server.js", None, ("node", INSPECT, "server.js"), id="a file"),
+    pytest.param("nodemon x", OF_NODE, ("nodemon", INSPECT, "x"), id="what passes it on"),
+    pytest.param("vite --port 1", OF_NODE,
+                 ("node", INSPECT, "/p/node_modules/.bin/vite", "--port", "1"),
+                 id="a script of node"),
+    pytest.param("npm run dev", Script(("node",), "/usr/bin/npm"), None,
+                 id="npm, a program of node that starts several"),
+    pytest.param("serve", None, None, id="who knows what"),
+    pytest.param("uvicorn x", OF_VENV, None, id="a script of Python"),
+]  # fmt: skip
+
+
+@pytest.mark.parametrize(("command", "script", "expected"), NODE)
+def test_node(command: str, script: Script | None, expected: tuple[str, ...] | None) -> None:
+    assert under_debugger(tuple(command.split()), "node", script) == expected
+
+
+def test_the_debugger_listens_on_loopback_whatever_the_host_is() -> None:
+    assert ADDRESS.startswith("127.0.0.1:")
+
+
+@pytest.mark.parametrize(
+    ("name", "answer"),
+    [
+        ("python", True),
+        ("python3", True),
+        ("python3.12", True),
+        ("pythonic", False),
+        ("pip", False),
+    ],
+)
+def test_what_is_a_python(name: str, answer: bool) -> None:
+    assert is_python(name) is answer

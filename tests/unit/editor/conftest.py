@@ -1,0 +1,29 @@
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+
+from devports.core.service import Config, EditorTasks, Service
+from devports.editor.template import Template
+
+ROOT = Path(__file__).resolve().parents[3]
+
+
+@pytest.fixture(scope="session")
+def template() -> Template:
+    """The template that is shipped."""
+    folder = ROOT / ".vscode-template"
+    return Template(*((folder / f"{name}.json").read_text("utf-8") for name in ("tasks", "launch")))
+
+
+def service(name: str = "backend", port: int = 8000, **more: object) -> Service:
+    return Service(name, port, command="serve").but(**more)
+
+
+def vscode(**keys: object) -> EditorTasks:
+    return EditorTasks().but(**keys)
+
+
+def config(*services: Service) -> Config:
+    return Config("/srv/shop/devports.toml", "/srv/shop", services)

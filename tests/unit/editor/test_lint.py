@@ -1,0 +1,159 @@
+"""What VS Code stumbles over is found, and what it takes is not."""
+
+from __future__ import annotations
+
+import json
+from typing import Any
+
+import pytest
+from hypothesis import given, settings
+
+from devports.editor.lint import Flaw, labels_of, lint_launch, lint_tasks
+from tests.harness import jsonc
+
+MATCHER = {
+    "owner": "x",
+    "pattern": {"regexp": "^(.*)$", "message": 1},
+    "background": {"beginsPattern": "^a", "endsPattern": "^b"},
+}
+WATCH = {"label": "w", "command": "x", "isBackground": True, "problemMatcher": MATCHER}
+
+
+def found(*tasks: object) -> list[tuple[str, str]]:
+    text = json.dumps({"tasks": tasks})
+    return [(flaw.code, flaw.what) for flaw in lint_tasks("tasks.json", text)]
+
+
+def but(**changes: object) -> dict[str, object]:
+    """Return the background task with a matcher that is changed; None takes a key away."""
+    matcher = {k: v for k, v in {**MATCHER, **changes}.items() if v is not None}
+    return WATCH | {"problemMatcher": matcher}
+
+
+FINE = [
+    pytest.param([WATCH], id="a background task as it should be"),
+    pytest.param([WATCH | {"problemMatcher": ["$tsc-watch"]}], id="a matcher by name"),
+    pytest.param([WATCH | {"problemMatcher": {"base": "$x"}}], id="a matcher on top of another"),
+    pytest.param([but(pattern=[{"regexp": "a"}, {"regexp": "b"}])], id="a pattern of two lines"),
+    pytest.param([but(background=None, watching=MATCHER["background"])], id="as it was called"),
+    pytest.param([but(background={"beginsPattern": {"regexp": "a"}, "endsPattern": "b"})],
+                 id="a pattern that is an object"),
+    pytest.param([{"label": "a", "dependsOn": ["npm: dev", "${defaultBuildTask}", {"type": "x"}]}],
+                 id="tasks of extensions"),
+    pytest.param([{"type": "npm", "script": "dev"}], id="a task of an extension needs no label"),
+    pytest.param([{"taskName": "a", "command": "x"}, {"label": "b", "dependsOn": "a"}],
+                 id="the old word for a label"),
+    pytest.param([{"label": "a", "type": "process", "args": ["a;b"]}], id="no shell, no quoting"),
+    pytest.param([{"label": "a", "args": ["a b", 1, {"value": ";", "quoting": "escape"}]}],
+                 id="arguments that are quoted"),
+    pytest.param([{"label": "a", "isBackground": False}], id="in the foreground"),
+    pytest.param([1, None, "x"], id="no tasks at all"),
+]  # fmt: skip
+
+
+@pytest.mark.parametrize("tasks", FINE)
+def test_nothing_is_wrong(tasks: list[object]) -> None:
+    assert found(*tasks) == []
+
+
+WRONG = [
+    pytest.param([{"command": "x"}], "label-missing", "no `label`", id="no label"),
+    pytest.param([{"label": "a"}, {"label": "a"}], "label-twice", "name `a`", id="two of a name"),
+    pytest.param([{"label": "a", "dependsOn": "b"}], "depends-unknown", "`b`", id="no such task"),
+    pytest.param([{"label": "a", "dependsOn": ["a", "b"]}], "depends-unknown", "`b`", id="listed"),
+    pytest.param([WATCH | {"problemMatcher": []}], "matcher-missing", "`w`", id="no matcher"),
+    pytest.param([{"label": "w", "isBackground": True}], "matcher-missing", "`w`", id="none"),
+    pytest.param([but(pattern=None)], "matcher-unusable", "no `pattern`", id="no pattern"),
+    pytest.param([but(background=None)], "matcher-unusable", "when the task is ready", id="no end"),
+    pytest.param([but(background={"endsPattern": "a"})], "matcher-unusable", "no `beginsPattern`",
+                 id="an end without a begin"),
+    pytest.param([but(background={"beginsPattern": "a"})], "matcher-unusable", "no `endsPattern`",
+                 id="a begin without an end"),
+    pytest.param([but(pattern={"regexp": "(a"})], "regex-broken", "not closed", id="a pattern"),
+    pytest.param([but(pattern=[{"regexp": "a"}, {"regexp": "*"}])], "regex-broken", "`*`",
+                 id="the second line of a pattern"),
+    pytest.param([but(background={"beginsPattern": "a", "endsPattern": {"regexp": "["}})],
+                 "regex-broken", "`[`", id="a pattern that is an object"),
+    pytest.param([{"label": "a", "runOptions": {"instancePolicy": "terminateNewest"}}],
+                 "opens-a-race", "`a`", id="ends itself"),
+    pytest.param([{"label": "a", "presentation": {"close": True}}], "close-hangs", "`a`", id="no"),
+    pytest.param([{"label": "a", "args": ["it's"]}], "arguments-unquoted", "`a`", id="a quote"),
+]  # fmt: skip
+
+
+@pytest.mark.parametrize(("tasks", "code", "words"), WRONG)
+def test_what_is_wrong(tasks: list[object], code: str, words: str) -> None:
+    ((its_code, what),) = found(*tasks)
+    assert its_code == code
+    assert words in what
+
+
+def test_a_flaw_has_its_place_and_says_what_follows() -> None:
+    text = '{\n  "tasks": [\n    { "label": "a" },\n    { "label": "a" }\n  ]\n}\n'
+    assert lint_tasks(".vscode/tasks.json", text) == (
+        Flaw(
+            "label-twice",
+            ".vscode/tasks.json",
+            4,
+            16,
+            "there are two of the name `a`",
+            "VS Code runs either of them, without a word",
+        ),
+    )
+
+
+def test_a_file_that_cannot_be_read_is_a_flaw() -> None:
+    for flaws in (lint_tasks("t", "{ 'a' }"), lint_launch("t", "{ 'a' }", frozenset())):
+        (flaw,) = flaws
+        assert (flaw.code, flaw.line, flaw.column) == ("file-broken", 1, 3)
+
+
+def test_what_devports_wrote_is_marked() -> None:
+    text = '{"tasks": [{"detail": "x (devports vscode)"}]}'
+    assert [flaw.ours for flaw in lint_tasks("t", text)] == [True]
+
+
+LAUNCHES = [
+    pytest.param({"name": "F", "preLaunchTask": "a"}, [], id="a task that is there"),
+    pytest.param({"name": "F", "preLaunchTask": "npm: x"}, [], id="a task of an extension"),
+    pytest.param({"name": "F", "preLaunchTask": "b"}, ["prelaunch-unknown"], id="no such task"),
+    pytest.param({"name": "F", "postDebugTask": "b"}, ["prelaunch-unknown"], id="none behind"),
+    pytest.param({"type": "node"}, ["label-missing"], id="no name"),
+]
+
+
+@pytest.mark.parametrize("key", ["configurations", "compounds"])
+@pytest.mark.parametrize(("entry", "codes"), LAUNCHES)
+def test_launch_configurations(entry: dict[str, object], codes: list[str], key: str) -> None:
+    flaws = lint_launch("launch.json", json.dumps({key: [entry]}), frozenset({"a"}))
+    assert [flaw.code for flaw in flaws] == codes
+
+
+def test_labels_of_whatever_there_is() -> None:
+    assert labels_of('{"tasks": [{"label": "a"}, {"label": 1}, 2]}') == {"a"}
+    assert labels_of('{"tasks": 1}') == labels_of("{") == labels_of("") == frozenset()
+
+
+KEYS = (
+    "label isBackground problemMatcher pattern background regexp args runOptions dependsOn".split()
+)
+
+
+@settings(max_examples=25)
+@given(jsonc.untidy())
+def test_whatever_is_in_a_file_nothing_breaks(untidy: tuple[Any, str]) -> None:
+    data, text = untidy
+    names = json.dumps(data)
+    for number, letter in enumerate("abc"):
+        names = names.replace(f'"{letter}":', f'"{KEYS[number]}":')
+    for each in (text, names):
+        lint_tasks("t", each)
+        lint_launch("t", each, frozenset())
+
+
+@settings(max_examples=40)
+@given(jsonc.VALUES, jsonc.VALUES)
+def test_whatever_is_in_a_matcher_nothing_breaks(one: Any, other: Any) -> None:
+    tasks = [dict.fromkeys(KEYS, one), {key: dict.fromkeys(KEYS, other) for key in KEYS}]
+    tasks.append({"isBackground": True, "problemMatcher": [one, {"pattern": other}]})
+    lint_tasks("t", json.dumps({"tasks": tasks}))

@@ -1,0 +1,55 @@
+"""What `devports vscode` says."""
+
+from __future__ import annotations
+
+import pytest
+
+from devports.editor.merge import Note
+from devports.editor.plan import FileChange, Plan
+from devports.ui.editing import changes, note_block, summary
+from devports.ui.layout import Look
+
+NEW = FileChange(".vscode/tasks.json", None, "{\n}\n")
+STALE = FileChange(".vscode/launch.json", "{\r\n  1\r\n}", "{\r\n  2\x1b[2J\r\n}")
+SAME = FileChange(".vscode/launch.json", "{}", "{}")
+ABSENT = FileChange(".vscode/launch.json", None, None)
+
+LINES = [
+    pytest.param(Plan((NEW, ABSENT)), "write", "wrote .vscode/tasks.json", id="written"),
+    pytest.param(Plan((NEW, STALE)), "write", "wrote .vscode/tasks.json and .vscode/launch.json",
+                 id="both written"),
+    pytest.param(Plan((SAME, ABSENT)), "write", ".vscode/launch.json: up to date", id="current"),
+    pytest.param(Plan((STALE,)), "check",
+                 "not up to date: .vscode/launch.json; `devports vscode` writes it", id="stale"),
+]  # fmt: skip
+
+
+@pytest.mark.parametrize(("plan", "mode", "line"), LINES)
+def test_the_last_line(plan: Plan, mode: str, line: str) -> None:
+    assert summary(plan, mode) == line
+
+
+def test_the_difference_shows_foreign_text_as_text() -> None:
+    assert changes(Plan((NEW, STALE, SAME)), Look()).split("\n") == [
+        "--- /dev/null",
+        "+++ b/.vscode/tasks.json",
+        "@@ -0,0 +1,2 @@",
+        "+{",
+        "+}",
+        "--- a/.vscode/launch.json",
+        "+++ b/.vscode/launch.json",
+        "@@ -1,3 +1,3 @@",
+        " {",
+        "-  1",
+        r"+  2\x1b[2J",
+        " }",
+    ]
+
+
+def test_the_difference_has_colours() -> None:
+    assert "\x1b[32m+{\x1b[0m" in changes(Plan((NEW,)), Look(colour=True))
+
+
+def test_a_note_is_a_warning_with_its_way_out() -> None:
+    note = Note("label-taken", "it is taken", ("rename it",))
+    assert note_block(note, Look()) == "warning: it is taken\n\nhint: rename it"

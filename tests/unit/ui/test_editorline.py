@@ -1,0 +1,97 @@
+"""What VS Code reads is what the shipped matcher waits for."""
+
+from __future__ import annotations
+
+import re
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from devports import exitcodes
+from devports.core.happening import Launched, Owned
+from devports.core.model import Endpoint
+from devports.errors import DevportsError
+from devports.ui.editorline import NOT_RUNNING, begins, failed, in_short, is_read, meaning
+from devports.ui.runwords import happening_words
+from tests.harness import jsonc
+
+TEMPLATE = Path(__file__).parents[3] / ".vscode-template" / "tasks.json"
+HERE = Endpoint("127.0.0.1", 8000)
+
+
+def matcher() -> dict[str, Any]:
+    (run, *_) = jsonc.read(TEMPLATE.read_text("utf-8"))["tasks"]
+    assert isinstance(run["problemMatcher"], dict)
+    return run["problemMatcher"]
+
+
+BEGIN, END = (matcher()["background"][key] for key in ("beginsPattern", "endsPattern"))
+ERROR = matcher()["pattern"]["regexp"]
+
+
+@pytest.mark.parametrize(
+    ("line", "pattern"),
+    [
+        pytest.param(begins("web"), BEGIN, id="the begin"),
+        pytest.param(happening_words(Launched("web", HERE, 1, "fd")), BEGIN, id="a start"),
+        pytest.param(happening_words(Launched("web", HERE, 2, "bare")), BEGIN, id="another start"),
+        pytest.param(happening_words(Owned("web", HERE, None, 0.1)), END, id="ready"),
+        pytest.param(failed("it is held: really", "devports.toml"), ERROR, id="a failure"),
+    ],
+)
+def test_the_matcher_knows_the_line(line: str, pattern: str) -> None:
+    assert "\n" not in line
+    assert [re.search(each, line) is not None for each in (BEGIN, END, ERROR)] == [
+        each == pattern for each in (BEGIN, END, ERROR)
+    ]
+
+
+def test_a_debugger_stops_waiting_at_either_end() -> None:
+    tasks = jsonc.read(TEMPLATE.read_text("utf-8"))["tasks"]
+    (debug,) = (task for task in tasks if str(task.get("command")).endswith("--debug"))
+    end = debug["problemMatcher"]["background"]["endsPattern"]
+    assert re.search(end, NOT_RUNNING)
+    assert re.search(end, happening_words(Owned("web", HERE, None, 0.1)))
+    assert not re.search(END, NOT_RUNNING)
+
+
+def test_a_failure_names_the_file_and_what_happened() -> None:
+    found = re.search(ERROR, failed("port 1: held\x1b", "devports.toml"))
+    assert found is not None
+    assert found.groups() == ("devports.toml", r"port 1: held\x1b")
+
+
+@pytest.mark.parametrize(
+    ("facts", "line"),
+    [
+        pytest.param((), "it is wrong", id="the message"),
+        pytest.param(
+            ("3 | prot = 1", "  | ^^^^ unknown key", "4 | x = 1", "  | ^ another"),
+            "it is wrong: unknown key",
+            id="the first problem of a configuration",
+        ),
+    ],
+)
+def test_an_error_in_short(facts: tuple[str, ...], line: str) -> None:
+    assert in_short(DevportsError("config-invalid", "it is wrong", facts=facts)) == line
+
+
+@pytest.mark.parametrize(
+    ("code", "words"),
+    [
+        pytest.param(0, "", id="success"),
+        pytest.param(exitcodes.of_signal(15), "", id="an end that was wanted"),
+        pytest.param(exitcodes.HELD, "`web` did not run: its port is held", id="held"),
+        pytest.param(3, "`web` did not run: exit code 3", id="the server's own code"),
+    ],
+)
+def test_what_an_exit_code_means(code: int, words: str) -> None:
+    assert meaning("web", code).startswith(words)
+    assert bool(meaning("web", code)) is bool(words)
+
+
+def test_only_vs_code_reads_it() -> None:
+    assert is_read({"TERM_PROGRAM": "vscode"})
+    assert not is_read({"TERM_PROGRAM": "Apple_Terminal"})
+    assert not is_read({})

@@ -1,0 +1,266 @@
+// Plays steps in a real VS Code: driver.mjs LAB WORKSPACE STEPS.json OUT. Started by `python -m tests.vscode`.
+import { spawn, spawnSync } from 'node:child_process';
+import fs from 'node:fs';
+import os from 'node:os';
+import path from 'node:path';
+import { createRequire } from 'node:module';
+import { fileURLToPath } from 'node:url';
+import { Family, freePort, isOpen, sleep, until } from './processes.mjs';
+import { Window } from './window.mjs';
+
+const [lab, workspace, stepsFile, out] = process.argv.slice(2).map(each => path.resolve(each));
+const { steps, env } = JSON.parse(fs.readFileSync(stepsFile, 'utf8'));
+const here = path.dirname(fileURLToPath(import.meta.url));
+const home = fs.mkdtempSync(path.join(os.tmpdir(), 'devports-vscode-'));
+const probe = path.join(home, 'probe');
+const SETTINGS = {
+  'chat.disableAIFeatures': true,
+  'extensions.autoCheckUpdates': false,
+  'extensions.ignoreRecommendations': true,
+  'git.enabled': false,
+  'npm.autoDetect': 'off',
+  'remote.autoForwardPorts': false,
+  'security.workspace.trust.enabled': false,
+  'telemetry.telemetryLevel': 'off',
+  'terminal.integrated.gpuAcceleration': 'off', // drawn as text, which can be read
+  'update.mode': 'none',
+  'window.dialogStyle': 'custom',
+  'workbench.colorTheme': 'Default Light Modern',
+  'workbench.secondarySideBar.defaultVisibility': 'hidden',
+  'workbench.startupEditor': 'none',
+};
+const DIALOG = '.monaco-dialog-box';
+const TOAST = '.notification-toast';
+
+let server, browser, page, window, family, port;
+const others = new Map();
+
+function events() {
+  const file = path.join(probe, 'events.jsonl');
+  const text = fs.existsSync(file) ? fs.readFileSync(file, 'utf8').trim() : '';
+  return text ? text.split('\n').map(line => JSON.parse(line)) : [];
+}
+const activations = () => events().filter(each => each.event === 'activate').length;
+
+async function start() {
+  port = await freePort();
+  fs.mkdirSync(path.join(home, 'data/User'), { recursive: true });
+  fs.mkdirSync(probe);
+  fs.writeFileSync(path.join(home, 'data/User/settings.json'), JSON.stringify(SETTINGS));
+  fs.cpSync(path.join(here, 'probe'), path.join(home, 'extensions/tests.devports-probe-0.0.1'), { recursive: true });
+  fs.writeFileSync(path.join(home, 'config.yaml'), 'auth: none\n');
+  const clean = Object.fromEntries(Object.entries(process.env).filter(([key]) => !/^(VSCODE_|npm_)/.test(key)));
+  const words = [
+    path.join(lab, 'node_modules/code-server/out/node/entry.js'), '--config', path.join(home, 'config.yaml'),
+    '--bind-addr', `127.0.0.1:${port}`, '--auth', 'none', '--disable-telemetry', '--disable-update-check',
+    '--disable-workspace-trust', '--disable-getting-started-override', '--ignore-last-opened',
+    '--user-data-dir', path.join(home, 'data'), '--extensions-dir', path.join(home, 'extensions'),
+  ];
+  const log = fs.openSync(path.join(out, 'server.log'), 'w');
+  server = spawn(process.execPath, words, {
+    env: { ...clean, ...env, HOME: home, PROBE_DIR: probe }, stdio: ['ignore', log, log],
+  });
+  family = new Family(server.pid);
+  await until(() => isOpen(port), 30000, 'the port of VS Code');
+  const { chromium } = createRequire(path.join(lab, 'x.js'))('playwright-core');
+  browser = await chromium.launch({
+    executablePath: process.env.CHROMIUM || '/usr/bin/chromium',
+    args: ['--headless', '--no-sandbox', '--disable-gpu', '--disable-background-networking'],
+  });
+  page = await (await browser.newContext({ viewport: { width: 1280, height: 860 } })).newPage();
+  window = new Window(page);
+  const where = env.WORKSPACE_FILE ? `workspace=${encodeURIComponent(env.WORKSPACE_FILE)}` : `folder=${encodeURIComponent(workspace)}`;
+  await page.goto(`http://127.0.0.1:${port}/?${where}`);
+  await until(() => activations() > 0, 90000, 'the extension host');
+  await sleep(500);
+}
+
+async function stop() {
+  for (const child of others.values()) if (child.exitCode === null) child.kill('SIGTERM');
+  await browser?.close().catch(() => {});
+  if (server) {
+    const gone = new Promise(resolve => server.on('exit', resolve));
+    server.kill('SIGTERM');
+    await Promise.race([gone, sleep(5000)]);
+    await until(() => !family.living().length, 8000, 'the end of all').catch(() => {});
+    for (const { pid, command } of family.living()) {
+      console.log(`left behind: ${command}`);
+      process.kill(pid, 'SIGKILL');
+    }
+  }
+  fs.rmSync(home, { recursive: true, force: true });
+}
+
+async function answers(url) {
+  const response = await fetch(url).catch(() => null);
+  return response !== null && response.status < 400;
+}
+
+const VERBS = {
+  note: async () => {},
+  runTask: value => window.choose('Tasks: Run Task', value),
+  terminateTask: value => window.choose('Tasks: Terminate Task', value),
+  restartTask: async value => {
+    await window.command('Tasks: Restart Running Task');
+    await sleep(600);
+    if (await page.locator('.quick-input-widget:visible').count()) await window.pick(value, 3000);
+  },
+  debug: value => window.choose('Debug: Select and Start Debugging', value),
+  f5: () => window.press('F5'),
+  stopDebug: async () => {
+    await window.press('Shift+F5');
+    await until(async () => !(await window.debugs()), 8000, 'the end of debugging');
+  },
+  command: value => window.command(value),
+  type: value => page.keyboard.type(value, { delay: 20 }),
+  press: value => window.press(...[].concat(value)),
+  reload: async () => {
+    const before = activations();
+    await page.reload();
+    await until(() => activations() > before, 60000, 'the extension host again');
+    await sleep(2500);
+  },
+  clickDialog: value => window.click(DIALOG, value),
+  clickToast: value => window.click(TOAST, value),
+  write: async ({ file, text }) => {
+    fs.writeFileSync(path.join(workspace, file), text);
+    await sleep(1200);
+  },
+  sh: async ({ words, code = 0 }) => {
+    const done = spawnSync(words[0], words.slice(1), { cwd: workspace, encoding: 'utf8', env: { ...process.env, ...env } });
+    if (done.status !== code) throw new Error(`exit ${done.status}: ${done.stdout}${done.stderr}`);
+  },
+  start: async ({ id, words, port: taken }) => {
+    others.set(id, spawn(words[0], words.slice(1), { cwd: workspace, stdio: 'ignore' }));
+    await until(() => isOpen(taken), 10000, `port ${taken} open`);
+  },
+  stop: async id => {
+    const child = others.get(id);
+    if (child.exitCode === null && child.signalCode === null) {
+      const gone = new Promise(resolve => child.on('exit', resolve));
+      child.kill('SIGTERM');
+      await gone;
+    }
+  },
+  screenshot: value => page.screenshot({ path: path.join(out, `${value}.png`) }),
+  schemas: async folder => {
+    for (const name of ['tasks', 'launch']) {
+      fs.copyFileSync(path.join(probe, `${name}.schema.json`), path.join(folder, `${name}.schema.json`));
+    }
+  },
+  expectTasks: async value => {
+    await window.command('Tasks: Run Task');
+    await sleep(800);
+    for (const label of value) {
+      await window.input.fill(label);
+      await sleep(400);
+      const rows = await window.rows();
+      if (!rows.some(row => row.includes(label))) throw new Error(`no ${label} in ${rows}`);
+    }
+    await window.press('Escape');
+  },
+  expectTerminal: async (value, { timeout }) => {
+    let last = '';
+    const shows = async () => new RegExp(value).test((last = await window.terminal()));
+    await until(shows, timeout, value).catch(error => {
+      throw new Error(`${error.message}\n${last}`);
+    });
+  },
+  expectPage: (value, { timeout }) => until(() => answers(value), timeout, `an answer of ${value}`),
+  expectPort: ({ port: which, open = true }, { timeout }) =>
+    until(async () => (await isOpen(which)) === open, timeout, `port ${which} ${open ? 'open' : 'closed'}`),
+  expectDialog: (value, { timeout }) => window.sees(DIALOG, value, timeout),
+  expectToast: (value, { timeout }) => window.sees(TOAST, value, timeout),
+  expectDebug: async (value, { timeout }) => {
+    if (value) return until(() => window.debugs(), timeout, 'a debug session');
+    for (const end = Date.now() + 3000; Date.now() < end; await sleep(200)) {
+      if (await window.debugs()) throw new Error('a debug session has begun');
+    }
+  },
+  expectEvent: (value, { timeout }) => {
+    const fits = each => Object.entries(value).every(([key, want]) => each[key] === want);
+    return until(() => events().slice(mark).some(fits), timeout, JSON.stringify(value)).catch(error => {
+      const seen = events().slice(mark).filter(each => each.event !== 'problems');
+      throw new Error(`${error.message}; seen ${JSON.stringify(seen)}`);
+    });
+  },
+  expectProblem: ({ file, text }, { timeout }) => {
+    const fits = each => each.event === 'problems' && each.file === file && each.items.some(item => new RegExp(text).test(item));
+    return until(() => events().slice(mark).some(fits), timeout, `a problem on ${file}`);
+  },
+  expectNoProblem: async ({ file }) => {
+    await window.press('Control+p');
+    await window.page.locator('.quick-input-widget:visible input').first().fill(file);
+    await sleep(900);
+    await window.press('Enter');
+    await sleep(3500);
+    const last = events().filter(each => each.event === 'problems' && each.file === path.basename(file)).pop();
+    if (last?.items.length) throw new Error(JSON.stringify(last.items));
+  },
+  expectNoOrphans: async (_, { timeout }) => {
+    let left = [];
+    const none = () => !(left = family.living().filter(each => each.orphan)).length;
+    await until(none, timeout, 'no orphans').catch(() => {
+      throw new Error(`orphans: ${JSON.stringify(left)}`);
+    });
+  },
+  expectNone: async (value, { timeout }) => {
+    let left = [];
+    const none = () => !(left = family.living().filter(each => new RegExp(value).test(each.command))).length;
+    await until(none, timeout, `no ${value}`).catch(error => {
+      throw new Error(`${error.message}: ${JSON.stringify(left)}`);
+    });
+  },
+};
+
+let mark = 0;
+let failed = 0;
+let title = '';
+
+async function play() {
+  for (const raw of steps) {
+    const step = { timeout: 20000, ...raw };
+    const verb = Object.keys(raw).find(key => key in VERBS);
+    if (!verb) throw new Error(`unknown step ${JSON.stringify(raw)}`);
+    if (verb === 'note') {
+      title = step.note;
+      console.log(`\n-- ${title}`);
+      continue;
+    }
+    if (!/^(expect|screenshot)/.test(verb)) mark = events().length;
+    const begun = Date.now();
+    const label = `${verb} ${JSON.stringify(step[verb]).slice(0, 90)}`;
+    try {
+      await VERBS[verb](step[verb], step);
+      console.log(`ok    ${label} (${Date.now() - begun} ms)`);
+    } catch (error) {
+      failed += 1;
+      console.log(`FAIL  ${label}\n      in "${title}": ${error.message.replaceAll('\n', '\n      ')}`);
+      await page.screenshot({ path: path.join(out, `failed-${failed}.png`) }).catch(() => {});
+      if (failed > 8) break;
+    }
+  }
+}
+
+fs.mkdirSync(out, { recursive: true });
+for (const signal of ['SIGINT', 'SIGTERM', 'SIGHUP']) {
+  process.on(signal, () => stop().finally(() => process.exit(1)));
+}
+try {
+  const begun = Date.now();
+  await start();
+  console.log(`VS Code ${events().find(each => each.event === 'activate').version}, ready in ${Date.now() - begun} ms`);
+  const watching = setInterval(() => family.look(), 400);
+  await play();
+  clearInterval(watching);
+} catch (error) {
+  failed += 1;
+  console.log(`FAIL  ${error.stack}`);
+} finally {
+  if (fs.existsSync(path.join(probe, 'events.jsonl'))) {
+    fs.copyFileSync(path.join(probe, 'events.jsonl'), path.join(out, 'events.jsonl'));
+  }
+  await stop();
+}
+console.log(failed ? `\n${failed} steps failed; see ${out}` : '\nevery step held');
+process.exit(failed ? 1 : 0);

@@ -1,0 +1,140 @@
+"""The project that a real VS Code opens: its path has a blank and a letter beyond ASCII."""
+
+from __future__ import annotations
+
+import json
+import os
+import subprocess
+import sys
+from dataclasses import dataclass
+
+from tests.harness import node
+from tests.harness.command import installed
+from tests.harness.project import Project
+
+SERVER = """\
+import http.server, signal, sys, threading, time
+
+class Server(http.server.ThreadingHTTPServer):
+    pass
+
+slow = float(sys.argv[2])
+server = Server(("127.0.0.1", int(sys.argv[1])), http.server.SimpleHTTPRequestHandler)
+def end(*_):
+    threading.Thread(target=lambda: (time.sleep(slow), server.shutdown())).start()
+signal.signal(signal.SIGTERM, end)
+server.serve_forever()
+"""
+APP = """\
+async def app(scope, receive, send):
+    if scope["type"] == "http":
+        await send({"type": "http.response.start", "status": 200, "headers": []})
+        await send({"type": "http.response.body", "body": b"hello"})
+
+def wsgi(environ, start):
+    start("200 OK", [])
+    return [b"hello"]
+"""
+NODE = """\
+const server = require('http').createServer((asked, answer) => {
+  console.log(asked.method, asked.url);
+  answer.end('hello');
+});
+server.listen(Number(process.argv[2]), '127.0.0.1', () => console.log('listening'));
+"""
+TASKS = """\
+{
+    // Written by hand. Ask Ann before you change anything.
+    "version": "2.0.0",
+    "tasks": [
+        { "label": "build", "type": "shell", "command": "true", "problemMatcher": [] }, // quick
+    ],
+}
+"""
+LAUNCH = """\
+{
+    "version": "0.2.0",
+    // what we debug
+    "configurations": [
+        {
+            "name": "show", "type": "node", "request": "launch", // quick
+            "program": "${workspaceFolder}/show.js",
+        },
+    ],
+}
+"""
+PROGRAMS = ("uvicorn", "gunicorn", "python3")
+NAMES = ("backend", "reload", "forks", "web", "slow", "api", "debugger")
+
+
+@dataclass
+class Workspace:
+    folder: str
+    ports: dict[str, int]
+
+    def url(self, name: str) -> str:
+        return f"http://127.0.0.1:{self.ports[name]}/"
+
+
+def make(above: str, first: int) -> Workspace:
+    """Make the project in `above`, its ports from `first` on; `devports vscode` has been run."""
+    folder = os.path.join(above, "Bücher shop")
+    os.makedirs(os.path.join(folder, ".vscode"))
+    space = Workspace(folder, {name: first + number for number, name in enumerate(NAMES)})
+    for name, text in {
+        "server.py": SERVER,
+        "app.py": APP,
+        "api.js": NODE,
+        "show.js": "require('http').createServer().listen(0, '127.0.0.1');\n",
+        "index.html": "hello\n",
+        "package.json": '{"scripts": {"dev": "vite"}}\n',
+        ".vscode/tasks.json": TASKS,
+        ".vscode/launch.json": LAUNCH,
+    }.items():
+        with open(os.path.join(folder, name), "w", encoding="utf-8") as file:
+            file.write(text)
+    _environment(folder)
+    _services(space)
+    done = subprocess.run(
+        [*installed(), "vscode"], cwd=folder, check=True, capture_output=True, text=True
+    )
+    print(done.stderr, end="")
+    return space
+
+
+def several_folders(space: Workspace, above: str) -> str:
+    """Make a workspace of two folders, the project and an empty one; return its file."""
+    os.makedirs(os.path.join(above, "other"), exist_ok=True)
+    path = os.path.join(above, "both.code-workspace")
+    with open(path, "w", encoding="utf-8") as file:
+        json.dump({"folders": [{"path": "other"}, {"path": space.folder}]}, file)
+    return path
+
+
+def _environment(folder: str) -> None:
+    """Give the project a .venv that is on nobody's PATH, and vite where node is there."""
+    os.makedirs(os.path.join(folder, ".venv", "bin"))
+    beside = os.path.dirname(sys.executable)
+    for name, path in [
+        ("devports", installed()[0]),
+        *((n, os.path.join(beside, n)) for n in PROGRAMS),
+    ]:
+        os.symlink(path, os.path.join(folder, ".venv", "bin", name))
+    try:
+        os.symlink(node.modules(), os.path.join(folder, "node_modules"))
+    except node.MissingError as missing:
+        print(f"without vite: {missing}")
+
+
+def _services(space: Workspace) -> None:
+    project, at = Project(space.folder), space.ports
+    quick, where = "python3 server.py {port} 0", "--host {host} --port {port}"
+    project.service("backend", at["backend"], quick, vscode={"prelaunch": ["show"]})
+    project.service("reload", at["reload"], f"uvicorn app:app --reload {where}")
+    project.service("forks", at["forks"], "gunicorn app:wsgi --workers 2 --bind {host}:{port}")
+    project.service("web", at["web"], f"npm run dev -- {where} --strictPort")
+    project.service("slow", at["slow"], "python3 server.py {port} 2")
+    project.service(
+        "api", at["api"], "node api.js {port}",
+        ports={"debug": at["debugger"]}, vscode={"debug": "node"},
+    )  # fmt: skip
