@@ -36,12 +36,11 @@ def declare(project: Project, port: int, kind: str, **settings: object) -> None:
     way = WAYS[kind]
     if way.missing:
         pytest.skip(f"this machine has {way.missing}")
-    handoffs.write(project)
-    if way.needs == "npm":
-        try:
-            handoffs.link_modules(project)
-        except node.MissingError as reason:
-            pytest.skip(str(reason))
+    handoffs.write(project, port)
+    try:
+        handoffs.link_modules(project, way.needs)
+    except node.MissingError as reason:
+        pytest.skip(str(reason))
     project.service("web", port, way.command, **settings)
 
 

@@ -58,7 +58,38 @@ const server = require("http").createServer((_, answer) => answer.end("node"));
 server.listen(Number(process.env.PORT));
 console.log("port", server.address().port);
 """
+FASTAPI = """
+from fastapi import FastAPI
+app = FastAPI()
+@app.get("/")
+def root(): return {"said": "hello"}
+"""
+EXPRESS = """
+const app = require("express")();
+app.get("/", (request, response) => response.send("hello"));
+app.listen(Number(process.env.PORT), "127.0.0.1");
+"""
+WEBPACK = """
+module.exports = { mode: "development", entry: "./entry.js", devServer: { static: "." } };
+"""
+PAGE_OF_NEXT = "export default function Page() { return <p>hello</p>; }\n"
+LAYOUT = """
+export default function Layout({ children }) { return <html><body>{children}</body></html>; }
+"""
+NGINX = """
+daemon off; worker_processes 2; pid nginx.pid; error_log stderr;
+events { worker_connections 64; }
+http { access_log off; server { listen 127.0.0.1:PORT; location / { return 200 "hello"; } } }
+"""
 FILES = {
+    "fastapi_app.py": FASTAPI,
+    "streamlit_app.py": "import streamlit\nstreamlit.write('hello')\n",
+    "express_app.cjs": EXPRESS,
+    "webpack.config.js": WEBPACK,
+    "entry.js": "console.log('hello')\n",
+    "app/page.js": PAGE_OF_NEXT,
+    "app/layout.js": LAYOUT,
+    "nginx.conf": NGINX,
     "manage.py": MANAGE,
     "aiohttp_app.py": AIOHTTP,
     "by_number.py": BY_NUMBER,
@@ -66,6 +97,13 @@ FILES = {
     "package.json": PACKAGE,
     "every.cjs": EVERY,
 }
+
+
+VARIABLE = "DEVPORTS_TEST_FRAMEWORKS"
+FRAMEWORKS = os.environ.get(VARIABLE, "")
+"""A `node_modules` with what is too large to be installed for every run of the tests:
+`npm install express@4 webpack webpack-cli webpack-dev-server next@15 react react-dom`."""
+FROM_NPM = ("express", "webpack", "next")
 
 
 @dataclass(frozen=True)
@@ -79,8 +117,11 @@ class Way:
     @property
     def missing(self) -> str:
         """What is not here, empty if it can run."""
-        if self.needs in ("node", "npm", "sh"):
+        if self.needs in ("node", "npm", "sh", "php", "uv", "nginx"):
             return "" if shutil.which(self.needs) else f"no {self.needs}"
+        if self.needs in FROM_NPM:
+            there = os.path.isdir(os.path.join(FRAMEWORKS, self.needs))
+            return "" if there else f"no {self.needs} in the folder that {VARIABLE} names"
         found = not self.needs or importlib.util.find_spec(self.needs) is not None
         return "" if found else f"no {self.needs}"
 
@@ -111,31 +152,49 @@ WAYS = {
     "node behind npm": Way("npm run --silent app", "hook", "npm"),
     "nodemon": Way("npx --no-install nodemon every.cjs", "hook", "npm"),
     "vite behind npm": Way("npm run --silent dev -- --port {port}", "hook", "npm"),
+    "fastapi dev": Way(f"{PYTHON} -m fastapi dev fastapi_app.py {ON}", "hook", "fastapi_cli"),
+    "streamlit": Way(
+        f"{PYTHON} -m streamlit run streamlit_app.py --server.headless true"
+        " --server.port {port} --server.address {host}",
+        "hook",
+        "streamlit",
+    ),
+    "uv run": Way(f"uv run --no-project {PYTHON} -m uvicorn asgi_app:app {ON}", "fd", "uv"),
+    "express": Way("node express_app.cjs", "hook", "express"),
+    "webpack-dev-server": Way(
+        "npx --no-install webpack serve --port {port} --host {host}", "hook", "webpack"
+    ),
+    "next dev": Way("npx --no-install next dev -p {port} -H {host}", "hook", "next"),
+    "php -S": Way("php -S {host}:{port}", "plain", "php"),
+    "nginx": Way("nginx -p . -c nginx.conf", "plain", "nginx"),
     "python that ignores us": Way(f"{PYTHON} -I -m http.server {{port}} --bind {{host}}", "plain"),
     "an unknown program": Way("./server {port}", "plain", "sh"),
 }
 """How each kind is started; the placeholders are devports' own."""
 
 
-def write(project: Project) -> None:
-    """Put everything into the project that the commands need, packages from npm among it."""
+def write(project: Project, port: int) -> None:
+    """Put everything into the project that the commands need, but packages from npm."""
     write_apps(project.folder)
+    os.makedirs(os.path.join(project.folder, "app"), exist_ok=True)
     for name, text in FILES.items():
         with open(os.path.join(project.folder, name), "w", encoding="utf-8") as file:
-            file.write(text)
+            file.write(text.replace("PORT;", f"{port};") if name == "nginx.conf" else text)
     script = os.path.join(project.folder, "server")
     with open(script, "w", encoding="utf-8") as file:
         file.write(f'#!/bin/sh\nexec {PYTHON} -m http.server "$1" --bind 127.0.0.1\n')
     os.chmod(script, 0o755)
 
 
-def link_modules(project: Project) -> None:
-    """Put the packages from npm into the project.
+def link_modules(project: Project, needs: str) -> None:
+    """Put the packages from npm into the project, if its command needs any.
 
     Raises:
         node.MissingError: they cannot be had here.
     """
-    os.symlink(node.modules(), os.path.join(project.folder, "node_modules"))
+    if needs == "npm" or needs in FROM_NPM:
+        folder = node.modules() if needs == "npm" else FRAMEWORKS
+        os.symlink(folder, os.path.join(project.folder, "node_modules"))
 
 
 def answer(port: int) -> int:
