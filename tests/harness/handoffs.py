@@ -159,7 +159,7 @@ WAYS = {
         "hook",
         "streamlit",
     ),
-    "uv run": Way(f"uv run --no-project {PYTHON} -m uvicorn asgi_app:app {ON}", "fd", "uv"),
+    "uv run": Way(f"uv run {PYTHON} -m uvicorn asgi_app:app {ON}", "fd", "uv"),
     "express": Way("node express_app.cjs", "hook", "express"),
     "webpack-dev-server": Way(
         "npx --no-install webpack serve --port {port} --host {host}", "hook", "webpack"
