@@ -91,14 +91,18 @@ def _uvicorn(request: Request) -> Taking | str:
 
 
 def _binds(request: Request, default: str) -> Taking | str:
-    """`--bind fd://N` in place of each address (gunicorn 27, hypercorn 0.18)."""
+    """`--bind fd://N` in place of each address (gunicorn 27, hypercorn 0.18).
+
+    Listening, though both call listen(2) themselves: they set SO_REUSEADDR on it right before, and
+    in between another server can bind beside a socket that only is bound (seen in 1 of 3 starts).
+    """
     named = values_of(request.args, "--bind", "-b") or ((default,) if default else ())
     if not named:
         return "its command does not say where it binds"
     if reason := request.misses(*named):
         return reason
     added = [word for at in range(len(named)) for word in ("--bind", f"fd://{mark(at)}")]
-    return Taking((*without(request.args, "--bind", "-b"), *added), " ".join(added))
+    return Taking((*without(request.args, "--bind", "-b"), *added), " ".join(added), listening=True)
 
 
 def _gunicorn(request: Request) -> Taking | str:
@@ -171,5 +175,5 @@ TAKERS: dict[str, Taker] = {
     "nginx": _nginx,
 }
 
-LISTEN_THEMSELVES = frozenset("uvicorn gunicorn hypercorn node".split())
-"""Those that call listen(2) on a socket they were handed, whatever its state (measured)."""
+LISTEN_THEMSELVES = frozenset("uvicorn node".split())
+"""Those that call listen(2) on a socket they were handed and leave it exclusive until then."""

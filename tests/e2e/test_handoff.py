@@ -89,6 +89,8 @@ def test_a_server_that_has_served_can_start_again_at_once(
 RIVALRY = [
     pytest.param("uvicorn", STARTS, id="a socket that the server makes listen"),
     pytest.param("daphne", SOME, id="a socket that listens already"),
+    pytest.param("gunicorn", SOME, id="a socket that gunicorn shares before it listens again"),
+    pytest.param("hypercorn", SOME, id="a socket that hypercorn shares before it listens again"),
     pytest.param("http.server", STARTS, id="the bind of a Python server"),
     pytest.param("aiohttp", SOME, id="the bind of an asyncio server"),
     pytest.param("node", SOME, id="the bind of a Node server", marks=NEEDS_NODE),

@@ -33,9 +33,9 @@ TAKERS = [
     pytest.param("python -m uvicorn a --reload", "--fd {fd}", False, id="uvicorn as a module"),
     pytest.param("uv run uvicorn a", "--fd {fd}", False, id="uvicorn behind uv"),
     pytest.param("sh -c 'uvicorn a'", "--fd {fd}", False, id="uvicorn in a shell"),
-    pytest.param("gunicorn a -b 127.0.0.1:8000", "--bind fd://{fd}", False, id="gunicorn"),
-    pytest.param("gunicorn a --bind=127.0.0.1:8000", "--bind fd://{fd}", False, id="gunicorn, ="),
-    pytest.param("hypercorn a", "--bind fd://{fd}", False, id="hypercorn, at its default address"),
+    pytest.param("gunicorn a -b 127.0.0.1:8000", "--bind fd://{fd}", True, id="gunicorn"),
+    pytest.param("gunicorn a --bind=127.0.0.1:8000", "--bind fd://{fd}", True, id="gunicorn, ="),
+    pytest.param("hypercorn a", "--bind fd://{fd}", True, id="hypercorn, at its default address"),
     pytest.param("daphne a -p 8000", "--fd {fd}", True, id="daphne has to find it listening"),
     pytest.param(
         "puma -b tcp://127.0.0.1:8000",
