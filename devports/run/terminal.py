@@ -11,6 +11,7 @@ import contextlib
 import fcntl
 import os
 import pty
+import signal
 import termios
 
 TYPE_CHECKING = False
@@ -134,6 +135,16 @@ def copy_size(source: int, target: int) -> None:
         fcntl.ioctl(target, termios.TIOCSWINSZ, size)
 
 
+OF_TERMINALS = (signal.SIGINT, signal.SIGQUIT, signal.SIGTSTP, signal.SIGTTIN, signal.SIGTTOU)
+
+
 def make_controlling() -> None:
-    """Make stdin the terminal of a new session, whose leader we are (TIOCSCTTY)."""
+    """Make stdin the terminal of a new session, whose leader we are (TIOCSCTTY).
+
+    Its signals do what they do by themselves: who started us may ignore them, as a shell lets its
+    background jobs do, and that would be handed on (execve(2)) to a server with its own terminal.
+    """
     fcntl.ioctl(0, termios.TIOCSCTTY, 0)
+    for number in OF_TERMINALS:
+        signal.signal(number, signal.SIG_DFL)
+    signal.pthread_sigmask(signal.SIG_UNBLOCK, OF_TERMINALS)

@@ -115,6 +115,18 @@ def test_sigint_from_elsewhere_is_the_key_of_the_server(
         assert file.read().split() == ["SIGINT"]
 
 
+def test_a_server_with_its_own_terminal_hears_ctrl_c_though_we_were_told_to_ignore_it(
+    port: int, project: Project, devports: Command
+) -> None:
+    script(project, port, "signal.pause()")
+    words = ["sh", "-c", 'trap "" INT; exec "$@"', "sh", *devports.argv, "run", "web"]
+    terminal = Terminal(words, cwd=devports.cwd, env=devports.env)
+    terminal.expect("is ready on")
+    terminal.ctrl_c()
+    assert terminal.exit_code() == 130, terminal.screen()
+    terminal.close()
+
+
 @pytest.fixture
 def shell(devports: Command) -> Iterator[Terminal]:
     """A person's shell in the project, with the command on its PATH."""
