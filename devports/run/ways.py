@@ -63,6 +63,8 @@ class Ways:
                 assert launch.handed is not None  # noqa: S101  # the ladder has both or neither
                 self._hand(launch.handed, spawn)
             case "hook":
+                # Further ports may be bound where no hook is asked: a debugger's, by node itself.
+                self._hold.share(behind=len(launch.endpoints))
                 spawn(launch.argv, self._hooked(launch.env))
             case "beside":
                 self._hold.share()
