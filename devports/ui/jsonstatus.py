@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from devports.ui.jsonout import answer, endpoint_facts, gap_facts
+from devports.ui.jsonfacts import answer, endpoint_facts, gap_facts
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
