@@ -133,6 +133,8 @@ def report(setting: Setting, session: Session, ended: Ended, *, by_name: bool) -
         show_not_freed(setting, asked_of(service.name, service).but(by_name=by_name), last)
     elif ended.reason in GIVEN_UP and session.startup:
         start = session.startup
-        error = gave_up(service, ended, start.seen, start.failure, start.status)
+        error = gave_up(
+            service, ended, start.seen, start.failure, start.status, unsaid=start.unsaid
+        )
         screen.err(error_block(error, screen.look("stderr")))
     screen.err(ended_words(service.name, ended))

@@ -98,6 +98,13 @@ READY = (
         default=Ready.owner,
         choices=("tree", "any"),
     ),
+    Key(
+        "log",
+        "text",
+        "text that a line of its output must contain, colours aside",
+        pattern=LINE,
+        example='"Application startup complete"',
+    ),
 )
 
 VSCODE = (

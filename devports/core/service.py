@@ -30,6 +30,7 @@ class Ready(Value):
     http: str = ""
     timeout: float = 60.0
     owner: ReadyOwner = "tree"
+    log: str = ""
 
 
 class EditorTasks(Value):

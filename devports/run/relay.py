@@ -16,7 +16,7 @@ import select
 import signal
 import termios
 
-from devports.core.bindfailure import Tail
+from devports.core.bindfailure import Tail, strip_ansi
 from devports.run.terminal import OFLAG, Inner, copy_size
 from devports.system import clock
 
@@ -172,10 +172,17 @@ class Relay:
     Args:
         suspicious: told of text that may be a bind error.
         terminal: to be lent to the server; None: it shares our input.
+        awaited: text to be watched for; `said` tells whether it has come.
     """
 
-    def __init__(self, suspicious: Callable[[str], None], terminal: Terminal | None = None) -> None:
-        self._suspicious = suspicious
+    def __init__(
+        self,
+        suspicious: Callable[[str], None],
+        terminal: Terminal | None = None,
+        awaited: str = "",
+    ) -> None:
+        self._suspicious, self._awaited = suspicious, awaited
+        self.said = not awaited
         self.watching = True
         """Whether the output is looked at: until the server is ready, never after that."""
         self.inner = Inner(terminal) if terminal else None
@@ -234,10 +241,17 @@ class Relay:
         """Pass on what has come on these descriptors."""
         for stream in self.streams:
             data = stream.pump(ready)
-            if data and self.watching and stream.tail.add(data):
-                self._suspicious(stream.tail.text)
+            if data and self.watching:
+                self._look_at(data, stream.tail)
         if self._keyboard is not None:
             self._keyboard.pump(ready)
+
+    def _look_at(self, data: bytes, tail: Tail) -> None:
+        """Look for what a server says of its port and of itself, however that is cut in chunks."""
+        before = tail.data
+        if tail.add(data):
+            self._suspicious(tail.text)
+        self.said = self.said or self._awaited in strip_ansi(before + data)
 
     @property
     def has_keys(self) -> bool:

@@ -46,12 +46,13 @@ class Server:
         family: Family,
         interrupts: Interrupts,
         suspicious: Callable[[str], None],
+        awaited: str = "",
         asks: Asks | None = None,
         terminal: Terminal | None = None,
     ) -> None:
         self._machine, self._family, self._interrupts = machine, family, interrupts
         self._asks, self._terminal = asks, terminal
-        self.relay = Relay(suspicious, terminal)
+        self.relay = Relay(suspicious, terminal, awaited)
         self.process = spawn(argv, cwd, env, self.relay)
         if terminal is not None:
             family.session = self.process.pid

@@ -229,6 +229,7 @@ class Session:
             family=self.family,
             interrupts=self.interrupts,
             suspicious=self.startup.hear,
+            awaited=self.service.ready.log,
             asks=self.ways.asks,
             terminal=self.terminal,
         )

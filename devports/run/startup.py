@@ -54,6 +54,8 @@ class Startup:
         self._sharing: clock.Deadline | None = None
         self.status: int | None = None
         """The last answer to `ready.http`: 0 for none, None where none was asked for."""
+        self.unsaid = False
+        """Whether it has its port, and its output did not show `ready.log` yet."""
         self.failure: BindFailure | None = None
         """What the server said of its port, if it complained."""
         self.seen: Ownership | None = None
@@ -100,6 +102,9 @@ class Startup:
             socket.state == "LISTEN" for socket in now.strangers
         )
         if not (ours or anybody):
+            return None
+        self.unsaid = not server.relay.said
+        if self.unsaid:
             return None
         served = next(end for end in ends if anybody or end not in now.missing)
         if self._service.ready.http:

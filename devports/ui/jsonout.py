@@ -165,6 +165,7 @@ def _service(service: Service) -> Json:
             "http": service.ready.http,
             "timeout": service.ready.timeout,
             "owner": service.ready.owner,
+            "log": service.ready.log,
         },
         "stop_signal": service.stop_signal,
         "stop_timeout": service.stop_timeout,

@@ -222,7 +222,7 @@ DEFS: dict[str, Schema] = {
         env=each(TEXT),
         env_file=TEXT,
         depends_on=each(TEXT),
-        ready=shape("On top of owning its port.", http=TEXT, timeout=SECONDS, owner=TEXT),
+        ready=shape("On top of owning its port.", http=TEXT, timeout=SECONDS, owner=TEXT, log=TEXT),
         stop_signal=TEXT,
         stop_timeout=SECONDS,
         attempts=COUNT,

@@ -131,12 +131,16 @@ def gave_up(
     seen: Ownership | None,
     failure: BindFailure | None,
     status: int | None = None,
+    *,
+    unsaid: bool = False,
 ) -> DevportsError:
     """Return why a server was given up, from what was seen last and what it said."""
     name, facts = service.name, list(seen_lines(seen))
     if status is not None:
         what = f"with status {status}" if status else "not at all"
         facts.append(f"GET {service.ready.http} was answered {what}")
+    if unsaid:
+        facts.append(f'its output did not show "{printable(service.ready.log, 120)}"')
     if failure is not None:
         facts.append(f"it said: {printable(failure.line.strip(), 200)}")
     hints: tuple[str, ...] = (f"run `devports check {service.spec.port}` to see who has it now",)
@@ -153,6 +157,8 @@ def gave_up(
         case _:
             message = f"`{name}` was not ready on {service.spec} in {service.ready.timeout:g} s"
             hints = (f"if it needs longer, set `ready = {{ timeout = 120 }}` for `{name}`",)
+            if unsaid:
+                hints = (f"set `ready.log` of `{name}` to a text that it prints when it is ready",)
             if status:
                 hints = (f"set `ready.http` of `{name}` to a path that answers below 400",)
     return DevportsError(

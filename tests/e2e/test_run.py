@@ -122,14 +122,6 @@ def test_a_server_on_another_port_is_not_ready(
     assert not tables.listening_pids(port + 1)
 
 
-def test_a_server_that_never_listens_is_not_ready_in_time(
-    port: int, project: Project, devports: Command
-) -> None:
-    project.service("web", port, ["sleep", "60"], ready={"timeout": 1}, attempts=1)
-    done = devports("run", "web")
-    assert done.code == exitcodes.NOT_READY, done
-
-
 @pytest.mark.parametrize("code", [0, 1, 3, 90, 96, 255])
 def test_the_servers_own_code_is_passed_on_after_serving(
     code: int, port: int, project: Project, devports: Command

@@ -40,7 +40,7 @@ env = { DATABASE_URL = "postgresql://localhost:{services.db.port}/app" }
 env_file = ".env"
 ports = { debug = 5678 }
 depends_on = ["db"]
-ready = { http = "/healthz", timeout = 60, owner = "tree" }
+ready = { http = "/healthz", timeout = 60, owner = "tree", log = "listening on" }
 stop_signal = "SIGTERM"
 handoff = "auto"
 [services.backend.vscode]
