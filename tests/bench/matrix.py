@@ -66,6 +66,7 @@ def end(running: Running) -> None:
 
 
 def way_named(running: Running) -> str:
+    running.says("devports: starting")
     line = next(line for line in running.lines if line.startswith("devports: starting"))
     rung = next(rung for rung, words in handoffs.WORDS.items() if words in line)
     return f"{rung}: {line.partition('(')[2].rstrip(')')}" if rung == "fd" else rung
@@ -96,12 +97,19 @@ def against_a_rival(kind: str, starts: int) -> str:
     return f"{served} of {starts} served ({hits} hits in {tries} tries)"
 
 
+def answers(port: int) -> int:
+    """Return the status of an answer, 0 while there is none: nodemon may just start it again."""
+    with contextlib.suppress(OSError):
+        return handoffs.answer(port)
+    return 0
+
+
 def by_ctrl_c(kind: str) -> str:
     with stage(kind) as on:
         argv = [*installed(), "run", "web"]
         terminal = Terminal(argv, cwd=on.command.cwd, env=on.env)
         terminal.expect("is ready on", 60)
-        eventually(lambda: handoffs.answer(on.port))  # it may not hear signals before it serves
+        eventually(lambda: answers(on.port))  # it may not hear signals before it serves
         begun = time.monotonic()
         terminal.ctrl_c()
         code = terminal.exit_code()
