@@ -109,7 +109,7 @@ def by_ctrl_c(kind: str) -> str:
         argv = [*installed(), "run", "web"]
         terminal = Terminal(argv, cwd=on.command.cwd, env=on.env)
         terminal.expect("is ready on", 60)
-        eventually(lambda: answers(on.port))  # it may not hear signals before it serves
+        eventually(lambda: answers(on.port), 60)  # it may not hear signals before it serves
         begun = time.monotonic()
         terminal.ctrl_c()
         code = terminal.exit_code()
