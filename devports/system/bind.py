@@ -124,16 +124,25 @@ class Reservation:
         """Let another socket of ours bind beside this one, and nobody else's."""
         self._socket.setsockopt(net.SOL_SOCKET, TWINS, 1)
 
+    def unpair(self) -> None:
+        self._socket.setsockopt(net.SOL_SOCKET, TWINS, 0)
+
     def listen(self) -> None:
         """Listen, for a server that does not do so itself. Connections wait until it accepts.
 
-        The option comes first: without it a TIME_WAIT on the port forbids to listen.
+        Without SO_REUSEADDR a TIME_WAIT on the port forbids to listen, and with it somebody else
+        could listen first: so meanwhile an exclusive twin of this socket keeps others away.
 
         Raises:
             OSError: somebody listens here already.
         """
-        self.share()
-        self._socket.listen(BACKLOG)
+        twin = _twin([self], self.endpoint)
+        try:
+            self.share()
+            self._socket.listen(BACKLOG)
+        finally:
+            twin.close()
+            self.unpair()
         self.listening = True
 
     def close(self) -> None:
@@ -163,24 +172,36 @@ def replace(old: Sequence[Reservation], endpoint: Endpoint) -> Reservation | Bin
     """Take `endpoint` in the place of reservations of ours that overlap it, and close those.
 
     At no moment can another bind come in between: the new socket is bound while the old ones are
-    still exclusive, which SO_REUSEPORT on both allows to sockets of one user (socket(7)). Whoever
-    sets that option too is let in by us as by everybody.
+    still exclusive.
 
     Raises:
         OSError: as `probe`.
     """
-    for reservation in old:
-        reservation.pair()
     try:
-        sock = open_bound(endpoint, reuse=True, twin=True)
+        fresh = _twin(old, endpoint)
     except OSError as error:
         return _result(error)
-    fresh = Reservation(endpoint, sock, inode_of(sock))
-    fresh.exclude()
     for reservation in old:
         reservation.close()
-    sock.setsockopt(net.SOL_SOCKET, TWINS, 0)
+    fresh.unpair()
     return fresh
+
+
+def _twin(old: Sequence[Reservation], endpoint: Endpoint) -> Reservation:
+    """Take `endpoint` beside reservations of ours that overlap it, exclusively but for those.
+
+    SO_REUSEPORT on all of them allows that to sockets of one user (socket(7)). Whoever sets that
+    option too is let in by us as by everybody.
+
+    Raises:
+        OSError: what the kernel said to bind(2).
+    """
+    for reservation in old:
+        reservation.pair()
+    sock = open_bound(endpoint, reuse=True, twin=True)
+    twin = Reservation(endpoint, sock, inode_of(sock))
+    twin.exclude()
+    return twin
 
 
 def inode_of(sock: net.socket) -> int:

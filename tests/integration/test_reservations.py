@@ -68,6 +68,27 @@ def test_a_socket_that_was_handed_over_and_listens_can_be_replaced(port: int) ->
     fresh.close()
 
 
+def test_beside_a_time_wait_nobody_else_can_listen_first(
+    port: int, zoo: Zoo, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    zoo("time_wait_maker", port).gone()
+    here = Endpoint("127.0.0.1", port)
+    answers: list[str] = []
+
+    def sharing(reservation: Reservation) -> None:
+        share(reservation)
+        answers.append(probe(here))
+
+    share = Reservation.share
+    monkeypatch.setattr(Reservation, "share", sharing)
+    taken = held("127.0.0.1", port)
+    taken.listen()
+    assert answers == ["in-use"]
+    assert probe(here) == "in-use"
+    assert tables.connectable(port)
+    taken.close()
+
+
 def test_beside_a_time_wait_it_listens_all_the_same(port: int, zoo: Zoo) -> None:
     zoo("time_wait_maker", port).gone()
     taken = held("127.0.0.1", port)
