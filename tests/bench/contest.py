@@ -90,11 +90,18 @@ def one(who: Contender, rival_words: Sequence[object], *, time_wait: bool) -> Co
         served = owns(running, port)
         found["served"] = served
         found["said ready, not served"] = READY in running.err and not served
-        tries, hits = rival.rest().split()[-3::2]
-        found["rival tries"], found["rival hits"] = int(tries), int(hits)
+        found.update(deeds(rival.rest()))
         rival.end()
         stop(running)
     return found
+
+
+def deeds(told: str) -> dict[str, int]:
+    """Return what a rival did. One that was killed, as by `kill -9`, has only told its hits."""
+    words = told.split()
+    if "tries" not in words:
+        return {"rival hits": words.count("hit"), "rival killed": 1}
+    return {"rival tries": int(words[-3]), "rival hits": int(words[-1])}
 
 
 def begin(who: Contender, folder: str, port: int) -> Running:
@@ -109,7 +116,7 @@ def begin(who: Contender, folder: str, port: int) -> Running:
 def announced(who: Contender, running: Running) -> bool:
     if not who.words:
         return "devports: starting" in running.err
-    return any("uvicorn" in " ".join(words) for words in command_lines(running))
+    return any(words[1:3] == ["-m", "uvicorn"] for words in command_lines(running))
 
 
 def command_lines(running: Running) -> list[list[str]]:
@@ -148,7 +155,7 @@ def stop(running: Running) -> None:
 
 def report(rounds: int = 10, portcheck: str = "") -> str:
     columns = ["starts", "served", "said ready, not served", "undecided"]
-    columns += ["rival tries", "rival hits"]
+    columns += ["rival tries", "rival hits", "rival killed"]
     lines = [
         "| contender | rival | port before | " + " | ".join(columns) + " |",
         "|---|---|---|" + "---:|" * len(columns),
