@@ -1,8 +1,6 @@
 """``python -m devports``."""
 
-import sys
-
-from devports.cli import main
+from devports.cli import start
 
 if __name__ == "__main__":
-    sys.exit(main())
+    start()

@@ -18,6 +18,7 @@ TYPE_CHECKING = False
 if TYPE_CHECKING:
     from argparse import Namespace
     from collections.abc import Sequence
+    from typing import NoReturn
 
 
 COMMANDS = (
@@ -26,6 +27,21 @@ COMMANDS = (
 )
 COMPLETE = "__complete"
 """What the completion scripts call; not declared, since nobody types it."""
+
+
+def start() -> NoReturn:
+    """Run one command and end the process at once, past the interpreter's tidying up.
+
+    That takes as long as a quarter of a bare start, and leaves nothing undone: we write past
+    Python's buffers and register nothing for the end. mypy does so too (`mypy.util.hard_exit`).
+    """
+    code = main()
+    try:
+        sys.stdout.flush()
+        sys.stderr.flush()
+    except OSError:  # the reader is gone, or the disk is full
+        code = code or exitcodes.NO
+    os._exit(code)
 
 
 def main(argv: Sequence[str] | None = None) -> int:

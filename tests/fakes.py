@@ -153,6 +153,10 @@ class FakeMachine:
             self.shows_bound,
         )
 
+    def listening_on(self, ports: Collection[int]) -> Table:
+        seen = self.table(ports)
+        return seen.but(sockets=tuple(s for s in seen.sockets if s.state == "LISTEN"))
+
     def listeners(self) -> Table:
         shown = ("LISTEN", "BOUND") if self.shows_bound else ("LISTEN",)
         return Table(tuple(s for s in self.sockets if s.state in shown), self.shows_bound)

@@ -12,9 +12,9 @@ TYPE_CHECKING = False
 if TYPE_CHECKING:
     from devports.core.contained import Named
     from devports.core.diagnosis import Finding, Verdict
-    from devports.core.model import Gap, Platform
+    from devports.core.model import Gap, Platform, PortSpec
     from devports.core.plan import RunOf, Target
-    from devports.core.service import PortSpec, Service
+    from devports.core.service import Service
     from devports.editor.lint import Flaw
     from devports.system.installs import Program
     from devports.system.programs import Trouble

@@ -8,7 +8,9 @@ from devports.errors import DevportsError
 from devports.freeing.ladder import bindable
 from devports.run.readiness import is_ready, is_served, run_of
 from devports.system import clock
-from devports.ui.words import evidence, summary
+from devports.system.survey import survey
+from devports.ui.trouble import evidence
+from devports.ui.words import summary
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -60,7 +62,7 @@ def wait_for(
         step = min(step * 1.5, LAST)
     return tuple(
         Awaited(target, number in took, took.get(number, deadline.elapsed), findings)
-        for number, (target, findings) in enumerate(setting.look(targets))
+        for number, (target, findings) in enumerate(setting.look(targets, survey))
     )
 
 

@@ -5,18 +5,10 @@ from __future__ import annotations
 import time
 
 from devports import exitcodes
-from devports.core.diagnosis import (
-    Forbidden,
-    Held,
-    NotLocal,
-    Shadowed,
-    is_bindable,
-    worst,
-)
+from devports.core.diagnosis import Forbidden, Free, Held, NotLocal, Shadowed, is_bindable, worst
 from devports.errors import DevportsError
-from devports.ui.diagnostic import error_block, labelled
-from devports.ui.layout import wrap
-from devports.ui.words import evidence, notes, summary
+from devports.system.survey import at_once
+from devports.ui.words import summary
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -30,7 +22,7 @@ if TYPE_CHECKING:
 def check(setting: Setting, words: Sequence[str], *, as_json: bool = False) -> int:
     """Say whether each target can be bound now; the exit code is that of the worst."""
     targets, errors = sound(setting, setting.asked(words))
-    looked = setting.look(targets)
+    looked = setting.look(targets, at_once)
     codes = [*(code_for(findings) for _, findings in looked), *(e.exit_code for e in errors)]
     code = max(codes, default=exitcodes.OK)
     if as_json:
@@ -43,6 +35,8 @@ def check(setting: Setting, words: Sequence[str], *, as_json: bool = False) -> i
     for target, findings in looked:
         show(setting.screen, target, findings)
     for error in errors:
+        from devports.ui.diagnostic import error_block  # noqa: PLC0415  # mostly there are none
+
         setting.screen.err(error_block(error, setting.screen.look("stderr")))
     return code
 
@@ -82,6 +76,16 @@ def code_for(findings: Sequence[Finding]) -> int:
 def show(screen: Screen, target: Asked, findings: Sequence[Finding]) -> None:
     """Print the answer on stdout, what it means and what to do about it on stderr."""
     screen.out(summary(findings, target.subject))
+    if not all(isinstance(finding.verdict, Free) for finding in findings):
+        explain(screen, target, findings)
+
+
+def explain(screen: Screen, target: Asked, findings: Sequence[Finding]) -> None:
+    """Print who is there and what that means."""
+    from devports.ui.diagnostic import labelled  # noqa: PLC0415  # not for a port that is free
+    from devports.ui.layout import wrap  # noqa: PLC0415
+    from devports.ui.trouble import evidence, notes  # noqa: PLC0415
+
     look = screen.look("stderr")
     verdict = worst(finding.verdict for finding in findings)
     if not is_bindable(verdict) or isinstance(verdict, Shadowed):

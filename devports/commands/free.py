@@ -18,7 +18,8 @@ from devports.ui.around import spared_words
 from devports.ui.deeds import freed_words, outcome_words
 from devports.ui.diagnostic import remedy_lines
 from devports.ui.layout import wrap
-from devports.ui.words import evidence, summary
+from devports.ui.trouble import evidence
+from devports.ui.words import summary
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:

@@ -23,7 +23,8 @@ from devports.ui.around import project_words, spared_words
 from devports.ui.deeds import again_words, outcome_words, progress_words
 from devports.ui.diagnostic import error_block
 from devports.ui.prompt import ask
-from devports.ui.words import decisive, problem
+from devports.ui.trouble import problem
+from devports.ui.words import decisive
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:

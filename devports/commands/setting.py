@@ -8,15 +8,15 @@ from devports.core.target import parse_target
 from devports.core.value import Value
 from devports.errors import DevportsError
 from devports.system import native
-from devports.system.survey import endpoints_of, survey
+from devports.system.survey import endpoints_of
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Callable, Sequence
 
     from devports.core.diagnosis import Finding
-    from devports.core.model import Endpoint
-    from devports.core.service import Config, PortSpec, Service
+    from devports.core.model import Endpoint, PortSpec
+    from devports.core.service import Config, Service
     from devports.records import Records
     from devports.system import Machine
     from devports.system.engines import Engines
@@ -126,12 +126,14 @@ class Setting:
         )
 
     def look(
-        self, targets: Sequence[Asked], *, thorough: bool = False
+        self,
+        targets: Sequence[Asked],
+        how: Callable[[Machine, Sequence[Endpoint]], tuple[Finding, ...]],
     ) -> tuple[tuple[Asked, tuple[Finding, ...]], ...]:
-        """Return the findings for each target, all from one look."""
+        """Return the findings for each target, all from one look, as `how` looks."""
         wanted = [(target, self.endpoints(target)) for target in targets]
         every = [endpoint for _, endpoints in wanted for endpoint in endpoints]
-        found = iter(survey(self.machine, every, thorough=thorough))
+        found = iter(how(self.machine, every))
         return tuple((target, tuple(next(found) for _ in ends)) for target, ends in wanted)
 
     def declared(self, service: Service, text: str = "") -> Asked:

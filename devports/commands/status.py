@@ -8,7 +8,7 @@ from devports import exitcodes
 from devports.errors import DevportsError
 from devports.ui.diagnostic import error_block, labelled
 from devports.ui.table import parts_of, table
-from devports.ui.words import gap_words
+from devports.ui.trouble import gap_words
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:

@@ -8,7 +8,7 @@ from devports.core.value import Value
 from devports.errors import DevportsError
 from devports.records.stage import charge_of, charges, holder_of, stage_of
 from devports.system.familiar import Familiar
-from devports.system.survey import endpoints_of, glance, survey
+from devports.system.survey import at_once, endpoints_of, glance
 from devports.ui.rows import Entry, Place, Section
 from devports.ui.urls import with_urls
 
@@ -18,8 +18,8 @@ if TYPE_CHECKING:
 
     from devports.commands.setting import Asked, Setting
     from devports.core.diagnosis import Finding
-    from devports.core.model import Endpoint, Gap
-    from devports.core.service import PortSpec, Service
+    from devports.core.model import Endpoint, Gap, PortSpec
+    from devports.core.service import Service
     from devports.records.stage import Charge
     from devports.ui.rows import Role
 
@@ -80,7 +80,7 @@ class Services:
     def _findings(self, ends: Sequence[Endpoint]) -> tuple[Finding, ...]:
         machine = self._setting.machine
         if self._familiar is None:
-            return survey(machine, ends)
+            return at_once(machine, ends)
         return glance(machine, ends, self._familiar.holding)
 
     def _wanted(self, target: Asked, runs: Sequence[Charge]) -> Wanted:

@@ -14,7 +14,7 @@ from devports.ui.diagnostic import labelled
 from devports.ui.layout import paint
 from devports.ui.live import Live
 from devports.ui.table import changed, parts_of, plain, table
-from devports.ui.words import gap_words
+from devports.ui.trouble import gap_words
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:

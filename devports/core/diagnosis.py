@@ -17,9 +17,10 @@ if TYPE_CHECKING:
 
     from devports.core.model import BindResult, Endpoint, Gap, Holding, Socket, Table
 
-    Verdict: TypeAlias = (
-        "Free | Lingering | Shadowed | HeldByClient | Unexplained | Held | Forbidden | NotLocal"
+    Trouble: TypeAlias = (
+        "Lingering | Shadowed | HeldByClient | Unexplained | Held | Forbidden | NotLocal"
     )
+    Verdict: TypeAlias = "Free | Trouble"
 
 DEFAULT_EPHEMERAL = (32768, 60999)
 """Local ports the kernel hands out by itself (net.ipv4.ip_local_port_range, default)."""

@@ -52,6 +52,16 @@ class Endpoint(Value):
         return f"[{self.address}]:{self.port}" if self.is_v6 else f"{self.address}:{self.port}"
 
 
+class PortSpec(Value):
+    """A port as the user wrote it. An empty host means the port on every address."""
+
+    host: str
+    port: int
+
+    def __str__(self) -> str:
+        return str(Endpoint(self.host, self.port)) if self.host else f"port {self.port}"
+
+
 class Socket(Value):
     """One TCP socket whose *local* port is in question.
 

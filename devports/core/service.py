@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from devports.core.model import Endpoint
+from devports.core.model import PortSpec
 from devports.core.value import Value
 
 TYPE_CHECKING = False
@@ -12,16 +12,6 @@ if TYPE_CHECKING:
     OnConflict = Literal["ask", "reclaim", "next", "fail"]
     Handoff = Literal["auto", "fd", "hook", "plain"]
     ReadyOwner = Literal["tree", "any"]
-
-
-class PortSpec(Value):
-    """A port as the user wrote it. An empty host means the port on every address."""
-
-    host: str
-    port: int
-
-    def __str__(self) -> str:
-        return str(Endpoint(self.host, self.port)) if self.host else f"port {self.port}"
 
 
 class Ready(Value):

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from devports.core.service import PortSpec
+from devports.core.model import PortSpec
 from devports.errors import DevportsError
 
 MAX_PORT = 65535

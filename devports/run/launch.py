@@ -22,8 +22,8 @@ if TYPE_CHECKING:
 
     from devports.core.handoff import Handed
     from devports.core.happening import Happening
-    from devports.core.model import Endpoint
-    from devports.core.service import Config, PortSpec, Service
+    from devports.core.model import Endpoint, PortSpec
+    from devports.core.service import Config, Service
     from devports.records import Record
     from devports.system import Machine
 

@@ -59,6 +59,9 @@ if TYPE_CHECKING:
         def table(self, ports: Collection[int]) -> Table:
             """Return all sockets on these local ports, in one look."""
 
+        def listening_on(self, ports: Collection[int]) -> Table:
+            """Return who listens on these ports; all of `table` where that costs no more."""
+
         def listeners(self) -> Table:
             """Return every socket that listens or is bound without a peer, in one look."""
 

@@ -65,6 +65,9 @@ class PsMachine:
         self.remember(seen.rows)
         return Table(tuple(row.socket for row in seen.rows), seen.shows_bound, seen.gaps)
 
+    def listening_on(self, ports: Collection[int]) -> Table:
+        return self.table(ports)
+
     def listeners(self) -> Table:
         seen = self.table(EVERY_PORT)
         return seen.but(sockets=tuple(s for s in seen.sockets if s.state in ("LISTEN", "BOUND")))

@@ -14,15 +14,13 @@ from devports.core.diagnosis import (
 )
 from devports.core.model import Endpoint, Holding
 from devports.errors import DevportsError
-from devports.system import clock
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
     from collections.abc import Callable, Collection, Iterable, Sequence
 
     from devports.core.diagnosis import Verdict
-    from devports.core.model import BindResult, Socket, Table
-    from devports.core.service import PortSpec
+    from devports.core.model import BindResult, PortSpec, Socket, Table
     from devports.system import Machine
 
 REASK_AFTER = (0.002, 0.005, 0.011, 0.023)
@@ -77,6 +75,36 @@ def survey(
     )
 
 
+def at_once(machine: Machine, endpoints: Iterable[Endpoint]) -> tuple[Finding, ...]:
+    """Return a finding for each endpoint, at a price that does not grow with the machine.
+
+    The verdicts are those of `survey`. Who listens is a look-up for the kernel, but to list every
+    socket of a port it walks all sockets of the machine. So that is left out where a listener holds
+    the endpoint, and where a bind without SO_REUSEADDR works: beside a bound socket, a TIME_WAIT or
+    any other leftover it would be refused. For some microseconds it keeps others away, so it is not
+    for a look that is repeated.
+    """
+    wanted = tuple(endpoints)
+    if not wanted:
+        return ()
+    listeners = machine.listening_on({endpoint.port for endpoint in wanted})
+    verdicts = {endpoint: _settled(machine, endpoint, listeners) for endpoint in wanted}
+    if rest := [endpoint for endpoint, verdict in verdicts.items() if verdict is None]:
+        table = machine.table({endpoint.port for endpoint in rest})
+        verdicts |= {endpoint: _verdict(machine, endpoint, table, ()) for endpoint in rest}
+    judged = ((end, verdict) for end in wanted if (verdict := verdicts[end]) is not None)
+    return with_holders(judged, lambda sockets: machine.holding(sockets, thorough=False))
+
+
+def _settled(machine: Machine, endpoint: Endpoint, listeners: Table) -> Verdict | None:
+    """Return the verdict, if who listens and one bind decide it."""
+    if certain := holding(listeners, endpoint, wildcards=machine.wildcards):
+        return Held(certain)
+    if machine.probe(endpoint, reuse=False) == "ok":
+        return _explained(machine, endpoint, listeners, "ok")
+    return None
+
+
 def glance(
     machine: Machine, endpoints: Iterable[Endpoint], who: Callable[[Sequence[Socket]], Holding]
 ) -> tuple[Finding, ...]:
@@ -118,6 +146,8 @@ def without(table: Table, ours: Collection[int]) -> Table:
 
 
 def _verdict(machine: Machine, endpoint: Endpoint, table: Table, ours: Collection[int]) -> Verdict:
+    from devports.system import clock  # noqa: PLC0415  # not where the first look says it all
+
     verdict = judge(machine, endpoint, table)
     for seconds in REASK_AFTER:
         if not isinstance(verdict, Unexplained):

@@ -10,15 +10,14 @@ import os
 import sys
 import time
 
-from devports.core.model import OURS
-from devports.ui.layout import Look
-from devports.ui.who import Reader
-
 TYPE_CHECKING = False
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
     from io import RawIOBase
     from typing import Literal, TextIO
+
+    from devports.ui.layout import Look
+    from devports.ui.who import Reader
 
     Stream = Literal["stdin", "stdout", "stderr"]
     Output = Literal["stdout", "stderr"]
@@ -113,6 +112,8 @@ class Screen:
         return self.is_terminal(name) and self.env.get("TERM", "dumb") != "dumb"
 
     def look(self, name: Output) -> Look:
+        from devports.ui.layout import Look  # noqa: PLC0415  # `port 8000 is free` has no looks
+
         return Look(colour=self.has_colour(name), width=self.width(name))
 
     def look_with_links(self, name: Output) -> Look:
@@ -143,6 +144,9 @@ class Screen:
 
     def reader(self, uid: int | None = None, now: float | None = None) -> Reader:
         """Return who reads this: by default the user who called sudo, or else of this process."""
+        from devports.core.model import OURS  # noqa: PLC0415  # nobody is described to anybody
+        from devports.ui.who import Reader  # noqa: PLC0415
+
         moment = time.time() if now is None else now
         sudo = self.env.get("SUDO_UID", "")
         own = int(sudo) if sudo.isdecimal() else getattr(os, "getuid", lambda: OURS)()

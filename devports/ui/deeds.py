@@ -26,13 +26,12 @@ from devports.core.standing import Container, Mine, OtherUser, Protected, Superv
 from devports.core.value import unreachable
 from devports.ui.around import spared_words
 from devports.ui.printable import printable
+from devports.ui.standings import standing_words, target_label
 from devports.ui.who import (
     counted,
     duration,
     label,
     listed,
-    standing_words,
-    target_label,
     terminal_name,
     whole,
 )

@@ -9,9 +9,10 @@ from __future__ import annotations
 from devports.ui.diagnostic import block
 from devports.ui.layout import paint, wrap
 from devports.ui.printable import printable
+from devports.ui.trouble import evidence
+from devports.ui.trouble import notes as meanings
 from devports.ui.who import counted, listed
-from devports.ui.words import evidence, headline
-from devports.ui.words import notes as meanings
+from devports.ui.words import headline
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:

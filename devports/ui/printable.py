@@ -8,8 +8,6 @@ that run backwards (U+202E) and bytes that are no text at all; rich and print pa
 
 from __future__ import annotations
 
-from devports.core.quoting import quote
-
 TYPE_CHECKING = False
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -60,6 +58,8 @@ def _visible(char: str) -> str:
 
 def command_line(argv: Sequence[str], limit: int = LIMIT) -> str:
     """Return `argv` as a person would type it: secrets hidden, quoted, made printable."""
+    from devports.core.quoting import quote  # noqa: PLC0415  # a free port has no command line
+
     return printable(" ".join(quote(word, also="*") for word in redacted(argv)), limit)
 
 

@@ -5,8 +5,8 @@ from __future__ import annotations
 from devports.core.diagnosis import Free, Held, is_bindable
 from devports.core.value import Value
 from devports.ui.printable import printable
+from devports.ui.trouble import short
 from devports.ui.who import families, folder, short_folder, title, unit_words, uptime, user_of
-from devports.ui.words import short
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:

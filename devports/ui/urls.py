@@ -8,7 +8,7 @@ TYPE_CHECKING = False
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
-    from devports.core.service import PortSpec
+    from devports.core.model import PortSpec
     from devports.ui.rows import Place
 
 

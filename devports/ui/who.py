@@ -8,17 +8,7 @@ from __future__ import annotations
 import time
 
 from devports.core.program import program
-from devports.core.standing import (
-    Container,
-    Mine,
-    OtherUser,
-    Plain,
-    Protected,
-    Supervised,
-    Tunnel,
-)
-from devports.core.value import Value, unreachable
-from devports.ui.contained import container_label, container_words
+from devports.core.value import Value
 from devports.ui.printable import command_line, printable
 
 TYPE_CHECKING = False
@@ -26,7 +16,6 @@ if TYPE_CHECKING:
     from collections.abc import Iterable, Sequence
 
     from devports.core.model import Hidden, Holder, Holding, Process, Socket
-    from devports.core.plan import Target
     from devports.core.standing import Standing
 
 MINUTE, HOUR, DAY = 60, 3600, 86400
@@ -181,7 +170,11 @@ def card(
     members: Sequence[Process] = (),
 ) -> tuple[tuple[str, str], ...]:
     """Return all that is worth knowing about a holder, as pairs of key and value."""
-    process = holder.process
+    process, note = holder.process, ""
+    if standing is not None:
+        from devports.ui.standings import standing_words  # noqa: PLC0415  # not for `check`
+
+        note = standing_words(standing)
     pairs = (
         ("process", who_line(process, reader)),
         ("socket", sockets_line(holder, sockets)),
@@ -190,7 +183,7 @@ def card(
         ("command", command_line(process.argv) if process.argv else ""),
         ("started by", origin(holder)),
         ("state", STATES.get(process.state, "")),
-        ("note", standing_words(standing) if standing else ""),
+        ("note", note),
     )
     return tuple((key, value) for key, value in pairs if value)
 
@@ -229,29 +222,6 @@ def families(holders: Sequence[Holder]) -> list[tuple[Holder, list[Process]]]:
     ]
 
 
-def standing_words(standing: Standing) -> str:
-    """Return what its kind means for ending it; empty for a plain process."""
-    match standing:
-        case Plain():
-            return ""
-        case Mine(service=service):
-            return f"started by `devports run {printable(service)}`"
-        case OtherUser(user=user, permitted=permitted):
-            whose = f"belongs to user {printable(user)}"
-            return whose if permitted else f"{whose}: only they or root can end it"
-        case Tunnel(kind=kind):
-            return f"a tunnel (`{printable(kind)}`): it forwards the port to another machine"
-        case Supervised(by=by, unit=unit):
-            name = f" as `{printable(unit)}`" if unit else ""
-            return f"{printable(by)} runs it{name} and may start it again"
-        case Container():
-            return container_words(standing)
-        case Protected(reason=reason):
-            return f"never ended by devports: it is {printable(reason)}"
-        case _:
-            unreachable(standing)
-
-
 def names(holding: Holding) -> str:
     """Return everybody behind a port in one phrase."""
     known = [title(top.process) for top, _ in families(holding.holders)]
@@ -285,16 +255,3 @@ def unit_words(unit: str) -> str:
     if engine in ("docker", "libpod", "cri-containerd") or (not engine and len(rest) == 64):  # noqa: PLR2004  # a sha256
         return f"container `{printable(rest[:ID_LENGTH])}`"
     return ""
-
-
-def target_label(target: Target) -> str:
-    """Return a target with its family: `uvicorn` (pid 1) and its 2 workers; or a container."""
-    if isinstance(target.standing, Container):
-        known = target.standing.said == "one"
-        return container_label(target.standing) if known else label(target.process)
-    below = [m.process for m in target.members if m.process.key != target.process.key]
-    if not below:
-        return label(target.process)
-    if len(below) < len(target.members):
-        return f"{label(target.process)} and its {counted(len(below), 'worker')}"
-    return f"{label(target.process)} and {listed([label(p) for p in below])}, which it started"

@@ -17,13 +17,13 @@ from devports.core.diagnosis import (
     NotLocal,
     Shadowed,
     Unexplained,
+    sockets_of,
 )
-from devports.core.model import Endpoint
-from devports.core.service import PortSpec
+from devports.core.model import Endpoint, PortSpec
 from devports.errors import DevportsError
 from devports.system.linux import Linux
 from devports.system.linux.table import kernel_shows_bound
-from devports.system.survey import endpoints_of, glance, survey
+from devports.system.survey import at_once, endpoints_of, glance, survey
 from tests.harness.capabilities import (
     NEEDS_IPV6,
     NEEDS_NETLINK_BOUND,
@@ -32,10 +32,10 @@ from tests.harness.capabilities import (
 )
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Sequence
+    from collections.abc import Callable, Collection, Sequence
 
     from devports.core.diagnosis import Finding
-    from devports.core.model import Holding, Socket
+    from devports.core.model import Holding, Socket, Table
     from tests.conftest import Zoo
 
 pytestmark = NEEDS_PROC  # the sources of Linux, each switched off in turn
@@ -52,8 +52,22 @@ def machine(request: pytest.FixtureRequest) -> Linux:
 
 
 def look(machine: Linux, port: int, host: str = "127.0.0.1", *, thorough: bool = False) -> Finding:
-    (finding,) = survey(machine, endpoints_of(machine, PortSpec(host, port)), thorough=thorough)
+    ends = endpoints_of(machine, PortSpec(host, port))
+    (finding,) = survey(machine, ends, thorough=thorough)
+    if not thorough:
+        (same,) = at_once(machine, ends)
+        assert told(same) == told(finding), "the quick look says the same"
     return finding
+
+
+def told(finding: Finding) -> tuple[object, ...]:
+    """Return what a finding says; the seconds left of a TIME_WAIT pass meanwhile."""
+    sockets = {socket.but(expires=None, queue=0) for socket in sockets_of(finding.verdict)}
+    blocking = getattr(finding.verdict, "blocking", None)
+    holding = finding.holding
+    holders = [(holder.process.key, holder.inodes) for holder in holding.holders]
+    hidden = [each.socket.inode for each in holding.hidden]
+    return type(finding.verdict), blocking, sockets, holders, hidden, holding.gaps
 
 
 def pids(finding: Finding) -> set[int]:
@@ -182,8 +196,30 @@ def test_one_look_answers_for_many_ports(machine: Linux, port: int, zoo: Zoo):
     zoo("listener", port + 1)
     specs = [PortSpec("127.0.0.1", port + n) for n in range(3)]
     ends = [end for spec in specs for end in endpoints_of(machine, spec)]
-    kinds = [type(finding.verdict) for finding in survey(machine, ends)]
-    assert kinds == [Free, Held, Free]
+    for how in (survey, at_once):
+        assert [type(finding.verdict) for finding in how(machine, ends)] == [Free, Held, Free]
+    assert at_once(machine, ()) == ()
+
+
+def test_a_quick_look_at_a_listener_or_a_free_port_asks_for_no_other_socket(port: int, zoo: Zoo):
+    zoo("listener", port)
+    free, held, bound = (PortSpec("127.0.0.1", port + n) for n in (1, 0, 2))
+    machine = Counting()
+    at_once(machine, [end for spec in (free, held) for end in endpoints_of(machine, spec)])
+    assert machine.walks == 0
+    zoo("bound_only", port + 2)
+    at_once(machine, endpoints_of(machine, bound))
+    assert machine.walks == 1
+
+
+class Counting(Linux):
+    """This machine; counts how often the kernel is asked to walk all its sockets."""
+
+    walks = 0
+
+    def table(self, ports: Collection[int]) -> Table:
+        self.walks += 1
+        return super().table(ports)
 
 
 def test_our_own_socket_is_in_nobodys_way(port: int):

@@ -10,7 +10,7 @@ import os
 
 from devports.core.model import Gap, Hidden, Holder, Holding
 from devports.system import procfs
-from devports.system.linux import process, transit
+from devports.system.linux import process
 from devports.system.linux.process import listdir, slurp
 
 TYPE_CHECKING = False
@@ -239,7 +239,7 @@ def _holding(
     unseen = [socket for socket in sockets if socket.inode and socket.inode not in named]
     proxies = _forwarders(search.unreadable) if unseen else {}
     ours = [socket for socket in unseen if not search.unreadable or socket.uid == os.geteuid()]
-    carrying = transit.carriers(search.unreadable) if ours else []
+    carrying = _carriers(search.unreadable) if ours else []
     hidden = tuple(
         _hidden(
             socket,
@@ -251,6 +251,12 @@ def _holding(
     )
     gaps = _gaps(search, carrying=bool(carrying)) if hidden else ()
     return Holding(tuple(h for h in holders if h is not None), hidden, complete, gaps)
+
+
+def _carriers(unreadable: Collection[int]) -> list[int]:
+    from devports.system.linux import transit  # noqa: PLC0415  # only where a holder is hidden
+
+    return transit.carriers(unreadable)
 
 
 def _gaps(search: Search, *, carrying: bool) -> tuple[Gap, ...]:

@@ -5,8 +5,7 @@ from __future__ import annotations
 import os
 
 from devports.core.model import Gap, Table
-from devports.system import inet_diag, procfs
-from devports.system.linux.process import slurp
+from devports.system import inet_diag
 from devports.system.net import net
 
 TYPE_CHECKING = False
@@ -63,14 +62,24 @@ def kernel_shows_bound(release: str) -> bool:
     return all(n.isdecimal() for n in numbers) and tuple(map(int, numbers)) >= FIRST_WITH_BOUND
 
 
-def read(ports: Collection[int], *, netlink: bool = True, bound: bool = True) -> Table:
+def read(
+    ports: Collection[int],
+    *,
+    netlink: bool = True,
+    bound: bool = True,
+    only_listening: bool = False,
+) -> Table:
     """Return the table for these ports from the best source that answers.
 
-    `netlink` and `bound` switch a source off, to see what is left without it.
+    Args:
+        ports: those in question.
+        netlink: False switches this source off, to see what is left without it.
+        bound: False leaves out what kernels before 6.8 do.
+        only_listening: who listens is enough, which costs the kernel a look-up instead of a walk.
     """
     if netlink:
         try:
-            sockets = dump(ports)
+            sockets = dump(ports, inet_diag.LISTEN_ONLY if only_listening else inet_diag.ALL_STATES)
         except (OSError, inet_diag.Malformed):
             pass
         else:
@@ -112,6 +121,8 @@ def listening(inodes: Collection[int]) -> tuple[Socket, ...]:
 
 
 def _text(ports: Collection[int]) -> list[Socket]:
+    from devports.system import procfs  # noqa: PLC0415  # only without netlink
+
     wanted = ports if isinstance(ports, range) else frozenset(ports)
     raw = (slurp_all("/proc/net/tcp"), slurp_all("/proc/net/tcp6"))
     return [socket for text in raw for socket in procfs.net_tcp(text, wanted)]
@@ -128,5 +139,7 @@ def slurp_all(path: str) -> bytes:
 
 def ephemeral() -> tuple[int, int]:
     """Return the range of local ports for outgoing connections (ip(7))."""
+    from devports.system.linux.process import slurp  # noqa: PLC0415  # only for connections
+
     words = slurp("/proc/sys/net/ipv4/ip_local_port_range").split()
     return (int(words[0]), int(words[1])) if len(words) == 2 else (32768, 60999)  # noqa: PLR2004

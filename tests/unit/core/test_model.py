@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import pytest
 
-from devports.core.model import Endpoint, Process, ProcessKey
-from devports.core.service import Config, PortSpec, Service
+from devports.core.model import Endpoint, PortSpec, Process, ProcessKey
+from devports.core.service import Config, Service
 
 
 @pytest.mark.parametrize(

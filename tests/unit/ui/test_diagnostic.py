@@ -6,7 +6,7 @@ import pytest
 
 from devports.core.value import Value
 from devports.errors import DevportsError
-from devports.ui import words
+from devports.ui import trouble, words
 from devports.ui.diagnostic import block, error_block, warning_block
 from devports.ui.layout import Look
 from tests.unit.ui import samples as s
@@ -23,7 +23,7 @@ class ByHand(Value):
 
 
 def held() -> DevportsError:
-    return words.problem((s.HELD,), s.ANN, exit_code=1, subject="port 8000", hints=(HINT,))
+    return trouble.problem((s.HELD,), s.ANN, exit_code=1, subject="port 8000", hints=(HINT,))
 
 
 WHOLE = """\
@@ -72,7 +72,7 @@ def test_a_held_port(look: Look, text: str) -> None:
 
 
 def test_a_bound_port_at_60_cells() -> None:
-    error = words.problem((s.BOUND,), s.ANN, exit_code=1, subject="port 8000", hints=(HINT,))
+    error = trouble.problem((s.BOUND,), s.ANN, exit_code=1, subject="port 8000", hints=(HINT,))
     assert error_block(error, Look(width=60)) == (
         "error: port 8000 is bound by `python` but nobody listens yet\n"
         "  process     `python` (pid 77), you, running for 40 s\n"
@@ -102,8 +102,8 @@ def test_a_shadowed_port_is_a_warning() -> None:
     text = warning_block(
         words.headline(s.SHADOWED),
         Look(),
-        facts=words.evidence((s.SHADOWED, s.FREE_SISTER), s.ANN),
-        notes=words.notes((s.SHADOWED,)),
+        facts=trouble.evidence((s.SHADOWED, s.FREE_SISTER), s.ANN),
+        notes=trouble.notes((s.SHADOWED,)),
         hints=("open http://127.0.0.1:8000",),
     )
     assert text == (

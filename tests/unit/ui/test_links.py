@@ -3,7 +3,7 @@ from __future__ import annotations
 import pytest
 
 from devports.core.diagnosis import Free
-from devports.core.service import PortSpec
+from devports.core.model import PortSpec
 from devports.ui.links import has_links, linked
 from devports.ui.rows import Place
 from devports.ui.urls import url_of, with_urls

@@ -14,7 +14,7 @@ from devports.core.standing import (
     Supervised,
     Tunnel,
 )
-from devports.ui import who
+from devports.ui import standings, who
 from devports.ui.printable import printable
 from tests.unit.ui import samples as s
 
@@ -239,7 +239,7 @@ def test_state(state: str, text: str | None) -> None:
     ],
 )
 def test_standing(standing: Standing, text: str) -> None:
-    assert who.standing_words(standing) == text
+    assert standings.standing_words(standing) == text
 
 
 @pytest.mark.parametrize(
@@ -298,7 +298,7 @@ def test_unit(unit: str, text: str) -> None:
     ],
 )
 def test_target_label(target: Target, text: str) -> None:
-    assert who.target_label(target) == text
+    assert standings.target_label(target) == text
 
 
 def test_hidden_card_without_a_name() -> None:

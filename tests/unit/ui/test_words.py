@@ -6,7 +6,7 @@ from devports.core.codes import CODES
 from devports.core.diagnosis import Finding, Held, HeldByClient, Lingering, Shadowed
 from devports.core.model import Holding
 from devports.core.standing import Mine
-from devports.ui import words
+from devports.ui import trouble, words
 from tests.unit.ui import samples as s
 
 
@@ -133,12 +133,12 @@ def test_headline(finding: Finding, line: str) -> None:
     ],
 )
 def test_verdict_in_a_word(finding: Finding, word: str) -> None:
-    assert words.short(finding.verdict) == word
+    assert trouble.short(finding.verdict) == word
 
 
 def test_orphans_that_block_without_an_end() -> None:
     verdict = Lingering((s.socket(s.HERE, "FIN_WAIT1"),), blocking=True)
-    assert words.short(verdict) == "leftovers"
+    assert trouble.short(verdict) == "leftovers"
 
 
 def test_a_port_in_the_words_of_the_user() -> None:
@@ -150,7 +150,7 @@ def test_the_worst_endpoint_decides_and_all_are_shown() -> None:
     assert words.summary(findings, "port 8000") == (
         "port 8000 is bound by `python` but nobody listens yet"
     )
-    assert "\n".join(words.evidence(findings, s.ANN)) == (
+    assert "\n".join(trouble.evidence(findings, s.ANN)) == (
         "[::1]:8000      free\n"
         "127.0.0.1:8000  bound, not listening\n"
         "process     `python` (pid 77), you, running for 40 s (since 14:12)\n"
@@ -168,7 +168,7 @@ def test_a_process_on_two_endpoints_is_described_once() -> None:
         holding=Holding((s.NODE_HOLDER.but(inodes=(6,)),)),
     )
     first = s.HELD.but(holding=Holding((s.NODE_HOLDER.but(inodes=(5,)),)))
-    lines = words.evidence((first, other), s.ANN)
+    lines = trouble.evidence((first, other), s.ANN)
     assert [line for line in lines if line.startswith(("process", "socket"))] == [
         "process     `node` (pid 4242), you, running for 2 h (since 12:11)",
         "socket      LISTEN 0.0.0.0:8000 and [::]:8000",
@@ -176,7 +176,7 @@ def test_a_process_on_two_endpoints_is_described_once() -> None:
 
 
 def test_what_is_known_of_a_hidden_holder() -> None:
-    assert "\n".join(words.evidence((s.HIDING,), s.ANN)) == (
+    assert "\n".join(trouble.evidence((s.HIDING,), s.ANN)) == (
         "socket  LISTEN 0.0.0.0:8000, made by root\n"
         "likely  `fakedb` (pid 412), root, running for 4 days (since 2026-09-16 23:06)"
     )
@@ -185,13 +185,13 @@ def test_what_is_known_of_a_hidden_holder() -> None:
 def test_many_holders_are_counted() -> None:
     holders = tuple(s.NODE_HOLDER.but(process=s.process(pid), ancestors=()) for pid in range(1, 9))
     crowd = s.HELD.but(holding=Holding(holders))
-    lines = words.evidence((crowd,), s.ANN)
-    assert len([line for line in lines if line.startswith("process")]) == words.MOST_CARDS
+    lines = trouble.evidence((crowd,), s.ANN)
+    assert len([line for line in lines if line.startswith("process")]) == trouble.MOST_CARDS
     assert lines[-1] == "and      3 more"
 
 
 def test_the_standing_of_a_holder_is_a_note() -> None:
-    lines = words.evidence((s.HELD,), s.ANN, standings=((4242, Mine("backend", "/shop")),))
+    lines = trouble.evidence((s.HELD,), s.ANN, standings=((4242, Mine("backend", "/shop")),))
     assert lines[-1] == "note        started by `devports run backend`"
 
 
@@ -246,12 +246,12 @@ def test_the_standing_of_a_holder_is_a_note() -> None:
     ],
 )
 def test_notes(finding: Finding, notes: tuple[str, ...]) -> None:
-    assert words.notes((finding, finding)) == notes
+    assert trouble.notes((finding, finding)) == notes
 
 
 @pytest.mark.parametrize("finding", s.EVERY_FINDING, ids=lambda f: type(f.verdict).__name__)
 def test_every_verdict_makes_an_error_with_its_code(finding: Finding) -> None:
-    error = words.problem((finding,), s.ANN, exit_code=1, service="web", hints=("do `x`",))
+    error = trouble.problem((finding,), s.ANN, exit_code=1, service="web", hints=("do `x`",))
     assert error.code == CODES[type(finding.verdict)]
     assert (error.exit_code, error.service, error.hints) == (1, "web", ("do `x`",))
     assert error.message == words.headline(finding)
@@ -259,7 +259,7 @@ def test_every_verdict_makes_an_error_with_its_code(finding: Finding) -> None:
 
 def test_no_word_that_means_something_else() -> None:
     said = " ".join(
-        " ".join((words.headline(f), *words.notes((f,)), *words.evidence((f,), s.ANN)))
+        " ".join((words.headline(f), *trouble.notes((f,)), *trouble.evidence((f,), s.ANN)))
         for f in s.EVERY_FINDING
     ).lower()
     banned = ("zombie", "stuck", "busy", "owner", "please", "failed to", "oops")
@@ -270,8 +270,8 @@ def test_hostile_names_stay_on_their_line() -> None:
     said = "\n".join(
         (
             words.headline(s.EVIL_FINDING, s.EVIL),
-            *words.evidence((s.EVIL_FINDING,), s.ANN),
-            *words.notes((s.EVIL_FINDING,)),
+            *trouble.evidence((s.EVIL_FINDING,), s.ANN),
+            *trouble.notes((s.EVIL_FINDING,)),
         )
     )
     assert "\x1b" not in said
