@@ -10,6 +10,7 @@ from devports.errors import DevportsError
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
+    from collections.abc import Callable
     from typing import NoReturn
 
 TARGET = "a service, a port (8000) or an address (127.0.0.1:8000, [::1]:8000)"
@@ -25,35 +26,32 @@ class Parser(argparse.ArgumentParser):
         raise DevportsError("usage", message, hints=(f"run `{self.prog} --help`",))
 
 
-def build_parser() -> Parser:
-    """Declare the commands."""
-    parser = Parser(prog="devports", description="The port is yours before the server starts.")
+def build_parser(only: str = "", *, width: int = 80) -> Parser:
+    """Declare the commands.
+
+    Args:
+        only: a command that need not wait for the others to be declared; all, if it is none.
+        width: cells of a line of help. argparse would import shutil to know it, for every argument
+            that is declared.
+    """
+
+    def formatter(prog: str) -> argparse.HelpFormatter:
+        return argparse.HelpFormatter(prog, width=width - 2)
+
+    text = "The port is yours before the server starts."
+    parser = Parser(prog="devports", description=text, formatter_class=formatter)
     parser.add_argument("--version", action="version", version=f"devports {__version__}")
-    commands = parser.add_subparsers(dest="command", metavar="COMMAND")
-
-    def command(name: str, text: str, *, json: bool = True) -> argparse.ArgumentParser:
-        added = commands.add_parser(name, help=text, description=text, allow_abbrev=False)
-        added.add_argument("--config", metavar="FILE", help="use this file, not the nearest one")
-        if json:
+    commands = parser.add_subparsers(prog="devports", dest="command", metavar="COMMAND")
+    for name in (only,) if only in COMMANDS else COMMANDS:
+        text, shared, declare = COMMANDS[name]
+        added = commands.add_parser(
+            name, help=text, description=text, allow_abbrev=False, formatter_class=formatter
+        )
+        if "config" in shared:
+            added.add_argument("--config", metavar="FILE", help="use this file, not the nearest")
+        if "json" in shared:
             added.add_argument("--json", action="store_true", help="one JSON document on stdout")
-        return added
-
-    _run(command("run", "take the port of a service, start it, stay with it", json=False))
-    _free(command("free", "end who holds a port, safely, and prove it bindable"))
-    check = command("check", "say whether a port can be bound now, and who holds it")
-    check.add_argument("target", nargs="+", help=TARGET)
-    _status(command("status", "show who has the ports of this project"))
-    _wait(command("wait", "wait until a service is ready, or a port can be bound"))
-    command("doctor", "say everything that is or will be wrong with ports here")
-    _init(command("init", "find the servers of this project and write a devports.toml"))
-    _vscode(command("vscode", "write tasks and launch configurations for VS Code"))
-    command("validate", "check the configuration and nothing else")
-    text = "print a JSON Schema"
-    schema = commands.add_parser("schema", help=text, description=text, allow_abbrev=False)
-    schema.add_argument("kind", choices=("config", "result", "event"))
-    text = "print a completion script for a shell"
-    completion = commands.add_parser("completion", help=text, description=text, allow_abbrev=False)
-    completion.add_argument("shell", choices=("bash", "zsh", "fish"))
+        declare(added)
     return parser
 
 
@@ -92,6 +90,10 @@ def _free(parser: argparse.ArgumentParser) -> None:
         help="watch so long whether a supervisor starts it again (default: 4)",
     )
     _consent(parser)
+
+
+def _check(parser: argparse.ArgumentParser) -> None:
+    parser.add_argument("target", nargs="+", help=TARGET)
 
 
 def _status(parser: argparse.ArgumentParser) -> None:
@@ -143,6 +145,18 @@ def _init(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--no-input", action="store_true", help="never ask; no answer is no")
 
 
+def _schema(parser: argparse.ArgumentParser) -> None:
+    parser.add_argument("kind", choices=("config", "result", "event"))
+
+
+def _completion(parser: argparse.ArgumentParser) -> None:
+    parser.add_argument("shell", choices=("bash", "zsh", "fish"))
+
+
+def _nothing(_: argparse.ArgumentParser) -> None:
+    """Declare no more than what the commands share."""
+
+
 def _consent(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("-y", "--yes", action="store_true", help="end holders without asking")
     parser.add_argument(
@@ -183,3 +197,20 @@ def seconds(text: str) -> float:
     if not (whole.isdecimal() and (part or "0").isdecimal() and float(text) <= LONGEST_WAIT):
         raise DevportsError("usage", f"`{text[:20]}` is not a number of seconds from 0 to 3600")
     return float(text)
+
+
+BOTH = ("config", "json")
+COMMANDS: dict[str, tuple[str, tuple[str, ...], Callable[[argparse.ArgumentParser], None]]] = {
+    "run": ("take the port of a service, start it, stay with it", ("config",), _run),
+    "free": ("end who holds a port, safely, and prove it bindable", BOTH, _free),
+    "check": ("say whether a port can be bound now, and who holds it", BOTH, _check),
+    "status": ("show who has the ports of this project", BOTH, _status),
+    "wait": ("wait until a service is ready, or a port can be bound", BOTH, _wait),
+    "doctor": ("say everything that is or will be wrong with ports here", BOTH, _nothing),
+    "init": ("find the servers of this project and write a devports.toml", BOTH, _init),
+    "vscode": ("write tasks and launch configurations for VS Code", BOTH, _vscode),
+    "validate": ("check the configuration and nothing else", BOTH, _nothing),
+    "schema": ("print a JSON Schema", (), _schema),
+    "completion": ("print a completion script for a shell", (), _completion),
+}
+"""Each command: what it does, which options it shares with others, what it declares besides."""

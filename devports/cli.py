@@ -12,7 +12,7 @@ from errno import EPIPE
 
 from devports import __version__, exitcodes
 from devports.errors import DevportsError
-from devports.ui.console import Screen, reopen_closed_streams
+from devports.ui.console import DEFAULT_WIDTH, Screen, reopen_closed_streams
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -21,10 +21,6 @@ if TYPE_CHECKING:
     from typing import NoReturn
 
 
-COMMANDS = (
-    *("run", "free", "check", "status", "wait", "doctor", "init", "validate"),
-    *("vscode", "schema", "completion"),
-)
 COMPLETE = "__complete"
 """What the completion scripts call; not declared, since nobody types it."""
 
@@ -77,7 +73,7 @@ def dispatch(words: list[str], screen: Screen) -> int:
         return check(Setting(screen), words[1:])
     from devports.arguments import build_parser  # noqa: PLC0415
 
-    parser = build_parser()
+    parser = build_parser(*words[:1], width=screen.width("stdout") or DEFAULT_WIDTH)
     if words[:1] == [COMPLETE]:
         from devports.completing import answer  # noqa: PLC0415
 
@@ -237,6 +233,7 @@ def end_by_a_number() -> None:
 def show(error: DevportsError, words: Sequence[str], screen: Screen, *, as_json: bool) -> int:
     """Show an error in the form that was asked for and return its exit code."""
     if as_json:
+        from devports.arguments import COMMANDS  # noqa: PLC0415
         from devports.ui.jsonout import document  # noqa: PLC0415
 
         command = [word for word in words[:1] if word in COMMANDS]

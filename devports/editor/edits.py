@@ -14,6 +14,8 @@ from devports.editor.jsonc import COMMENT, LINE_END, TRIVIA, find, index_of, par
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
+    from collections.abc import Sequence
+
     from devports.editor.jsonc import Node, Path
 
 WIDEST = 72
@@ -90,11 +92,11 @@ def put(text: str, path: Path, value: object) -> str:
         return text[: node.start] + new + text[node.end :]
     if not isinstance(last, str) or container.kind != "object":
         raise KeyError(path)
-    return _insert(text, container, value, f"{_name(last)}: ")
+    return _insert(text, container, (value,), f"{_name(last)}: ")
 
 
-def append(text: str, path: Path, value: object) -> str:
-    """Add a value to the array at `path`, behind its last one.
+def append(text: str, path: Path, *values: object) -> str:
+    """Add values to the array at `path`, behind its last one, in one edit.
 
     Raises:
         KeyError: there is no array.
@@ -102,7 +104,7 @@ def append(text: str, path: Path, value: object) -> str:
     array = _container(text, path)
     if array.kind != "array":
         raise KeyError(path)
-    return _insert(text, array, value, "")
+    return _insert(text, array, values, "") if values else text
 
 
 def _container(text: str, path: Path) -> Node:
@@ -112,14 +114,14 @@ def _container(text: str, path: Path) -> Node:
     return node
 
 
-def _insert(text: str, container: Node, value: object, name: str) -> str:
+def _insert(text: str, container: Node, values: Sequence[object], name: str) -> str:
     if not container.items:
-        return _insert_first(text, container, value, name)
+        return _insert_first(text, container, values, name)
     style, first, last = style_of(text), container.items[0].start, container.items[-1].node.end
     spread = LINE_END.search(text, container.start, first) is not None
     indent = _indent_at(text, first)
     gap = style.eol + indent if spread else " "
-    new = gap + name + written(value, style, indent)
+    new = ",".join(gap + name + written(value, style, indent) for value in values)
     comma = _comma_after(text, last)
     if comma is None:
         at = _line_rest(text, last) if spread else last
@@ -128,13 +130,14 @@ def _insert(text: str, container: Node, value: object, name: str) -> str:
     return text[:at] + new + "," + text[at:]
 
 
-def _insert_first(text: str, container: Node, value: object, name: str) -> str:
+def _insert_first(text: str, container: Node, values: Sequence[object], name: str) -> str:
     """Insert into brackets that hold nothing, or comments: those stay before it."""
     style, outer = style_of(text), _indent_at(text, container.start)
     indent = outer + style.unit
     at = _last_comment(text, container.start + 1, container.end - 1)
-    new = style.eol + indent + name + written(value, style, indent) + style.eol + outer
-    return text[:at] + new + text[container.end - 1 :]
+    gap = style.eol + indent
+    new = ",".join(gap + name + written(value, style, indent) for value in values)
+    return text[:at] + new + style.eol + outer + text[container.end - 1 :]
 
 
 def _last_comment(text: str, start: int, end: int) -> int:

@@ -13,7 +13,7 @@ from devports.errors import DevportsError
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
-    from collections.abc import Callable, Mapping
+    from collections.abc import Callable, Mapping, Sequence
     from typing import Any
 
     from devports.editor.jsonc import Path
@@ -105,19 +105,21 @@ def merge(text: str, kind: Kind, wanted: tuple[Piece, ...]) -> Merged:
     text = _with_list(text, kind, needed=bool(wanted))
     text, renamed = _without_others(text, kind, {piece.role for piece in wanted})
     notes: list[Note] = []
-    present = _present(text, kind)
+    fresh: list[object] = []
+    entries = _entries(text, kind)
+    present, others = _present(entries, kind), _others(entries, kind)
     for piece in wanted:
-        number = present.get(piece.role)
-        taken = _taken(text, kind, piece.name)
+        number, taken = present.get(piece.role), piece.name in others
         notes += [_conflict(kind, piece)] if taken else []
         if number is None:
-            text = text if taken else edits.append(text, (kind.key,), piece.body)
+            fresh += [] if taken else [piece.body]
             continue
-        old = _name(_entries(text, kind)[number], kind)
+        old = _name(entries[number], kind)
         if old != piece.name and not taken:
             renamed[old] = piece.name
         body = piece.body | {kind.naming: old} if taken else piece.body
         text = update(text, (kind.key, number), body)
+    text = edits.append(text, (kind.key,), *fresh) if fresh else text
     return Merged(text, renamed, tuple(notes))
 
 
@@ -156,20 +158,19 @@ def _name(entry: object, kind: Kind) -> str:
     return str(entry.get(kind.naming, "")) if isinstance(entry, dict) else ""
 
 
-def _present(text: str, kind: Kind) -> dict[object, int]:
+def _present(entries: Sequence[Any], kind: Kind) -> dict[object, int]:
     """Return where each of ours is. Of copies the first is ours, the others are a person's."""
     found: dict[object, int] = {}
-    for number, entry in enumerate(_entries(text, kind)):
+    for number, entry in enumerate(entries):
         role = kind.role(entry)
         if role is not None:
             found.setdefault(role, number)
     return found
 
 
-def _taken(text: str, kind: Kind, name: str) -> bool:
-    """Say whether an entry that is not of ours has the name."""
-    others = (entry for entry in _entries(text, kind) if kind.role(entry) is None)
-    return any(_name(entry, kind) == name for entry in others)
+def _others(entries: Sequence[Any], kind: Kind) -> set[str]:
+    """Return the names of the entries that are not ours."""
+    return {_name(entry, kind) for entry in entries if kind.role(entry) is None}
 
 
 def _conflict(kind: Kind, piece: Piece) -> Note:

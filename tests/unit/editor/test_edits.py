@@ -45,6 +45,12 @@ def test_append(before: str, after: str) -> None:
     assert append(before, (), 1) == after
 
 
+@pytest.mark.parametrize(("before", "after"), APPENDED)
+def test_several_at_once_are_as_if_one_after_another(before: str, after: str) -> None:
+    assert append(before, (), 1, {"k": [2]}, 3) == append(append(after, (), {"k": [2]}), (), 3)
+    assert append(before, ()) == before
+
+
 SET = [
     pytest.param('{"a": 1}', ("a",), 2, '{"a": 2}', id="a value"),
     pytest.param('{"a": 1, "a": 1}', ("a",), 2, '{"a": 1, "a": 2}', id="the one that counts"),
