@@ -1,7 +1,7 @@
 """The command line: what was typed -> one command -> an exit code.
 
-The only place that turns errors into exit codes. `check` with plain targets, the command that
-scripts call most, goes past argparse, which costs more than all the rest of it.
+The only place that turns errors into exit codes. `check` and `status` with plain targets, which
+scripts and prompts call most, go past argparse, which costs more than all the rest of them.
 """
 
 from __future__ import annotations
@@ -66,11 +66,20 @@ def dispatch(words: list[str], screen: Screen) -> int:
     if words == ["--version"]:
         screen.out(f"devports {__version__}")
         return exitcodes.OK
-    if len(words) > 1 and words[0] == "check" and not any(w.startswith("-") for w in words):
-        from devports.commands.check import check  # noqa: PLC0415  # each command by itself
+    if words and not any(word.startswith("-") for word in words):
         from devports.commands.setting import Setting  # noqa: PLC0415
 
-        return check(Setting(screen), words[1:])
+        match words:
+            case ["check", _, *_]:
+                from devports.commands.check import check  # noqa: PLC0415  # each one by itself
+
+                return check(Setting(screen), words[1:])
+            case ["status", *_]:
+                from devports.commands.status import status  # noqa: PLC0415
+
+                return status(Setting(screen), words[1:])
+            case _:
+                pass
     from devports.arguments import build_parser  # noqa: PLC0415
 
     parser = build_parser(*words[:1], width=screen.width("stdout") or DEFAULT_WIDTH)

@@ -91,10 +91,11 @@ class Setting:
         if self._config is not None:
             return self._config
         from devports.config.load import load_with_warnings  # noqa: PLC0415  # not for bare ports
-        from devports.ui.diagnostic import warning_block  # noqa: PLC0415
 
         loaded = load_with_warnings(self._config_path, here())
         for warning in loaded.warnings:
+            from devports.ui.diagnostic import warning_block  # noqa: PLC0415  # mostly none
+
             self.screen.err(warning_block(warning, self.screen.look("stderr")))
         self._config = loaded.config
         return loaded.config

@@ -8,8 +8,8 @@ from __future__ import annotations
 from devports.config import spec
 from devports.config.hosts import claims, rivals
 from devports.config.problem import Problem, dotted, short
-from devports.core.debugger import PORT_NAME
 from devports.core.placeholder import foreign_names_in, names_in, own_values
+from devports.core.service import DEBUGGER_PORT
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -46,9 +46,9 @@ def _debugger(service: Service) -> Iterator[Problem]:
         return
     if not service.command:
         yield Problem(path, f"`{short(service.name)}` has no command that could be debugged")
-    elif PORT_NAME not in dict(service.ports):
+    elif DEBUGGER_PORT not in dict(service.ports):
         usual = {"node": 9229}.get(service.vscode.debug, 5678)
-        wants = f"add `ports = {{ {PORT_NAME} = {usual} }}` to the service"
+        wants = f"add `ports = {{ {DEBUGGER_PORT} = {usual} }}` to the service"
         yield Problem(path, f"the debugger needs a port: {wants}")
 
 

@@ -8,11 +8,10 @@ first one. Options: `python -m debugpy --help`, https://nodejs.org/api/cli.html#
 from __future__ import annotations
 
 from devports.core.program import base_name
+from devports.core.service import DEBUGGER_PORT
 from devports.core.value import Value
 
-PORT_NAME = "debug"
-"""Name of the further port that the debugger gets."""
-ADDRESS = f"127.0.0.1:{{ports.{PORT_NAME}}}"
+ADDRESS = f"127.0.0.1:{{ports.{DEBUGGER_PORT}}}"
 RUNNERS = ("uv", "poetry", "pdm", "pipenv", "hatch", "rye")
 """`uv run python ...` starts the project's own Python."""
 MODULES = ("uvicorn", "gunicorn", "hypercorn", "daphne", "flask", "fastapi", "granian")

@@ -7,7 +7,7 @@ in the configuration or by renaming a service, and the same task is found again.
 
 from __future__ import annotations
 
-from devports.core.debugger import PORT_NAME
+from devports.core.service import DEBUGGER_PORT
 from devports.core.value import Value
 from devports.editor import template as templates
 from devports.errors import DevportsError
@@ -108,7 +108,7 @@ def _of_all(
 
 def _own(service: Service, title: str) -> dict[str, object]:
     values: dict[str, object] = {"service": service.name, "title": title}
-    debugger, port = service.vscode.debug, dict(service.ports).get(PORT_NAME)
+    debugger, port = service.vscode.debug, dict(service.ports).get(DEBUGGER_PORT)
     if debugger and port:
         values |= {"debugger": debugger, f"{debugger}_port": port}
     return values
