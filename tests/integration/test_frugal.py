@@ -1,0 +1,140 @@
+"""What a command costs, in figures that do not depend on the machine: what it imports and opens.
+
+Times are in `tests/bench/`. An import that is new here may be right: then it is added to its row.
+"""
+
+from __future__ import annotations
+
+import json
+import subprocess
+import sys
+from typing import TYPE_CHECKING
+
+import pytest
+
+from tests.harness.capabilities import NEEDS_NETLINK_BOUND
+
+if TYPE_CHECKING:
+    from pathlib import Path
+    from typing import Any
+
+    from tests.conftest import Zoo
+
+PROGRAM = """
+import json, sys
+before, seen = set(sys.modules), []
+WATCHED = ("open", "os.listdir", "os.scandir", "subprocess.Popen", "os.posix_spawn", "os.exec",
+           "os.fork", "socket.__new__", "socket.bind", "socket.connect", "socket.getaddrinfo")
+sys.addaudithook(lambda event, of: event in WATCHED and seen.append((event, *map(str, of))))
+from devports.cli import main
+code = main(sys.argv[1:])
+print(json.dumps([code, sorted(set(sys.modules) - before), seen]), file=sys.stderr)
+"""
+
+PARSER = {"argparse", "gettext", "locale"}
+TOML = {"tomllib", "typing", "datetime", "re", "enum", "string", "collections", "functools"}
+HEAVY = {
+    *("psutil", "questionary", "prompt_toolkit", "rich", "subprocess", "dataclasses", "pathlib"),
+    *("tempfile", "logging", "asyncio", "inspect", "threading", "socket", "ctypes", "shutil"),
+    *("selectors", "traceback", "ast", "json", "signal", "difflib"),
+}
+"""Each costs a good part of a Python start; psutil three starts, questionary more than ten."""
+
+FREE = {
+    *("", ".cli", ".errors", ".exitcodes"),
+    *(".core", ".core.value", ".core.model", ".core.diagnosis", ".core.target"),
+    *(".commands", ".commands.check", ".commands.setting"),
+    *(".ui", ".ui.console", ".ui.printable", ".ui.words"),
+    *(".system", ".system.survey", ".system.addresses", ".system.bind", ".system.net"),
+    *(".system.inet_diag", ".system.linux", ".system.linux.table"),
+}
+PEOPLE = {
+    *(".core.program", ".core.quoting", ".system.procfs", ".system.linux.holders"),
+    *(".system.linux.process", ".ui.diagnostic", ".ui.layout", ".ui.trouble", ".ui.who"),
+}
+
+COMMANDS = [
+    pytest.param("--version", PARSER | TOML | HEAVY, id="--version: nothing"),
+    pytest.param("check web", PARSER | HEAVY, id="check SERVICE: the TOML reader"),
+    pytest.param("status", PARSER | HEAVY, id="status: the TOML reader"),
+    pytest.param("status --json", HEAVY - {"json"}, id="status --json: argparse and json too"),
+    pytest.param("free web", HEAVY - {"signal"}, id="free: argparse and the numbers of signals"),
+    pytest.param("validate", HEAVY, id="validate: argparse and the TOML reader"),
+    pytest.param("wait web --for free", HEAVY - {"signal"}, id="wait: as free"),
+    pytest.param("doctor", HEAVY - {"json", "shutil"}, id="doctor: the editor's files too"),
+    pytest.param("vscode --check", HEAVY - {"json", "difflib"}, id="vscode: a difference too"),
+    pytest.param("schema config", TOML - {"re", "enum", "collections", "functools"} | HEAVY,
+                 id="schema: argparse"),
+]  # fmt: skip
+
+
+class Ran:
+    """One command: what it imported, and what it did that is worth counting."""
+
+    def __init__(self, *words: object, folder: Path) -> None:
+        argv = [sys.executable, "-c", PROGRAM, *map(str, words)]
+        done = subprocess.run(argv, cwd=folder, capture_output=True, text=True, check=True)
+        self.code, modules, self.events = json.loads(done.stderr.splitlines()[-1])
+        self.modules = {str(name).partition(".")[0] for name in modules}
+        ours = [name for name in modules if str(name).partition(".")[0] == "devports"]
+        self.ours = {str(name).removeprefix("devports") for name in ours}
+
+    def did(self, *events: str) -> list[Any]:
+        """Return the events of these kinds that are not the search for a module."""
+        found = [event for event in self.events if event[0] in events]
+        return [
+            event
+            for event in found
+            if not event[1].endswith((".pyc", ".py", ".so")) and event[1] not in sys.path
+        ]
+
+    @property
+    def in_proc(self) -> list[Any]:
+        return [event for event in self.did("open", "os.listdir") if event[1].startswith("/proc")]
+
+
+@NEEDS_NETLINK_BOUND
+def test_a_free_port_costs_two_dozen_modules_and_three_sockets(port: int, tmp_path: Path):
+    ran = Ran("check", port, folder=tmp_path)
+    assert (ran.code, ran.ours) == (0, FREE)
+    assert ran.modules & (PARSER | TOML | HEAVY) == set()
+    assert ran.in_proc == []
+    assert len(ran.did("socket.__new__")) == 3, "is there IPv6, who listens, may it be bound"
+    assert len(ran.did("socket.bind")) == 1
+    assert ran.did("subprocess.Popen", "os.posix_spawn", "os.exec", "os.fork") == []
+
+
+@NEEDS_NETLINK_BOUND
+def test_a_held_port_costs_the_words_for_its_holder_too(port: int, zoo: Zoo, tmp_path: Path):
+    zoo("listener", port)
+    ran = Ran("check", port, folder=tmp_path)
+    assert (ran.code, ran.ours) == (1, FREE | PEOPLE)
+    assert ran.modules & (PARSER | TOML | HEAVY) == set()
+    assert ran.did("socket.bind") == [], "nothing is bound where somebody listens"
+    assert ran.did("subprocess.Popen", "os.posix_spawn", "os.exec", "os.fork") == []
+
+
+@NEEDS_NETLINK_BOUND
+@pytest.mark.parametrize("number", [1, 20], ids=["one service", "20 services"])
+def test_one_question_to_the_kernel_answers_for_every_service(
+    port: int, tmp_path: Path, number: int
+):
+    services = [f"[services.s{n}]\nport = {port + n % 8}\n" for n in range(number)]
+    hosts = [f'host = "127.0.0.{1 + n // 8}"\n' for n in range(number)]
+    text = "".join(map("".join, zip(services, hosts, strict=True)))
+    (tmp_path / "devports.toml").write_text(text, encoding="utf-8")
+    ran = Ran("status", folder=tmp_path)
+    assert ran.code == 0
+    binds = len(ran.did("socket.bind"))
+    assert binds == number
+    assert len(ran.did("socket.__new__")) - binds == 1, "one look at who listens"
+
+
+@pytest.mark.parametrize(("line", "absent"), COMMANDS)
+def test_a_command_imports_only_what_it_uses(
+    port: int, tmp_path: Path, line: str, absent: set[str]
+):
+    (tmp_path / "devports.toml").write_text(
+        f'[services.web]\nport = {port}\ncommand = "python3 -m http.server {{port}}"\n', "utf-8"
+    )
+    assert Ran(*line.split(), folder=tmp_path).modules & absent == set()
