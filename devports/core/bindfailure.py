@@ -97,7 +97,7 @@ def _rank(found: BindFailure) -> tuple[int, bool]:
 def _in_line(line: str, rows: Iterable[Pattern]) -> Iterable[BindFailure]:
     for row in rows:
         if row.needle in line:
-            for match in row.regex.finditer(line):
+            for match in re.finditer(row.regex, line):
                 named = match.groupdict()
                 port, new = named.get("port"), named.get("new")
                 yield BindFailure(

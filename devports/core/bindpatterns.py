@@ -7,7 +7,6 @@ half the price of ignoring it, and the prefilter needs no lower-casing.
 
 from __future__ import annotations
 
-import re
 from functools import partial
 
 from devports.core.value import Value
@@ -29,13 +28,14 @@ class Pattern(Value):
             help: privileged or excluded port).
         needle: a text in every match: rows whose needle is absent are not tried.
         regex: searched in one line; group `port` is the port it names, `new` where it moved to.
+            A text: to compile all of them costs a third of a Python start, and few are ever needed.
         sample: a line that matches.
     """
 
     name: str
     kind: Kind
     needle: str
-    regex: re.Pattern[str]
+    regex: str
     sample: str
 
 
@@ -55,7 +55,7 @@ _ADDRESS = r"(?:^|[^\w\s]\s*|\b(?:ERROR|FATAL|CRITICAL|error|fatal)\s+)[Aa]ddres
 
 
 def _row(kind: Kind, name: str, needle: str, regex: str, sample: str) -> Pattern:
-    return Pattern(name, kind, needle, re.compile(regex), sample)
+    return Pattern(name, kind, needle, regex, sample)
 
 
 _moved = partial(_row, "moved")

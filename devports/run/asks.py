@@ -9,7 +9,6 @@ from __future__ import annotations
 import contextlib
 import os
 import select
-import tempfile
 from struct import pack
 
 from devports.core.asking import LONGEST, NO, VARIABLE, ask_of, node_options, python_path, variable
@@ -65,6 +64,8 @@ class Asks:
         self._ports, self._answer = ports, answer
         self._token = os.urandom(TOKEN_BYTES).hex()
         self._callers: dict[int, Caller] = {}
+        import tempfile  # noqa: PLC0415  # random and hashlib with it, for a hook only
+
         self._folder = tempfile.mkdtemp(prefix="devports-")  # mode 0700
         self._path = os.path.join(self._folder, "ask")
         self._socket = net.socket(net.AF_UNIX, net.SOCK_STREAM, 0)

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import os
-import shutil
 import subprocess
 
 from devports import exitcodes
@@ -15,25 +14,6 @@ if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
 
     from devports.run.relay import Relay
-
-
-FIRST_LINE = 256
-"""Bytes of a program's beginning that are looked at (execve(2): the kernel takes as many)."""
-
-
-def interpreter_of(lead: Sequence[str], cwd: str, env: Mapping[str, str]) -> str:
-    """Return the interpreter that a script's first line names, `env` looked through; else empty."""
-    name = lead[0] if lead else ""
-    path = name if "/" in name else shutil.which(name, path=env.get("PATH"))
-    try:
-        with open(os.path.join(cwd, path or ""), "rb") as file:
-            line = file.read(FIRST_LINE).partition(b"\n")[0]
-    except OSError:
-        return ""
-    words = line[2:].decode("utf-8", "replace").split() if line.startswith(b"#!") else []
-    if words and words[0].endswith("/env"):
-        words = [word for word in words[1:] if not word.startswith("-")]
-    return words[0] if words else ""
 
 
 def spawn(

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import os
+
 from devports import exitcodes
 from devports.core.diagnosis import all_bindable
 from devports.core.handoff import ladder
@@ -13,7 +15,7 @@ from devports.core.recovery import Retry
 from devports.core.takers import mark
 from devports.core.value import Value
 from devports.errors import DevportsError
-from devports.run.child import interpreter_of
+from devports.system.programs import interpreter_of
 from devports.system.survey import endpoints_of, survey
 
 TYPE_CHECKING = False
@@ -95,7 +97,9 @@ def prepare(
     cwd = fill(service.cwd, values)
     endpoints = endpoints_of(machine, service.spec)
     lead = launching_of(argv).lead
-    found = ladder(service, argv, env, endpoints, interpreter_of(lead, cwd, env))
+    found = ladder(
+        service, argv, env, endpoints, interpreter_of(lead, cwd, env.get("PATH", os.defpath))
+    )
     return Launch(
         service=service.but(cwd=cwd),
         argv=argv,

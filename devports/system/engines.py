@@ -8,7 +8,7 @@ from __future__ import annotations
 import os
 
 from devports.core.value import Value
-from devports.system import outside, published
+from devports.system import published
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -71,6 +71,8 @@ class Engines:
         if not path:
             return f"`{container.engine}` is not on PATH"
         argv = (path, "stop", "-t", str(GRACE), container.identity)
+        from devports.system import outside  # noqa: PLC0415  # threads, only with containers
+
         ran = outside.run(argv, self._stopping)
         if ran is None:
             return f"`{words}` did not end within {self._stopping:g} s"
@@ -86,6 +88,8 @@ class Engines:
         path = which(engine)
         if not path:
             return Silence(f"`{engine}` is not on PATH", missing=True)
+        from devports.system import outside  # noqa: PLC0415
+
         ran = outside.run((path, *QUESTIONS[engine](port)), self._asking)
         if ran is None:
             return Silence(f"no answer within {self._asking:g} s")

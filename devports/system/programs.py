@@ -58,15 +58,29 @@ def interpreter(path: str) -> tuple[str, ...]:
     return tuple(words)
 
 
-def _candidates(word: str, folder: str, path: str) -> list[str]:
-    import shutil  # noqa: PLC0415  # Windows tries endings too, which shutil knows
+def interpreter_of(words: Sequence[str], folder: str, path: str) -> str:
+    """Return the interpreter of the script that a command starts; empty where it starts none."""
+    found = located(words[0], folder, path) if words else ""
+    return next(iter(interpreter(found)), "") if found else ""
 
+
+def _candidates(word: str, folder: str, path: str) -> list[str]:
     if os.path.dirname(word):
         names = [os.path.join(folder, word)]
     else:
         names = [os.path.join(folder, each, word) for each in path.split(os.pathsep)]
-    usual = shutil.which(word, path=path) if not os.path.dirname(word) else None
-    return [name for name in (*names, *([usual] if usual else [])) if os.path.isfile(name)]
+        names += _with_ending(word, path)
+    return [name for name in names if os.path.isfile(name)]
+
+
+def _with_ending(word: str, path: str) -> list[str]:
+    """Return what Windows starts for a word without an ending (PATHEXT); elsewhere nothing."""
+    if os.name != "nt":
+        return []
+    import shutil  # noqa: PLC0415  # a tenth of a Python start, three compressors with it
+
+    usual = shutil.which(word, path=path)
+    return [usual] if usual else []
 
 
 PLACES = (".venv/bin", "venv/bin", "node_modules/.bin", ".venv/Scripts", "venv/Scripts")

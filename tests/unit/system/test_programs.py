@@ -81,6 +81,8 @@ SCRIPTS = [
     pytest.param("#!/bin/sh\necho\n", ("/bin/sh",), id="a shell script"),
     pytest.param("\x7fELF", (), id="no script"),
     pytest.param("", (), id="nothing"),
+    pytest.param("#!\n", (), id="an empty first line"),
+    pytest.param("#!/usr/bin/env\n", (), id="env of nothing"),
 ]
 
 
@@ -90,6 +92,15 @@ def test_the_interpreter_of_a_script(tmp_path: Path, text: str, words: tuple[str
     path.write_text(text)
     assert programs.interpreter(str(path)) == words
     assert programs.interpreter(str(tmp_path / "not there")) == ()
+    path.chmod(0o755)
+    first = next(iter(words), "")
+    assert programs.interpreter_of(("script", "--x"), "/", str(tmp_path)) == first
+    assert programs.interpreter_of(("./script",), str(tmp_path), "") == first
+
+
+def test_what_is_not_there_has_no_interpreter(tmp_path: Path) -> None:
+    assert programs.interpreter_of((), str(tmp_path), "") == ""
+    assert programs.interpreter_of(("no-such-program",), str(tmp_path), "") == ""
 
 
 def test_the_file_that_a_word_starts(tmp_path: Path) -> None:
