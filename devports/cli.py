@@ -20,6 +20,8 @@ if TYPE_CHECKING:
     from collections.abc import Sequence
     from typing import NoReturn
 
+    from devports.commands.setting import Setting
+
 
 COMPLETE = "__complete"
 """What the completion scripts call; not declared, since nobody types it."""
@@ -109,44 +111,9 @@ def call(options: Namespace, arguments: Sequence[str], screen: Screen) -> int:
     setting = Setting(screen, getattr(options, "config", None))
     match options.command:
         case "run":
-            tell_editor_of_begin(options.service, screen)
-            from devports.system import refuse_to_run  # noqa: PLC0415
-
-            refuse_to_run(options.service)
-            from devports.commands.run import run  # noqa: PLC0415
-
-            end_by_a_number()
-            if options.debug:
-                from devports.commands.debugging import debug  # noqa: PLC0415
-
-                debug(setting, options.service)
-            code = run(
-                setting,
-                options.service,
-                arguments,
-                yes=options.yes,
-                other_users=options.other_users,
-                on_conflict=options.on_conflict,
-                port=options.port,
-                events=options.events,
-                take_over=options.take_over,
-            )
-            tell_editor_of_end(options.service, code, screen)
-            return code
-        case "free":
-            from devports.commands.free import free_targets  # noqa: PLC0415
-
-            end_by_a_number()
-            return free_targets(
-                setting,
-                options.target,
-                yes=options.yes,
-                other_users=options.other_users,
-                dry_run=options.dry_run,
-                timeout=options.timeout,
-                settle=options.settle,
-                as_json=options.json,
-            )
+            return call_run(setting, options, arguments)
+        case "free" | "wait":
+            return call_patient(setting, options)
         case "check":
             from devports.commands.check import check  # noqa: PLC0415
 
@@ -162,29 +129,75 @@ def call(options: Namespace, arguments: Sequence[str], screen: Screen) -> int:
                 interval=options.interval,
                 as_json=options.json,
             )
-        case "wait":
-            from devports.commands.wait import wait  # noqa: PLC0415
-
-            end_by_a_number()
-            return wait(
-                setting,
-                options.target,
-                until=options.until,
-                timeout=options.timeout,
-                as_json=options.json,
-            )
         case "doctor":
             from devports.commands.doctor import doctor  # noqa: PLC0415
 
             return doctor(setting, as_json=options.json)
+        case _:
+            return call_writing(setting, options)
+
+
+def call_run(setting: Setting, options: Namespace, arguments: Sequence[str]) -> int:
+    tell_editor_of_begin(options.service, setting.screen)
+    from devports.system import refuse_to_run  # noqa: PLC0415
+
+    refuse_to_run(options.service)
+    from devports.commands.run import run  # noqa: PLC0415
+
+    end_by_a_number()
+    if options.debug:
+        from devports.commands.debugging import debug  # noqa: PLC0415
+
+        debug(setting, options.service)
+    code = run(
+        setting,
+        options.service,
+        arguments,
+        yes=options.yes,
+        other_users=options.other_users,
+        on_conflict=options.on_conflict,
+        port=options.port,
+        events=options.events,
+        take_over=options.take_over,
+    )
+    tell_editor_of_end(options.service, code, setting.screen)
+    return code
+
+
+def call_patient(setting: Setting, options: Namespace) -> int:
+    """Call a command that may wait, and that a signal ends with a number."""
+    end_by_a_number()
+    if options.command == "wait":
+        from devports.commands.wait import wait  # noqa: PLC0415
+
+        return wait(
+            setting,
+            options.target,
+            until=options.until,
+            timeout=options.timeout,
+            as_json=options.json,
+        )
+    from devports.commands.free import free_targets  # noqa: PLC0415
+
+    return free_targets(
+        setting,
+        options.target,
+        yes=options.yes,
+        other_users=options.other_users,
+        dry_run=options.dry_run,
+        timeout=options.timeout,
+        settle=options.settle,
+        as_json=options.json,
+    )
+
+
+def call_writing(setting: Setting, options: Namespace) -> int:
+    """Call a command about files: the configuration, the editor's, a shell's, a schema."""
+    match options.command:
         case "init":
             from devports.commands.init import init  # noqa: PLC0415
 
             return init(setting, yes=options.yes, dry_run=options.dry_run, as_json=options.json)
-        case "completion":
-            from devports.commands.completion import completion  # noqa: PLC0415
-
-            return completion(screen, options.shell)
         case "vscode":
             from devports.commands.vscode import vscode  # noqa: PLC0415
 
@@ -193,10 +206,14 @@ def call(options: Namespace, arguments: Sequence[str], screen: Screen) -> int:
             from devports.commands.validate import validate  # noqa: PLC0415
 
             return validate(setting, as_json=options.json)
+        case "completion":
+            from devports.commands.completion import completion  # noqa: PLC0415
+
+            return completion(setting.screen, options.shell)
         case _:
             from devports.commands.schema import schema  # noqa: PLC0415
 
-            return schema(screen, options.kind)
+            return schema(setting.screen, options.kind)
 
 
 def tell_editor_of_begin(service: str, screen: Screen) -> None:
