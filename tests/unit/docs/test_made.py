@@ -31,6 +31,7 @@ SEEN_AS = {
     "#a-container-has-it": "foreign",
     "#permission-denied": "denied",
     "#cannot-assign-requested-address": "",
+    "#it-says-that-it-listens-and-is-gone": "",
 }
 """What kind of wording each part of docs/errors.md is about; none: no clash of ports."""
 
