@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import posixpath
 import re
 import shlex
 from typing import TYPE_CHECKING
@@ -60,8 +61,16 @@ def broken_links(name: str) -> Iterator[str]:
 
 
 def test_every_page_can_be_reached_from_the_readme():
-    linked = {link.partition("#")[0] for _, link in PAGES["README.md"].links}
-    assert {name for name in pages.names() if name != "README.md"} <= linked
+    reached: set[str] = set()
+    to_read = ["README.md"]
+    while to_read:
+        name = to_read.pop()
+        reached.add(name)
+        folder = posixpath.dirname(name)
+        linked = {link.partition("#")[0] for _, link in pages.read(name).links}
+        found = {posixpath.normpath(posixpath.join(folder, link)) for link in linked if link}
+        to_read += sorted((found & set(pages.names())) - reached)
+    assert set(pages.names()) == reached
 
 
 @pytest.mark.parametrize("name", EVERY)
