@@ -165,11 +165,11 @@ def without_consent(peer: Peer) -> str:
     return f"**ended** ({code})" if found else f"lives ({code})"
 
 
-def bound_only(peer: Peer) -> str:
+def bound_only(peer: Peer, *words: str) -> str:
     if not peer.checks:
         return "no such command"
     with reserved_block() as port:
-        actor = start("bound_only", argv_of("bound_only", port))
+        actor = start("bound_only", argv_of("bound_only", port, *words))
         code, text, _ = said(peer.checks, port)
         actor.end()
     named = "names it" if str(actor.pid) in text else "does not name it"
@@ -199,6 +199,7 @@ def rows(peer: Peer) -> dict[str, str]:
         "a client of the port": client_lives(peer.frees),
         "no terminal, no yes": without_consent(peer),
         "bound, not listening": bound_only(peer),
+        "the same, without SO_REUSEADDR": bound_only(peer, "--no-reuse"),
         "one check of a free port": speed(peer),
     }
 
