@@ -12,12 +12,28 @@ from typing import TYPE_CHECKING
 import pytest
 
 from devports import exitcodes
+from devports.commands.check import code_for
 from devports.core.bindfailure import match_bind_failure
-from devports.core.codes import CODES
+from devports.core.codes import CODES, code_of
+from devports.core.diagnosis import (
+    Finding,
+    Forbidden,
+    Free,
+    Held,
+    HeldByClient,
+    Lingering,
+    NotLocal,
+    Shadowed,
+    Unexplained,
+)
+from devports.core.model import Endpoint, Holding
+from devports.core.takers import TAKERS
 from tests.harness import pages
 
 if TYPE_CHECKING:
     from collections.abc import Callable
+
+    from devports.core.diagnosis import Verdict
 
 MADE = runpy.run_path(str(Path(__file__).parent / "regenerate.py"))
 SECTIONS: dict[str, Callable[[], str]] = MADE["SECTIONS"]
@@ -40,7 +56,7 @@ def cells(page: str, heading: str = "") -> list[list[str]]:
     """Return the rows of the first table of a page, or of that below a heading."""
     text = (DOCS / page).read_text(encoding="utf-8")
     text = text.split(f"{heading}\n", 1)[1] if heading else text
-    table = text[text.index("\n|") + 1 :].split("\n\n")[0]
+    table = text[text.index("|") :].split("\n\n")[0]
     rows = [line for line in table.splitlines()[2:] if line.startswith("|")]
     return [[c.strip() for c in re.split(r"(?<!\\)\|", row)[1:-1]] for row in rows]
 
@@ -74,8 +90,23 @@ def test_the_table_of_exit_codes_is_the_contract():
     assert shown == meanings
 
 
-def test_every_verdict_is_explained():
-    assert {row[0].strip("`") for row in cells("how-it-works.md")} == set(CODES.values())
+def test_every_verdict_is_explained_with_the_exit_code_of_check():
+    verdicts: list[Verdict] = [
+        *(Free(), Lingering((), blocking=False), Lingering((), blocking=True)),
+        *(Shadowed(()), Held(()), HeldByClient(()), Unexplained(), Forbidden(), NotLocal()),
+    ]
+    here = Endpoint("127.0.0.1", 8000)
+    expected = [
+        (code_of(verdict), code_for([Finding(here, verdict, Holding())])) for verdict in verdicts
+    ]
+    shown = [(row[0].strip("`"), int(row[3].split(",")[0])) for row in cells("how-it-works.md")]
+    assert shown == expected
+    assert {code for code, _ in shown} == set(CODES.values())
+
+
+def test_every_server_that_takes_a_socket_is_named():
+    rows = {row[0].strip("`"): row[1] for row in cells("how-it-works.md", "chooses another one.\n")}
+    assert all(server in rows["fd"] for server in TAKERS)
 
 
 @pytest.mark.parametrize(
