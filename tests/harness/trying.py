@@ -19,6 +19,7 @@ from __future__ import annotations
 import contextlib
 import os
 import re
+import shlex
 import shutil
 import subprocess
 import sys
@@ -41,10 +42,6 @@ PORTS = (8000, 5432, 5678, 5173, 3000, 8080, 5000, 9000)
 WITHIN, SIZE = 60.0, (60, 150)
 ETX = "\x03"
 MAKES_ENVIRONMENT = "python3 -m venv .venv"
-STAND_IN = (
-    "mkdir -p .venv/bin && ln -sf {python} .venv/bin/python && ln -sf /bin/true .venv/bin/pip"
-    " && ln -sf {devports} .venv/bin/devports"
-)
 VARYING = (
     (re.compile(r"\bpid \d+"), "pid N"),
     (re.compile(r"started by .*"), "started by X"),
@@ -110,6 +107,16 @@ class Stage:
             text = re.sub(rf"\b{self.first + number}\b", str(port), text)
         return text.replace(self.home, "/home/ann")
 
+    def with_environment(self, command: str) -> str:
+        """Play `python3 -m venv .venv` and what pip installs; return what is left to be run."""
+        if MAKES_ENVIRONMENT not in command:
+            return command
+        programs = {"python": [sys.executable], "pip": ["true"], "devports": installed()}
+        for name, words in programs.items():
+            self.write(f".venv/bin/{name}", f'#!/bin/sh\nexec {shlex.join(words)} "$@"\n')
+            os.chmod(os.path.join(self.folder, ".venv", "bin", name), 0o755)
+        return command.replace(MAKES_ENVIRONMENT, "true")
+
     def given(self, what: str) -> None:
         GIVEN[what](self)
 
@@ -140,7 +147,7 @@ class Stage:
         assert len(codes) == len(commands), f"{block}: {len(commands)} commands, exit {codes}"
         on_terminal = any(key in ("terminal", "at", "until") for key, _ in block.tries)
         for (command, shown), code in zip(commands, codes, strict=True):
-            line = self.here(command).replace(MAKES_ENVIRONMENT, stand_in())
+            line = self.here(self.with_environment(command))
             play = self._on_terminal if on_terminal else self._in_pipe
             said, ended = play(line, block)
             assert ended in (None, code), f"{block}: {command}: exit {ended}\n{said}"
@@ -181,12 +188,6 @@ def up_to(texts: tuple[str, ...], said: str) -> str:
     lines = said.splitlines(keepends=True)
     last = max((n for n, line in enumerate(lines, 1) if texts and texts[-1] in line), default=None)
     return "".join(lines[:last])
-
-
-def stand_in() -> str:
-    """Return what is run in the place of `python3 -m venv .venv`: a folder that looks like one."""
-    (devports,) = installed()
-    return STAND_IN.format(python=sys.executable, devports=devports)
 
 
 def commands_of(block: Block) -> list[tuple[str, str]]:
@@ -243,7 +244,7 @@ def broken_uvicorn(stage: Stage) -> None:
     """A reloader whose app cannot be imported: it is bound, and nobody listens."""
     stage.enter("elsewhere")
     stage.write("main.py", BROKEN)
-    line = "exec uvicorn main:app --reload --port 8000"
+    line = "exec python3 -m uvicorn main:app --reload --port 8000"
     terminal = Terminal(
         ["/bin/sh", "-c", stage.here(line)], cwd=stage.folder, env=stage.env, size=SIZE
     )
