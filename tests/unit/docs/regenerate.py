@@ -78,6 +78,21 @@ def errors() -> str:
     return table("| code | exit code | text |", rows)
 
 
+def findings() -> str:
+    """Return what the doctor finds beside verdicts and the editor's files, by its rules."""
+    rows = []
+    for path in sorted((ROOT / "devports" / "checks").glob("*.py")):
+        for node in ast.walk(ast.parse(path.read_text(encoding="utf-8"))):
+            if isinstance(node, ast.Call) and _name(node.func) == "Problem" and node.args[2:]:
+                why = "".join(_text(each.value) for each in node.keywords if each.arg == "why")
+                rows += [
+                    (code(name), _text(node.args[1]), _text(node.args[2]), why)
+                    for name in _codes(node.args[0])
+                    if "..." not in name
+                ]
+    return table("| code | severity | text | why it matters |", iter(sorted(rows)))
+
+
 def raised() -> dict[str, tuple[set[str], list[str]]]:
     """Return every error that the source raises by a name of its own: exit codes and texts."""
     found: dict[str, tuple[set[str], list[str]]] = {}
@@ -137,6 +152,7 @@ SECTIONS: dict[str, Callable[[], str]] = {
     "events": events,
     "wordings": wordings,
     "errors": errors,
+    "findings": findings,
 }
 
 
