@@ -1,0 +1,135 @@
+"""What the pages say of codes, verdicts, events and wordings is what the code knows."""
+
+from __future__ import annotations
+
+import ast
+import itertools
+import re
+import runpy
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import pytest
+
+from devports import exitcodes
+from devports.commands.check import code_for
+from devports.core.bindfailure import match_bind_failure
+from devports.core.codes import CODES, code_of
+from devports.core.diagnosis import (
+    Finding,
+    Forbidden,
+    Free,
+    Held,
+    HeldByClient,
+    Lingering,
+    NotLocal,
+    Shadowed,
+    Unexplained,
+)
+from devports.core.model import Endpoint, Holding
+from devports.core.takers import TAKERS
+from tests.harness import pages
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+    from devports.core.diagnosis import Verdict
+
+MADE = runpy.run_path(str(Path(__file__).parent / "regenerate.py"))
+SECTIONS: dict[str, Callable[[], str]] = MADE["SECTIONS"]
+DOCS = pages.ROOT / "docs"
+CODE_TABLE = "## What devports itself says"
+SEEN_AS = {
+    "#address-already-in-use": "fatal",
+    "#a-server-is-already-running": "fatal",
+    "#it-went-to-another-port": "moved",
+    "#two-servers-and-localhost-reaches-one": "partial",
+    "#a-container-has-it": "foreign",
+    "#permission-denied": "denied",
+    "#cannot-assign-requested-address": "",
+    "#it-says-that-it-listens-and-is-gone": "",
+}
+"""What kind of wording each part of docs/errors.md is about; none: no clash of ports."""
+
+
+def cells(page: str, heading: str = "") -> list[list[str]]:
+    """Return the rows of the first table of a page, or of that below a heading."""
+    text = (DOCS / page).read_text(encoding="utf-8")
+    text = text.split(f"{heading}\n", 1)[1] if heading else text
+    table = text[text.index("|") :].split("\n\n")[0]
+    rows = [line for line in table.splitlines()[2:] if line.startswith("|")]
+    return [[c.strip() for c in re.split(r"(?<!\\)\|", row)[1:-1]] for row in rows]
+
+
+@pytest.mark.parametrize("page", [pytest.param(p, id=p.name) for p in sorted(DOCS.glob("*.md"))])
+def test_what_is_made_is_what_the_code_gives(page: Path):
+    text = page.read_text(encoding="utf-8")
+    assert text == MADE["made"](text), "run tests/unit/docs/regenerate.py"
+
+
+def test_every_made_part_has_its_place():
+    found = [
+        name
+        for page in DOCS.glob("*.md")
+        for _, name, _ in MADE["PART"].findall(page.read_text(encoding="utf-8"))
+    ]
+    assert sorted(found) == sorted(SECTIONS)
+
+
+def test_the_table_of_exit_codes_is_the_contract():
+    source = Path(exitcodes.__file__).read_text(encoding="utf-8")
+    body = ast.parse(source).body
+    meanings = {
+        str(given.value.value): str(said.value.value)
+        for given, said in itertools.pairwise(body)
+        if isinstance(given, ast.Assign) and isinstance(given.value, ast.Constant)
+        and isinstance(said, ast.Expr) and isinstance(said.value, ast.Constant)
+    }  # fmt: skip
+    shown = {code: meaning for code, meaning, _ in cells("exit-codes.md")}
+    assert shown.pop("128+n").startswith("Ended by signal n, always as a number")
+    assert shown == meanings
+
+
+def test_every_verdict_is_explained_with_the_exit_code_of_check():
+    verdicts: list[Verdict] = [
+        *(Free(), Lingering((), blocking=False), Lingering((), blocking=True)),
+        *(Shadowed(()), Held(()), HeldByClient(()), Unexplained(), Forbidden(), NotLocal()),
+    ]
+    here = Endpoint("127.0.0.1", 8000)
+    expected = [
+        (code_of(verdict), code_for([Finding(here, verdict, Holding())])) for verdict in verdicts
+    ]
+    shown = [(row[0].strip("`"), int(row[3].split(",")[0])) for row in cells("how-it-works.md")]
+    assert shown == expected
+    assert {code for code, _ in shown} == set(CODES.values())
+
+
+def test_every_server_that_takes_a_socket_is_named():
+    rows = {row[0].strip("`"): row[1] for row in cells("how-it-works.md", "chooses another one.\n")}
+    assert all(server in rows["fd"] for server in TAKERS)
+
+
+@pytest.mark.parametrize(
+    ("text", "place"),
+    [pytest.param(row[0].strip("`"), row[2], id=row[0].strip("`")) for row in cells("errors.md")],
+)
+def test_a_text_leads_to_what_it_means(text: str, place: str):
+    ports = [int(number) for number in re.findall(r"\d{2,5}", text)]
+    found = match_bind_failure(text, ports)
+    (anchor, *_) = re.findall(r"\((#[^)]+)\)", place)
+    assert (found.kind if found else "") == SEEN_AS[anchor]
+
+
+def test_reasons_of_a_failed_start_are_those_of_the_machine():
+    source = (pages.ROOT / "devports" / "core" / "recovery.py").read_text(encoding="utf-8")
+    ends = dict(re.findall(r'Ended\(exitcodes\.(\w+), "devports", "([a-z-]+)"\)', source))
+    reasons = {
+        reason: str(getattr(exitcodes, code))
+        for code, reason in re.findall(
+            r'Ended\(exitcodes\.(NOT_READY|TAKEN_AGAIN), "devports", "([a-z-]+)"\)', source
+        )
+    }
+    text = (DOCS / "errors.md").read_text(encoding="utf-8").split("<!-- end -->", 1)[1]
+    shown = dict(re.findall(r"^\| `([a-z-]+)` \| (\d+) \|", text, re.MULTILINE))
+    assert ends
+    assert shown == reasons
