@@ -9,8 +9,7 @@ from typing import TYPE_CHECKING
 
 import pytest
 
-from devports.arguments import build_parser
-from devports.cli import COMMANDS
+from devports.arguments import COMMANDS, build_parser
 from devports.errors import DevportsError
 from tests.harness import pages
 
