@@ -10,12 +10,14 @@ from devports.core.value import Value
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
+    from devports.checks.problem import Severity
     from devports.core.contained import Named
     from devports.core.diagnosis import Finding, Verdict
     from devports.core.model import Gap, Platform
     from devports.core.plan import RunOf, Target
     from devports.core.service import PortSpec, Service
     from devports.editor.lint import Flaw
+    from devports.system.environments import Environment
     from devports.system.installs import Program
     from devports.system.programs import Trouble
 
@@ -56,6 +58,26 @@ class Declared(Value):
         return f"{self.service.name}.ports.{self.name}" if self.name else self.service.name
 
 
+class Launch(Value):
+    """What a command says of the known server that it starts.
+
+    Attributes:
+        kind: the server as people call it: `vite`, `jupyter`; empty if it is none that is known.
+        port: that its words name; 0 if they name none.
+        host: that they name, if that is every address.
+        words: of the server, through a script of package.json too.
+        settings: text of its configuration file, for what that may say instead.
+        hides: what keeps its exit code from whoever starts it: `| tee log`.
+    """
+
+    kind: str = ""
+    port: int = 0
+    host: str = ""
+    words: tuple[str, ...] = ()
+    settings: str = ""
+    hides: str = ""
+
+
 class Command(Value):
     """What a service starts: its folder, the first word, and what is the matter with that word.
 
@@ -67,6 +89,8 @@ class Command(Value):
         trouble: what keeps `word` from being started.
         searched: the folders of PATH, where the word was looked for there.
         near: where a program of that name is in the project, if it was not found otherwise.
+        environment: that `word` leads into, if the program is not there.
+        launch: what the whole command says.
     """
 
     service: Service
@@ -76,6 +100,8 @@ class Command(Value):
     trouble: Trouble = ""
     searched: str = ""
     near: str = ""
+    environment: Environment | None = None
+    launch: Launch = Launch()
 
 
 class Unresolved(Value):
@@ -108,6 +134,28 @@ class Editor(Value):
     flaws: tuple[Flaw, ...] = ()
 
 
+class Fault(Value):
+    """What is wrong with a file that the configuration needs, or that is the configuration.
+
+    Attributes:
+        code, message, facts, note, hints: as in an error.
+        path: what it is about.
+        takes: whether others can write it and this user can take that away by `chmod`.
+        severity: as in a problem.
+        service: that needs it, if only one does.
+    """
+
+    code: str
+    message: str
+    path: str
+    facts: tuple[str, ...] = ()
+    note: str = ""
+    hints: tuple[str, ...] = ()
+    takes: bool = False
+    severity: Severity = "error"
+    service: str = ""
+
+
 def _no_run(_: object) -> None:
     return None
 
@@ -122,6 +170,9 @@ class Facts(Value):
         commands: what the services start.
         programs: every `devports` on PATH, in its order.
         neighbour: an unrelated package of our name in our own environment.
+        faults: of the files that the configuration needs.
+        localhost: the addresses that this name has here; empty if nobody asked.
+        loopbacks: the loopback addresses that this machine has.
         ephemeral: first and last local port for outgoing connections.
         reserved: ranges inside that the kernel gives to nobody by itself.
         editor: the files of VS Code.
@@ -137,6 +188,9 @@ class Facts(Value):
     commands: tuple[Command, ...] = ()
     programs: tuple[Program, ...] = ()
     neighbour: Program | None = None
+    faults: tuple[Fault, ...] = ()
+    localhost: tuple[str, ...] = ()
+    loopbacks: tuple[str, ...] = ()
     ephemeral: tuple[int, int] = (32768, 60999)
     reserved: tuple[tuple[int, int], ...] = ()
     gaps: tuple[Gap, ...] = ()

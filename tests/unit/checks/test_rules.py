@@ -22,6 +22,7 @@ from devports.core.diagnosis import (
 from devports.core.model import Endpoint, Holder, Holding, Process, ProcessKey, Socket
 from devports.core.service import Service
 from devports.core.standing import Run, Viewer
+from devports.system.environments import Environment
 from devports.system.installs import Program
 
 if TYPE_CHECKING:
@@ -224,6 +225,44 @@ WAYS_OUT = [
 @pytest.mark.parametrize(("what", "words"), WAYS_OUT)
 def test_the_way_out_fits_the_command(what: Command, words: str) -> None:
     assert words in only(facts(commands=(what,))).remedies[0].title
+
+
+GONE = Environment("/srv/shop/.venv", "python", "absent", "python3 -m venv /srv/shop/.venv")
+PACKAGES = Environment("/srv/shop/node_modules", "node", "absent", "npm install")
+ENVIRONMENTS = [
+    pytest.param(
+        command(trouble="missing", environment=GONE), ["environment-missing"], id="none was made"
+    ),
+    pytest.param(
+        command(trouble="interpreter-missing", environment=GONE.but(state="broken")),
+        ["environment-broken"],
+        id="its Python has gone",
+    ),
+    pytest.param(
+        command(trouble="missing", environment=GONE.but(state="without")),
+        ["command-not-found"],
+        id="the program is not in it",
+    ),
+    pytest.param(
+        command(environment=PACKAGES), ["environment-missing"], id="npm is there, packages are not"
+    ),
+    pytest.param(command(), [], id="none is needed"),
+]
+
+
+@pytest.mark.parametrize(("what", "expected"), ENVIRONMENTS)
+def test_the_environment_of_a_command(what: Command, expected: list[str]) -> None:
+    assert [problem.code for problem in examine(facts(commands=(what,)))] == expected
+
+
+def test_an_environment_is_made_by_one_command() -> None:
+    python = only(facts(commands=(command(trouble="missing", environment=GONE),)))
+    assert python.remedies[0].command == GONE.makes
+    assert "then install into it" in python.remedies[0].title
+    node = only(facts(commands=(command(environment=PACKAGES),)))
+    assert (node.remedies[0].title, node.remedies[0].command) == ("makes it", "npm install")
+    without = command(trouble="missing", environment=GONE.but(state="without"))
+    assert "into `/srv/shop/.venv`" in only(facts(commands=(without,))).remedies[0].title
 
 
 def test_where_a_command_was_looked_for_is_said() -> None:
