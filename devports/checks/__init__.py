@@ -5,7 +5,7 @@ To add a rule: write the function in the module it belongs to, and name it in it
 
 from __future__ import annotations
 
-from devports.checks import editor, files, machine, ports, project, reach, servers
+from devports.checks import editor, files, machine, ports, project, reach, runs, servers
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -17,6 +17,7 @@ RULES = (
     *project.RULES,
     *servers.RULES,
     *ports.RULES,
+    *runs.RULES,
     *reach.RULES,
     *machine.RULES,
     *editor.RULES,

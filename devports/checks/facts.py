@@ -13,7 +13,7 @@ if TYPE_CHECKING:
     from devports.checks.problem import Severity
     from devports.core.contained import Named
     from devports.core.diagnosis import Finding, Verdict
-    from devports.core.model import Gap, Platform
+    from devports.core.model import Gap, Platform, Process, Socket
     from devports.core.plan import RunOf, Target
     from devports.core.service import PortSpec, Service
     from devports.editor.lint import Flaw
@@ -31,6 +31,8 @@ class Declared(Value):
         name: of a further port; empty for the first.
         findings: one for each of its addresses; empty if the host has none.
         unresolved: what the resolver said of the host, if it has no address.
+        beside: who else listens where a client of `localhost` may end up, if it is held.
+        outgoing: connections of this machine that have it as their local port.
     """
 
     service: Service
@@ -38,6 +40,8 @@ class Declared(Value):
     name: str = ""
     findings: tuple[Finding, ...] = ()
     unresolved: str = ""
+    beside: tuple[Finding, ...] = ()
+    outgoing: tuple[Finding, ...] = ()
 
     @property
     def finding(self) -> Finding | None:
@@ -56,6 +60,34 @@ class Declared(Value):
     def title(self) -> str:
         """What a person calls it: `backend`, or `backend.ports.debug` for a further one."""
         return f"{self.service.name}.ports.{self.name}" if self.name else self.service.name
+
+
+class Listener(Value):
+    """A server, and where it and what it started listens."""
+
+    process: Process
+    sockets: tuple[Socket, ...] = ()
+
+
+class Running(Value):
+    """A devports run, by its record.
+
+    Attributes:
+        service, project: what it runs.
+        spec: the port that it was started for.
+        state: how far it says to have come; empty: it has died.
+        process: itself, if it lives.
+        server: that it started, of this project only.
+        left: a server whose run has died without ending it, of this project only.
+    """
+
+    service: str
+    project: str
+    spec: PortSpec | None = None
+    state: str = ""
+    process: Process | None = None
+    server: Listener | None = None
+    left: Listener | None = None
 
 
 class Launch(Value):
@@ -176,6 +208,7 @@ class Facts(Value):
         ephemeral: first and last local port for outgoing connections.
         reserved: ranges inside that the kernel gives to nobody by itself.
         editor: the files of VS Code.
+        runs: the devports runs of this user, living ones first.
         gaps: what cannot be seen on this machine.
         viewer: who asks.
         run_of: tells the processes of devports runs.
@@ -193,6 +226,7 @@ class Facts(Value):
     loopbacks: tuple[str, ...] = ()
     ephemeral: tuple[int, int] = (32768, 60999)
     reserved: tuple[tuple[int, int], ...] = ()
+    runs: tuple[Running, ...] = ()
     gaps: tuple[Gap, ...] = ()
     editor: Editor = Editor()
     viewer: Viewer = Viewer(-1, -1)

@@ -11,6 +11,7 @@ if TYPE_CHECKING:
     from devports.checks.facts import Declared
     from devports.core.plan import Target
     from devports.core.remedy import Remedy
+    from devports.core.service import PortSpec
 
     Mend: TypeAlias = "FreePort | TakeWriting | WriteEditorFiles"
     Severity = Literal["error", "warning", "note"]
@@ -19,9 +20,14 @@ RANKS = {"error": 0, "warning": 1, "note": 2}
 
 
 class FreePort(Value):
-    """Free what it is about, by the ordinary freeing with its own questions."""
+    """Free ports, by the ordinary freeing with its own questions.
 
-    about: Declared
+    `stop_timeout`: seconds from SIGTERM to SIGKILL, as declared.
+    """
+
+    specs: tuple[PortSpec, ...]
+    service: str = ""
+    stop_timeout: float = 5.0
 
 
 class TakeWriting(Value):

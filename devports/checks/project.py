@@ -140,6 +140,7 @@ def ephemeral(facts: Facts) -> Iterator[Problem]:
                 f"port {port} of `{declared.title}` is one that outgoing connections get",
                 evidence=(f"this system gives them {low} to {high}",),
                 why="one day a browser or a download has it when the server wants to start",
+                about=declared.but(findings=declared.outgoing) if declared.outgoing else None,
                 remedies=tuple(_out_of_range(facts, port)),
                 service=declared.service.name,
             )

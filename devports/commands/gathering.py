@@ -4,22 +4,22 @@ from __future__ import annotations
 
 import os
 
-from devports.checks.facts import Declared, Editor, Facts
+from devports.checks.facts import Editor, Facts
 from devports.commands.editorfacts import editor_facts
 from devports.commands.filefacts import faults_of
 from devports.commands.launchfacts import command_facts
+from devports.commands.portfacts import port_facts
+from devports.commands.runfacts import run_facts
 from devports.core.model import Endpoint, Gap
-from devports.errors import DevportsError
-from devports.system import installs
+from devports.system import installs, wsl
 from devports.system.reserved import reserved
-from devports.system.survey import endpoints_of, survey
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
 
     from devports.commands.setting import Setting
-    from devports.core.service import Config, Service
+    from devports.core.service import Config
     from devports.system import Machine
 
 ANY_PORT = 1
@@ -32,11 +32,12 @@ def gather(setting: Setting, config: Config | None, warnings: Sequence[str] = ()
     """Look at everything that the rules want to know; one look at the machine for all ports."""
     machine = setting.machine
     services = config.services if config else ()
-    ports = tuple(declared for service in services for declared in _ports(machine, service))
+    ports = port_facts(machine, services)
+    root = config.root if config else ""
     return Facts(
         machine.platform,
-        root=config.root if config else "",
-        ports=_looked_at(machine, ports),
+        root=root,
+        ports=ports,
         commands=tuple(command_facts(s, config) for s in services if config and s.command),
         programs=installs.on_path(os.environ),
         neighbour=installs.neighbour(),
@@ -46,6 +47,7 @@ def gather(setting: Setting, config: Config | None, warnings: Sequence[str] = ()
         editor=editor_facts(config, machine.platform) if config else Editor(),
         ephemeral=machine.ephemeral(),
         reserved=reserved(),
+        runs=tuple(run_facts(setting, root)),
         gaps=tuple(_blind_spots(machine, {declared.spec.port for declared in ports})),
         viewer=machine.viewer(),
         run_of=setting.records().run_of(),
@@ -60,32 +62,11 @@ def _localhost(machine: Machine) -> tuple[str, ...]:
         return ()
 
 
-def _ports(machine: Machine, service: Service) -> Iterator[Declared]:
-    """Yield the ports of a service without findings, and whether its host has an address."""
-    for name, port in (("", service.port), *service.ports):
-        declared = Declared(service, service.spec.but(port=port), name)
-        try:
-            endpoints_of(machine, declared.spec)
-        except DevportsError as error:
-            yield declared.but(unresolved=" ".join(error.facts))
-        else:
-            yield declared
-
-
-def _looked_at(machine: Machine, ports: tuple[Declared, ...]) -> tuple[Declared, ...]:
-    ends: list[tuple[Endpoint, ...]] = [
-        () if declared.unresolved else endpoints_of(machine, declared.spec) for declared in ports
-    ]
-    found = iter(survey(machine, (end for each in ends for end in each), thorough=True))
-    return tuple(
-        declared.but(findings=tuple(next(found) for _ in each))
-        for declared, each in zip(ports, ends, strict=True)
-    )
-
-
 def _blind_spots(machine: Machine, ports: set[int]) -> Iterator[Gap]:
     """Yield what this user cannot see on this machine, whatever is on the ports now."""
     yield from machine.table(ports or {ANY_PORT}).gaps
+    if wsl.is_wsl():
+        yield Gap("wsl", "what Windows and its Docker Desktop have on these ports (WSL)")
     if machine.process(1) is None and machine.platform != "win32":
         yield Gap("unlisted-processes", "the processes of other users (hidepid)")
     elif machine.viewer().uid != 0:

@@ -84,8 +84,8 @@ def problem_block(problem: Problem, reader: Reader, look: Look) -> str:
 
 
 def message(problem: Problem) -> str:
-    """Return what is wrong in one line; a port is worded by its verdict."""
-    if problem.about is None or problem.about.finding is None:
+    """Return what is wrong in one line; a port is worded by its verdict where no rule does."""
+    if problem.what or problem.about is None or problem.about.finding is None:
         return problem.what
     return headline(problem.about.finding, f"`{problem.about.title}`: {problem.about.spec}")
 
@@ -104,7 +104,7 @@ def known(problem: Problem, reader: Reader) -> tuple[str, ...]:
 
 def meaning(problem: Problem) -> tuple[str, ...]:
     """Return what the verdict means and what could not be seen."""
-    return meanings(problem.about.findings) if problem.about else ()
+    return meanings(problem.about.findings) if problem.about and not problem.what else ()
 
 
 def mending(remedies: Sequence[Remedy]) -> Iterator[str]:
