@@ -44,7 +44,10 @@ def build_parser() -> Parser:
     check.add_argument("target", nargs="+", help=TARGET)
     _status(command("status", "show who has the ports of this project"))
     _wait(command("wait", "wait until a service is ready, or a port can be bound"))
-    command("doctor", "say everything that is or will be wrong with ports here")
+    doctor = command("doctor", "say everything that is or will be wrong with ports here")
+    doctor.add_argument(
+        "--fix", action="store_true", help="mend what can be mended, asking about each"
+    )
     _init(command("init", "find the servers of this project and write a devports.toml"))
     _vscode(command("vscode", "write tasks and launch configurations for VS Code"))
     command("validate", "check the configuration and nothing else")

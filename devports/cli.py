@@ -155,7 +155,8 @@ def call(options: Namespace, arguments: Sequence[str], screen: Screen) -> int:
         case "doctor":
             from devports.commands.doctor import doctor  # noqa: PLC0415
 
-            return doctor(setting, as_json=options.json)
+            end_by_a_number()
+            return doctor(setting, fix=options.fix, as_json=options.json)
         case "init":
             from devports.commands.init import init  # noqa: PLC0415
 

@@ -21,7 +21,7 @@ def faults(facts: Facts) -> Iterator[Problem]:
 def as_problem(fault: Fault) -> Problem:
     """Return a fault as a finding; its owner can take away by one command what others may do."""
     advice = tuple(Remedy(hint) for hint in fault.hints)
-    closes = Remedy("after reading it: takes that away", f"chmod o-w {quote(fault.path)}")
+    closes = Remedy("after reading it, take that away", f"chmod o-w {quote(fault.path)}")
     return Problem(
         fault.code,
         fault.severity,

@@ -40,13 +40,31 @@ class Seen(Value):
         return all(problem.severity == "note" for problem in self.problems)
 
 
-def doctor(setting: Setting, *, as_json: bool = False) -> int:
-    """Examine the project and this machine; the exit code is 1 unless all is well.
+def doctor(setting: Setting, *, fix: bool = False, as_json: bool = False) -> int:
+    """Examine the project and this machine; the exit code is 1 unless all is well at the end.
 
     A configuration that is not right is a finding like the others: what does not depend on it is
     examined all the same.
+
+    Args:
+        setting: screen, machine and configuration.
+        fix: mend what can be mended, each after a question.
+        as_json: one document on stdout.
+
+    Raises:
+        DevportsError: both were asked for.
     """
+    if fix and as_json:
+        raise DevportsError(
+            "usage",
+            "`--fix` asks, and `--json` never does",
+            hints=("run `devports doctor --fix` on a terminal",),
+        )
     seen = look(setting)
+    if fix:
+        from devports.commands.mending import mend  # noqa: PLC0415
+
+        seen = mend(setting, seen, look)
     code = exitcodes.OK if seen.healthy else exitcodes.NO
     screen = setting.screen
     if as_json:
@@ -59,8 +77,8 @@ def doctor(setting: Setting, *, as_json: bool = False) -> int:
         return code
     from devports.ui.health import report  # noqa: PLC0415
 
-    look_of = screen.look("stdout")
-    screen.out(report(seen.path, seen.facts, seen.problems, screen.reader(), look_of))
+    how = screen.look("stdout")
+    screen.out(report(seen.path, seen.facts, seen.problems, screen.reader(), how, offer=not fix))
     return code
 
 

@@ -6,7 +6,7 @@ well. A problem is a block of its own, like every error, and its last line mends
 
 from __future__ import annotations
 
-from devports.ui.diagnostic import block
+from devports.ui.diagnostic import block, labelled
 from devports.ui.layout import paint, wrap
 from devports.ui.printable import printable
 from devports.ui.who import counted, listed
@@ -24,9 +24,18 @@ if TYPE_CHECKING:
     from devports.ui.who import Reader
 
 NOTHING = "no `devports.toml` here or above: only this machine was looked at"
+UNUSABLE = "the configuration cannot be used: only this machine was looked at"
 
 
-def report(path: str, facts: Facts, problems: Sequence[Problem], reader: Reader, look: Look) -> str:
+def report(
+    path: str,
+    facts: Facts,
+    problems: Sequence[Problem],
+    reader: Reader,
+    look: Look,
+    *,
+    offer: bool = False,
+) -> str:
     """Return the whole report.
 
     Args:
@@ -35,10 +44,13 @@ def report(path: str, facts: Facts, problems: Sequence[Problem], reader: Reader,
         problems: what was found, the gravest first.
         reader: whose home, user and clock the words are for.
         look: what the screen can show.
+        offer: say how many of them can be mended, and how.
     """
     blocks = [problem_block(problem, reader, look) for problem in problems]
-    head = "\n".join(wrap(scope(path, facts), look.width))
-    tail = "\n".join([*unseen(facts, look), verdict(problems, look)])
+    unusable = not path and any(problem.code.startswith("config-") for problem in problems)
+    head = "\n".join(wrap(UNUSABLE if unusable else scope(path, facts), look.width))
+    ending = [*unseen(facts, look), verdict(problems, look)]
+    tail = "\n".join([*ending, *(mendable(problems, look) if offer else ())])
     gap = "\n\n" if blocks else "\n"
     return gap.join([head, *blocks, tail])
 
@@ -71,6 +83,16 @@ def verdict(problems: Sequence[Problem], look: Look) -> str:
         return paint(listed(told), "error" if numbers["error"] else "warning", look)
     also = f" ({listed(told)})" if told else ""
     return paint("nothing is wrong", "good", look) + also
+
+
+def mendable(problems: Sequence[Problem], look: Look) -> list[str]:
+    """Return how many of them devports can mend itself, if any."""
+    number = sum(problem.mend is not None for problem in problems)
+    if not number:
+        return []
+    some = f"{number} of them" if number > 1 else "one of them"
+    which = some if number < len(problems) else "them" if number > 1 else "it"
+    return labelled("hint", f"to mend {which}, asked each time: `devports doctor --fix`", look)
 
 
 def problem_block(problem: Problem, reader: Reader, look: Look) -> str:
