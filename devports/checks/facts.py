@@ -31,7 +31,7 @@ class Declared(Value):
         name: of a further port; empty for the first.
         findings: one for each of its addresses; empty if the host has none.
         unresolved: what the resolver said of the host, if it has no address.
-        beside: who else listens where a client of `localhost` may end up, if it is held.
+        beside: who listens where a client of `localhost` may end up, and is not in `findings`.
         outgoing: connections of this machine that have it as their local port.
     """
 

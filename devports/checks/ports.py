@@ -20,7 +20,7 @@ from devports.core.plan import Policy, consent
 from devports.core.quoting import quote
 from devports.core.remedy import Remedy, remedies
 from devports.core.service import PortSpec
-from devports.core.standing import Container, Mine
+from devports.core.standing import Container, Mine, Plain
 from devports.core.value import Value, unreachable
 
 TYPE_CHECKING = False
@@ -217,29 +217,43 @@ def nobody_there(facts: Facts) -> Iterator[Problem]:
             )
 
 
+def _one_too_many(plan: Sequence[Target]) -> tuple[Remedy, ...]:
+    """Return what ends the server that came last: which one is meant to be, only people know."""
+    last = max(plan, key=lambda target: target.process.started)
+    if not isinstance(last.standing, Plain):
+        return ()
+    title = "ends the one that came last, if that is the one too many"
+    return (Remedy(title, f"kill -TERM {last.process.pid}"),)
+
+
+def _remedies(facts: Facts, finding: Finding, service: str) -> tuple[Remedy, ...]:
+    return remedies(
+        finding.verdict,
+        finding.endpoint,
+        finding.holding,
+        facts.platform,
+        service=service,
+        viewer=facts.viewer,
+        run_of=facts.run_of,
+        named=facts.named,
+    )
+
+
 def _about(facts: Facts, declared: Declared, judged: Judgement) -> Problem:
     """Return a problem whose words are those of the verdict, with what can be done about it."""
     finding = declared.finding
     assert finding is not None  # noqa: S101  # it has a verdict
     plan = facts.plan(declared)
     service = declared.service
+    first = _one_too_many(plan) if judged.code == "port-split" else ()
     frees = FreePort((declared.spec,), service.name, service.stop_timeout)
     return Problem(
         judged.code,
         judged.severity,
         judged.what,
         why=judged.why,
-        remedies=remedies(
-            finding.verdict,
-            finding.endpoint,
-            finding.holding,
-            facts.platform,
-            service=declared.service.name,
-            viewer=facts.viewer,
-            run_of=facts.run_of,
-            named=facts.named,
-        ),
-        service=declared.service.name,
+        remedies=(*first, *_remedies(facts, finding, service.name)),
+        service=service.name,
         about=declared,
         plan=plan,
         mend=frees if not judged.what and can_be_ended(declared, plan) else None,

@@ -98,7 +98,7 @@ def environment_unusable(facts: Facts) -> Iterator[Problem]:
             f"the command `{command.word}` of `{name}` needs {what} {state}",
             evidence=(f"folder: {found.folder}",),
             why="" if gone else "it was moved or copied, or the Python that made it was removed",
-            remedies=(Remedy(f"makes it{'' if gone else ' anew'}{_then(found)}", found.makes),),
+            remedies=(Remedy(_making(found), found.makes),),
             service=name,
         )
 
@@ -106,8 +106,11 @@ def environment_unusable(facts: Facts) -> Iterator[Problem]:
 WORDS = {"python": "a virtual environment", "node": "a `node_modules`"}
 
 
-def _then(found: Environment) -> str:
-    return "; then install into it what the project needs" if found.kind == "python" else ""
+def _making(found: Environment) -> str:
+    if found.kind == "node":
+        return "installs what package.json names"
+    again = " anew" if found.state == "broken" else ""
+    return f"makes it{again}, to install into it what the project needs"
 
 
 def shared_number(facts: Facts) -> Iterator[Problem]:

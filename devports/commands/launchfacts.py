@@ -65,8 +65,9 @@ def within_shell(words: Sequence[str]) -> tuple[tuple[str, ...], str]:
     if not at or base_name(words[0]) not in SHELLS or at + 1 == len(words):
         return tuple(words), ""
     text = words[at + 1]
-    line = read(text)
-    hides = "" if "pipefail" in words else hides_exit_code(text)
+    end = hides_exit_code(text)
+    line = read(text.rstrip().removesuffix(end))
+    hides = "" if "pipefail" in words else end
     return line.words if line else (), hides
 
 

@@ -57,8 +57,7 @@ def _with_neighbours(machine: Machine, declared: Declared, table: Table | None) 
 
 
 def _is_beside(socket: Socket, declared: Declared) -> bool:
-    held = any(isinstance(finding.verdict, Held) for finding in declared.findings)
-    return held and any(is_sister(socket, finding.endpoint) for finding in declared.findings)
+    return any(is_sister(socket, finding.endpoint) for finding in declared.findings)
 
 
 def _goes_out(machine: Machine, socket: Socket, declared: Declared) -> bool:

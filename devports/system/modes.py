@@ -23,7 +23,7 @@ def take_writing(path: str) -> None:
     try:
         opened = os.open(path, FLAGS | getattr(os, "O_CLOEXEC", 0))
         try:
-            os.fchmod(opened, stat.S_IMODE(os.fstat(opened).st_mode) & ~OTHERS_WRITE)
+            os.chmod(opened, stat.S_IMODE(os.fstat(opened).st_mode) & ~OTHERS_WRITE)
         finally:
             os.close(opened)
     except OSError as error:

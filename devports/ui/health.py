@@ -70,7 +70,8 @@ def unseen(facts: Facts, look: Look) -> list[str]:
     if not facts.gaps:
         return ["nothing is hidden from this user"]
     hidden = listed([printable(gap.detail) for gap in facts.gaps])
-    more = "" if facts.viewer.uid == 0 else " (`sudo devports doctor` sees more)"
+    who = "an administrator" if facts.platform == "win32" else "`sudo devports doctor`"
+    more = "" if facts.viewer.uid == 0 else f" ({who} sees more)"
     return wrap(f"not visible here: {hidden}{more}", look.width, hang=2)
 
 
@@ -92,7 +93,9 @@ def mendable(problems: Sequence[Problem], look: Look) -> list[str]:
         return []
     some = f"{number} of them" if number > 1 else "one of them"
     which = some if number < len(problems) else "them" if number > 1 else "it"
-    return labelled("hint", f"to mend {which}, asked each time: `devports doctor --fix`", look)
+    return labelled(
+        "hint", f"devports can mend {which}, after asking: `devports doctor --fix`", look
+    )
 
 
 def problem_block(problem: Problem, reader: Reader, look: Look) -> str:

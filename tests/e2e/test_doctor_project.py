@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import json
 import os
+import re
+import shutil
 import sys
 from typing import TYPE_CHECKING, Any
 
@@ -153,17 +155,33 @@ def test_a_port_to_which_no_browser_connects(project: Project, clean: Command) -
 
 @NEEDS_IPV6
 @NEEDS_NAMESPACES
-def test_a_localhost_of_one_family(
+def test_a_localhost_that_is_not_both(
     port: int, project: Project, clean: Command, tmp_path: Path
 ) -> None:
     project.service("web", port, "vite --strictPort", host="localhost")
-    for text, expected in (
-        ("127.0.0.1 localhost\n::1 localhost\n", []),
-        ("127.0.0.1 localhost\n", ["localhost-one-family"]),
+    for text, expected, healthy in (
+        ("127.0.0.1 localhost\n::1 localhost\n", [], True),
+        ("127.0.0.1 localhost\n", ["localhost-one-family"], True),
+        ("203.0.113.1 localhost\n", ["address-not-local", "localhost-elsewhere"], False),
     ):
         hosts = tmp_path / "hosts"
         hosts.write_text(text)
         script = f'mount --bind {hosts} /etc/hosts && exec "$@"'
         within = clean.under("/usr/bin/unshare", "--mount", "/bin/sh", "-c", script, "sh")
         within.env["PATH"] += ":/usr/bin:/bin"
-        assert codes(within, healthy=True) == expected
+        assert codes(within, healthy=healthy) == expected
+
+
+SKELETONS = os.path.join(os.path.dirname(__file__), "../recorded/skeletons")
+
+
+@pytest.mark.parametrize("name", ["vite-app", "next-app", "django-app", "nodemon-app"])
+def test_what_init_writes_is_healthy(
+    name: str, port: int, project: Project, clean: Command
+) -> None:
+    shutil.copytree(os.path.join(SKELETONS, name), project.folder, dirs_exist_ok=True)
+    os.makedirs(os.path.join(project.folder, "node_modules"), exist_ok=True)
+    assert clean("init", "--yes").code == exitcodes.OK
+    with open(project.config, encoding="utf-8") as file:
+        project.write(re.sub(r"(?m)^port = \d+", f"port = {port}", file.read()))
+    assert codes(clean, healthy=True) == []

@@ -145,6 +145,17 @@ def test_a_port_that_is_shared(port: Declared, expected: list[tuple[str, str]]) 
     assert codes(facts(port)) == expected
 
 
+def test_the_later_of_two_may_be_the_one_too_many() -> None:
+    port = twins()
+    holders = [h.but(process=h.process.but(started=-h.process.pid)) for h in
+               port.findings[0].holding.holders]  # fmt: skip
+    found = port.findings[0].but(holding=Holding(tuple(holders)))
+    later = only(facts(port.but(findings=(found,))))
+    assert later.remedies[0].command == f"kill -TERM {SERVER.pid}"
+    of_a_run = only(facts(port, run_of=run_of(left=True)))
+    assert of_a_run.remedies[0].command == "devports free backend"
+
+
 def beside(
     *line: Process, own: Process = SERVER, service: Service = DB, run: Process = RUN
 ) -> Declared:

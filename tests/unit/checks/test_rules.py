@@ -110,9 +110,14 @@ def test_the_environment_of_a_command(what: Command, expected: list[str]) -> Non
 def test_an_environment_is_made_by_one_command() -> None:
     python = only(facts(commands=(command(trouble="missing", environment=GONE),)))
     assert python.remedies[0].command == GONE.makes
-    assert "then install into it" in python.remedies[0].title
+    assert python.remedies[0].title.startswith("makes it, to install into it")
     node = only(facts(commands=(command(environment=PACKAGES),)))
-    assert (node.remedies[0].title, node.remedies[0].command) == ("makes it", "npm install")
+    assert (node.remedies[0].title, node.remedies[0].command) == (
+        "installs what package.json names",
+        "npm install",
+    )
+    broken = command(environment=GONE.but(state="broken"))
+    assert "makes it anew" in only(facts(commands=(broken,))).remedies[0].title
     without = command(trouble="missing", environment=GONE.but(state="without"))
     assert "into `/srv/shop/.venv`" in only(facts(commands=(without,))).remedies[0].title
 
