@@ -30,6 +30,7 @@ if TYPE_CHECKING:
     from devports.checks.facts import Declared, Facts
     from devports.checks.problem import Severity
     from devports.core.diagnosis import Finding
+    from devports.core.model import Endpoint
     from devports.core.plan import Target
 
 
@@ -146,26 +147,28 @@ def split(facts: Facts) -> Iterator[Problem]:
         at_home = serves(facts, declared) or not declared.service.command
         if strangers and at_home and isinstance(declared.verdict, Held):
             others = declared.but(findings=strangers)
-            where = " and ".join(dict.fromkeys(str(each.endpoint) for each in strangers))
+            plan = facts.plan(others)
+            where = tuple(dict.fromkeys(_spec(each.endpoint) for each in strangers))
             host = "127.0.0.1" if declared.spec.host in ("", "localhost") else declared.spec.host
             yield Problem(
                 "port-split",
                 "warning",
                 f"`localhost:{declared.spec.port}` may reach another server than"
-                f" `{declared.title}`: one on {where}",
+                f" `{declared.title}`: one on {' and '.join(map(str, where))}",
                 why="which one answers depends on the client, and on IPv4 or IPv6",
                 remedies=(
                     Remedy(f"ask for {PortSpec(host, declared.spec.port)} and not for `localhost`"),
-                    Remedy("ends the other, after asking", _frees(strangers)),
+                    Remedy("ends the other, after asking", _frees(where)),
                 ),
                 service=declared.service.name,
                 about=others,
-                plan=facts.plan(others),
+                plan=plan,
+                mend=None if any(map(_is_refused, plan)) else FreePort(where),
             )
 
 
-def _frees(findings: Sequence[Finding]) -> str:
-    return " ".join(["devports free", *dict.fromkeys(quote(str(f.endpoint)) for f in findings)])
+def _frees(where: Sequence[PortSpec]) -> str:
+    return " ".join(["devports free", *(quote(str(spec)) for spec in where)])
 
 
 def _strangers(facts: Facts, declared: Declared) -> tuple[Finding, ...]:
@@ -246,7 +249,6 @@ def _about(facts: Facts, declared: Declared, judged: Judgement) -> Problem:
     plan = facts.plan(declared)
     service = declared.service
     first = _one_too_many(plan) if judged.code == "port-split" else ()
-    frees = FreePort((declared.spec,), service.name, service.stop_timeout)
     return Problem(
         judged.code,
         judged.severity,
@@ -256,15 +258,27 @@ def _about(facts: Facts, declared: Declared, judged: Judgement) -> Problem:
         service=service.name,
         about=declared,
         plan=plan,
-        mend=frees if not judged.what and can_be_ended(declared, plan) else None,
+        mend=_mend(declared, plan) if judged.code != "port-split" else None,
     )
 
 
-def can_be_ended(declared: Declared, plan: Sequence[Target]) -> bool:
-    """Say whether freeing may get somewhere: all in the way are known, and may be ended by us."""
-    held = isinstance(declared.verdict, Held) and bool(plan)
+def _mend(declared: Declared, plan: Sequence[Target]) -> FreePort | None:
+    """Return how freeing may get somewhere: all in the way are known, and may be ended by us."""
+    service = declared.service
     hidden = any(shown(finding.holding).hidden for finding in declared.findings)
-    return held and not hidden and not any(map(_is_refused, plan))
+    if not plan or hidden or any(map(_is_refused, plan)):
+        return None
+    match declared.verdict:
+        case Held():
+            return FreePort((declared.spec,), service.name, service.stop_timeout)
+        case Shadowed(sockets=sockets):
+            return FreePort(tuple(dict.fromkeys(_spec(socket.local) for socket in sockets)))
+        case _:
+            return None
+
+
+def _spec(end: Endpoint) -> PortSpec:
+    return PortSpec(end.address, end.port)
 
 
 def _is_refused(target: Target) -> bool:

@@ -55,7 +55,8 @@ def _keeps(command: Command) -> str:
     if flag:
         said = (*launch.words, launch.settings)
         return "" if any(sign in text for sign in signs for text in said) else flag
-    told = launch.port or any("PORT" in name for name, _ in service.env)
+    by_variable = any("PORT" in name for name, _ in service.env)
+    told = launch.port or by_variable or "port" in launch.settings
     return "" if told else STAYS_IF_TOLD.get(launch.kind, "")
 
 

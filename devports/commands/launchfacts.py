@@ -18,8 +18,15 @@ if TYPE_CHECKING:
 
     from devports.core.service import Config, Service
 
-CONFIGS = {"vite": "vite.config", "vitepress": "vite.config", "react-router": "vite.config"}
-"""Files in which a server may be told to stay on its port, without the ending."""
+CONFIGS = {
+    "vite": "vite.config",
+    "vitepress": "vite.config",
+    "react-router": "vite.config",
+    "webpack": "webpack.config",
+    "streamlit": ".streamlit/config",
+}
+"""Files in which a server may be told its port, or to stay on it, without the ending."""
+ENDINGS = ("ts", "js", "mts", "mjs", "cts", "cjs", "toml")
 MAX_SETTINGS = 64 * 1024
 RUNNERS = ("npm", "pnpm", "yarn", "bun")
 
@@ -86,7 +93,7 @@ def through_script(words: tuple[str, ...], folder: str) -> tuple[str, ...]:
 def settings(kind: str, folder: str) -> str:
     """Return the text of a server's configuration file, as far as it could matter."""
     name = CONFIGS.get(kind)
-    names = [f"{name}.{ending}" for ending in ("ts", "js", "mts", "mjs", "cts", "cjs")]
+    names = [f"{name}.{ending}" for ending in ENDINGS]
     return next((text for each in names if name and (text := _text(folder, each))), "")
 
 

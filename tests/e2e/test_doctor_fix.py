@@ -10,10 +10,20 @@ import pytest
 
 from devports import exitcodes
 from tests.harness import tables
-from tests.harness.capabilities import NEEDS_FORK, NEEDS_PTY, NEEDS_UIDS
+from tests.harness.actors import NOBODY
+from tests.harness.capabilities import (
+    NEEDS_FORK,
+    NEEDS_IPV6,
+    NEEDS_PTY,
+    NEEDS_SECOND_USER,
+    NEEDS_STRACE,
+    NEEDS_UIDS,
+)
+from tests.harness.strace import CALLS, parse
 
 if TYPE_CHECKING:
     from collections.abc import Callable
+    from pathlib import Path
 
     from tests.conftest import Zoo
     from tests.e2e.conftest import OnTerminal
@@ -165,3 +175,52 @@ def test_json_never_asks(devports: Command) -> None:
     done = devports("doctor", "--fix", "--json")
     assert done.code == exitcodes.USAGE
     assert [error["code"] for error in done.json()["errors"]] == ["usage"]
+
+
+@NEEDS_IPV6
+@pytest.mark.usefixtures("web")
+def test_the_server_that_localhost_may_lead_to_is_ended_and_no_other(
+    port: int, zoo: Zoo, devports: Command, on_terminal: OnTerminal
+) -> None:
+    running = devports.start("run", "web")
+    running.says("is ready on")
+    other = zoo("listener", port, "--host", "::1")
+    terminal = on_terminal("doctor", "--fix")
+    terminal.expect(f"(pid {other.pid}) with SIGTERM?")
+    terminal.send("y")
+    assert terminal.exit_code() == exitcodes.OK, terminal.screen()
+    other.gone()
+    assert not running.ended
+
+
+@NEEDS_SECOND_USER
+@pytest.mark.usefixtures("web")
+def test_another_users_process_has_its_own_question(
+    port: int, zoo: Zoo, on_terminal: OnTerminal
+) -> None:
+    holder = zoo("listener", port, uid=NOBODY)
+    terminal = on_terminal("doctor", "--fix")
+    terminal.expect(f"(pid {holder.pid})")
+    terminal.expect("belongs to user nobody and not to you")
+    terminal.expect(ASKED)
+    terminal.send("n")
+    assert terminal.exit_code() == exitcodes.NO, terminal.screen()
+    assert holder.alive
+
+
+@NEEDS_STRACE
+@pytest.mark.usefixtures("web")
+def test_only_who_was_agreed_on_is_signalled(
+    port: int, zoo: Zoo, devports: Command, on_terminal: OnTerminal, tmp_path: Path
+) -> None:
+    holder = zoo("listener", port)
+    log = tmp_path / "trace"
+    tool = ("strace", "-f", "-qq", "-o", str(log), "-e", f"trace={CALLS}", "--")
+    devports.argv[:0] = tool
+    terminal = on_terminal("doctor", "--fix")
+    terminal.expect(f"(pid {holder.pid}) with SIGTERM")
+    terminal.send("y")
+    assert terminal.exit_code() == exitcodes.OK, terminal.screen()
+    holder.gone()
+    sent = parse(log.read_text())
+    assert [(each.target, each.signal) for each in sent] == [(holder.pid, "SIGTERM")]

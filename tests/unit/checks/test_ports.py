@@ -21,6 +21,7 @@ from devports.core.diagnosis import (
     Unexplained,
 )
 from devports.core.model import Endpoint, Gap, Hidden, Holder, Holding, Process, ProcessKey, Socket
+from devports.core.service import PortSpec
 from tests.unit.checks.samples import (
     BACKEND,
     DB,
@@ -192,7 +193,8 @@ def test_another_server_where_localhost_may_lead(port: Declared, expected: list[
 def test_another_server_beside_the_own_one_is_named_with_what_ends_it() -> None:
     own = beside(SECOND, service=BACKEND)
     problem = only(facts(own, run_of=run_of()))
-    assert (problem.code, problem.severity, problem.mend) == ("port-split", "warning", None)
+    assert (problem.code, problem.severity) == ("port-split", "warning")
+    assert problem.mend == FreePort((PortSpec("::1", 8000),))
     assert problem.what.endswith("another server than `backend`: one on [::1]:8000")
     assert problem.remedies[0].title == "ask for 127.0.0.1:8000 and not for `localhost`"
     assert problem.remedies[1].command == "devports free '[::1]:8000'"
@@ -227,6 +229,7 @@ MENDS = [
     pytest.param(declared(LISTENS, BACKEND), False, id="nobody who shows"),
     pytest.param(declared(Unexplained()), False, id="nothing that shows"),
     pytest.param(twins(), False, id="one of two that may be meant to stay"),
+    pytest.param(declared(HeldByClient(()), BACKEND, SERVER), False, id="a client, never ended"),
 ]
 
 
@@ -234,6 +237,14 @@ MENDS = [
 def test_a_port_is_mended_where_freeing_may_get_somewhere(port: Declared, *, mended: bool) -> None:
     mend = FreePort((port.spec,), "backend", 5.0)
     assert only(facts(port)).mend == (mend if mended else None)
+
+
+def test_who_shadows_a_port_may_be_ended_there() -> None:
+    sister = Socket(OTHER_END, None, "LISTEN", 7)
+    problem = only(facts(declared(Shadowed((sister,)), BACKEND, SERVER)))
+    assert problem.mend == FreePort((PortSpec("::1", 8000),))
+    foreign = only(facts(beside(SECOND.but(uid=7, user="bea"))))
+    assert (foreign.code, foreign.mend) == ("port-split", None)
 
 
 def test_with_a_holder_who_does_not_show_freeing_gets_nowhere() -> None:

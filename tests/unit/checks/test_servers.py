@@ -30,6 +30,9 @@ STAYING = [
     pytest.param(
         started(WEB.but(env=(("PORT", "{port}"),)), kind="next"), [], id="told by a variable"
     ),
+    pytest.param(
+        started(kind="webpack", settings="devServer: { port: 8000 }"), [], id="told by its file"
+    ),
     pytest.param(started(kind="uvicorn"), [], id="a server that never moves"),
     pytest.param(started(), [], id="a program that is not known"),
     pytest.param(
