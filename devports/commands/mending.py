@@ -18,7 +18,6 @@ from devports.system.survey import endpoints_of
 from devports.ui.deeds import freed_words, outcome_words
 from devports.ui.diagnostic import error_block, labelled
 from devports.ui.health import problem_block
-from devports.ui.printable import printable
 from devports.ui.prompt import on_terminal
 from devports.ui.who import listed
 
@@ -97,7 +96,7 @@ def _carry_out(setting: Setting, todo: Mend) -> bool:
         case TakeWriting(path=path):
             from devports.system.modes import take_writing  # noqa: PLC0415
 
-            if not _agreed(setting, f"take from others the right to write `{printable(path)}`?"):
+            if not _agreed(setting, "take the right to write it from everybody else?"):
                 return False
             take_writing(path)
             return True

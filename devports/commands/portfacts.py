@@ -5,7 +5,7 @@ from __future__ import annotations
 from devports.checks.facts import Declared
 from devports.core.diagnosis import Held, HeldByClient, is_outgoing, is_sister, sockets_of
 from devports.errors import DevportsError
-from devports.system.survey import endpoints_of, survey, with_holders
+from devports.system.survey import MOST_PEERS, endpoints_of, survey, with_holders
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -52,7 +52,7 @@ def _with_neighbours(machine: Machine, declared: Declared, table: Table | None) 
     others = [s for s in table.sockets if s not in known] if table else []
     return declared.but(
         beside=_found(machine, [s for s in others if _is_beside(s, declared)]),
-        outgoing=_found(machine, [s for s in others if _goes_out(machine, s, declared)]),
+        outgoing=_found(machine, _outgoing(machine, others, declared)),
     )
 
 
@@ -60,14 +60,16 @@ def _is_beside(socket: Socket, declared: Declared) -> bool:
     return any(is_sister(socket, finding.endpoint) for finding in declared.findings)
 
 
-def _goes_out(machine: Machine, socket: Socket, declared: Declared) -> bool:
-    """Say whether it is a connection that got this port from the range for outgoing ones."""
+def _outgoing(machine: Machine, others: Sequence[Socket], declared: Declared) -> list[Socket]:
+    """Return the connections that got this port from the range for outgoing ones."""
     low, high = machine.ephemeral()
     port = declared.spec.port
-    if socket.remote is None or socket.local.port != port or not low <= port <= high:
-        return False
-    peers = machine.table({socket.remote.port}).sockets
-    return is_outgoing(socket, (low, high), peers)
+    possible = [s for s in others if s.remote is not None and s.local.port == port]
+    remote = {s.remote.port for s in possible if s.remote is not None}
+    if not low <= port <= high or not 0 < len(remote) <= MOST_PEERS:
+        return []
+    peers = machine.table(remote).sockets
+    return [socket for socket in possible if is_outgoing(socket, (low, high), peers)]
 
 
 def _found(machine: Machine, sockets: Sequence[Socket]) -> tuple[Finding, ...]:

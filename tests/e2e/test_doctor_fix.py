@@ -65,7 +65,7 @@ def test_one_yes_each_makes_it_healthy(
     holder = zoo("listener", port)
     bystanders(port)
     terminal = on_terminal("doctor", "--fix")
-    terminal.expect("take from others the right to write")
+    terminal.expect("take the right to write it from everybody else?")
     terminal.expect(ASKED)
     terminal.send("y")
     terminal.expect(f"(pid {holder.pid}) with SIGTERM, so that `web` can start? {ASKED}")
@@ -90,7 +90,7 @@ def test_no_changes_nothing(
     os.chmod(env, 0o666)
     holder = zoo("listener", port)
     terminal = on_terminal("doctor", "--fix")
-    for words in ("the right to write", f"(pid {holder.pid}) with SIGTERM", "write `.vscode/"):
+    for words in ("the right to write it", f"(pid {holder.pid}) with SIGTERM", "write `.vscode/"):
         terminal.expect(words)
         terminal.send(keys)
     assert terminal.exit_code() == exitcodes.NO, terminal.screen()

@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import os
 import shlex
 import signal
 import socket
+from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
 from devports import exitcodes
@@ -102,6 +104,8 @@ def test_a_crashed_run_has_left_its_server_on_a_port_that_is_declared_no_more(
     assert problem["code"] == "server-left-behind"
     command = problem["remedies"][0]["command"]
     assert command == f"devports free 127.0.0.1:{port}"
+    elsewhere = replace(devports, cwd=os.path.dirname(project.folder), running=[])
+    assert codes(elsewhere) == ["server-left-behind"]  # without a configuration: of every project
     assert devports(*command.split()[1:], "--yes").code == exitcodes.OK
     assert codes(devports, healthy=True) == []
 
