@@ -101,6 +101,25 @@ def test_no_changes_nothing(
         assert code in "".join(terminal.screen())
 
 
+@NEEDS_UIDS
+@pytest.mark.usefixtures("web")
+def test_a_no_is_not_asked_again_after_another_yes(
+    port: int, zoo: Zoo, project: Project, on_terminal: OnTerminal
+) -> None:
+    holder = zoo("listener", port)
+    os.chmod(project.folder, 0o777)
+    terminal = on_terminal("doctor", "--fix")
+    terminal.expect(f"(pid {holder.pid}) with SIGTERM")
+    terminal.send("n")
+    terminal.expect("goes on running, as you said")
+    terminal.expect("take the right to write it from everybody else?")
+    terminal.send("y")
+    assert terminal.exit_code() == exitcodes.NO, terminal.screen()
+    assert terminal.screen().count("with SIGTERM") == 1
+    assert mode(project.folder) == 0o775
+    assert holder.alive
+
+
 @pytest.mark.usefixtures("web")
 def test_ctrl_c_ends_the_walk(port: int, zoo: Zoo, on_terminal: OnTerminal) -> None:
     holder = zoo("listener", port)
