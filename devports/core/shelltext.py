@@ -47,18 +47,20 @@ def _operator(text: str, at: int) -> str:
 
 
 def _behind(text: str, at: int) -> int:
-    """Return the place behind one letter, or behind what is quoted or in brackets."""
-    if text[at] == "\\":
-        return at + 2
-    end = ENDS.get(text[at])
-    if end is None:
-        return at + 1
-    at += 1
-    while at < len(text) and text[at] != end:
-        at = at + 1 if end == "'" else _behind_inside(text, at, end)
-    return at + 1
+    """Return the place behind one letter, or behind all that is quoted or in brackets there.
 
-
-def _behind_inside(text: str, at: int, end: str) -> int:
-    """The same between quotes, where only a backslash and, in brackets, other quotes count."""
-    return _behind(text, at) if end == ")" or text[at] == "\\" else at + 1
+    Between single quotes nothing counts, between others only a backslash, in brackets both.
+    """
+    ends: list[str] = []
+    while at < len(text):
+        inside, char = ends[-1] if ends else ")", text[at]
+        at += 1
+        if char == "\\" and inside != "'":
+            at += 1
+        elif ends and char == inside:
+            ends.pop()
+        elif char in ENDS and inside == ")":
+            ends.append(ENDS[char])
+        if not ends:
+            break
+    return at

@@ -12,6 +12,7 @@ HIDDEN = [
     pytest.param("serve | tee log", "| tee log", id="a pipe ends as its last command does"),
     pytest.param("cd web && serve 2>&1 | cat", "| cat", id="what goes before changes nothing"),
     pytest.param("serve |& tee log", "|& tee log", id="a pipe for both streams"),
+    pytest.param("serve 'a\\' | cat", "| cat", id="a backslash in single quotes is a letter"),
     pytest.param("serve || true", "|| true", id="no failure is one"),
     pytest.param("serve || :", "|| :", id="the same in short"),
     pytest.param("serve; exit 0", "; exit 0", id="an end that is always good"),
@@ -40,6 +41,7 @@ SEEN = [
     pytest.param("serve $(cat 'a)' | head -1)", id="a pipe that makes a word"),
     pytest.param('serve "a \\" | b"', id="a quote inside quotes"),
     pytest.param("serve `cat a | head`", id="the same by the old way"),
+    pytest.param('serve $(cat "a)" | head)', id="a bracket in quotes in brackets"),
     pytest.param("serve 'open", id="a quote that is not closed"),
 ]
 
@@ -47,6 +49,11 @@ SEEN = [
 @pytest.mark.parametrize("text", SEEN)
 def test_what_hides_none(text: str) -> None:
     assert hides_exit_code(text) == ""
+
+
+def test_a_text_of_brackets_is_read_to_its_end() -> None:
+    assert hides_exit_code("(" * 5000) == ""
+    assert hides_exit_code("serve " + "(" * 5000 + ")" * 5000 + " | tee log") == "| tee log"
 
 
 @given(st.text(alphabet="ab '\"`()|&;\\>\n"))

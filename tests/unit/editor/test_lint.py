@@ -165,8 +165,7 @@ def test_labels_of_whatever_there_is() -> None:
 
 
 KEYS = (
-    "label isBackground problemMatcher pattern background regexp args runOptions dependsOn command"
-    " options".split()
+    "label isBackground problemMatcher pattern background regexp args runOptions dependsOn".split()
 )
 
 
@@ -187,4 +186,5 @@ def test_whatever_is_in_a_file_nothing_breaks(untidy: tuple[Any, str]) -> None:
 def test_whatever_is_in_a_matcher_nothing_breaks(one: Any, other: Any) -> None:
     tasks = [dict.fromkeys(KEYS, one), {key: dict.fromkeys(KEYS, other) for key in KEYS}]
     tasks.append({"isBackground": True, "problemMatcher": [one, {"pattern": other}]})
+    tasks.append({"isBackground": True, "command": one, "options": other})
     lint_tasks("t", json.dumps({"tasks": tasks}))
