@@ -139,6 +139,12 @@ def _wait(parser: argparse.ArgumentParser) -> None:
     )
 
 
+def _doctor(parser: argparse.ArgumentParser) -> None:
+    parser.add_argument(
+        "--fix", action="store_true", help="mend what can be mended, asking about each"
+    )
+
+
 def _init(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("-y", "--yes", action="store_true", help="write it without asking")
     parser.add_argument("--dry-run", action="store_true", help="print it, write nothing")
@@ -206,7 +212,7 @@ COMMANDS: dict[str, tuple[str, tuple[str, ...], Callable[[argparse.ArgumentParse
     "check": ("say whether a port can be bound now, and who holds it", BOTH, _check),
     "status": ("show who has the ports of this project", BOTH, _status),
     "wait": ("wait until a service is ready, or a port can be bound", BOTH, _wait),
-    "doctor": ("say everything that is or will be wrong with ports here", BOTH, _nothing),
+    "doctor": ("say everything that is or will be wrong with ports here", BOTH, _doctor),
     "init": ("find the servers of this project and write a devports.toml", BOTH, _init),
     "vscode": ("write tasks and launch configurations for VS Code", BOTH, _vscode),
     "validate": ("check the configuration and nothing else", BOTH, _nothing),

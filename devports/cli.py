@@ -132,7 +132,7 @@ def call(options: Namespace, arguments: Sequence[str], screen: Screen) -> int:
         case "doctor":
             from devports.commands.doctor import doctor  # noqa: PLC0415
 
-            return doctor(setting, as_json=options.json)
+            return doctor(setting, fix=options.fix, as_json=options.json)
         case _:
             return call_writing(setting, options)
 

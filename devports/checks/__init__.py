@@ -5,14 +5,23 @@ To add a rule: write the function in the module it belongs to, and name it in it
 
 from __future__ import annotations
 
-from devports.checks import editor, machine, ports, project
+from devports.checks import editor, files, machine, ports, project, reach, runs, servers
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
     from devports.checks.facts import Facts
     from devports.checks.problem import Problem
 
-RULES = (*project.RULES, *ports.RULES, *machine.RULES, *editor.RULES)
+RULES = (
+    *files.RULES,
+    *project.RULES,
+    *servers.RULES,
+    *ports.RULES,
+    *runs.RULES,
+    *reach.RULES,
+    *machine.RULES,
+    *editor.RULES,
+)
 
 
 def examine(facts: Facts) -> tuple[Problem, ...]:

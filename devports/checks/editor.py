@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from devports.checks.problem import Problem
+from devports.checks.problem import Problem, WriteEditorFiles
 from devports.core.remedy import Remedy
 
 TYPE_CHECKING = False
@@ -18,6 +18,7 @@ def files(facts: Facts) -> Iterator[Problem]:
     """What `devports vscode` makes is not there, or not what it would make now."""
     editor = facts.editor
     concerned = editor.wanted or editor.ours
+    writes = WriteEditorFiles((*editor.missing, *editor.stale))
     if editor.missing and concerned:
         yield Problem(
             "editor-files-missing",
@@ -25,6 +26,7 @@ def files(facts: Facts) -> Iterator[Problem]:
             f"{_listed(editor.missing)} {_be(editor.missing)} missing",
             why="the configuration says what VS Code is to get, and it has not got it",
             remedies=(MENDS,),
+            mend=writes,
         )
     if editor.stale and concerned:
         yield Problem(
@@ -33,6 +35,7 @@ def files(facts: Facts) -> Iterator[Problem]:
             f"{_listed(editor.stale)} {_be(editor.stale)} not what the configuration means now",
             why="a task may start another service, or none",
             remedies=(MENDS, Remedy("shows what would be changed", "devports vscode --diff")),
+            mend=writes,
         )
 
 

@@ -10,12 +10,14 @@ from devports.core.value import Value
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
+    from devports.checks.problem import Severity
     from devports.core.contained import Named
     from devports.core.diagnosis import Finding, Verdict
-    from devports.core.model import Gap, Platform, PortSpec
+    from devports.core.model import Gap, Platform, PortSpec, Process, Socket
     from devports.core.plan import RunOf, Target
     from devports.core.service import Service
     from devports.editor.lint import Flaw
+    from devports.system.environments import Environment
     from devports.system.installs import Program
     from devports.system.programs import Trouble
 
@@ -29,6 +31,8 @@ class Declared(Value):
         name: of a further port; empty for the first.
         findings: one for each of its addresses; empty if the host has none.
         unresolved: what the resolver said of the host, if it has no address.
+        beside: who listens where a client of `localhost` may end up, and is not in `findings`.
+        outgoing: connections of this machine that have it as their local port.
     """
 
     service: Service
@@ -36,6 +40,8 @@ class Declared(Value):
     name: str = ""
     findings: tuple[Finding, ...] = ()
     unresolved: str = ""
+    beside: tuple[Finding, ...] = ()
+    outgoing: tuple[Finding, ...] = ()
 
     @property
     def finding(self) -> Finding | None:
@@ -56,6 +62,54 @@ class Declared(Value):
         return f"{self.service.name}.ports.{self.name}" if self.name else self.service.name
 
 
+class Listener(Value):
+    """A server, and where it and what it started listens."""
+
+    process: Process
+    sockets: tuple[Socket, ...] = ()
+
+
+class Running(Value):
+    """A devports run, by its record.
+
+    Attributes:
+        service, project: what it runs.
+        spec: the port that it was started for.
+        state: how far it says to have come; empty: it has died.
+        process: itself, if it lives.
+        server: that it started, of this project only.
+        left: a server whose run has died without ending it, of this project only.
+    """
+
+    service: str
+    project: str
+    spec: PortSpec | None = None
+    state: str = ""
+    process: Process | None = None
+    server: Listener | None = None
+    left: Listener | None = None
+
+
+class Launch(Value):
+    """What a command says of the known server that it starts.
+
+    Attributes:
+        kind: the server as people call it: `vite`, `jupyter`; empty if it is none that is known.
+        port: that its words name; 0 if they name none.
+        host: that they name, if that is every address.
+        words: of the server, through a script of package.json too.
+        settings: text of its configuration file, for what that may say instead.
+        hides: what keeps its exit code from whoever starts it: `| tee log`.
+    """
+
+    kind: str = ""
+    port: int = 0
+    host: str = ""
+    words: tuple[str, ...] = ()
+    settings: str = ""
+    hides: str = ""
+
+
 class Command(Value):
     """What a service starts: its folder, the first word, and what is the matter with that word.
 
@@ -67,6 +121,8 @@ class Command(Value):
         trouble: what keeps `word` from being started.
         searched: the folders of PATH, where the word was looked for there.
         near: where a program of that name is in the project, if it was not found otherwise.
+        environment: that `word` leads into, if the program is not there.
+        launch: what the whole command says.
     """
 
     service: Service
@@ -76,6 +132,8 @@ class Command(Value):
     trouble: Trouble = ""
     searched: str = ""
     near: str = ""
+    environment: Environment | None = None
+    launch: Launch = Launch()
 
 
 class Unresolved(Value):
@@ -108,6 +166,28 @@ class Editor(Value):
     flaws: tuple[Flaw, ...] = ()
 
 
+class Fault(Value):
+    """What is wrong with a file that the configuration needs, or that is the configuration.
+
+    Attributes:
+        code, message, facts, note, hints: as in an error.
+        path: what it is about.
+        takes: whether others can write it and this user can take that away by `chmod`.
+        severity: as in a problem.
+        service: that needs it, if only one does.
+    """
+
+    code: str
+    message: str
+    path: str
+    facts: tuple[str, ...] = ()
+    note: str = ""
+    hints: tuple[str, ...] = ()
+    takes: bool = False
+    severity: Severity = "error"
+    service: str = ""
+
+
 def _no_run(_: object) -> None:
     return None
 
@@ -122,9 +202,13 @@ class Facts(Value):
         commands: what the services start.
         programs: every `devports` on PATH, in its order.
         neighbour: an unrelated package of our name in our own environment.
+        faults: of the files that the configuration needs.
+        localhost: the addresses that this name has here; empty if nobody asked.
+        loopbacks: the loopback addresses that this machine has.
         ephemeral: first and last local port for outgoing connections.
         reserved: ranges inside that the kernel gives to nobody by itself.
         editor: the files of VS Code.
+        runs: the devports runs of this user, living ones first.
         gaps: what cannot be seen on this machine.
         viewer: who asks.
         run_of: tells the processes of devports runs.
@@ -137,8 +221,12 @@ class Facts(Value):
     commands: tuple[Command, ...] = ()
     programs: tuple[Program, ...] = ()
     neighbour: Program | None = None
+    faults: tuple[Fault, ...] = ()
+    localhost: tuple[str, ...] = ()
+    loopbacks: tuple[str, ...] = ()
     ephemeral: tuple[int, int] = (32768, 60999)
     reserved: tuple[tuple[int, int], ...] = ()
+    runs: tuple[Running, ...] = ()
     gaps: tuple[Gap, ...] = ()
     editor: Editor = Editor()
     viewer: Viewer = Viewer(-1, -1)

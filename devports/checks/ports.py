@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
-from devports.checks.problem import Problem
+from devports.checks.problem import FreePort, Problem
 from devports.core.codes import code_of
+from devports.core.contained import shown
 from devports.core.diagnosis import (
     Forbidden,
     Free,
@@ -13,28 +14,44 @@ from devports.core.diagnosis import (
     NotLocal,
     Shadowed,
     Unexplained,
+    sockets_of,
 )
+from devports.core.model import PortSpec
+from devports.core.plan import Policy, consent
+from devports.core.quoting import quote
 from devports.core.remedy import Remedy, remedies
-from devports.core.standing import Mine
-from devports.core.value import unreachable
+from devports.core.standing import Container, Mine, Plain
+from devports.core.value import Value, unreachable
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
-    from collections.abc import Iterator
+    from collections.abc import Iterator, Sequence
 
     from devports.checks.facts import Declared, Facts
     from devports.checks.problem import Severity
+    from devports.core.diagnosis import Finding
+    from devports.core.model import Endpoint
+    from devports.core.plan import Target
+
+
+class Judgement(Value):
+    """What is the matter with a port: `what` is empty where the verdict itself says it."""
+
+    code: str
+    severity: Severity
+    why: str = ""
+    what: str = ""
 
 
 def verdicts(facts: Facts) -> Iterator[Problem]:
     """Somebody or something is on a declared port, or this user cannot have it."""
     for declared in facts.ports:
         if (judged := judgement(facts, declared)) is not None:
-            yield _about(facts, declared, *judged)
+            yield _about(facts, declared, judged)
 
 
-def judgement(facts: Facts, declared: Declared) -> tuple[str, Severity, str] | None:
-    """Return code, severity and meaning of what is on a port; None where all is well."""
+def judgement(facts: Facts, declared: Declared) -> Judgement | None:
+    """Return what is the matter with a port; None where all is well."""
     verdict = declared.verdict
     match verdict:
         case None | Free():
@@ -42,28 +59,55 @@ def judgement(facts: Facts, declared: Declared) -> tuple[str, Severity, str] | N
         case Held(sockets=sockets):
             return _held(facts, declared, listens=any(s.state == "LISTEN" for s in sockets))
         case HeldByClient(blocking=blocking):
-            return code_of(verdict), "error" if blocking else "warning", ""
+            return Judgement(code_of(verdict), "error" if blocking else "warning")
         case Lingering(blocking=True):
-            return code_of(verdict), "warning", "no server can start there until they are gone"
+            why = "no server can start there until they are gone"
+            return Judgement(code_of(verdict), "warning", why)
         case Lingering():
-            return code_of(verdict), "note", ""
+            return Judgement(code_of(verdict), "note")
         case Shadowed():
             why = "a browser that asks for `localhost` may see the other server"
-            return code_of(verdict), "warning", why
-        case Forbidden() | NotLocal() | Unexplained():
-            return code_of(verdict), "error", ""
+            return Judgement(code_of(verdict), "warning", why)
+        case Unexplained():
+            wsl = any(gap.code == "wsl" for gap in facts.gaps)
+            return Judgement(code_of(verdict), "error", UNDER_WINDOWS if wsl else "")
+        case Forbidden() | NotLocal():
+            return Judgement(code_of(verdict), "error")
         case _:
             unreachable(verdict)
 
 
-def _held(facts: Facts, declared: Declared, *, listens: bool) -> tuple[str, Severity, str] | None:
+UNDER_WINDOWS = "under WSL a program of Windows may have it: `netstat.exe -ano` names that"
+
+
+def _held(facts: Facts, declared: Declared, *, listens: bool) -> Judgement | None:
     """Judge a holder; on a port that is only watched, a listener is meant to be."""
-    if serves(facts, declared) or (listens and not declared.service.command):
+    if serves(facts, declared):
         return None
+    if (number := sharers(facts, declared)) > 1:
+        severity: Severity = "error" if declared.service.command else "warning"
+        what = f"{number} servers share {declared.spec} of `{declared.title}`"
+        why = "each connection goes to one of them by chance (SO_REUSEPORT)"
+        return Judgement("port-split", severity, why, what)
     if listens:
-        return "port-held", "error", _meaning(facts, declared)
+        watched = not declared.service.command
+        return None if watched else Judgement("port-held", "error", _meaning(facts, declared))
     why = "lsof, ss and netstat call such a port free, and a server that wants it fails"
-    return "port-bound", "error", why
+    return Judgement(
+        "port-bound", "error", f"{why}; {runs}" if (runs := _runs(facts, declared)) else why
+    )
+
+
+def sharers(facts: Facts, declared: Declared) -> int:
+    """Return how many servers listen on one address at once, each with a socket of its own."""
+    owner = {i: number for number, target in enumerate(facts.plan(declared))
+             for member in target.members for i in member.inodes}  # fmt: skip
+    found: dict[object, set[int]] = {}
+    for finding in declared.findings:
+        for socket in sockets_of(finding.verdict):
+            if socket.state == "LISTEN" and socket.inode in owner:
+                found.setdefault(socket.local, set()).add(owner[socket.inode])
+    return max(map(len, found.values()), default=0)
 
 
 def serves(facts: Facts, declared: Declared) -> bool:
@@ -79,14 +123,71 @@ def serves(facts: Facts, declared: Declared) -> bool:
 
 
 def _meaning(facts: Facts, declared: Declared) -> str:
+    return _runs(facts, declared) or f"`{declared.service.name}` cannot start while it is there"
+
+
+def _runs(facts: Facts, declared: Declared) -> str:
+    """Return which devports run it is; empty if it is none."""
     runs = [t.standing for t in facts.plan(declared) if isinstance(t.standing, Mine)]
+    if not runs:
+        return ""
+    other = runs[0].project != facts.root
     if any(run.left for run in runs):
-        return "a devports run that was killed has left it behind"
-    if runs and runs[0].project != facts.root:
+        of = f" of the project in {runs[0].project}" if other else ""
+        return f"a devports run{of} that was killed has left it behind"
+    if other:
         return f"the project in {runs[0].project} runs it: two projects want one port"
-    if runs:
-        return f"it is the service `{runs[0].service}` of this project"
-    return f"`{declared.service.name}` cannot start while it is there"
+    return f"it is the service `{runs[0].service}` of this project"
+
+
+def split(facts: Facts) -> Iterator[Problem]:
+    """A server is where it should be, and another one where `localhost` may lead as well."""
+    for declared in facts.ports:
+        strangers = _strangers(facts, declared)
+        at_home = serves(facts, declared) or not declared.service.command
+        if strangers and at_home and isinstance(declared.verdict, Held):
+            others = declared.but(findings=strangers)
+            plan = facts.plan(others)
+            where = tuple(dict.fromkeys(_spec(each.endpoint) for each in strangers))
+            host = "127.0.0.1" if declared.spec.host in ("", "localhost") else declared.spec.host
+            yield Problem(
+                "port-split",
+                "warning",
+                f"`localhost:{declared.spec.port}` may reach another server than"
+                f" `{declared.title}`: one on {' and '.join(map(str, where))}",
+                why="which one answers depends on the client, and on IPv4 or IPv6",
+                remedies=(
+                    Remedy(f"ask for {PortSpec(host, declared.spec.port)} and not for `localhost`"),
+                    Remedy("ends the other, after asking", _frees(where)),
+                ),
+                service=declared.service.name,
+                about=others,
+                plan=plan,
+                mend=None if any(map(_is_refused, plan)) else FreePort(where),
+            )
+
+
+def _frees(where: Sequence[PortSpec]) -> str:
+    return " ".join(["devports free", *(quote(str(spec)) for spec in where)])
+
+
+def _strangers(facts: Facts, declared: Declared) -> tuple[Finding, ...]:
+    """Return who listens beside it and is no part of who has it.
+
+    A container is published on both families by two forwarders: those are one server.
+    """
+    if not declared.beside:
+        return ()
+    plan = facts.plan(declared)
+    own = {key for t in plan for key in (t.process.key, *(m.process.key for m in t.members))}
+    forwarded = any(isinstance(target.standing, Container) for target in plan)
+    return tuple(
+        finding
+        for finding in declared.beside
+        for target in facts.plan(declared.but(findings=(finding,)))
+        if target.process.key not in own
+        and not (forwarded and isinstance(target.standing, Container))
+    )
 
 
 def host_unknown(facts: Facts) -> Iterator[Problem]:
@@ -119,28 +220,69 @@ def nobody_there(facts: Facts) -> Iterator[Problem]:
             )
 
 
-def _about(facts: Facts, declared: Declared, code: str, severity: Severity, why: str) -> Problem:
-    """Return a problem whose words are those of the verdict, with what can be done about it."""
-    finding = declared.finding
-    assert finding is not None  # noqa: S101  # it has a verdict
-    return Problem(
-        code,
-        severity,
-        why=why,
-        remedies=remedies(
-            finding.verdict,
-            finding.endpoint,
-            finding.holding,
-            facts.platform,
-            service=declared.service.name,
-            viewer=facts.viewer,
-            run_of=facts.run_of,
-            named=facts.named,
-        ),
-        service=declared.service.name,
-        about=declared,
-        plan=facts.plan(declared),
+def _one_too_many(plan: Sequence[Target]) -> tuple[Remedy, ...]:
+    """Return what ends the server that came last: which one is meant to be, only people know."""
+    last = max(plan, key=lambda target: target.process.started)
+    if not isinstance(last.standing, Plain):
+        return ()
+    title = "ends the one that came last, if that is the one too many"
+    return (Remedy(title, f"kill -TERM {last.process.pid}"),)
+
+
+def _remedies(facts: Facts, finding: Finding, service: str) -> tuple[Remedy, ...]:
+    return remedies(
+        finding.verdict,
+        finding.endpoint,
+        finding.holding,
+        facts.platform,
+        service=service,
+        viewer=facts.viewer,
+        run_of=facts.run_of,
+        named=facts.named,
     )
 
 
-RULES = (verdicts, host_unknown, nobody_there)
+def _about(facts: Facts, declared: Declared, judged: Judgement) -> Problem:
+    """Return a problem whose words are those of the verdict, with what can be done about it."""
+    finding = declared.finding
+    assert finding is not None  # noqa: S101  # it has a verdict
+    plan = facts.plan(declared)
+    service = declared.service
+    first = _one_too_many(plan) if judged.code == "port-split" else ()
+    return Problem(
+        judged.code,
+        judged.severity,
+        judged.what,
+        why=judged.why,
+        remedies=(*first, *_remedies(facts, finding, service.name)),
+        service=service.name,
+        about=declared,
+        plan=plan,
+        mend=_mend(declared, plan) if judged.code != "port-split" else None,
+    )
+
+
+def _mend(declared: Declared, plan: Sequence[Target]) -> FreePort | None:
+    """Return how freeing may get somewhere: all in the way are known, and may be ended by us."""
+    service = declared.service
+    hidden = any(shown(finding.holding).hidden for finding in declared.findings)
+    if not plan or hidden or any(map(_is_refused, plan)):
+        return None
+    match declared.verdict:
+        case Held():
+            return FreePort((declared.spec,), service.name, service.stop_timeout)
+        case Shadowed(sockets=sockets):
+            return FreePort(tuple(dict.fromkeys(_spec(socket.local) for socket in sockets)))
+        case _:
+            return None
+
+
+def _spec(end: Endpoint) -> PortSpec:
+    return PortSpec(end.address, end.port)
+
+
+def _is_refused(target: Target) -> bool:
+    return consent(target.standing, Policy(interactive=True)) == "refused"
+
+
+RULES = (verdicts, split, host_unknown, nobody_there)

@@ -6,15 +6,40 @@ from devports.core.value import Value
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
-    from typing import Literal
+    from typing import Literal, TypeAlias
 
     from devports.checks.facts import Declared
+    from devports.core.model import PortSpec
     from devports.core.plan import Target
     from devports.core.remedy import Remedy
 
+    Mend: TypeAlias = "FreePort | TakeWriting | WriteEditorFiles"
     Severity = Literal["error", "warning", "note"]
 
 RANKS = {"error": 0, "warning": 1, "note": 2}
+
+
+class FreePort(Value):
+    """Free ports, by the ordinary freeing with its own questions.
+
+    `stop_timeout`: seconds from SIGTERM to SIGKILL, as declared.
+    """
+
+    specs: tuple[PortSpec, ...]
+    service: str = ""
+    stop_timeout: float = 5.0
+
+
+class TakeWriting(Value):
+    """Take from everybody else the right to write a file or folder of this user's."""
+
+    path: str
+
+
+class WriteEditorFiles(Value):
+    """Write what `devports vscode` writes."""
+
+    paths: tuple[str, ...]
 
 
 class Problem(Value):
@@ -32,6 +57,7 @@ class Problem(Value):
         service: the service it is about, if any.
         about: the port it is about, if any.
         plan: who would have to end for that port to be free.
+        mend: what `devports doctor --fix` can do about it, after a question.
     """
 
     code: str
@@ -43,6 +69,7 @@ class Problem(Value):
     service: str = ""
     about: Declared | None = None
     plan: tuple[Target, ...] = ()
+    mend: Mend | None = None
 
     @property
     def rank(self) -> int:

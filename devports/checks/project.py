@@ -10,6 +10,7 @@ if TYPE_CHECKING:
     from collections.abc import Iterator
 
     from devports.checks.facts import Command, Declared, Facts
+    from devports.system.environments import Environment
 
 STARTABLE = {
     "missing": "command-not-found",
@@ -37,7 +38,7 @@ def folder_missing(facts: Facts) -> Iterator[Problem]:
 def command_unusable(facts: Facts) -> Iterator[Problem]:
     """A command that cannot be started: not there, not executable, or its interpreter is not."""
     for command in facts.commands:
-        if command.folder_exists and command.trouble:
+        if command.folder_exists and command.trouble and not _lacks_environment(command):
             yield Problem(
                 STARTABLE[command.trouble],
                 "error",
@@ -67,12 +68,49 @@ def _ways_out(command: Command) -> Iterator[Remedy]:
     if command.trouble == "not-executable":
         yield Remedy("makes it executable", f"chmod +x {command.word}")
         return
-    if command.near:
+    if command.environment is not None:
+        yield Remedy(f"install what the project needs into `{command.environment.folder}`")
+    elif command.near:
         yield Remedy(f"it is in the project: begin `command` with `{command.near}`")
     elif not command.searched:
         yield Remedy(f"correct the path in `[services.{command.service.name}]`")
     else:
         yield Remedy("install it, or activate the environment that it is installed in")
+
+
+def _lacks_environment(command: Command) -> bool:
+    found = command.environment
+    return found is not None and found.state != "without"
+
+
+def environment_unusable(facts: Facts) -> Iterator[Problem]:
+    """The programs of a project are not installed, or its virtual environment is broken."""
+    for command in facts.commands:
+        found = command.environment
+        if found is None or found.state == "without":
+            continue
+        name, what = command.service.name, WORDS[found.kind]
+        gone = found.state == "absent"
+        state = "that is not there" if gone else "whose Python has gone"
+        yield Problem(
+            "environment-missing" if gone else "environment-broken",
+            "error",
+            f"the command `{command.word}` of `{name}` needs {what} {state}",
+            evidence=(f"folder: {found.folder}",),
+            why="" if gone else "it was moved or copied, or the Python that made it was removed",
+            remedies=(Remedy(_making(found), found.makes),),
+            service=name,
+        )
+
+
+WORDS = {"python": "a virtual environment", "node": "a `node_modules`"}
+
+
+def _making(found: Environment) -> str:
+    if found.kind == "node":
+        return "installs what package.json names"
+    again = " anew" if found.state == "broken" else ""
+    return f"makes it{again}, to install into it what the project needs"
 
 
 def shared_number(facts: Facts) -> Iterator[Problem]:
@@ -105,6 +143,7 @@ def ephemeral(facts: Facts) -> Iterator[Problem]:
                 f"port {port} of `{declared.title}` is one that outgoing connections get",
                 evidence=(f"this system gives them {low} to {high}",),
                 why="one day a browser or a download has it when the server wants to start",
+                about=declared.but(findings=declared.outgoing) if declared.outgoing else None,
                 remedies=tuple(_out_of_range(facts, port)),
                 service=declared.service.name,
             )
@@ -124,4 +163,4 @@ def _out_of_range(facts: Facts, port: int) -> Iterator[Remedy]:
         yield Remedy(title, f"{root}{setting}", needs_root=True)
 
 
-RULES = (folder_missing, command_unusable, shared_number, ephemeral)
+RULES = (folder_missing, command_unusable, environment_unusable, shared_number, ephemeral)

@@ -8,7 +8,7 @@ from devports.checks.facts import Editor, Unresolved
 from devports.commands.editing import VSCODE, planned
 from devports.core.service import EditorTasks
 from devports.editor.jsonc import JsoncError
-from devports.editor.lint import labels_of, lint_launch, lint_tasks
+from devports.editor.lint import labels_of, lint_launch, lint_tasks, waited_for
 from devports.editor.plan import LAUNCH, TASKS, BrokenFileError, programs_of, searched
 from devports.errors import DevportsError
 from devports.system import programs, projectfile
@@ -68,7 +68,7 @@ def _unresolved(text: str, system: str, root: str) -> Iterator[Unresolved]:
 
 def _flaws(tasks: str | None, launch: str | None) -> tuple[Flaw, ...]:
     """Return what a person wrote that would not work; what devports wrote is only ever stale."""
-    found = [*(lint_tasks(TASKS, tasks) if tasks else ())]
+    found = [*(lint_tasks(TASKS, tasks, waited_for(launch or "")) if tasks else ())]
     if launch:
         found += lint_launch(LAUNCH, launch, labels_of(tasks or ""))
     return tuple(flaw for flaw in found if not flaw.ours)

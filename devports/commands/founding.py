@@ -6,7 +6,7 @@ import os
 
 from devports import exitcodes
 from devports.core.value import Value
-from devports.detect import detect, wanted
+from devports.detect.detectors import detect, wanted
 from devports.detect.document import document
 from devports.detect.found import File, Tree
 from devports.errors import DevportsError

@@ -4,43 +4,50 @@ from __future__ import annotations
 
 import os
 
-from devports.checks.facts import Command, Declared, Editor, Facts
+from devports.checks.facts import Editor, Facts
 from devports.commands.editorfacts import editor_facts
-from devports.core.model import Gap
-from devports.core.placeholder import argv_of, fill, values_for
-from devports.errors import DevportsError
-from devports.system import installs, programs
+from devports.commands.filefacts import faults_of
+from devports.commands.launchfacts import command_facts
+from devports.commands.portfacts import port_facts
+from devports.commands.runfacts import run_facts
+from devports.core.model import Endpoint, Gap
+from devports.system import installs, wsl
 from devports.system.reserved import reserved
-from devports.system.survey import endpoints_of, survey
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
-    from collections.abc import Iterator
+    from collections.abc import Iterator, Sequence
 
     from devports.commands.setting import Setting
-    from devports.core.model import Endpoint
-    from devports.core.service import Config, Service
+    from devports.core.service import Config
     from devports.system import Machine
 
 ANY_PORT = 1
 """What a table is asked for where no port is declared: it says what it cannot show all the same."""
 
+LOOPBACKS = ("127.0.0.1", "::1")
 
-def gather(setting: Setting, config: Config | None) -> Facts:
+
+def gather(setting: Setting, config: Config | None, warnings: Sequence[str] = ()) -> Facts:
     """Look at everything that the rules want to know; one look at the machine for all ports."""
     machine = setting.machine
     services = config.services if config else ()
-    ports = tuple(declared for service in services for declared in _ports(machine, service))
+    ports = port_facts(machine, services)
+    root = config.root if config else ""
     return Facts(
         machine.platform,
-        root=config.root if config else "",
-        ports=_looked_at(machine, ports),
-        commands=tuple(_command(s, config) for s in services if config and s.command),
+        root=root,
+        ports=ports,
+        commands=tuple(command_facts(s, config) for s in services if config and s.command),
         programs=installs.on_path(os.environ),
         neighbour=installs.neighbour(),
+        faults=tuple(faults_of(config, warnings)) if config else (),
+        localhost=_localhost(machine) if ports else (),
+        loopbacks=tuple(a for a in LOOPBACKS if machine.probe(Endpoint(a, 0)) == "ok"),
         editor=editor_facts(config, machine.platform) if config else Editor(),
         ephemeral=machine.ephemeral(),
         reserved=reserved(),
+        runs=tuple(run_facts(setting, root)),
         gaps=tuple(_blind_spots(machine, {declared.spec.port for declared in ports})),
         viewer=machine.viewer(),
         run_of=setting.records().run_of(),
@@ -48,43 +55,18 @@ def gather(setting: Setting, config: Config | None) -> Facts:
     )
 
 
-def _ports(machine: Machine, service: Service) -> Iterator[Declared]:
-    """Yield the ports of a service without findings, and whether its host has an address."""
-    for name, port in (("", service.port), *service.ports):
-        declared = Declared(service, service.spec.but(port=port), name)
-        try:
-            endpoints_of(machine, declared.spec)
-        except DevportsError as error:
-            yield declared.but(unresolved=" ".join(error.facts))
-        else:
-            yield declared
-
-
-def _looked_at(machine: Machine, ports: tuple[Declared, ...]) -> tuple[Declared, ...]:
-    ends: list[tuple[Endpoint, ...]] = [
-        () if declared.unresolved else endpoints_of(machine, declared.spec) for declared in ports
-    ]
-    found = iter(survey(machine, (end for each in ends for end in each), thorough=True))
-    return tuple(
-        declared.but(findings=tuple(next(found) for _ in each))
-        for declared, each in zip(ports, ends, strict=True)
-    )
-
-
-def _command(service: Service, config: Config) -> Command:
-    values = values_for(service, config) | {"fd": "3"}
-    folder, word = fill(service.cwd, values), argv_of(service, values)[0]
-    exists = os.path.isdir(folder)
-    path = dict(service.env).get("PATH", os.environ.get("PATH", os.defpath))
-    trouble = programs.trouble(word, folder, path) if exists else ""
-    bare = not os.path.dirname(word)
-    near = programs.near(word, (folder, config.root)) if bare and trouble == "missing" else ""
-    return Command(service, word, folder, exists, trouble, path if bare else "", near)
+def _localhost(machine: Machine) -> tuple[str, ...]:
+    try:
+        return machine.addresses("localhost")
+    except OSError:  # whoever declares it is told so
+        return ()
 
 
 def _blind_spots(machine: Machine, ports: set[int]) -> Iterator[Gap]:
     """Yield what this user cannot see on this machine, whatever is on the ports now."""
     yield from machine.table(ports or {ANY_PORT}).gaps
+    if wsl.is_wsl():
+        yield Gap("wsl", "what Windows and its Docker Desktop have on these ports (WSL)")
     if machine.process(1) is None and machine.platform != "win32":
         yield Gap("unlisted-processes", "the processes of other users (hidepid)")
     elif machine.viewer().uid != 0:

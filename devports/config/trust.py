@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import stat
 
 from devports.config.problem import visible
 from devports.errors import DevportsError
@@ -60,6 +61,28 @@ def distrust(path: str, status: os.stat_result, mounts: str | None = None) -> st
     if status.st_mode & GROUP_WRITES and status.st_gid != status.st_uid:
         return f"`{visible(path)}` can be written by the group {status.st_gid}"
     return ""
+
+
+def open_folder(path: str, status: os.stat_result, mounts: str | None = None) -> bool:
+    """Say whether every user can replace a file in a folder.
+
+    Where the sticky bit is set, others cannot rename or remove what is not theirs (inode(7)).
+
+    Args:
+        path: absolute, links resolved.
+        status: of the folder.
+        mounts: as in `distrust`.
+    """
+    if not status.st_mode & OTHERS_WRITE or status.st_mode & stat.S_ISVTX:
+        return False
+    return not on_foreign_mount(path, _mounts() if mounts is None else mounts)
+
+
+def takes_writing(status: os.stat_result) -> bool:
+    """Say whether others can write it and this user may take that away."""
+    if not hasattr(os, "geteuid"):  # pragma: no cover  # Windows: access lists, not modes
+        return False
+    return bool(status.st_mode & OTHERS_WRITE) and os.geteuid() in (0, status.st_uid)
 
 
 def _unsafe(path: str, what: str, fact: str, hint: str) -> DevportsError:

@@ -7,6 +7,7 @@ or read in its source (docs/vscode.md). What an extension may add is never calle
 
 from __future__ import annotations
 
+from devports.core.shelltext import hides_exit_code
 from devports.core.value import Value
 from devports.editor import jsregex
 from devports.editor.jsonc import JsoncError, find, parse, place, plain
@@ -54,12 +55,20 @@ WHY = {
     "opens-a-race": "VS Code starts the new one without waiting for the end of the old: the port"
     " is still taken",
     "arguments-unquoted": "VS Code gives them to the shell as they are, so it takes them apart",
+    "exit-code-hidden": "VS Code takes a server that crashed, or a port that was not freed, for a"
+    " good end",
     "close-hangs": "the next task in its terminal never ends for VS Code",
 }
 
 
-def lint_tasks(path: str, text: str) -> tuple[Flaw, ...]:
-    """Return what is wrong in a tasks.json, in the order of the file."""
+def lint_tasks(path: str, text: str, waited: frozenset[str] = frozenset()) -> tuple[Flaw, ...]:
+    """Return what is wrong in a tasks.json, in the order of the file.
+
+    Args:
+        path: for messages.
+        text: of the file.
+        waited: labels of tasks whose exit code decides about the start of a debugger.
+    """
 
     def rules(entry: Any, entries: list[Any]) -> Iterator[Found]:
         yield from _label(entry, entries, "label")
@@ -67,6 +76,7 @@ def lint_tasks(path: str, text: str) -> tuple[Flaw, ...]:
         yield from _background(entry)
         yield from _patterns(entry)
         yield from _habits(entry)
+        yield from _exit_code(entry, waited)
 
     return _lint(path, text, "tasks", rules)
 
@@ -82,6 +92,18 @@ def lint_launch(path: str, text: str, labels: frozenset[str]) -> tuple[Flaw, ...
     if any(flaw.code == "file-broken" for flaw in found):
         return found
     return (*found, *_lint(path, text, "compounds", rules))
+
+
+def waited_for(text: str) -> frozenset[str]:
+    """Return the names of tasks that configurations of a launch.json wait for."""
+    try:
+        root = parse(text)
+    except JsoncError:
+        return frozenset()
+    found = [plain(find(root, (key,))) for key in ("configurations", "compounds")]
+    entries = [entry for each in found if isinstance(each, list) for entry in each]
+    names = [entry.get("preLaunchTask") for entry in entries if isinstance(entry, dict)]
+    return frozenset(name for name in names if isinstance(name, str))
 
 
 def labels_of(text: str) -> frozenset[str]:
@@ -231,3 +253,16 @@ def _habits(entry: Any) -> Iterator[Found]:
                     ("args", number),
                     f"`{name}` has an argument with a character that means something to a shell",
                 )
+
+
+def _exit_code(entry: Any, waited: frozenset[str]) -> Iterator[Found]:
+    """Find a shell that ends well whatever happened, where somebody would have to know."""
+    name, command = _name(entry, "label"), entry.get("command")
+    if entry.get("type", "shell") != "shell" or not isinstance(command, str):
+        return
+    matters = entry.get("isBackground") is True or name in waited or "devports " in command
+    options = _inside(_inside(entry, "options"), "shell").get("args")
+    told = isinstance(options, list) and "pipefail" in options
+    end = hides_exit_code(command)
+    if matters and end and not (told and end.startswith("|") and not end.startswith("||")):
+        yield "exit-code-hidden", ("command",), f"`{name}` ends in `{end}`, which hides its failure"

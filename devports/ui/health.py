@@ -6,7 +6,7 @@ well. A problem is a block of its own, like every error, and its last line mends
 
 from __future__ import annotations
 
-from devports.ui.diagnostic import block
+from devports.ui.diagnostic import block, labelled
 from devports.ui.layout import paint, wrap
 from devports.ui.printable import printable
 from devports.ui.trouble import evidence
@@ -25,9 +25,18 @@ if TYPE_CHECKING:
     from devports.ui.who import Reader
 
 NOTHING = "no `devports.toml` here or above: only this machine was looked at"
+UNUSABLE = "the configuration cannot be used: only this machine was looked at"
 
 
-def report(path: str, facts: Facts, problems: Sequence[Problem], reader: Reader, look: Look) -> str:
+def report(
+    path: str,
+    facts: Facts,
+    problems: Sequence[Problem],
+    reader: Reader,
+    look: Look,
+    *,
+    offer: bool = False,
+) -> str:
     """Return the whole report.
 
     Args:
@@ -36,10 +45,13 @@ def report(path: str, facts: Facts, problems: Sequence[Problem], reader: Reader,
         problems: what was found, the gravest first.
         reader: whose home, user and clock the words are for.
         look: what the screen can show.
+        offer: say how many of them can be mended, and how.
     """
     blocks = [problem_block(problem, reader, look) for problem in problems]
-    head = "\n".join(wrap(scope(path, facts), look.width))
-    tail = "\n".join([*unseen(facts, look), verdict(problems, look)])
+    unusable = not path and any(problem.code.startswith("config-") for problem in problems)
+    head = "\n".join(wrap(UNUSABLE if unusable else scope(path, facts), look.width))
+    ending = [*unseen(facts, look), verdict(problems, look)]
+    tail = "\n".join([*ending, *(mendable(problems, look) if offer else ())])
     gap = "\n\n" if blocks else "\n"
     return gap.join([head, *blocks, tail])
 
@@ -59,7 +71,8 @@ def unseen(facts: Facts, look: Look) -> list[str]:
     if not facts.gaps:
         return ["nothing is hidden from this user"]
     hidden = listed([printable(gap.detail) for gap in facts.gaps])
-    more = "" if facts.viewer.uid == 0 else " (`sudo devports doctor` sees more)"
+    who = "an administrator" if facts.platform == "win32" else "`sudo devports doctor`"
+    more = "" if facts.viewer.uid == 0 else f" ({who} sees more)"
     return wrap(f"not visible here: {hidden}{more}", look.width, hang=2)
 
 
@@ -74,6 +87,18 @@ def verdict(problems: Sequence[Problem], look: Look) -> str:
     return paint("nothing is wrong", "good", look) + also
 
 
+def mendable(problems: Sequence[Problem], look: Look) -> list[str]:
+    """Return how many of them devports can mend itself, if any."""
+    number = sum(problem.mend is not None for problem in problems)
+    if not number:
+        return []
+    some = f"{number} of them" if number > 1 else "one of them"
+    which = some if number < len(problems) else "them" if number > 1 else "it"
+    return labelled(
+        "hint", f"devports can mend {which}, after asking: `devports doctor --fix`", look
+    )
+
+
 def problem_block(problem: Problem, reader: Reader, look: Look) -> str:
     """Return one problem: what, how it is known, why it matters, what mends it."""
     facts = (*known(problem, reader), *problem.evidence)
@@ -85,8 +110,8 @@ def problem_block(problem: Problem, reader: Reader, look: Look) -> str:
 
 
 def message(problem: Problem) -> str:
-    """Return what is wrong in one line; a port is worded by its verdict."""
-    if problem.about is None or problem.about.finding is None:
+    """Return what is wrong in one line; a port is worded by its verdict where no rule does."""
+    if problem.what or problem.about is None or problem.about.finding is None:
         return problem.what
     return headline(problem.about.finding, f"`{problem.about.title}`: {problem.about.spec}")
 
@@ -105,7 +130,7 @@ def known(problem: Problem, reader: Reader) -> tuple[str, ...]:
 
 def meaning(problem: Problem) -> tuple[str, ...]:
     """Return what the verdict means and what could not be seen."""
-    return meanings(problem.about.findings) if problem.about else ()
+    return meanings(problem.about.findings) if problem.about and not problem.what else ()
 
 
 def mending(remedies: Sequence[Remedy]) -> Iterator[str]:

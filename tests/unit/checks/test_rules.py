@@ -1,185 +1,38 @@
-"""The rules of the doctor: each with a condition that it finds, and one that it passes over."""
+"""The rules about what is declared, and about this machine."""
 
 from __future__ import annotations
-
-from typing import TYPE_CHECKING
 
 import pytest
 
 from devports.checks import examine
-from devports.checks.facts import Command, Declared, Facts
+from devports.checks.facts import Command, Facts
 from devports.core.diagnosis import (
     Finding,
-    Forbidden,
     Free,
-    Held,
     HeldByClient,
     Lingering,
-    NotLocal,
-    Shadowed,
-    Unexplained,
 )
-from devports.core.model import Endpoint, Holder, Holding, Process, ProcessKey, Socket
+from devports.core.model import Endpoint, Holding
 from devports.core.service import Service
-from devports.core.standing import Run, Viewer
+from devports.core.standing import Viewer
+from devports.system.environments import Environment
 from devports.system.installs import Program
-
-if TYPE_CHECKING:
-    from devports.checks.problem import Problem
-    from devports.core.diagnosis import Verdict
-    from devports.core.model import State
-
-ROOT = "/srv/shop"
-HERE = Endpoint("127.0.0.1", 8000)
-BACKEND = Service("backend", 8000, command="uvicorn main:app", cwd=f"{ROOT}/backend")
-DB = Service("db", 5432)
-SERVER = Process(ProcessKey(50, 1), 1, 1000, "ann", "python3", ("python3", "-m", "http.server"))
-RUN = Process(ProcessKey(40, 1), 1, 1000, "ann", "devports", ("devports", "run", "backend"))
-
-
-def sockets(state: State, *, expires: float | None = None) -> tuple[Socket, ...]:
-    return (Socket(HERE, None, state, 7, expires=expires),)
-
-
-def declared(
-    verdict: Verdict, service: Service = BACKEND, *line: Process, at: Endpoint = HERE
-) -> Declared:
-    """Return a declared port with one address, held by the first of `line` and started by it."""
-    holders = (Holder(line[0], (7,), line[1:]),) if line else ()
-    finding = Finding(at, verdict, Holding(holders))
-    return Declared(service, service.spec.but(port=at.port), findings=(finding,))
-
-
-def facts(*ports: Declared, **more: object) -> Facts:
-    return Facts("linux", ROOT, ports, viewer=Viewer(1000, 1000)).but(**more)
-
-
-def run_of(project: str = ROOT, service: str = "backend", *, left: bool = False) -> object:
-    """Return a look-up in which RUN, or the server it left, is a devports run."""
-    known = {(SERVER if left else RUN).key}
-    return lambda process: (
-        Run(process.key, service, project, left=left) if process.key in known else None
-    )
-
-
-def found(looked: Facts) -> list[tuple[str, str]]:
-    return [(problem.code, problem.severity) for problem in examine(looked)]
-
-
-LISTENS = Held(sockets("LISTEN"))
-ON_PORTS = [
-    pytest.param(declared(LISTENS, BACKEND, SERVER), [("port-held", "error")], id="a listener"),
-    pytest.param(declared(LISTENS, DB, SERVER), [], id="a listener where one is only watched for"),
-    pytest.param(
-        declared(Held(sockets("BOUND")), BACKEND, SERVER),
-        [("port-bound", "error")],
-        id="a socket that is bound and does not listen",
-    ),
-    pytest.param(
-        declared(Held(sockets("BOUND")), DB, SERVER),
-        [("port-bound", "error")],
-        id="a bound socket serves nobody on a watched port either",
-    ),
-    pytest.param(
-        declared(Lingering(sockets("TIME_WAIT", expires=9), blocking=True)),
-        [("port-lingering", "warning")],
-        id="leftovers that block",
-    ),
-    pytest.param(
-        declared(Lingering(sockets("TIME_WAIT", expires=9), blocking=False)),
-        [("port-lingering", "note")],
-        id="leftovers that do not block are only good to know",
-    ),
-    pytest.param(
-        declared(HeldByClient(sockets("ESTABLISHED"))),
-        [("held-by-client", "error")],
-        id="an outgoing connection in the way",
-    ),
-    pytest.param(
-        declared(HeldByClient(sockets("ESTABLISHED"), blocking=False)),
-        [("held-by-client", "warning")],
-        id="an outgoing connection beside which a server may bind",
-    ),
-    pytest.param(
-        declared(Shadowed(sockets("LISTEN"))), [("port-shadowed", "warning")], id="a sister"
-    ),
-    pytest.param(declared(Forbidden()), [("privileged-port", "error")], id="no right to it"),
-    pytest.param(declared(NotLocal()), [("address-not-local", "error")], id="no such address"),
-    pytest.param(
-        declared(Unexplained()), [("bind-unexplained", "error")], id="refused for no visible reason"
-    ),
-    pytest.param(declared(Free()), [], id="a free port"),
-    pytest.param(
-        Declared(BACKEND, BACKEND.spec, unresolved="Name or service not known"),
-        [("host-unknown", "error")],
-        id="a host without an address",
-    ),
-]
-
-
-@pytest.mark.parametrize(("port", "expected"), ON_PORTS)
-def test_what_is_on_a_port(port: Declared, expected: list[tuple[str, str]]) -> None:
-    assert found(facts(port)) == expected
-
-
-RUNS = [
-    pytest.param(run_of(), [], id="the service's own server is as it should be"),
-    pytest.param(run_of(left=True), ["has left it behind"], id="the server of a run that died"),
-    pytest.param(
-        run_of("/srv/other"), ["the project in /srv/other runs it"], id="another project's server"
-    ),
-    pytest.param(
-        run_of(service="web"), ["the service `web` of this project"], id="another service's server"
-    ),
-]
-
-
-@pytest.mark.parametrize(("look_up", "words"), RUNS)
-def test_a_devports_run_on_the_port_is_told_apart(look_up: object, words: list[str]) -> None:
-    problems = examine(facts(declared(LISTENS, BACKEND, SERVER, RUN), run_of=look_up))
-    assert [word in problem.why for problem, word in zip(problems, words, strict=True)] == [
-        True
-    ] * len(words)
-
-
-def test_the_own_server_that_has_bound_and_will_listen_is_no_problem() -> None:
-    starting = declared(Held(sockets("BOUND")), BACKEND, SERVER, RUN)
-    assert found(facts(starting, run_of=run_of())) == []
-
-
-def test_a_problem_of_a_port_says_who_would_have_to_end_and_what_ends_it() -> None:
-    (problem,) = examine(facts(declared(LISTENS, BACKEND, SERVER)))
-    assert [target.process for target in problem.plan] == [SERVER]
-    assert problem.remedies[0].command == "devports free backend"
-    assert problem.service == "backend"
-
-
-NEEDY = BACKEND.but(depends_on=("db",))
-
-
-@pytest.mark.parametrize(
-    ("db", "expected"),
-    [
-        pytest.param(Free(), ["dependency-down"], id="nobody is there"),
-        pytest.param(LISTENS, [], id="a server is there"),
-    ],
+from tests.unit.checks.samples import (
+    BACKEND,
+    DB,
+    HERE,
+    LISTENS,
+    SERVER,
+    codes,
+    declared,
+    facts,
+    only,
+    sockets,
 )
-def test_a_watched_port_that_others_need(db: Verdict, expected: list[str]) -> None:
-    ports = (declared(Free(), NEEDY), declared(db, DB, SERVER, at=Endpoint("127.0.0.1", 5432)))
-    assert [problem.code for problem in examine(facts(*ports))] == expected
-
-
-def test_a_watched_port_that_nobody_needs_may_be_free() -> None:
-    assert found(facts(declared(Free(), DB, at=Endpoint("127.0.0.1", 5432)))) == []
 
 
 def command(**more: object) -> Command:
     return Command(BACKEND, "uvicorn", BACKEND.cwd, searched="/usr/bin").but(**more)
-
-
-def only(looked: Facts) -> Problem:
-    (problem,) = examine(looked)
-    return problem
 
 
 COMMANDS = [
@@ -226,6 +79,49 @@ def test_the_way_out_fits_the_command(what: Command, words: str) -> None:
     assert words in only(facts(commands=(what,))).remedies[0].title
 
 
+GONE = Environment("/srv/shop/.venv", "python", "absent", "python3 -m venv /srv/shop/.venv")
+PACKAGES = Environment("/srv/shop/node_modules", "node", "absent", "npm install")
+ENVIRONMENTS = [
+    pytest.param(
+        command(trouble="missing", environment=GONE), ["environment-missing"], id="none was made"
+    ),
+    pytest.param(
+        command(trouble="interpreter-missing", environment=GONE.but(state="broken")),
+        ["environment-broken"],
+        id="its Python has gone",
+    ),
+    pytest.param(
+        command(trouble="missing", environment=GONE.but(state="without")),
+        ["command-not-found"],
+        id="the program is not in it",
+    ),
+    pytest.param(
+        command(environment=PACKAGES), ["environment-missing"], id="npm is there, packages are not"
+    ),
+    pytest.param(command(), [], id="none is needed"),
+]
+
+
+@pytest.mark.parametrize(("what", "expected"), ENVIRONMENTS)
+def test_the_environment_of_a_command(what: Command, expected: list[str]) -> None:
+    assert [problem.code for problem in examine(facts(commands=(what,)))] == expected
+
+
+def test_an_environment_is_made_by_one_command() -> None:
+    python = only(facts(commands=(command(trouble="missing", environment=GONE),)))
+    assert python.remedies[0].command == GONE.makes
+    assert python.remedies[0].title.startswith("makes it, to install into it")
+    node = only(facts(commands=(command(environment=PACKAGES),)))
+    assert (node.remedies[0].title, node.remedies[0].command) == (
+        "installs what package.json names",
+        "npm install",
+    )
+    broken = command(environment=GONE.but(state="broken"))
+    assert "makes it anew" in only(facts(commands=(broken,))).remedies[0].title
+    without = command(trouble="missing", environment=GONE.but(state="without"))
+    assert "into `/srv/shop/.venv`" in only(facts(commands=(without,))).remedies[0].title
+
+
 def test_where_a_command_was_looked_for_is_said() -> None:
     problem = only(facts(commands=(command(trouble="missing"),)))
     assert problem.evidence == (f"folder: {BACKEND.cwd}", "PATH: /usr/bin")
@@ -259,6 +155,15 @@ def test_a_port_that_outgoing_connections_get(
 ) -> None:
     looked = facts(declared(Free(), at=at), **more)
     assert [problem.code for problem in examine(looked)] == expected
+
+
+def test_whose_connection_has_the_port_now_is_shown() -> None:
+    going = Finding(HIGH, HeldByClient(sockets("ESTABLISHED"), blocking=False), Holding())
+    port = declared(Free(), at=HIGH)
+    assert only(facts(port)).about is None
+    about = only(facts(port.but(outgoing=(going,)))).about
+    assert about is not None
+    assert about.findings == (going,)
 
 
 def test_a_better_port_is_outside_the_range_and_nobody_elses() -> None:
@@ -308,7 +213,7 @@ PROGRAMS = [
 def test_which_devports_a_script_gets(
     programs: tuple[Program, ...], expected: list[tuple[str, str]]
 ) -> None:
-    assert found(facts(programs=programs)) == expected
+    assert codes(facts(programs=programs)) == expected
 
 
 def test_the_unrelated_package_can_be_removed_and_a_stranger_only_passed_by() -> None:
@@ -335,6 +240,6 @@ def test_the_gravest_comes_first() -> None:
 
 
 def test_nothing_is_wrong_where_there_is_nothing() -> None:
-    assert found(Facts("linux")) == []
+    assert codes(Facts("linux")) == []
     nobody = Facts("linux", ports=(declared(LISTENS, BACKEND, SERVER),))
-    assert found(nobody) == [("port-held", "error")]
+    assert codes(nobody) == [("port-held", "error")]

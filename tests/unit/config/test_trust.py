@@ -6,7 +6,13 @@ from typing import TYPE_CHECKING
 import pytest
 
 from devports.config.load import load, load_with_warnings
-from devports.config.trust import distrust, on_foreign_mount, trusted_uids
+from devports.config.trust import (
+    distrust,
+    on_foreign_mount,
+    open_folder,
+    takes_writing,
+    trusted_uids,
+)
 from devports.errors import DevportsError
 from tests.harness.capabilities import NEEDS_UIDS
 
@@ -119,3 +125,28 @@ def test_a_warning_comes_with_the_config(project: Path):
     gid = path.stat().st_gid
     expected = () if gid == ME else (f"`{path}` can be written by the group {gid}",)
     assert load_with_warnings(None, str(project)).warnings == expected
+
+
+NATIVE, SHARED = "/dev/sda / ext4 rw\n", "C: /mnt/c 9p rw\n"
+FOLDERS = [
+    pytest.param(0o777, NATIVE, True, id="everybody may rename and remove in it"),
+    pytest.param(0o1777, NATIVE, False, id="everybody may put something in, as into /tmp"),
+    pytest.param(0o775, NATIVE, False, id="its group may"),
+    pytest.param(0o777, SHARED, False, id="a file system that makes modes up"),
+]
+
+
+@pytest.mark.parametrize(("mode", "mounts", "is_open"), FOLDERS)
+def test_a_folder_in_which_everybody_can_replace_a_file(mode: int, mounts: str, *, is_open: bool):
+    assert open_folder("/mnt/c/shop", status(mode, ME), mounts) is is_open
+
+
+def test_the_mounts_of_this_machine_are_asked_where_it_matters(tmp_path: Path):
+    assert not open_folder(str(tmp_path), status(0o755, ME))
+    assert open_folder("/", status(0o777, ME))
+
+
+def test_only_an_owner_takes_writing_away():
+    assert takes_writing(status(0o666, ME))
+    assert not takes_writing(status(0o644, ME))
+    assert takes_writing(status(0o666, STRANGER)) is (ME == 0)

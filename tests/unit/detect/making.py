@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from devports.detect import detect
+from devports.detect.detectors import detect
 from devports.detect.found import File, Found, LeftOut, Tree
 
 

@@ -8,7 +8,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from devports.config.load import read_text
-from devports.detect import detect
+from devports.detect.detectors import detect
 from devports.detect.document import document
 from devports.detect.found import File, Tree
 from devports.detect.servers import SERVERS

@@ -7,7 +7,7 @@ from pathlib import Path
 import pytest
 
 from devports.config.load import read_text
-from devports.detect import detect, wanted
+from devports.detect.detectors import detect, wanted
 from devports.detect.document import document
 from devports.detect.found import File, Tree
 

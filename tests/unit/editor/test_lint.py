@@ -8,7 +8,7 @@ from typing import Any
 import pytest
 from hypothesis import given, settings
 
-from devports.editor.lint import Flaw, labels_of, lint_launch, lint_tasks
+from devports.editor.lint import Flaw, labels_of, lint_launch, lint_tasks, waited_for
 from tests.harness import jsonc
 
 MATCHER = {
@@ -88,6 +88,36 @@ def test_what_is_wrong(tasks: list[object], code: str, words: str) -> None:
     assert words in what
 
 
+PIPED = WATCH | {"command": "npm run dev | tee log"}
+PIPEFAIL = {"shell": {"executable": "bash", "args": ["-o", "pipefail", "-c"]}}
+ENDS = [
+    pytest.param(PIPED, True, id="a background task behind a pipe"),
+    pytest.param({"label": "b", "command": "devports free web || true"}, True, id="one of ours"),
+    pytest.param({"label": "first", "command": "make | cat"}, True, id="one that F5 waits for"),
+    pytest.param({"label": "b", "command": "wc -l * | sort"}, False, id="nobody waits for it"),
+    pytest.param(PIPED | {"type": "process"}, False, id="no shell"),
+    pytest.param(PIPED | {"options": PIPEFAIL}, False, id="a shell that was told to mind"),
+    pytest.param(
+        WATCH | {"command": "serve || true", "options": PIPEFAIL}, True, id="and yet: no failure"
+    ),
+    pytest.param(PIPED | {"command": 1}, False, id="no text"),
+    pytest.param(WATCH, False, id="a command by itself"),
+]
+
+
+@pytest.mark.parametrize(("task", "hides"), ENDS)
+def test_a_task_that_hides_how_its_server_ended(task: dict[str, object], *, hides: bool) -> None:
+    flaws = lint_tasks("t", json.dumps({"tasks": [task]}), frozenset({"first"}))
+    assert [flaw.code for flaw in flaws] == (["exit-code-hidden"] if hides else [])
+
+
+def test_tasks_that_a_debugger_waits_for() -> None:
+    configurations = [{"preLaunchTask": "a"}, {"preLaunchTask": 1}, 2]
+    launch = {"configurations": configurations, "compounds": [{"preLaunchTask": "b"}]}
+    assert waited_for(json.dumps(launch)) == {"a", "b"}
+    assert waited_for("{") == waited_for('{"compounds": 1}') == frozenset()
+
+
 def test_a_flaw_has_its_place_and_says_what_follows() -> None:
     text = '{\n  "tasks": [\n    { "label": "a" },\n    { "label": "a" }\n  ]\n}\n'
     assert lint_tasks(".vscode/tasks.json", text) == (
@@ -156,4 +186,5 @@ def test_whatever_is_in_a_file_nothing_breaks(untidy: tuple[Any, str]) -> None:
 def test_whatever_is_in_a_matcher_nothing_breaks(one: Any, other: Any) -> None:
     tasks = [dict.fromkeys(KEYS, one), {key: dict.fromkeys(KEYS, other) for key in KEYS}]
     tasks.append({"isBackground": True, "problemMatcher": [one, {"pattern": other}]})
+    tasks.append({"isBackground": True, "command": one, "options": other})
     lint_tasks("t", json.dumps({"tasks": tasks}))

@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 
 from devports.checks.facts import Declared, Facts
-from devports.checks.problem import Problem
+from devports.checks.problem import Problem, TakeWriting
 from devports.core.diagnosis import Free
 from devports.core.model import Gap
 from devports.core.remedy import Remedy
@@ -108,6 +108,41 @@ def test_the_last_line_counts(kinds: tuple[str, ...], words: str) -> None:
     problems = [PLAIN.but(severity=kind) for kind in kinds]
     assert health.verdict(problems, PIPE) == words
     assert report(FACTS, *problems).split("\n")[-1] == words
+
+
+MENDED = PLAIN.but(mend=TakeWriting("/srv"))
+OFFERS = [
+    pytest.param((PLAIN,), "", id="nothing that can be mended"),
+    pytest.param((MENDED,), "mend it,", id="the only one"),
+    pytest.param((MENDED, MENDED), "mend them,", id="all"),
+    pytest.param((MENDED, PLAIN), "mend one of them,", id="one of two"),
+    pytest.param((MENDED, MENDED, PLAIN), "mend 2 of them,", id="two of three"),
+]
+
+
+@pytest.mark.parametrize(("problems", "words"), OFFERS)
+def test_what_devports_can_mend_is_offered_last(problems: tuple[Problem, ...], words: str) -> None:
+    offered = health.report("/srv/x", FACTS, problems, s.ANN, PIPE, offer=True).split("\n")
+    assert words in offered[-1]
+    assert offered[-1].endswith("`devports doctor --fix`") is bool(words)
+    assert "--fix" not in report(FACTS, *problems)
+
+
+def test_a_rule_that_says_more_than_the_verdict_is_heard() -> None:
+    text = health.problem_block(ON_PORT.but(what="two servers share it"), s.ANN, PIPE)
+    assert text.startswith("error: two servers share it\n")
+    assert "`node` (pid 4242)" in text
+
+
+def test_a_configuration_that_cannot_be_used_is_not_called_missing() -> None:
+    unsafe = PLAIN.but(code="config-unsafe")
+    assert report(FACTS, unsafe, path="").startswith("the configuration cannot be used")
+
+
+def test_on_windows_an_administrator_sees_more() -> None:
+    gaps = (Gap("other-users", "whose it is"),)
+    text = report(FACTS.but(gaps=gaps, viewer=Viewer(1, 1), platform="win32"))
+    assert "whose it is (an administrator sees more)" in text
 
 
 def test_foreign_text_does_not_speak_to_the_terminal() -> None:

@@ -1,0 +1,187 @@
+"""The doctor and what a project declares: commands, files, names. Every condition is a real one."""
+
+from __future__ import annotations
+
+import json
+import os
+import re
+import shutil
+import sys
+from typing import TYPE_CHECKING, Any
+
+import pytest
+
+from devports import exitcodes
+from tests.harness.capabilities import NEEDS_FORK, NEEDS_IPV6, NEEDS_NAMESPACES, NEEDS_UIDS
+
+if TYPE_CHECKING:
+    from pathlib import Path
+
+    from tests.harness.command import Command
+    from tests.harness.project import Project
+
+pytestmark = NEEDS_FORK
+
+
+@pytest.fixture
+def clean(devports: Command, tmp_path: Path) -> Command:
+    """The command with a PATH on which there is no other devports; vite and others are there."""
+    folder = tmp_path / "bin"
+    folder.mkdir()
+    (folder / "python3").symlink_to(sys.executable)
+    for name in ("vite", "npm", "jupyter"):
+        (folder / name).write_text("#!/bin/sh\n")
+        (folder / name).chmod(0o755)
+    (folder / "sh").symlink_to("/bin/sh")
+    devports.env["PATH"] = str(folder)
+    return devports
+
+
+def problems(devports: Command, *, healthy: bool = False) -> list[dict[str, Any]]:
+    done = devports("doctor", "--json")
+    assert done.code == (exitcodes.OK if healthy else exitcodes.NO), done
+    found = done.json()["data"]["problems"]
+    assert isinstance(found, list)
+    return found
+
+
+def codes(devports: Command, *, healthy: bool = False) -> list[str]:
+    return [problem["code"] for problem in problems(devports, healthy=healthy)]
+
+
+def put(project: Project, name: str, text: str) -> None:
+    path = os.path.join(project.folder, name)
+    os.makedirs(os.path.dirname(path), exist_ok=True)
+    with open(path, "w", encoding="utf-8") as file:
+        file.write(text)
+
+
+def test_a_server_that_moves_silently(port: int, project: Project, clean: Command) -> None:
+    project.service("web", port, "vite --port {port}")
+    assert codes(clean, healthy=True) == ["server-moves"]
+    project.service("web", port, "vite --port {port}", handoff="plain")
+    assert codes(clean) == ["server-moves"]
+    put(project, "vite.config.ts", "export default { server: { strictPort: true } }")
+    assert codes(clean, healthy=True) == []
+
+
+def test_a_server_behind_a_script(port: int, project: Project, clean: Command) -> None:
+    put(project, "package.json", json.dumps({"scripts": {"dev": "vite --host"}}))
+    project.service("web", port, "npm run dev -- --port 3000")
+    found = problems(clean)
+    assert [problem["code"] for problem in found] == [
+        "command-other-port",
+        "command-other-address",
+        "server-moves",
+    ]
+    assert "`-- --strictPort`" in found[2]["remedies"][0]["title"]
+    project.service("web", port, "npm run dev -- --port {port} --host {host} --strictPort")
+    assert codes(clean, healthy=True) == []  # vite takes the last of each
+
+
+def test_a_shell_that_hides_the_end_of_a_server(
+    port: int, project: Project, clean: Command
+) -> None:
+    project.service("web", port, "vite --port {port} --strictPort | tee log", shell=True)
+    assert codes(clean) == ["exit-code-hidden"]
+    project.service("web", port, ["sh", "-c", "vite --port {port} --strictPort || true"])
+    assert codes(clean) == ["exit-code-hidden"]
+    project.service("web", port, "vite --port {port} --strictPort", shell=True)
+    assert codes(clean, healthy=True) == []
+
+
+def test_a_virtual_environment_that_is_not_there(
+    port: int, project: Project, clean: Command
+) -> None:
+    project.service("web", port, ".venv/bin/uvicorn main:app")
+    (problem,) = problems(clean)
+    assert problem["code"] == "environment-missing"
+    assert problem["remedies"][0]["command"].startswith("python3 -m venv ")
+    put(project, ".venv/pyvenv.cfg", "")
+    assert codes(clean) == ["environment-broken"]
+
+
+def test_packages_that_are_not_installed(port: int, project: Project, clean: Command) -> None:
+    put(project, "package.json", json.dumps({"dependencies": {"vite": "8"}, "scripts": {}}))
+    project.service("web", port, "npm run dev")
+    assert codes(clean) == ["environment-missing"]
+    os.mkdir(os.path.join(project.folder, "node_modules"))
+    assert codes(clean, healthy=True) == []
+
+
+@NEEDS_UIDS
+def test_files_that_everybody_can_write(port: int, project: Project, clean: Command) -> None:
+    put(project, ".env", "A=1\n")
+    project.service("web", port, "vite --strictPort", env_file=".env")
+    assert codes(clean, healthy=True) == []
+    os.chmod(os.path.join(project.folder, ".env"), 0o666)
+    os.chmod(project.folder, 0o777)
+    found = problems(clean)
+    assert [(p["code"], p["service"]) for p in found] == [
+        ("config-unsafe", "web"),
+        ("folder-open-to-all", None),
+    ]
+    assert [p["remedies"][0]["command"].split()[:2] for p in found] == [["chmod", "o-w"]] * 2
+    os.chmod(project.config, 0o666)
+    (problem,) = problems(clean)
+    assert (problem["code"], problem["service"]) == ("config-unsafe", None)
+
+
+def test_variables_that_cannot_be_read(port: int, project: Project, clean: Command) -> None:
+    project.service("web", port, "vite --strictPort", env_file=".env")
+    assert codes(clean) == ["env-file-missing"]
+
+
+@NEEDS_UIDS
+def test_a_doubt_about_the_file_is_a_note_and_said_once(
+    port: int, project: Project, clean: Command
+) -> None:
+    project.service("web", port, "vite --strictPort")
+    os.chmod(project.config, 0o664)
+    if os.stat(project.config).st_gid == os.stat(project.config).st_uid:
+        if os.geteuid() != 0:
+            pytest.skip("the group of this file has nobody else in it")
+        os.chown(project.config, -1, 12345)
+    done = clean("doctor")
+    assert (done.code, done.err) == (exitcodes.OK, ""), done
+    assert "can be written by the group" in done.out
+    assert done.out.endswith("nothing is wrong (1 note)\n")
+
+
+def test_a_port_to_which_no_browser_connects(project: Project, clean: Command) -> None:
+    project.service("web", 6667, "vite --strictPort")
+    assert codes(clean) == ["port-blocked-by-browsers"]
+
+
+@NEEDS_IPV6
+@NEEDS_NAMESPACES
+def test_a_localhost_that_is_not_both(
+    port: int, project: Project, clean: Command, tmp_path: Path
+) -> None:
+    project.service("web", port, "vite --strictPort", host="localhost")
+    for text, expected, healthy in (
+        ("127.0.0.1 localhost\n::1 localhost\n", [], True),
+        ("127.0.0.1 localhost\n", ["localhost-one-family"], True),
+        ("203.0.113.1 localhost\n", ["address-not-local", "localhost-elsewhere"], False),
+    ):
+        hosts = tmp_path / "hosts"
+        hosts.write_text(text)
+        script = f'mount --bind {hosts} /etc/hosts && exec "$@"'
+        within = clean.under("/usr/bin/unshare", "--mount", "/bin/sh", "-c", script, "sh")
+        within.env["PATH"] += ":/usr/bin:/bin"
+        assert codes(within, healthy=healthy) == expected
+
+
+SKELETONS = os.path.join(os.path.dirname(__file__), "../recorded/skeletons")
+
+
+@pytest.mark.parametrize("name", ["vite-app", "next-app", "django-app", "nodemon-app"])
+def test_what_init_writes_is_healthy(
+    name: str, port: int, project: Project, clean: Command
+) -> None:
+    shutil.copytree(os.path.join(SKELETONS, name), project.folder, dirs_exist_ok=True)
+    os.makedirs(os.path.join(project.folder, "node_modules"), exist_ok=True)
+    assert clean("init", "--yes").code == exitcodes.OK
+    with open(project.config, encoding="utf-8") as file:
+        project.write(re.sub(r"(?m)^port = \d+", f"port = {port}", file.read()))
+    assert codes(clean, healthy=True) == []

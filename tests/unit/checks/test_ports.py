@@ -1,0 +1,290 @@
+"""The rules about what is on the declared ports: each finds one thing, and passes over another."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+import pytest
+
+from devports.checks import examine
+from devports.checks.facts import Declared
+from devports.checks.problem import FreePort
+from devports.core.diagnosis import (
+    Finding,
+    Forbidden,
+    Free,
+    Held,
+    HeldByClient,
+    Lingering,
+    NotLocal,
+    Shadowed,
+    Unexplained,
+)
+from devports.core.model import (
+    Endpoint,
+    Gap,
+    Hidden,
+    Holder,
+    Holding,
+    PortSpec,
+    Process,
+    ProcessKey,
+    Socket,
+)
+from tests.unit.checks.samples import (
+    BACKEND,
+    DB,
+    HERE,
+    LISTENS,
+    RUN,
+    SERVER,
+    codes,
+    declared,
+    facts,
+    only,
+    run_of,
+    sockets,
+)
+
+if TYPE_CHECKING:
+    from devports.core.diagnosis import Verdict
+    from devports.core.service import Service
+
+ON_PORTS = [
+    pytest.param(declared(LISTENS, BACKEND, SERVER), [("port-held", "error")], id="a listener"),
+    pytest.param(declared(LISTENS, DB, SERVER), [], id="a listener where one is only watched for"),
+    pytest.param(
+        declared(Held(sockets("BOUND")), BACKEND, SERVER),
+        [("port-bound", "error")],
+        id="a socket that is bound and does not listen",
+    ),
+    pytest.param(
+        declared(Held(sockets("BOUND")), DB, SERVER),
+        [("port-bound", "error")],
+        id="a bound socket serves nobody on a watched port either",
+    ),
+    pytest.param(
+        declared(Lingering(sockets("TIME_WAIT", expires=9), blocking=True)),
+        [("port-lingering", "warning")],
+        id="leftovers that block",
+    ),
+    pytest.param(
+        declared(Lingering(sockets("TIME_WAIT", expires=9), blocking=False)),
+        [("port-lingering", "note")],
+        id="leftovers that do not block are only good to know",
+    ),
+    pytest.param(
+        declared(HeldByClient(sockets("ESTABLISHED"))),
+        [("held-by-client", "error")],
+        id="an outgoing connection in the way",
+    ),
+    pytest.param(
+        declared(HeldByClient(sockets("ESTABLISHED"), blocking=False)),
+        [("held-by-client", "warning")],
+        id="an outgoing connection beside which a server may bind",
+    ),
+    pytest.param(
+        declared(Shadowed(sockets("LISTEN"))), [("port-shadowed", "warning")], id="a sister"
+    ),
+    pytest.param(declared(Forbidden()), [("privileged-port", "error")], id="no right to it"),
+    pytest.param(declared(NotLocal()), [("address-not-local", "error")], id="no such address"),
+    pytest.param(
+        declared(Unexplained()), [("bind-unexplained", "error")], id="refused for no visible reason"
+    ),
+    pytest.param(declared(Free()), [], id="a free port"),
+    pytest.param(
+        Declared(BACKEND, BACKEND.spec, unresolved="Name or service not known"),
+        [("host-unknown", "error")],
+        id="a host without an address",
+    ),
+]
+
+
+@pytest.mark.parametrize(("port", "expected"), ON_PORTS)
+def test_what_is_on_a_port(port: Declared, expected: list[tuple[str, str]]) -> None:
+    assert codes(facts(port)) == expected
+
+
+RUNS = [
+    pytest.param(run_of(), [], id="the service's own server is as it should be"),
+    pytest.param(run_of(left=True), ["has left it behind"], id="the server of a run that died"),
+    pytest.param(
+        run_of("/srv/other"), ["the project in /srv/other runs it"], id="another project's server"
+    ),
+    pytest.param(
+        run_of(service="web"), ["the service `web` of this project"], id="another service's server"
+    ),
+]
+
+
+@pytest.mark.parametrize(("look_up", "words"), RUNS)
+def test_a_devports_run_on_the_port_is_told_apart(look_up: object, words: list[str]) -> None:
+    problems = examine(facts(declared(LISTENS, BACKEND, SERVER, RUN), run_of=look_up))
+    assert [word in problem.why for problem, word in zip(problems, words, strict=True)] == [
+        True
+    ] * len(words)
+
+
+def test_the_own_server_that_has_bound_and_will_listen_is_no_problem() -> None:
+    starting = declared(Held(sockets("BOUND")), BACKEND, SERVER, RUN)
+    assert codes(facts(starting, run_of=run_of())) == []
+
+
+SECOND = Process(ProcessKey(60, 1), 1, 1000, "ann", "python3", ("python3", "twin.py"))
+OTHER_END = Endpoint("::1", 8000)
+
+
+def twins(service: Service = BACKEND, *, apart: bool = True) -> Declared:
+    """Return a port on which two sockets listen, of two servers or of one."""
+    inodes = (7, 8)
+    people = (SERVER, SECOND) if apart else (SERVER, SERVER)
+    holders = tuple(Holder(who, (i,)) for who, i in zip(people, inodes, strict=True))
+    verdict = Held(tuple(Socket(HERE, None, "LISTEN", i) for i in inodes))
+    return Declared(service, service.spec, findings=(Finding(HERE, verdict, Holding(holders)),))
+
+
+TWINS = [
+    pytest.param(twins(), [("port-split", "error")], id="two servers on one address"),
+    pytest.param(twins(DB), [("port-split", "warning")], id="two where one is watched for"),
+    pytest.param(twins(DB, apart=False), [], id="one server with two sockets"),
+]
+
+
+@pytest.mark.parametrize(("port", "expected"), TWINS)
+def test_a_port_that_is_shared(port: Declared, expected: list[tuple[str, str]]) -> None:
+    assert codes(facts(port)) == expected
+
+
+def test_the_later_of_two_may_be_the_one_too_many() -> None:
+    port = twins()
+    holders = [h.but(process=h.process.but(started=-h.process.pid)) for h in
+               port.findings[0].holding.holders]  # fmt: skip
+    found = port.findings[0].but(holding=Holding(tuple(holders)))
+    later = only(facts(port.but(findings=(found,))))
+    assert later.remedies[0].command == f"kill -TERM {SERVER.pid}"
+    of_a_run = only(facts(port, run_of=run_of(left=True)))
+    assert of_a_run.remedies[0].command == "devports free backend"
+
+
+def beside(
+    *line: Process, own: Process = SERVER, service: Service = DB, run: Process = RUN
+) -> Declared:
+    """Return a port with a listener of its own, and one on the other family."""
+    there = (Socket(OTHER_END, None, "LISTEN", 8),)
+    sister = Finding(OTHER_END, Held(there), Holding((Holder(line[0], (8,), line[1:]),)))
+    return declared(LISTENS, service, own, run).but(beside=(sister,))
+
+
+FORWARDER = Process(
+    ProcessKey(70, 1), 1, 0, "root", "docker-proxy",
+    ("docker-proxy", "-proto", "tcp", "-host-port", "8000"), exe="/usr/bin/docker-proxy",
+)  # fmt: skip
+BESIDE = [
+    pytest.param(beside(SECOND), ["port-split"], id="a stranger beside a server that is watched"),
+    pytest.param(beside(SERVER, RUN), [], id="the same server on both"),
+    pytest.param(beside(FORWARDER), ["port-split"], id="a container beside a server"),
+    pytest.param(
+        beside(FORWARDER.but(key=ProcessKey(71, 1)), own=FORWARDER), [], id="one container twice"
+    ),
+    pytest.param(
+        beside(SECOND, service=BACKEND, run=SECOND.but(key=ProcessKey(9, 9))),
+        ["port-held"],
+        id="beside a stranger it is said of that one",
+    ),
+]
+
+
+@pytest.mark.parametrize(("port", "expected"), BESIDE)
+def test_another_server_where_localhost_may_lead(port: Declared, expected: list[str]) -> None:
+    assert [problem.code for problem in examine(facts(port))] == expected
+
+
+def test_another_server_beside_the_own_one_is_named_with_what_ends_it() -> None:
+    own = beside(SECOND, service=BACKEND)
+    problem = only(facts(own, run_of=run_of()))
+    assert (problem.code, problem.severity) == ("port-split", "warning")
+    assert problem.mend == FreePort((PortSpec("::1", 8000),))
+    assert problem.what.endswith("another server than `backend`: one on [::1]:8000")
+    assert problem.remedies[0].title == "ask for 127.0.0.1:8000 and not for `localhost`"
+    assert problem.remedies[1].command == "devports free '[::1]:8000'"
+    assert [target.process for target in problem.plan] == [SECOND]
+
+
+def test_under_windows_somebody_there_may_have_it() -> None:
+    (plain,) = examine(facts(declared(Unexplained())))
+    (under,) = examine(facts(declared(Unexplained()), gaps=(Gap("wsl", "ports of Windows"),)))
+    assert (plain.why, "netstat.exe" in under.why) == ("", True)
+
+
+def test_what_windows_itself_listens_on_is_looked_up_there() -> None:
+    system = Process(ProcessKey(4, 0), 0, 0, "SYSTEM", "System")
+    problem = only(facts(declared(LISTENS, BACKEND, system), platform="win32"))
+    assert problem.remedies[0].command == "netsh http show servicestate"
+
+
+def test_who_is_bound_for_another_project_is_said() -> None:
+    bound = declared(Held(sockets("BOUND")), BACKEND, SERVER, RUN)
+    problem = only(facts(bound, run_of=run_of("/srv/other")))
+    assert (problem.code, "the project in /srv/other" in problem.why) == ("port-bound", True)
+    problem = only(facts(bound, run_of=run_of("/srv/other", left=True)))
+    assert "a devports run of the project in /srv/other that was killed" in problem.why
+
+
+STRANGER = SERVER.but(uid=7, user="bea")
+MENDS = [
+    pytest.param(declared(LISTENS, BACKEND, SERVER), True, id="one's own process"),
+    pytest.param(declared(Held(sockets("BOUND")), BACKEND, SERVER), True, id="a bound one"),
+    pytest.param(declared(LISTENS, BACKEND, STRANGER), False, id="somebody else's"),
+    pytest.param(declared(LISTENS, BACKEND), False, id="nobody who shows"),
+    pytest.param(declared(Unexplained()), False, id="nothing that shows"),
+    pytest.param(twins(), False, id="one of two that may be meant to stay"),
+    pytest.param(declared(HeldByClient(()), BACKEND, SERVER), False, id="a client, never ended"),
+]
+
+
+@pytest.mark.parametrize(("port", "mended"), MENDS)
+def test_a_port_is_mended_where_freeing_may_get_somewhere(port: Declared, *, mended: bool) -> None:
+    mend = FreePort((port.spec,), "backend", 5.0)
+    assert only(facts(port)).mend == (mend if mended else None)
+
+
+def test_who_shadows_a_port_may_be_ended_there() -> None:
+    sister = Socket(OTHER_END, None, "LISTEN", 7)
+    problem = only(facts(declared(Shadowed((sister,)), BACKEND, SERVER)))
+    assert problem.mend == FreePort((PortSpec("::1", 8000),))
+    foreign = only(facts(beside(SECOND.but(uid=7, user="bea"))))
+    assert (foreign.code, foreign.mend) == ("port-split", None)
+
+
+def test_with_a_holder_who_does_not_show_freeing_gets_nowhere() -> None:
+    port = declared(LISTENS, BACKEND, SERVER)
+    hidden = Hidden(Socket(HERE, None, "LISTEN", 9))
+    finding = port.findings[0]
+    finding = finding.but(holding=finding.holding.but(hidden=(hidden,)))
+    assert only(facts(port.but(findings=(finding,)))).mend is None
+
+
+def test_a_problem_of_a_port_says_who_would_have_to_end_and_what_ends_it() -> None:
+    (problem,) = examine(facts(declared(LISTENS, BACKEND, SERVER)))
+    assert [target.process for target in problem.plan] == [SERVER]
+    assert problem.remedies[0].command == "devports free backend"
+    assert problem.service == "backend"
+
+
+NEEDY = BACKEND.but(depends_on=("db",))
+
+
+@pytest.mark.parametrize(
+    ("db", "expected"),
+    [
+        pytest.param(Free(), ["dependency-down"], id="nobody is there"),
+        pytest.param(LISTENS, [], id="a server is there"),
+    ],
+)
+def test_a_watched_port_that_others_need(db: Verdict, expected: list[str]) -> None:
+    ports = (declared(Free(), NEEDY), declared(db, DB, SERVER, at=Endpoint("127.0.0.1", 5432)))
+    assert [problem.code for problem in examine(facts(*ports))] == expected
+
+
+def test_a_watched_port_that_nobody_needs_may_be_free() -> None:
+    assert codes(facts(declared(Free(), DB, at=Endpoint("127.0.0.1", 5432)))) == []

@@ -1,0 +1,79 @@
+"""The rules about whether a client reaches a server that is there."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+import pytest
+
+from devports.core.diagnosis import Finding, Held
+from devports.core.model import Endpoint, Holding, Socket
+from devports.core.service import Ready
+from tests.unit.checks.samples import WEB, codes, facts, free, started
+
+if TYPE_CHECKING:
+    from devports.checks.facts import Declared, Facts
+    from tests.unit.checks.samples import Codes
+
+IRC = WEB.but(port=6667)
+WARNED, NOTED = ([("port-blocked-by-browsers", kind)] for kind in ("warning", "note"))
+BROWSERS = [
+    pytest.param(facts(ports=(free(IRC),)), NOTED, id="a server that may be for others"),
+    pytest.param(
+        facts(ports=(free(IRC.but(ready=Ready(http="/"))),)), WARNED, id="one that speaks HTTP"
+    ),
+    pytest.param(
+        started(IRC, kind="vite", words=("--strictPort",), port=6667).but(ports=(free(IRC),)),
+        WARNED,
+        id="one that is known for it",
+    ),
+    pytest.param(facts(ports=(free(IRC.but(command="")),)), [], id="a port only watched"),
+    pytest.param(facts(ports=(free(IRC, "debug"),)), [], id="a port for tools"),
+    pytest.param(facts(ports=(free(WEB),)), [], id="a port that browsers ask"),
+]
+
+
+@pytest.mark.parametrize(("looked", "expected"), BROWSERS)
+def test_ports_to_which_no_browser_connects(looked: Facts, expected: Codes) -> None:
+    assert codes(looked) == expected
+
+
+FLASK = WEB.but(port=5000)
+HERE = Endpoint("127.0.0.1", 5000)
+HELD = Finding(HERE, Held((Socket(HERE, None, "LISTEN", 7),)), Holding())
+TAKEN = free(FLASK).but(findings=(HELD,))
+AIRPLAY = [
+    pytest.param("darwin", free(FLASK), [("port-of-airplay", "note")], id="macOS may take it"),
+    pytest.param("darwin", free(WEB), [], id="another port of macOS"),
+    pytest.param("darwin", TAKEN, [("port-held", "error")], id="who has it is said otherwise"),
+    pytest.param("linux", free(FLASK), [], id="Linux has no AirPlay"),
+]
+
+
+@pytest.mark.parametrize(("platform", "port", "expected"), AIRPLAY)
+def test_ports_of_airplay(platform: str, port: Declared, expected: Codes) -> None:
+    assert codes(facts(platform=platform, ports=(port,))) == expected
+
+
+NAMED = free(WEB.but(host="localhost"))
+BOTH, V4, V6 = ("127.0.0.1", "::1"), ("127.0.0.1",), ("::1",)
+ONE = [("localhost-one-family", "note")]
+NAMES = [
+    pytest.param(NAMED, BOTH, BOTH, [], id="both"),
+    pytest.param(NAMED, V4, BOTH, ONE, id="only IPv4 where there is IPv6"),
+    pytest.param(NAMED, V6, BOTH, ONE, id="only IPv6 where there is IPv4"),
+    pytest.param(NAMED, V4, V4, [], id="only IPv4 where there is no other"),
+    pytest.param(NAMED, (), BOTH, [], id="nothing known"),
+    pytest.param(free(WEB), V4, BOTH, [], id="nobody asks for the name"),
+    pytest.param(
+        NAMED, ("10.0.0.5",), BOTH, [("localhost-elsewhere", "warning")], id="some other address"
+    ),
+]
+
+
+@pytest.mark.parametrize(("port", "localhost", "loopbacks", "expected"), NAMES)
+def test_what_localhost_is(
+    port: Declared, localhost: tuple[str, ...], loopbacks: tuple[str, ...], expected: Codes
+) -> None:
+    looked = facts(ports=(port,), localhost=localhost, loopbacks=loopbacks)
+    assert codes(looked) == expected
