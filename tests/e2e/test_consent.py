@@ -81,7 +81,6 @@ def test_no_leaves_the_holder_alone(
 ) -> None:
     terminal = on_terminal(*words)
     terminal.expect(str(holder.pid))
-    terminal.expect("?")
     terminal.expect(ASKING)
     terminal.send(keys)
     assert terminal.exit_code() == exitcodes.HELD, terminal.screen()
