@@ -36,6 +36,8 @@ UP, DOWN = ("up", "k", "c-p"), ("down", "j", "c-n")
 TAKE = ("enter",)
 ASIDE = ("escape", "c-d")
 STOP = ("c-c", "<sigint>")
+MOST_READS = 1000
+"""A read takes a kilobyte, and a terminal keeps four."""
 
 
 def pressed(menu: Menu, source: Input, sink: Output, screen: Screen) -> Choice:
@@ -134,10 +136,16 @@ class _Asked:
 
 
 def forget(source: Input) -> None:
-    """Drop the keys that wait to be read, a half of one too. In raw mode: else some are kept."""
-    while source.read_keys():
-        """Read on."""
-    source.flush_keys()
+    """Drop the keys that wait to be read, a half of one too. In raw mode: else some are kept.
+
+    Raises:
+        EOFError: there is no end of them, so they are no person's.
+    """
+    for _ in range(MOST_READS):
+        if not source.read_keys():
+            source.flush_keys()
+            return
+    raise EOFError
 
 
 def drop_typeahead(source: Input) -> None:

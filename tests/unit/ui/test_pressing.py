@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING
 import pytest
 from prompt_toolkit.data_structures import Size
 from prompt_toolkit.input import DummyInput, create_pipe_input
+from prompt_toolkit.key_binding import KeyPress
 from prompt_toolkit.output import DummyOutput
 
 from devports.ui.menu import menu_of
@@ -19,7 +20,6 @@ if TYPE_CHECKING:
     from collections.abc import Iterator
 
     from prompt_toolkit.input import PipeInput
-    from prompt_toolkit.key_binding import KeyPress
 
 UP, DOWN, ENTER = "\x1b[A", "\x1b[B", "\r"
 MENU, YES_NO = menu_of("stop it?", "dp"), menu_of("stop it?")
@@ -116,6 +116,18 @@ def test_yes_and_no_are_no_list(typed: str) -> None:
 def test_what_was_typed_before_the_question_is_forgotten(before: str) -> None:
     with keyboard("d", before) as keys:
         assert pressed(MENU, keys, DummyOutput(), Stage().screen).answer == "details"
+
+
+class Endless(DummyInput):
+    """A keyboard on which something lies."""
+
+    def read_keys(self) -> list[KeyPress]:
+        return [KeyPress("y")]
+
+
+def test_keys_without_an_end_are_no_answer() -> None:
+    with pytest.raises(EOFError):
+        pressed(MENU, Endless(), DummyOutput(), Stage().screen)
 
 
 @NEEDS_FAKE_KEYS
