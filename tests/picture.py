@@ -4,7 +4,8 @@
         'echo 4240 >/proc/sys/kernel/ns_last_pid; exec .venv/bin/python -m tests.picture'
 
 The pid namespace keeps this machine's own processes off it. Inside, a holder is started and
-`devports run backend` on a real terminal; it is answered, and drawn when the server is ready.
+`devports run backend` on a real terminal; what is drawn is the question, and below it what comes
+when it has been answered, up to the line that the server is ready.
 """
 
 from __future__ import annotations
@@ -14,14 +15,20 @@ import re
 import subprocess
 import tempfile
 from pathlib import Path
+from typing import TYPE_CHECKING, TypeAlias
 
 from rich.console import Console
 from rich.text import Text
 
 from tests.harness import tables
 from tests.harness.command import clean_environment, installed
-from tests.harness.terminal import Terminal
+from tests.harness.terminal import ASKING, Terminal
 from tests.harness.waiting import eventually
+
+if TYPE_CHECKING:
+    import pyte
+
+    Line: TypeAlias = list[pyte.screens.Char]
 
 TARGET = Path(__file__).parents[1] / "docs" / "run.svg"
 PORT, ROWS, COLUMNS = 8000, 24, 96
@@ -47,10 +54,13 @@ def shot() -> Text:
             argv = [*installed(), "run", "backend"]
             terminal = Terminal(argv, cwd=str(shop), env=env, size=(ROWS, COLUMNS))
             try:
-                terminal.expect("(y/N,")
-                terminal.send("y")
+                terminal.expect(ASKING)
+                terminal.send("\x1b[A")
+                terminal.expect("> y")
+                asked = terminal.cells()
+                terminal.send("\r")
                 terminal.expect("is ready on")
-                return drawn(terminal)
+                return drawn([*asked, *after_the_question(terminal.cells())])
             finally:
                 terminal.ctrl_c()
                 terminal.exit_code()
@@ -58,10 +68,16 @@ def shot() -> Text:
                 holder.terminate()
 
 
-def drawn(terminal: Terminal) -> Text:
-    """Return the lines of a screen in their colours."""
+def after_the_question(lines: list[Line]) -> list[Line]:
+    """Return what came when the list had been answered, which then was one line."""
+    starts = ["".join(cell.data for cell in line).startswith("? ") for line in lines]
+    return lines[starts.index(True) + 1 :]
+
+
+def drawn(lines: list[Line]) -> Text:
+    """Return lines of a screen in their colours."""
     text = Text("$ devports run backend\n", "bold")
-    for line in terminal.cells():
+    for line in lines:
         for cell in line:
             colour = "" if cell.fg == "default" else cell.fg.replace("brown", "yellow")
             text.append(cell.data, " ".join([*(["bold"] * cell.bold), colour]).strip())

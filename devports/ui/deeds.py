@@ -120,6 +120,11 @@ def _verb(target: Target, one: str, many: str) -> str:
     return one if alone else many
 
 
+def them(target: Target) -> str:
+    """Return the pronoun of a target: one process, or one with those that hang on it."""
+    return _verb(target, "it", "them")
+
+
 def _sent(signals: Sequence[str]) -> str:
     return f"{listed(signals)} sent"
 

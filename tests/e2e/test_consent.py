@@ -12,6 +12,7 @@ from devports import exitcodes
 from tests.harness import tables
 from tests.harness.actors import argv_of
 from tests.harness.capabilities import NEEDS_FORK, NEEDS_PTY
+from tests.harness.terminal import ASKING
 from tests.harness.waiting import eventually
 
 if TYPE_CHECKING:
@@ -80,8 +81,7 @@ def test_no_leaves_the_holder_alone(
 ) -> None:
     terminal = on_terminal(*words)
     terminal.expect(str(holder.pid))
-    terminal.expect("?")
-    terminal.expect("(y/N,")
+    terminal.expect(ASKING)
     terminal.send(keys)
     assert terminal.exit_code() == exitcodes.HELD, terminal.screen()
     assert holder.alive
@@ -93,9 +93,10 @@ def test_a_key_answers_only_the_question_it_was_pressed_at(
     """A doubled `y` must not end the next one unread."""
     second = zoo("listener", port + 2)
     terminal = on_terminal("free", port, port + 2)
-    terminal.expect("(y/N,")
+    terminal.expect(ASKING)
     terminal.send("yy")
-    terminal.expect(f"(pid {second.pid}) with SIGTERM? (y/N,")
+    terminal.expect(f"(pid {second.pid}) with SIGTERM?")
+    terminal.expect(ASKING)
     assert second.alive
     terminal.send("n")
     assert terminal.exit_code() == exitcodes.HELD, terminal.screen()
@@ -108,7 +109,7 @@ def test_ctrl_c_at_the_question_ends_nobody(
 ) -> None:
     terminal = on_terminal(*words)
     before = terminal.modes()
-    terminal.expect("(y/N,")
+    terminal.expect(ASKING)
     terminal.ctrl_c()
     assert terminal.exit_code() == 130, terminal.screen()
     assert holder.alive
@@ -117,7 +118,7 @@ def test_ctrl_c_at_the_question_ends_nobody(
 
 def test_yes_frees_the_port(holder: Actor, port: int, on_terminal: OnTerminal) -> None:
     terminal = on_terminal("free", "web")
-    terminal.expect("(y/N,")
+    terminal.expect(ASKING)
     terminal.send("y")
     assert terminal.exit_code() == exitcodes.OK, terminal.screen()
     holder.gone()
@@ -128,7 +129,7 @@ def test_yes_frees_the_port_and_starts_the_server(
     holder: Actor, port: int, on_terminal: OnTerminal
 ) -> None:
     terminal = on_terminal("run", "web")
-    terminal.expect("(y/N,")
+    terminal.expect(ASKING)
     terminal.send("y")
     holder.gone()
     eventually(lambda: tables.listening_pids(port))
@@ -143,7 +144,7 @@ def test_signals_still_reach_a_run_that_has_asked(
 ) -> None:
     """A question is asked by an event loop, and loops take the signals' wake-up to themselves."""
     terminal = on_terminal("run", "web")
-    terminal.expect("(y/N,")
+    terminal.expect(ASKING)
     terminal.send("y")
     holder.gone()
     terminal.expect("is ready on")
@@ -157,7 +158,7 @@ def test_a_yes_typed_before_the_question_does_not_count(
 ) -> None:
     terminal = on_terminal("run", "web")
     terminal.send("y\ry\r")
-    terminal.expect("(y/N,")
+    terminal.expect(ASKING)
     terminal.send("n")
     assert terminal.exit_code() == exitcodes.HELD, terminal.screen()
     assert holder.alive
@@ -167,7 +168,7 @@ def test_a_holder_that_leaves_during_the_question_is_not_signalled(
     holder: Actor, port: int, on_terminal: OnTerminal
 ) -> None:
     terminal = on_terminal("free", "web")
-    terminal.expect("(y/N,")
+    terminal.expect(ASKING)
     holder.let_go()
     holder.gone()
     terminal.send("y")
@@ -179,7 +180,7 @@ def test_a_new_holder_after_the_answer_is_asked_about_again(
     holder: Actor, port: int, zoo: Zoo, on_terminal: OnTerminal
 ) -> None:
     terminal = on_terminal("free", "web")
-    terminal.expect("(y/N,")
+    terminal.expect(ASKING)
     holder.let_go()
     holder.gone()
     successor = zoo("listener", port)
@@ -211,7 +212,7 @@ def test_on_conflict_fail_does_not_even_ask(
     project.zoo("web", "listener", port, on_conflict="fail")
     terminal = on_terminal("run", "web")
     assert terminal.exit_code() == exitcodes.HELD, terminal.screen()
-    assert "(y/N," not in terminal.screen()
+    assert ASKING not in terminal.screen()
     assert holder.alive
 
 
@@ -229,12 +230,12 @@ def test_on_conflict_next_takes_another_port_and_says_so(
 
 def test_details_are_shown_before_the_answer(holder: Actor, on_terminal: OnTerminal) -> None:
     terminal = on_terminal("free", "web")
-    terminal.expect("(y/N,")
+    terminal.expect(ASKING)
     terminal.send("d")
     terminal.expect("what happens on yes")
     terminal.expect(f"SIGTERM to {holder.pid}")
     assert holder.alive
-    terminal.expect("(y/N,")
+    terminal.expect(ASKING)
     terminal.send("n")
     assert terminal.exit_code() == exitcodes.HELD, terminal.screen()
     assert holder.alive
@@ -245,7 +246,7 @@ def test_another_port_is_taken_on_request(
 ) -> None:
     project.service("web", port, shlex.join(argv_of("listener", "{port}", "--stay")))
     terminal = on_terminal("run", "web")
-    terminal.expect("p = take another port)")
+    terminal.expect(f"on the next free port after {port}")
     terminal.send("p")
     terminal.expect(f"port {port} is taken")
     eventually(lambda: tables.listening_pids(port + 2))  # the neighbour has port + 1
@@ -261,7 +262,7 @@ def test_clients_are_counted_before_and_named_as_left_alone_after(
     client = zoo("client", port)
     terminal = on_terminal("free", "web")
     terminal.expect("connected")
-    terminal.expect("(y/N,")
+    terminal.expect(ASKING)
     terminal.send("y")
     terminal.expect(f"(pid {client.pid}), a client of the port")
     assert terminal.exit_code() == exitcodes.OK, terminal.screen()

@@ -21,6 +21,7 @@ from tests.harness.capabilities import (
 )
 from tests.harness.engine import IDS, Engine
 from tests.harness.strace import strace_signals
+from tests.harness.terminal import ASKING
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
@@ -99,10 +100,11 @@ def test_on_a_terminal_it_has_a_question_of_its_own(
     docker.runs(port, proxy)
     terminal = on_terminal("free", port, env=docker.env)
     terminal.expect(f"forwards the port for {NAMED}")
-    terminal.expect(f"stop {NAMED}? (y/N,")
+    terminal.expect(f"stop {NAMED}?")
+    terminal.expect(ASKING)
     terminal.send("d")
     terminal.expect("no process is signalled by devports")
-    terminal.expect("(y/N,")
+    terminal.expect(ASKING)
     terminal.send("y")
     assert terminal.exit_code() == exitcodes.OK, terminal.screen()
     assert docker.stopped == IDS[:1]
@@ -116,7 +118,7 @@ def test_no_leaves_it_running(
 ) -> None:
     docker.runs(port, proxy)
     terminal = on_terminal("free", port, env=docker.env)
-    terminal.expect("(y/N,")
+    terminal.expect(ASKING)
     terminal.send(keys)
     assert terminal.exit_code() == exitcodes.HELD, terminal.screen()
     terminal.expect(f"{NAMED} goes on running, as you said")

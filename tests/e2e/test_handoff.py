@@ -15,6 +15,7 @@ from tests.harness.actors import argv_of
 from tests.harness.capabilities import NEEDS_FORK, NEEDS_NODE, NEEDS_PROC, NEEDS_PTY
 from tests.harness.handoffs import WAYS, WORDS
 from tests.harness.servers import PYTHON
+from tests.harness.terminal import ASKING
 from tests.harness.waiting import eventually
 
 if TYPE_CHECKING:
@@ -203,6 +204,7 @@ def test_without_consent_its_bind_fails_as_ever_and_the_other_lives(
     ("key", "ended", "then"),
     [
         pytest.param("y", True, "again", id="yes"),
+        pytest.param("\x1b[A\r", True, "again", id="yes, by arrow"),
         pytest.param("n", False, "Address already in use", id="no"),
         pytest.param("\x03", False, "stopping `web`", id="Ctrl-C"),
     ],
@@ -225,7 +227,7 @@ def test_on_a_terminal_a_person_is_asked_while_the_server_waits(
     terminal.expect("closed")
     other = zoo("listener", port)
     tree[0].send_signal(signal.SIGUSR2)
-    terminal.expect("?")
+    terminal.expect(ASKING)
     terminal.send(key)
     terminal.expect(then)
     assert other.alive is not ended

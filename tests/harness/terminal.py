@@ -17,6 +17,8 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Mapping, Sequence
 
 ROWS, COLUMNS = 40, 120
+ASKING = "arrows and Enter, or a key"
+"""The last line of a question that is a list."""
 WITHIN = 20.0
 
 

@@ -51,9 +51,18 @@ def play(lab: str, space: Workspace, steps: list[Step], out: str, **env: str) ->
 def environment(home: str) -> dict[str, str]:
     """Return what VS Code gets: a PATH with node and the system, and without this devports."""
     ours = os.path.dirname(sys.executable)
-    folders = [f for f in os.environ.get("PATH", os.defpath).split(os.pathsep) if f != ours]
+    folders = [
+        folder
+        for folder in os.environ.get("PATH", os.defpath).split(os.pathsep)
+        if folder != ours and not os.path.lexists(os.path.join(folder, "devports"))
+    ]
     state = os.path.join(home, "state")
-    return {"PATH": os.pathsep.join(folders), "XDG_STATE_HOME": state, "LANG": "C.UTF-8"}
+    return {
+        "HOME": home,
+        "PATH": os.pathsep.join(folders),
+        "XDG_STATE_HOME": state,
+        "LANG": "C.UTF-8",
+    }
 
 
 if __name__ == "__main__":

@@ -58,7 +58,7 @@ async function start() {
   ];
   const log = fs.openSync(path.join(out, 'server.log'), 'w');
   server = spawn(process.execPath, words, {
-    env: { ...clean, ...env, HOME: home, PROBE_DIR: probe }, stdio: ['ignore', log, log],
+    env: { ...clean, ...env, PROBE_DIR: probe }, stdio: ['ignore', log, log],
   });
   family = new Family(server.pid);
   await until(() => isOpen(port), 30000, 'the port of VS Code');
@@ -123,7 +123,7 @@ const VERBS = {
   clickDialog: value => window.click(DIALOG, value),
   clickToast: value => window.click(TOAST, value),
   write: async ({ file, text }) => {
-    fs.writeFileSync(path.join(workspace, file), text);
+    fs.writeFileSync(path.join(workspace, file), text.replaceAll('PORT_OF_VS_CODE', port));
     await sleep(1200);
   },
   sh: async ({ words, code = 0 }) => {
@@ -171,6 +171,10 @@ const VERBS = {
     until(async () => (await isOpen(which)) === open, timeout, `port ${which} ${open ? 'open' : 'closed'}`),
   expectDialog: (value, { timeout }) => window.sees(DIALOG, value, timeout),
   expectToast: (value, { timeout }) => window.sees(TOAST, value, timeout),
+  expectNoToast: async value => {
+    const toasts = await window.texts(TOAST);
+    if (toasts.some(text => new RegExp(value).test(text))) throw new Error(JSON.stringify(toasts));
+  },
   expectDebug: async (value, { timeout }) => {
     if (value) return until(() => window.debugs(), timeout, 'a debug session');
     for (const end = Date.now() + 3000; Date.now() < end; await sleep(200)) {

@@ -5,6 +5,8 @@ from __future__ import annotations
 import shutil
 from typing import TYPE_CHECKING, Any, TypeAlias
 
+from tests.vscode.workspace import supervisord
+
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
@@ -12,7 +14,8 @@ if TYPE_CHECKING:
 
 Step: TypeAlias = dict[str, Any]
 
-DECLINED = 90
+DECLINED, REFUSED, NOT_FOUND = 90, 91, 127
+QUESTION = r"stop `python3.*\?"
 
 
 def note(text: str) -> Step:
@@ -27,11 +30,35 @@ def hog(space: Workspace, name: str = "backend") -> Step:
     return {"start": {"id": "hog", "words": words, "port": port}}
 
 
+def kept(space: Workspace, name: str = "backend") -> Step:
+    """Take the port of a service with a server that a supervisord starts again and again."""
+    words = [".venv/bin/supervisord", "-n", "-c", supervisord(space, name)]
+    return {"start": {"id": "supervisord", "words": words, "port": space.ports[name]}}
+
+
+def launch_stops(label: str, code: int, picture: str) -> Iterator[Step]:
+    """The hook of a launch has failed: it is over, VS Code says so, and nothing is debugged."""
+    yield {"expectEvent": {"event": "processEnd", "name": label, "code": code}}
+    yield {"expectEvent": {"event": "taskEnd", "name": label}}
+    yield {"expectDialog": f"terminated with exit code {code}"}
+    yield {"screenshot": picture}
+    yield {"clickDialog": "Abort"}
+    yield {"expectDebug": False}
+    yield {"expectNoToast": "Waiting for"}
+
+
 def ended(space: Workspace, label: str, name: str) -> Iterator[Step]:
     """Terminate a task; its port must be free and nobody may be left."""
     yield {"terminateTask": label}
     yield {"expectPort": {"port": space.ports[name], "open": False}}
     yield {"expectNoOrphans": True}
+
+
+def ready_again(space: Workspace) -> Iterator[Step]:
+    yield note("the next run that is ready takes the problem away")
+    yield {"runTask": "Run Backend"}
+    yield {"expectTerminal": "`backend` is ready on"}
+    yield from ended(space, "Run Backend", "backend")
 
 
 def files(space: Workspace) -> Iterator[Step]:
@@ -55,48 +82,136 @@ def running(space: Workspace) -> Iterator[Step]:
 
 
 def held(space: Workspace) -> Iterator[Step]:
-    yield note("Run Backend on a held port: the question is answered at the keyboard")
+    yield note("Run Backend on a held port: the question is answered with the arrows and Enter")
     yield hog(space)
     yield {"runTask": "Run Backend"}
-    yield {"expectTerminal": r"stop `python3.*\?"}
+    yield {"expectTerminal": QUESTION}
+    yield {"expectTerminal": "> n  no, leave it running"}
     yield {"screenshot": "question"}
-    yield {"type": "y"}
+    yield {"press": ["ArrowDown", "ArrowDown"]}
+    yield {"expectTerminal": "> p  no, start `backend` on the next free port"}
+    yield {"press": ["ArrowUp", "ArrowUp", "ArrowUp"]}
+    yield {"expectTerminal": "> y  yes, stop it and start `backend`"}
+    yield {"press": "Enter"}
+    yield {"expectTerminal": QUESTION + " yes"}
     yield {"expectTerminal": "`backend` is ready on"}
     yield {"expectPage": space.url("backend")}
     yield {"screenshot": "freed"}
     yield from ended(space, "Run Backend", "backend")
+    yield note("the same by one key")
+    yield hog(space)
+    yield {"runTask": "Run Backend"}
+    yield {"expectTerminal": QUESTION}
+    yield {"type": "y"}
+    yield {"expectTerminal": "`backend` is ready on"}
+    yield {"expectPage": space.url("backend")}
+    yield from ended(space, "Run Backend", "backend")
     yield note("declined, the task has failed and the problem is shown")
     yield hog(space)
     yield {"runTask": "Run Backend"}
-    yield {"expectTerminal": r"stop `python3.*\?"}
+    yield {"expectTerminal": QUESTION}
     yield {"type": "n"}
     yield {"expectEvent": {"event": "processEnd", "name": "Run Backend", "code": DECLINED}}
     yield {"expectProblem": {"file": "devports.toml", "text": "its port is held"}}
     yield {"stop": "hog"}
-    yield note("the next run that is ready takes the problem away")
+    yield from ready_again(space)
+
+
+def beside(space: Workspace) -> Iterator[Step]:
+    yield note("another port, by arrows: the holder stays")
+    yield hog(space)
     yield {"runTask": "Run Backend"}
+    yield {"expectTerminal": QUESTION}
+    yield {"press": ["ArrowDown", "ArrowDown", "Enter"]}
+    yield {"expectTerminal": QUESTION + " no, on another port"}
     yield {"expectTerminal": "`backend` is ready on"}
-    yield from ended(space, "Run Backend", "backend")
+    yield {"expectPage": space.url("backend")}
+    yield {"terminateTask": "Run Backend"}
+    yield {"expectNoOrphans": True}
+    yield {"stop": "hog"}
+    yield note("Esc is no")
+    yield hog(space)
+    yield {"runTask": "Run Backend"}
+    yield {"expectTerminal": QUESTION}
+    yield {"press": ["ArrowUp", "Escape"]}
+    yield {"expectEvent": {"event": "processEnd", "name": "Run Backend", "code": DECLINED}}
+    yield {"expectPage": space.url("backend")}
+    yield {"stop": "hog"}
+    yield from ready_again(space)
 
 
 def hooked(space: Workspace) -> Iterator[Step]:
     yield note("F5 with the hook: declined, the launch stops with the dialog of VS Code")
     yield hog(space)
     yield {"debug": "show"}
-    yield {"expectTerminal": r"stop `python3.*\?"}
-    yield {"type": "n"}
-    yield {"expectEvent": {"event": "processEnd", "name": "Free Backend Port", "code": DECLINED}}
-    yield {"expectDialog": f"terminated with exit code {DECLINED}"}
-    yield {"screenshot": "declined"}
-    yield {"clickDialog": "Abort"}
-    yield {"expectDebug": False}
+    yield {"expectTerminal": QUESTION}
+    yield {"press": "Enter"}
+    yield from launch_stops("Free Backend Port", DECLINED, "declined")
     yield note("F5 with the hook: agreed, the debugger starts")
     yield {"debug": "show"}
-    yield {"expectTerminal": r"stop `python3.*\?"}
-    yield {"type": "y"}
+    yield {"expectTerminal": QUESTION}
+    yield {"press": ["ArrowUp", "Enter"]}
     yield {"expectDebug": True}
     yield {"stopDebug": True}
     yield {"stop": "hog"}
+
+
+def supervised(space: Workspace) -> Iterator[Step]:
+    yield note("a holder that supervisord starts again, F5: no question, the launch stops")
+    yield kept(space)
+    yield {"debug": "show"}
+    yield from launch_stops("Free Backend Port", REFUSED, "supervised-launch")
+    yield note("Run Backend: the task has failed, the command to run by hand is in its terminal")
+    yield {"runTask": "Run Backend"}
+    yield {"expectEvent": {"event": "processEnd", "name": "Run Backend", "code": REFUSED}}
+    yield {"expectTerminal": "supervisorctl"}
+    yield {"expectProblem": {"file": "devports.toml", "text": "its port is held"}}
+    yield {"screenshot": "supervised"}
+    yield {"expectPage": space.url("backend")}
+    yield {"stop": "supervisord"}
+    yield from ready_again(space)
+    yield note("Debug Api: no debugger starts")
+    yield kept(space, "api")
+    yield {"debug": "Debug Api"}
+    yield {"expectEvent": {"event": "processEnd", "name": "Debug Api: server", "code": REFUSED}}
+    yield {"expectDialog": "Errors? exist"}
+    yield {"clickDialog": "Abort"}
+    yield {"expectDebug": False}
+    yield {"expectNoToast": "Waiting for"}
+    yield {"stop": "supervisord"}
+
+
+def protected(space: Workspace) -> Iterator[Step]:
+    yield note("the port of VS Code itself: never ended, the task and the launch fail")
+    with open(f"{space.folder}/devports.toml", encoding="utf-8") as file:
+        right = file.read()
+    wrong = right.replace(f"port = {space.ports['backend']}\n", "port = PORT_OF_VS_CODE\n")
+    yield {"write": {"file": "devports.toml", "text": wrong}}
+    yield {"debug": "show"}
+    yield from launch_stops("Free Backend Port", REFUSED, "protected-launch")
+    yield {"runTask": "Run Backend"}
+    yield {"expectEvent": {"event": "processEnd", "name": "Run Backend", "code": REFUSED}}
+    yield {"expectTerminal": "devports runs inside that process"}
+    yield {"screenshot": "protected"}
+    yield {"write": {"file": "devports.toml", "text": right}}
+    yield from ready_again(space)
+
+
+def missing(space: Workspace) -> Iterator[Step]:
+    yield note("devports is not installed: exit code 127, in the terminal and in the dialog")
+    yield {"sh": {"words": ["mv", ".venv/bin/devports", ".venv/bin/away"]}}
+    yield {"runTask": "Run Backend"}
+    yield {"expectEvent": {"event": "processEnd", "name": "Run Backend", "code": NOT_FOUND}}
+    yield {"expectTerminal": "devports: command not found"}
+    yield {"debug": "show"}
+    yield from launch_stops("Free Backend Port", NOT_FOUND, "missing")
+    yield {"debug": "Debug Api"}
+    yield {"expectEvent": {"event": "processEnd", "name": "Debug Api: server", "code": NOT_FOUND}}
+    yield {"expectDialog": "has not exited and doesn't have a 'problemMatcher' defined"}
+    yield {"screenshot": "missing-debug"}
+    yield {"clickDialog": "Cancel"}
+    yield {"expectDebug": False}
+    yield {"sh": {"words": ["mv", ".venv/bin/away", ".venv/bin/devports"]}}
 
 
 def failing(space: Workspace) -> Iterator[Step]:
@@ -118,7 +233,7 @@ def debugged(space: Workspace) -> Iterator[Step]:
     yield note("Debug Api on a held port: declined, no debugger starts")
     yield hog(space, "api")
     yield {"debug": "Debug Api"}
-    yield {"expectTerminal": r"stop `python3.*\?"}
+    yield {"expectTerminal": QUESTION}
     yield {"type": "n"}
     yield {"expectDialog": "Errors? exist"}
     yield {"screenshot": "debug-declined"}
@@ -188,5 +303,19 @@ def several(space: Workspace) -> Iterator[Step]:
 
 PARTS = {
     part.__name__: part
-    for part in (files, running, held, hooked, failing, debugged, servers, restarted, together)
+    for part in (
+        files,
+        running,
+        held,
+        beside,
+        hooked,
+        supervised,
+        protected,
+        missing,
+        failing,
+        debugged,
+        servers,
+        restarted,
+        together,
+    )
 }

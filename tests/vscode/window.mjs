@@ -11,6 +11,11 @@ export class Window {
       found.map(each => each.getAttribute('aria-label') || ''));
   }
 
+  focused() {
+    return this.page.$$eval('.quick-input-widget .monaco-list-row.focused', found =>
+      found.map(each => each.getAttribute('aria-label') || ''));
+  }
+
   get input() {
     return this.page.locator('.quick-input-widget:visible .quick-input-filter input').first();
   }
@@ -25,16 +30,20 @@ export class Window {
   // Only what is in view is in the page: narrow the list by typing, keeping a prefix such as ">" or "debug ", and take the first row; or click it.
   async pick(text, ms = 8000) {
     const end = Date.now() + ms;
-    let [tries, typed] = [0, 0];
+    let [tries, typed, steady] = [0, 0, 0];
     for (let list = []; Date.now() < end; await sleep(150)) {
       if (!(await this.page.locator('.quick-input-widget:visible').count())) {
         throw new Error(`the list closed before ${text}`);
       }
       list = await this.rows();
-      if (list[0] !== undefined && isRow(list[0], text)) {
+      const first = list[0] !== undefined && isRow(list[0], text);
+      // Enter takes what has the focus by then: a list that is still being narrowed would answer for another row.
+      steady = first && (await this.focused()).some(each => isRow(each, text)) ? steady + 1 : 0;
+      if (steady > 1) {
         await this.press('Enter');
         return;
       }
+      if (first) continue;
       const row = list.find(each => isRow(each, text));
       if (row !== undefined && ++tries > 4) {
         const label = `.quick-input-widget .monaco-list-row[aria-label=${JSON.stringify(row)}]`;

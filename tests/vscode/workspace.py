@@ -63,7 +63,22 @@ LAUNCH = """\
     ],
 }
 """
-PROGRAMS = ("uvicorn", "gunicorn", "python3")
+SUPERVISORD = """\
+[supervisord]
+logfile=%(here)s/log
+pidfile=%(here)s/pid
+[unix_http_server]
+file=%(here)s/socket
+[rpcinterface:supervisor]
+supervisor.rpcinterface_factory = supervisor.rpcinterface:make_main_rpcinterface
+[supervisorctl]
+serverurl=unix://%(here)s/socket
+[program:shop]
+command=python3 server.py {port} 0
+directory={folder}
+autorestart=true
+"""
+PROGRAMS = ("uvicorn", "gunicorn", "supervisord", "python3")
 NAMES = ("backend", "reload", "forks", "web", "slow", "api", "debugger")
 
 
@@ -100,6 +115,16 @@ def make(above: str, first: int) -> Workspace:
     )
     print(done.stderr, end="")
     return space
+
+
+def supervisord(space: Workspace, name: str) -> str:
+    """Write what makes supervisord run a server on the port of a service; return its file."""
+    folder = os.path.join(os.path.dirname(space.folder), f"supervised {name}")
+    os.makedirs(folder, exist_ok=True)
+    path = os.path.join(folder, "supervisord.conf")
+    with open(path, "w", encoding="utf-8") as file:
+        file.write(SUPERVISORD.format(port=space.ports[name], folder=space.folder))
+    return path
 
 
 def several_folders(space: Workspace, above: str) -> str:

@@ -4,15 +4,14 @@ import os
 from typing import TYPE_CHECKING, Any
 
 import pytest
-from prompt_toolkit.input import DummyInput, create_pipe_input
-from prompt_toolkit.output import DummyOutput
 
 from devports.core.bystanders import Bystanders, Spared
 from devports.core.outcome import Question
 from devports.core.standing import OtherUser
 from devports.ui.console import Screen
-from devports.ui.prompt import ask, on_terminal, pressed
-from tests.harness.capabilities import NEEDS_FAKE_KEYS, NEEDS_PTY
+from devports.ui.menu import menu_of
+from devports.ui.prompt import ask, from_menu, on_terminal
+from tests.harness.capabilities import NEEDS_PTY
 from tests.unit.ui import samples as s
 from tests.unit.ui.samples import Stage
 
@@ -20,23 +19,24 @@ if TYPE_CHECKING:
     from collections.abc import Iterator
 
     from devports.core.outcome import QuestionKind
-    from devports.ui.prompt import Pressed
+    from devports.ui.menu import Menu, Pressed
 
 STOP = Question("stop", s.NODE_TARGET, s.HELD)
+MENU = menu_of("stop it?", "d")
 
 
-def never(text: str, _keys: str, _screen: Screen) -> Pressed:
-    raise AssertionError(f"asked: {text}")
+def never(menu: Menu, _screen: Screen) -> Pressed:
+    raise AssertionError(f"asked: {menu.text}")
 
 
 class Person:
-    """Somebody who presses these keys, one for each time they are asked."""
+    """Somebody who chooses these, one for each time they are asked."""
 
     def __init__(self, *answers: Pressed) -> None:
         self.answers, self.asked, self.keys = list(answers), "", ""
 
-    def __call__(self, text: str, keys: str, _screen: Screen) -> Pressed:
-        self.asked, self.keys = text, keys
+    def __call__(self, menu: Menu, _screen: Screen) -> Pressed:
+        self.asked, self.keys = menu.text, "".join(choice.key for choice in menu.choices)
         return self.answers.pop(0)
 
 
@@ -117,53 +117,15 @@ def test_details_are_shown_and_the_question_is_asked_again() -> None:
 
 @pytest.mark.parametrize(
     ("may_move", "keys"),
-    [pytest.param(True, "dp", id="where it may"), pytest.param(False, "d", id="where it may not")],
+    [
+        pytest.param(True, "yndp", id="where it may"),
+        pytest.param(False, "ynd", id="where it may not"),
+    ],
 )
 def test_another_port_is_offered(may_move: bool, keys: str) -> None:
     person = Person("no")
     ask(STOP.but(may_move=may_move), Stage().screen, choose=person)
     assert person.keys == keys
-
-
-@NEEDS_FAKE_KEYS
-@pytest.mark.parametrize(
-    ("typed", "answer"),
-    [
-        pytest.param("y", "yes", id="y"),
-        pytest.param("n", "no", id="n"),
-        pytest.param("\r", "no", id="Enter"),
-        pytest.param("\x04", "no", id="Ctrl-D"),
-        pytest.param("x\r", "no", id="another key and Enter"),
-        pytest.param("d", "details", id="d"),
-        pytest.param("p", "next", id="p"),
-    ],
-)
-@pytest.mark.parametrize("colour", [pytest.param("", id="colour"), pytest.param("1", id="none")])
-def test_keys(typed: str, answer: Pressed, colour: str) -> None:
-    with create_pipe_input() as keyboard:
-        keyboard.send_text(typed)
-        screen = Stage(NO_COLOR=colour).screen
-        assert pressed("stop it?", "dp", keyboard, DummyOutput(), screen) == answer
-
-
-@NEEDS_FAKE_KEYS
-def test_a_key_that_is_not_offered_is_no_answer() -> None:
-    with create_pipe_input() as keyboard:
-        keyboard.send_text("pn")
-        assert pressed("stop it?", "d", keyboard, DummyOutput(), Stage().screen) == "no"
-
-
-@NEEDS_FAKE_KEYS
-def test_ctrl_c_at_the_question_is_raised() -> None:
-    with create_pipe_input() as keyboard:
-        keyboard.send_text("\x03")
-        with pytest.raises(KeyboardInterrupt):
-            pressed("stop it?", "d", keyboard, DummyOutput(), Stage().screen)
-
-
-def test_the_end_of_the_input_is_raised_for_the_gate() -> None:
-    with pytest.raises(EOFError):
-        pressed("stop it?", "d", DummyInput(), DummyOutput(), Stage().screen)
 
 
 @pytest.fixture
@@ -193,20 +155,20 @@ def test_keys_from_before_the_question_are_forgotten(terminal: tuple[int, Screen
     stdin = screen.streams["stdin"]
     assert stdin is not None
     side = stdin.fileno()
-    assert on_terminal("stop it?", "d", screen, press=read) == "yes"
+    assert from_menu(MENU, screen, press=read) == "yes"
 
 
 def test_a_question_asks_the_terminal_nothing(terminal: tuple[int, Screen]) -> None:
-    def asked(_text: str, _keys: str, _source: object, sink: Any, _screen: Screen) -> Pressed:
+    def asked(_menu: Menu, _source: object, sink: Any, _screen: Screen) -> Pressed:
         return "yes" if sink.responds_to_cpr else "no"
 
-    assert on_terminal("stop it?", "d", terminal[1], press=asked) == "no"
+    assert from_menu(MENU, terminal[1], press=asked) == "no"
 
 
 def test_a_stderr_that_is_not_a_terminal_after_all(terminal: tuple[int, Screen]) -> None:
     stdin = terminal[1].streams["stdin"]
     screen = Screen(stdin, None, Stage(terminal=False).stderr, {})
-    assert on_terminal("stop it?", "d", screen, press=lambda *_: "yes") == "yes"
+    assert from_menu(MENU, screen, press=lambda *_: "yes") == "yes"
 
 
 def test_no_input_at_all_is_no() -> None:
@@ -224,4 +186,4 @@ def test_a_vanished_terminal_is_no(terminal: tuple[int, Screen], problem: type[E
     def gone(*_: object) -> Pressed:
         raise problem
 
-    assert on_terminal("stop it?", "d", terminal[1], press=gone) == "no"
+    assert from_menu(MENU, terminal[1], press=gone) == "no"

@@ -1,0 +1,134 @@
+"""A question as a list and as one line, at every width."""
+
+from __future__ import annotations
+
+import pytest
+
+from devports.core.outcome import Question
+from devports.core.standing import Container, OtherUser
+from devports.ui.layout import Look
+from devports.ui.menu import Menu, answered, is_list, menu_for, menu_of, shown
+from tests.unit.ui import samples as s
+
+STOP = Question("stop", s.NODE_TARGET, s.HELD, may_move=True)
+MENU = menu_for(STOP, "backend")
+WIDE = Look(width=80)
+
+
+def lines(menu: Menu, width: int = 80, pointed: int = 1, rows: int = 24) -> list[str]:
+    above, below = shown(menu, pointed, Look(width=width), rows)
+    return [*above, *below]
+
+
+def test_the_list() -> None:
+    assert lines(MENU) == [
+        "? stop `node` (pid 4242) with SIGTERM, so that `backend` can start?",
+        "    y  yes, stop it and start `backend`",
+        "  > n  no, leave it running",
+        "    d  show the details",
+        "    p  no, start `backend` on the next free port after 8000",
+        "  arrows and Enter, or a key",
+    ]
+
+
+def test_the_list_at_60() -> None:
+    assert lines(MENU, 60) == [
+        "? stop `node` (pid 4242) with SIGTERM, so that `backend` can",
+        "  start?",
+        "    y  yes, stop it and start `backend`",
+        "  > n  no, leave it running",
+        "    d  show the details",
+        "    p  no, start `backend` on the next free port after 8000",
+        "  arrows and Enter, or a key",
+    ]
+
+
+def test_a_narrow_terminal_gets_one_line_of_keys() -> None:
+    assert lines(MENU, 39) == [
+        "? stop `node` (pid 4242) with SIGTERM,",
+        "  so that `backend` can start? (y/N, d",
+        "  = details, p = take another port)",
+    ]
+
+
+@pytest.mark.parametrize("width", range(20, 130))
+@pytest.mark.parametrize("rows", [3, 24])
+def test_no_word_is_broken_and_no_line_too_long(width: int, rows: int) -> None:
+    told = lines(MENU, width, rows=rows)
+    assert all(len(line) <= width for line in told)
+    whole = " ".join([*lines(MENU), *lines(MENU, rows=3)]).split()
+    assert [word for word in " ".join(told).split() if word not in whole] == []
+
+
+@pytest.mark.parametrize("pointed", range(4))
+def test_one_row_is_pointed_at_and_begins_the_second_part(pointed: int) -> None:
+    above, below = shown(MENU, pointed, WIDE, 24)
+    assert [line for line in [*above, *below] if line.startswith("  >")] == below[:1]
+    assert below[0].startswith(f"  > {MENU.choices[pointed].key}")
+
+
+@pytest.mark.parametrize(
+    ("menu", "width", "rows", "expected"),
+    [
+        pytest.param(MENU, 80, 7, True, id="as high as it has to be"),
+        pytest.param(MENU, 80, 6, False, id="one line too low"),
+        pytest.param(MENU, 40, 24, True, id="as wide as it has to be"),
+        pytest.param(MENU, 39, 24, False, id="too narrow"),
+        pytest.param(menu_of("stop it?"), 80, 24, False, id="yes and no are no list"),
+        pytest.param(menu_of("stop it?", "d"), 80, 24, True, id="three answers are"),
+    ],
+)
+def test_where_there_is_a_list(menu: Menu, width: int, rows: int, expected: bool) -> None:
+    assert is_list(menu, Look(width=width), rows) is expected
+
+
+BOB = s.NODE_TARGET.but(standing=OtherUser("bob", permitted=True))
+ONE = s.NODE_TARGET.but(standing=Container("docker", name="db", said="one"))
+ROWS = [
+    pytest.param(STOP, "", ["yes, stop it", "no, leave it running"], id="free starts nothing"),
+    pytest.param(
+        STOP.but(target=s.UVICORN_TARGET), "",
+        ["yes, stop them", "no, leave them running"], id="a server and its workers",
+    ),
+    pytest.param(
+        STOP.but(kind="kill"), "web",
+        ["yes, kill it and start `web`", "no, leave it running"], id="what did not end in time",
+    ),
+    pytest.param(
+        STOP.but(target=BOB), "web",
+        ["yes, stop what belongs to bob and start `web`", "no, leave it running"],
+        id="another user's",
+    ),
+    pytest.param(
+        STOP.but(kind="container", target=ONE), "",
+        ["yes, stop it", "no, leave it running"], id="a container",
+    ),
+]  # fmt: skip
+
+
+@pytest.mark.parametrize(("question", "service", "expected"), ROWS)
+def test_rows(question: Question, service: str, expected: list[str]) -> None:
+    assert [choice.row for choice in menu_for(question, service).choices][:2] == expected
+
+
+@pytest.mark.parametrize("kind", ["stop", "kill"])
+def test_hostile_names_stay_on_their_line(kind: str) -> None:
+    menu = menu_for(Question("stop", s.EVIL_TARGET, s.EVIL_FINDING).but(kind=kind), s.EVIL)
+    told = "\n".join([*lines(menu), answered(menu, "no", WIDE)])
+    assert "\x1b" not in told
+    assert "\nerror:" not in told
+
+
+def test_what_is_pointed_at_and_the_mark_are_coloured() -> None:
+    above, below = shown(menu_of("stop it?", "d"), 1, Look(colour=True, width=80), 24)
+    assert above == ["\x1b[36m?\x1b[0m stop it?", "    y  yes"]
+    assert below[0] == "  \x1b[1m> n  no\x1b[0m"
+
+
+def test_what_is_left() -> None:
+    assert answered(MENU, "yes", WIDE) == (
+        "? stop `node` (pid 4242) with SIGTERM, so that `backend` can start? yes"
+    )
+    assert answered(MENU, "", Look(width=60)) == (
+        "? stop `node` (pid 4242) with SIGTERM, so that `backend` can\n  start?"
+    )
