@@ -90,7 +90,7 @@ def projects(rounds: int) -> str:
     return f"A project:\n\n{table(jobs)}"
 
 
-def report(rounds: int = 21) -> Section:
+def report(rounds: int = 15) -> Section:
     return Section("Looks", "\n\n".join([*looks(rounds), projects(rounds)]))
 
 

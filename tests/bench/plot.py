@@ -33,13 +33,14 @@ Points = tuple[tuple[float, float], ...]
 class Plot:
     """Time against size, the time on a logarithmic scale. `x`, `y`: what the axes are, with units.
 
-    The first series is drawn the strongest.
+    Series whose name begins with `strong` are drawn so.
     """
 
     title: str
     x: str
     y: str
     series: Mapping[str, Points]
+    strong: str = "devports"
 
     def svg(self) -> str:
         head = HEAD.format(
@@ -89,7 +90,8 @@ class Plot:
         ):
             colour = COLOURS[number % len(COLOURS)]
             path = " L".join(f"{self._across(x):.1f} {self._up(y):.1f}" for x, y in points)
-            width, weight = (3, "bold") if number == 0 else (1.5, "normal")
+            strong = name.startswith(self.strong)
+            width, weight = (3, "bold") if strong else (1.5, "normal")
             yield f'<path d="M{path}" fill="none" stroke="{colour}" stroke-width="{width}"/>'
             for x, y in points:
                 at = f'cx="{self._across(x):.1f}" cy="{self._up(y):.1f}"'

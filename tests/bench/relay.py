@@ -228,7 +228,7 @@ def latency(rounds: int, share: float) -> str:
     return markdown("to a | how | median ms from write to read | beside directly", rows, words=2)
 
 
-def report(rounds: int = 5, share: float = 1.0) -> Section:
+def report(rounds: int = 3, share: float = 1.0) -> Section:
     text = (throughput(rounds, share), "A line a millisecond:", latency(rounds, share))
     return Section("Output passed on", "\n\n".join(text))
 

@@ -92,7 +92,7 @@ def section(kind: str, rounds: int) -> Section:
     return Section(f"Many {kind}", table, {f"speed-{kind}.svg": picture.svg()})
 
 
-def report(rounds: int = 9) -> list[Section]:
+def report(rounds: int = 7) -> list[Section]:
     return [section(kind, rounds) for kind in STEPS]
 
 
