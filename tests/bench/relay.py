@@ -35,7 +35,8 @@ if TYPE_CHECKING:
 DIRECTLY, CAT, SCRIPT, DEVPORTS = "directly", "`cat`", "`script -qec`", "**`devports run`**"
 WAYS = {"pipe": (CAT, DIRECTLY, DEVPORTS), "terminal": (SCRIPT, DIRECTLY, DEVPORTS)}
 """To whom the server speaks, and how; the first is the measure."""
-BLOCK, LINE = 1 << 16, 12
+BLOCK = 1 << 16
+AT_ONCE, IN_LINES = ("blocks", BLOCK), ("blocks", 12)
 FLOOD = {"pipe": 200_000_000, "terminal": 50_000_000}
 LINES = {"pipe": 2_000_000, "terminal": 300_000}
 STAMPS = 1000
@@ -189,15 +190,13 @@ def delay(way: str, speech: Speech) -> float:
 
 
 def speeches(share: float) -> Iterator[tuple[str, Speech]]:
+    """Yield what is said: all of it by a server that is ready, a quarter by one that is not."""
     for to in WAYS:
-        flood, lines = (int(size[to] * share) for size in (FLOOD, LINES))
-        said = {
-            f"{flood / 1e6:g} MB at once": ("blocks", BLOCK, flood // BLOCK),
-            f"{lines:,} short lines": ("blocks", LINE, lines),
-        }
-        for title, words in said.items():
-            yield title, Speech(to, words)
-            yield f"{title}, not ready yet", Speech(to, words, ready=False)
+        for ready, part in ((True, share), (False, share / 4)):
+            flood, lines = (int(size[to] * part) for size in (FLOOD, LINES))
+            when = "" if ready else ", not ready yet"
+            yield f"{flood / 1e6:g} MB at once{when}", Speech(to, (*AT_ONCE, flood // BLOCK), ready)
+            yield f"{lines:,} short lines{when}", Speech(to, (*IN_LINES, lines), ready)
 
 
 def ways_to(to: str) -> list[str]:
