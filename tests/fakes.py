@@ -78,6 +78,7 @@ class FakeMachine:
         self.tried: list[tuple[int, int]] = []
         self.after_signal: Callable[[int, int], None] = lambda _pid, _number: None
         self.before_table: Callable[[], None] = lambda: None
+        self.before_probe: Callable[[], None] = lambda: None
         self._numbers = itertools.count(1)
         self.add(1, name="init", uid=0, ppid=0)
 
@@ -174,6 +175,7 @@ class FakeMachine:
 
     def probe(self, endpoint: Endpoint, *, reuse: bool = True) -> BindResult:
         """Answer as Linux does for holders that set SO_REUSEADDR."""
+        self.before_probe()
         if endpoint.address == "203.0.113.1":
             return "not-local"
         if endpoint.port < 1024 and self.uid:

@@ -14,7 +14,7 @@ from devports.system.bind import Reservation, replace
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterator
+    from collections.abc import Callable, Collection, Iterator
 
     from devports.core.outcome import Freed
     from devports.core.recovery import Event
@@ -89,6 +89,16 @@ class Hold:
         """Let our server bind beside us, on all endpoints or on those behind the first ones."""
         for reservation in self._held[behind:]:
             reservation.share()
+
+    def settle(self, missing: Collection[Endpoint]) -> None:
+        """Let connections to what our server listens on leave a TIME_WAIT that stops nobody.
+
+        They inherit the lack of SO_REUSEADDR from a reserved socket that listens. `missing` are
+        the endpoints on which nobody listens yet: another server could still bind beside those.
+        """
+        for reservation in self._held:
+            if reservation.given and reservation.endpoint not in missing:
+                reservation.share()
 
     def release(self) -> None:
         """Give everything back. What our server has of it stays the server's."""

@@ -17,18 +17,21 @@ import signal
 import termios
 
 from devports.core.bindfailure import Tail, strip_ansi
+from devports.run.outlet import Outlet
 from devports.run.terminal import OFLAG, Inner, copy_size
 from devports.system import clock
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
-    from collections.abc import Callable, Collection
+    from collections.abc import Callable, Collection, Iterator
 
     from devports.run.terminal import Terminal
 
 CHUNK = 1 << 16
-ATOMIC = select.PIPE_BUF
-"""Bytes that a pipe which is ready for writing takes without blocking."""
+FLOOD = 2048
+"""Bytes after which more are likely to be there: a pseudo-terminal gives 4095 at a time."""
+BURST = 16
+"""Chunks of a flood that are passed on in one go, before signals and keys have their turn."""
 DRAIN = 2.0
 """Seconds for the last output; a grandchild that keeps the stream open and goes on is cut off."""
 
@@ -40,8 +43,11 @@ class Stream:
     stalls stalls the server, as a pipe would, and never us.
     """
 
-    def __init__(self, source: int, target: int) -> None:
-        self.source, self.target = source, target
+    def __init__(self, source: int, outlet: Outlet, burst: int = BURST) -> None:
+        self.source, self.outlet, self.target = source, outlet, outlet.descriptor
+        self._burst = burst
+        if burst > 1:
+            os.set_blocking(source, False)
         self.tail = Tail()
         self.open = True
         self.midline = False
@@ -60,21 +66,26 @@ class Stream:
         elif self.open:
             poll.register(self.source, select.POLLIN)
 
-    def pump(self, ready: Collection[int]) -> bytes:
-        """Pass on what can be passed on; return what has come."""
+    def pump(self, ready: Collection[int]) -> Iterator[bytes]:
+        """Pass on what can be passed on; yield what has come, once it is on its way."""
         if self.pending:
             if self.target in ready:
                 self._write()
-            return b""
-        data = self._read() if self.source in ready else b""
-        if data and not self.deaf:
-            self.pending = memoryview(data)
-            self._write()
-        return data
+            return
+        for _ in range(self._burst if self.source in ready else 0):
+            data = self._read()
+            if data and not self.deaf:
+                self.pending = memoryview(data)
+                self._write()
+            yield data
+            if self.pending or len(data) < FLOOD:
+                return
 
     def _read(self) -> bytes:
         try:
             data = os.read(self.source, CHUNK)
+        except BlockingIOError:  # all has been read that was there
+            return b""
         except OSError:  # EIO: the last writer of a pseudo-terminal has gone (pty(7))
             data = b""
         if data:
@@ -84,14 +95,8 @@ class Stream:
         return data
 
     def _write(self) -> None:
-        """Write what the target takes without making us wait (poll(2), pipe(7): PIPE_BUF)."""
-        poll = select.poll()
-        poll.register(self.target, select.POLLOUT)
         try:
-            while self.pending and poll.poll(0):
-                self.pending = self.pending[os.write(self.target, self.pending[:ATOMIC]) :]
-        except BlockingIOError:
-            return
+            self.pending = self.outlet.write(self.pending)
         except OSError:  # a reader that has gone is no reason to stop the server
             self.deaf, self.pending = True, memoryview(b"")
 
@@ -110,7 +115,8 @@ class Keyboard(Stream):
     """
 
     def __init__(self, terminal: Terminal, inner: Inner) -> None:
-        super().__init__(os.dup(terminal.descriptor), os.dup(inner.ours))
+        keys = Outlet(os.dup(inner.ours), again=False)
+        super().__init__(os.dup(terminal.descriptor), keys, burst=1)
         self._terminal, self._inner = terminal, inner
         self.pressed: list[int] = []
 
@@ -190,7 +196,7 @@ class Relay:
         self._child_ends: tuple[int | None, int, int]
         if self.inner is not None and terminal is not None:
             self._keyboard = Keyboard(terminal, self.inner)
-            self._out = self._err = Stream(self.inner.ours, 1)
+            self._out = self._err = Stream(self.inner.ours, Outlet(1))
             self._child_ends = (self.inner.theirs,) * 3
         else:
             self._share_input()
@@ -200,11 +206,11 @@ class Relay:
     def _share_input(self) -> None:
         one_terminal = os.isatty(1) and os.isatty(2)
         source, out = open_output() if os.isatty(1) else os.pipe()
-        self._out = self._err = Stream(source, 1)
+        self._out = self._err = Stream(source, Outlet(1))
         err = out
         if not one_terminal:
             source, err = open_output() if os.isatty(2) else os.pipe()
-            self._err = Stream(source, 2)
+            self._err = Stream(source, Outlet(2))
         self._child_ends = (None, out, err)
 
     @property
@@ -240,11 +246,12 @@ class Relay:
     def pump(self, ready: Collection[int]) -> None:
         """Pass on what has come on these descriptors."""
         for stream in self.streams:
-            data = stream.pump(ready)
-            if data and self.watching:
-                self._look_at(data, stream.tail)
+            for data in stream.pump(ready):
+                if data and self.watching:
+                    self._look_at(data, stream.tail)
         if self._keyboard is not None:
-            self._keyboard.pump(ready)
+            for _ in self._keyboard.pump(ready):
+                pass
 
     def _look_at(self, data: bytes, tail: Tail) -> None:
         """Look for what a server says of its port and of itself, however that is cut in chunks."""
@@ -288,7 +295,8 @@ class Relay:
         return [stream.tail.text for stream in self._all]
 
     def close(self) -> None:
-        for stream in self.streams:
+        for stream in self._all:
             stream.close()
+            stream.outlet.close()
         if self._keyboard is not None:
             self._keyboard.close()

@@ -103,6 +103,7 @@ class Startup:
         )
         if not (ours or anybody):
             return None
+        self._hold.settle(now.missing)
         self.unsaid = not server.relay.said
         if self.unsaid:
             return None

@@ -1,54 +1,97 @@
-"""What a look at one port costs: `devports check` beside lsof, fuser, ss and a bare Python.
+"""What a look costs: devports beside lsof, fuser, ss, psutil, its peers and a bare Python.
 
 `python -m tests.bench.check [ROUNDS]`
 """
 
 from __future__ import annotations
 
-import shutil
 import sys
+import tempfile
 from typing import TYPE_CHECKING
 
-from tests.bench.pairs import Job, measure, table
+from tests.bench import peers, wheel
+from tests.bench.pairs import Job, Section, measure, progress, table
 from tests.harness.actors import argv_of, start
-from tests.harness.command import installed
-from tests.harness.ports import reserved_block
+from tests.harness.command import clean_environment
+from tests.harness.ports import BLOCK, reserved_block
+from tests.harness.project import Project
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
+SERVICES = 20
+FIRST = 61_000
+"""Where the services are that nobody runs: beyond the ports that the kernel hands out."""
 
-def jobs(port: int) -> Iterator[Job]:
-    """Yield the commands: the bare interpreter first, then those that this machine has."""
-    yield Job("`python -c pass`", [sys.executable, "-c", "pass"])
-    yield Job("**`devports check`**", [*installed(), "check", str(port)])
-    yield Job("`devports status --json`", [*installed(), "status", str(port), "--json"])
-    peers = {
-        "`lsof -nP -iTCP:PORT`": ["lsof", "-nP", f"-iTCP:{port}"],
-        "`fuser PORT/tcp`": ["fuser", f"{port}/tcp"],
-        "`ss -ltn`": ["ss", "-Hltn", f"sport = :{port}"],
-        "`ss -ltnp`": ["ss", "-Hltnp", f"sport = :{port}"],
+
+def bare() -> Job:
+    """Return the measure: an interpreter that starts and does nothing."""
+    return Job("`python -c pass`", [wheel.python(), "-c", "pass"])
+
+
+def one_port(port: int) -> Iterator[Job]:
+    devports = wheel.devports()
+    yield bare()
+    yield Job("**`devports check PORT`**", [devports, "check", str(port)])
+    yield Job("**`devports status PORT --json`**", [devports, "status", str(port), "--json"])
+    yield from peers.of_the_system(port)
+    yield from peers.installed(port)
+
+
+def a_project(config: str) -> Iterator[Job]:
+    """Yield what is asked about a project of 20 services, and what asks nothing."""
+    words = {
+        "check SERVICE": ["check", "one0"],
+        f"status` of {SERVICES} services": ["status"],
+        f"status --json` of {SERVICES} services": ["status", "--json"],
+        f"doctor` of {SERVICES} services": ["doctor"],
+        "validate": ["validate"],
     }
-    for name, argv in peers.items():
-        if shutil.which(argv[0]):
-            yield Job(name, argv)
+    yield bare()
+    for name, argv in words.items():
+        title = f"**`devports {name}**" if "`" in name else f"**`devports {name}`**"
+        yield Job(title, [wheel.devports(), argv[0], "--config", config, *argv[1:]])
+    for option in ("--version", "--help"):
+        yield Job(f"**`devports {option}`**", [wheel.devports(), option])
 
 
-def report(rounds: int = 21) -> str:
-    parts = []
+def looks(rounds: int) -> Iterator[str]:
     with reserved_block() as port:
         for title, animal in (
-            ("a free port", ""),
-            ("a listener", "listener"),
-            ("bound, not listening", "bound_only"),
+            ("A free port", ""),
+            ("A listener", "listener"),
+            ("Bound, not listening", "bound_only"),
         ):
+            progress(f"looks: {title}")
             actor = start(animal, argv_of(animal, port)) if animal else None
-            measured = list(jobs(port))
-            measure(measured, rounds)
+            jobs = list(one_port(port))
+            measure(jobs, rounds)
             if actor:
                 actor.end()
-            parts.append(f"### A look at {title}\n\n{table(measured)}")
-    return "\n\n".join(parts)
+            yield f"{title}:\n\n{table(jobs)}"
+    if words := peers.missing():
+        yield words
+
+
+def projects(rounds: int) -> str:
+    """Measure in a project where one of the services runs, in a home without traces."""
+    progress("looks: a project")
+    with tempfile.TemporaryDirectory() as folder, reserved_block() as port:
+        project = Project(folder)
+        for number in range(SERVICES):
+            place = port + number if number < BLOCK else FIRST + number
+            project.service(f"one{number}", place, ["python3", "-m", "http.server", "{port}"])
+        actor = start("listener", argv_of("listener", port))
+        jobs = list(a_project(project.config))
+        home = clean_environment(folder)
+        home.pop("PYTHONDONTWRITEBYTECODE")
+        measure(jobs, rounds, environment=home)
+        actor.end()
+    return f"A project:\n\n{table(jobs)}"
+
+
+def report(rounds: int = 15) -> Section:
+    return Section("Looks", "\n\n".join([*looks(rounds), projects(rounds)]))
 
 
 if __name__ == "__main__":

@@ -19,6 +19,7 @@ from typing import TYPE_CHECKING
 
 import psutil
 
+from tests.bench.pairs import Section, markdown, progress
 from tests.harness import tables
 from tests.harness.actors import argv_of, start
 from tests.harness.command import READY, Command, Running, clean_environment
@@ -153,24 +154,20 @@ def stop(running: Running) -> None:
     running.ends()
 
 
-def report(rounds: int = 10, portcheck: str = "") -> str:
+def report(rounds: int = 10, portcheck: str = "") -> Section:
     columns = ["starts", "served", "said ready, not served", "undecided"]
     columns += ["rival tries", "rival hits", "rival killed"]
-    lines = [
-        "| contender | rival | port before | " + " | ".join(columns) + " |",
-        "|---|---|---|" + "---:|" * len(columns),
-    ]
-    for time_wait in (False, True):
+    rows = []
+    for before in ("free", "TIME_WAIT"):
         for name, words in RIVALS.items():
             for who in contenders(portcheck):
+                progress(f"contest: {who.name}, rival {name}, port {before}")
                 total: Counter[str] = Counter()
                 for _ in range(-(-rounds // 10) if who.sample else rounds):
-                    total.update(one(who, words, time_wait=time_wait))
-                counts = " | ".join(str(total[column]) for column in columns)
-                before = "TIME_WAIT" if time_wait else "free"
-                lines.append(f"| {who.name} | {name} | {before} | {counts} |")
-                print(lines[-1], file=sys.stderr, flush=True)
-    return "### The start against a rival\n\n" + "\n".join(lines)
+                    total.update(one(who, words, time_wait=before == "TIME_WAIT"))
+                rows.append((who.name, name, before, *(total[column] for column in columns)))
+    titles = " | ".join(("contender", "rival", "port before", *columns))
+    return Section("The start against a rival", markdown(titles, rows, words=3))
 
 
 if __name__ == "__main__":

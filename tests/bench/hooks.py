@@ -24,7 +24,7 @@ PROGRAMS = {
 }
 
 
-def report(rounds: int = 21) -> str:
+def report(rounds: int = 21) -> pairs.Section:
     with tempfile.TemporaryDirectory() as folder:
         asks = Asks({8000}, lambda _: (b"", None))
         hooked = asks.environment(os.environ, folder)
@@ -34,6 +34,7 @@ def report(rounds: int = 21) -> str:
         for name, argv in PROGRAMS.items():
             if shutil.which(argv[0]) is None:
                 continue
+            pairs.progress(f"hooks: {name}")
             jobs = [
                 pairs.Job(name, ["env", *argv]),
                 pairs.Job(f"{name}, hooked", ["env", *words, *argv]),
@@ -41,9 +42,10 @@ def report(rounds: int = 21) -> str:
             pairs.measure(jobs, rounds)
             tables.append(pairs.table(jobs).splitlines())
         asks.close()
-    head = tables[0][:2]
     rows = [line for table in tables for line in table[2:]]
-    return "### The price of a hook that is not needed\n\n" + "\n".join([*head, *rows])
+    return pairs.Section(
+        "The price of a hook that is not needed", "\n".join([*tables[0][:2], *rows])
+    )
 
 
 if __name__ == "__main__":

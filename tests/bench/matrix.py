@@ -16,6 +16,7 @@ from typing import TYPE_CHECKING
 
 import psutil
 
+from tests.bench.pairs import Section, markdown, progress
 from tests.harness import handoffs, node, tables
 from tests.harness.actors import Identity, argv_of, start
 from tests.harness.command import Command, Running, clean_environment, installed
@@ -136,35 +137,41 @@ def after_a_kill(kind: str) -> str:
     return "none" if free and not left else f"{left} left, port {'free' if free else 'held'}"
 
 
-def row(kind: str, starts: int) -> str:
+def row(kind: str, starts: int) -> tuple[str, ...]:
     with stage(kind) as on:
         running = on.run()
         is_ready(running)
         named = way_named(running)
         end(running)
-    facts = (
+    return (
+        named,
         held(kind),
         against_a_rival(kind, starts),
         by_ctrl_c(kind),
         after_a_kill(kind),
     )
-    return f"| {kind} | {named} | " + " | ".join(facts) + " |"
 
 
-def report(starts: int = 3, *kinds: str) -> str:
-    columns = "server | way | held port freed, ready | rival in a tight loop | Ctrl-C | left"
-    lines = [f"| {columns} after SIGKILL of devports |", "|---|---|---|---|---|---|"]
+COLUMNS = (
+    "server | way | held port freed, ready | rival in a tight loop | Ctrl-C"
+    " | left after SIGKILL of devports"
+)
+
+
+def report(starts: int = 3, *kinds: str) -> Section:
+    rows: list[tuple[str, ...]] = []
     for kind, way in WAYS.items():
         if kinds and kind not in kinds:
             continue
         try:
-            lines.append(f"| {kind} | *{way.missing}* |||||" if way.missing else row(kind, starts))
+            facts = (f"*{way.missing}*", *[""] * 4) if way.missing else row(kind, starts)
         except node.MissingError as reason:
-            lines.append(f"| {kind} | *{reason}* |||||")
+            facts = (f"*{reason}*", *[""] * 4)
         except AssertionError as reason:
-            lines.append(f"| {kind} | *{str(reason)[:80]!r}* |||||")
-        print(lines[-1], file=sys.stderr, flush=True)
-    return "### Servers\n\n" + "\n".join(lines)
+            facts = (f"*{str(reason)[:80]!r}*", *[""] * 4)
+        rows.append((kind, *facts))
+        progress("matrix: " + " | ".join(rows[-1]))
+    return Section("Servers", markdown(COLUMNS, rows, words=6))
 
 
 if __name__ == "__main__":

@@ -15,6 +15,7 @@ from collections import Counter
 
 import psutil
 
+from tests.bench.pairs import Section, markdown, progress
 from tests.harness import tables
 from tests.harness.actors import argv_of, start
 from tests.harness.command import Command, Running, clean_environment
@@ -83,21 +84,19 @@ def verdict(running: Running, port: int) -> str:
     return "served" if owned(running, port) else "said ready, not owned"
 
 
-def report(rounds: int = 10) -> str:
+def report(rounds: int = 10) -> Section:
     outcomes = ["served", "gave up and said so", "said ready, not owned", "undecided"]
     columns = ["starts", *outcomes, "rival tries", "rival hits"]
-    lines = [
-        "| server | rival | " + " | ".join(columns) + " |",
-        "|---|---|" + "---:|" * len(columns),
-    ]
+    rows = []
     for title, (kind, handoff) in KINDS.items():
+        progress(f"race: {title}")
         for name, words in RIVALS.items():
             total: Counter[str] = Counter()
             for _ in range(rounds):
                 total.update(one_start(kind, handoff, words))
-            counts = " | ".join(str(total[column]) for column in columns)
-            lines.append(f"| {title} | {name} | {counts} |")
-    return "### Starts with a rival on the port\n\n" + "\n".join(lines)
+            rows.append((title, name, *(total[column] for column in columns)))
+    table = markdown(" | ".join(("server", "rival", *columns)), rows, words=2)
+    return Section("Starts with a rival on the port", table)
 
 
 if __name__ == "__main__":

@@ -20,7 +20,8 @@ from tests.harness.command import Done
 from tests.harness.terminal import ASKING, Terminal
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping
+    from collections.abc import Iterator, Mapping
+    from io import RawIOBase
     from pathlib import Path
 
     from tests.conftest import Zoo
@@ -99,14 +100,18 @@ def run_on(streams: Streams, argv: list[str], command: Command) -> Done:
         )
         told = streams.stdin if isinstance(streams.stdin, bytes) else None
         out, err = process.communicate(told, timeout=60)
-        os.set_blocking(master, False)
-        screen = b""
-        with contextlib.suppress(BlockingIOError):
-            screen = os.read(master, 1 << 16)
     finally:
         os.close(slave)
-        os.close(master)
+    with open(master, "rb", buffering=0) as screen_end:
+        screen = b"".join(_all_of(screen_end))
     return Done(tuple(argv), process.returncode, out or b"", (err or b"") + screen, 0.0)
+
+
+def _all_of(terminal: RawIOBase) -> Iterator[bytes]:
+    """Yield what is on a terminal whose other end is closed: the kernel hands it on in pieces."""
+    with contextlib.suppress(OSError):  # EIO is its end
+        while part := terminal.read(1 << 16):
+            yield part
 
 
 def _source(what: str | bytes | None, slave: int) -> int:

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import signal
+import socket
 import sys
 from typing import TYPE_CHECKING
 
@@ -49,6 +51,34 @@ def test_ready_may_wait_for_a_text_of_the_server(
     never(lambda: running.said_ready, 0.5)
     assert tables.connectable(port)
     eventually(lambda: running.said_ready)
+
+
+CLOSES_FIRST = """\
+import socket, sys, threading
+reserved = socket.create_server(("127.0.0.1", int(sys.argv[1])))
+print("listening", flush=True)
+guest = reserved.accept()[0]
+guest.close()
+print("warmed up", flush=True)
+threading.Event().wait()
+"""
+
+
+def test_a_visitor_before_it_is_ready_leaves_nothing_in_the_next_ones_way(
+    port: int, project: Project, devports: Command
+) -> None:
+    words = [sys.executable, "-c", CLOSES_FIRST, str(port)]
+    project.service("web", port, words, ready={"log": "warmed up"}, handoff="hook")
+    running = devports.start("run", "web")
+    eventually(lambda: "listening" in running.out)
+    never(lambda: running.said_ready, 0.5)
+    with socket.create_connection(("127.0.0.1", port)) as visitor:
+        assert visitor.recv(1) == b"", "the server closes first, so the TIME_WAIT is on its side"
+    eventually(lambda: running.said_ready)
+    running.send(signal.SIGTERM)
+    running.ends()
+    assert "TIME_WAIT" in tables.states(port)
+    assert tables.bindable(port)
 
 
 def test_a_server_that_never_says_the_text_is_not_ready_in_time(

@@ -34,8 +34,9 @@ def test_our_own_facts():
 
 
 @NEEDS_FORK
-def test_the_facts_are_those_that_the_machine_knows_in_its_own_way():
-    mine, theirs = psprocess.describe(os.getpid(), WHO), native().process(os.getpid())
+def test_the_facts_are_those_that_the_machine_knows_in_its_own_way(zoo: Zoo, port: int):
+    pid = zoo("listener", port).pid
+    mine, theirs = psprocess.describe(pid, WHO), native().process(pid)
     assert mine is not None
     assert theirs is not None
     for fact in ("pid", "ppid", "uid", "user", "name", "argv", "cwd", "exe"):

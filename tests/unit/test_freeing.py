@@ -380,9 +380,27 @@ def test_a_run_of_ours_is_given_the_time_it_needs():
     ours = Run(run.key, "web", "/p", patience=0.5)
     freeing.run_of = lambda process: ours if process.key == run.key else None
     looks = iter(range(1000))
-    machine.before_table = lambda: machine.end(50) if next(looks) == 12 else None
+    machine.before_probe = lambda: machine.end(50) if next(looks) == 12 else None
     assert freeing(YES, QUICK.but(stop=0.01)).bindable
     assert machine.sent == [(40, SIGTERM)]
+
+
+def test_no_table_is_read_while_a_bind_is_refused():
+    machine = held_by(FakeMachine(), 50)
+    machine.deaf[50] = {SIGTERM}
+    binds, tables = iter(range(1000)), []
+
+    def look() -> None:
+        if next(binds) == 12:
+            machine.end(50)
+
+    def begin(pid: int, number: int) -> None:
+        machine.before_probe = look
+        machine.before_table = lambda: tables.append(machine.sockets == [])
+
+    machine.after_signal = begin
+    assert Freeing(machine)(YES, QUICK.but(stop=5.0)).bindable
+    assert all(tables), "one was read while it was held"
 
 
 def test_what_an_ended_server_leaves_behind_is_waited_for():
@@ -391,7 +409,7 @@ def test_what_an_ended_server_leaves_behind_is_waited_for():
 
     def leave_a_connection(pid: int, number: int) -> None:
         machine.socket(HERE, state="LAST_ACK", expires=0.1, remote=Endpoint("127.0.0.1", 4000))
-        machine.before_table = lambda: machine.sockets.clear() if next(looks) > 12 else None
+        machine.before_probe = lambda: machine.sockets.clear() if next(looks) > 12 else None
 
     machine.after_signal = leave_a_connection
     freed = Freeing(machine)(YES)
@@ -561,7 +579,7 @@ def test_leftovers_that_go_in_time_are_waited_for():
     machine = blocked_by_leftovers(0.1)
     freeing = Freeing(machine)
     looks = iter(range(1000))
-    machine.before_table = lambda: machine.sockets.clear() if next(looks) > 2 else None
+    machine.before_probe = lambda: machine.sockets.clear() if next(looks) > 2 else None
     assert freeing(YES).bindable
     assert freeing.told == [WaitingForPort(0.1)]
 
