@@ -179,10 +179,10 @@ class Work:
         deadline = clock.Deadline(seconds)
         told = False
         step = POLL_FIRST
-        while not (free := self.bindable()) and not deadline.passed:
+        while not (free := self.bindable(last=True)) and not deadline.passed:
             alive = [self.pins[key] for key in self.sent if self.lives(key)]
             if not alive and not self.terminate_orphans() and not self.complaints:
-                free = self.bindable()
+                free = self.bindable(last=True)
                 break
             self.pass_time(alive, min(step, deadline.left))
             step = min(step * 1.5, POLL_LAST)
@@ -207,8 +207,8 @@ class Work:
                 self.signal(key, TERM)
         return any(self.lives(key) for key in left if key not in self.denied)
 
-    def bindable(self) -> bool:
-        return bindable(self.machine, self.job.endpoints, self.job.ours)
+    def bindable(self, *, last: bool = False) -> bool:
+        return bindable(self.machine, self.job.endpoints, self.job.ours, last=last)
 
     def clients(self) -> int:
         """Count the connections that are being served on these endpoints."""
@@ -328,14 +328,25 @@ def supervisors_of(tools: Tools, target: Target) -> tuple[Process, ...]:
     return tuple(takewhile(lambda p: p.key not in own and is_supervisor(p), parents))
 
 
-def bindable(machine: Machine, endpoints: Sequence[Endpoint], ours: Collection[int]) -> bool:
+def bindable(
+    machine: Machine, endpoints: Sequence[Endpoint], ours: Collection[int], *, last: bool = False
+) -> bool:
     """Say whether the kernel would accept all these binds now and nobody is in the way.
 
-    A bind that is refused is asked about first: it answers in microseconds, while the kernel walks
-    through all of its sockets for a table, which costs more than many a holder's whole end.
+    The binds are asked about first: they answer in microseconds, while the kernel walks through all
+    of its sockets for a table, which costs more than many a holder's whole end.
+
+    Args:
+        machine: where to look.
+        endpoints: where a server is going to bind.
+        ours: inodes of our own sockets, which are in nobody's way.
+        last: whether a yes ends the asking. Then a bind without SO_REUSEADDR, which shows that
+            nothing at all is left but keeps others away while it lasts, does for the table.
     """
     if any(machine.probe(endpoint) == "in-use" for endpoint in endpoints):
         return False
+    if last and all(machine.probe(endpoint, reuse=False) == "ok" for endpoint in endpoints):
+        return True
     table = without(machine.table({endpoint.port for endpoint in endpoints}), ours)
     return all(is_bindable(judge(machine, endpoint, table)) for endpoint in endpoints)
 
