@@ -245,7 +245,7 @@ class Session:
                 return event
             if not self.hold:
                 patience = clock.Deadline(TAKES_IT_WITHIN)
-            elif patience.passed or self.watch.look(self.hold).owner is not None:
+            elif patience.passed or self.watch.news(self.hold).owner is not None:
                 self.hold.release()  # it has what its reloader asked for; ours must not outlive it
         server.close()
         return Exited(code)

@@ -80,7 +80,7 @@ class Startup:
                 return event
             if server.code is not None:
                 return self._ended(server, server.code)
-            now = self.seen = self._watch.look(self._hold)
+            now = self.seen = self._watch.news(self._hold)
             if (ready := self._owned(now, server)) is not None:
                 server.relay.watching = False
                 tell(ready)
