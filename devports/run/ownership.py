@@ -40,7 +40,7 @@ class Watch:
         self._due = Deadline(0)
 
     def news(self, hold: Hold) -> Ownership:
-        """Return what `look` does, for a loop: while the same ones listen, the last answer again."""
+        """Return what `look` does, for a loop: while the same ones listen, the last answer."""
         listeners = self._machine.listening_on(self._ports).sockets
         basis = (listeners, hold.inodes, hold.given, hold.queueing)
         if self._last is None or basis != self._basis or self._due.passed:
