@@ -48,8 +48,9 @@ class News:
     def tell(self, happening: Happening) -> None:
         """Put a piece of news on the screen."""
         self._screen.err(happening_words(happening))
-        if isinstance(happening, Owned) and editorline.is_read(self._screen.env):
-            self._screen.err(editorline.AFTER_READY)
+        env = self._screen.env
+        if isinstance(happening, Owned) and (line := editorline.after_ready(happening, env)):
+            self._screen.err(line)
         self.note(happening)
 
     def note(self, news: Happening | Progress | Outcome | Ended) -> None:

@@ -11,7 +11,7 @@ from devports.core.outcome import Freed
 from devports.system import clock
 from devports.ui.deeds import took
 from devports.ui.diagnostic import error_block
-from devports.ui.who import listed
+from devports.ui.who import listed, whole
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -51,7 +51,7 @@ def wait(
     def tell() -> None:
         named = listed([f"`{target.text}`" for target in targets])
         setting.screen.err(
-            f"devports: waiting up to {deadline.left:.0f} s until {named} is {until}"
+            f"devports: waiting up to {whole(deadline.left):.0f} s until {named} is {until}"
         )
 
     done = wait_for(setting, targets, until, deadline, tell=tell, quiet=QUIET)

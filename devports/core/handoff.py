@@ -38,6 +38,7 @@ class Handed(Value):
     """The command and the variables with which a server takes the socket.
 
     `mark(0)` in any of the texts stands for the descriptor's number. `taker` is the program.
+    `scheme` is that of an address which it does not say itself, see `Taking`.
     """
 
     argv: tuple[str, ...]
@@ -45,6 +46,7 @@ class Handed(Value):
     taker: str
     how: str
     listening: bool
+    scheme: str = ""
 
 
 class Ladder(Value):
@@ -99,7 +101,9 @@ def ladder(
 def _only(taking: Taking | str, launching: Launching) -> Ladder:
     assert isinstance(taking, Taking)  # noqa: S101  # the caller has refused the other
     argv = launching.argv(taking.args)
-    handed = Handed(argv, taking.env, launching.name, taking.how, taking.listening)
+    handed = Handed(
+        argv, taking.env, launching.name, taking.how, taking.listening, scheme=taking.scheme
+    )
     return Ladder(("fd",), handed)
 
 

@@ -34,6 +34,7 @@ class Owned(Value):
     """Ready: `process` of our own tree listens on `endpoint`, `seconds` after its start.
 
     `process` is None where ownership cannot be read and `ready.owner = "any"` accepts it.
+    `scheme` is that of its address, where it is known for one that it does not say itself.
     """
 
     service: str
@@ -41,6 +42,7 @@ class Owned(Value):
     process: Process | None
     seconds: float
     unserved: tuple[Endpoint, ...] = ()
+    scheme: str = ""
 
 
 class BoundOnly(Value):

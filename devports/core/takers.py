@@ -60,6 +60,7 @@ class Taking(Value):
         how: the words or the variable, for the screen.
         listening: whether it never calls listen(2) itself, so that the socket has to listen.
         asked: whether this is done only where the configuration asks for it: it costs something.
+        scheme: that of its address, `http` or `https`, if with a socket it no longer says it.
     """
 
     args: tuple[str, ...]
@@ -67,6 +68,7 @@ class Taking(Value):
     env: tuple[tuple[str, str], ...] = ()
     listening: bool = False
     asked: bool = False
+    scheme: str = ""
 
 
 def mark(index: int) -> str:
@@ -79,15 +81,22 @@ def _joined(host: str, port: str) -> str:
 
 
 def _uvicorn(request: Request) -> Taking | str:
-    """`--fd N`, with --reload and --workers too (uvicorn 0.54); UVICORN_FD would be inherited."""
+    """`--fd N`, with --reload and --workers too (uvicorn 0.54); UVICORN_FD would be inherited.
+
+    It then runs on "socket ('127.0.0.1', 8000)", which nobody can click.
+    """
     args, env = request.args, request.env
     names = ("--fd", "--uds")
     if values_of(args, *names) or env.get("UVICORN_FD") or env.get("UVICORN_UDS"):
         return "its own words name a socket"
     host = (values_of(args, "--host") or (env.get("UVICORN_HOST", LOCALHOST),))[-1]
     port = (values_of(args, "--port") or (env.get("UVICORN_PORT", "8000"),))[-1]
-    reason = request.misses(_joined(host, port))
-    return reason or Taking((*args, "--fd", mark(0)), f"--fd {mark(0)}")
+    if reason := request.misses(_joined(host, port)):
+        return reason
+    keys = values_of(args, "--ssl-keyfile", "--ssl-certfile")
+    secure = keys or env.get("UVICORN_SSL_KEYFILE") or env.get("UVICORN_SSL_CERTFILE")
+    scheme = "https" if secure else "http"
+    return Taking((*args, "--fd", mark(0)), f"--fd {mark(0)}", scheme=scheme)
 
 
 def _binds(request: Request, default: str) -> Taking | str:
@@ -143,7 +152,8 @@ def _flask(request: Request) -> Taking | str:
         return reason
     told = (("WERKZEUG_SERVER_FD", mark(0)), ("WERKZEUG_RUN_MAIN", "true"))
     how = f"WERKZEUG_SERVER_FD={mark(0)}"
-    return Taking(args, how, told, listening=True, asked=True)
+    scheme = "https" if values_of(args, "--cert") or env.get("FLASK_RUN_CERT") else "http"
+    return Taking(args, how, told, listening=True, asked=True, scheme=scheme)
 
 
 def _puma(request: Request) -> Taking | str:

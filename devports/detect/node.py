@@ -1,4 +1,4 @@
-"""Services in the scripts of package.json."""
+"""Services in the scripts of package.json, or else in the program that it is there for."""
 
 from __future__ import annotations
 
@@ -7,9 +7,18 @@ import posixpath
 
 from devports.detect.found import LeftOut
 from devports.detect.making import from_program, from_start, target_of
-from devports.detect.ports import asked_by, configured_in
+from devports.detect.ports import asked_by, configured_in, listens_in
 from devports.detect.servers import PROGRAM
-from devports.detect.words import Told, command_text, escaped, missing, port_in, read, recognise
+from devports.detect.words import (
+    Line,
+    Told,
+    command_text,
+    escaped,
+    missing,
+    port_in,
+    read,
+    recognise,
+)
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -18,7 +27,7 @@ if TYPE_CHECKING:
     from devports.detect.found import File, Found, Source, Tree
     from devports.detect.ports import Asked
     from devports.detect.servers import Server
-    from devports.detect.words import Line, Start
+    from devports.detect.words import Start
 
     Scripts = dict[str, str]
 
@@ -46,6 +55,8 @@ CONFIGS = {
     "angular": "angular",
 }
 """Files in which a server may be told its port, without the ending."""
+PROGRAMS = ("server.js", "app.js", "index.js")
+"""What a program is called that neither a script nor `main` names."""
 SUFFIXES = ("", ".js", ".mjs", ".cjs", ".ts", ".mts", "/index.js", "/index.ts")
 
 
@@ -72,9 +83,10 @@ class _Scripts:
 
     def __init__(self, tree: Tree, file: File, package: dict[str, object]) -> None:
         self.tree, self.file, self.package = tree, file, package
-        scripts = package.get("scripts")
+        scripts, main = package.get("scripts"), package.get("main")
         every = scripts.items() if isinstance(scripts, dict) else ()
         self.scripts: Scripts = {name: text for name, text in every if isinstance(text, str)}
+        self.main = main if isinstance(main, str) else ""
         self.manager = manager_of(tree, file.folder, package)
         self.names = names_of(file.folder, package)
 
@@ -94,6 +106,8 @@ class _Scripts:
                 return
             if self.starts_several(name):
                 unclear.append(LeftOut(self.source(name), "it starts several programs at once"))
+        if made := self.unscripted():
+            yield made
         yield from unclear
 
     def parts(self, name: str) -> Iterator[Found]:
@@ -153,29 +167,43 @@ class _Scripts:
         if line.words[0] not in RUNNERS:
             return None
         asked = self.port_of(line)
-        if asked is None and not self.uses(*FRAMEWORKS):
+        shown = asked or self.uses(*FRAMEWORKS) or any(map(listens_in, self.files(line)))
+        if not shown:
             return LeftOut(self.source(name), "it does not show that it is a server")
         made = from_program(line, self.source(name), names=names)
+        return self.asking(made, asked).but(
+            target=f"script {name}", command=self.command(name, ()), shell=False
+        )
+
+    def asking(self, made: Found, asked: Asked | None) -> Found:
+        """Return a program with the port that its text asks for; without one it gets PORT."""
         fixed = asked is not None and not asked.by_variable
+        sources = (*made.sources, *((asked.source,) if asked else ()))
         return made.but(
             kind="node",
-            target=f"script {name}",
-            command=self.command(name, ()),
-            shell=False,
             folder=self.file.folder,
             port=made.port or (asked.port if asked else 0) or (3000 if asked else 0),
             stated=made.stated or bool(asked and asked.port),
             takes_port=not fixed,
             env=() if fixed else PROGRAM.env,
-            sources=(*made.sources, *((asked.source,) if asked else ())),
+            sources=tuple(dict.fromkeys(sources)),
             notes=("Its port is written in the program.",) if fixed else (),
         )
 
+    def unscripted(self) -> Found | None:
+        """Return the program that no script starts: `main`, or what such a file is called."""
+        for file in self.files(Line(("node", *filter(None, (self.main,)), *PROGRAMS))):
+            listens = listens_in(file)
+            if listens and file.name.endswith((".js", ".mjs", ".cjs")):
+                line = Line(("node", file.path.removeprefix(f"{self.file.folder}/")))
+                return self.asking(from_program(line, listens, names=self.names), asked_by(file))
+        return None
+
     def port_of(self, line: Line) -> Asked | None:
         """Return the port in the program that is started, else in another one of its package."""
-        ours = [file for file in self.tree.files if self.has(file)]
-        first = [file for path in self.entries(line) for file in ours if file.path == path]
-        rest = sorted((f for f in ours if f not in first), key=lambda file: file.path.count("/"))
+        first = self.files(line)
+        rest = [file for file in self.tree.files if self.has(file) and file not in first]
+        rest.sort(key=lambda file: file.path.count("/"))
         found = [asked for file in (*first, *rest) if (asked := asked_by(file))]
         return next((asked for asked in found if asked.by_variable), found[0] if found else None)
 
@@ -191,11 +219,15 @@ class _Scripts:
         deep = own or not self.file.folder
         return deep and file.name.endswith((".js", ".mjs", ".cjs", ".ts", ".mts", "www"))
 
+    def files(self, line: Line) -> list[File]:
+        """Return the files that the program may be, as far as they were read."""
+        ours = [file for file in self.tree.files if self.has(file)]
+        return [file for path in self.entries(line) for file in ours if file.path == path]
+
     def entries(self, line: Line) -> Iterator[str]:
         """Yield the paths that the program may have."""
-        main = self.package.get("main")
         words = [word for word in line.words[1:] if not word.startswith("-")]
-        for word in (*words, main if isinstance(main, str) else "index.js", "src/main.ts"):
+        for word in (*words, self.main or "index.js", "src/main.ts"):
             for suffix in SUFFIXES:
                 yield posixpath.normpath(posixpath.join(self.file.folder, word + suffix))
 

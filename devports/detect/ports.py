@@ -15,10 +15,9 @@ _VARIABLE = re.compile(
     r"""(?:process\.env|Bun\.env|import\.meta\.env|env)(?:\.PORT\b|\[['"]PORT['"]\])"""
     r"""(?:\s*\)?\s*(?:\|\||\?\?)\s*['"]?(\d{2,5}))?"""
 )
-_LITERAL = re.compile(
-    r"""(?:\.listen\(\s*(?:\{\s*port\s*:\s*)?|\b(?:port|PORT)\s*[:=]\s*)['"]?(\d{2,5})\b"""
-)
-
+_LISTENED = re.compile(r"""\.listen\(\s*(?:\{\s*port\s*:\s*)?['"]?(\d{2,5})\b""")
+_CONSTANT = re.compile(r"""\b(?:port|PORT)\s*[:=]\s*['"]?(\d{2,5})\b""")
+_LISTENS = re.compile(r"^(?![ \t]*(?://|\*)).*?\.listen\(", re.MULTILINE)
 
 _CONFIGURED = re.compile(
     r"""\b(?:server|devServer)\s*:\s*\{(?:[^{}]|\{[^{}]*\})*?\bport\s*:\s*(\d{2,5})\b"""
@@ -35,8 +34,18 @@ class Asked(Value):
 
 
 def asked_by(file: File) -> Asked | None:
-    """Return the port that a JavaScript program asks for; the variable counts more."""
-    return _found(file, _VARIABLE, by_variable=True) or _found(file, _LITERAL, by_variable=False)
+    """Return the port that a JavaScript program asks for; the variable counts most.
+
+    A constant may be the port of something else, a database for one: it counts least.
+    """
+    literals = (_found(file, pattern, by_variable=False) for pattern in (_LISTENED, _CONSTANT))
+    return _found(file, _VARIABLE, by_variable=True) or next(filter(None, literals), None)
+
+
+def listens_in(file: File) -> Source | None:
+    """Return the line on which a JavaScript program listens; one in a comment does not count."""
+    match = _LISTENS.search(file.text)
+    return file.line(file.text.count("\n", 0, match.end()) + 1) if match else None
 
 
 def configured_in(file: File) -> Asked | None:

@@ -84,10 +84,15 @@ def free(tools: Tools, job: Job) -> Freed:
 
 
 def rehearse(tools: Tools, job: Job) -> Freed:
-    """Say what `free` would do, and do nothing."""
+    """Say what `free` would do, and do nothing.
+
+    It is told as for a person: nobody is asked here, so that no terminal is missing. `--yes` is
+    what a script would say, and whom it does not cover is refused.
+    """
+    policy = job.policy.but(interactive=job.policy.interactive or not job.policy.yes)
     findings = look(tools.machine, job)
     plan = plan_for(tools, findings)
-    outcomes = tuple(judged(target, job.policy) for target in plan)
+    outcomes = tuple(judged(target, policy) for target in plan)
     around = bystanders(tools.machine, job.endpoints, everybody(plan))
     return Freed(all_bindable(findings), exitcodes.OK, outcomes, findings, around.spared)
 

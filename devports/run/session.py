@@ -207,9 +207,7 @@ class Session:
     def _start(self, attempt: int, way: Way) -> Event | None:
         """Start the server; from here on signals wait for the loop, so that none orphans it."""
         self.interrupts.install(calm=True)
-        self.startup = Startup(
-            self.launch, self.machine, self.watch, self.hold, beside_hold=way != "bare"
-        )
+        self.startup = Startup(self.launch, self.machine, self.watch, self.hold, way=way)
         try:
             self.ways.start(way, self._spawn)
         except OSError:

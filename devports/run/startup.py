@@ -18,7 +18,7 @@ if TYPE_CHECKING:
     from devports.core.happening import Happening
     from devports.core.model import Endpoint
     from devports.core.ownership import Ownership
-    from devports.core.recovery import Event
+    from devports.core.recovery import Event, Way
     from devports.run.hold import Hold
     from devports.run.launch import Launch
     from devports.run.ownership import Watch
@@ -39,14 +39,15 @@ ASK_EVERY = 0.5
 
 
 class Startup:
-    """What is seen and heard of one start. `beside_hold`: our reservation stays beside it."""
+    """What is seen and heard of one start, which gets its port by `way`."""
 
     def __init__(
-        self, launch: Launch, machine: Machine, watch: Watch, hold: Hold, *, beside_hold: bool
+        self, launch: Launch, machine: Machine, watch: Watch, hold: Hold, *, way: Way
     ) -> None:
         self._launch, self._machine, self._watch, self._hold = launch, machine, watch, hold
         self._service = launch.service
-        self._beside_hold = beside_hold
+        self._beside_hold = way != "bare"
+        self._scheme = launch.handed.scheme if way == "fd" and launch.handed else ""
         self._patience: clock.Deadline | None = None
         self._said_bound = False
         self._next_question = clock.Deadline(0)
@@ -115,7 +116,9 @@ class Startup:
             return None
         process = now.owner.process if now.owner else None
         unserved = () if anybody else now.missing
-        return Owned(self._service.name, served, process, server.elapsed, unserved)
+        return Owned(
+            self._service.name, served, process, server.elapsed, unserved, scheme=self._scheme
+        )
 
     def _accepts(self, endpoint: Endpoint, waiting: int) -> bool:
         """Say whether a connection of ours was accepted: it is in the queue until then."""

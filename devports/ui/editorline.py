@@ -10,19 +10,18 @@ from __future__ import annotations
 from devports import exitcodes
 from devports.ui.printable import printable
 from devports.ui.runwords import PREFIX
+from devports.ui.urls import url_of
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
+    from devports.core.happening import Owned
     from devports.errors import DevportsError
 
 NOT_RUNNING = f"{PREFIX}not running"
 """Said behind a failure. It ends the wait of a debugger, which then finds the failure: at the end
 of the process VS Code forgets the second failure in a row (WatchingProblemCollector.done)."""
-AFTER_READY = f"{PREFIX}serving until it is stopped"
-"""Said behind the ready line, which VS Code does not find again after a reload of its window if
-nothing follows it."""
 BY_SIGNAL = 128
 MEANINGS = {
     exitcodes.HELD: "its port is held and was not freed",
@@ -43,6 +42,18 @@ def is_read(env: Mapping[str, str]) -> bool:
 def begins(service: str) -> str:
     """Return the first line of a run, which comes before everything that may take time."""
     return f"{PREFIX}taking the port of `{printable(service, 80)}`"
+
+
+def after_ready(owned: Owned, env: Mapping[str, str]) -> str:
+    """Return the line behind the ready line, empty where there is nothing to say.
+
+    It has the address, for a click, where the server says none. VS Code gets it in any case: after
+    a reload of its window it does not find the ready line again if nothing follows.
+    """
+    if owned.scheme:
+        url = url_of(owned.endpoint.address, owned.endpoint.port, owned.scheme)
+        return f"{PREFIX}serving {url} until it is stopped"
+    return f"{PREFIX}serving until it is stopped" if is_read(env) else ""
 
 
 def failed(message: str, file: str) -> str:

@@ -176,11 +176,12 @@ def outcome_facts(outcome: Outcome, now: float) -> Json:
         "seconds": None,
         "why": None,
         "complaint": None,
+        "asks": None,
         "successor": None,
     }
     match outcome:
-        case Planned():
-            return done | {"kind": "planned"}
+        case Planned(asks=asks):
+            return done | {"kind": "planned", "asks": asks}
         case Stopped(signals=signals, seconds=seconds, exited=exited, bindable=bindable):
             facts = {"signals": list(signals), "exited": exited, "bindable": bindable}
             return done | {"kind": "stopped", "seconds": seconds, **facts}

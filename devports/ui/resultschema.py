@@ -172,7 +172,8 @@ DEFS: dict[str, Schema] = {
     ),
     "outcome": shape(
         "What came of one process. `seconds`: from the first signal until the port was free."
-        " `complaint`: why the engine did not stop the container.",
+        " `complaint`: why the engine did not stop the container. `asks`: of what is planned,"
+        " whether a person would be asked first.",
         kind=one_of(
             "planned stopped container-stopped stop-failed already-gone declined refused timed-out"
             " respawned"
@@ -184,6 +185,7 @@ DEFS: dict[str, Schema] = {
         seconds=maybe(SECONDS),
         why=maybe(one_of("protected supervised container other-user no-terminal denied")),
         complaint=maybe(TEXT),
+        asks=maybe(FLAG),
         successor=maybe(ref("ended")),
     ),
     "spared": shape(

@@ -46,13 +46,19 @@ def standing_words(standing: Standing) -> str:
 
 
 def target_label(target: Target) -> str:
-    """Return a target with its family: `uvicorn` (pid 1) and its 2 workers; or a container."""
+    """Return a target with its family: `uvicorn` (pid 1) and its 2 workers; or a container.
+
+    A run of ours is called as it was typed, whatever the system calls its process.
+    """
     if isinstance(target.standing, Container):
         known = target.standing.said == "one"
         return container_label(target.standing) if known else label(target.process)
     below = [m.process for m in target.members if m.process.key != target.process.key]
+    top = label(target.process)
+    if isinstance(target.standing, Mine) and not target.standing.left:
+        top = f"`devports run {printable(target.standing.service)}` (pid {target.process.pid})"
     if not below:
-        return label(target.process)
+        return top
     if len(below) < len(target.members):
-        return f"{label(target.process)} and its {counted(len(below), 'worker')}"
-    return f"{label(target.process)} and {listed([label(p) for p in below])}, which it started"
+        return f"{top} and its {counted(len(below), 'worker')}"
+    return f"{top} and its {listed([label(process) for process in below])}"

@@ -175,10 +175,16 @@ def _holders(findings: Iterable[Finding]) -> list[Holder]:
 
 
 def notes(findings: Iterable[Finding]) -> tuple[str, ...]:
-    """Return why it matters and what could not be seen, each once."""
-    lines: list[str] = []
-    for finding in findings:
-        lines += [_meaning(finding)] if _meaning(finding) else []
+    """Return why it matters and what could not be seen, each once.
+
+    Of a `localhost` that is held on one of its addresses, the other one is no server to tell apart.
+    """
+    every, lines = tuple(findings), list[str]()
+    held = [s for each in every if isinstance(each.verdict, Held) for s in each.verdict.sockets]
+    for finding in every:
+        verdict = finding.verdict
+        told = isinstance(verdict, Shadowed) and any(s in held for s in verdict.sockets)
+        lines += [_meaning(finding)] if _meaning(finding) and not told else []
         gaps = finding.verdict.gaps if isinstance(finding.verdict, Unexplained) else ()
         lines += map(gap_words, (*gaps, *finding.holding.gaps))
     return tuple(dict.fromkeys(lines))

@@ -12,9 +12,9 @@ if TYPE_CHECKING:
     from devports.ui.rows import Place
 
 
-def url_of(host: str, port: int) -> str:
+def url_of(host: str, port: int, scheme: str = "http") -> str:
     """Return the address of a server; what is bound to a wildcard is reached as localhost."""
-    return f"http://{Endpoint('localhost' if host in WILDCARDS else host, port)}/"
+    return f"{scheme}://{Endpoint('localhost' if host in WILDCARDS else host, port)}/"
 
 
 def with_urls(places: Sequence[Place], spec: PortSpec) -> tuple[Place, ...]:

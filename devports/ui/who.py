@@ -22,8 +22,12 @@ MINUTE, HOUR, DAY = 60, 3600, 86400
 COMM_LENGTH = 15  # the kernel cuts names there (prctl(2), PR_SET_NAME)
 TTY, PTS = 4, 136  # the major numbers of consoles and of the first pseudo terminals
 THREAD_NAMES = ("", "MainThread", "node-MainThread")
-RUNNERS = frozenset("npm npx pnpm yarn bun deno uv make just task poetry pdm hatch tox nox".split())
+RUNNERS = frozenset(
+    "npm npx pnpm yarn bun deno uv make just task poetry pdm hatch tox nox devports".split()
+)
 """Programs that are told apart by the word after their name: `npm run dev`."""
+JOINTS = str.maketrans("-_", "aa")
+"""What the name of a task or service may have in it besides letters and digits."""
 MOST_ANCESTORS = 4
 MOST_NAMES = 3
 ID_LENGTH = 12  # of a container, as the engines show it
@@ -88,7 +92,19 @@ def title(process: Process) -> str:
     name, full = process.name, program(process)
     if name in THREAD_NAMES or (len(name) == COMM_LENGTH and full.startswith(name)):
         name = full
-    return printable(name, 40) or "?"
+    return printable(_console_script(process) or name, 40) or "?"
+
+
+def _console_script(process: Process) -> str:
+    """Return the name of a console script that the kernel calls by its Python; empty for others.
+
+    Where its path has a blank or is long, pip writes a script of sh that executes Python, and the
+    process has Python's name (distlib.scripts, `_build_shebang`).
+    """
+    if len(process.argv) < 2 or not process.name.startswith("python"):  # noqa: PLR2004
+        return ""
+    folder, _, name = process.argv[1].rpartition("/")
+    return name if folder.rpartition("/")[2] == "bin" and "." not in name else ""
 
 
 def label(process: Process) -> str:
@@ -138,12 +154,14 @@ def origin(holder: Holder) -> str:
 
 def _short(process: Process) -> str:
     """Return a program's name, and the words that tell what a runner runs. Never an option."""
-    # npm writes its whole command line into argv[0]; under node its script is argv[1].
-    words = [word for arg in process.argv[:4] for word in arg.split(" ")][:4]
+    # npm writes its whole command line into argv[0]; under node its script is argv[1]. A blank in
+    # any other argument is one of a path.
+    alone = not any(process.argv[1:])
+    words = (" ".join(process.argv).split(" ") if alone else list(process.argv))[:4]
     for place, word in enumerate(words[:2]):
         name = word.rpartition("/")[2].removesuffix("-cli.js").removesuffix(".js")
         if name in RUNNERS:
-            plain = [w for w in words[place + 1 : place + 3] if w.replace("-", "a").isalnum()]
+            plain = [w for w in words[place + 1 : place + 3] if w.translate(JOINTS).isalnum()]
             told = [w for w in plain if not w.startswith("-")]
             return command_line([name, *told], 60)
     return title(process)

@@ -72,6 +72,28 @@ def test_the_port_gets_to_the_server_and_back(
     stop(running, port)
 
 
+@pytest.mark.parametrize(
+    ("kind", "handoff", "said"),
+    [
+        pytest.param("uvicorn", "auto", True, id="it says the socket's name"),
+        pytest.param("uvicorn", "hook", False, id="it binds by itself and says its own address"),
+        pytest.param("hypercorn", "auto", False, id="it says its address with a socket too"),
+    ],
+)
+def test_where_a_server_is_reached_is_said_once(
+    kind: str, handoff: str, port: int, project: Project, devports: Command, *, said: bool
+) -> None:
+    declare(project, port, kind, handoff=handoff)
+    running = devports.start("run", "web")
+    ready(running)
+    url = f"http://127.0.0.1:{port}"
+    ours = f"devports: serving {url}/ until it is stopped"
+    eventually(lambda: any(url in line for line in running.lines), what="an address to click")
+    stop(running, port)
+    assert (ours in running.lines) is said
+    assert sum(url in line for line in running.lines) == 1
+
+
 @pytest.mark.parametrize("kind", ["uvicorn", "daphne", "http.server", "node"])
 def test_a_server_that_has_served_can_start_again_at_once(
     kind: str, port: int, project: Project, devports: Command

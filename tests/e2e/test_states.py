@@ -154,6 +154,16 @@ def test_dry_run_ends_nobody(port: int, zoo: Zoo, devports: Command) -> None:
     assert holder.alive
 
 
+def test_a_dry_run_needs_nobody_to_ask(port: int, zoo: Zoo, devports: Command) -> None:
+    holder = zoo("listener", port)
+    done = devports("free", port, "--dry-run")
+    assert done.code == exitcodes.OK, done
+    assert f"(pid {holder.pid}) would be stopped with SIGTERM, after a question" in done.out
+    (target,) = devports("free", port, "--dry-run", "--json").json()["data"]["targets"]
+    assert [(done["kind"], done["asks"]) for done in target["outcomes"]] == [("planned", True)]
+    assert holder.alive
+
+
 def test_time_wait_of_a_server_without_reuse_blocks(port: int, zoo: Zoo, devports: Command) -> None:
     zoo("time_wait_maker", port, "--no-reuse").gone()
     done = devports("check", port)

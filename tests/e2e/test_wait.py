@@ -43,6 +43,12 @@ def test_a_port_that_is_let_go_of_is_waited_for(port: int, zoo: Zoo, devports: C
     assert tables.bindable(port)
 
 
+def test_a_short_wait_is_not_one_of_no_seconds(port: int, devports: Command) -> None:
+    done = devports("wait", port, "--timeout", "1.2")
+    assert done.code == exitcodes.NOT_READY, done
+    assert "up to 0 s" not in done.err
+
+
 def test_a_holder_that_stays_is_named_when_time_is_up(
     port: int, zoo: Zoo, devports: Command
 ) -> None:

@@ -604,7 +604,7 @@ def test_waiting_says_for_whom():
 REHEARSED = [
     pytest.param({}, YES, Planned(None, asks=False), id="it would be ended"),  # type: ignore[arg-type]
     pytest.param({}, ASK, Planned(None, asks=True), id="it would be asked about"),  # type: ignore[arg-type]
-    pytest.param({}, Policy(), Refused(None, "no-terminal"), id="there is nobody to ask"),  # type: ignore[arg-type]
+    pytest.param({}, Policy(), Planned(None, asks=True), id="the same where there is no terminal"),  # type: ignore[arg-type]
     pytest.param({"name": "sshd"}, YES, Refused(None, "protected"), id="it is protected"),  # type: ignore[arg-type]
 ]
 
@@ -620,6 +620,22 @@ def test_a_rehearsal_says_what_would_be_done_and_does_nothing(
     freed = rehearse(tools, FreeingJob((HERE,), policy, QUICK))
     assert [outcome.but(target=None) for outcome in freed.outcomes] == [expected]
     assert (freed.exit_code, freed.bindable, machine.sent) == (exitcodes.OK, False, [])
+
+
+@pytest.mark.parametrize(
+    ("policy", "expected"),
+    [
+        pytest.param(YES, Refused(None, "other-user"), id="--yes does not cover them"),  # type: ignore[arg-type]
+        pytest.param(Policy(), Planned(None, asks=True), id="a person would be asked"),  # type: ignore[arg-type]
+    ],
+)
+def test_a_rehearsal_before_another_users_process(policy: Policy, expected: Outcome):
+    machine = FakeMachine(uid=0)
+    machine.add(50, uid=7)
+    freeing = Freeing(held_by(machine, 50))
+    tools = Tools(machine, freeing.ask, freeing.told.append, freeing.run_of, FakeEngines())
+    (outcome,) = rehearse(tools, FreeingJob((HERE,), policy, QUICK)).outcomes
+    assert outcome.but(target=None) == expected
 
 
 def test_who_lets_go_of_the_port_and_lives_on_is_said_to():

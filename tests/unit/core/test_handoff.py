@@ -61,6 +61,26 @@ def test_a_server_that_takes_a_socket_is_handed_it(
     assert any(FD in word for word in told)
 
 
+@pytest.mark.parametrize(
+    ("command", "env", "scheme"),
+    [
+        pytest.param("uvicorn a", {}, "http", id="uvicorn names the socket"),
+        pytest.param("uvicorn a --ssl-keyfile k", {}, "https", id="uvicorn with a key"),
+        pytest.param("uvicorn a", {"UVICORN_SSL_CERTFILE": "c"}, "https", id="by a variable"),
+        pytest.param("flask run -p 8000", {}, "http", id="flask says nothing"),
+        pytest.param("flask run -p 8000 --cert adhoc", {}, "https", id="flask with a key"),
+        pytest.param("hypercorn a", {}, "", id="hypercorn says its address"),
+        pytest.param("./my-server {fd}", {}, "", id="one of which nothing is known"),
+    ],
+)
+def test_the_address_that_a_server_with_a_socket_no_longer_says(
+    command: str, env: dict[str, str], scheme: str
+) -> None:
+    found = decided(command, env=env, handoff="fd").handed
+    assert found is not None
+    assert found.scheme == scheme
+
+
 def test_its_words_are_changed_only_where_it_must_be_told() -> None:
     found = decided("sh -c 'exec gunicorn -w 2 -b 127.0.0.1:8000 app'").handed
     assert found is not None

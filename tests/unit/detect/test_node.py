@@ -212,6 +212,64 @@ def test_a_framework_without_a_visible_port_is_asked_for() -> None:
     assert (found.port, found.env) == (0, (("PORT", "{port}"),))
 
 
+STUB = {"test": 'echo "Error: no test specified" && exit 1'}
+LISTENING = "const app = express()\n\napp.listen(3001)\n"
+UNSCRIPTED = [
+    pytest.param("index.js", {"server.js": LISTENING}, "server.js", id="a main that is not there"),
+    pytest.param("lib", {"lib/index.js": LISTENING}, "lib/index.js", id="a main that is a folder"),
+    pytest.param("./x.mjs", {"x.mjs": LISTENING}, "x.mjs", id="main itself"),
+    pytest.param("x.js", {"x.js": LISTENING, "server.js": LISTENING}, "x.js", id="main first"),
+    pytest.param(None, {"app.js": LISTENING, "index.js": LISTENING}, "app.js", id="no main"),
+    pytest.param("a.js", {"a.js": "", "index.js": LISTENING}, "index.js", id="a main of no server"),
+    pytest.param("my app.js", {"my app.js": LISTENING}, "'my app.js'", id="a name with a blank"),
+]
+
+
+@pytest.mark.parametrize(("main", "files", "word"), UNSCRIPTED)
+def test_a_program_that_no_script_starts(main: object, files: dict[str, str], word: str) -> None:
+    found = only(package(STUB, main=main) | files)
+    assert (found.command, found.port, found.takes_port) == (f"node {word}", 3001, False)
+    assert str(found.sources[0]) == f"{word.strip(chr(39))}, line 3: app.listen(3001)"
+
+
+def test_a_program_that_no_script_starts_is_told_its_port_where_it_asks() -> None:
+    text = "const port = process.env.PORT || 3001\napp.listen(port)"
+    found = only({"api/server.js": text, "api/package.json": "{}"})
+    assert (found.command, found.folder, found.port) == ("node server.js", "api", 3001)
+    assert found.env == (("PORT", "{port}"),)
+    assert [source.line for source in found.sources] == [2, 1]
+
+
+@pytest.mark.parametrize("scripts", [STUB, {"start": "node server.js"}], ids=["none", "a script"])
+def test_a_program_that_listens_on_a_port_it_does_not_show_is_asked_for(
+    scripts: dict[str, str],
+) -> None:
+    found = only(package(scripts) | {"server.js": "app.listen(config.at)"})
+    assert (found.port, found.env) == (0, (("PORT", "{port}"),))
+
+
+def test_a_script_that_starts_a_server_counts_more_than_a_program_beside_it() -> None:
+    assert only(package({"dev": "vite"}) | {"server.js": LISTENING}).command.startswith("npm run")
+
+
+@pytest.mark.parametrize(
+    ("path", "text"),
+    [
+        pytest.param("server.js", "// app.listen(3000)", id="in a comment"),
+        pytest.param("server.js", "module.exports = { port: 3000 }", id="nothing listens"),
+        pytest.param("server.ts", LISTENING, id="not for node as it is"),
+        pytest.param("lib/server.js", LISTENING, id="in a folder that nothing names"),
+    ],
+)
+def test_a_program_that_is_no_server_for_node_is_not_found(path: str, text: str) -> None:
+    assert services(package(STUB, main="server") | {path: text}) == ()
+
+
+def test_the_number_it_listens_on_counts_more_than_a_constant() -> None:
+    text = "db.connect({ port: 3306 })\napp.listen(3001)"
+    assert only(package({"start": "node s.js"}) | {"s.js": text}).port == 3001
+
+
 def test_a_program_that_may_be_no_server_is_left_out() -> None:
     files = package({"start": "node build.js"}, dependencies=["x"]) | {"build.js": ""}
     assert services(files) == ()

@@ -252,10 +252,17 @@ def test_only_a_port_that_can_be_bound_is_freed() -> None:
         ),
         pytest.param(
             "stop",
-            NODE.but(standing=Mine("web", "/shop")),
+            NODE.but(standing=Mine("web", "/shop", left=True)),
             "",
             "stop `node` (pid 4242), started by `devports run web`, with SIGTERM?",
-            id="an earlier run",
+            id="what an earlier run left",
+        ),
+        pytest.param(
+            "stop",
+            s.NPM_TARGET.but(standing=Mine("web", "/shop")),
+            "",
+            "stop `devports run web` (pid 400) and its `node` (pid 4242) with SIGTERM?",
+            id="another run of ours",
         ),
         pytest.param(
             "stop",

@@ -12,7 +12,15 @@ from devports import exitcodes
 from devports.core.happening import Launched, Owned
 from devports.core.model import Endpoint
 from devports.errors import DevportsError
-from devports.ui.editorline import NOT_RUNNING, begins, failed, in_short, is_read, meaning
+from devports.ui.editorline import (
+    NOT_RUNNING,
+    after_ready,
+    begins,
+    failed,
+    in_short,
+    is_read,
+    meaning,
+)
 from devports.ui.runwords import happening_words
 from tests.harness import jsonc
 
@@ -89,6 +97,39 @@ def test_an_error_in_short(facts: tuple[str, ...], line: str) -> None:
 def test_what_an_exit_code_means(code: int, words: str) -> None:
     assert meaning("web", code).startswith(words)
     assert bool(meaning("web", code)) is bool(words)
+
+
+VS_CODE = {"TERM_PROGRAM": "vscode"}
+EVERYWHERE = Endpoint("0.0.0.0", 8000)
+
+
+@pytest.mark.parametrize(
+    ("owned", "env", "line"),
+    [
+        pytest.param(Owned("web", HERE, None, 0.1), {}, "", id="the server says its address"),
+        pytest.param(
+            Owned("web", HERE, None, 0.1),
+            VS_CODE,
+            "devports: serving until it is stopped",
+            id="VS Code needs a line",
+        ),
+        pytest.param(
+            Owned("web", HERE, None, 0.1, scheme="http"),
+            {},
+            "devports: serving http://127.0.0.1:8000/ until it is stopped",
+            id="the server says no address",
+        ),
+        pytest.param(
+            Owned("web", EVERYWHERE, None, 0.1, scheme="https"),
+            VS_CODE,
+            "devports: serving https://localhost:8000/ until it is stopped",
+            id="with a certificate, on every address",
+        ),
+    ],
+)
+def test_behind_the_ready_line(owned: Owned, env: dict[str, str], line: str) -> None:
+    assert after_ready(owned, env) == line
+    assert not any(re.search(each, line) for each in (BEGIN, END, ERROR))
 
 
 def test_only_vs_code_reads_it() -> None:

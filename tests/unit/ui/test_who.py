@@ -24,6 +24,9 @@ if TYPE_CHECKING:
     from devports.core.standing import Standing
 
 
+IN_A_BLANK = ("/my shop/bin/python3",)
+
+
 @pytest.mark.parametrize(
     ("seconds", "text"),
     [
@@ -73,6 +76,19 @@ def test_listed(words: list[str], text: str) -> None:
         ),
         pytest.param(s.process(1, ""), "?", id="no name at all"),
         pytest.param(s.process(1, "a\x1bb"), printable("a\x1bb"), id="a hostile name"),
+        pytest.param(
+            s.process(1, "python3", *IN_A_BLANK, "/my shop/bin/uvicorn", "main:app"),
+            "uvicorn",
+            id="a console script whose path has a blank",
+        ),
+        pytest.param(
+            s.process(1, "python3", *IN_A_BLANK, "/my shop/bin/serve.py"),
+            "python3",
+            id="a program of Python, by its file",
+        ),
+        pytest.param(
+            s.process(1, "python3", *IN_A_BLANK, "/my shop/manage"), "python3", id="not a script"
+        ),
     ],
 )
 def test_title(process: Process, text: str) -> None:
@@ -120,6 +136,11 @@ def test_folder(cwd: str, text: str) -> None:
             (s.process(9, "make", "make", "PASSWORD=1", "-j"),), "`make`", id="no option is shown"
         ),
         pytest.param((s.process(9, "sh", "sh", "-c", "node x"),), "`sh`", id="a shell"),
+        pytest.param(
+            (s.process(9, "python3", *IN_A_BLANK, "/my shop/bin/devports", "run", "my_api"),),
+            "`devports run my_api`",
+            id="a run of ours, from a path with a blank",
+        ),
         pytest.param((s.ZSH, s.ZSH, s.CODE), "`zsh` <- `code`", id="a shell in a shell"),
         pytest.param(
             (s.ZSH, s.NODE) * 3, "`zsh` <- `node` <- `zsh` <- `node` <- ...", id="a long line"
@@ -292,8 +313,18 @@ def test_unit(unit: str, text: str) -> None:
         pytest.param(s.UVICORN_TARGET, "`uvicorn` (pid 10) and its 2 workers", id="a family"),
         pytest.param(
             s.NPM_TARGET,
-            "`npm run dev` (pid 400) and `node` (pid 4242), which it started",
+            "`npm run dev` (pid 400) and its `node` (pid 4242)",
             id="a runner and its server",
+        ),
+        pytest.param(
+            s.NPM_TARGET.but(standing=Mine("web", "/shop")),
+            "`devports run web` (pid 400) and its `node` (pid 4242)",
+            id="a run of ours, whatever its process is called",
+        ),
+        pytest.param(
+            s.NODE_TARGET.but(standing=Mine("web", "/shop", left=True)),
+            "`node` (pid 4242)",
+            id="the server that a run of ours left",
         ),
     ],
 )

@@ -249,6 +249,12 @@ def test_notes(finding: Finding, notes: tuple[str, ...]) -> None:
     assert trouble.notes((finding, finding)) == notes
 
 
+def test_of_a_localhost_that_is_held_the_other_address_needs_no_note() -> None:
+    assert isinstance(s.SHADOWED.verdict, Shadowed)
+    sister = s.SHADOWED.but(verdict=Held(s.SHADOWED.verdict.sockets))
+    assert trouble.notes((s.SHADOWED, sister)) == ()
+
+
 @pytest.mark.parametrize("finding", s.EVERY_FINDING, ids=lambda f: type(f.verdict).__name__)
 def test_every_verdict_makes_an_error_with_its_code(finding: Finding) -> None:
     error = trouble.problem((finding,), s.ANN, exit_code=1, service="web", hints=("do `x`",))
