@@ -185,7 +185,7 @@ def test_a_new_holder_after_the_answer_is_asked_about_again(
     holder.gone()
     successor = zoo("listener", port)
     terminal.send("y")
-    terminal.expect(str(successor.pid))
+    terminal.expect(f"(pid {successor.pid}) with SIGTERM?")
     terminal.send("n")
     assert terminal.exit_code() == exitcodes.HELD, terminal.screen()
     assert successor.alive

@@ -4,22 +4,22 @@ from __future__ import annotations
 
 import contextlib
 import os
-import pty
 import socket
-import termios
-import tty
 from functools import partial
 from typing import TYPE_CHECKING
 
 import pytest
 
-from devports.run.outlet import Outlet, opened_again
+from tests.harness.capabilities import NEEDS_PTY
 from tests.harness.waiting import eventually
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
     from pathlib import Path
 
+    from devports.run.outlet import Outlet
+
+pytestmark = NEEDS_PTY
 MORE_THAN_FITS = bytes(range(256)) * (1 << 14)
 CHUNK = 1 << 16
 
@@ -34,6 +34,10 @@ def pipe() -> Iterator[tuple[int, int]]:
 
 @contextlib.contextmanager
 def terminal() -> Iterator[tuple[int, int]]:
+    import pty
+    import termios
+    import tty
+
     ours, theirs = pty.openpty()
     tty.setraw(theirs, termios.TCSANOW)
     yield ours, theirs
@@ -53,6 +57,12 @@ CASES = [("a pipe", True), ("a pipe", False), ("a terminal", True), ("a socket",
 IDS = [f"{place}, {'opened again' if again else 'as it is'}" for place, again in CASES]
 
 
+def outlet_to(writer: int, *, again: bool = True) -> Outlet:
+    from devports.run.outlet import Outlet
+
+    return Outlet(writer, again=again)
+
+
 def what_has_come(reader: int) -> bytes:
     found = b""
     with contextlib.suppress(BlockingIOError):
@@ -65,7 +75,7 @@ def what_has_come(reader: int) -> bytes:
 def test_what_is_not_taken_is_left_and_comes_later(place: str, again: bool):
     with PLACES[place]() as (reader, writer):
         os.set_blocking(reader, False)
-        outlet = Outlet(writer, again=again)
+        outlet = outlet_to(writer, again=again)
         left, read, rounds = memoryview(MORE_THAN_FITS), b"", 0
         while left:
             left = outlet.write(left)
@@ -80,7 +90,7 @@ def test_what_is_not_taken_is_left_and_comes_later(place: str, again: bool):
 @pytest.mark.parametrize("place", ["a pipe", "a terminal"])
 def test_the_shared_one_is_open_when_ours_is_closed(place: str):
     with PLACES[place]() as (reader, writer):
-        outlet = Outlet(writer)
+        outlet = outlet_to(writer)
         outlet.close()
         outlet.close()
         os.write(writer, b"still here")
@@ -91,7 +101,7 @@ def test_a_file_keeps_the_position_that_its_writers_share(tmp_path: Path):
     path = tmp_path / "log"
     with path.open("wb", buffering=0) as file:
         file.write(b"one ")
-        outlet = Outlet(file.fileno())
+        outlet = outlet_to(file.fileno())
         assert not outlet.write(memoryview(b"two "))
         outlet.close()
         file.write(b"three")
@@ -100,7 +110,7 @@ def test_a_file_keeps_the_position_that_its_writers_share(tmp_path: Path):
 
 def test_a_reader_that_has_gone_is_said():
     reader, writer = os.pipe()
-    outlet = Outlet(writer)
+    outlet = outlet_to(writer)
     os.close(reader)
     with pytest.raises(BrokenPipeError):
         outlet.write(memoryview(b"anybody?"))
@@ -109,6 +119,8 @@ def test_a_reader_that_has_gone_is_said():
 
 
 def test_what_has_no_name_is_not_opened_again():
+    from devports.run.outlet import opened_again
+
     with connection() as (_, theirs):
         assert opened_again(theirs) is None
     assert opened_again(theirs) is None
