@@ -12,7 +12,6 @@ from __future__ import annotations
 
 import contextlib
 import os
-import resource
 import shlex
 import signal
 import subprocess
@@ -34,7 +33,6 @@ from tests.harness.waiting import NeverHappenedError, eventually
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
 
-LOOKS = 15
 ORPHAN = '"$@" </dev/null >/dev/null 2>&1 &'
 """One of the peers ends the Python parent of a holder too."""
 ALONE = 30
@@ -71,10 +69,9 @@ def peers(python_bin: str, node_bin: str) -> list[Peer]:
     ]  # fmt: skip
 
 
-def said(command: str, port: int) -> tuple[int, str, float]:
-    """Run a command without a terminal; return exit code, output and seconds of processor."""
+def said(command: str, port: int) -> tuple[int, str]:
+    """Run a command without a terminal; return exit code and output."""
     with tempfile.TemporaryDirectory() as home:
-        before = resource.getrusage(resource.RUSAGE_CHILDREN)
         done = subprocess.run(
             ["sh", "-c", command.format(port=port)],
             stdin=subprocess.DEVNULL,
@@ -84,14 +81,12 @@ def said(command: str, port: int) -> tuple[int, str, float]:
             check=False,
             timeout=60,
         )
-    after = resource.getrusage(resource.RUSAGE_CHILDREN)
-    spent = after.ru_utime + after.ru_stime - before.ru_utime - before.ru_stime
-    return done.returncode, done.stdout.decode(errors="replace"), spent
+    return done.returncode, done.stdout.decode(errors="replace")
 
 
 def freed(command: str, port: int) -> str:
     """Say what became of the port, `SETTLED` seconds after the command, and its exit code."""
-    code, _, _ = said(command, port)
+    code, _ = said(command, port)
     end = time.monotonic() + SETTLED
     free = True
     while time.monotonic() < end:
@@ -160,7 +155,7 @@ def client_lives(command: str) -> str:
 def without_consent(peer: Peer) -> str:
     with reserved_block() as port:
         holder = listener(port)
-        code, _, _ = said(peer.asks, port)
+        code, _ = said(peer.asks, port)
         found = ended(holder)
         clear()
     return f"**ended** ({code})" if found else f"lives ({code})"
@@ -171,18 +166,11 @@ def bound_only(peer: Peer, *words: str) -> str:
         return "no such command"
     with reserved_block() as port:
         actor = start("bound_only", argv_of("bound_only", port, *words))
-        code, text, _ = said(peer.checks, port)
+        code, text = said(peer.checks, port)
         actor.end()
     named = "names it" if str(actor.pid) in text else "does not name it"
     first = " ".join(text.split())[:60].replace("|", "/")
     return f"{named} ({code}): {first}"
-
-
-def speed(peer: Peer) -> str:
-    if not peer.checks:
-        return "-"
-    with reserved_block() as port:
-        return f"{min(said(peer.checks, port)[2] for _ in range(LOOKS)) * 1e3:.0f} ms"
 
 
 def rows(peer: Peer) -> dict[str, str]:
@@ -201,7 +189,6 @@ def rows(peer: Peer) -> dict[str, str]:
         "no terminal, no yes": without_consent(peer),
         "bound, not listening": bound_only(peer),
         "the same, without SO_REUSEADDR": bound_only(peer, "--no-reuse"),
-        "one check of a free port, processor": speed(peer),
     }
 
 

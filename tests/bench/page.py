@@ -23,7 +23,8 @@ INTRODUCTION = """\
 
 Everything on this page is written by one command, so that it can be measured again:
 
-```bash
+<!-- not tried: it measures for ten minutes -->
+```sh
 python -m tests.bench --docs
 ```
 
