@@ -73,7 +73,7 @@ def free_targets(
             show_plan(setting, target, freed)
         elif freed.bindable:
             for line in spared_words(freed.spared):
-                setting.screen.err(f"devports: {line}")
+                setting.screen.progress(f"devports: {line}")
             setting.screen.out(freed_words(freed, target.subject)[-1])
         else:
             show_not_freed(setting, target, freed)

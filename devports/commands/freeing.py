@@ -45,9 +45,9 @@ def tools_for(setting: Setting, *, starting: str = "") -> Tools:
 
     def tell(news: Progress | Outcome) -> None:
         if isinstance(news, Terminating | Killing | StoppingContainer | WaitingForPort | Settling):
-            screen.err(f"devports: {progress_words(news)}")
+            screen.progress(f"devports: {progress_words(news)}")
         else:
-            screen.err(f"devports: {outcome_words(news)}")
+            screen.progress(f"devports: {outcome_words(news)}")
 
     def asked(question: Question) -> Answer:
         project = project_words(worktree_of(question.target.process.cwd), worktree_of(here()))

@@ -119,9 +119,10 @@ def _freed(setting: Setting, todo: FreePort) -> bool:
     done = free(tools_for(setting, starting=todo.service), job)
     untold = [outcome for outcome in done.outcomes if isinstance(outcome, Declined | Refused)]
     for outcome in untold:
-        setting.screen.err(f"devports: {outcome_words(outcome)}")
+        setting.screen.progress(f"devports: {outcome_words(outcome)}")
     if not done.outcomes:
-        setting.screen.err(f"devports: {freed_words(done, listed(list(map(str, todo.specs))))[-1]}")
+        ports = listed(list(map(str, todo.specs)))
+        setting.screen.progress(f"devports: {freed_words(done, ports)[-1]}")
     return len(untold) < len(done.outcomes) or not done.outcomes
 
 

@@ -47,10 +47,10 @@ class News:
 
     def tell(self, happening: Happening) -> None:
         """Put a piece of news on the screen."""
-        self._screen.err(happening_words(happening))
+        self._screen.progress(happening_words(happening))
         env = self._screen.env
         if isinstance(happening, Owned) and (line := editorline.after_ready(happening, env)):
-            self._screen.err(line)
+            self._screen.progress(line)
         self.note(happening)
 
     def note(self, news: Happening | Progress | Outcome | Ended) -> None:
@@ -138,4 +138,4 @@ def report(setting: Setting, session: Session, ended: Ended, *, by_name: bool) -
             service, ended, start.seen, start.failure, start.status, unsaid=start.unsaid
         )
         screen.err(error_block(error, screen.look("stderr")))
-    screen.err(ended_words(service.name, ended))
+    screen.progress(ended_words(service.name, ended))

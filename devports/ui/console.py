@@ -130,6 +130,14 @@ class Screen:
         """Write what is not data, and a newline."""
         self.write("stderr", text + "\n")
 
+    def progress(self, line: str) -> None:
+        """Write a line of news: whole where an editor reads it, else broken between words."""
+        from devports.ui.editorline import is_read  # noqa: PLC0415  # not for `check`
+        from devports.ui.layout import wrap  # noqa: PLC0415
+
+        width = None if is_read(self.env) else self.width("stderr")
+        self.err("\n".join(wrap(line, width, hang=2)))
+
     def write(self, name: Output, text: str) -> None:
         """Write `text` as it is. Never raises: a gone reader must not stop a clean-up."""
         stream = self.streams[name]

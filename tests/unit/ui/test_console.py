@@ -212,6 +212,22 @@ def test_missing_and_closed_streams() -> None:
     assert not screen.is_terminal("stderr")
 
 
+NEWS = "devports: `web` is ready on 127.0.0.1:8000: `python3` (pid 4250), 0.1 s"
+BROKEN = "devports: `web` is ready on 127.0.0.1:8000:\n  `python3` (pid 4250), 0.1 s"
+READERS = [
+    pytest.param(True, "", BROKEN, id="a person's terminal: between words"),
+    pytest.param(True, "vscode", NEWS, id="VS Code, whose matcher reads lines: whole"),
+    pytest.param(False, "", NEWS, id="a pipe: whole"),
+]
+
+
+@pytest.mark.parametrize(("terminal", "program", "shown"), READERS)
+def test_news_is_broken_for_people_only(terminal: bool, program: str, shown: str) -> None:
+    stage = Stage(terminal=terminal, COLUMNS="50", TERM_PROGRAM=program)
+    stage.screen.progress(NEWS)
+    assert stage.stderr.getvalue() == shown + "\n"
+
+
 def test_a_slow_descriptor_gets_every_byte(pipe: tuple[int, int]) -> None:
     raw = Descriptor(pipe[1], [2, None, 100])
     Screen(None, Buffered(raw), None, {}).out("hello")
