@@ -54,14 +54,20 @@ def key_of(pid: int) -> ProcessKey | None:
     return None if stat is None else ProcessKey(pid, stat.start)
 
 
+_NAMES: dict[int, str] = {}
+"""Each is asked for once: a directory service (nsswitch.conf(5)) may take its time."""
+
+
 def user_name(uid: int) -> str:
     """Return the user's name, or the number where it has none."""
     import pwd  # noqa: PLC0415  # not on Windows, where this module is still importable
 
-    try:
-        return pwd.getpwuid(uid).pw_name
-    except KeyError:
-        return str(uid)
+    if uid not in _NAMES:
+        try:
+            _NAMES[uid] = pwd.getpwuid(uid).pw_name
+        except KeyError:
+            _NAMES[uid] = str(uid)
+    return _NAMES[uid]
 
 
 def marks_of(pid: int) -> tuple[tuple[str, str], ...]:
