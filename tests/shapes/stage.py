@@ -20,6 +20,7 @@ import psutil
 
 from tests.harness import node, tables
 from tests.harness.actors import NOBODY, ZOO, Identity, become
+from tests.harness.capabilities import HAS_SECOND_USER
 from tests.harness.command import clean_environment
 from tests.harness.node import MissingError
 from tests.harness.servers import write_apps
@@ -263,7 +264,7 @@ def played(shape: Shape, port: int, folder: str, uid: int | None) -> Iterator[Pl
 def require(shape: Shape, uid: int | None) -> None:
     """Raise MissingError where this machine cannot do this one."""
     root = os.geteuid() == 0
-    if uid is not None and (not root or shutil.which("setpriv") is None):
+    if uid is not None and not HAS_SECOND_USER:
         raise MissingError("this machine has no second user to run as")
     if shape.needs == "node" and shutil.which("node") is None:
         raise MissingError("this machine has no node")
