@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import os
 import select
+import shutil
 import signal
 import sys
 import time
@@ -60,10 +61,21 @@ def msvcrt() -> ModuleType:
     return module
 
 
+def winapi() -> ModuleType:
+    """Return what shutil.which asks of that module since Python 3.12."""
+    from types import ModuleType
+
+    module = ModuleType("_winapi")
+    module.NeedCurrentDirectoryForExePath = lambda _name: False  # type: ignore[attr-defined]
+    return module
+
+
 def take_away() -> None:
     """Make this process look like one on Windows, as far as our code and our tests ask."""
     preload()
     sys.modules["msvcrt"] = msvcrt()
+    shutil._winapi = winapi()  # type: ignore[attr-defined]
+    shutil._use_fd_functions = False  # type: ignore[attr-defined]  # to remove a folder by flags
     sys.modules.update(dict.fromkeys(MODULES))  # type: ignore[arg-type]  # None: cannot be imported
     for module, names in NAMES.items():
         for name in names.split():
