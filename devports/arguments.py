@@ -48,7 +48,8 @@ def build_parser(only: str = "", *, width: int = 80) -> Parser:
             name, help=text, description=text, allow_abbrev=False, formatter_class=formatter
         )
         if "config" in shared:
-            added.add_argument("--config", metavar="FILE", help="use this file, not the nearest")
+            which = "use this file, not the nearest one"
+            added.add_argument("--config", metavar="FILE", help=which)
         if "json" in shared:
             added.add_argument("--json", action="store_true", help="one JSON document on stdout")
         declare(added)

@@ -228,7 +228,15 @@ def tell_editor_of_end(service: str, code: int, screen: Screen) -> None:
     """Let VS Code know that a run has failed, before the process ends."""
     from devports.ui import editorline  # noqa: PLC0415
 
-    if editorline.is_read(screen.env) and (what := editorline.meaning(service, code)):
+    if what := editorline.meaning(service, code):
+        tell_editor_of_failure(what, screen)
+
+
+def tell_editor_of_failure(what: str, screen: Screen) -> None:
+    """Print the line that makes VS Code show the configuration in red, and the one behind it."""
+    from devports.ui import editorline  # noqa: PLC0415
+
+    if editorline.is_read(screen.env):
         screen.err(editorline.failed(what, config_name()))
         screen.err(editorline.NOT_RUNNING)
 
@@ -269,11 +277,9 @@ def show(error: DevportsError, words: Sequence[str], screen: Screen, *, as_json:
 
         screen.err(error_block(error, screen.look("stderr")))
         if words[:1] == ["run"]:
-            from devports.ui import editorline  # noqa: PLC0415
+            from devports.ui.editorline import in_short  # noqa: PLC0415
 
-            if editorline.is_read(screen.env):
-                screen.err(editorline.failed(editorline.in_short(error), config_name()))
-                screen.err(editorline.NOT_RUNNING)
+            tell_editor_of_failure(in_short(error), screen)
     return error.exit_code
 
 

@@ -18,7 +18,6 @@ from devports.core.diagnosis import (
 )
 from devports.core.model import PortSpec
 from devports.core.plan import Policy, consent
-from devports.core.quoting import quote
 from devports.core.remedy import Remedy, remedies
 from devports.core.standing import Container, Mine, Plain
 from devports.core.value import Value, unreachable
@@ -158,17 +157,13 @@ def split(facts: Facts) -> Iterator[Problem]:
                 why="which one answers depends on the client, and on IPv4 or IPv6",
                 remedies=(
                     Remedy(f"ask for {PortSpec(host, declared.spec.port)} and not for `localhost`"),
-                    Remedy("ends the other, after asking", _frees(where)),
+                    Remedy("ends the other, after asking", FreePort(where).command),
                 ),
                 service=declared.service.name,
                 about=others,
                 plan=plan,
                 mend=None if any(map(_is_refused, plan)) else FreePort(where),
             )
-
-
-def _frees(where: Sequence[PortSpec]) -> str:
-    return " ".join(["devports free", *(quote(str(spec)) for spec in where)])
 
 
 def _strangers(facts: Facts, declared: Declared) -> tuple[Finding, ...]:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from devports.core.quoting import quote
 from devports.core.value import Value
 
 TYPE_CHECKING = False
@@ -28,6 +29,11 @@ class FreePort(Value):
     specs: tuple[PortSpec, ...]
     service: str = ""
     stop_timeout: float = 5.0
+
+    @property
+    def command(self) -> str:
+        """What a person types for it."""
+        return " ".join(["devports free", *(quote(str(spec)) for spec in self.specs)])
 
 
 class TakeWriting(Value):

@@ -56,8 +56,7 @@ def _listens(left: Listener) -> str:
 def _ends(left: Listener, where: tuple[PortSpec, ...]) -> Remedy:
     """Return what ends it; who holds no port is beyond what devports may signal."""
     if where:
-        words = " ".join(f"'{spec}'" if "[" in str(spec) else str(spec) for spec in where)
-        return Remedy("ends it, after asking", f"devports free {words}")
+        return Remedy("ends it, after asking", FreePort(where).command)
     return Remedy("it has no port, so devports leaves it to you", f"kill -TERM {left.process.pid}")
 
 

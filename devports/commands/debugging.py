@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import os
-
 from devports.commands.setting import service_of
 from devports.core.debugger import PACKAGE_RUNNERS, Script, under_debugger
 from devports.core.placeholder import fill, values_for
@@ -58,7 +56,7 @@ def words_of(service: Service) -> tuple[str, ...]:
 def script_of(service: Service, words: tuple[str, ...], config: Config) -> Script | None:
     """Return what the first word of a command is, if it is a script."""
     values = values_for(service, config) | {"fd": "3"}
-    path = dict(service.env).get("PATH", os.environ.get("PATH", os.defpath))
+    path = programs.path_of(service.env)
     found = programs.located(fill(words[0], values), fill(service.cwd, values), path)
     interpreter = programs.interpreter(found) if found else ()
     return Script(interpreter, found) if interpreter else None

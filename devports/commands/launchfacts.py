@@ -37,7 +37,7 @@ def command_facts(service: Service, config: Config) -> Command:
     folder, words = fill(service.cwd, values), argv_of(service, values)
     word = words[0]
     exists = os.path.isdir(folder)
-    path = dict(service.env).get("PATH", os.environ.get("PATH", os.defpath))
+    path = programs.path_of(service.env)
     trouble = programs.trouble(word, folder, path) if exists else ""
     bare = not os.path.dirname(word)
     near = programs.near(word, (folder, config.root)) if bare and trouble == "missing" else ""

@@ -30,6 +30,11 @@ def trouble(word: str, folder: str, path: str) -> Trouble:
     return "not-executable" if found else "missing"
 
 
+def path_of(env: Sequence[tuple[str, str]]) -> str:
+    """Return the PATH that a service with these variables of its own gets."""
+    return dict(env).get("PATH", os.environ.get("PATH", os.defpath))
+
+
 def located(word: str, folder: str, path: str) -> str:
     """Return the file that `word` would start, as in `trouble`; empty if there is none."""
     return next((each for each in _candidates(word, folder, path) if os.access(each, os.X_OK)), "")
