@@ -22,28 +22,23 @@ MOST_CONNECTIONS = 4
 
 def port_facts(machine: Machine, services: Sequence[Service]) -> tuple[Declared, ...]:
     """Return every declared port with what is on it, from one look at the machine."""
-    ports = tuple(declared for service in services for declared in _ports(machine, service))
-    ends: list[tuple[Endpoint, ...]] = [
-        () if declared.unresolved else endpoints_of(machine, declared.spec) for declared in ports
-    ]
-    found = iter(survey(machine, (end for each in ends for end in each), thorough=True))
-    table = machine.table({declared.spec.port for declared in ports}) if ports else None
+    ports = [pair for service in services for pair in _ports(machine, service)]
+    found = iter(survey(machine, (end for _, ends in ports for end in ends), thorough=True))
+    table = machine.table({declared.spec.port for declared, _ in ports}) if ports else None
     return tuple(
-        _with_neighbours(machine, declared.but(findings=tuple(next(found) for _ in each)), table)
-        for declared, each in zip(ports, ends, strict=True)
+        _with_neighbours(machine, declared.but(findings=tuple(next(found) for _ in ends)), table)
+        for declared, ends in ports
     )
 
 
-def _ports(machine: Machine, service: Service) -> Iterator[Declared]:
-    """Yield the ports of a service without findings, and whether its host has an address."""
+def _ports(machine: Machine, service: Service) -> Iterator[tuple[Declared, tuple[Endpoint, ...]]]:
+    """Yield the ports of a service without findings, with their addresses, none if unresolved."""
     for name, port in (("", service.port), *service.ports):
         declared = Declared(service, service.spec.but(port=port), name)
         try:
-            endpoints_of(machine, declared.spec)
+            yield declared, endpoints_of(machine, declared.spec)
         except DevportsError as error:
-            yield declared.but(unresolved=" ".join(error.facts))
-        else:
-            yield declared
+            yield declared.but(unresolved=" ".join(error.facts)), ()
 
 
 def _with_neighbours(machine: Machine, declared: Declared, table: Table | None) -> Declared:

@@ -14,7 +14,7 @@ from devports.config.limits import MAX_BYTES, beyond
 from devports.config.locate import Place
 from devports.config.parse import parse
 from devports.config.problem import Problems, visible
-from devports.config.trust import OTHERS_WRITE, distrust
+from devports.config.trust import distrust
 from devports.core.value import Value
 from devports.errors import DevportsError
 
@@ -69,7 +69,7 @@ def _folders(folder: str) -> Iterator[str]:
 def _open_to_all(folder: str) -> bool:
     """Whether anybody could have put a file there; Windows answers this with access lists."""
     try:
-        return hasattr(os, "geteuid") and bool(os.stat(folder).st_mode & OTHERS_WRITE)
+        return hasattr(os, "geteuid") and bool(os.stat(folder).st_mode & stat.S_IWOTH)
     except OSError:
         return True
 

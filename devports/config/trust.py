@@ -12,8 +12,6 @@ TYPE_CHECKING = False
 if TYPE_CHECKING:
     from collections.abc import Iterable
 
-OTHERS_WRITE = 0o002
-GROUP_WRITES = 0o020
 
 _FOREIGN = frozenset(
     "9p cifs drvfs exfat fuseblk msdos ntfs ntfs3 smb3 smbfs vboxsf vfat virtiofs".split()
@@ -48,7 +46,7 @@ def distrust(path: str, status: os.stat_result, mounts: str | None = None) -> st
             f"owner: uid {status.st_uid}, you: uid {trusted[-1]}",
             f"sudo chown {trusted[-1]} {_quoted(path)}",
         )
-    if status.st_mode & OTHERS_WRITE:
+    if status.st_mode & stat.S_IWOTH:
         if on_foreign_mount(path, _mounts() if mounts is None else mounts):
             return f"`{visible(path)}` is on a file system that does not say who may write it"
         raise _unsafe(
@@ -58,7 +56,7 @@ def distrust(path: str, status: os.stat_result, mounts: str | None = None) -> st
             f"chmod o-w {_quoted(path)}",
         )
     # Many systems give each user a group of their own, with the same number: nobody else is in it.
-    if status.st_mode & GROUP_WRITES and status.st_gid != status.st_uid:
+    if status.st_mode & stat.S_IWGRP and status.st_gid != status.st_uid:
         return f"`{visible(path)}` can be written by the group {status.st_gid}"
     return ""
 
@@ -73,7 +71,7 @@ def open_folder(path: str, status: os.stat_result, mounts: str | None = None) ->
         status: of the folder.
         mounts: as in `distrust`.
     """
-    if not status.st_mode & OTHERS_WRITE or status.st_mode & stat.S_ISVTX:
+    if not status.st_mode & stat.S_IWOTH or status.st_mode & stat.S_ISVTX:
         return False
     return not on_foreign_mount(path, _mounts() if mounts is None else mounts)
 
@@ -82,7 +80,7 @@ def takes_writing(status: os.stat_result) -> bool:
     """Say whether others can write it and this user may take that away."""
     if not hasattr(os, "geteuid"):  # pragma: no cover  # Windows: access lists, not modes
         return False
-    return bool(status.st_mode & OTHERS_WRITE) and os.geteuid() in (0, status.st_uid)
+    return bool(status.st_mode & stat.S_IWOTH) and os.geteuid() in (0, status.st_uid)
 
 
 def _unsafe(path: str, what: str, fact: str, hint: str) -> DevportsError:

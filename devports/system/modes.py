@@ -7,7 +7,6 @@ import stat
 
 from devports.errors import DevportsError
 
-OTHERS_WRITE = 0o002
 FLAGS = os.O_RDONLY | getattr(os, "O_NOFOLLOW", 0) | getattr(os, "O_NONBLOCK", 0)
 
 
@@ -23,7 +22,7 @@ def take_writing(path: str) -> None:
     try:
         opened = os.open(path, FLAGS | getattr(os, "O_CLOEXEC", 0))
         try:
-            os.chmod(opened, stat.S_IMODE(os.fstat(opened).st_mode) & ~OTHERS_WRITE)
+            os.chmod(opened, stat.S_IMODE(os.fstat(opened).st_mode) & ~stat.S_IWOTH)
         finally:
             os.close(opened)
     except OSError as error:
