@@ -332,6 +332,8 @@ class Session:
             case Ready(), Serving():
                 self.hold.release()
                 self._mark("serving")
+                if self.startup and self.startup.owned:
+                    self.tell(self.startup.owned)
             case Moved(foreign=False), Ended():
                 return  # it was not refused the port, it never asked for it
             case ((BindFailed(foreign=foreign) | Moved(foreign=foreign)), (Taking() | Ended())):

@@ -59,6 +59,8 @@ class Startup:
         """Whether it has its port, and its output did not show `ready.log` yet."""
         self.failure: BindFailure | None = None
         """What the server said of its port, if it complained."""
+        self.owned: Owned | None = None
+        """The news of a server that is ready. To be told when nothing of the port is ours."""
         self.seen: Ownership | None = None
         """What was seen of the port last, to explain a server that never got ready."""
 
@@ -82,9 +84,9 @@ class Startup:
             if server.code is not None:
                 return self._ended(server, server.code)
             now = self.seen = self._watch.news(self._hold)
-            if (ready := self._owned(now, server)) is not None:
+            if (owned := self._owned(now, server)) is not None:
                 server.relay.watching = False
-                tell(ready)
+                self.owned = owned
                 return Ready()
             if self._is_lost(now):
                 return self._bind_failed(now)
