@@ -18,12 +18,7 @@ ROOT = os.path.dirname(os.path.dirname(os.path.dirname(os.path.abspath(__file__)
 WITHIN = 300
 
 
-def tool(name: str) -> str:
-    """Return a tool of the dev extra, which the test extra does not bring."""
-    path = os.path.join(os.path.dirname(sys.executable), name)
-    if not os.path.exists(path):
-        pytest.skip(f"{name} is not installed here")
-    return path
+PRE_COMMIT = os.path.join(os.path.dirname(sys.executable), "pre-commit")
 
 
 def git(folder: str, *words: str) -> None:
@@ -33,22 +28,13 @@ def git(folder: str, *words: str) -> None:
 
 @pytest.fixture(scope="module")
 def hooks(tmp_path_factory: pytest.TempPathFactory) -> str:
-    """A commit of this repository as it is now: pre-commit installs a hook from one."""
-    folder = str(tmp_path_factory.mktemp("hooks") / "devports")
-    if not os.path.exists(os.path.join(ROOT, ".git")):
-        pytest.skip("this is no git repository")
-    subprocess.run(["git", "clone", "-q", ROOT, folder], check=True, capture_output=True)
-    listed = ["git", "-C", ROOT, "ls-files", "-z", "-mo", "--exclude-standard"]
-    changed = subprocess.run(listed, check=True, capture_output=True, text=True).stdout
-    for name in filter(None, changed.split("\0")):
-        if os.path.exists(os.path.join(ROOT, name)):
-            os.makedirs(os.path.dirname(os.path.join(folder, name)), exist_ok=True)
-            with open(os.path.join(ROOT, name), "rb") as old:
-                content = old.read()
-            with open(os.path.join(folder, name), "wb") as new:
-                new.write(content)
-    git(folder, "add", "-A")
-    git(folder, "commit", "-q", "--allow-empty", "-m", "as it is now")
+    """A commit of this project's files as they are now: pre-commit installs a hook from one."""
+    folder = str(tmp_path_factory.mktemp("hooks"))
+    git(folder, "init", "-q")
+    here = (f"--git-dir={folder}/.git", f"--work-tree={ROOT}")
+    git(folder, *here, "add", "-A")
+    git(folder, *here, "commit", "-q", "-m", "as it is now")
+    git(folder, "reset", "-q", "--hard")
     return folder
 
 
@@ -86,7 +72,7 @@ def run(project: Project, cache: str) -> tuple[int, str]:
     git(project.folder, "add", "-A")
     env = {**os.environ, "PRE_COMMIT_HOME": cache}
     done = subprocess.run(
-        [tool("pre-commit"), "run", "--all-files", "--verbose", "--color=never"],
+        [PRE_COMMIT, "run", "--all-files", "--verbose", "--color=never"],
         cwd=project.folder, env=env, capture_output=True, text=True, timeout=WITHIN, check=False,
     )  # fmt: skip
     if "Could not find a version" in done.stdout + done.stderr:
@@ -140,7 +126,7 @@ def test_a_broken_configuration_stops_the_commit(
 def test_try_repo_runs_the_hooks(project: Project, hooks: str, cache: str) -> None:
     git(project.folder, "add", "-A")
     words = [
-        tool("pre-commit"),
+        PRE_COMMIT,
         "try-repo",
         hooks,
         "devports-validate",
