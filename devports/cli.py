@@ -21,6 +21,7 @@ if TYPE_CHECKING:
     from typing import NoReturn
 
     from devports.commands.setting import Setting
+    from devports.core.recovery import Ended
 
 
 COMPLETE = "__complete"
@@ -149,7 +150,7 @@ def call_run(setting: Setting, options: Namespace, arguments: Sequence[str]) -> 
         from devports.commands.debugging import debug  # noqa: PLC0415
 
         debug(setting, options.service)
-    code = run(
+    ended = run(
         setting,
         options.service,
         arguments,
@@ -160,8 +161,8 @@ def call_run(setting: Setting, options: Namespace, arguments: Sequence[str]) -> 
         events=options.events,
         take_over=options.take_over,
     )
-    tell_editor_of_end(options.service, code, setting.screen)
-    return code
+    tell_editor_of_end(options.service, ended, setting.screen)
+    return ended.code
 
 
 def call_patient(setting: Setting, options: Namespace) -> int:
@@ -224,11 +225,11 @@ def tell_editor_of_begin(service: str, screen: Screen) -> None:
         screen.err(editorline.begins(service))
 
 
-def tell_editor_of_end(service: str, code: int, screen: Screen) -> None:
+def tell_editor_of_end(service: str, ended: Ended, screen: Screen) -> None:
     """Let VS Code know that a run has failed, before the process ends."""
     from devports.ui import editorline  # noqa: PLC0415
 
-    if what := editorline.meaning(service, code):
+    if what := editorline.meaning(service, ended):
         tell_editor_of_failure(what, screen)
 
 

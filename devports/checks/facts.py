@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 from devports.core.contained import contained, shown, unasked
-from devports.core.diagnosis import worst
+from devports.core.diagnosis import DEFAULT_EPHEMERAL, worst
+from devports.core.model import merged
 from devports.core.plan import targets
 from devports.core.standing import Viewer
 from devports.core.value import Value
@@ -224,7 +225,7 @@ class Facts(Value):
     faults: tuple[Fault, ...] = ()
     localhost: tuple[str, ...] = ()
     loopbacks: tuple[str, ...] = ()
-    ephemeral: tuple[int, int] = (32768, 60999)
+    ephemeral: tuple[int, int] = DEFAULT_EPHEMERAL
     reserved: tuple[tuple[int, int], ...] = ()
     runs: tuple[Running, ...] = ()
     gaps: tuple[Gap, ...] = ()
@@ -236,7 +237,7 @@ class Facts(Value):
     def plan(self, declared: Declared) -> tuple[Target, ...]:
         """Return who would have to end for a port to be free, each with its standing."""
         holdings = [shown(finding.holding) for finding in declared.findings]
-        people = {h.process.key: h for holding in holdings for h in holding.holders}
-        found = targets(tuple(people.values()), self.viewer, self.run_of)
-        ports = {i: declared.spec.port for holder in people.values() for i in holder.inodes}
+        people = merged(holder for holding in holdings for holder in holding.holders)
+        found = targets(people, self.viewer, self.run_of)
+        ports = {inode: declared.spec.port for holder in people for inode in holder.inodes}
         return contained(found, ports, self.viewer, self.named)

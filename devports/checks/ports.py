@@ -234,6 +234,7 @@ def _remedies(facts: Facts, finding: Finding, service: str) -> tuple[Remedy, ...
         viewer=facts.viewer,
         run_of=facts.run_of,
         named=facts.named,
+        ephemeral=facts.ephemeral,
     )
 
 

@@ -47,7 +47,7 @@ def wait_for(
 ) -> tuple[Awaited, ...]:
     """Wait for all of them; `tell` is called once if that takes longer than `quiet` seconds."""
     took: dict[int, float] = {}
-    ends = [setting.endpoints(target) for target in targets]
+    ends = [setting.endpoints(_judged_by(target, until)) for target in targets]
     step, told = FIRST, False
     while True:
         for number, target in enumerate(targets):
@@ -64,6 +64,11 @@ def wait_for(
         Awaited(target, number in took, took.get(number, deadline.elapsed), findings)
         for number, (target, findings) in enumerate(setting.look(targets, survey))
     )
+
+
+def _judged_by(target: Asked, until: Until) -> Asked:
+    """Return what decides: a service is ready by its own port, and free when all its ports are."""
+    return target if until == "free" else target.but(specs=target.specs[:1])
 
 
 def _happened(setting: Setting, target: Asked, ends: Sequence[Endpoint], until: Until) -> bool:

@@ -8,6 +8,7 @@ import stat
 from devports.checks.facts import Fault
 from devports.config.load import read_env_file
 from devports.config.trust import open_folder, takes_writing
+from devports.core.placeholder import env_file_of
 from devports.errors import DevportsError
 
 TYPE_CHECKING = False
@@ -35,8 +36,8 @@ def faults_of(config: Config, warnings: Sequence[str]) -> Iterator[Fault]:
             severity="warning",
         )
     for service in config.services:
-        if service.env_file:
-            yield from _env_file(service.env_file, service.name)
+        if path := env_file_of(service, config):
+            yield from _env_file(path, service.name)
 
 
 def _env_file(path: str, service: str) -> Iterator[Fault]:

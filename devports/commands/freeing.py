@@ -117,6 +117,7 @@ def remedies_for(setting: Setting, asked: Asked, freed: Freed) -> tuple[Remedy, 
         viewer=setting.machine.viewer(),
         run_of=setting.records().run_of(),
         named=setting.engines.named,
+        ephemeral=setting.machine.ephemeral(),
     )
 
 

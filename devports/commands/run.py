@@ -33,7 +33,7 @@ def run(
     port: int | None = None,
     events: str | None = None,
     take_over: bool = False,
-) -> int:
+) -> Ended:
     """Run a service to its end; the exit code is the server's own when one ran."""
     config = setting.config()
     service = service_of(config, name)
@@ -68,7 +68,7 @@ def run(
     by_name = setting.declared(service).by_name and service.port == service_of(config, name).port
     report(setting, session, ended, by_name=by_name)
     news.note(ended)
-    return ended.code
+    return ended
 
 
 def serve(session: Session, screen: Screen) -> Ended:

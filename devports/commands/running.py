@@ -7,7 +7,7 @@ import os
 from devports.commands.freeing import show_not_freed, tools_for
 from devports.commands.setting import asked_of
 from devports.core.happening import Owned
-from devports.core.placeholder import fill, values_for
+from devports.core.placeholder import env_file_of
 from devports.freeing import Job, Limits
 from devports.run.dependencies import with_real_ports
 from devports.run.launch import prepare
@@ -120,11 +120,12 @@ def may_take_over(screen: Screen, other: Record, policy: Policy) -> bool:
 
 def variables_of(service: Service, config: Config) -> dict[str, str]:
     """Return the variables of the service's env_file, if it has one."""
-    if not service.env_file:
+    path = env_file_of(service, config)
+    if not path:
         return {}
     from devports.config.load import read_env_file  # noqa: PLC0415  # only where there is one
 
-    return dict(read_env_file(fill(service.env_file, values_for(service, config))))
+    return dict(read_env_file(path))
 
 
 def report(setting: Setting, session: Session, ended: Ended, *, by_name: bool) -> None:

@@ -20,9 +20,12 @@ _FOREIGN = frozenset(
 
 
 def trusted_uids(euid: int, sudo_uid: str) -> tuple[int, ...]:
-    """Return whose files are read: the user's own, root's, and under sudo the invoking user's."""
+    """Return whose files are read: under sudo the invoking user's, the user's own, and root's.
+
+    The first one is the person's.
+    """
     invoking = (int(sudo_uid),) if euid == 0 and sudo_uid.isdecimal() else ()
-    return (euid, 0, *invoking)
+    return (*invoking, euid, 0)
 
 
 def distrust(path: str, status: os.stat_result, mounts: str | None = None) -> str:
@@ -43,8 +46,8 @@ def distrust(path: str, status: os.stat_result, mounts: str | None = None) -> st
         raise _unsafe(
             path,
             "belongs to another user",
-            f"owner: uid {status.st_uid}, you: uid {trusted[-1]}",
-            f"sudo chown {trusted[-1]} {_quoted(path)}",
+            f"owner: uid {status.st_uid}, you: uid {trusted[0]}",
+            f"sudo chown {trusted[0]} {_quoted(path)}",
         )
     if status.st_mode & stat.S_IWOTH:
         if on_foreign_mount(path, _mounts() if mounts is None else mounts):

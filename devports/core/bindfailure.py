@@ -18,7 +18,10 @@ if TYPE_CHECKING:
     from devports.core.bindpatterns import Kind, Pattern
 
 KINDS = ("moved", "partial", "denied", "foreign", "fatal")
-"""Most telling first: who moved also prints that the first port is in use."""
+"""Of one line, most telling first: who moved also prints that the first port is in use."""
+
+NO_LOSS = ("partial", "denied")
+"""Another address is left, or nobody else has the port: what may go by while a server starts."""
 
 TAIL = 4096
 """Bytes of output that are kept: more than the longest traceback's last lines."""
@@ -82,12 +85,13 @@ def match_bind_failure(text: str, ports: Collection[int]) -> BindFailure | None:
     """Return what `text`, free of terminal sequences, says about one of `ports`.
 
     A line that names other ports only is about something else of this program (a reload socket,
-    a metrics port). Of several lines the most telling kind counts, then one that names the port.
+    a metrics port). Of several lines one that says the port is lost counts before one that does
+    not, then the most telling kind, then one that names the port.
     """
     rows = [row for row in PATTERNS if row.needle in text]
     lines = text.split("\n") if rows else []
     ours = [found for line in lines for found in _ours(tuple(_in_line(line, rows)), ports)]
-    return min(ours, key=_rank, default=None)
+    return min(ours, key=lambda found: (found.kind in NO_LOSS, _rank(found)), default=None)
 
 
 def _rank(found: BindFailure) -> tuple[int, bool]:

@@ -10,6 +10,7 @@ from devports.core.value import Value
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
+    from collections.abc import Iterable
     from typing import Literal
 
     Platform = Literal["linux", "darwin", "win32"]
@@ -165,16 +166,35 @@ class Holder(Value):
     ancestors: tuple[Process, ...] = ()
 
 
+def merged(holders: Iterable[Holder]) -> tuple[Holder, ...]:
+    """Return every process once, with all the sockets that it is named for."""
+    found: dict[ProcessKey, Holder] = {}
+    for holder in holders:
+        known = found.setdefault(holder.process.key, holder)
+        inodes = tuple(dict.fromkeys((*known.inodes, *holder.inodes)))
+        found[holder.process.key] = known.but(inodes=inodes)
+    return tuple(found.values())
+
+
 class Hidden(Value):
     """A socket whose process could not be read: what is known all the same.
 
-    `unit` is the systemd unit or container of its control group; `likely` the processes in it.
+    Attributes:
+        socket: the one.
+        user: whose it is; empty if that is unknown.
+        cgroup: path of the control group it was made in (cgroups(7)); empty if that is unknown.
+        likely: the processes in that group.
     """
 
     socket: Socket
     user: str = ""
-    unit: str = ""
+    cgroup: str = ""
     likely: tuple[Process, ...] = ()
+
+    @property
+    def unit(self) -> str:
+        """The last name of its control group: mostly a systemd unit or a container."""
+        return self.cgroup.rpartition("/")[2]
 
 
 class Holding(Value):

@@ -81,6 +81,11 @@ def own_values(service: Service, port: int | None = None, *, prefix: str = "") -
     }
 
 
+def env_file_of(service: Service, config: Config) -> str:
+    """Return the path of the service's file of variables, filled; empty if it has none."""
+    return fill(service.env_file, values_for(service, config)) if service.env_file else ""
+
+
 def argv_of(service: Service, values: Mapping[str, str]) -> tuple[str, ...]:
     """Return what to execute, filled; empty if the service has no command.
 

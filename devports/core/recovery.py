@@ -185,9 +185,10 @@ def _starting(state: Starting, event: Event, retry: Retry) -> Step:
             return Serving(), ()
         case BindFailed(foreign=False) if (way := retry.below(state.way)) is not None:
             return _down(state.attempt, way)
-        case Moved(foreign=False) if state.way == "hook":
-            # Nobody asked us, so it was our hold that drove it away.
-            return _down(state.attempt, "beside")
+        case Moved(foreign=False) if (
+            state.way == "hook" and (way := retry.below(state.way)) is not None
+        ):
+            return _down(state.attempt, way)  # nobody asked us: it was our hold that drove it away
         case BindFailed() | Moved(foreign=True):
             return _again(state, retry)
         case Moved():

@@ -6,6 +6,7 @@ from devports import exitcodes
 from devports.core.bystanders import Bystanders
 from devports.core.contained import contained
 from devports.core.diagnosis import Held, sockets_of
+from devports.core.model import merged
 from devports.core.outcome import Declined, Planned, Question, Refused
 from devports.core.plan import consent, targets
 from devports.core.standing import Container, OtherUser, Supervised
@@ -32,14 +33,8 @@ class Scene(Value):
 
 def holders_of(findings: Iterable[Finding]) -> tuple[Holder, ...]:
     """Return everybody who holds one of the endpoints; a client's connection is no hold."""
-    found: dict[object, Holder] = {}
-    for finding in findings:
-        if isinstance(finding.verdict, Held):
-            for holder in finding.holding.holders:
-                known = found.setdefault(holder.process.key, holder)
-                inodes = tuple(dict.fromkeys((*known.inodes, *holder.inodes)))
-                found[holder.process.key] = holder.but(inodes=inodes)
-    return tuple(found.values())
+    held = (finding.holding for finding in findings if isinstance(finding.verdict, Held))
+    return merged(holder for holding in held for holder in holding.holders)
 
 
 def plan_for(tools: Tools, findings: Iterable[Finding]) -> tuple[Target, ...]:

@@ -38,6 +38,10 @@ PRIVATE = getattr(os, "O_CLOEXEC", 0) | getattr(os, "O_NOFOLLOW", 0)
 """No child inherits it, no link is followed; Windows has neither flag and inherits nothing."""
 
 
+NOWHERE = os.path.abspath(os.devnull)
+"""Below a device nothing can be read or written."""
+
+
 class Record(Value):
     """One run: who it is, and how far it has come.
 
@@ -62,11 +66,12 @@ class Record(Value):
 def folder(environ: Mapping[str, str]) -> str:
     """Return where records are kept: $XDG_STATE_HOME/devports (XDG Base Directory).
 
-    On Windows %LOCALAPPDATA%; what only looks like a folder on another system is passed over.
+    On Windows %LOCALAPPDATA%; what only looks like a folder on another system is passed over. A
+    user without a home has no records, as one whose home cannot be written.
     """
     home = os.path.join(os.path.expanduser("~"), ".local", "state")
     bases = (environ.get("XDG_STATE_HOME", ""), environ.get("LOCALAPPDATA", ""), home)
-    return os.path.join(next(base for base in bases if os.path.isabs(base)), "devports")
+    return os.path.join(next(filter(os.path.isabs, bases), NOWHERE), "devports")
 
 
 class Records:
@@ -198,7 +203,7 @@ class Records:
                 left=_key(data["left"]),
                 patience=float(data["patience"]),
             )
-        except (OSError, ValueError, KeyError, TypeError, IndexError):
+        except (OSError, ValueError, LookupError, TypeError, OverflowError, RecursionError):
             return None
 
 

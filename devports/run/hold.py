@@ -24,6 +24,10 @@ if TYPE_CHECKING:
 MAX_TAKES = 3
 
 
+class QuickerError(Exception):
+    """Somebody else listens on what was to be handed over: they were quicker by a moment."""
+
+
 class Hold:
     """The reservations of one run, all or none."""
 
@@ -120,12 +124,15 @@ class Hold:
                 on the port: beside it a listen(2) on a reserved socket fails.
 
         Raises:
-            OSError: somebody was quicker to listen.
+            QuickerError: they could not.
         """
         sockets = self._held[:count]
         if listening or self._leftovers(sockets):
-            for reservation in sockets:
-                reservation.listen()
+            try:
+                for reservation in sockets:
+                    reservation.listen()
+            except OSError as error:
+                raise QuickerError from error
         for reservation in sockets:
             reservation.given = True
             os.set_inheritable(reservation.fileno(), True)

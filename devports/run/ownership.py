@@ -50,6 +50,8 @@ class Watch:
 
     def look(self, hold: Hold) -> Ownership:
         """Return who has our endpoints. What we handed over counts once our server has it too."""
+        for inode in hold.given:  # what we gave it is its own the moment that it takes it
+            self._missed.pop(inode, None)
         here, given, queueing = self._here(hold), hold.given, hold.queueing
         mine = {socket: owner for socket in here if (owner := self._owner(socket)) is not None}
         listening = [socket for socket in mine if socket.state == "LISTEN"]

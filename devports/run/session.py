@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import contextlib
 import signal
+from errno import EMFILE
 
 from devports import exitcodes
 from devports.core.happening import (
@@ -38,7 +39,7 @@ from devports.errors import DevportsError
 from devports.run import terminal
 from devports.run.family import Family, Remains
 from devports.run.guard import Duty, post
-from devports.run.hold import Hold
+from devports.run.hold import Hold, QuickerError
 from devports.run.interrupts import Interrupts, Signalled, terminal_interrupts_the_server
 from devports.run.ownership import Watch
 from devports.run.relay import write_all
@@ -210,8 +211,16 @@ class Session:
         self.startup = Startup(self.launch, self.machine, self.watch, self.hold, way=way)
         try:
             self.ways.start(way, self._spawn)
-        except OSError:
+        except QuickerError:
             return BindFailed(foreign=True)
+        except OSError as error:
+            raise DevportsError(
+                "not-started",
+                f"`{self.service.name}` could not be started: {error.strerror}",
+                hints=("raise the limit with `ulimit -n 1024`",) if error.errno == EMFILE else (),
+                service=self.service.name,
+                exit_code=exitcodes.NOT_EXECUTABLE,
+            ) from error
         self._mark("starting")
         name, endpoint = self.service.name, self.launch.endpoints[0]
         self.tell(Launched(name, endpoint, attempt, way, self.ways.how))

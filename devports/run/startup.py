@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from devports.core.bindfailure import match_bind_failure
+from devports.core.bindfailure import NO_LOSS, match_bind_failure
 from devports.core.diagnosis import all_bindable
 from devports.core.happening import BoundOnly, Owned
 from devports.core.recovery import BindFailed, Exited, Moved, Ready, Shared, TimedOut
@@ -68,7 +68,7 @@ class Startup:
         """Take note of output that may say that the port is taken."""
         ports = {endpoint.port for endpoint in self._launch.everything}
         found = match_bind_failure(text, ports)
-        if found is not None and found.kind in ("fatal", "foreign", "moved"):
+        if found is not None and found.kind not in NO_LOSS:
             self.failure = self.failure or found
 
     def until_decided(
@@ -78,6 +78,18 @@ class Startup:
         tell: Callable[[Happening], None],
     ) -> Event:
         """Watch `server` until its start is decided, or a signal decides otherwise."""
+        try:
+            return self._decided(server, signals, tell)
+        finally:
+            if self._visit is not None:
+                self._visit.close()
+
+    def _decided(
+        self,
+        server: Server,
+        signals: Callable[[list[int]], Event | None],
+        tell: Callable[[Happening], None],
+    ) -> Event:
         while server.elapsed < self._service.ready.timeout:
             if (event := signals(server.turn(LOOK_EVERY))) is not None:
                 return event
@@ -125,7 +137,9 @@ class Startup:
     def _accepts(self, endpoint: Endpoint, waiting: int) -> bool:
         """Say whether a connection of ours was accepted: it is in the queue until then."""
         if self._visit is None:
-            self._visit = knock(endpoint)
+            if self._next_question.passed:
+                self._next_question = clock.Deadline(ASK_EVERY)
+                self._visit = knock(endpoint)
             return False
         if not waiting:
             self._visit.close()
@@ -153,9 +167,14 @@ class Startup:
         self._patience = self._patience or clock.Deadline(RETRIES_ITSELF)
         if self.failure.kind == "moved":
             return True
-        return self._patience.passed and (
-            self.failure.port is not None or bool(now.strangers) or self._is_refused()
-        )
+        if not self._patience.passed:
+            return False
+        if self.failure.port is not None or now.strangers:
+            return True
+        if not self._is_refused():
+            return False
+        now = self._watch.look(self._hold)  # it may be what is in the way by now
+        return now.owner is None and not now.bound
 
     def _is_shared(self, now: Ownership) -> bool:
         """Say whether somebody else has been listening beside our server for a while."""

@@ -198,7 +198,12 @@ def _twin(old: Sequence[Reservation], endpoint: Endpoint) -> Reservation:
     """
     for reservation in old:
         reservation.pair()
-    sock = open_bound(endpoint, reuse=True, twin=True)
+    try:
+        sock = open_bound(endpoint, reuse=True, twin=True)
+    except OSError:
+        for reservation in old:
+            reservation.unpair()
+        raise
     twin = Reservation(endpoint, sock, inode_of(sock))
     twin.exclude()
     return twin

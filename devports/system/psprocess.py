@@ -156,12 +156,13 @@ def name_of(pid: int) -> str | None:
 
 
 def marks_of(pid: int) -> tuple[tuple[str, str], ...]:
-    """Return what supervisors have left in its environment, which only its own user may read."""
-    from devports.core.supervisors import MARKS  # noqa: PLC0415  # before ending something
+    """Return what supervisors, and we, have left in its environment; its own user may read that."""
+    from devports.core.ownership import MARK  # noqa: PLC0415  # before ending something
+    from devports.core.supervisors import MARKS  # noqa: PLC0415
 
     none: dict[str, str] = {}
     found = _of(pid, lambda process: process.environ(), none)
-    return tuple((name, found[name]) for name in MARKS if name in found)
+    return tuple((name, found[name]) for name in (*MARKS, MARK) if name in found)
 
 
 def booted() -> str:

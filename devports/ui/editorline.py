@@ -17,6 +17,7 @@ if TYPE_CHECKING:
     from collections.abc import Mapping
 
     from devports.core.happening import Owned
+    from devports.core.recovery import Ended
     from devports.errors import DevportsError
 
 NOT_RUNNING = f"{PREFIX}not running"
@@ -67,8 +68,11 @@ def in_short(error: DevportsError) -> str:
     return f"{error.message}: {reason}" if reason else error.message
 
 
-def meaning(service: str, code: int) -> str:
-    """Return what an exit code says of a run; empty for success, and for an end by a signal."""
+def meaning(service: str, ended: Ended) -> str:
+    """Return how a run failed; empty for success, and for an end by a signal."""
+    code = ended.code
     if code == exitcodes.OK or code > BY_SIGNAL:
         return ""
+    if ended.source == "child":
+        return f"`{service}` ended with exit code {code}"
     return f"`{service}` did not run: {MEANINGS.get(code, f'exit code {code}')}"

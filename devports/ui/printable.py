@@ -22,9 +22,9 @@ _MOST_WORDS, _LONGEST_WORD = 200, 4096
 """An argv can have megabytes; more than this is never shown."""
 
 _HINTS = (
-    "pass pwd secret token key auth cred session cookie bearer jwt sk- sk_ rk_ ghp_ gho_ ghu_ ghs_"
-    " ghr_ github_pat glpat- xox npm_ pypi- hf_ dop_v1 shpat akia asia aiza eyj mysql mariadb mycli"
-    " redis-cli mongo ldapsearch sqlcmd"
+    "pass pwd secret token key auth cred session cookie bearer jwt otp sk- sk_ ghp_ gho_ ghu_ ghs_"
+    " rk_ ghr_ github_pat glpat- xox npm_ pypi- hf_ dop_v1 shpat akia asia aiza eyj mysql mariadb"
+    " mycli redis-cli mongo ldapsearch sqlcmd"
 ).split()
 """In lower case: without one of these, a name:password behind -u or before @ nothing is secret."""
 

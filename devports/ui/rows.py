@@ -179,7 +179,7 @@ def _people(holding: Holding, reader: Reader) -> tuple[str, str, str, str, str]:
 def _unseen(hidden: Hidden) -> tuple[str, str]:
     """Return a unit and a likely pid, marked as a guess."""
     pids = [f"{process.pid}?" for process in hidden.likely[:1]]
-    return unit_words(hidden.unit) or "not shown", "".join(pids)
+    return unit_words(hidden) or "not shown", "".join(pids)
 
 
 def title_of(group: Group, reader: Reader) -> str:

@@ -13,6 +13,7 @@ from devports.core.diagnosis import (
     Unexplained,
     sockets_of,
 )
+from devports.core.model import merged
 from devports.core.value import unreachable
 from devports.errors import DevportsError
 from devports.ui.layout import aligned
@@ -25,7 +26,7 @@ if TYPE_CHECKING:
     from collections.abc import Iterable, Sequence
 
     from devports.core.diagnosis import Finding, Trouble, Verdict
-    from devports.core.model import Gap, Holder, Holding, ProcessKey, Socket
+    from devports.core.model import Gap, Holding, Socket
     from devports.core.standing import Standing
     from devports.ui.who import Reader
 
@@ -153,7 +154,7 @@ def evidence(
     pairs: list[tuple[str, str]] = []
     kinds = dict(standings)
     sockets = tuple(dict.fromkeys(s for found in findings for s in sockets_of(found.verdict)))
-    people = families(_holders(findings))
+    people = families(merged(h for found in findings for h in found.holding.holders))
     for holder, members in people[:MOST_CARDS]:
         standing = kinds.get(holder.process.pid)
         pairs += card(holder, reader, sockets=sockets, standing=standing, members=members)
@@ -162,16 +163,6 @@ def evidence(
     for hidden in dict.fromkeys(h for found in findings for h in found.holding.hidden):
         pairs += hidden_card(hidden, reader)
     return (*aligned(endpoints if len(findings) > 1 else ()), *aligned(pairs))
-
-
-def _holders(findings: Iterable[Finding]) -> list[Holder]:
-    """Return every holder once, with the sockets it has on any of the endpoints."""
-    merged: dict[ProcessKey, Holder] = {}
-    for holder in (holder for finding in findings for holder in finding.holding.holders):
-        known = merged.setdefault(holder.process.key, holder)
-        inodes = tuple(dict.fromkeys(known.inodes + holder.inodes))
-        merged[holder.process.key] = known.but(inodes=inodes)
-    return list(merged.values())
 
 
 def notes(findings: Iterable[Finding]) -> tuple[str, ...]:

@@ -261,15 +261,16 @@ def hidden_words(hidden: Hidden) -> str:
     user = f"user {printable(hidden.user, 40)}" if hidden.user else ""
     pids = [str(process.pid) for process in hidden.likely]
     likely = f"process likely {listed(pids, 'or')}" if pids else ""
-    found = [part for part in (user, unit_words(hidden.unit), likely) if part]
+    found = [part for part in (user, unit_words(hidden), likely) if part]
     return ", ".join(found) or "a process that cannot be seen"
 
 
-def unit_words(unit: str) -> str:
+def unit_words(hidden: Hidden) -> str:
     """Return a service or a container; a session or slice says nothing about the holder."""
-    if unit.endswith(".service"):
-        return f"service `{printable(unit)}`"
-    engine, _, rest = unit.removesuffix(".scope").rpartition("-")
-    if engine in ("docker", "libpod", "cri-containerd") or (not engine and len(rest) == 64):  # noqa: PLR2004  # a sha256
-        return f"container `{printable(rest[:ID_LENGTH])}`"
-    return ""
+    from devports.core.containers import container_of, is_identity  # noqa: PLC0415  # for hidden ones only
+
+    container = container_of(hidden.cgroup)
+    identity = container[1] if container else hidden.unit
+    if is_identity(identity):
+        return f"container `{identity[:ID_LENGTH]}`"
+    return f"service `{printable(hidden.unit)}`" if hidden.unit.endswith(".service") else ""

@@ -128,8 +128,10 @@ def test_files_that_everybody_can_write(port: int, project: Project, clean: Comm
 
 
 def test_variables_that_cannot_be_read(port: int, project: Project, clean: Command) -> None:
-    project.service("web", port, "vite --strictPort", env_file=".env")
+    project.service("web", port, "vite --strictPort", env_file=".env.{port}")
     assert codes(clean) == ["env-file-missing"]
+    put(project, f".env.{port}", "A=1\n")
+    assert codes(clean, healthy=True) == []
 
 
 @NEEDS_UIDS

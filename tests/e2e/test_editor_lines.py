@@ -60,7 +60,7 @@ def test_a_server_that_fails_by_itself(project: Project, in_vscode: Command, por
     project.service("web", port, ["python3", "-c", "raise SystemExit(3)"])
     done = in_vscode("run", "web")
     assert done.code == 3
-    assert failure(done) == "`web` did not run: exit code 3"
+    assert failure(done) == "`web` ended with exit code 3"
 
 
 def test_elsewhere_nothing_of_it_is_said(project: Project, devports: Command) -> None:

@@ -9,6 +9,7 @@ import subprocess
 import sys
 from typing import TYPE_CHECKING
 
+from devports import exitcodes
 from tests.harness import tables
 from tests.harness.actors import Identity, argv_of
 from tests.harness.capabilities import NEEDS_FORK, NEEDS_PROC
@@ -59,6 +60,17 @@ def test_a_server_whose_launcher_has_ended_is_still_ours(
     running.send(signal.SIGTERM)
     running.ends()
     eventually(lambda: not tables.holding_pids(port), what="the port is given back")
+
+
+def test_too_few_descriptors_are_nobody_elses_doing(
+    port: int, project: Project, devports: Command
+) -> None:
+    project.zoo("web", "listener", port)
+    run = shlex.join([*installed(), "run", "web"])
+    done = devports.under("sh", "-c", f"ulimit -n 10; exec {run}")()
+    assert done.code == exitcodes.NOT_EXECUTABLE, done
+    assert "`web` could not be started: Too many open files" in done.err
+    assert "somebody else" not in done.err
 
 
 def test_a_second_hangup_does_not_cut_the_graceful_stop_short(

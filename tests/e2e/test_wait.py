@@ -72,6 +72,18 @@ def test_a_service_is_ready_when_its_run_says_so(
     assert waiting.out.startswith("`web` is ready, after ")
 
 
+def test_a_watched_service_is_ready_by_its_own_port(
+    port: int, zoo: Zoo, project: Project, devports: Command
+) -> None:
+    project.service("db", port, ports={"admin": port + 1})
+    zoo("listener", port + 1)
+    done = devports("wait", "db", "--timeout", "0.3")
+    assert done.code == exitcodes.NOT_READY, done
+    zoo("listener", port)
+    assert devports("wait", "db").code == exitcodes.OK
+    assert devports("wait", "db", "--for", "free", "--timeout", "0.3").code == exitcodes.STILL_HELD
+
+
 def test_somebody_elses_server_is_not_the_service(
     port: int, zoo: Zoo, project: Project, devports: Command
 ) -> None:

@@ -9,7 +9,7 @@ import pytest
 
 from devports.core.model import Endpoint
 from devports.run.hold import overlap
-from devports.system.bind import Reservation, probe, replace, reserve
+from devports.system.bind import Reservation, open_bound, probe, replace, reserve
 from tests.harness import tables
 from tests.harness.capabilities import NEEDS_FORK, NEEDS_IPV6
 
@@ -55,6 +55,8 @@ def test_a_replacement_that_somebody_has_is_refused_and_the_old_one_kept(
     old = held("127.0.0.1", port)
     assert replace([old], Endpoint("0.0.0.0", port)) == "in-use"
     assert probe(Endpoint("127.0.0.1", port)) == "in-use"
+    with pytest.raises(OSError, match="in use"):
+        open_bound(Endpoint("127.0.0.1", port), reuse=True, twin=True)
     old.close()
 
 

@@ -29,7 +29,7 @@ from devports.core.outcome import (
 from devports.core.plan import Policy
 from devports.core.standing import Container, Run
 from devports.freeing import Job as FreeingJob
-from devports.freeing import Limits, Tools, code_of_hidden, free, rehearse
+from devports.freeing import Limits, Tools, code_of_hidden, free, ladder, rehearse
 from tests.fakes import ME, SIGKILL, SIGTERM, FakeEngines, FakeMachine
 
 if TYPE_CHECKING:
@@ -591,7 +591,8 @@ def test_leftovers_that_stay_longer_are_reported_at_once():
     assert not freeing.told
 
 
-def test_waiting_says_for_whom():
+def test_waiting_says_for_whom(monkeypatch: pytest.MonkeyPatch):
+    monkeypatch.setattr(ladder, "QUIET", 0.1)
     machine = held_by(FakeMachine(), 50)
     machine.deaf[50] = {SIGTERM}
     machine.socket(HERE, 50, state="ESTABLISHED", remote=Endpoint("127.0.0.1", 40000))

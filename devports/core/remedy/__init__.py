@@ -10,6 +10,7 @@ from __future__ import annotations
 
 from devports.core.contained import unasked
 from devports.core.diagnosis import (
+    DEFAULT_EPHEMERAL,
     Forbidden,
     Free,
     Held,
@@ -49,6 +50,7 @@ def remedies(
     viewer: Viewer | None = None,
     run_of: RunOf = _no_run,
     named: Named = unasked,
+    ephemeral: tuple[int, int] = DEFAULT_EPHEMERAL,
 ) -> tuple[Remedy, ...]:
     """Return what can be done by hand about `endpoint`, the safest first.
 
@@ -61,8 +63,9 @@ def remedies(
         viewer: who asks. Without one nobody can say who is protected: no command ends anything.
         run_of: tells the processes of live `devports run`.
         named: tells the container behind a forwarder.
+        ephemeral: first and last port of the range for outgoing connections.
     """
-    case = Case(endpoint, holding, platform, service, viewer, run_of, named)
+    case = Case(endpoint, holding, platform, service, viewer, run_of, named, ephemeral)
     match verdict:
         case Free():
             return ()

@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from devports.core.diagnosis import DEFAULT_EPHEMERAL
 from devports.core.quoting import quote
+from devports.core.target import MAX_PORT
 from devports.core.value import Value
 
 TYPE_CHECKING = False
@@ -14,13 +14,6 @@ if TYPE_CHECKING:
     from devports.core.model import Endpoint, Holding, Platform
     from devports.core.plan import RunOf
     from devports.core.standing import Viewer
-
-EPHEMERAL: dict[Platform, tuple[int, int]] = {
-    "linux": DEFAULT_EPHEMERAL,
-    "darwin": (49152, 65535),
-    "win32": (49152, 65535),
-}
-"""Local ports of outgoing connections by default (IANA's dynamic range outside Linux)."""
 
 PRIVILEGED = 1024
 """Ports below need a right, RFC 6335 6; on macOS only on a single address."""
@@ -42,6 +35,7 @@ class Case(Value):
     viewer: Viewer | None
     run_of: RunOf
     named: Named
+    ephemeral: tuple[int, int]
 
     @property
     def port(self) -> int:
@@ -51,6 +45,11 @@ class Case(Value):
     def target(self) -> str:
         """What a person calls the port."""
         return quote(self.service) if self.service else str(self.port)
+
+    def outgoing(self, port: int) -> bool:
+        """Say whether outgoing connections get this port."""
+        low, high = self.ephemeral
+        return low <= port <= high
 
     def root(self, title: str, command: str) -> Remedy:
         """Return a command that only root, or on Windows an elevated terminal, may run."""
@@ -79,13 +78,13 @@ class Case(Value):
 
 def next_port(case: Case) -> int:
     """Return the port after it; round numbers where that would be none or an outgoing one."""
-    low, high = EPHEMERAL[case.platform]
     port = case.port + 1
-    return common_port(case) if port < PRIVILEGED or low <= port or port > high else port
+    fine = PRIVILEGED <= port <= MAX_PORT and not case.outgoing(port)
+    return port if fine else common_port(case)
 
 
 def common_port(case: Case) -> int:
-    """Return a port that everybody may use and that no outgoing connection gets."""
+    """Return a port that everybody may use, and by default no outgoing connection gets."""
     port = 8000 + case.port % 1000
     return port + 1 if port == case.port else port
 

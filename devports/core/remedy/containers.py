@@ -95,9 +95,9 @@ def _inside(case: Case, process: Process, it: Container) -> Iterator[Remedy]:
     yield case.root(title, it.stop) if rooted else Remedy(title, it.stop)
 
 
-def hidden_container(case: Case, unit: str) -> Iterator[Remedy]:
+def hidden_container(case: Case, cgroup: str) -> Iterator[Remedy]:
     """Yield what stops a container of which nothing but its control group is known."""
-    found = container_of(unit)
+    found = container_of(cgroup)
     if found is not None:
         engine, identity = found
         stop = Container(engine, identity[:SHORT]).stop

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from devports.core.contained import contained, shown
 from devports.core.containers import container_of, engine_of
+from devports.core.judging import of_user, unit_of
 from devports.core.plan import targets
-from devports.core.quoting import quote
 from devports.core.remedy.case import Remedy, http_sys, look
 from devports.core.remedy.containers import asking, container, hidden_container
 from devports.core.remedy.protected import protected
@@ -76,7 +76,7 @@ def _devports_first(
 
 def _may_be_ended(case: Case, hidden: Hidden) -> bool:
     """Say whether root may end it by devports: no service, and nothing inside a container."""
-    known = hidden.unit.endswith(".service") or container_of(hidden.unit) is not None
+    known = unit_of(hidden.cgroup) is not None or container_of(hidden.cgroup) is not None
     return not known or engine_of(hidden, case.port) != ""
 
 
@@ -95,18 +95,18 @@ def _is_for_root(target: Target) -> bool:
 
 def _foreign(case: Case, killable: Sequence[Target]) -> bool:
     """Say whether some of it belongs to a user whose processes the viewer may not signal."""
-    viewer = case.viewer
-    own = (viewer.uid, viewer.user_uid) if viewer else ()
-    return viewer is not None and any(target.process.uid not in own for target in killable)
+    return case.viewer is not None and not all(_own(case, t.process.uid) for t in killable)
+
+
+def _own(case: Case, uid: int | None) -> bool:
+    return case.viewer is not None and uid in (case.viewer.uid, case.viewer.user_uid)
 
 
 def _own_stop(case: Case, target: Target) -> Iterator[Remedy]:
     match target.standing:
         case Supervised(by=by, unit=unit, stop=stop):
             does = "this stops it for good" if unit else "this tells its name, to stop it by that"
-            title = f"{by} would start it again: {does}"
-            bare = stop.removeprefix("sudo ")
-            yield case.root(title, bare) if stop != bare else Remedy(title, bare)
+            yield _stop(case, f"{by} would start it again: {does}", stop)
         case Tunnel(stop=stop) if stop:
             yield Remedy("closes the tunnel by its own command", stop)
         case Container() as it:
@@ -117,18 +117,22 @@ def _own_stop(case: Case, target: Target) -> Iterator[Remedy]:
             return
 
 
+def _stop(case: Case, title: str, stop: str) -> Remedy:
+    bare = stop.removeprefix("sudo ")
+    return case.root(title, bare) if stop != bare else Remedy(title, bare)
+
+
 def _hidden_stop(case: Case, hidden: Hidden) -> Iterator[Remedy]:
-    unit = hidden.unit
+    unit = unit_of(hidden.cgroup)
     if engine := engine_of(hidden, case.port):
         # To stop the engine's service would end all its containers.
         it = Container(engine)
         yield case.root("names the container that publishes the port", asking(case, it))
         yield case.root("stops that container", f"{engine} stop NAME")
-    elif unit.endswith(".service") and case.platform == "linux":
-        dashes = "-- " if unit.startswith("-") else ""
-        title = "stops the service that the socket was made in"
-        yield case.root(title, f"systemctl stop {dashes}{quote(unit)}")
-    yield from hidden_container(case, unit)
+    elif unit is not None and case.platform == "linux":
+        whose = unit if _own(case, hidden.socket.uid) else of_user(unit, hidden.user)
+        yield _stop(case, "stops the service that the socket was made in", whose.stop)
+    yield from hidden_container(case, hidden.cgroup)
 
 
 def _signal(

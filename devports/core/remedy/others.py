@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from devports.core.quoting import quote
 from devports.core.remedy.case import (
-    EPHEMERAL,
     PRIVILEGED,
     Remedy,
     common_port,
@@ -24,14 +23,15 @@ if TYPE_CHECKING:
 
 
 def client(case: Case) -> Iterator[Remedy]:
-    low, high = EPHEMERAL[case.platform]
     yield case.wait(
         "it is an outgoing connection and nobody's server: wait until it ends, then ask again"
     )
     yield Remedy("shows the connection, so that you can close it in its program", _seen_by(case))
-    outside = f" outside {low}-{high}, where outgoing connections get theirs"
-    title = f"choose another port{outside if low <= case.port <= high else ''}"
-    yield case.elsewhere(title, common_port(case))
+    title, port = "choose another port", common_port(case)
+    if case.outgoing(case.port) and not case.outgoing(port):
+        low, high = case.ephemeral
+        title += f" outside {low}-{high}, where outgoing connections get theirs"
+    yield case.elsewhere(title, port)
     if case.platform == "linux":
         yield case.root(
             "keeps the kernel from giving it away again (replaces the list that is set)",

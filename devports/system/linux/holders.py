@@ -295,4 +295,4 @@ def _hidden(socket: Socket, path: str, members: list[int], proxies: list[int]) -
     pids = proxies or (members if len(members) <= MAX_LIKELY else [])
     likely = [found for pid in pids if (found := process.describe(pid)) is not None]
     user = "" if socket.uid is None else process.user_name(socket.uid)
-    return Hidden(socket, user, path.rpartition("/")[2], tuple(likely))
+    return Hidden(socket, user, path, tuple(likely))

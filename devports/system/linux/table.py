@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 
+from devports.core.diagnosis import DEFAULT_EPHEMERAL
 from devports.core.model import Gap, Table
 from devports.system import inet_diag
 from devports.system.net import net
@@ -142,4 +143,4 @@ def ephemeral() -> tuple[int, int]:
     from devports.system.linux.process import slurp  # noqa: PLC0415  # only for connections
 
     words = slurp("/proc/sys/net/ipv4/ip_local_port_range").split()
-    return (int(words[0]), int(words[1])) if len(words) == 2 else (32768, 60999)  # noqa: PLR2004
+    return (int(words[0]), int(words[1])) if len(words) == 2 else DEFAULT_EPHEMERAL  # noqa: PLR2004

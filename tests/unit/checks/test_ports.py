@@ -143,6 +143,15 @@ def twins(service: Service = BACKEND, *, apart: bool = True) -> Declared:
     return Declared(service, service.spec, findings=(Finding(HERE, verdict, Holding(holders)),))
 
 
+def test_who_shares_one_address_of_several_is_seen_in_whatever_order_they_come() -> None:
+    (first,) = twins().findings
+    alone = Holding((Holder(SERVER, (9,)),))
+    second = Finding(OTHER_END, Held((Socket(OTHER_END, None, "LISTEN", 9),)), alone)
+    for findings in ((first, second), (second, first)):
+        both = Declared(BACKEND, BACKEND.spec, findings=findings)
+        assert codes(facts(both)) == [("port-split", "error")]
+
+
 TWINS = [
     pytest.param(twins(), [("port-split", "error")], id="two servers on one address"),
     pytest.param(twins(DB), [("port-split", "warning")], id="two where one is watched for"),

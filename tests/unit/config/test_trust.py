@@ -64,8 +64,9 @@ def test_the_owner_is_named_and_the_command_can_be_pasted():
     with pytest.raises(DevportsError) as caught:
         distrust("/p/it's here", status(0o644, STRANGER))
     assert caught.value.message == "`/p/it's here` belongs to another user"
-    assert caught.value.facts[0].startswith(f"owner: uid {STRANGER}, you: uid ")
-    assert caught.value.hints[0].endswith(""" '/p/it'"'"'s here'`""")
+    assert caught.value.facts[0] == f"owner: uid {STRANGER}, you: uid {ME}"
+    chown = f"""`sudo chown {ME} '/p/it'"'"'s here'`"""
+    assert caught.value.hints[0] == f"after reading it, run {chown}"
 
 
 @pytest.mark.parametrize(
@@ -108,7 +109,7 @@ def test_file_systems(path: str, mounts: str, foreign: bool):
     ("euid", "sudo_uid", "trusted"),
     [
         pytest.param(1000, "", (1000, 0), id="a user trusts himself and root"),
-        pytest.param(0, "1000", (0, 0, 1000), id="under sudo also the invoking user"),
+        pytest.param(0, "1000", (1000, 0, 0), id="under sudo also the invoking user"),
         pytest.param(1000, "1001", (1000, 0), id="only root is under sudo"),
         pytest.param(0, "", (0, 0), id="root without sudo"),
         pytest.param(0, "x", (0, 0), id="a variable that is no number"),

@@ -67,7 +67,7 @@ def test_a_line_about_another_port_is_not_ours_but_can_be_listed(text: str) -> N
     assert bind_failures(text)
 
 
-@pytest.mark.parametrize("kind", ["moved", "partial", "denied", "foreign"])
+@pytest.mark.parametrize("kind", ["moved", "foreign"])
 def test_a_more_telling_kind_takes_precedence_over_fatal(kind: str) -> None:
     fatal = "Error: Port 8000 is already in use"
     special = next(row.sample for row in PATTERNS if row.kind == kind)
@@ -76,6 +76,23 @@ def test_a_more_telling_kind_takes_precedence_over_fatal(kind: str) -> None:
         found = match_bind_failure(text, ports)
         assert found is not None
         assert found.kind == kind
+
+
+@pytest.mark.parametrize("kind", ["partial", "denied"])
+def test_what_is_no_loss_hides_none(kind: str) -> None:
+    fatal = "Error: Port 8000 is already in use"
+    harmless = next(row.sample for row in PATTERNS if row.kind == kind)
+    for text in (f"{fatal}\n{harmless}", f"{harmless}\n{fatal}"):
+        found = match_bind_failure(text, [8000])
+        assert found is not None
+        assert (found.kind, found.line) == ("fatal", fatal)
+
+
+def test_an_address_of_several_is_no_loss_though_its_line_says_in_use() -> None:
+    line = 'LOG:  could not bind IPv4 address "127.0.0.1": Address already in use'
+    found = match_bind_failure(line, [8000])
+    assert found is not None
+    assert found.kind == "partial"
 
 
 def test_a_line_that_names_the_port_counts_before_one_that_does_not() -> None:

@@ -35,7 +35,7 @@ from devports.core.recovery import (
 )
 
 if TYPE_CHECKING:
-    from devports.core.recovery import Command, Event, State
+    from devports.core.recovery import Command, Event, State, Way
 
 RETRY = Retry(attempts=3, wait=0.2, wait_max=0.3)
 
@@ -253,6 +253,8 @@ def test_a_way_that_was_asked_for_is_the_only_one():
     retry = Retry(attempts=1, ways=("hook",))
     state, _ = play(PortFreed(), BindFailed(foreign=False), retry=retry)
     assert state == Ended(94, "devports", "retries-exhausted")
+    state, _ = play(PortFreed(), Moved(8001, foreign=False), retry=retry)
+    assert state == Ended(95, "devports", "moved")
 
 
 @pytest.mark.parametrize(
@@ -288,14 +290,22 @@ EVENTS = st.sampled_from(
 )
 
 
-@given(st.lists(EVENTS, max_size=60))
+WAYS: tuple[tuple[Way, ...], ...] = (
+    *(LADDER.ways[first:] for first in range(len(LADDER.ways))),
+    *((way,) for way in LADDER.ways),
+)
+
+
+@given(st.lists(EVENTS, max_size=60), st.sampled_from(WAYS))
 def test_whatever_happens_starts_are_bounded_and_every_further_one_follows_a_stop(
-    events: list[Event],
+    events: list[Event], ways: tuple[Way, ...]
 ):
-    _, commands = play(*events)
+    _, commands = play(*events, retry=RETRY.but(ways=ways))
     starts = [place for place, command in enumerate(commands) if isinstance(command, Start)]
+    taken = {command.way for command in commands if isinstance(command, Start)}
     stops = [place for place, command in enumerate(commands) if isinstance(command, StopServer)]
-    assert len(starts) <= RETRY.attempts + 1  # once more without our hold
+    assert len(starts) <= RETRY.attempts + len(ways) - 1  # once more for each way further down
+    assert taken <= set(ways)
     assert all(
         any(before < stop < after for stop in stops) for before, after in itertools.pairwise(starts)
     )

@@ -251,6 +251,56 @@ def test_a_service_whose_name_begins_with_a_dash_is_no_option() -> None:
     assert commands(found) == ["sudo systemctl stop -- -H.service"]
 
 
+@pytest.mark.parametrize(
+    ("uid", "command"),
+    [
+        pytest.param(VIEWER.uid, "systemctl --user stop web.service", id="one's own"),
+        pytest.param(
+            0, "sudo systemctl --user --machine=lana@.host stop web.service", id="another user's"
+        ),
+    ],
+)
+def test_a_hidden_service_of_a_user_is_stopped_by_that_users_manager(
+    uid: int, command: str
+) -> None:
+    group = "/user.slice/user-1001.slice/user@1001.service/app.slice/web.service"
+    hidden = Hidden(LISTEN.but(uid=uid), "lana", group)
+    found = remedies(VERDICTS["held"], HERE, held_by(hidden=(hidden,)), "linux", viewer=VIEWER)
+    assert command in commands(found)
+
+
+@pytest.mark.parametrize(
+    "unit",
+    [
+        pytest.param("app-gnome-editor@7.service", id="an application of a desktop"),
+        pytest.param("init.scope", id="no service"),
+    ],
+)
+def test_what_holds_every_program_of_a_user_is_not_stopped(unit: str) -> None:
+    hidden = Hidden(LISTEN, "lana", f"/user.slice/user@1001.service/{unit}")
+    found = remedies(VERDICTS["held"], HERE, held_by(hidden=(hidden,)), "linux", viewer=VIEWER)
+    assert not [line for line in commands(found) if "systemctl" in line]
+
+
+@pytest.mark.parametrize(
+    ("outgoing", "words"),
+    [
+        pytest.param((32768, 60999), "", id="the port is no outgoing one"),
+        pytest.param((7000, 8000), " outside 7000-8000, where outgoing", id="it is one"),
+        pytest.param((7000, 9000), "", id="the other is one too, on this machine"),
+    ],
+)
+def test_what_is_said_of_another_port_holds_on_this_machine(
+    outgoing: tuple[int, int], words: str
+) -> None:
+    client = HeldByClient((DRAIN,))
+    found = remedies(client, HERE, Holding(), "linux", viewer=VIEWER, ephemeral=outgoing)
+    (title,) = [each.title for each in found if each.title.startswith("choose another port")]
+    said = title.removeprefix("choose another port").partition(", for example")[0]
+    assert said.startswith(words)
+    assert bool(said) is bool(words)
+
+
 def test_a_podman_container_that_is_hidden_is_stopped_by_podman() -> None:
     hidden = Hidden(LISTEN, "root", f"libpod-{'cd' * 32}.scope")
     found = remedies(VERDICTS["held"], HERE, held_by(hidden=(hidden,)), "linux", viewer=VIEWER)

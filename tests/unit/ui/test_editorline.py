@@ -11,6 +11,7 @@ import pytest
 from devports import exitcodes
 from devports.core.happening import Launched, Owned
 from devports.core.model import Endpoint
+from devports.core.recovery import Ended
 from devports.errors import DevportsError
 from devports.ui.editorline import (
     NOT_RUNNING,
@@ -86,17 +87,23 @@ def test_an_error_in_short(facts: tuple[str, ...], line: str) -> None:
 
 
 @pytest.mark.parametrize(
-    ("code", "words"),
+    ("code", "source", "words"),
     [
-        pytest.param(0, "", id="success"),
-        pytest.param(exitcodes.of_signal(15), "", id="an end that was wanted"),
-        pytest.param(exitcodes.HELD, "`web` did not run: its port is held", id="held"),
-        pytest.param(3, "`web` did not run: exit code 3", id="the server's own code"),
+        pytest.param(0, "child", "", id="success"),
+        pytest.param(exitcodes.of_signal(15), "child", "", id="an end that was wanted"),
+        pytest.param(
+            exitcodes.HELD,
+            "devports",
+            "`web` did not run: its port is held and was not freed",
+            id="held",
+        ),
+        pytest.param(98, "devports", "`web` did not run: exit code 98", id="no code of a run"),
+        pytest.param(3, "child", "`web` ended with exit code 3", id="the server's own code"),
+        pytest.param(90, "child", "`web` ended with exit code 90", id="a code that is like ours"),
     ],
 )
-def test_what_an_exit_code_means(code: int, words: str) -> None:
-    assert meaning("web", code).startswith(words)
-    assert bool(meaning("web", code)) is bool(words)
+def test_how_a_run_failed(code: int, source: Any, words: str) -> None:
+    assert meaning("web", Ended(code, source, "any")) == words
 
 
 VS_CODE = {"TERM_PROGRAM": "vscode"}

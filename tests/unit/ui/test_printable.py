@@ -13,6 +13,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from devports.core.quoting import quote
+from devports.ui import redaction
 from devports.ui.printable import LIMIT, command_line, printable, redacted
 
 DANGEROUS = {"Cc", "Cf", "Cs", "Co", "Cn", "Zl", "Zp"}
@@ -174,6 +175,11 @@ def test_a_secret_is_hidden_from_the_list_of_words(line: str) -> None:
     shown = command_line(shlex.split(line))
     assert "hunter2" not in shown
     assert "***" in shown
+
+
+@pytest.mark.parametrize("word", sorted({*redaction._SECRET, *redaction._ENDINGS}))
+def test_the_quick_look_lets_no_word_for_a_secret_by(word: str) -> None:
+    assert redacted(["app", f"--{word}=hunter2"]) == ("app", f"--{word}=***")
 
 
 @pytest.mark.parametrize("line", HIDDEN)

@@ -293,17 +293,21 @@ def test_names(holding: Holding, text: str) -> None:
 
 
 @pytest.mark.parametrize(
-    ("unit", "text"),
+    ("cgroup", "text"),
     [
         pytest.param("redis.service", "service `redis.service`", id="a service"),
         pytest.param(f"docker-{'ab' * 32}.scope", "container `abababababab`", id="docker"),
-        pytest.param("cd" * 32, "container `cdcdcdcdcdcd`", id="a bare container id"),
+        pytest.param(f"/x/crio-{'ef' * 32}.scope", "container `efefefefefef`", id="crio"),
+        pytest.param(
+            f"/m/libpod-{'ef' * 32}.scope/container", "container `efefefefefef`", id="inside podman"
+        ),
+        pytest.param("/kubepods/" + "cd" * 32, "container `cdcdcdcdcdcd`", id="a bare id"),
         pytest.param("session-3.scope", "", id="a login says nothing"),
         pytest.param("", "", id="nothing"),
     ],
 )
-def test_unit(unit: str, text: str) -> None:
-    assert who.unit_words(unit) == text
+def test_unit(cgroup: str, text: str) -> None:
+    assert who.unit_words(Hidden(s.EVERYWHERE[0], cgroup=cgroup)) == text
 
 
 @pytest.mark.parametrize(
