@@ -7,6 +7,7 @@ import stat
 
 from devports.config.problem import visible
 from devports.errors import DevportsError
+from devports.system.sudo import invoking
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -21,8 +22,8 @@ _FOREIGN = frozenset(
 
 def trusted_uids(euid: int, sudo_uid: str) -> tuple[int, ...]:
     """Return whose files are read: the user's own, root's, and under sudo the invoking user's."""
-    invoking = (int(sudo_uid),) if euid == 0 and sudo_uid.isdecimal() else ()
-    return (euid, 0, *invoking)
+    called = invoking(euid, sudo_uid)
+    return (euid, 0) if called == euid else (euid, 0, called)
 
 
 def distrust(path: str, status: os.stat_result, mounts: str | None = None) -> str:

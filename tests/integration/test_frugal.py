@@ -50,7 +50,14 @@ FREE = {
 }
 PEOPLE = {
     *(".core.program", ".core.quoting", ".system.procfs", ".system.linux.holders"),
-    *(".system.linux.process", ".ui.diagnostic", ".ui.layout", ".ui.trouble", ".ui.who"),
+    *(
+        ".system.linux.process",
+        ".system.sudo",
+        ".ui.diagnostic",
+        ".ui.layout",
+        ".ui.trouble",
+        ".ui.who",
+    ),
 }
 
 COMMANDS = [
