@@ -6,6 +6,7 @@ import time
 
 from devports import exitcodes
 from devports.errors import DevportsError
+from devports.system import refuse_to_watch
 from devports.ui.diagnostic import error_block, labelled
 from devports.ui.table import parts_of, table
 from devports.ui.trouble import gap_words
@@ -39,6 +40,8 @@ def status(
         as_json: one document on stdout.
     """
     _refuse_contradictions(words, everything, watch, interval, as_json)
+    if watch:
+        refuse_to_watch()
     look = _look_at(setting, words, everything=everything, repeated=watch)
     if watch:
         from devports.commands.watching import INTERVAL, watch_over  # noqa: PLC0415  # termios, signal

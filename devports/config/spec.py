@@ -7,6 +7,7 @@ table is the means because the libraries cost more at import than the whole of `
 
 from __future__ import annotations
 
+from devports.core.number import LAST_PORT
 from devports.core.service import Ready, Service
 from devports.core.value import Value
 
@@ -34,7 +35,6 @@ VARIABLE = "[A-Za-z_][A-Za-z0-9_.-]*"
 LINE = r"[^\x00-\x1f\x7f]+"
 
 FIRST_PORT = 1
-LAST_PORT = 65535
 MAX_SERVICES = 256
 """Far more than a project has; it bounds the work that a hostile file can ask for."""
 MAX_PORTS = 64

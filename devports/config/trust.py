@@ -7,6 +7,7 @@ import stat
 
 from devports.config.problem import visible
 from devports.errors import DevportsError
+from devports.system.sudo import invoking
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -20,12 +21,8 @@ _FOREIGN = frozenset(
 
 
 def trusted_uids(euid: int, sudo_uid: str) -> tuple[int, ...]:
-    """Return whose files are read: under sudo the invoking user's, the user's own, and root's.
-
-    The first one is the person's.
-    """
-    invoking = (int(sudo_uid),) if euid == 0 and sudo_uid.isdecimal() else ()
-    return (*invoking, euid, 0)
+    """Return whose files are read: those of the person, whom sudo may hide, and root's."""
+    return (invoking(euid, sudo_uid), euid, 0)
 
 
 def distrust(path: str, status: os.stat_result, mounts: str | None = None) -> str:

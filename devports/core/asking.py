@@ -6,6 +6,7 @@ A hook is injected into the server (`run/hooks`); it asks when a bind of the ser
 from __future__ import annotations
 
 from devports.core.model import Endpoint
+from devports.core.number import LAST_PORT, decimal
 from devports.core.value import Value
 
 TYPE_CHECKING = False
@@ -36,9 +37,10 @@ def ask_of(line: bytes, token: str, ports: Collection[int]) -> Ask | None:
     words = line.decode("ascii", "replace").split()
     if len(words) != 4 or words[0] != token or words[1] not in ("adopt", "bind"):  # noqa: PLR2004
         return None
-    if not words[3].isdecimal() or int(words[3]) not in ports or not is_address(words[2]):
+    port = decimal(words[3], LAST_PORT)
+    if port is None or port not in ports or not is_address(words[2]):
         return None
-    return Ask(Endpoint(words[2], int(words[3])), adopts=words[1] == "adopt")
+    return Ask(Endpoint(words[2], port), adopts=words[1] == "adopt")
 
 
 def is_address(word: str) -> bool:

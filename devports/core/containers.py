@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from itertools import pairwise
 
+from devports.core.number import LAST_PORT, decimal
 from devports.core.program import base_name, program
 from devports.core.value import Value
 
@@ -140,4 +141,4 @@ def forwarded(argv: tuple[str, ...]) -> set[int]:
     if not argv or base_name(argv[0]) not in ("docker-proxy", "rootlesskit-docker-proxy"):
         return set()
     words = (value for key, value in pairwise(argv) if key == "-host-port")
-    return {int(word) for word in words if word.isascii() and word.isdigit()}
+    return {port for word in words if (port := decimal(word, LAST_PORT)) is not None}

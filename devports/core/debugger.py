@@ -8,6 +8,7 @@ first one. Options: `python -m debugpy --help`, https://nodejs.org/api/cli.html#
 from __future__ import annotations
 
 from devports.core.program import base_name
+from devports.core.pythonline import is_python, split_options
 from devports.core.service import DEBUGGER_PORT
 from devports.core.value import Value
 
@@ -16,8 +17,6 @@ RUNNERS = ("uv", "poetry", "pdm", "pipenv", "hatch", "rye")
 """`uv run python ...` starts the project's own Python."""
 MODULES = ("uvicorn", "gunicorn", "hypercorn", "daphne", "flask", "fastapi", "granian")
 """Commands that `python -m NAME` starts as well."""
-WITH_VALUE = ("-W", "-X", "--check-hash-based-pycs")
-"""Options of Python itself that have a value behind them, see python(1)."""
 NODES = ("node", "nodemon", "tsx")
 PACKAGE_RUNNERS = ("npm", "npx", "pnpm", "yarn")
 """They are programs of node themselves, and start others: each would want the port."""
@@ -47,8 +46,8 @@ def _python(words: tuple[str, ...], script: Script | None) -> tuple[str, ...] | 
     debugpy = ("-Xfrozen_modules=off", "-m", "debugpy", "--listen", ADDRESS)
     first = base_name(words[0])
     if is_python(first):
-        at = _behind_options(words)
-        return (*words[:at], *debugpy, *words[at:]) if words[at:] else None
+        _, own, run = split_options(words[1:])
+        return (words[0], *own, *debugpy, *run) if run else None
     if first in RUNNERS and words[1:2] == ("run",) and words[2:]:
         inner = words[2:]
         if inner[0] in MODULES:
@@ -58,20 +57,6 @@ def _python(words: tuple[str, ...], script: Script | None) -> tuple[str, ...] | 
     if script is not None and is_python(base_name(script.interpreter[0])):
         return (*script.interpreter, *debugpy, script.path, *words[1:])
     return None
-
-
-def is_python(name: str) -> bool:
-    """Say whether a program is a Python: `python`, `python3`, `python3.12`."""
-    version = name.removeprefix("python").replace(".", "")
-    return name.startswith("python") and (not version or version.isdecimal())
-
-
-def _behind_options(words: tuple[str, ...]) -> int:
-    """Return where Python's own options end and what it runs begins."""
-    at = 1
-    while at < len(words) and words[at].startswith("-") and words[at] not in ("-m", "-c", "-"):
-        at += 2 if words[at] in WITH_VALUE else 1
-    return at
 
 
 def _node(words: tuple[str, ...], script: Script | None) -> tuple[str, ...] | None:

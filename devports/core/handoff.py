@@ -6,7 +6,9 @@ stays beside its own bind until it listens. `bare`: released, then started at on
 
 from __future__ import annotations
 
-from devports.core.launching import is_python, launching_of
+from devports.core.launching import launching_of
+from devports.core.program import base_name
+from devports.core.pythonline import is_python
 from devports.core.takers import LISTEN_THEMSELVES, TAKERS, Request, Taking, mark
 from devports.core.value import Value
 from devports.errors import DevportsError
@@ -146,19 +148,15 @@ def is_hookable(launching: Launching, interpreter: str) -> bool:
     What is not known binds beside our reservation: to hold the port against a server that cannot
     ask for it would cost it a start.
     """
-    names = {launching.name, base_word(interpreter), *map(base_word, launching.lead[:1])}
+    names = {launching.name, base_name(interpreter), *map(base_name, launching.lead[:1])}
     if launching.isolated or names & BIND_BY_THEMSELVES:
         return False
     if launching.opaque:
         words = launching.opaque.replace(";", " ").replace("&", " ").split()
-        names |= {base_word(word) for word in words}
+        names |= {base_name(word) for word in words}
     return any(is_python(name) or name in PYTHON or name in NODE for name in names if name) or (
         launching.name.endswith((".py", ".js", ".cjs", ".mjs", ".ts"))
     )
-
-
-def base_word(path: str) -> str:
-    return path.rpartition("/")[2]
 
 
 def numbered(text: str, numbers: Sequence[int]) -> str:

@@ -7,6 +7,7 @@ else stands before the program ends the look.
 from __future__ import annotations
 
 from devports.core.program import base_name
+from devports.core.pythonline import is_python, split_options
 from devports.core.quoting import quote
 from devports.core.shells import SHELLS
 from devports.core.value import Value
@@ -139,18 +140,10 @@ def _uv(words: tuple[str, ...]) -> int:
 def _program(before: tuple[str, ...], words: tuple[str, ...]) -> Launching:
     name = base_name(words[0]) if words else ""
     if is_python(name):
-        at = 1
-        while at < len(words) and words[at].startswith("-") and words[at] not in ("-m", "-c"):
-            at += 2 if words[at] in ("-X", "-W") else 1
-        flags = {char for word in words[1:at] if not word.startswith("--") for char in word[1:]}
+        flags, own, run = split_options(words[1:])
         isolated = bool(flags & ISOLATED)
-        if words[at : at + 1] == ("-m",) and at + 1 < len(words):
-            lead, args = words[: at + 2], words[at + 2 :]
-            return Launching(before, lead, words[at + 1], args, isolated=isolated)
+        if run[:1] == ("-m",) and run[1:]:
+            lead = (words[0], *own, *run[:2])
+            return Launching(before, lead, run[1], run[2:], isolated=isolated)
         return Launching(before, words[:1], name, words[1:], isolated=isolated)
     return Launching(before, words[:1], name, words[1:])
-
-
-def is_python(name: str) -> bool:
-    """Say whether this is the name of a Python interpreter: `python3.12`, `pypy3`."""
-    return name.rstrip("0123456789.t") in ("python", "pypy")

@@ -6,6 +6,7 @@ they count only where the supervisor is found above, with no person's place in b
 
 from __future__ import annotations
 
+from devports.core.options import values_of
 from devports.core.program import base_name, program
 from devports.core.protection import by_name, by_place, names_of
 from devports.core.quoting import quote
@@ -93,7 +94,8 @@ def _supervisord(parent: Process, marks: dict[str, str], viewer: Viewer) -> Keep
     As the first process of a container it adopts orphans, which have the marks of whoever started
     them: there no name is believed.
     """
-    config, url = option(parent.argv, "-c", "--configuration"), marks.get("SUPERVISOR_SERVER_URL")
+    config = next(iter(values_of(parent.argv[1:], "-c", "--configuration")), "")
+    url = marks.get("SUPERVISOR_SERVER_URL")
     if config.startswith("/"):
         reach = f" -c {quote(config)}"
     elif url:
@@ -156,15 +158,3 @@ def _client(parent: Process) -> str:
     folder = path.removesuffix("supervisord")
     usual = not folder.startswith("/") or folder in STANDARD
     return "supervisorctl" if usual else quote(f"{folder}supervisorctl")
-
-
-def option(argv: Sequence[str], short: str, long: str) -> str:
-    """Return the value of an option, written in any of its three ways; empty if it is not there."""
-    for at, word in enumerate(argv[1:], 1):
-        if word in (short, long):
-            return argv[at + 1] if at + 1 < len(argv) else ""
-        if word.startswith(f"{long}="):
-            return word.partition("=")[2]
-        if word.startswith(short) and not word.startswith("--"):
-            return word[len(short) :]
-    return ""

@@ -3,9 +3,8 @@
 from __future__ import annotations
 
 from devports.core.model import PortSpec
+from devports.core.number import LAST_PORT, decimal
 from devports.errors import DevportsError
-
-MAX_PORT = 65535
 
 
 def parse_target(text: str) -> PortSpec | str:
@@ -34,9 +33,9 @@ def port_number(digits: str, text: str) -> int:
     Raises:
         DevportsError: it is not one.
     """
-    if digits.isdecimal() and digits.isascii() and len(digits) < 8 and 0 < int(digits) <= MAX_PORT:  # noqa: PLR2004
-        return int(digits)
-    raise _wrong(text, f"a port is a number from 1 to {MAX_PORT}", "8000")
+    if port := decimal(digits, LAST_PORT):
+        return port
+    raise _wrong(text, f"a port is a number from 1 to {LAST_PORT}", "8000")
 
 
 def _wrong(text: str, why: str, example: str) -> DevportsError:

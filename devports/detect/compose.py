@@ -8,9 +8,9 @@ from __future__ import annotations
 
 import re
 
+from devports.core.number import LAST_PORT, decimal
 from devports.core.value import Value
 from devports.detect.found import Found, LeftOut
-from devports.detect.words import LAST_PORT
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -207,6 +207,5 @@ def _long(pairs: dict[str, str], number: int) -> Published | None:
 def _published(port: str, inside: str, protocol: str, number: int) -> Published | None:
     if protocol == "udp":  # never in the way of a TCP server
         return Published(0, 0, number)
-    if not (port.isdecimal() and inside.isdecimal() and 0 < int(port) <= LAST_PORT):
-        return None
-    return Published(int(port), int(inside), number)
+    outer, inner = decimal(port, LAST_PORT), decimal(inside, LAST_PORT)
+    return None if not outer or inner is None else Published(outer, inner, number)

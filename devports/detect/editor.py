@@ -6,7 +6,7 @@ import json
 import posixpath
 import re
 
-from devports.detect import jsonc
+from devports.core.jsonc import JsoncError, parse, plain
 from devports.detect.found import LeftOut
 from devports.detect.making import of_line
 from devports.detect.python import launcher
@@ -35,8 +35,8 @@ def editors(tree: Tree) -> Iterator[Found | LeftOut]:
 
 def _entries(tree: Tree, file: File, key: str) -> Iterator[Found | LeftOut]:
     try:
-        data = jsonc.loads(file.text)
-    except (ValueError, RecursionError):
+        data = plain(parse(file.text))
+    except JsoncError:
         yield LeftOut(file.source(), "it cannot be read as JSON with comments")
         return
     entries = data.get(key) if isinstance(data, dict) else None

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import re
 
+from devports.core.number import LAST_PORT, decimal
 from devports.core.value import Value
-from devports.detect.words import LAST_PORT
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -60,6 +60,5 @@ def _found(file: File, pattern: re.Pattern[str], *, by_variable: bool) -> Asked 
     if not match:
         return None
     at = match.start() if match[1] is None else match.start(1)
-    port = int(match[1] or 0)
     shown = file.line(file.text.count("\n", 0, at) + 1)
-    return Asked(shown, port if port <= LAST_PORT else 0, by_variable)
+    return Asked(shown, decimal(match[1] or "", LAST_PORT) or 0, by_variable)

@@ -6,10 +6,11 @@ import ast
 import posixpath
 import re
 
+from devports.core.number import LAST_PORT
 from devports.core.value import Value
 from devports.detect.found import Found, upwards
 from devports.detect.servers import BOTH, HOST, PORT
-from devports.detect.words import LAST_PORT, command_text, escaped
+from devports.detect.words import command_text, escaped
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:

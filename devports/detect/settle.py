@@ -8,11 +8,11 @@ from __future__ import annotations
 
 import re
 
+from devports.core.number import LAST_PORT, decimal
 from devports.core.value import Value
 from devports.detect.found import Found, LeftOut, upwards
 from devports.detect.python import ASGI, WSGI
 from devports.detect.servers import PYTHON
-from devports.detect.words import LAST_PORT
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -122,8 +122,8 @@ def env_port(file: File) -> tuple[int, int] | None:
     """Return the PORT that an env file sets, and its line. No other line of it is looked at."""
     for number, line in enumerate(file.text.splitlines(), 1):
         match = _PORT.match(line)
-        if match and 0 < int(match[1]) <= LAST_PORT:
-            return int(match[1]), number
+        if match and (port := decimal(match[1], LAST_PORT)):
+            return port, number
     return None
 
 

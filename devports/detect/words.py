@@ -10,6 +10,7 @@ import posixpath
 import re
 import shlex
 
+from devports.core.number import LAST_PORT, decimal
 from devports.core.quoting import quote
 from devports.core.value import Value
 from devports.detect.servers import BOTH, HOST, PORT, SERVERS
@@ -22,7 +23,6 @@ if TYPE_CHECKING:
 
 LONGEST = 4000
 """Characters of a command line; more is no command that a person wrote."""
-LAST_PORT = 65535
 
 OPERATORS = frozenset("();<>|&")
 JOINS = ("&&", ";")
@@ -44,7 +44,6 @@ PROGRAMS = (".bin", "bin", "Scripts")
 """Folders of programs: what is elsewhere and has the name of a server is the user's own."""
 
 _ASSIGNMENT = re.compile(r"([A-Za-z_]\w*)=(.*)", re.DOTALL)
-_NUMBER = re.compile(r"\d{1,5}")
 _VARIABLE = re.compile(r"\$(?:PORT|\{PORT(?::?-(\d{1,5}))?\})")
 _ADDRESS = re.compile(r"(?:(?:\w+://)?([\w.-]*|\[[\w:.]*\]):)?(\d{1,5}|\$\{?PORT\b.*)")
 _BRACES = re.compile(r"(?<!\$)\{([A-Za-z_][\w.-]*)\}")
@@ -241,9 +240,7 @@ def port_in(text: str) -> int:
     """Return the port that a value is, or falls back to (`${PORT:-8000}`); 0 if none."""
     match = _VARIABLE.fullmatch(text)
     number = (match[1] or "") if match else text
-    if not _NUMBER.fullmatch(number):
-        return 0
-    return int(number) if 0 < int(number) <= LAST_PORT else 0
+    return decimal(number, LAST_PORT) or 0
 
 
 def host_in(text: str) -> str:

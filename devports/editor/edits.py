@@ -9,14 +9,14 @@ from __future__ import annotations
 import json
 import re
 
+from devports.core.jsonc import COMMENT, LINE_END, TRIVIA, find, index_of, parse
 from devports.core.value import Value
-from devports.editor.jsonc import COMMENT, LINE_END, TRIVIA, find, index_of, parse
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
-    from devports.editor.jsonc import Node, Path
+    from devports.core.jsonc import Node, Path
 
 WIDEST = 72
 """Characters of an object or array that is written on one line."""

@@ -7,10 +7,10 @@ or read in its source (docs/vscode.md). What an extension may add is never calle
 
 from __future__ import annotations
 
+from devports.core.jsonc import JsoncError, find, parse, place, plain
 from devports.core.shelltext import hides_exit_code
 from devports.core.value import Value
 from devports.editor import jsregex
-from devports.editor.jsonc import JsoncError, find, parse, place, plain
 from devports.editor.tasks import is_ours
 
 TYPE_CHECKING = False
@@ -18,7 +18,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
     from typing import Any, TypeAlias
 
-    from devports.editor.jsonc import Path
+    from devports.core.jsonc import Path
 
     Found: TypeAlias = tuple[str, Path, str]
     """Code, where below the entry, and what is wrong with it."""

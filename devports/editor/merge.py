@@ -6,9 +6,9 @@ a name of ours stays, and is told of. The second time nothing is left to do.
 
 from __future__ import annotations
 
+from devports.core.jsonc import LINE_END, find, parse, plain, same
 from devports.core.value import Value
 from devports.editor import edits
-from devports.editor.jsonc import LINE_END, find, parse, plain, same
 from devports.errors import DevportsError
 
 TYPE_CHECKING = False
@@ -16,7 +16,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Mapping, Sequence
     from typing import Any
 
-    from devports.editor.jsonc import Path
+    from devports.core.jsonc import Path
     from devports.editor.template import Json
 
 

@@ -4,9 +4,9 @@ from __future__ import annotations
 
 import json
 
+from devports.core.jsonc import JsoncError, find, parse, plain
 from devports.core.value import Value
 from devports.editor import edits
-from devports.editor.jsonc import JsoncError, find, parse, plain
 from devports.editor.launch import wanted_launch
 from devports.editor.merge import (
     Kind,

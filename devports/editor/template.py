@@ -7,9 +7,9 @@ declares `vscode.debug`. A text that is nothing but a placeholder becomes its va
 
 from __future__ import annotations
 
+from devports.core.jsonc import JsoncError, find, parse, plain
 from devports.core.placeholder import fill, names_in
 from devports.core.value import Value
-from devports.editor.jsonc import JsoncError, find, parse, plain
 from devports.errors import DevportsError
 
 TYPE_CHECKING = False

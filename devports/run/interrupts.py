@@ -1,18 +1,19 @@
 """Signals to devports itself, as things to wait for beside the server's output.
 
-Handlers do nothing but wake the loop, so no code of ours runs at a random moment. Before there is
-a server to take care of, a signal ends what we are doing (a look, a question, a wait) at once.
+While a server runs they are only collected. Before there is one to take care of, a signal ends what
+we are doing (a look, a question, a wait) at once.
 """
 
 from __future__ import annotations
 
-import contextlib
 import os
 import signal
 
+from devports.system.wakeup import Wakeup
+
 TYPE_CHECKING = False
 if TYPE_CHECKING:
-    from types import FrameType, TracebackType
+    from types import FrameType
 
     from typing_extensions import Self
 
@@ -32,18 +33,15 @@ class Signalled(Exception):  # noqa: N818  # an event, not an error
         self.number = number
 
 
-class Interrupts:
-    """Collects signals. A context manager that puts the handlers back."""
+class Interrupts(Wakeup):
+    """Collects signals, or lets them end what we do. A context manager like its base."""
 
     def __init__(self) -> None:
+        super().__init__(self._handle)
         self._suspending = False
-        self._read, self._write = os.pipe()
-        os.set_blocking(self._read, False)
-        os.set_blocking(self._write, False)
 
     def __enter__(self) -> Self:
-        self._before = {number: signal.getsignal(number) for number in (*WATCHED, *SUSPENDING)}
-        self._wakeup = signal.set_wakeup_fd(-1)
+        super().__enter__()
         self.install(calm=True)
         return self
 
@@ -54,23 +52,7 @@ class Interrupts:
             calm: a server runs, so signals are only collected.
         """
         self.calm = calm
-        signal.set_wakeup_fd(self._write, warn_on_full_buffer=False)
-        for number in (*WATCHED, *(SUSPENDING if self._suspending else ())):
-            # nohup(1) and shells ignore on purpose: what was ignored stays so.
-            if self._before[number] is not signal.SIG_IGN or number == signal.SIGCHLD:
-                signal.signal(number, self._handle)
-
-    def __exit__(
-        self,
-        kind: type[BaseException] | None,
-        error: BaseException | None,
-        trace: TracebackType | None,
-    ) -> None:
-        signal.set_wakeup_fd(self._wakeup)
-        for number, handler in self._before.items():
-            signal.signal(number, handler)
-        os.close(self._read)
-        os.close(self._write)
+        self.take((*WATCHED, *(SUSPENDING if self._suspending else ())))
 
     def _handle(self, number: int, _frame: FrameType | None) -> None:
         if not self.calm and number not in QUIET:
@@ -89,32 +71,13 @@ class Interrupts:
             self.calm = True
             raise Signalled(waiting[0])
 
-    def remember(self, number: int) -> None:
-        """Let a signal be collected that came while its exception could not be let through."""
-        with contextlib.suppress(BlockingIOError):
-            os.write(self._write, bytes([number]))
-
     def suspend(self, *, by_us: bool) -> None:
         """Say whether a suspend is carried out by us, or does what it does by itself."""
         self._suspending = by_us
-        for number in SUSPENDING:
-            before = self._before[number]
-            signal.signal(number, self._handle if by_us and before != signal.SIG_IGN else before)
-
-    def stop_ourselves(self) -> None:
-        """Stop as SIGTSTP does by itself, and return when somebody has let us go on."""
-        signal.signal(signal.SIGTSTP, signal.SIG_DFL)
-        signal.raise_signal(signal.SIGTSTP)
-        signal.signal(signal.SIGTSTP, self._handle)
-
-    def fileno(self) -> int:
-        return self._read
-
-    def collect(self) -> list[int]:
-        """Return the numbers of the signals that have come, each once, in order."""
-        with contextlib.suppress(BlockingIOError):
-            return list(dict.fromkeys(os.read(self._read, 4096)))
-        return []
+        if by_us:
+            self.take(SUSPENDING)
+        else:
+            self.give_back(SUSPENDING)
 
 
 def terminal_interrupts_the_server() -> bool:

@@ -140,6 +140,21 @@ def refuse_to_run(service: str) -> None:
         )
 
 
+def refuse_to_watch() -> None:
+    """Say where `devports status --watch` is not built yet, before its modules are imported.
+
+    Raises:
+        DevportsError: on Windows, whose keys and signals cannot be awaited together.
+    """
+    if sys.platform == "win32":  # noqa: TID251
+        raise DevportsError(
+            "unsupported-platform",
+            "`--watch` does not work on Windows yet",
+            hints=("run `devports status` for one look",),
+            exit_code=exitcodes.BLIND,
+        )
+
+
 def native() -> Machine:
     """Return the machine we run on.
 

@@ -1,7 +1,7 @@
 """What a person or the system wants of a program that goes on: a key, a signal, a gone reader.
 
-Signals are only collected and wake the wait, so the program is never interrupted at a random
-moment, and whatever ends it, the modes of the terminal are put back on the way out.
+Signals only wake the wait, so the program is never interrupted at a random moment, and whatever
+ends it, the modes of the terminal are put back on the way out.
 """
 
 from __future__ import annotations
@@ -10,8 +10,10 @@ import contextlib
 import os
 import select
 import signal
+import termios
 
 from devports.core.value import Value
+from devports.system.wakeup import Wakeup
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -19,11 +21,8 @@ if TYPE_CHECKING:
 
     from typing_extensions import Self
 
-    Signals = dict[int, object]
-
-ENDING = ("SIGINT", "SIGTERM", "SIGHUP", "SIGQUIT")
-WATCHED = (*ENDING, "SIGWINCH", "SIGTSTP")
-"""By name: no system has all of them."""
+ENDING = (signal.SIGINT, signal.SIGTERM, signal.SIGHUP, signal.SIGQUIT)
+WATCHED = (*ENDING, signal.SIGWINCH, signal.SIGTSTP)
 QUIT_KEYS = b"qQ"
 LOCAL_MODES, CONTROL_KEYS = 3, 6  # indexes in tcgetattr(3)'s list
 
@@ -42,7 +41,7 @@ class Ended(Value):
     number: int = 0
 
 
-class Attention:
+class Attention(Wakeup):
     """Waits for what is wanted. A context manager that puts handlers and modes back.
 
     Args:
@@ -51,19 +50,13 @@ class Attention:
     """
 
     def __init__(self, output: int, keyboard: int | None = None) -> None:
+        super().__init__()
         self._output, self._keyboard = output, keyboard
         self._modes: list[object] | None = None
 
     def __enter__(self) -> Self:
-        self._read, self._write = os.pipe()
-        os.set_blocking(self._read, False)
-        os.set_blocking(self._write, False)
-        self._wakeup = signal.set_wakeup_fd(self._write, warn_on_full_buffer=False)
-        numbers = [getattr(signal, name) for name in WATCHED if hasattr(signal, name)]
-        self._before = {number: signal.getsignal(number) for number in numbers}
-        for number, handler in self._before.items():
-            if handler is not signal.SIG_IGN:  # nohup(1) and shells ignore on purpose
-                signal.signal(number, _collect)
+        super().__enter__()
+        self.take(WATCHED)
         self.take_keys()
         return self
 
@@ -74,18 +67,12 @@ class Attention:
         trace: TracebackType | None,
     ) -> None:
         self.give_keys_back()
-        signal.set_wakeup_fd(self._wakeup)
-        for number, handler in self._before.items():
-            signal.signal(number, handler)
-        os.close(self._read)
-        os.close(self._write)
+        super().__exit__(kind, error, trace)
 
     def take_keys(self) -> None:
         """Get keys one by one and unseen (termios(3)); Ctrl-C and Ctrl-Z stay signals."""
         if self._keyboard is None:
             return
-        import termios  # noqa: PLC0415  # not on Windows
-
         with contextlib.suppress(termios.error):
             modes = termios.tcgetattr(self._keyboard)
             self._modes = list(modes)
@@ -99,8 +86,6 @@ class Attention:
         """Put the modes back as they were."""
         if self._modes is None or self._keyboard is None:
             return
-        import termios  # noqa: PLC0415
-
         with contextlib.suppress(termios.error):  # EIO: the terminal has gone
             termios.tcsetattr(self._keyboard, termios.TCSANOW, self._modes)  # type: ignore[arg-type]
         self._modes = None
@@ -108,28 +93,25 @@ class Attention:
     def wait(self, seconds: float) -> Resized | Suspended | Ended | None:
         """Return the first thing that is wanted; None if nothing was for `seconds`."""
         poll = select.poll()
-        poll.register(self._read, select.POLLIN)
+        poll.register(self, select.POLLIN)
         poll.register(self._output, 0)  # an error or the end of its reader is told unasked
         if self._keyboard is not None:
             poll.register(self._keyboard, select.POLLIN)
         ready = dict(poll.poll(max(0, round(seconds * 1000))))
-        if self._read in ready and (event := self._signal()) is not None:
+        if self.fileno() in ready and (event := self._signal()) is not None:
             return event
         if self._keyboard in ready and self._key():
             return Ended()
         return Ended() if ready.get(self._output, 0) & (select.POLLERR | select.POLLHUP) else None
 
     def _signal(self) -> Resized | Suspended | Ended | None:
-        with contextlib.suppress(BlockingIOError):
-            numbers = os.read(self._read, 4096)
-            names = {signal.Signals(number).name: number for number in numbers}
-            for name in ENDING:
-                if name in names:
-                    return Ended(names[name])
-            if "SIGTSTP" in names:
-                return Suspended()
-            return Resized() if "SIGWINCH" in names else None
-        return None
+        numbers = self.collect()
+        for number in ENDING:
+            if number in numbers:
+                return Ended(number)
+        if signal.SIGTSTP in numbers:
+            return Suspended()
+        return Resized() if signal.SIGWINCH in numbers else None
 
     def _key(self) -> bool:
         """Say whether a key that ends was pressed. A keyboard that has ended is left alone."""
@@ -144,11 +126,5 @@ class Attention:
     def suspend(self) -> None:
         """Stop as Ctrl-Z would have done; return when we are continued."""
         self.give_keys_back()
-        signal.signal(signal.SIGTSTP, signal.SIG_DFL)
-        signal.raise_signal(signal.SIGTSTP)
-        signal.signal(signal.SIGTSTP, _collect)
+        self.stop_ourselves()
         self.take_keys()
-
-
-def _collect(_number: int, _frame: object) -> None:
-    """Do nothing: the wakeup descriptor has noted it."""

@@ -3,13 +3,13 @@
 from __future__ import annotations
 
 from devports.core.model import Endpoint
+from devports.core.number import LAST_PORT, decimal
 from devports.system.net import net
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
     from devports.core.model import State
 
-LAST_PORT = 65535
 LAST_PID = 99_999
 """The largest pid of macOS (XNU, bsd/sys/proc_internal.h, PID_MAX)."""
 
@@ -34,19 +34,13 @@ STATES: dict[str, State] = {
 }
 
 
-def number(text: str, highest: int) -> int | None:
-    """Return a decimal number from 0 to `highest`, None for anything else."""
-    digits = text.isascii() and text.isdigit() and len(text) <= len(str(highest))
-    return int(text) if digits and int(text) <= highest else None
-
-
 def endpoint(host: str, digits: str, *, v6: bool) -> Endpoint | None:
     """Return an end of a socket of this family; None where it is none, or bound to no port yet.
 
     A wildcard is written ``*`` in both families; the zone of an address (``%en0``) is left out, as
     the other sources leave it out.
     """
-    port = number(digits, LAST_PORT)
+    port = decimal(digits, LAST_PORT)
     if not port:
         return None
     if host == "*":

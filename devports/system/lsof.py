@@ -8,7 +8,8 @@ listen, with ``->`` it is an ended connection that is still open, and ``n*:*`` i
 from __future__ import annotations
 
 from devports.core.model import Socket
-from devports.system.bsdwords import STATES, endpoint, number
+from devports.core.number import decimal
+from devports.system.bsdwords import STATES, endpoint
 from devports.system.identity import Row, identity
 
 TYPE_CHECKING = False
@@ -46,7 +47,7 @@ def _files(raw: bytes) -> Iterator[tuple[int, str, list[str]]]:
         if (letter in ("p", "f") or lost) and file is not None and pid is not None:
             yield pid, name, file
         if letter == "p" or lost:
-            pid, name, file = None if lost else number(line[1:], LAST_PID), "", None
+            pid, name, file = None if lost else decimal(line[1:], LAST_PID), "", None
         elif letter == "f":
             file = []
         elif letter == "c":

@@ -5,9 +5,8 @@ Headings are translated and in the console's code page, so only numbers and wher
 
 from __future__ import annotations
 
+from devports.core.number import LAST_PORT, decimal
 from devports.core.value import Value
-
-LAST_PORT = 65535
 
 
 class Excluded(Value):
@@ -29,10 +28,9 @@ def excluded_ranges(raw: bytes) -> tuple[Excluded, ...]:
     found = []
     for line in raw.split(b"\n"):
         words = line.split()
-        numbers = [_port(word) for word in words[:2]]
-        first, last = numbers if len(numbers) == 2 else (-1, -1)  # noqa: PLR2004  # two columns
-        if 0 <= first <= last and words[2:] in ([], [b"*"]):
-            found.append(Excluded(first, last, administered=len(words) > 2))  # noqa: PLR2004
+        match [decimal(word, LAST_PORT) for word in words[:2]]:
+            case [int(first), int(last)] if first <= last and words[2:] in ([], [b"*"]):
+                found.append(Excluded(first, last, administered=words[2:] == [b"*"]))
     return tuple(found)
 
 
@@ -42,15 +40,8 @@ def dynamic_range(raw: bytes) -> tuple[int, int] | None:
     Two lines are a label and a number: the first port, and how many there are. Else None.
     """
     lines = [words for line in raw.split(b"\n") if (words := line.split())]
-    labelled = (words[-1] for words in lines if _port(words[0]) < 0)
-    numbers = [number for word in labelled if (number := _port(word)) >= 0]
-    if len(numbers) != 2:  # noqa: PLR2004  # as said above
-        return None
-    first, last = numbers[0], sum(numbers) - 1
-    return (first, last) if 0 < first <= last <= LAST_PORT else None
-
-
-def _port(word: bytes) -> int:
-    """Return a port, -1 where the word is none. `bytes.isdigit` knows ASCII only."""
-    number = int(word) if word.isdigit() and len(word) <= 5 else -1  # noqa: PLR2004  # 65535
-    return number if number <= LAST_PORT else -1
+    labelled = (words[-1] for words in lines if decimal(words[0], LAST_PORT) is None)
+    match [number for word in labelled if (number := decimal(word, LAST_PORT)) is not None]:
+        case [first, count] if 0 < first <= first + count - 1 <= LAST_PORT:
+            return first, first + count - 1
+    return None

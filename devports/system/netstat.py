@@ -9,7 +9,8 @@ of it is text about a process, never proof: see `Row.proven`.
 from __future__ import annotations
 
 from devports.core.model import Socket
-from devports.system.bsdwords import LAST_PID, LAST_PORT, STATES, endpoint, number
+from devports.core.number import LAST_PORT, decimal
+from devports.system.bsdwords import LAST_PID, STATES, endpoint
 from devports.system.identity import NOBODY, SOMEBODY, Row, identity
 
 TYPE_CHECKING = False
@@ -67,7 +68,7 @@ def _columns(words: Sequence[str]) -> tuple[str, ...]:
 def _is_about(local: str, ports: Collection[int] | None) -> bool:
     """Say whether a local address may have one of these ports; ``*.*`` is bound to none."""
     digits = local.rpartition(".")[2]
-    port = number(digits, LAST_PORT)
+    port = decimal(digits, LAST_PORT)
     return digits != "*" and (ports is None or port is None or port in ports)
 
 
@@ -111,7 +112,7 @@ def _who(words: Sequence[str], columns: tuple[str, ...]) -> tuple[int, str] | No
     if len(words) != len(columns) or not _fit(words, columns):
         return None
     facts = dict(zip(columns, words, strict=True))
-    pid = number(facts[BARE], LAST_PID)
+    pid = decimal(facts[BARE], LAST_PID)
     # Sockets that one process opened for another have both; whose descriptor it is, is not said.
     same = facts.get("epid", "0") in ("0", facts[BARE])
     return None if pid is None else (pid if same else SOMEBODY, "")
@@ -125,7 +126,7 @@ def _named(words: Sequence[str], at: int, columns: tuple[str, ...]) -> tuple[int
     if not middle or not _fit(left, columns[:at]) or not _fit(right, columns[at + 1 :]):
         return None
     name, colon, digits = " ".join(middle).rpartition(":")
-    pid = number(digits, LAST_PID)
+    pid = decimal(digits, LAST_PID)
     return None if pid is None or not colon else (pid, name)
 
 
@@ -138,7 +139,7 @@ def _fit(words: Sequence[str], columns: tuple[str, ...]) -> bool:
 def _fits(word: str, column: str) -> bool:
     """Say whether a word has the shape of its column. A colon is in none but the pid's own."""
     if column in DECIMAL:
-        return number(word, LARGEST) is not None
+        return decimal(word, LARGEST) is not None
     digits = HEXADECIMAL.get(column)
     if digits is None:
         return ":" not in word

@@ -7,6 +7,7 @@ a peer is known by its foreign address, ``0.0.0.0:0`` or ``[::]:0``. The pid is 
 from __future__ import annotations
 
 from devports.core.model import Endpoint, Socket
+from devports.core.number import LAST_PORT, decimal
 from devports.system.identity import Row, identity
 from devports.system.net import net
 
@@ -16,7 +17,7 @@ if TYPE_CHECKING:
 
     from devports.core.model import State
 
-LAST_PORT, LAST_PID = 65535, 2**32 - 1
+LAST_PID = 2**32 - 1
 SHORTEST = 5
 """Words of a row: protocol, local and foreign address, at least one for the state, pid."""
 
@@ -46,7 +47,7 @@ def rows(raw: bytes, ports: Collection[int] | None = None) -> Iterator[Row]:
         if len(words) < SHORTEST or words[0] != b"TCP":
             continue
         local, remote = endpoint(words[1]), endpoint(words[2])
-        pid = _number(words[-1], LAST_PID)
+        pid = decimal(words[-1], LAST_PID)
         if local is None or remote is None or pid is None or local.is_v6 != remote.is_v6:
             continue
         if ports is None or local.port in ports:
@@ -64,7 +65,7 @@ def _socket(pid: int, local: Endpoint, remote: Endpoint, name: bytes) -> Socket:
 def endpoint(word: bytes) -> Endpoint | None:
     """Parse ``127.0.0.1:80`` or ``[fe80::1%11]:80``; None where it is neither."""
     host, _, digits = word.rpartition(b":")
-    port = _number(digits, LAST_PORT)
+    port = decimal(digits, LAST_PORT)
     bracketed = host.startswith(b"[") and host.endswith(b"]")
     family = net.AF_INET6 if bracketed else net.AF_INET
     text = (host[1:-1].partition(b"%")[0] if bracketed else host).decode("ascii", "replace")
@@ -73,9 +74,3 @@ def endpoint(word: bytes) -> Endpoint | None:
     except (OSError, ValueError):  # ValueError: a NUL in it
         return None
     return None if port is None else Endpoint(address, port)
-
-
-def _number(word: bytes, highest: int) -> int | None:
-    if not word.isdigit() or len(word) > len(str(highest)) or int(word) > highest:
-        return None
-    return int(word)

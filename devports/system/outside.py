@@ -15,31 +15,9 @@ if TYPE_CHECKING:
 SECONDS = 2.0
 """How long a program of the system may take to answer."""
 MOST = 1 << 20
-"""Bytes that are read of what `run` started."""
-
-
-def ask(argv: Sequence[str], seconds: float = SECONDS) -> bytes | None:
-    """Return what a program wrote, in no user's language; None if it did not answer in time.
-
-    The exit status is not asked: lsof says 1 where it found nothing. A program that is not there,
-    or that takes too long and is killed, has not answered.
-    """
-    import subprocess  # noqa: PLC0415  # one and a half Python starts, where there is no /proc
-
-    try:
-        done = subprocess.run(
-            argv,
-            stdin=subprocess.DEVNULL,
-            stdout=subprocess.PIPE,
-            stderr=subprocess.DEVNULL,
-            env={**os.environ, "LC_ALL": "C"},
-            timeout=seconds,
-            check=False,
-            creationflags=getattr(subprocess, "CREATE_NO_WINDOW", 0),  # no console flashes up
-        )
-    except (OSError, ValueError, subprocess.TimeoutExpired):
-        return None
-    return done.stdout
+"""Bytes that are read of a stream."""
+LONGEST_ANSWER = 1 << 24
+"""Bytes of an answer: more than a row for each port there is."""
 
 
 class Ran(Value):
@@ -50,14 +28,26 @@ class Ran(Value):
     errors: bytes = b""
 
 
-def run(argv: Sequence[str], seconds: float) -> Ran | None:
+def ask(argv: Sequence[str], seconds: float = SECONDS) -> bytes | None:
+    """Return what a program wrote, in no user's language; None if it did not answer in time.
+
+    The exit status is not asked: lsof says 1 where it found nothing. A program that is not there,
+    or that takes too long and is killed, has not answered; nor has one that goes on and on, for a
+    row that is cut off might be the one that counts.
+    """
+    ran = run(argv, seconds, LONGEST_ANSWER)
+    return None if ran is None or len(ran.output) == LONGEST_ANSWER else ran.output
+
+
+def run(argv: Sequence[str], seconds: float, most: int = MOST) -> Ran | None:
     """Run a program and wait for its end; None if it is not there or did not end in time.
 
     Args:
         argv: its full path and its words; no shell reads them.
         seconds: after which it is killed.
+        most: bytes that are read of each stream.
     """
-    import subprocess  # noqa: PLC0415  # one and a half Python starts, only with containers
+    import subprocess  # noqa: PLC0415  # one and a half Python starts, where there is no /proc
 
     end = clock.Deadline(seconds)
     try:
@@ -67,18 +57,20 @@ def run(argv: Sequence[str], seconds: float) -> Ran | None:
             stdout=subprocess.PIPE,
             stderr=subprocess.PIPE,
             env={**os.environ, "LC_ALL": "C"},
-            creationflags=getattr(subprocess, "CREATE_NO_WINDOW", 0),
+            creationflags=getattr(subprocess, "CREATE_NO_WINDOW", 0),  # no console flashes up
         )
     except (OSError, ValueError):
         return None
-    readers = [_Reader(process.stdout), _Reader(process.stderr)]
-    written = [reader.within(end.left) for reader in readers]
+    readers = [_Reader(process.stdout, most), _Reader(process.stderr, most)]
     try:
+        written = [reader.within(end.left) for reader in readers]
         status = process.wait(end.left)
     except subprocess.TimeoutExpired:
-        process.kill()
-        process.wait()
         return None
+    finally:
+        if process.poll() is None:  # its time is up, or a signal has ended our wait
+            process.kill()
+            process.wait()
     output, errors = written
     return None if output is None or errors is None else Ran(status, output, errors)
 
@@ -90,17 +82,17 @@ class _Reader:
     whoever writes more than the bound is not listened to any further.
     """
 
-    def __init__(self, pipe: IO[bytes] | None) -> None:
+    def __init__(self, pipe: IO[bytes] | None, most: int) -> None:
         import threading  # noqa: PLC0415
 
-        self._pipe, self._read = pipe, b""
+        self._pipe, self._most, self._read = pipe, most, b""
         self._thread = threading.Thread(target=self._run, daemon=True)
         self._thread.start()
 
     def _run(self) -> None:
         if self._pipe is not None:
             with self._pipe:
-                self._read = self._pipe.read(MOST)
+                self._read = self._pipe.read(self._most)
 
     def within(self, seconds: float) -> bytes | None:
         """Return what was read; None if the stream has not come to its end in time."""

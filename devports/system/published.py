@@ -7,6 +7,7 @@ inside the container (github.com/moby/moby/issues/40405), and podman has none.
 from __future__ import annotations
 
 from devports.core.containers import Published, is_identity
+from devports.core.number import LAST_PORT, decimal
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -40,9 +41,8 @@ def docker_ports(text: str) -> set[int]:
 
 
 def _span(first: str, last: str) -> set[int]:
-    if not all(text.isascii() and text.isdigit() and len(text) <= 5 for text in (first, last)):  # noqa: PLR2004  # 65535
-        return set()
-    return set(range(int(first), int(last) + 1))
+    begin, end = decimal(first, LAST_PORT), decimal(last, LAST_PORT)
+    return set() if begin is None or end is None else set(range(begin, end + 1))
 
 
 def podman(raw: bytes, port: int) -> tuple[Published, ...] | None:

@@ -38,7 +38,7 @@ class Screen:
         stdin: None, like the others, where the process was started without it.
         stdout: for data.
         stderr: for everything else.
-        env: the environment; read for NO_COLOR, FORCE_COLOR, TERM, COLUMNS, CI, HOME, SUDO_UID.
+        env: the environment; read for NO_COLOR, FORCE_COLOR, TERM, COLUMNS, CI, HOME.
         may_ask: False for ``--no-input`` and ``--json``.
     """
 
@@ -152,15 +152,13 @@ class Screen:
 
     def reader(self, uid: int | None = None, now: float | None = None) -> Reader:
         """Return who reads this: by default the user who called sudo, or else of this process."""
-        from devports.core.model import OURS  # noqa: PLC0415  # nobody is described to anybody
+        from devports.system.sudo import uids  # noqa: PLC0415  # nobody is described to anybody
         from devports.ui.who import Reader  # noqa: PLC0415
 
         moment = time.time() if now is None else now
-        sudo = self.env.get("SUDO_UID", "")
-        own = int(sudo) if sudo.isdecimal() else getattr(os, "getuid", lambda: OURS)()
         home = self.env.get("HOME") or self.env.get("USERPROFILE", "")
         offset = time.localtime(moment).tm_gmtoff
-        return Reader(own if uid is None else uid, home, moment, offset)
+        return Reader(uids()[1] if uid is None else uid, home, moment, offset)
 
 
 def _terminal_size(stream: TextIO | None) -> tuple[int, int]:

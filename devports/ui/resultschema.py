@@ -9,6 +9,7 @@ from __future__ import annotations
 import json
 
 from devports.core.codes import CODES
+from devports.core.number import LAST_PORT
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -22,7 +23,7 @@ DIALECT = "https://json-schema.org/draft/2020-12/schema"
 TEXT: Schema = {"type": "string"}
 FLAG: Schema = {"type": "boolean"}
 COUNT: Schema = {"type": "integer", "minimum": 0}
-PORT: Schema = {"type": "integer", "minimum": 1, "maximum": 65535}
+PORT: Schema = {"type": "integer", "minimum": 1, "maximum": LAST_PORT}
 SECONDS: Schema = {"type": "number", "minimum": 0}
 TIME: Schema = {"type": "string", "format": "date-time", "pattern": "Z$"}
 VERDICT: Schema = {"enum": list(CODES.values())}

@@ -5,6 +5,7 @@ Only a person on a terminal is asked. Ctrl-C is raised, the end of the input is 
 
 from __future__ import annotations
 
+from devports.core.number import LAST_PORT, decimal
 from devports.ui.foundwords import port_words
 from devports.ui.printable import printable
 from devports.ui.prompt import terminal_of
@@ -22,8 +23,6 @@ if TYPE_CHECKING:
     from devports.ui.console import Screen
 
     Open = Callable[[Screen], "tuple[Input, Output] | None"]
-
-LAST_PORT = 65535
 
 
 def choose(
@@ -109,9 +108,9 @@ class _Asker:
 
 def wrong_port(text: str, taken: Collection[int]) -> str:
     """Return what is wrong with a port that was typed; empty if nothing is, or nothing was."""
-    number = text.strip()
-    if not number:
+    typed = text.strip()
+    if not typed:
         return ""
-    if not (number.isascii() and number.isdecimal() and 0 < int(number) <= LAST_PORT):
-        return "a number from 1 to 65535, or nothing"
-    return "another service has it" if int(number) in taken else ""
+    if not (port := decimal(typed, LAST_PORT)):
+        return f"a number from 1 to {LAST_PORT}, or nothing"
+    return "another service has it" if port in taken else ""

@@ -69,6 +69,7 @@ COMMANDS = [
     pytest.param(("check", "{held}"), 1, "is held by `", id="check of a held port"),
     pytest.param(("status", "{held}"), 0, "held", id="status"),
     pytest.param(("free", "{held}", "--dry-run"), 0, "it runs in", id="free, as a rehearsal"),
+    pytest.param(("status", "{held}", "--watch"), 97, "work on Windows yet", id="status --watch"),
     pytest.param(("run", "web"), 97, "does not work on Windows yet", id="run"),
 ]
 

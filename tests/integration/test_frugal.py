@@ -42,7 +42,7 @@ HEAVY = {
 
 FREE = {
     *("", ".cli", ".errors", ".exitcodes"),
-    *(".core", ".core.value", ".core.model", ".core.diagnosis", ".core.target"),
+    *(".core", ".core.value", ".core.model", ".core.diagnosis", ".core.number", ".core.target"),
     *(".commands", ".commands.check", ".commands.setting"),
     *(".ui", ".ui.console", ".ui.printable", ".ui.words"),
     *(".system", ".system.survey", ".system.addresses", ".system.bind", ".system.net"),
@@ -50,7 +50,14 @@ FREE = {
 }
 PEOPLE = {
     *(".core.program", ".core.quoting", ".system.procfs", ".system.linux.holders"),
-    *(".system.linux.process", ".ui.diagnostic", ".ui.layout", ".ui.trouble", ".ui.who"),
+    *(
+        ".system.linux.process",
+        ".system.sudo",
+        ".ui.diagnostic",
+        ".ui.layout",
+        ".ui.trouble",
+        ".ui.who",
+    ),
 }
 
 COMMANDS = [

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any
 
 import pytest
 
-from devports.editor.jsonc import JsoncError, parse, plain, same
+from devports.core.jsonc import JsoncError, parse, plain, same
 from devports.editor.jsregex import flaw
 from tests.harness import node
 from tests.harness.jsonc import Untidy

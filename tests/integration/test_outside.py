@@ -2,11 +2,14 @@
 
 from __future__ import annotations
 
+import signal
 import sys
 
+import psutil
 import pytest
 
 from devports.system.outside import ask
+from tests.harness.capabilities import NEEDS_FORK
 
 CASES = [
     pytest.param("print('LISTEN')", b"LISTEN", id="what it wrote is the answer"),
@@ -27,6 +30,27 @@ def test_a_program_is_asked(program: str, answer: bytes):
 def test_who_does_not_answer_in_time_has_not_answered():
     forever = "import threading; print('half', flush=True); threading.Event().wait()"
     assert ask((sys.executable, "-c", forever), seconds=0.2) is None
+
+
+def test_who_does_not_come_to_an_end_has_not_answered():
+    endless = "while True: print('LISTEN' * 1000)"
+    assert ask((sys.executable, "-c", endless), seconds=30) is None
+
+
+@NEEDS_FORK
+def test_a_program_is_not_left_behind_where_a_signal_ends_the_wait():
+    def interrupt(*_: object) -> None:
+        raise KeyboardInterrupt
+
+    before = signal.signal(signal.SIGALRM, interrupt)
+    children = set(psutil.Process().children())
+    signal.setitimer(signal.ITIMER_REAL, 0.2)
+    try:
+        with pytest.raises(KeyboardInterrupt):
+            ask((sys.executable, "-c", "import threading; threading.Event().wait()"), seconds=30)
+    finally:
+        signal.signal(signal.SIGALRM, before)
+    assert set(psutil.Process().children()) == children
 
 
 def test_a_program_that_is_not_there_does_not_answer():

@@ -108,11 +108,11 @@ def test_file_systems(path: str, mounts: str, foreign: bool):
 @pytest.mark.parametrize(
     ("euid", "sudo_uid", "trusted"),
     [
-        pytest.param(1000, "", (1000, 0), id="a user trusts himself and root"),
+        pytest.param(1000, "", (1000, 1000, 0), id="a user trusts himself and root"),
         pytest.param(0, "1000", (1000, 0, 0), id="under sudo also the invoking user"),
-        pytest.param(1000, "1001", (1000, 0), id="only root is under sudo"),
-        pytest.param(0, "", (0, 0), id="root without sudo"),
-        pytest.param(0, "x", (0, 0), id="a variable that is no number"),
+        pytest.param(1000, "1001", (1000, 1000, 0), id="only root is under sudo"),
+        pytest.param(0, "", (0, 0, 0), id="root without sudo"),
+        pytest.param(0, "x", (0, 0, 0), id="a variable that is no number"),
     ],
 )
 def test_whose_files_are_read(euid: int, sudo_uid: str, trusted: tuple[int, ...]):

@@ -23,6 +23,7 @@ TOKEN, PORTS = "0f", {8000}
         pytest.param(b"0f eat 127.0.0.1 8000\n", None, id="another word"),
         pytest.param(b"0f adopt 127.0.0.1 8001\n", None, id="a port that is not declared"),
         pytest.param(b"0f adopt 127.0.0.1 port\n", None, id="no port"),
+        pytest.param(b"0f bind :: " + b"9" * 5000, None, id="no number that Python reads"),
         pytest.param(b"0f adopt localhost 8000\n", None, id="a name"),
         pytest.param(b"0f adopt ff 8000\n", None, id="digits alone"),
         pytest.param(b"0f adopt 127.0.0.1 8000 more\n", None, id="more words"),

@@ -122,6 +122,9 @@ def test_the_engine_behind_a_hidden_holder(hidden: Hidden, engine: str) -> None:
         pytest.param(("node", *PROXY[1:]), set(), id="the words of a proxy on another program"),
         pytest.param(("docker-proxy", "-host-port"), set(), id="no number"),
         pytest.param(("docker-proxy", "-host-port", "x"), set(), id="no number, but a word"),
+        pytest.param(
+            ("docker-proxy", "-host-port", "9" * 5000), set(), id="no number Python reads"
+        ),
         pytest.param((), set(), id="no words"),
     ],
 )

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from devports.core.debugger import ADDRESS, Script, is_python, under_debugger
+from devports.core.debugger import ADDRESS, Script, under_debugger
 
 DEBUGPY = ("-Xfrozen_modules=off", "-m", "debugpy", "--listen", ADDRESS)
 INSPECT = f"--inspect={ADDRESS}"
@@ -18,6 +18,9 @@ PYTHON = [
     pytest.param("python -u -W error -X dev main.py x", None,
                  ("python", "-u", "-W", "error", "-X", "dev", *DEBUGPY, "main.py", "x"),
                  id="behind the options of Python itself"),
+    pytest.param("pypy3 main.py", None, ("pypy3", *DEBUGPY, "main.py"), id="another Python"),
+    pytest.param("python -um app", None, ("python", "-u", *DEBUGPY, "-m", "app"),
+                 id="a module behind letters that stand together"),
     pytest.param("python -c pass", None, ("python", *DEBUGPY, "-c", "pass"), id="a text"),
     pytest.param("python -u", None, None, id="Python that runs nothing"),
     pytest.param("uvicorn main:app --port {port}", OF_VENV,
@@ -61,17 +64,3 @@ def test_node(command: str, script: Script | None, expected: tuple[str, ...] | N
 
 def test_the_debugger_listens_on_loopback_whatever_the_host_is() -> None:
     assert ADDRESS.startswith("127.0.0.1:")
-
-
-@pytest.mark.parametrize(
-    ("name", "answer"),
-    [
-        ("python", True),
-        ("python3", True),
-        ("python3.12", True),
-        ("pythonic", False),
-        ("pip", False),
-    ],
-)
-def test_what_is_a_python(name: str, answer: bool) -> None:
-    assert is_python(name) is answer

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from devports.core.launching import is_python, launching_of
+from devports.core.launching import launching_of
 
 PROGRAMS = [
     pytest.param("uvicorn app:app", "uvicorn", ("app:app",), id="a program by its name"),
@@ -15,6 +15,12 @@ PROGRAMS = [
         "python app.py -m x", "python", ("app.py", "-m", "x"), id="a script and its words"
     ),
     pytest.param("python -m", "python", ("-m",), id="a module that is not named"),
+    pytest.param(
+        "python --check-hash-based-pycs always -m uvicorn a",
+        "uvicorn",
+        ("a",),
+        id="a module behind a long option's value",
+    ),
     pytest.param("env A=1 B=2 uvicorn a", "uvicorn", ("a",), id="env with variables"),
     pytest.param("timeout 5m uvicorn a", "uvicorn", ("a",), id="timeout"),
     pytest.param("nohup setsid uvicorn a", "uvicorn", ("a",), id="two launchers"),
@@ -85,6 +91,11 @@ def test_a_shell_text_that_does_more_is_left_alone(text: str) -> None:
         pytest.param("python -sP app.py", False, id="without the user's packages"),
         pytest.param("python app.py -I", False, id="a word of the script's own"),
         pytest.param("python --help-all", False, id="a long option"),
+        pytest.param("python -W error::ImportWarning a.py", False, id="the value of -W"),
+        pytest.param("python -W ignore::SyntaxWarning a.py", False, id="another one"),
+        pytest.param("python -Xdev -XIES a.py", False, id="a value in the same word"),
+        pytest.param("python -W error -I a.py", True, id="isolated behind a value"),
+        pytest.param("python --check-hash-based-pycs I -m app", False, id="a long option's value"),
     ],
 )
 def test_python_that_leaves_its_environment_out_is_known(command: str, *, isolated: bool) -> None:
@@ -94,17 +105,3 @@ def test_python_that_leaves_its_environment_out_is_known(command: str, *, isolat
 def test_no_command_is_no_program() -> None:
     assert launching_of(()).name == ""
     assert launching_of(("A=1",)).name == ""
-
-
-@pytest.mark.parametrize(
-    ("name", "yes"),
-    [
-        ("python", True),
-        ("python3.13t", True),
-        ("pypy3", True),
-        ("pythonic", False),
-        ("node", False),
-    ],
-)
-def test_a_python_is_known_by_its_name(name: str, *, yes: bool) -> None:
-    assert is_python(name) is yes

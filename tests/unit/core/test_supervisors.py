@@ -7,7 +7,7 @@ import pytest
 from devports.core.judging import standing, strictest
 from devports.core.model import Holder, Process, ProcessKey
 from devports.core.standing import OtherUser, Plain, Protected, Supervised, Viewer
-from devports.core.supervisors import Keeper, keeper_of, option
+from devports.core.supervisors import Keeper, keeper_of
 
 ME, ROOT = Viewer(1000, 1000), Viewer(0, 0)
 PYTHON = "/usr/bin/python3.11"
@@ -179,20 +179,3 @@ def test_another_users_supervised_server_is_supervised_first() -> None:
 
 def test_the_first_process_stays_protected_whatever_it_supervises() -> None:
     assert isinstance(standing(DAEMON.but(key=ProcessKey(1, 1)), ROOT, None), Protected)
-
-
-@pytest.mark.parametrize(
-    ("argv", "value"),
-    [
-        (("d", "-c", "x"), "x"),
-        (("d", "-cx"), "x"),
-        (("d", "--configuration=x"), "x"),
-        (("d", "--configuration", "x"), "x"),
-        (("d", "-c"), ""),
-        (("d", "--chosen"), ""),
-        (("-c", "x"), ""),
-        ((), ""),
-    ],
-)
-def test_an_option_is_read_in_all_its_ways(argv: tuple[str, ...], value: str) -> None:
-    assert option(argv, "-c", "--configuration") == value

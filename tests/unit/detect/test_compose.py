@@ -76,6 +76,9 @@ UNREAD = [
     pytest.param("    ports: *common", id="an alias"),
     pytest.param("    ports:\n      - 70000:80", id="no port"),
     pytest.param("    ports:\n      - published: 80-90\n        target: 80", id="a long range"),
+    pytest.param(
+        f"    ports:\n      - published: {'9' * 5000}\n        target: 80", id="5000 digits"
+    ),
     pytest.param("    ports:\n      - mode: host", id="a table of something else"),
     pytest.param("    ports:\n      - 1:1\n        x", id="more than it should be"),
     pytest.param("    ports:\n      x: y", id="no list"),

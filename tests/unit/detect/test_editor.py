@@ -6,7 +6,6 @@ import json
 
 import pytest
 
-from devports.detect import jsonc
 from tests.unit.detect.making import left_out, only, services
 
 
@@ -110,15 +109,19 @@ def test_comments_and_last_commas() -> None:
     text = """\ufeff{
       // a comment, with a "quote
       "configurations": [ /* } */
-        {"name": "a // b", "command": "vite /* c */ \\" x", /* last */ },
+        {"name": "a // b", "command": "vite --open", /* last */ },
       ],
     }"""
-    assert jsonc.loads(text) == {
-        "configurations": [{"name": "a // b", "command": 'vite /* c */ " x'}]
-    }
+    assert only({".vscode/launch.json": text}).command == f"vite --open{AT} --strictPort"
 
 
-@pytest.mark.parametrize("text", ["{", "", '"a', "[" * 100_000, "/*" * 50_000])
+@pytest.mark.parametrize("text", ["", "// nothing yet", "[]"])
+def test_a_file_without_entries_has_none(text: str) -> None:
+    files = {".vscode/launch.json": text}
+    assert (services(files), left_out(files)) == ((), ())
+
+
+@pytest.mark.parametrize("text", ["{", "[" + "9" * 5000 + "]", '"a', "[" * 100_000, "/*" * 50_000])
 def test_what_is_no_json_is_said(text: str) -> None:
     (left,) = left_out({".vscode/launch.json": text})
     assert left.why == "it cannot be read as JSON with comments"

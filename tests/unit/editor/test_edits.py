@@ -9,8 +9,8 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from devports.core.jsonc import parse, plain, same
 from devports.editor.edits import Style, append, drop, put, style_of, written
-from devports.editor.jsonc import parse, plain, same
 from tests.harness import jsonc
 
 TASKS = """{

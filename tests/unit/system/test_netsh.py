@@ -6,6 +6,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from devports.core.number import LAST_PORT
 from devports.system import netsh
 from devports.system.netsh import Excluded
 
@@ -68,6 +69,6 @@ TEXTS = st.one_of(st.binary(), st.lists(WORDS).map(b"".join))
 @given(TEXTS)
 def test_whatever_comes_only_ranges_of_ports_come_out(raw: bytes):
     for found in netsh.excluded_ranges(raw):
-        assert 0 <= found.first <= found.last <= netsh.LAST_PORT
+        assert 0 <= found.first <= found.last <= LAST_PORT
     found_range = netsh.dynamic_range(raw)
-    assert found_range is None or 0 < found_range[0] <= found_range[1] <= netsh.LAST_PORT
+    assert found_range is None or 0 < found_range[0] <= found_range[1] <= LAST_PORT

@@ -85,6 +85,7 @@ def test_no_input_at_all_writes_nothing() -> None:
         pytest.param("0", "a number from 1 to 65535, or nothing", id="zero"),
         pytest.param("65536", "a number from 1 to 65535, or nothing", id="too large"),
         pytest.param("٣", "a number from 1 to 65535, or nothing", id="another script's digits"),
+        pytest.param("9" * 5000, "a number from 1 to 65535, or nothing", id="5000 digits"),
         pytest.param("443", "another service has it", id="taken"),
     ],
 )

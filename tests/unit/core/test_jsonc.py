@@ -8,7 +8,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from devports.editor.jsonc import JsoncError, find, parse, place, plain, same
+from devports.core.jsonc import JsoncError, find, parse, place, plain, same
 from tests.harness import jsonc
 
 READ = [
@@ -46,6 +46,7 @@ REFUSED = [
     pytest.param("[01]", 1, 2, "a value", id="a number with a leading zero"),
     pytest.param("[1.]", 1, 2, "a value", id="half a number"),
     pytest.param("[nul]", 1, 2, "a value", id="half a word"),
+    pytest.param("[1, " + "9" * 5000 + "]", 1, 5, "too many digits", id="more than Python reads"),
     pytest.param("[\u0661]", 1, 2, "a value", id="digits of another script"),
     pytest.param('["a\tb"]', 1, 2, "a value", id="a control character in a string"),
     pytest.param(r'["\x41"]', 1, 2, "a value", id="an escape that JSON has not"),

@@ -124,7 +124,11 @@ class _Reader:
         match = STRING.match(self.text, at) or SCALAR.match(self.text, at)
         if match is None:
             raise self.error("a value was expected", at)
-        return Node("scalar", at, match.end(), json.loads(match[0]))
+        try:
+            value = json.loads(match[0])
+        except ValueError:  # Python's bound, see sys.set_int_max_str_digits
+            raise self.error("a number with too many digits", at) from None
+        return Node("scalar", at, match.end(), value)
 
     def container(self, at: int, depth: int, *, is_object: bool) -> Node:
         start, close, items = at, "}" if is_object else "]", list[Item]()
