@@ -44,7 +44,7 @@ def standing(
     if target.uid not in (viewer.uid, viewer.user_uid):
         return OtherUser(target.user, permitted=viewer.uid == 0)
     if run is not None:
-        return Mine(run.service, run.project, run.left, run.patience)
+        return Mine(run)
     kind = kind_of(target)
     return Tunnel(kind, exit_command(target)) if kind else Plain()
 
@@ -62,8 +62,7 @@ def _refusal(target: Process, viewer: Viewer, ancestors: Sequence[Process]) -> R
     unit = unit_of(target.cgroup)
     if unit is not None and unit != unit_of(viewer.cgroup):
         return unit if target.uid in (viewer.uid, viewer.user_uid) else of_user(unit, target.user)
-    keeper = keeper_of(target, ancestors, viewer)
-    return None if keeper is None else Supervised(keeper.by, keeper.unit, keeper.stop)
+    return keeper_of(target, ancestors, viewer)
 
 
 def unit_of(cgroup: str) -> Supervised | None:

@@ -154,8 +154,8 @@ def consent(standing: Standing, policy: Policy) -> Consent:
             return "refused"
         case OtherUser():
             granted = policy.yes and policy.other_users
-        case Mine(project=project, left=left):
-            granted = policy.yes or (left and project == policy.reclaim)
+        case Mine(run=run):
+            granted = policy.yes or (run.left and run.project == policy.reclaim)
         case Plain() | Tunnel() | Container():
             granted = policy.yes
         case _:

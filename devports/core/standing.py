@@ -33,17 +33,24 @@ class Plain(Value):
     """An ordinary process of the same user."""
 
 
-class Mine(Value):
-    """Started by a devports run; `service` and `project` are from its record.
+class Run(Value):
+    """A `devports run`, from its record.
 
-    `left`: that run has died without ending its server. `patience`: seconds that the run may
-    need to end its server by itself.
+    `left`: it has died, and this is the server it left. `patience`: seconds that it may need to
+    end its server by itself.
     """
 
+    key: ProcessKey
     service: str
     project: str
     left: bool = False
     patience: float = 0.0
+
+
+class Mine(Value):
+    """Started by a devports run."""
+
+    run: Run
 
 
 class OtherUser(Value):
@@ -108,16 +115,3 @@ class Protected(Value):
     """Never ended by us, whatever the flags. `reason` completes "it is ..."."""
 
     reason: str
-
-
-class Run(Value):
-    """A `devports run`, from its record.
-
-    `left`: it has died, and this is the server it left. `patience`: seconds it may need to end.
-    """
-
-    key: ProcessKey
-    service: str
-    project: str
-    left: bool = False
-    patience: float = 0.0

@@ -151,7 +151,7 @@ class Work:
 
     def patience(self) -> float:
         """Return the seconds until SIGKILL; a devports run ends its own server in its own time."""
-        runs = [t.standing.patience for t in self.plan if isinstance(t.standing, Mine)]
+        runs = [t.standing.run.patience for t in self.plan if isinstance(t.standing, Mine)]
         return max([self.job.limits.stop, *runs])
 
     def terminate(self, target: Target) -> None:

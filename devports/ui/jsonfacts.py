@@ -136,8 +136,8 @@ def _standing(standing: Standing) -> Json:
     match standing:
         case Plain():
             return _kind("plain")
-        case Mine(service=service):
-            return _kind("mine", service)
+        case Mine(run=run):
+            return _kind("mine", run.service)
         case OtherUser(user=user):
             return _kind("other-user", user)
         case Supervised(unit=unit, stop=stop):

@@ -27,7 +27,7 @@ from devports.core.model import (
     Socket,
 )
 from devports.core.plan import Target
-from devports.core.standing import OtherUser, Plain, Supervised
+from devports.core.standing import Mine, OtherUser, Plain, Run, Supervised
 from devports.detect.found import Found, LeftOut, Source
 from devports.errors import DevportsError
 from devports.records import Record
@@ -179,6 +179,8 @@ RECORD = Record(
     DEVPORTS.key, "web", "/home/ann/shop", "serving", ("localhost:8000",), server=NODE.key
 )
 RUN = Charge(RECORD)
+MINE = Mine(Run(DEVPORTS.key, "web", "/shop"))
+LEFT = Mine(Run(NODE.key, "web", "/shop", left=True))
 URL = "http://localhost:8000/"
 SERVED = Entry(
     "web",
