@@ -83,7 +83,7 @@ class Running(Value):
 
     service: str
     project: str
-    spec: PortSpec | None = None
+    spec: PortSpec
     state: str = ""
     process: Process | None = None
     server: Listener | None = None

@@ -22,6 +22,7 @@ from devports.core.model import (
     Hidden,
     Holder,
     Holding,
+    PortSpec,
     Process,
     ProcessKey,
     Socket,
@@ -176,7 +177,7 @@ EVIL_TARGET = Target(EVIL_NODE, OtherUser(EVIL, permitted=True), EVIL_FINDING.ho
 
 DEVPORTS = process(4200, "devports", "devports", "run", "web")
 RECORD = Record(
-    DEVPORTS.key, "web", "/home/ann/shop", "serving", ("localhost:8000",), server=NODE.key
+    DEVPORTS.key, "web", "/home/ann/shop", "serving", PortSpec("localhost", 8000), server=NODE.key
 )
 RUN = Charge(RECORD)
 MINE = Mine(Run(DEVPORTS.key, "web", "/shop"))
