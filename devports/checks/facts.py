@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from devports.core.contained import contained, shown, unasked
-from devports.core.diagnosis import worst
+from devports.core.diagnosis import decisive
 from devports.core.plan import targets
 from devports.core.standing import Viewer
 from devports.core.value import Value
@@ -46,10 +46,7 @@ class Declared(Value):
     @property
     def finding(self) -> Finding | None:
         """The finding that decides; None if the host has no address."""
-        if not self.findings:
-            return None
-        verdict = worst(finding.verdict for finding in self.findings)
-        return next(finding for finding in self.findings if finding.verdict is verdict)
+        return decisive(self.findings) if self.findings else None
 
     @property
     def verdict(self) -> Verdict | None:

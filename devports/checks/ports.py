@@ -55,8 +55,8 @@ def judgement(facts: Facts, declared: Declared) -> Judgement | None:
     match verdict:
         case None | Free():
             return None
-        case Held(sockets=sockets):
-            return _held(facts, declared, listens=any(s.state == "LISTEN" for s in sockets))
+        case Held(listens=listens):
+            return _held(facts, declared, listens=listens)
         case HeldByClient(blocking=blocking):
             return Judgement(code_of(verdict), "error" if blocking else "warning")
         case Lingering(blocking=True):

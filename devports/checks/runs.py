@@ -122,7 +122,7 @@ def other_project(facts: Facts) -> Iterator[Problem]:
 def _shows(run: Running, declared: Declared) -> bool:
     """Say whether the run, or what it started, is among those found on the port or beside it."""
     holders = [h for f in (*declared.findings, *declared.beside) for h in f.holding.holders]
-    keys = {p.key for h in holders for p in (h.process, *h.ancestors)}
+    keys = {p.key for h in holders for p in h.line}
     return run.process is not None and run.process.key in keys
 
 

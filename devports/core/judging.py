@@ -105,8 +105,7 @@ def _strictness(item: Standing) -> tuple[int, bool]:
 def _above(top: Process, members: Sequence[Holder]) -> tuple[Process, ...]:
     """Return the parents of the top of a family, as its members know them."""
     for member in members:
-        line = (member.process, *member.ancestors)
-        keys = [process.key for process in line]
+        keys = [process.key for process in member.line]
         if top.key in keys:
-            return line[keys.index(top.key) + 1 :]
+            return member.line[keys.index(top.key) + 1 :]
     return ()

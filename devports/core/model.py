@@ -164,6 +164,11 @@ class Holder(Value):
     inodes: tuple[int, ...] = ()
     ancestors: tuple[Process, ...] = ()
 
+    @property
+    def line(self) -> tuple[Process, ...]:
+        """Itself and its ancestors."""
+        return (self.process, *self.ancestors)
+
 
 class Hidden(Value):
     """A socket whose process could not be read: what is known all the same.
