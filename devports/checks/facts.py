@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 from devports.core.contained import contained, shown, unasked
-from devports.core.diagnosis import DEFAULT_EPHEMERAL, worst
+from devports.core.diagnosis import DEFAULT_EPHEMERAL, decisive
 from devports.core.model import merged
-from devports.core.plan import targets
+from devports.core.plan import no_run, targets
 from devports.core.standing import Viewer
 from devports.core.value import Value
 
@@ -47,10 +47,7 @@ class Declared(Value):
     @property
     def finding(self) -> Finding | None:
         """The finding that decides; None if the host has no address."""
-        if not self.findings:
-            return None
-        verdict = worst(finding.verdict for finding in self.findings)
-        return next(finding for finding in self.findings if finding.verdict is verdict)
+        return decisive(self.findings) if self.findings else None
 
     @property
     def verdict(self) -> Verdict | None:
@@ -84,7 +81,7 @@ class Running(Value):
 
     service: str
     project: str
-    spec: PortSpec | None = None
+    spec: PortSpec
     state: str = ""
     process: Process | None = None
     server: Listener | None = None
@@ -189,10 +186,6 @@ class Fault(Value):
     service: str = ""
 
 
-def _no_run(_: object) -> None:
-    return None
-
-
 class Facts(Value):
     """All that the rules look at.
 
@@ -231,7 +224,7 @@ class Facts(Value):
     gaps: tuple[Gap, ...] = ()
     editor: Editor = Editor()
     viewer: Viewer = Viewer(-1, -1)
-    run_of: RunOf = _no_run
+    run_of: RunOf = no_run
     named: Named = unasked
 
     def plan(self, declared: Declared) -> tuple[Target, ...]:

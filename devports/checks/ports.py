@@ -55,8 +55,8 @@ def judgement(facts: Facts, declared: Declared) -> Judgement | None:
     match verdict:
         case None | Free():
             return None
-        case Held(sockets=sockets):
-            return _held(facts, declared, listens=any(s.state == "LISTEN" for s in sockets))
+        case Held(listens=listens):
+            return _held(facts, declared, listens=listens)
         case HeldByClient(blocking=blocking):
             return Judgement(code_of(verdict), "error" if blocking else "warning")
         case Lingering(blocking=True):
@@ -114,8 +114,8 @@ def serves(facts: Facts, declared: Declared) -> bool:
     plan = facts.plan(declared)
     return bool(plan) and all(
         isinstance(target.standing, Mine)
-        and not target.standing.left
-        and (target.standing.project, target.standing.service)
+        and not target.standing.run.left
+        and (target.standing.run.project, target.standing.run.service)
         == (facts.root, declared.service.name)
         for target in plan
     )
@@ -127,7 +127,7 @@ def _meaning(facts: Facts, declared: Declared) -> str:
 
 def _runs(facts: Facts, declared: Declared) -> str:
     """Return which devports run it is; empty if it is none."""
-    runs = [t.standing for t in facts.plan(declared) if isinstance(t.standing, Mine)]
+    runs = [t.standing.run for t in facts.plan(declared) if isinstance(t.standing, Mine)]
     if not runs:
         return ""
     other = runs[0].project != facts.root

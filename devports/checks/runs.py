@@ -66,18 +66,18 @@ def serving_elsewhere(facts: Facts) -> Iterator[Problem]:
         wanted = [d for d in facts.ports if d.service.name == run.service]
         if run.project != facts.root or run.state != "serving" or run.server is None or not wanted:
             continue
-        ports = {d.spec.port for d in wanted} | ({run.spec.port} if run.spec else set())
+        ports = {run.spec.port, *(d.spec.port for d in wanted)}
         there = [s for s in run.server.sockets if s.local.port in ports]
         if run.server.sockets and not there:
-            yield _moved(run, wanted[0], run.server)
+            yield _moved(run, run.server)
         yield from (_wider(d, s) for d in wanted for s in there if _is_wider(s, d))
 
 
-def _moved(run: Running, declared: Declared, server: Listener) -> Problem:
+def _moved(run: Running, server: Listener) -> Problem:
     return Problem(
         "server-moved",
         "error",
-        f"the server of `{run.service}` is not on {run.spec or declared.spec}",
+        f"the server of `{run.service}` is not on {run.spec}",
         evidence=(f"{_named(server.process)} {_listens(server)}",),
         why="it has moved, or what it listened on has gone",
         remedies=(Remedy("starts it again, where it belongs", _restart(run.service)),),
@@ -115,15 +115,14 @@ def other_project(facts: Facts) -> Iterator[Problem]:
     others = [r for r in facts.runs if facts.root not in ("", r.project) and r.process]
     for declared in facts.ports:
         for run in others:
-            same = run.spec is not None and run.spec.port == declared.spec.port
-            if same and not _shows(run, declared):
+            if run.spec.port == declared.spec.port and not _shows(run, declared):
                 yield _two_projects(run, declared)
 
 
 def _shows(run: Running, declared: Declared) -> bool:
     """Say whether the run, or what it started, is among those found on the port or beside it."""
     holders = [h for f in (*declared.findings, *declared.beside) for h in f.holding.holders]
-    keys = {p.key for h in holders for p in (h.process, *h.ancestors)}
+    keys = {p.key for h in holders for p in h.line}
     return run.process is not None and run.process.key in keys
 
 

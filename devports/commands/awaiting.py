@@ -5,8 +5,8 @@ from __future__ import annotations
 from devports import exitcodes
 from devports.core.value import Value
 from devports.errors import DevportsError
-from devports.freeing.ladder import bindable
-from devports.run.readiness import is_ready, is_served, run_of
+from devports.freeing.bindable import bindable
+from devports.run.readiness import is_ready, is_served
 from devports.system import clock
 from devports.system.survey import survey
 from devports.ui.trouble import evidence
@@ -83,7 +83,7 @@ def _happened(setting: Setting, target: Asked, ends: Sequence[Endpoint], until: 
 def not_ready(setting: Setting, one: Awaited) -> DevportsError:
     """Return that a target did not become ready, with what is on its port instead."""
     target, started = one.target, bool(one.target.service and one.target.service.command)
-    run = run_of(setting.records(), target.name, setting.config().root) if started else None
+    run = setting.records().in_charge(target.name, setting.config().root) if started else None
     facts = (
         summary(one.findings, target.subject),
         *evidence(one.findings, setting.screen.reader()),

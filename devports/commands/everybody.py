@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from devports.commands.setting import asked_of, here
-from devports.commands.surveying import Shown, role_of, spec_of
+from devports.commands.surveying import Shown, role_of
 from devports.core.diagnosis import covers, sockets_of
 from devports.errors import DevportsError
 from devports.records.stage import charges, holder_of, stage_of
@@ -53,8 +53,8 @@ class Everybody:
                 return Entry("", (Place(finding),), role="found")
             return Entry(service.name, (Place(finding),), role=role_of(service))
         place = Place(finding, stage_of(finding, run), run=run)
-        spec, end = spec_of(run), finding.endpoint
-        if place.stage == "serving" and spec is not None and spec.port == end.port:
+        end = finding.endpoint
+        if place.stage == "serving" and run.record.spec.port == end.port:
             place = place.but(url=url_of(end.address, end.port))
         return Entry(run.record.service, (place,))
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from devports.commands.setting import here
-from devports.core.diagnosis import is_bindable
+from devports.core.diagnosis import decisive, is_bindable
 from devports.core.outcome import (
     Killing,
     Refused,
@@ -24,7 +24,6 @@ from devports.ui.deeds import again_words, outcome_words, progress_words
 from devports.ui.diagnostic import error_block
 from devports.ui.prompt import ask
 from devports.ui.trouble import problem
-from devports.ui.words import decisive
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:

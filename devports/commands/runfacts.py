@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from devports.checks.facts import Listener, Running
-from devports.commands.surveying import spec_of
 from devports.records.stage import charges
 
 TYPE_CHECKING = False
@@ -29,7 +28,7 @@ def run_facts(setting: Setting, root: str) -> Iterator[Running]:
         yield Running(
             record.service,
             record.project,
-            spec_of(charge),
+            record.spec,
             record.state if charge.live else "",
             process=setting.machine.process(record.key.pid) if charge.live else None,
             server=_server(setting.machine, record.server, wanted=own and charge.live),

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from devports.core.diagnosis import Unexplained
-from devports.core.target import parse_target
 from devports.core.value import Value
 from devports.errors import DevportsError
 from devports.records.stage import charge_of, charges, holder_of, stage_of
@@ -86,9 +85,8 @@ class Services:
     def _wanted(self, target: Asked, runs: Sequence[Charge]) -> Wanted:
         """Return where to look: the declared endpoints, and another one that a run was given."""
         run = charge_of(runs, target.name, self._project) if target.service else None
-        spec = spec_of(run) if run is not None and run.live else None
-        moved = spec is not None and spec not in target.specs
-        specs = (*target.specs, spec) if moved and spec is not None else target.specs
+        moved = run is not None and run.live and run.record.spec not in target.specs
+        specs = (*target.specs, run.record.spec) if run is not None and moved else target.specs
         try:
             ends = tuple((spec, end) for spec in specs for end in self._ends(spec))
         except DevportsError as error:
@@ -101,15 +99,6 @@ class Services:
         if spec not in self._resolved:
             self._resolved[spec] = endpoints_of(self._setting.machine, spec)
         return self._resolved[spec]
-
-
-def spec_of(run: Charge) -> PortSpec | None:
-    """Return the port that a run was started for."""
-    try:
-        parsed = parse_target(next(iter(run.record.endpoints), ""))
-    except DevportsError:
-        return None
-    return None if isinstance(parsed, str) else parsed
 
 
 def entry_of(wanted: Wanted, findings: Sequence[Finding], runs: Sequence[Charge]) -> Entry:
@@ -140,8 +129,7 @@ def role_of(service: Service) -> Role:
 
 def _with_urls(places: Sequence[Place]) -> tuple[Place, ...]:
     serving = next((p.run for p in places if p.run is not None and p.stage == "serving"), None)
-    spec = None if serving is None else spec_of(serving)
-    return tuple(places) if spec is None else with_urls(places, spec)
+    return tuple(places) if serving is None else with_urls(places, serving.record.spec)
 
 
 def _gaps(entries: Iterable[Entry]) -> Iterator[Gap]:

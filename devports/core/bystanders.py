@@ -79,4 +79,4 @@ def sorted_out(
 
 
 def _is_within(holder: Holder, family: Collection[ProcessKey]) -> bool:
-    return any(process.key in family for process in (holder.process, *holder.ancestors))
+    return any(process.key in family for process in holder.line)

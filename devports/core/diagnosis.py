@@ -73,6 +73,10 @@ class Held(Value):
 
     sockets: tuple[Socket, ...]
 
+    @property
+    def listens(self) -> bool:
+        return any(socket.state == "LISTEN" for socket in self.sockets)
+
 
 class Forbidden(Value):
     """The kernel refuses this port to this user (privileged or excluded)."""
@@ -243,6 +247,12 @@ SEVERITY = (Free, Shadowed, Lingering, HeldByClient, Unexplained, Held, Forbidde
 def worst(verdicts: Iterable[Verdict]) -> Verdict:
     """Return the verdict that decides for a port on several addresses."""
     return max(verdicts, key=lambda v: (not is_bindable(v), SEVERITY.index(type(v))))
+
+
+def decisive(findings: Sequence[Finding]) -> Finding:
+    """Return the finding that decides for a port on several addresses."""
+    verdict = worst(finding.verdict for finding in findings)
+    return next(finding for finding in findings if finding.verdict is verdict)
 
 
 def sockets_of(verdict: Verdict) -> tuple[Socket, ...]:

@@ -9,7 +9,7 @@ from __future__ import annotations
 from devports.core.launching import launching_of
 from devports.core.program import base_name
 from devports.core.pythonline import is_python
-from devports.core.takers import LISTEN_THEMSELVES, TAKERS, Request, Taking, mark
+from devports.core.takers import LISTEN_THEMSELVES, TAKERS, Intake, Request, mark
 from devports.core.value import Value
 from devports.errors import DevportsError
 
@@ -39,13 +39,12 @@ BIND_BY_THEMSELVES = frozenset("granian robyn bun bunx deno".split())
 class Handed(Value):
     """The command and the variables with which a server takes the socket.
 
-    `mark(0)` in any of the texts stands for the descriptor's number. `taker` is the program.
-    `scheme` is that of an address which it does not say itself, see `Taking`.
+    `mark(0)` in any of the texts stands for the descriptor's number.
+    `scheme` is that of an address which it does not say itself, see `Intake`.
     """
 
     argv: tuple[str, ...]
     env: tuple[tuple[str, str], ...]
-    taker: str
     how: str
     listening: bool
     scheme: str = ""
@@ -100,16 +99,14 @@ def ladder(
             return _only(taking, launching).but(ways=("fd", *ways))
 
 
-def _only(taking: Taking | str, launching: Launching) -> Ladder:
-    assert isinstance(taking, Taking)  # noqa: S101  # the caller has refused the other
+def _only(taking: Intake | str, launching: Launching) -> Ladder:
+    assert isinstance(taking, Intake)  # noqa: S101  # the caller has refused the other
     argv = launching.argv(taking.args)
-    handed = Handed(
-        argv, taking.env, launching.name, taking.how, taking.listening, scheme=taking.scheme
-    )
+    handed = Handed(argv, taking.env, taking.how, taking.listening, scheme=taking.scheme)
     return Ladder(("fd",), handed)
 
 
-def taken(request: Request) -> Taking | str:
+def taken(request: Request) -> Intake | str:
     """Return how the server takes the socket, or why it does not."""
     launching = request.launching
     if launching.loser:
@@ -119,7 +116,7 @@ def taken(request: Request) -> Taking | str:
             both = " and ".join(map(str, request.endpoints))
             return f"`{{fd}}` is one socket, and the host means two: {both}"
         listening = launching.name not in LISTEN_THEMSELVES
-        return Taking(request.args, f"descriptor {mark(0)}", listening=listening)
+        return Intake(request.args, f"descriptor {mark(0)}", listening=listening)
     if launching.opaque:
         return "its shell text does more than to start one program"
     taker = TAKERS.get(launching.name)

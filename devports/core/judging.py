@@ -11,6 +11,7 @@ from devports.core.containers import container_of, engine_of_process
 from devports.core.protection import protection
 from devports.core.quoting import quote
 from devports.core.standing import (
+    SHORT_ID,
     Container,
     Mine,
     OtherUser,
@@ -29,9 +30,6 @@ if TYPE_CHECKING:
     from devports.core.model import Holder, Process
     from devports.core.standing import Refusal, Run, Standing, Viewer
 
-SHORT = 12
-"""Digits of a container's id that engines show and take for the whole."""
-
 
 def standing(
     target: Process, viewer: Viewer, run: Run | None, ancestors: Sequence[Process] = ()
@@ -44,7 +42,7 @@ def standing(
     if target.uid not in (viewer.uid, viewer.user_uid):
         return OtherUser(target.user, permitted=viewer.uid == 0)
     if run is not None:
-        return Mine(run.service, run.project, run.left, run.patience)
+        return Mine(run)
     kind = kind_of(target)
     return Tunnel(kind, exit_command(target)) if kind else Plain()
 
@@ -58,12 +56,11 @@ def _refusal(target: Process, viewer: Viewer, ancestors: Sequence[Process]) -> R
         return Protected(reason)
     inside = container_of(target.cgroup)
     if inside is not None and inside != container_of(viewer.cgroup):
-        return Container(inside[0], inside[1][:SHORT], said="inside")
+        return Container(inside[0], inside[1][:SHORT_ID], said="inside")
     unit = unit_of(target.cgroup)
     if unit is not None and unit != unit_of(viewer.cgroup):
         return unit if target.uid in (viewer.uid, viewer.user_uid) else of_user(unit, target.user)
-    keeper = keeper_of(target, ancestors, viewer)
-    return None if keeper is None else Supervised(keeper.by, keeper.unit, keeper.stop)
+    return keeper_of(target, ancestors, viewer)
 
 
 def unit_of(cgroup: str) -> Supervised | None:
@@ -94,7 +91,7 @@ def of_user(unit: Supervised, user: str) -> Supervised:
 
 def strictest(top: Process, members: Sequence[Holder], viewer: Viewer, run: Run | None) -> Standing:
     """Return the standing of a whole family: what holds for one member holds for all."""
-    lines = [(top, _above(top, members)), *((m.process, m.ancestors) for m in members)]
+    lines = [(top, parents_of(top, members)), *((m.process, m.ancestors) for m in members)]
     return min((standing(process, viewer, run, line) for process, line in lines), key=_strictness)
 
 
@@ -103,11 +100,10 @@ def _strictness(item: Standing) -> tuple[int, bool]:
     return order.index(type(item)), isinstance(item, Supervised) and not item.unit
 
 
-def _above(top: Process, members: Sequence[Holder]) -> tuple[Process, ...]:
+def parents_of(top: Process, members: Sequence[Holder]) -> tuple[Process, ...]:
     """Return the parents of the top of a family, as its members know them."""
     for member in members:
-        line = (member.process, *member.ancestors)
-        keys = [process.key for process in line]
+        keys = [process.key for process in member.line]
         if top.key in keys:
-            return line[keys.index(top.key) + 1 :]
+            return member.line[keys.index(top.key) + 1 :]
     return ()

@@ -33,6 +33,8 @@ if TYPE_CHECKING:
 OURS = 1
 """The uid of whoever asks, where the system does not number its users (Windows)."""
 WILDCARDS = ("0.0.0.0", "::")  # noqa: S104  # compared with, never bound
+LOOPBACK = {"0.0.0.0": "127.0.0.1", "::": "::1"}  # noqa: S104
+"""Where to reach what is bound to a wildcard."""
 
 
 class Endpoint(Value):
@@ -164,6 +166,11 @@ class Holder(Value):
     process: Process
     inodes: tuple[int, ...] = ()
     ancestors: tuple[Process, ...] = ()
+
+    @property
+    def line(self) -> tuple[Process, ...]:
+        """Itself and its ancestors."""
+        return (self.process, *self.ancestors)
 
 
 def merged(holders: Iterable[Holder]) -> tuple[Holder, ...]:

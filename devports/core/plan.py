@@ -133,6 +133,10 @@ def _same_program(parent: Process, child: Process) -> bool:
     return len(names) == 1
 
 
+def no_run(_: Process) -> None:
+    """Know of no devports run."""
+
+
 def targets(holders: Sequence[Holder], viewer: Viewer, run_of: RunOf) -> tuple[Target, ...]:
     """Group the holders by what has to end, in the order in which they were found."""
     groups: dict[ProcessKey, tuple[Process, list[Holder]]] = {}
@@ -154,8 +158,8 @@ def consent(standing: Standing, policy: Policy) -> Consent:
             return "refused"
         case OtherUser():
             granted = policy.yes and policy.other_users
-        case Mine(project=project, left=left):
-            granted = policy.yes or (left and project == policy.reclaim)
+        case Mine(run=run):
+            granted = policy.yes or (run.left and run.project == policy.reclaim)
         case Plain() | Tunnel() | Container():
             granted = policy.yes
         case _:

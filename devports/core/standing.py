@@ -33,17 +33,24 @@ class Plain(Value):
     """An ordinary process of the same user."""
 
 
-class Mine(Value):
-    """Started by a devports run; `service` and `project` are from its record.
+class Run(Value):
+    """A `devports run`, from its record.
 
-    `left`: that run has died without ending its server. `patience`: seconds that the run may
-    need to end its server by itself.
+    `left`: it has died, and this is the server it left. `patience`: seconds that it may need to
+    end its server by itself.
     """
 
+    key: ProcessKey
     service: str
     project: str
     left: bool = False
     patience: float = 0.0
+
+
+class Mine(Value):
+    """Started by a devports run."""
+
+    run: Run
 
 
 class OtherUser(Value):
@@ -72,6 +79,10 @@ class Supervised(Value):
     by: str
     unit: str
     stop: str
+
+
+SHORT_ID = 12
+"""Digits of a container's id that engines show and take for the whole."""
 
 
 class Container(Value):
@@ -108,16 +119,3 @@ class Protected(Value):
     """Never ended by us, whatever the flags. `reason` completes "it is ..."."""
 
     reason: str
-
-
-class Run(Value):
-    """A `devports run`, from its record.
-
-    `left`: it has died, and this is the server it left. `patience`: seconds it may need to end.
-    """
-
-    key: ProcessKey
-    service: str
-    project: str
-    left: bool = False
-    patience: float = 0.0

@@ -11,7 +11,7 @@ from devports.core.program import base_name, program
 from devports.core.protection import by_name, by_place, names_of
 from devports.core.quoting import quote
 from devports.core.shells import is_persons_shell
-from devports.core.value import Value
+from devports.core.standing import Supervised
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -37,18 +37,7 @@ STANDARD = ("/bin/", "/sbin/", "/usr/bin/", "/usr/sbin/", "/usr/local/bin/", "/o
 """Folders that are on PATH everywhere, also under sudo."""
 
 
-class Keeper(Value):
-    """A supervisor at work: `unit` is its name for the server, and `stop` ends that for good.
-
-    Where the name could not be read `unit` is empty and `stop` lists the names.
-    """
-
-    by: str
-    unit: str
-    stop: str
-
-
-def keeper_of(process: Process, ancestors: Sequence[Process], viewer: Viewer) -> Keeper | None:
+def keeper_of(process: Process, ancestors: Sequence[Process], viewer: Viewer) -> Supervised | None:
     """Return who would start `process` again, if its line of parents shows it."""
     marks = dict(process.marks)
     for at in _line(process, ancestors):
@@ -88,7 +77,7 @@ def is_pm2(process: Process) -> bool:
     return daemon or any(base_name(w) in ("pm2-runtime", "pm2-docker") for w in process.argv[:2])
 
 
-def _supervisord(parent: Process, marks: dict[str, str], viewer: Viewer) -> Keeper:
+def _supervisord(parent: Process, marks: dict[str, str], viewer: Viewer) -> Supervised:
     """Return how its own client stops a program (supervisord.org/running.html).
 
     As the first process of a container it adopts orphans, which have the marks of whoever started
@@ -109,12 +98,12 @@ def _supervisord(parent: Process, marks: dict[str, str], viewer: Viewer) -> Keep
         client = _as(parent, viewer) + client
     name = marks.get("SUPERVISOR_PROCESS_NAME", "")
     if not name or parent.pid == 1:
-        return Keeper("supervisord", "", f"{client} status")
+        return Supervised("supervisord", "", f"{client} status")
     whole = f"{marks.get('SUPERVISOR_GROUP_NAME', name)}:{name}"
-    return Keeper("supervisord", whole, f"{client} stop {quote(whole)}")
+    return Supervised("supervisord", whole, f"{client} stop {quote(whole)}")
 
 
-def _pm2(parent: Process, marks: dict[str, str], viewer: Viewer) -> Keeper:
+def _pm2(parent: Process, marks: dict[str, str], viewer: Viewer) -> Supervised:
     """Return how its own command stops an app (pm2.keymetrics.io/docs/usage/process-management)."""
     title = parent.argv[0] if parent.argv else ""
     home = title.partition("(")[2].rpartition(")")[0] or marks.get("PM2_HOME", "")
@@ -124,21 +113,21 @@ def _pm2(parent: Process, marks: dict[str, str], viewer: Viewer) -> Keeper:
     client = f"{user}{'env ' if user and place else ''}{place}pm2"
     number = marks.get("pm_id", "")
     if not number:
-        return Keeper("pm2", "", f"{client} list")
+        return Supervised("pm2", "", f"{client} list")
     # Several apps may have one name, and `pm2 stop NAME` stops them all; the number is one's own.
-    return Keeper("pm2", marks.get("name") or number, f"{client} stop {quote(number)}")
+    return Supervised("pm2", marks.get("name") or number, f"{client} stop {quote(number)}")
 
 
-def _launchd(label: str, process: Process, viewer: Viewer) -> Keeper | None:
+def _launchd(label: str, process: Process, viewer: Viewer) -> Supervised | None:
     """Return how launchctl(1) removes a job; a window's own application is no job."""
     if label.startswith("application."):
         return None
     own = process.uid in (viewer.uid, viewer.user_uid) and process.uid != 0
     if label.startswith("homebrew.mxcl."):
         stop = f"brew services stop {quote(label.removeprefix('homebrew.mxcl.'))}"
-        return Keeper("launchd", label, stop if own else f"sudo {stop}")
+        return Supervised("launchd", label, stop if own else f"sudo {stop}")
     domain = f"launchctl bootout gui/{process.uid}/" if own else "sudo launchctl bootout system/"
-    return Keeper("launchd", label, domain + quote(label))
+    return Supervised("launchd", label, domain + quote(label))
 
 
 def _as(parent: Process, viewer: Viewer) -> str:

@@ -18,7 +18,7 @@ if TYPE_CHECKING:
     from devports.core.launching import Launching
     from devports.core.model import Endpoint
 
-    Taker: TypeAlias = "Callable[[Request], Taking | str]"
+    Taker: TypeAlias = "Callable[[Request], Intake | str]"
 
 LOCALHOST = "127.0.0.1"
 
@@ -51,8 +51,8 @@ class Request(Value):
         return f"its own words bind {', '.join(named)}, not {', '.join(map(str, self.endpoints))}"
 
 
-class Taking(Value):
-    """How a server is told.
+class Intake(Value):
+    """How a server is told to take the socket.
 
     Attributes:
         args: its words; `mark(0)` stands for the first descriptor's number.
@@ -80,7 +80,7 @@ def _joined(host: str, port: str) -> str:
     return f"[{host}]:{port}" if ":" in host else f"{host}:{port}"
 
 
-def _uvicorn(request: Request) -> Taking | str:
+def _uvicorn(request: Request) -> Intake | str:
     """`--fd N`, with --reload and --workers too (uvicorn 0.54); UVICORN_FD would be inherited.
 
     It then runs on "socket ('127.0.0.1', 8000)", which nobody can click.
@@ -96,10 +96,10 @@ def _uvicorn(request: Request) -> Taking | str:
     keys = values_of(args, "--ssl-keyfile", "--ssl-certfile")
     secure = keys or env.get("UVICORN_SSL_KEYFILE") or env.get("UVICORN_SSL_CERTFILE")
     scheme = "https" if secure else "http"
-    return Taking((*args, "--fd", mark(0)), f"--fd {mark(0)}", scheme=scheme)
+    return Intake((*args, "--fd", mark(0)), f"--fd {mark(0)}", scheme=scheme)
 
 
-def _binds(request: Request, default: str) -> Taking | str:
+def _binds(request: Request, default: str) -> Intake | str:
     """`--bind fd://N` in place of each address (gunicorn 27, hypercorn 0.18).
 
     Listening, though both call listen(2) themselves: they set SO_REUSEADDR on it right before, and
@@ -111,20 +111,20 @@ def _binds(request: Request, default: str) -> Taking | str:
     if reason := request.misses(*named):
         return reason
     added = [word for at in range(len(named)) for word in ("--bind", f"fd://{mark(at)}")]
-    return Taking((*without(request.args, "--bind", "-b"), *added), " ".join(added), listening=True)
+    return Intake((*without(request.args, "--bind", "-b"), *added), " ".join(added), listening=True)
 
 
-def _gunicorn(request: Request) -> Taking | str:
+def _gunicorn(request: Request) -> Intake | str:
     """A default of its own would be $PORT on every address, or what a configuration file says."""
     return _binds(request, "")
 
 
-def _hypercorn(request: Request) -> Taking | str:
+def _hypercorn(request: Request) -> Intake | str:
     file = values_of(request.args, "--config", "-c")
     return _binds(request, "" if file else f"{LOCALHOST}:8000")
 
 
-def _daphne(request: Request) -> Taking | str:
+def _daphne(request: Request) -> Intake | str:
     """`--fd N`, listening only (daphne 4.2); an address beside it would be bound as well."""
     args = request.args
     if values_of(args, "--fd", "-e", "--endpoint", "-u"):
@@ -134,10 +134,10 @@ def _daphne(request: Request) -> Taking | str:
     if reason := request.misses(_joined(host, port)):
         return reason
     rest = without(args, "--bind", "-b", "--port", "-p")
-    return Taking(("--fd", mark(0), *rest), f"--fd {mark(0)}", listening=True)
+    return Intake(("--fd", mark(0), *rest), f"--fd {mark(0)}", listening=True)
 
 
-def _flask(request: Request) -> Taking | str:
+def _flask(request: Request) -> Intake | str:
     """Werkzeug's own way to its reloader's child: listening only, and it says no address then.
 
     With the reloader the child ends with code 3 on a change, for a parent that is not there.
@@ -153,10 +153,10 @@ def _flask(request: Request) -> Taking | str:
     told = (("WERKZEUG_SERVER_FD", mark(0)), ("WERKZEUG_RUN_MAIN", "true"))
     how = f"WERKZEUG_SERVER_FD={mark(0)}"
     scheme = "https" if values_of(args, "--cert") or env.get("FLASK_RUN_CERT") else "http"
-    return Taking(args, how, told, listening=True, asked=True, scheme=scheme)
+    return Intake(args, how, told, listening=True, asked=True, scheme=scheme)
 
 
-def _puma(request: Request) -> Taking | str:
+def _puma(request: Request) -> Intake | str:
     """PUMA_INHERIT_0, listening only, for the very address of `-b` (puma 5.6)."""
     named = values_of(request.args, "--bind", "-b")
     if len(named) != 1 or not named[0].startswith("tcp://"):
@@ -164,15 +164,15 @@ def _puma(request: Request) -> Taking | str:
     if reason := request.misses(named[0].removeprefix("tcp://")):
         return reason
     value = f"{mark(0)}:{named[0]}"
-    return Taking(request.args, f"PUMA_INHERIT_0={value}", (("PUMA_INHERIT_0", value),), True)
+    return Intake(request.args, f"PUMA_INHERIT_0={value}", (("PUMA_INHERIT_0", value),), True)
 
 
-def _nginx(request: Request) -> Taking | str:
+def _nginx(request: Request) -> Intake | str:
     """NGINX, listening only (nginx 1.22); whether its file names the same address, nobody sees."""
     if len(request.endpoints) != 1:
         return "it would have to take two sockets"
     value = f"{mark(0)};"
-    return Taking(request.args, f"NGINX={value}", (("NGINX", value),), True, asked=True)
+    return Intake(request.args, f"NGINX={value}", (("NGINX", value),), True, asked=True)
 
 
 TAKERS: dict[str, Taker] = {

@@ -14,7 +14,8 @@ import contextlib
 import os
 from errno import EAGAIN
 
-from devports.core.model import ProcessKey
+from devports.core.model import PortSpec, ProcessKey
+from devports.core.number import LAST_PORT
 from devports.core.standing import Run
 from devports.core.value import Value
 from devports.system import clock
@@ -29,7 +30,7 @@ if TYPE_CHECKING:
 
     RunState = Literal["starting", "serving", "stopping"]
 
-VERSION = 1
+VERSION = 2
 MAX_RECORD = 64 * 1024
 LOCK_WAIT = 1.0
 """Seconds; whoever has a lock for longer is stopped (Ctrl-Z) and may stay so."""
@@ -46,6 +47,7 @@ class Record(Value):
     """One run: who it is, and how far it has come.
 
     Attributes:
+        spec: the port that it was started for.
         boot: makes start times comparable.
         server: the process it started, None before that.
         left: the server that the run before it left behind when it was killed.
@@ -56,7 +58,7 @@ class Record(Value):
     service: str
     project: str
     state: RunState
-    endpoints: tuple[str, ...] = ()
+    spec: PortSpec
     boot: str = ""
     server: ProcessKey | None = None
     left: ProcessKey | None = None
@@ -91,6 +93,11 @@ class Records:
         boot = self._machine.boot()
         return tuple(record for record in found if record is not None and record.boot == boot)
 
+    def in_charge(self, service: str, project: str) -> Record | None:
+        """Return the live run of a service of a project."""
+        record = self._read(self._file(service, project))
+        return record if record is not None and self.is_live(record) else None
+
     def is_live(self, record: Record) -> bool:
         return record.boot == self._machine.boot() and self._lives(record.key)
 
@@ -114,7 +121,7 @@ class Records:
         Raises:
             OSError: the folder cannot be written.
         """
-        path = self._file(record)
+        path = self._file(record.service, record.project)
         with self.locked(os.path.basename(path)):
             before = self._read(path)
             if before is not None and before.key != record.key and self.is_live(before):
@@ -137,12 +144,13 @@ class Records:
 
     def mark(self, record: Record) -> None:
         """Write how far our run has come. A folder that cannot be written is no reason to stop."""
+        path = self._file(record.service, record.project)
         with contextlib.suppress(OSError):
-            _write(self._file(record), record.but(boot=self._machine.boot()))
+            _write(path, record.but(boot=self._machine.boot()))
 
     def drop(self, record: Record) -> None:
         """Remove our record; the next claimant would not have believed it anyway."""
-        path = self._file(record)
+        path = self._file(record.service, record.project)
         with contextlib.suppress(OSError), self.locked(os.path.basename(path)):
             now = self._read(path)
             if now is not None and now.key == record.key:
@@ -170,17 +178,17 @@ class Records:
         finally:
             os.close(descriptor)
 
-    def _file(self, record: Record) -> str:
+    def _file(self, service: str, project: str) -> str:
         """Return the file of a service in its project.
 
         Two sums, one from each end, tell folders apart as well as a hash of hashlib's would, which
         brings OpenSSL: 3.5 MB that would stay for as long as the server runs.
         """
-        from binascii import crc32  # noqa: PLC0415  # only when something is written
+        from binascii import crc32  # noqa: PLC0415  # only where one service is meant
 
-        project = os.fsencode(record.project)
-        sums = f"{crc32(project):08x}{crc32(project[::-1]):08x}"
-        return os.path.join(self.path, f"{record.service}-{sums}.json")
+        path = os.fsencode(project)
+        sums = f"{crc32(path):08x}{crc32(path[::-1]):08x}"
+        return os.path.join(self.path, f"{service}-{sums}.json")
 
     @staticmethod
     def _read(path: str) -> Record | None:
@@ -192,12 +200,15 @@ class Records:
                 data = json.loads(file.read(MAX_RECORD))
             if data["version"] != VERSION or data["state"] not in STATES:
                 return None
+            spec = PortSpec(str(data["host"]), int(data["port"]))
+            if not 0 < spec.port <= LAST_PORT:
+                return None
             return Record(
                 key=ProcessKey(int(data["pid"]), int(data["start"])),
                 service=str(data["service"]),
                 project=str(data["project"]),
                 state=data["state"],
-                endpoints=tuple(map(str, data["endpoints"])),
+                spec=spec,
                 boot=str(data["boot"]),
                 server=_key(data["server"]),
                 left=_key(data["left"]),
@@ -222,7 +233,8 @@ def _write(path: str, record: Record) -> None:
         "service": record.service,
         "project": record.project,
         "state": record.state,
-        "endpoints": list(record.endpoints),
+        "host": record.spec.host,
+        "port": record.spec.port,
         "server": record.server and [record.server.pid, record.server.start],
         "left": record.left and [record.left.pid, record.left.start],
         "patience": record.patience,

@@ -60,8 +60,7 @@ def holder_of(runs: Iterable[Charge], finding: Finding) -> Charge | None:
 
 def belongs(holder: Holder, keys: Collection[ProcessKey]) -> bool:
     """Say whether a holder is one of these processes or was started by one."""
-    line = (holder.process, *holder.ancestors)
-    return any(process.key in keys for process in line)
+    return any(process.key in keys for process in holder.line)
 
 
 def stage_of(finding: Finding, run: Charge, *, any_owner: bool = False) -> Stage:
@@ -81,8 +80,7 @@ def stage_of(finding: Finding, run: Charge, *, any_owner: bool = False) -> Stage
         ours = any(belongs(holder, run.own) for holder in holders)
         if not ours and not (any_owner and state == "serving"):
             return ""
-        listens = any(socket.state == "LISTEN" for socket in finding.verdict.sockets)
-        return state if listens or state != "serving" else "not-listening"
+        return state if finding.verdict.listens or state != "serving" else "not-listening"
     if not is_bindable(finding.verdict):
         return ""
     return state if state != "serving" else "not-listening"

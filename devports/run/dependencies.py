@@ -5,7 +5,7 @@ from __future__ import annotations
 from devports import exitcodes
 from devports.core.happening import DependencyDown
 from devports.errors import DevportsError
-from devports.run.readiness import is_ready, run_of
+from devports.run.readiness import is_ready
 from devports.system import clock
 from devports.system.survey import endpoints_of
 
@@ -46,9 +46,8 @@ def with_real_ports(records: Records, config: Config) -> Config:
     """Return the configuration in which every service has the port that its live run has got."""
 
     def real(service: Service) -> Service:
-        run = run_of(records, service.name, config.root)
-        port = run.endpoints[0].rpartition(":")[2] if run is not None and run.endpoints else ""
-        return service.but(port=int(port)) if port.isdecimal() else service
+        run = records.in_charge(service.name, config.root)
+        return service if run is None else service.but(port=run.spec.port)
 
     return config.but(services=tuple(real(service) for service in config.services))
 

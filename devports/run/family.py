@@ -56,8 +56,8 @@ class Family:
 
     def owns(self, holder: Holder) -> bool:
         """Say whether a holder is one of ours."""
-        line = [holder.process.key, *(parent.key for parent in holder.ancestors)]
-        return self.me in line and not self._before & set(line)
+        line = {process.key for process in holder.line}
+        return self.me in line and not self._before & line
 
 
 class Remains:

@@ -56,7 +56,7 @@ def claim(
     """
     me = machine.key(os.getpid()) or ProcessKey(os.getpid(), 0)
     patience = service.stop_timeout + BEYOND_STOP
-    mine = Record(me, service.name, project, "starting", (str(service.spec),), patience=patience)
+    mine = Record(me, service.name, project, "starting", service.spec, patience=patience)
     mark, gone = clock.Deadline(MARK_WAIT), clock.Deadline(patience)
     told = ending = False
     while True:
@@ -98,9 +98,9 @@ def _in_charge(record: Record) -> DevportsError:
     return DevportsError(
         "run-in-charge",
         f"another `devports run {record.service}` is in charge (pid {record.key.pid})",
-        facts=(f"endpoint: {', '.join(record.endpoints)}", f"project: {record.project}"),
+        facts=(f"endpoint: {record.spec}", f"project: {record.project}"),
         hints=(
-            f"to end it, run `devports free {record.endpoints[0]}`",
+            f"to end it, run `devports free {record.spec}`",
             f"to start here instead of it, run `devports run {record.service} --take-over`",
         ),
         service=record.service,

@@ -15,7 +15,7 @@ if TYPE_CHECKING:
 
     from devports.core.model import Endpoint
     from devports.core.service import Service
-    from devports.records import Record, Records
+    from devports.records import Records
     from devports.system import Machine
 
 ANSWER_WITHIN = 1.0
@@ -34,17 +34,9 @@ def is_ready(
         ends: its addresses.
     """
     if service.command:
-        run = run_of(records, service.name, project)
+        run = records.in_charge(service.name, project)
         return run is not None and run.state == "serving"
     return is_served(machine, ends, service.ready.http)
-
-
-def run_of(records: Records, service: str, project: str) -> Record | None:
-    """Return the live run of a service of a project."""
-    for record in records.every():
-        if (record.service, record.project) == (service, project) and records.is_live(record):
-            return record
-    return None
 
 
 def is_served(machine: Machine, ends: Sequence[Endpoint], path: str = "") -> bool:

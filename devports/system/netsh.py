@@ -10,14 +10,10 @@ from devports.core.value import Value
 
 
 class Excluded(Value):
-    """Ports that nobody may bind. `administered`: a person or program reserved them by name.
-
-    The others come and go with every boot: Hyper-V, WSL and containers take them (winnat).
-    """
+    """Ports that nobody may bind: reserved by name (``*``), or taken by Windows at every boot."""
 
     first: int
     last: int
-    administered: bool = False
 
     def covers(self, port: int) -> bool:
         return self.first <= port <= self.last
@@ -30,7 +26,7 @@ def excluded_ranges(raw: bytes) -> tuple[Excluded, ...]:
         words = line.split()
         match [decimal(word, LAST_PORT) for word in words[:2]]:
             case [int(first), int(last)] if first <= last and words[2:] in ([], [b"*"]):
-                found.append(Excluded(first, last, administered=words[2:] == [b"*"]))
+                found.append(Excluded(first, last))
     return tuple(found)
 
 

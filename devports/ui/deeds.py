@@ -206,8 +206,8 @@ def _whose(standing: Standing) -> str:
     match standing:
         case OtherUser(user=user):
             return f", which belongs to user {printable(user)} and not to you,"
-        case Mine(service=service, left=True):
-            return f", started by `devports run {printable(service)}`,"
+        case Mine(run=run) if run.left:
+            return f", started by `devports run {printable(run.service)}`,"
         case Tunnel(kind=kind):
             return f", a tunnel (`{printable(kind)}`),"
         case _:

@@ -9,7 +9,7 @@ from __future__ import annotations
 import time
 
 from devports.core.codes import code_of
-from devports.core.diagnosis import Lingering, Unexplained, is_bindable, sockets_of, worst
+from devports.core.diagnosis import Lingering, Unexplained, decisive, is_bindable, sockets_of
 from devports.core.outcome import (
     AlreadyGone,
     ContainerStopped,
@@ -51,11 +51,11 @@ LONGEST = 4000
 
 
 def answer(target: str, findings: Sequence[Finding], now: float) -> Json:
-    decisive = worst(finding.verdict for finding in findings)
+    verdict = decisive(findings).verdict
     return {
         "target": target,
-        "bindable": is_bindable(decisive),
-        "verdict": code_of(decisive),
+        "bindable": is_bindable(verdict),
+        "verdict": code_of(verdict),
         "endpoints": [endpoint_facts(finding, now) for finding in findings],
     }
 
@@ -136,8 +136,8 @@ def _standing(standing: Standing) -> Json:
     match standing:
         case Plain():
             return _kind("plain")
-        case Mine(service=service):
-            return _kind("mine", service)
+        case Mine(run=run):
+            return _kind("mine", run.service)
         case OtherUser(user=user):
             return _kind("other-user", user)
         case Supervised(unit=unit, stop=stop):

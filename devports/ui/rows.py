@@ -143,15 +143,11 @@ def state(place: Place, role: Role, *, asked: bool) -> State:
     verdict = place.finding.verdict
     if place.stage:
         return STAGES[place.stage]
-    if isinstance(verdict, Held) and role != "wanted" and _listens(verdict):
+    if isinstance(verdict, Held) and role != "wanted" and verdict.listens:
         return "listening", "good" if role == "watched" else None
     if role == "watched" and isinstance(verdict, Free):
         return "not listening", "note"
     return short(verdict, "free" if asked else "no holder"), _style(verdict, asked=asked)
-
-
-def _listens(verdict: Held) -> bool:
-    return any(socket.state == "LISTEN" for socket in verdict.sockets)
 
 
 def _style(verdict: Verdict, *, asked: bool) -> Style | None:

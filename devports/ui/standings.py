@@ -27,8 +27,8 @@ def standing_words(standing: Standing) -> str:
     match standing:
         case Plain():
             return ""
-        case Mine(service=service):
-            return f"started by `devports run {printable(service)}`"
+        case Mine(run=run):
+            return f"started by `devports run {printable(run.service)}`"
         case OtherUser(user=user, permitted=permitted):
             whose = f"belongs to user {printable(user)}"
             return whose if permitted else f"{whose}: only they or root can end it"
@@ -55,8 +55,8 @@ def target_label(target: Target) -> str:
         return container_label(target.standing) if known else label(target.process)
     below = [m.process for m in target.members if m.process.key != target.process.key]
     top = label(target.process)
-    if isinstance(target.standing, Mine) and not target.standing.left:
-        top = f"`devports run {printable(target.standing.service)}` (pid {target.process.pid})"
+    if isinstance(target.standing, Mine) and not target.standing.run.left:
+        top = f"`devports run {printable(target.standing.run.service)}` (pid {target.process.pid})"
     if not below:
         return top
     if len(below) < len(target.members):

@@ -11,6 +11,7 @@ from devports.core.diagnosis import (
     NotLocal,
     Shadowed,
     Unexplained,
+    decisive,
     sockets_of,
 )
 from devports.core.model import merged
@@ -19,7 +20,7 @@ from devports.errors import DevportsError
 from devports.ui.layout import aligned
 from devports.ui.printable import printable
 from devports.ui.who import card, counted, duration, families, hidden_card, listed, names, whole
-from devports.ui.words import decisive, summary
+from devports.ui.words import summary
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -41,7 +42,7 @@ def matter(finding: Finding, verdict: Trouble) -> str:
             return f": {_lingering(verdict, finding.holding)}"
         case Shadowed(sockets=sockets):
             return f" is free, but `localhost` may reach {_other(finding)} on {_at(sockets)}"
-        case Held(sockets=sockets) if all(socket.state == "BOUND" for socket in sockets):
+        case Held(listens=False):
             return f" is bound by {names(finding.holding)} but nobody listens yet"
         case Held():
             return f" is held by {names(finding.holding)}"
@@ -124,7 +125,7 @@ def short(verdict: Verdict, free: str = "free") -> str:
             return left if blocking else f"{free}, {left}"
         case Shadowed():
             return f"{free}, shadowed"
-        case Held(sockets=sockets) if all(socket.state == "BOUND" for socket in sockets):
+        case Held(listens=False):
             return "bound, not listening"
         case Held():
             return "held"
@@ -190,7 +191,7 @@ def gap_words(gap: Gap) -> str:
 def _meaning(finding: Finding) -> str:
     port, address = finding.endpoint.port, finding.endpoint
     match finding.verdict:
-        case Held(sockets=sockets) if all(socket.state == "BOUND" for socket in sockets):
+        case Held(listens=False):
             return "it can start to listen at any moment, and then a second server would fail"
         case HeldByClient(blocking=True):
             return "devports never ends a client; the port is free when that connection ends"

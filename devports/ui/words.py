@@ -6,7 +6,7 @@ What only a port that is not free needs to be said of it is in `devports.ui.trou
 
 from __future__ import annotations
 
-from devports.core.diagnosis import Free, worst
+from devports.core.diagnosis import Free, decisive
 from devports.ui.printable import printable
 
 TYPE_CHECKING = False
@@ -32,12 +32,6 @@ def headline(finding: Finding, subject: str = "") -> str:
     from devports.ui.trouble import matter  # noqa: PLC0415  # a free port needs no more words
 
     return name + matter(finding, verdict)
-
-
-def decisive(findings: Sequence[Finding]) -> Finding:
-    """Return the finding that decides for a port on several addresses."""
-    verdict = worst(finding.verdict for finding in findings)
-    return next(finding for finding in findings if finding.verdict is verdict)
 
 
 def summary(findings: Sequence[Finding], subject: str = "") -> str:

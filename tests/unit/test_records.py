@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING
 import pytest
 
 from devports.core.happening import Predecessor
-from devports.core.model import ProcessKey
+from devports.core.model import PortSpec, ProcessKey
 from devports.core.service import Service
 from devports.core.standing import Run
 from devports.errors import DevportsError
@@ -29,6 +29,8 @@ if TYPE_CHECKING:
 
     from devports.core.happening import Happening
 
+SPEC = PortSpec("127.0.0.1", 8000)
+
 
 @pytest.fixture
 def machine() -> FakeMachine:
@@ -42,7 +44,7 @@ def records(tmp_path: Path, machine: FakeMachine) -> Records:
 
 def record_of(machine: FakeMachine, pid: int, service: str = "web", project: str = "/p") -> Record:
     key = machine.key(pid) or machine.add(pid).key
-    return Record(key, service, project, "starting", ("127.0.0.1:8000",))
+    return Record(key, service, project, "starting", SPEC)
 
 
 def live(records: Records) -> tuple[Record, ...]:
@@ -53,6 +55,16 @@ def test_a_claim_on_a_service_nobody_runs_is_ours(records: Records, machine: Fak
     mine = record_of(machine, 50)
     assert records.claim(mine).key == mine.key
     assert [record.service for record in live(records)] == ["web"]
+
+
+def test_the_run_in_charge_is_the_living_one_of_that_service_and_project(
+    records: Records, machine: FakeMachine
+):
+    mine = records.claim(record_of(machine, 50))
+    assert records.in_charge("web", "/p") == mine
+    assert records.in_charge("api", "/p") is records.in_charge("web", "/q") is None
+    machine.end(50)
+    assert records.in_charge("web", "/p") is None
 
 
 def test_a_second_claim_names_who_is_in_charge(records: Records, machine: FakeMachine):
@@ -157,7 +169,7 @@ WRONG = [
     pytest.param(b"[" * 60_000, id="deeper than the parser goes"),
     pytest.param(b'{"version": 1, "state": "serving", "pid": 1e999}', id="no number of ours"),
     pytest.param(b"\xff", id="no text"),
-    pytest.param(b'{"version": 2}', id="a later version"),
+    pytest.param(b'{"version": 3}', id="a later version"),
     pytest.param(b"{" + b" " * 70_000 + b"}", id="too long"),
 ]
 
@@ -178,7 +190,9 @@ def test_what_is_no_record_counts_as_none(records: Records, machine: FakeMachine
     [
         pytest.param({"state": "odd"}, id="a state nobody knows"),
         pytest.param({"pid": "x"}, id="a pid that is no number"),
-        pytest.param({"endpoints": 3}, id="endpoints that are no list"),
+        pytest.param({"port": "x"}, id="a port that is no number"),
+        pytest.param({"port": 0}, id="a port that nobody can have"),
+        pytest.param({"port": None, "endpoints": ["127.0.0.1:8000"]}, id="none, but an older list"),
         pytest.param({"server": [1]}, id="an identity without a start"),
     ],
 )
@@ -249,7 +263,7 @@ def _claim_and_stay(path: str, barrier: Any, results: Any) -> None:
     key = machine.key(os.getpid())
     assert key is not None
     barrier.wait()
-    now = records.claim(Record(key, "web", "/p", "starting"))
+    now = records.claim(Record(key, "web", "/p", "starting", SPEC))
     results.put(now.key == key)
     barrier.wait()  # nobody ends, and so loses the claim, before all have tried
 

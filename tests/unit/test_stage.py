@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 import pytest
 
 from devports.core.diagnosis import Finding, Forbidden, Free, Held, Lingering
-from devports.core.model import Endpoint, Holder, Holding, Process, ProcessKey, Socket
+from devports.core.model import Endpoint, Holder, Holding, PortSpec, Process, ProcessKey, Socket
 from devports.records import Record, Records
 from devports.records.stage import Charge, charge_of, charges, holder_of, stage_of
 from tests.fakes import FakeMachine
@@ -19,7 +19,7 @@ if TYPE_CHECKING:
     from devports.core.model import State
     from devports.records import RunState
 
-HERE = Endpoint("127.0.0.1", 8000)
+HERE, SPEC = Endpoint("127.0.0.1", 8000), PortSpec("127.0.0.1", 8000)
 
 
 def process(pid: int, ppid: int = 1) -> Process:
@@ -33,7 +33,7 @@ BOUND = Held((Socket(HERE, None, "BOUND", 5),))
 
 def record(state: RunState = "serving", left: Process | None = None) -> Record:
     key = None if left is None else left.key
-    return Record(RUN.key, "web", "/shop", state, ("127.0.0.1:8000",), server=SERVER.key, left=key)
+    return Record(RUN.key, "web", "/shop", state, SPEC, server=SERVER.key, left=key)
 
 
 def seen(verdict: Verdict, *holders: Holder) -> Finding:
@@ -117,7 +117,7 @@ def test_the_run_of_a_service_is_that_of_its_project(tmp_path: Path) -> None:
     machine = FakeMachine()
     records = Records(str(tmp_path), machine)
     for pid, project in ((50, "/shop"), (60, "/other")):
-        records.claim(Record(machine.add(pid).key, "web", project, "serving"))
+        records.claim(Record(machine.add(pid).key, "web", project, "serving", SPEC))
     machine.end(50)
     runs = charges(records)
     assert [(run.record.project, run.live) for run in runs] == [("/other", True), ("/shop", False)]

@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
+from devports.core.number import LAST_PORT
 from devports.core.quoting import quote
-from devports.core.target import MAX_PORT
 from devports.core.value import Value
 
 TYPE_CHECKING = False
@@ -46,6 +46,10 @@ class Case(Value):
         """What a person calls the port."""
         return quote(self.service) if self.service else str(self.port)
 
+    @property
+    def is_root(self) -> bool:
+        return self.viewer is not None and self.viewer.uid == 0
+
     def outgoing(self, port: int) -> bool:
         """Say whether outgoing connections get this port."""
         low, high = self.ephemeral
@@ -55,16 +59,13 @@ class Case(Value):
         """Return a command that only root, or on Windows an elevated terminal, may run."""
         if self.platform == "win32":
             return Remedy(f"{title} (in a terminal of an administrator)", command)
-        is_root = self.viewer is not None and self.viewer.uid == 0
-        return Remedy(title, command if is_root else f"sudo {command}", needs_root=True)
+        return Remedy(title, command if self.is_root else f"sudo {command}", needs_root=True)
 
     def devports(self, title: str, words: str) -> Remedy:
         """Return a command of ours for root, whose PATH under sudo has no folder of a user's."""
-        found = self.root(title, f"devports {words}")
-        plain = f"sudo devports {words}"
-        return found.but(
-            command=found.command.replace(plain, f'sudo "$(command -v devports)" {words}')
-        )
+        as_we_are = self.is_root or self.platform == "win32"
+        program = "devports" if as_we_are else '"$(command -v devports)"'
+        return self.root(title, f"{program} {words}")
 
     def wait(self, title: str) -> Remedy:
         return Remedy(title, f"devports check {self.target}")
@@ -79,7 +80,7 @@ class Case(Value):
 def next_port(case: Case) -> int:
     """Return the port after it; round numbers where that would be none or an outgoing one."""
     port = case.port + 1
-    fine = PRIVILEGED <= port <= MAX_PORT and not case.outgoing(port)
+    fine = PRIVILEGED <= port <= LAST_PORT and not case.outgoing(port)
     return port if fine else common_port(case)
 
 

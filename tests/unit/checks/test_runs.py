@@ -45,7 +45,6 @@ SERVING = [
     pytest.param(run(HERE, MOVED), [], id="on another port too"),
     pytest.param(run(), [], id="nowhere, or nobody may look"),
     pytest.param(run(MOVED, spec=PortSpec("127.0.0.1", 8001)), [], id="on one that was asked for"),
-    pytest.param(run(MOVED, spec=None), ELSEWHERE, id="on another, by a record without a port"),
     pytest.param(run(MOVED, state="starting"), [], id="not yet"),
     pytest.param(run(MOVED, service="other"), [], id="a service that is declared no more"),
     pytest.param(RUN, [], id="a server that is not known"),
@@ -68,7 +67,6 @@ PROJECTS = [
     pytest.param(OTHER, TWO, id="on the same number"),
     pytest.param(OTHER.but(spec=PortSpec("::1", 8000)), TWO, id="on another address"),
     pytest.param(OTHER.but(spec=PortSpec("127.0.0.1", 9000)), [], id="on another number"),
-    pytest.param(OTHER.but(spec=None), [], id="on none that is known"),
     pytest.param(OTHER.but(process=None, state=""), [], id="no more"),
     pytest.param(OTHER.but(project="/srv/shop"), [], id="the same project"),
 ]

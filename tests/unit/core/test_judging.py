@@ -35,7 +35,7 @@ def process(pid: int = 60, **facts: object) -> Process:
 
 JUDGED = [
     pytest.param(process(), ME, None, Plain(), id="an ordinary process of mine is plain"),
-    pytest.param(process(), ME, RUN, Mine("backend", "/srv"), id="our own run is mine"),
+    pytest.param(process(), ME, RUN, Mine(RUN), id="our own run is mine"),
     pytest.param(
         process(uid=1001, user="bob"), ME, None, OtherUser("bob", False), id="another user's"
     ),
@@ -127,7 +127,7 @@ def test_what_holds_for_one_holds_for_the_family(members: list[Process], expecte
 
 
 def test_a_family_of_a_run_of_ours_is_mine() -> None:
-    assert strictest(process(), [Holder(process(61))], ME, RUN) == Mine("backend", "/srv")
+    assert strictest(process(), [Holder(process(61))], ME, RUN) == Mine(RUN)
 
 
 def test_a_neighbour_in_our_own_unit_is_an_ordinary_process() -> None:

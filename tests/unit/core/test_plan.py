@@ -206,7 +206,9 @@ def test_a_target_carries_the_strictest_standing_of_its_family() -> None:
 
 def test_a_run_of_ours_is_mine() -> None:
     found = holders((APP, RUN, ZSH))
-    assert targets(found, VIEWER, a_run) == (Target(RUN, Mine("backend", "/srv"), tuple(found)),)
+    assert targets(found, VIEWER, a_run) == (
+        Target(RUN, Mine(Run(RUN.key, "backend", "/srv")), tuple(found)),
+    )
 
 
 def test_no_holder_needs_no_plan() -> None:
@@ -235,8 +237,8 @@ def test_a_shell_in_between_is_told_from_a_persons(
 
 STANDINGS: list[Standing] = [
     Plain(),
-    Mine("backend", "/srv"),
-    Mine("backend", "/srv", left=True),
+    Mine(Run(RUN.key, "backend", "/srv")),
+    Mine(Run(RUN.key, "backend", "/srv", left=True)),
     OtherUser("bob", permitted=True),
     OtherUser("bob", permitted=False),
     Supervised("systemd", "x.service", "systemctl stop x.service"),
@@ -260,7 +262,9 @@ def allowed(standing: Standing, policy: Policy) -> str:
             return "refused"
         granted = policy.yes and policy.other_users
     else:
-        left_here = isinstance(standing, Mine) and standing.left and standing.project == "/srv"
+        left_here = (
+            isinstance(standing, Mine) and standing.run.left and standing.run.project == "/srv"
+        )
         granted = policy.yes or (policy.reclaim == "/srv" and left_here)
     return "granted" if granted else ("ask" if policy.interactive else "unanswerable")
 

@@ -7,7 +7,7 @@ import pytest
 from devports.core.judging import standing, strictest
 from devports.core.model import Holder, Process, ProcessKey
 from devports.core.standing import OtherUser, Plain, Protected, Supervised, Viewer
-from devports.core.supervisors import Keeper, keeper_of
+from devports.core.supervisors import keeper_of
 
 ME, ROOT = Viewer(1000, 1000), Viewer(0, 0)
 PYTHON = "/usr/bin/python3.11"
@@ -100,7 +100,7 @@ def test_pm2_is_asked_for_the_app_by_its_number(
 
 
 def test_an_app_of_pm2_is_named_as_its_user_named_it() -> None:
-    assert keeper_of(SERVER.but(marks=APP), (GOD,), ME) == Keeper("pm2", "my api", "pm2 stop 3")
+    assert keeper_of(SERVER.but(marks=APP), (GOD,), ME) == Supervised("pm2", "my api", "pm2 stop 3")
 
 
 @pytest.mark.parametrize("daemon", [DAEMON, GOD])

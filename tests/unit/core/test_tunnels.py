@@ -62,7 +62,8 @@ def test_the_shared_master_of_ssh_sessions_is_a_session() -> None:
 
 def test_a_tunnel_of_ours_is_ours_and_another_users_is_theirs() -> None:
     tunnel = words("ssh -L 8000:db:5432 host")
-    assert standing(tunnel, ME, Run(tunnel.key, "db", "/srv")) == Mine("db", "/srv")
+    run = Run(tunnel.key, "db", "/srv")
+    assert standing(tunnel, ME, run) == Mine(run)
     tunnel = words("ssh -N -L 8000:db:5432 host").but(uid=5, user="bob")
     assert standing(tunnel, ME, None) == OtherUser("bob", permitted=False)
 

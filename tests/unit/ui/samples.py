@@ -22,12 +22,13 @@ from devports.core.model import (
     Hidden,
     Holder,
     Holding,
+    PortSpec,
     Process,
     ProcessKey,
     Socket,
 )
 from devports.core.plan import Target
-from devports.core.standing import OtherUser, Plain, Supervised
+from devports.core.standing import Mine, OtherUser, Plain, Run, Supervised
 from devports.detect.found import Found, LeftOut, Source
 from devports.errors import DevportsError
 from devports.records import Record
@@ -176,9 +177,11 @@ EVIL_TARGET = Target(EVIL_NODE, OtherUser(EVIL, permitted=True), EVIL_FINDING.ho
 
 DEVPORTS = process(4200, "devports", "devports", "run", "web")
 RECORD = Record(
-    DEVPORTS.key, "web", "/home/ann/shop", "serving", ("localhost:8000",), server=NODE.key
+    DEVPORTS.key, "web", "/home/ann/shop", "serving", PortSpec("localhost", 8000), server=NODE.key
 )
 RUN = Charge(RECORD)
+MINE = Mine(Run(DEVPORTS.key, "web", "/shop"))
+LEFT = Mine(Run(NODE.key, "web", "/shop", left=True))
 URL = "http://localhost:8000/"
 SERVED = Entry(
     "web",

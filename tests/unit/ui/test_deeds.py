@@ -22,7 +22,7 @@ from devports.core.outcome import (
     TimedOut,
     WaitingForPort,
 )
-from devports.core.standing import Container, Mine, OtherUser, Protected, Supervised
+from devports.core.standing import Container, OtherUser, Protected, Supervised
 from devports.ui import deeds
 from tests.unit.ui import samples as s
 
@@ -252,14 +252,14 @@ def test_only_a_port_that_can_be_bound_is_freed() -> None:
         ),
         pytest.param(
             "stop",
-            NODE.but(standing=Mine("web", "/shop", left=True)),
+            NODE.but(standing=s.LEFT),
             "",
             "stop `node` (pid 4242), started by `devports run web`, with SIGTERM?",
             id="what an earlier run left",
         ),
         pytest.param(
             "stop",
-            s.NPM_TARGET.but(standing=Mine("web", "/shop")),
+            s.NPM_TARGET.but(standing=s.MINE),
             "",
             "stop `devports run web` (pid 400) and its `node` (pid 4242) with SIGTERM?",
             id="another run of ours",

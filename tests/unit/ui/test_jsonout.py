@@ -22,7 +22,7 @@ from devports.core.outcome import (
 )
 from devports.core.remedy import Remedy
 from devports.core.service import Config, Service
-from devports.core.standing import Container, Mine, OtherUser, Plain, Protected, Supervised, Tunnel
+from devports.core.standing import Container, OtherUser, Plain, Protected, Supervised, Tunnel
 from devports.editor.merge import Note
 from devports.editor.plan import FileChange, Plan
 from devports.errors import DevportsError
@@ -180,7 +180,7 @@ def test_an_unknown_start_is_null() -> None:
     ("standing", "kind", "detail", "stop"),
     [
         pytest.param(Plain(), "plain", None, None, id="plain"),
-        pytest.param(Mine("web", "/shop"), "mine", "web", None, id="mine"),
+        pytest.param(s.MINE, "mine", "web", None, id="mine"),
         pytest.param(OtherUser("bob", True), "other-user", "bob", None, id="another user"),
         pytest.param(
             Supervised("systemd", "a.service", "stop a"),

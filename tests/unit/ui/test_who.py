@@ -7,7 +7,6 @@ import pytest
 from devports.core.model import Hidden, Holder, Holding
 from devports.core.standing import (
     Container,
-    Mine,
     OtherUser,
     Plain,
     Protected,
@@ -191,7 +190,7 @@ def test_state(state: str, text: str | None) -> None:
     ("standing", "text"),
     [
         pytest.param(Plain(), "", id="plain"),
-        pytest.param(Mine("web", "/shop"), "started by `devports run web`", id="mine"),
+        pytest.param(s.MINE, "started by `devports run web`", id="mine"),
         pytest.param(OtherUser("bob", True), "belongs to user bob", id="we are root"),
         pytest.param(
             OtherUser("bob", False),
@@ -321,12 +320,12 @@ def test_unit(cgroup: str, text: str) -> None:
             id="a runner and its server",
         ),
         pytest.param(
-            s.NPM_TARGET.but(standing=Mine("web", "/shop")),
+            s.NPM_TARGET.but(standing=s.MINE),
             "`devports run web` (pid 400) and its `node` (pid 4242)",
             id="a run of ours, whatever its process is called",
         ),
         pytest.param(
-            s.NODE_TARGET.but(standing=Mine("web", "/shop", left=True)),
+            s.NODE_TARGET.but(standing=s.LEFT),
             "`node` (pid 4242)",
             id="the server that a run of ours left",
         ),

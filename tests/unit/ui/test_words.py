@@ -5,7 +5,7 @@ import pytest
 from devports.core.codes import CODES
 from devports.core.diagnosis import Finding, Held, HeldByClient, Lingering, Shadowed
 from devports.core.model import Holding
-from devports.core.standing import Mine
+from devports.core.standing import Mine, Run
 from devports.ui import trouble, words
 from tests.unit.ui import samples as s
 
@@ -191,7 +191,9 @@ def test_many_holders_are_counted() -> None:
 
 
 def test_the_standing_of_a_holder_is_a_note() -> None:
-    lines = trouble.evidence((s.HELD,), s.ANN, standings=((4242, Mine("backend", "/shop")),))
+    lines = trouble.evidence(
+        (s.HELD,), s.ANN, standings=((4242, Mine(Run(s.NODE.key, "backend", "/shop"))),)
+    )
     assert lines[-1] == "note        started by `devports run backend`"
 
 
