@@ -6,6 +6,7 @@ import os
 from typing import TYPE_CHECKING, Protocol
 
 import pytest
+from hypothesis import HealthCheck, settings
 
 from tests.harness import actors, guard
 
@@ -21,6 +22,10 @@ if TYPE_CHECKING:
 
 for _name in ("NO_COLOR", "FORCE_COLOR", "TTY_COMPATIBLE", "COLUMNS", "LINES"):
     os.environ.pop(_name, None)
+
+# How long an example takes depends on what else this machine does, so it proves nothing.
+settings.register_profile("devports", deadline=None, suppress_health_check=[HealthCheck.too_slow])
+settings.load_profile("devports")
 
 
 class Zoo(Protocol):

@@ -33,6 +33,8 @@ VARYING = frozenset(
     " command_line ancestors".split()
 )
 """Values that differ from machine to machine and from run to run."""
+IN_AN_EVENT = VARYING | {"exit_code"}
+"""The code is the server's: a Ctrl-C may come before http.server is there to catch it."""
 
 PAGES = {name: pages.read(name) for name in pages.names()}
 BLOCKS = [block for page in PAGES.values() for block in page.blocks]
@@ -103,7 +105,8 @@ def documents(text: str) -> list[str]:
 def steady(value: Any) -> Any:
     """Return a document without the values that differ."""
     if isinstance(value, dict):
-        return {key: None if key in VARYING else steady(each) for key, each in value.items()}
+        varying = IN_AN_EVENT if "event" in value else VARYING
+        return {key: None if key in varying else steady(each) for key, each in value.items()}
     return [steady(each) for each in value] if isinstance(value, list) else value
 
 

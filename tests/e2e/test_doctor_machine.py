@@ -5,7 +5,6 @@ from __future__ import annotations
 import os
 import shlex
 import signal
-import socket
 from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
@@ -125,14 +124,14 @@ def test_another_project_on_the_same_number(
     assert problem["evidence"][0] == f"project: {other}"
 
 
-def test_a_port_that_a_connection_has_now(zoo: Zoo, project: Project, devports: Command) -> None:
-    with socket.socket() as asking:
-        asking.bind(("127.0.0.1", 0))
-        port = asking.getsockname()[1]
-    client = zoo("source_port_client", port, "--reuse")
-    project.service("web", port, host="127.0.0.2")
+def test_a_port_that_a_connection_has_now(
+    port: int, zoo: Zoo, project: Project, devports: Command
+) -> None:
+    client = zoo("source_port_client", 0, "--server", port, "--reuse")
+    (taken,) = {row.remote_port for row in tables.rows(port) if row.state == "ESTABLISHED"}
+    project.service("web", taken, host="127.0.0.2")
     (problem,) = problems(devports)
-    assert (problem["code"], problem["port"]) == ("port-ephemeral", port)
+    assert (problem["code"], problem["port"]) == ("port-ephemeral", taken)
     assert f"(pid {client.pid})" in devports("doctor").out
     client.end()
     assert codes(devports) == ["port-ephemeral"]

@@ -56,8 +56,10 @@ def test_the_server_can_ask_and_is_answered(
 def test_a_server_that_reads_single_keys_gets_each_at_once(
     port: int, project: Project, on_terminal: OnTerminal
 ) -> None:
-    keys = "tty.setraw(0)\nwhile (key := os.read(0, 9)) != b'q': print('key', key, end='\\r\\n')"
-    script(project, port, "print('press')\n" + keys)
+    # "press" comes last: setting the modes throws away what has been typed before (TCSAFLUSH).
+    ready = "tty.setraw(0)\nprint('press', end='\\r\\n')\n"
+    keys = "while (key := os.read(0, 9)) != b'q': print('key', key, end='\\r\\n')"
+    script(project, port, ready + keys)
     terminal = on_terminal("run", "web")
     terminal.expect("press")
     terminal.send("r")
@@ -81,8 +83,9 @@ def test_the_server_leads_a_session_on_a_terminal_of_its_own(
 def test_lines_of_ours_begin_where_lines_begin(
     port: int, project: Project, on_terminal: OnTerminal
 ) -> None:
-    script(project, port, "print('one', end='', flush=True)\nsignal.pause()")
+    script(project, port, "print('unended', end='', flush=True)\nsignal.pause()")
     terminal = on_terminal("run", "web")
+    terminal.expect("unended")
     terminal.expect("is ready on")
     terminal.ctrl_c()
     terminal.exit_code()
@@ -151,7 +154,7 @@ def test_suspend_stops_all_of_it_and_fg_goes_on(
     (server,) = tables.listening_pids(port)
     shell.send("\x1a")
     shell.expect("Stopped")
-    assert state_of(server) == psutil.STATUS_STOPPED
+    eventually(lambda: state_of(server) == psutil.STATUS_STOPPED)
     shell.send("echo modes: $(stty -a | grep -o -- '.icanon')\r")
     shell.expect("modes: icanon")
     shell.send("fg\r")
@@ -172,7 +175,7 @@ def test_a_job_in_the_background_leaves_the_terminal_alone_until_it_is_called(
     shell.send("echo still $((40 + 2))\r")
     shell.expect("still 42")
     shell.send("fg\r")
-    shell.expect("devports run web")
+    eventually(lambda: shell.front != shell.pid, what="the job is in the foreground")
     shell.ctrl_c()
     shell.expect("ended with exit code")
     shell.send("exit\r")

@@ -111,7 +111,7 @@ class Actor:
     def rest(self, within: float = READY_WITHIN) -> str:
         """Close its stdin and return what it still says until it ends."""
         self.let_go()
-        self.process.wait(within)
+        self.process.wait(remaining(deadline_after(within)))
         assert self.process.stdout is not None
         return (self._unread + self.process.stdout.read()).decode()
 

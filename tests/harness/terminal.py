@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+import os
 import signal
 import termios
 from typing import TYPE_CHECKING
@@ -120,6 +121,11 @@ class Terminal:
     def modes(self) -> list[object]:
         """Return the terminal's modes, to be compared with later ones."""
         return list(termios.tcgetattr(self._child.child_fd))
+
+    @property
+    def front(self) -> int:
+        """The process group in the foreground: whom a Ctrl-C would reach."""
+        return os.tcgetpgrp(self._child.child_fd)
 
     def signal(self, number: int) -> None:
         """Signal the program itself, as a stranger would, not the terminal."""

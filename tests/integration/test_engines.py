@@ -71,22 +71,26 @@ def test_an_engine_that_is_to_be_forgotten_is_asked_again(on_path: Put) -> None:
     assert [line.split()[0] for line in log.read_text().splitlines()] == ["ps", "ps", "stop", "ps"]
 
 
+LONG = 10.0
+"""Seconds that are never over where an engine ends by itself."""
 SILENT = [
-    pytest.param("echo no permission >&2; exit 1", "no permission", id="it may not ask"),
-    pytest.param("exit 1", "it ended with status 1", id="nothing, with an error"),
-    pytest.param("exec sleep 60", "no answer within 0.3 s", id="it hangs"),
-    pytest.param("sleep 2 & exit 0", "no answer within 0.3 s", id="a child keeps the pipe open"),
-    pytest.param("kill -9 $$", "it ended with status -9", id="it is killed"),
-    pytest.param("yes", "y", id="it never stops to talk"),
+    pytest.param("echo no permission >&2; exit 1", LONG, "no permission", id="it may not ask"),
+    pytest.param("exit 1", LONG, "it ended with status 1", id="nothing, with an error"),
+    pytest.param("exec sleep 60", 0.3, "no answer within 0.3 s", id="it hangs"),
+    pytest.param(
+        "sleep 2 & exit 0", 0.3, "no answer within 0.3 s", id="a child keeps the pipe open"
+    ),
+    pytest.param("kill -9 $$", LONG, "it ended with status -9", id="it is killed"),
+    pytest.param("yes", LONG, "y", id="it never stops to talk"),
 ]
 
 
-@pytest.mark.parametrize(("script", "complaint"), SILENT)
+@pytest.mark.parametrize(("script", "seconds", "complaint"), SILENT)
 def test_an_engine_that_does_not_answer_has_not_said_no(
-    on_path: Put, script: str, complaint: str
+    on_path: Put, script: str, seconds: float, complaint: str
 ) -> None:
     on_path("docker", script)
-    found = Engines(asking=0.3).named(DOCKER, 8000)
+    found = Engines(asking=seconds).named(DOCKER, 8000)
     assert found == DOCKER.but(said="silent", complaint=complaint)
 
 
@@ -115,16 +119,20 @@ def test_a_container_is_stopped_by_its_whole_id(on_path: Put) -> None:
 
 
 @pytest.mark.parametrize(
-    ("script", "complaint"),
+    ("script", "seconds", "complaint"),
     [
-        pytest.param("echo a; echo No such container >&2; exit 1", "No such container", id="words"),
-        pytest.param("exit 3", "it ended with status 3", id="no words"),
-        pytest.param("exec sleep 60", "`docker stop` did not end within 0.2 s", id="it hangs"),
+        pytest.param(
+            "echo a; echo No such container >&2; exit 1", LONG, "No such container", id="words"
+        ),
+        pytest.param("exit 3", LONG, "it ended with status 3", id="no words"),
+        pytest.param("exec sleep 60", 0.2, "`docker stop` did not end within 0.2 s", id="it hangs"),
     ],
 )
-def test_what_went_wrong_is_one_line(on_path: Put, script: str, complaint: str) -> None:
+def test_what_went_wrong_is_one_line(
+    on_path: Put, script: str, seconds: float, complaint: str
+) -> None:
     on_path("docker", script)
-    assert Engines(stopping=0.2).stop(DB) == complaint
+    assert Engines(stopping=seconds).stop(DB) == complaint
 
 
 def test_an_engine_that_is_not_there_answers_nothing(monkeypatch: pytest.MonkeyPatch) -> None:

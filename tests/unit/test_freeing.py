@@ -377,7 +377,7 @@ def test_a_run_of_ours_is_given_the_time_it_needs():
     machine.add(50, ppid=40)
     machine.deaf[40] = {SIGTERM}
     freeing = Freeing(held_by(machine, 50))
-    ours = Run(run.key, "web", "/p", patience=0.5)
+    ours = Run(run.key, "web", "/p", patience=30.0)
     freeing.run_of = lambda process: ours if process.key == run.key else None
     looks = iter(range(1000))
     machine.before_probe = lambda: machine.end(50) if next(looks) == 12 else None
@@ -580,7 +580,7 @@ def test_leftovers_that_go_in_time_are_waited_for():
     freeing = Freeing(machine)
     looks = iter(range(1000))
     machine.before_probe = lambda: machine.sockets.clear() if next(looks) > 2 else None
-    assert freeing(YES).bindable
+    assert freeing(YES, QUICK.but(linger=30)).bindable
     assert freeing.told == [WaitingForPort(0.1)]
 
 
@@ -597,9 +597,13 @@ def test_waiting_says_for_whom(monkeypatch: pytest.MonkeyPatch):
     machine.deaf[50] = {SIGTERM}
     machine.socket(HERE, 50, state="ESTABLISHED", remote=Endpoint("127.0.0.1", 40000))
     freeing = Freeing(machine)
-    freeing(YES, QUICK.but(stop=0.8))
-    waits = [news for news in freeing.told if isinstance(news, WaitingForPort)]
-    assert [news.clients for news in waits] == [1]
+
+    def waits() -> list[WaitingForPort]:
+        return [news for news in freeing.told if isinstance(news, WaitingForPort)]
+
+    machine.before_probe = lambda: machine.end(50) if waits() else None
+    freeing(YES, QUICK.but(stop=30))
+    assert [news.clients for news in waits()] == [1]
 
 
 REHEARSED = [
@@ -944,7 +948,8 @@ def test_a_shell_that_runs_the_next_command_is_watched_and_named():
     machine = typed(FakeMachine())
     machine.after_signal = lambda _pid, _number: shell_is(machine, 51)
     freeing = Freeing(machine)
-    assert freeing(YES, QUICK.but(settle=0.4)).bindable
+    machine.before_probe = lambda: shell_is(machine, 40) if settling(freeing) else None
+    assert freeing(YES, QUICK.but(settle=30)).bindable
     assert settling(freeing) == [40]
 
 

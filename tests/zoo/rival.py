@@ -1,7 +1,8 @@
 """Tries to take the port again and again, and says when it got it.
 
 After `ready` it prints `hit SECONDS` (monotonic clock) for each success, and `tries N hits M` when
-stdin closes. It holds what it got for a while, then lets go, or keeps it (--hold -1).
+stdin closes; once at least it tries, however soon that is. It holds what it got for a while, then
+lets go, or keeps it (--hold -1).
 """
 
 from __future__ import annotations
@@ -27,7 +28,7 @@ if args.wait:
     os.read(0, 1)
 while True:
     pause = args.pause * (random.random() * 2 if args.random else 1) / 1000
-    if stage.stdin_closed(pause):
+    if stage.stdin_closed(pause) and tries:
         break
     tries += 1
     sock = stage.tcp(args.host, reuse=args.reuse)

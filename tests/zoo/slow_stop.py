@@ -12,7 +12,7 @@ parser = stage.arguments(__doc__)
 parser.add_argument("--seconds", type=float, default=1.0)
 parser.add_argument("--close-first", action="store_true")
 args = parser.parse_args()
-sock = stage.listening(args.host, args.port)
+sock = stage.tcp(args.host)
 
 
 def stop(_number: int, _frame: object) -> None:
@@ -23,6 +23,8 @@ def stop(_number: int, _frame: object) -> None:
     sys.exit(0)
 
 
-signal.signal(signal.SIGTERM, stop)
+signal.signal(signal.SIGTERM, stop)  # first: who sees it listen may signal it at once
+sock.bind((args.host, args.port))
+sock.listen(64)
 stage.ready()
 stage.until_the_end(stay=args.stay)

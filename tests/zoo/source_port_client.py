@@ -1,4 +1,7 @@
-"""An outgoing connection whose *local* port is the port: what an ephemeral port can become."""
+"""An outgoing connection whose *local* port is the port: what an ephemeral port can become.
+
+With PORT 0 the kernel picks one, and --server has to say where to connect to.
+"""
 
 from __future__ import annotations
 

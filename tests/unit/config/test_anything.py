@@ -30,7 +30,7 @@ TABLE = st.dictionaries(of(spec.SERVICE, "prot"), VALUE, max_size=6)
 SERVICES = st.dictionaries(st.sampled_from(["a", "b", "c d"]) | st.text(max_size=3), TABLE | LEAF)
 
 
-@settings(max_examples=150, deadline=None)
+@settings(max_examples=150)
 @given(st.fixed_dictionaries({}, optional={"services": SERVICES | VALUE, "defaults": TABLE | LEAF}))
 def test_whatever_the_file_holds_there_is_an_answer(data: dict[str, Any]):
     result = parse(data)

@@ -197,7 +197,8 @@ TOMLISH = st.lists(st.sampled_from([*PIECES, b" ", b"\n", b"\r\n"]), max_size=30
 
 
 @settings(
-    max_examples=150, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture]
+    max_examples=150,
+    suppress_health_check=[HealthCheck.too_slow, HealthCheck.function_scoped_fixture],
 )
 @given(TOMLISH | st.binary(max_size=60) | st.binary(max_size=60).map(WEB.encode().__add__))
 def test_any_bytes_give_a_config_or_one_error(tmp_path: Path, content: bytes):

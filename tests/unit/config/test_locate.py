@@ -159,7 +159,7 @@ def replaced(data: Any, path: tuple[str | int, ...]) -> Any:
     return {**data, first: replaced(data[first], rest)}
 
 
-@settings(max_examples=200, deadline=None)
+@settings(max_examples=200)
 @given(st.lists(LINES, max_size=6), st.sampled_from(["\n", "\n\n"]))
 def test_every_value_is_where_we_say(lines: list[str], end: str):
     text = end.join(lines)

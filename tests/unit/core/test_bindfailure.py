@@ -120,7 +120,7 @@ def test_the_needle_of_every_row_holds_one_that_the_prefilter_looks_for() -> Non
 
 @PATTERN
 def test_whatever_a_row_matches_has_its_needle(row: Pattern) -> None:
-    @settings(max_examples=8, deadline=None, database=None)
+    @settings(max_examples=8, database=None)
     @given(st.from_regex(re.compile(row.regex)))
     def proven(text: str) -> None:
         for match in re.finditer(row.regex, text):
@@ -129,7 +129,7 @@ def test_whatever_a_row_matches_has_its_needle(row: Pattern) -> None:
     proven()
 
 
-@settings(deadline=None, database=None, max_examples=60)
+@settings(database=None, max_examples=60)
 @given(
     st.sampled_from(PATTERNS),
     st.binary(max_size=80),
@@ -141,7 +141,7 @@ def test_the_prefilter_passes_every_sample_among_other_bytes(
     assert may_match(before + row.sample.encode() + after)
 
 
-@settings(deadline=None, database=None, max_examples=60)
+@settings(database=None, max_examples=60)
 @given(st.text(max_size=300))
 def test_what_the_prefilter_rejects_matches_nothing(text: str) -> None:
     if not may_match(text.encode("utf-8", "replace")):
@@ -178,7 +178,7 @@ def test_terminal_sequences_are_taken_out(data: bytes, text: str) -> None:
     assert strip_ansi(data) == text
 
 
-@settings(deadline=None, database=None, max_examples=60)
+@settings(database=None, max_examples=60)
 @given(st.binary(max_size=200))
 def test_any_bytes_become_text_without_escapes(data: bytes) -> None:
     assert not set("\x1b\r") & set(strip_ansi(data))

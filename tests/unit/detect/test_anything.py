@@ -46,7 +46,7 @@ FILE = st.sampled_from(
 PATH = st.tuples(FOLDER, FILE).map("".join)
 
 
-@settings(max_examples=60, deadline=None)
+@settings(max_examples=60)
 @given(st.dictionaries(PATH, TEXT, max_size=6), st.sets(PATH, max_size=2))
 def test_what_is_written_is_a_configuration(files: dict[str, str], more: set[str]) -> None:
     tree = Tree(tuple(File(*each) for each in files.items()), frozenset(files) | more)

@@ -183,7 +183,7 @@ def edited(  # noqa: PLR0917  # an edit is drawn as a tuple
     return data, text
 
 
-@settings(max_examples=50, deadline=None)
+@settings(max_examples=50)
 @given(jsonc.untidy(), st.lists(EDITS, min_size=1, max_size=4))
 def test_whatever_is_edited_another_reader_agrees(
     untidy: tuple[Any, str], edits: list[tuple[str, int, str, Any]]
@@ -200,7 +200,7 @@ def test_whatever_is_edited_another_reader_agrees(
         text = after
 
 
-@settings(max_examples=50, deadline=None)
+@settings(max_examples=50)
 @given(jsonc.untidy())
 def test_a_key_that_is_added_and_removed_leaves_every_comment(untidy: tuple[Any, str]) -> None:
     _, text = untidy

@@ -277,7 +277,7 @@ def test_odd_entries_are_left_alone() -> None:
     assert jsonc.read(tasks)["tasks"][:4] == [1, None, {"detail": 2}, {"dependsOn": {"a": 1}}]
 
 
-@settings(max_examples=5, deadline=None)
+@settings(max_examples=5)
 @given(jsonc.untidy())
 def test_whatever_else_is_in_a_file_it_survives(untidy: tuple[Any, str]) -> None:
     data, text = untidy

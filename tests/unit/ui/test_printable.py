@@ -18,7 +18,7 @@ from devports.ui.printable import LIMIT, command_line, printable, redacted
 
 DANGEROUS = {"Cc", "Cf", "Cs", "Co", "Cn", "Zl", "Zp"}
 ANYTHING = st.text(st.characters(), max_size=400)  # lone surrogates are among them
-QUICK = settings(max_examples=40, deadline=None, database=None)
+QUICK = settings(max_examples=40, database=None)
 
 # Control characters, title, clipboard, link, 8-bit CSI, markup, right-to-left, not UTF-8.
 EVIL = (
