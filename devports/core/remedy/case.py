@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from devports.core.model import PRIVILEGED
 from devports.core.number import LAST_PORT
 from devports.core.quoting import quote
 from devports.core.value import Value
@@ -14,9 +15,6 @@ if TYPE_CHECKING:
     from devports.core.model import Endpoint, Holding, Platform
     from devports.core.plan import RunOf
     from devports.core.standing import Viewer
-
-PRIVILEGED = 1024
-"""Ports below need a right, RFC 6335 6; on macOS only on a single address."""
 
 
 class Remedy(Value):
