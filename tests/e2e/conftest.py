@@ -62,7 +62,7 @@ def _nobody_is_left_behind() -> Iterator[None]:
 
     yield
     try:
-        eventually(lambda: not left(), 3)
+        eventually(lambda: not left())
     except NeverHappenedError:
         names = left()
         for process in guard.descendants_everywhere():

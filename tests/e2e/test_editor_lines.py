@@ -11,6 +11,7 @@ import pytest
 from devports import exitcodes
 from tests.harness import jsonc
 from tests.harness.capabilities import NEEDS_FORK
+from tests.harness.waiting import eventually
 
 if TYPE_CHECKING:
     from tests.conftest import Zoo
@@ -77,4 +78,4 @@ def test_one_more_line_of_ours_follows_the_ready_line(
     running = in_vscode.start("run", "web")
     running.says("` is ready on ")
     ready = next(i for i, line in enumerate(running.lines) if READY.search(line))
-    assert any(line.startswith("devports: ") for line in running.lines[ready + 1 :])
+    eventually(lambda: any(line.startswith("devports: ") for line in running.lines[ready + 1 :]))

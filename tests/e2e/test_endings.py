@@ -26,6 +26,7 @@ pytestmark = [NEEDS_FORK, NEEDS_PROC, NEEDS_PTY]
 
 
 def served(port: int) -> set[int]:
+    """Wait until somebody listens: for servers that bind by themselves, else that may be us."""
     return eventually(lambda: tables.listening_pids(port), 30, what="somebody serves")
 
 
@@ -79,7 +80,7 @@ def test_ctrl_c_ends_a_real_server_and_gives_the_port_back(
     project.service("web", port, COMMANDS[kind])
     terminal = on_terminal("run", "web")
     before = terminal.modes()
-    served(port)
+    terminal.expect("is ready on")
     terminal.ctrl_c()
     terminal.exit_code()
     given_back(port)
@@ -120,7 +121,7 @@ def test_the_whole_tree_of_a_real_server_ends(
     project.apps()
     project.service("web", port, COMMANDS[kind])
     running = devports.start("run", "web")
-    served(port)
+    eventually(lambda: running.said_ready, 30)
     tree = [Identity.of(p.pid) for p in psutil.Process(running.pid).children(recursive=True)]
     running.send(number)
     running.ends()
@@ -145,7 +146,7 @@ def test_the_terminal_goes_away_and_the_port_comes_back(
     project.apps()
     project.service("web", port, COMMANDS["uvicorn --reload"])
     terminal = on_terminal("run", "web")
-    served(port)
+    terminal.expect("is ready on")
     terminal.hang_up()
     given_back(port)
     eventually(lambda: not terminal.identity.alive)

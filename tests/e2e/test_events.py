@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Any
 import pytest
 
 from devports import exitcodes
+from devports.freeing.ladder import LINGER
 from tests.harness import tables
 from tests.harness.capabilities import NEEDS_FORK, NEEDS_PROC
 from tests.harness.terminal import ASKING
@@ -32,8 +33,13 @@ def events(project: Project) -> list[dict[str, Any]]:
     with open(path, encoding="ascii") as file:
         found = [json.loads(line) for line in file if line.endswith("\n")]
     assert all(event["service"] == "web" for event in found)
-    assert all(datetime.fromisoformat(event["time"].replace("Z", "+00:00")) for event in found)
+    assert all(moment_of(event) for event in found)
     return found
+
+
+def moment_of(event: dict[str, Any]) -> float:
+    """Return when it happened, in seconds since 1970."""
+    return datetime.fromisoformat(event["time"].replace("Z", "+00:00")).timestamp()
 
 
 def kinds(project: Project) -> list[str]:
@@ -47,6 +53,7 @@ def test_a_run_on_a_free_port_is_told_from_start_to_end(
     running = devports.start("run", "web", "--events", "events.jsonl")
     eventually(lambda: "ready" in kinds(project))
     (server,) = tables.listening_pids(port)
+    running.says(f"ready {server}")
     running.send(signal.SIGTERM)
     code = running.ends()
     assert kinds(project) == ["started", "ready", "stopping", "ended"]
@@ -67,7 +74,9 @@ def test_a_freed_holder_is_told_with_three_facts(
     signalling, freed = events(project)[:2]
     assert (signalling["event"], signalling["process"]["pid"]) == ("signalling", holder.pid)
     assert freed["event"] == "freed"
-    assert (freed["signals"], freed["exited"], freed["bindable"]) == (["SIGTERM"], True, True)
+    assert (freed["signals"], freed["bindable"]) == (["SIGTERM"], True)
+    # On a slow machine its end may be waited for in vain, and that is then what has to be told.
+    assert freed["exited"] or moment_of(freed) - moment_of(signalling) >= LINGER
     running.send(signal.SIGTERM)
     running.ends()
 
@@ -112,7 +121,7 @@ def test_what_is_depended_on_is_waited_for(
     project.zoo("web", "listener", port, depends_on=["db"])
     running = devports.start("run", "web", "--events", "events.jsonl")
     running.says("for `db` to be ready")
-    assert kinds(project) == ["waiting"]
+    eventually(lambda: kinds(project) == ["waiting"])
     assert not tables.listening_pids(port)
     zoo("listener", port + 1)
     eventually(lambda: "ready" in kinds(project))

@@ -84,20 +84,20 @@ def test_a_visitor_before_it_is_ready_leaves_nothing_in_the_next_ones_way(
 def test_a_server_that_never_says_the_text_is_not_ready_in_time(
     port: int, project: Project, devports: Command
 ) -> None:
-    project.zoo("web", "listener", port, ready={"log": "warmed up", "timeout": 1})
+    project.zoo("web", "listener", port, ready={"log": "warmed up", "timeout": 5})
     done = devports("run", "web")
     assert done.code == exitcodes.NOT_READY, done
     assert 'its output did not show "warmed up"' in done.err
 
 
-@pytest.mark.parametrize("owner", ["any", "tree"])
+@pytest.mark.parametrize(("owner", "timeout"), [("any", 20), ("tree", 2)])
 def test_somebody_outside_may_serve_where_any_owner_will_do(
-    owner: str, port: int, project: Project, devports: Command, zoo: Zoo
+    *, owner: str, timeout: int, port: int, project: Project, devports: Command, zoo: Zoo
 ) -> None:
-    wanted = {"owner": owner, "timeout": 2}
+    wanted = {"owner": owner, "timeout": timeout}
     project.service("web", port, ["sleep", "60"], ready=wanted, handoff="plain", attempts=1)
     running = devports.start("run", "web")
     running.says("starting `web`")
     zoo("listener", port)
-    eventually(lambda: running.said_ready or running.ended)
+    eventually(lambda: running.said_ready or running.ended, 30)
     assert bool(running.said_ready) == (owner == "any"), running.err

@@ -114,7 +114,7 @@ def test_ready_is_said_only_when_our_tree_listens(
 def test_a_server_on_another_port_is_not_ready(
     port: int, project: Project, devports: Command
 ) -> None:
-    project.zoo("web", "hopper", port, "--from-next", ready={"timeout": 3}, attempts=1)
+    project.zoo("web", "hopper", port, "--from-next", ready={"timeout": 5}, attempts=1)
     done = devports("run", "web")
     assert READY not in done.err
     assert done.code not in {0, 1, 2}, done

@@ -97,10 +97,11 @@ def test_what_an_earlier_run_left_is_reclaimed_without_asking(
 ) -> None:
     project.zoo("web", "forked_listener", port, "--orphans", on_conflict="reclaim")
     first = devports.start("run", "web")
-    old = eventually(lambda: tables.listening_pids(port))
+    eventually(lambda: first.out)  # the server's own `ready`, when all its children are there
+    old = tables.listening_pids(port)
     first.crashes()
     second = devports.start("run", "web")
-    eventually(lambda: tables.listening_pids(port) - old or second.process.poll() is not None)
+    eventually(lambda: tables.listening_pids(port) - old or second.process.poll() is not None, 20)
     assert second.process.poll() is None, second.err
 
 
@@ -135,7 +136,7 @@ def test_a_person_is_asked_before_a_run_is_taken_over(
         assert not first.ended
         return
     terminal.expect("is ready on")
-    assert first.ended
+    assert first.ends() == 143, first.err
     terminal.ctrl_c()
     terminal.exit_code()
 

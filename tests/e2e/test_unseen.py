@@ -97,7 +97,7 @@ def test_a_listener_that_is_handed_on_all_the_time_is_seen_and_never_called_free
 def test_a_listener_that_is_handed_on_slowly_is_caught(
     port: int, zoo: Zoo, devports: Command
 ) -> None:
-    zoo("fork_storm", port, "--each", 1)
+    zoo("fork_storm", port, "--each", 5)
     freed = devports("free", port, "--yes")
     assert freed.code == exitcodes.OK, freed
     assert tables.bindable(port)

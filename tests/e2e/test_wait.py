@@ -14,7 +14,7 @@ from devports import exitcodes
 from tests.harness import tables
 from tests.harness.capabilities import NEEDS_FORK, NEEDS_PROC
 from tests.harness.servers import COMMANDS
-from tests.harness.waiting import never
+from tests.harness.waiting import eventually, never
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -67,7 +67,7 @@ def test_a_service_is_ready_when_its_run_says_so(
     waiting = devports.start("wait", "web")
     running = devports.start("run", "web")
     assert waiting.ends() == exitcodes.OK, waiting.err
-    assert running.said_ready
+    eventually(lambda: running.said_ready)  # told after it is recorded, for whoever waits
     assert tables.connectable(port)
     assert waiting.out.startswith("`web` is ready, after ")
 
