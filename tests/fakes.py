@@ -20,6 +20,7 @@ from devports.core.model import (
     Socket,
     Table,
 )
+from devports.core.ownership import MARK
 from devports.core.standing import Viewer
 from devports.system.engines import Engines, Silence
 
@@ -221,6 +222,9 @@ class FakeMachine:
     def descendants(self, pid: int) -> list[int]:
         below = sorted(self.children(pid))
         return [*below, *(further for child in below for further in self.descendants(child))]
+
+    def carrying(self, mark: str) -> list[int]:
+        return [p.pid for p in self.processes.values() if (MARK, mark) in p.marks]
 
     def adopt_orphans(self) -> None:
         return

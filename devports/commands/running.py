@@ -94,7 +94,7 @@ def session_of(
         arguments=arguments,
         environ=os.environ,
         from_file=variables_of(service, config),
-        record=claim(
+        claim=lambda: claim(
             records,
             machine,
             service,

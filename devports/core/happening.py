@@ -12,8 +12,8 @@ if TYPE_CHECKING:
     from devports.core.recovery import Way
 
     Happening: TypeAlias = (
-        "Launched | Owned | BoundOnly | PortLost | InTheWay | StoppingServer | KillingServer"
-        " | NextPort | Predecessor | Unrecorded | DependencyDown"
+        "Launched | Owned | BoundOnly | Elsewhere | PortLost | InTheWay | StoppingServer"
+        " | KillingServer | Strayed | NextPort | Predecessor | Unrecorded | DependencyDown"
     )
 
 
@@ -52,6 +52,14 @@ class BoundOnly(Value):
     endpoint: Endpoint
 
 
+class Elsewhere(Value):
+    """The server does not listen where it should, and listens on another port."""
+
+    service: str
+    wanted: Endpoint
+    there: Endpoint
+
+
 class PortLost(Value):
     """The server did not get its port. `line`: what it said, `next_attempt`: 0 for none."""
 
@@ -82,6 +90,14 @@ class KillingServer(Value):
 
     service: str
     seconds: float
+
+
+class Strayed(Value):
+    """A process of the server has left its session; `ended` if it took the port there."""
+
+    service: str
+    process: Process
+    ended: bool
 
 
 class NextPort(Value):

@@ -104,10 +104,11 @@ class Ready(Value):
 
 
 class Moved(Value):
-    """The server took another port instead."""
+    """The server took another port instead. `told`: its command names that one."""
 
     port: int | None
     foreign: bool
+    told: bool = False
 
 
 class Shared(Value):
@@ -185,6 +186,8 @@ def _starting(state: Starting, event: Event, retry: Retry) -> Step:
             return Serving(), ()
         case BindFailed(foreign=False) if (way := retry.below(state.way)) is not None:
             return _down(state.attempt, way)
+        case Moved(told=True):
+            return Ended(exitcodes.NOT_READY, "devports", "moved"), (StopServer(),)
         case Moved(foreign=False) if (
             state.way == "hook" and (way := retry.below(state.way)) is not None
         ):

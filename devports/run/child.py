@@ -4,10 +4,12 @@ from __future__ import annotations
 
 import os
 import subprocess
+from errno import EACCES
 
 from devports import exitcodes
 from devports.errors import DevportsError
 from devports.run.terminal import make_controlling
+from devports.system import programs
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -22,10 +24,8 @@ def spawn(
     """Start the server with its streams going through `relay`.
 
     Raises:
-        DevportsError: no such folder (2), no such command (127), not executable (126).
+        DevportsError: as `refuse_unstartable`.
     """
-    if not os.path.isdir(cwd):
-        raise DevportsError("folder-missing", f"the folder `{cwd}` does not exist")
     stdin, stdout, stderr = relay.child_ends()
     inner = stdin is not None
     try:
@@ -41,29 +41,47 @@ def spawn(
             start_new_session=inner,
             preexec_fn=make_controlling if inner else None,  # noqa: PLW1509  # no threads here
         )
-    except FileNotFoundError as error:
-        if os.path.exists(os.path.join(cwd, argv[0])):
-            raise DevportsError(
-                "interpreter-missing",
-                f"the program named in the first line of `{argv[0]}` does not exist",
-                facts=(f"folder: {cwd}",),
-                exit_code=exitcodes.NOT_FOUND,
-            ) from error
-        raise DevportsError(
-            "command-not-found",
-            f"the command `{argv[0]}` was not found",
-            facts=(
-                f"folder: {cwd}",
-                *((f"PATH: {env.get('PATH', '')}",) if "/" not in argv[0] else ()),
-            ),
-            exit_code=exitcodes.NOT_FOUND,
-        ) from error
     except OSError as error:
-        raise DevportsError(
-            "command-not-executable",
-            f"the command `{argv[0]}` cannot be executed: {error.strerror}",
-            facts=(f"folder: {cwd}",),
-            exit_code=exitcodes.NOT_EXECUTABLE,
-        ) from error
+        refuse_unstartable(argv, cwd, env)
+        raise _not_executable(argv[0], cwd, error.strerror or str(error)) from error
     finally:
         relay.close_child_ends()
+
+
+def refuse_unstartable(argv: Sequence[str], cwd: str, env: Mapping[str, str]) -> None:
+    """Check what can be checked of a command without starting it.
+
+    Raises:
+        DevportsError: no such folder (2), no such command (127), not executable (126).
+    """
+    if not os.path.isdir(cwd):
+        raise DevportsError("folder-missing", f"the folder `{cwd}` does not exist")
+    word, path = argv[0], env.get("PATH", os.defpath)
+    match programs.trouble(word, cwd, path):
+        case "missing":
+            raise DevportsError(
+                "command-not-found",
+                f"the command `{word}` was not found",
+                facts=(f"folder: {cwd}", *((f"PATH: {path}",) if "/" not in word else ())),
+                exit_code=exitcodes.NOT_FOUND,
+            )
+        case "interpreter-missing":
+            raise DevportsError(
+                "interpreter-missing",
+                f"the program named in the first line of `{word}` does not exist",
+                facts=(f"folder: {cwd}",),
+                exit_code=exitcodes.NOT_FOUND,
+            )
+        case "not-executable":
+            raise _not_executable(word, cwd, os.strerror(EACCES))
+        case _:
+            return
+
+
+def _not_executable(word: str, cwd: str, why: str) -> DevportsError:
+    return DevportsError(
+        "command-not-executable",
+        f"the command `{word}` cannot be executed: {why}",
+        facts=(f"folder: {cwd}",),
+        exit_code=exitcodes.NOT_EXECUTABLE,
+    )

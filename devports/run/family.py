@@ -11,6 +11,7 @@ import os
 from devports.core.diagnosis import covers
 from devports.core.model import Holding, ProcessKey
 from devports.core.ownership import MARK
+from devports.system import clock
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -20,13 +21,17 @@ if TYPE_CHECKING:
     from devports.system import Machine
 
 
+ON_ITS_WAY = 0.5
+"""Seconds that a start may take from fork(2) to execve(2)."""
+
+
 class Family:
     """Everything that descends from us since this was made."""
 
     def __init__(self, machine: Machine) -> None:
         self._machine = machine
-        self.session = os.getsid(0)
-        """The session that the server is in: ours, or its own where it has its own terminal."""
+        self.sessions = {os.getsid(0)}
+        """Where the server is: in ours, or in one of its own, by its terminal or by setsid(2)."""
         self.me = machine.key(os.getpid()) or ProcessKey(os.getpid(), 0)
         before = [machine.key(pid) for pid in machine.children(os.getpid())]
         self._before = frozenset(key for key in before if key is not None)
@@ -52,7 +57,7 @@ class Family:
 
         A browser that the server opened has a session of its own and is left alone.
         """
-        return [key for key in self.members() if session_of(key.pid) == self.session]
+        return [key for key in self.members() if session_of(key.pid) in self.sessions]
 
     def owns(self, holder: Holder) -> bool:
         """Say whether a holder is one of ours."""
@@ -82,6 +87,17 @@ class Remains:
         pids = dict.fromkeys((*([server.pid] if here else ()), *below, *session, *self._holders()))
         found = [process for pid in pids if (process := machine.process(pid)) is not None]
         return [process.key for process in found if process.state not in "ZX"]
+
+    def unnamed(self) -> ProcessKey | None:
+        """Return a server of which nobody was told, since we died just when it was started.
+
+        It has our mark; for a moment it may still be on its way from fork(2) to execve(2).
+        """
+        deadline = clock.Deadline(ON_ITS_WAY)
+        while not (pids := self._machine.carrying(self._mark)) and not deadline.passed:
+            clock.pause(0.02)
+        keys = [key for pid in pids if (key := self._machine.key(pid)) is not None]
+        return min(keys, key=lambda key: (key.start, key.pid), default=None)
 
     def _holders(self) -> list[int]:
         sockets = [

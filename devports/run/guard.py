@@ -15,7 +15,7 @@ import termios
 
 from devports.core.model import ProcessKey
 from devports.core.value import Value
-from devports.run.terminal import raw
+from devports.run.terminal import asking, raw
 from devports.system import clock
 
 TYPE_CHECKING = False
@@ -62,6 +62,7 @@ class Duty(Value):
     Attributes:
         machine: where processes are pinned and signalled.
         left: who of a server's processes is still there, the server first.
+        unnamed: finds the server if we die before we can name it.
         terminal: whose modes are to be put back, if we change them.
         stop_signal: what asks the server to end.
         stop_timeout: seconds until it is killed.
@@ -69,6 +70,7 @@ class Duty(Value):
 
     machine: Machine
     left: Left
+    unnamed: Callable[[], ProcessKey | None]
     terminal: Terminal | None = None
     stop_signal: int = signal.SIGTERM
     stop_timeout: float = 5.0
@@ -107,6 +109,8 @@ def _stand(duty: Duty, pipe: int) -> None:
         return
     if duty.terminal is not None:
         _restore(duty.terminal, screen)
+    if server is None:
+        server = duty.unnamed()
     if server is not None:
         _end(duty, server)
 
@@ -114,7 +118,7 @@ def _stand(duty: Duty, pipe: int) -> None:
 def _restore(terminal: Terminal, screen: int) -> None:
     """Put the modes back, unless a shell that was quicker has put its own."""
     with contextlib.suppress(termios.error):
-        if termios.tcgetattr(screen) == raw(terminal.modes):
+        if termios.tcgetattr(screen) in (raw(terminal.modes), asking(terminal.modes)):
             termios.tcsetattr(screen, termios.TCSANOW, terminal.modes)
 
 

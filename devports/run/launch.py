@@ -15,6 +15,7 @@ from devports.core.recovery import Retry
 from devports.core.takers import mark
 from devports.core.value import Value
 from devports.errors import DevportsError
+from devports.run.child import refuse_unstartable
 from devports.system.programs import interpreter_of
 from devports.system.survey import endpoints_of, survey
 
@@ -73,7 +74,7 @@ def prepare(
     arguments: Sequence[str],
     environ: Mapping[str, str],
     from_file: Mapping[str, str],
-    record: Record,
+    claim: Callable[[], Record],
 ) -> Launch:
     """Fill command line and environment, and say which endpoints the service is to have.
 
@@ -84,26 +85,30 @@ def prepare(
         arguments: to be appended to the command.
         environ: our own environment; PORT, the file and the service's own come on top, in order.
         from_file: the variables of `service.env_file`.
-        record: ours.
+        claim: puts us in charge of the service. Nobody is told to go for what cannot start, so it
+            comes last.
 
     Raises:
-        DevportsError: the service wants to be handed a socket, and cannot be.
+        DevportsError: the command cannot be started, or the service wants to be handed a socket and
+            cannot be; or what `claim` raises.
     """
     values = {**values_for(service, config), "fd": mark(0)}
     own = {key: fill(text, values) for key, text in service.env}
     further = (service.spec.but(port=port) for _, port in service.ports)
     argv = (*argv_of(service, values), *arguments)
-    env = {**environ, "PORT": str(service.port), **from_file, **own, MARK: mark_of(record)}
+    env = {**environ, "PORT": str(service.port), **from_file, **own}
     cwd = fill(service.cwd, values)
     endpoints = endpoints_of(machine, service.spec)
     lead = launching_of(argv).lead
     found = ladder(
         service, argv, env, endpoints, interpreter_of(lead, cwd, env.get("PATH", os.defpath))
     )
+    refuse_unstartable(argv, cwd, env)
+    record = claim()
     return Launch(
         service=service.but(cwd=cwd),
         argv=argv,
-        env=env,
+        env={**env, MARK: mark_of(record)},
         record=record,
         endpoints=endpoints,
         extra=tuple(end for spec in further for end in endpoints_of(machine, spec)),

@@ -15,7 +15,7 @@ from devports.core.model import ProcessKey
 from devports.errors import DevportsError
 from devports.records import Record
 from devports.system import clock
-from devports.system.signum import TERM
+from devports.system.signum import CONT, TERM
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -84,6 +84,7 @@ def _tell_to_end(machine: Machine, record: Record) -> None:
     pin = machine.pin(record.key)
     if pin is not None:
         pin.send(TERM)
+        pin.send(CONT)  # stopped by Ctrl-Z it could not even begin to end
         pin.close()
 
 

@@ -54,8 +54,8 @@ class Server:
         self._asks, self._terminal = asks, terminal
         self.relay = Relay(suspicious, terminal, awaited)
         self.process = spawn(argv, cwd, env, self.relay)
+        family.sessions.add(self.process.pid)
         if terminal is not None:
-            family.session = self.process.pid
             interrupts.suspend(by_us=True)
             terminal.lend()
         self.keys: list[int] = []

@@ -13,6 +13,7 @@ from devports.core.happening import (
     Launched,
     PortLost,
     StoppingServer,
+    Strayed,
 )
 from devports.core.outcome import Declined
 from devports.core.recovery import (
@@ -65,6 +66,8 @@ if TYPE_CHECKING:
 SECOND_CTRL_C = 2.0
 TAKES_IT_WITHIN = 5.0
 """Seconds that a running server has to listen on a socket which it asked for."""
+STRAYS = 2.0
+"""Seconds that a server which has gone into the background may take until it binds."""
 LAST_WAIT = 1.0
 """Seconds that a killed server may take to be gone."""
 
@@ -94,13 +97,16 @@ class Session:
         )
         self.server: Server | None = None
         self.startup: Startup | None = None
+        self._searched: Server | None = None
         self._ctrl_c = clock.Deadline(0)
 
     def _duty(self) -> Duty:
         own = self.terminal is not None
+        remains = Remains(self.machine, self.launch.everything, self.launch.mark, own=own)
         return Duty(
             self.machine,
-            Remains(self.machine, self.launch.everything, self.launch.mark, own=own),
+            remains,
+            remains.unnamed,
             self.terminal,
             signal.Signals[self.service.stop_signal],
             self.service.stop_timeout,
@@ -288,16 +294,41 @@ class Session:
             return
         self.ways.deafen()
         runs = server.code is None
-        if runs or self.family.group() or self._holders():
-            name = self.service.stop_signal
-            if runs:
-                self.tell(StoppingServer(self.service.name, name))
-            begun = clock.monotonic()
-            number = signal.Signals[name]
-            if not server.ask_to_end(number, self.service.stop_timeout, self._holders):
-                self.tell(KillingServer(self.service.name, clock.monotonic() - begun))
-                server.kill(self._holders)
+        if runs:
+            self.tell(StoppingServer(self.service.name, self.service.stop_signal))
+        if runs or self.family.group():
+            self._end(server)
+        if self._searched is not server and not self._was_ready:
+            self._searched = server
+            self._look_for_strays(server)
+        if self._holders():
+            self._end(server)
         server.close()
+
+    @property
+    def _was_ready(self) -> bool:
+        return self.startup is not None and self.startup.owned is not None
+
+    def _end(self, server: Server) -> None:
+        begun = clock.monotonic()
+        number = signal.Signals[self.service.stop_signal]
+        if not server.ask_to_end(number, self.service.stop_timeout, self._holders):
+            self.tell(KillingServer(self.service.name, clock.monotonic() - begun))
+            server.kill(self._holders)
+
+    def _look_for_strays(self, server: Server) -> None:
+        """Name what has left the session of a server that was never ready.
+
+        A server that goes into the background does so before it binds (daemon(3)), so it may still
+        be about to take the port. A browser that a server has opened never will, and is left alone.
+        """
+        deadline, holders = clock.Deadline(STRAYS), self._holders()
+        while self.family.members() and not holders and not deadline.passed:
+            server.turn(LOOK_EVERY)
+            holders = self._holders()
+        for key in holders[:1] or self.family.members():
+            if (process := self.machine.process(key.pid)) is not None and process.key == key:
+                self.tell(Strayed(self.service.name, process, ended=bool(holders)))
 
     def _holders(self) -> Sequence[ProcessKey]:
         """Return who of our tree has the port, also where it has left our session."""

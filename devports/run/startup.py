@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from devports.core.bindfailure import NO_LOSS, match_bind_failure
 from devports.core.diagnosis import all_bindable
-from devports.core.happening import BoundOnly, Owned
+from devports.core.happening import BoundOnly, Elsewhere, Owned
 from devports.core.recovery import BindFailed, Exited, Moved, Ready, Shared, TimedOut
 from devports.run.reachable import answer, is_good, knock
 from devports.system import clock
@@ -32,6 +32,8 @@ RETRIES_ITSELF = 6.0
 """Seconds that a server which says "address in use" and lives on is given: gunicorn tries again
 for 5 s and nginx for 2.5 s (measured)."""
 SAY_BOUND_AFTER = 3.0
+GLANCE_EVERY = 3.0
+"""Seconds between looks for a listener on another port, which ask for all processes of ours."""
 SHARED_FOR = 1.0
 """Seconds that a stranger has to listen beside our server before that is no passing moment."""
 ANSWER_WITHIN = 0.5
@@ -50,6 +52,7 @@ class Startup:
         self._scheme = launch.handed.scheme if way == "fd" and launch.handed else ""
         self._patience: clock.Deadline | None = None
         self._said_bound = False
+        self._next_glance = GLANCE_EVERY
         self._next_question = clock.Deadline(0)
         self._visit: net.socket | None = None
         self._sharing: clock.Deadline | None = None
@@ -104,10 +107,22 @@ class Startup:
                 return self._bind_failed(now)
             if self._is_shared(now):
                 return Shared()
+            self._look_elsewhere(now, server, tell)
             if now.bound and not self._said_bound and server.elapsed > SAY_BOUND_AFTER:
                 self._said_bound = True
                 tell(BoundOnly(self._service.name, self._launch.endpoints[0]))
         return self._timed_out()
+
+    def _look_elsewhere(
+        self, now: Ownership, server: Server, tell: Callable[[Happening], None]
+    ) -> None:
+        """Say where a server listens that does not listen where it should, once."""
+        if now.owner is not None or now.bound or server.elapsed < self._next_glance:
+            return
+        self._next_glance = server.elapsed + GLANCE_EVERY
+        if elsewhere := self._watch.elsewhere():
+            self._next_glance = float("inf")
+            tell(Elsewhere(self._service.name, self._launch.endpoints[0], elsewhere[0]))
 
     def _owned(self, now: Ownership, server: Server) -> Owned | None:
         """Return the news that it is ready, if it is: on several addresses one of them will do."""
@@ -214,5 +229,7 @@ class Startup:
         elsewhere = self._watch.elsewhere()
         self.seen = self._watch.look(self._hold).but(elsewhere=elsewhere)
         if elsewhere and self.seen.owner is None and not self.seen.bound:
-            return Moved(elsewhere[0].port, foreign=bool(self.seen.strangers))
+            port = elsewhere[0].port
+            told = any(word.endswith(str(port)) for word in self._launch.argv)
+            return Moved(port, foreign=bool(self.seen.strangers), told=told)
         return TimedOut()

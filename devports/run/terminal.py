@@ -45,6 +45,15 @@ def raw(modes: Modes) -> Modes:
     return made
 
 
+def asking(modes: Modes) -> Modes:
+    """Return modes as a question of prompt_toolkit sets them (its input/vt100.py, `raw_mode`)."""
+    made = [*modes[:CC], list(modes[CC])]
+    made[IFLAG] &= ~(termios.IXON | termios.IXOFF | termios.ICRNL | termios.INLCR | termios.IGNCR)
+    made[LFLAG] &= ~(termios.ECHO | termios.ICANON | termios.IEXTEN | termios.ISIG)
+    made[CC][termios.VMIN], made[CC][termios.VTIME] = 1, 0
+    return made
+
+
 class Terminal:
     """The real one. `modes`: as they were found, and are left."""
 

@@ -104,6 +104,9 @@ if TYPE_CHECKING:
         def descendants(self, pid: int) -> list[int]:
             """Return the processes below `pid`, parents first."""
 
+        def carrying(self, mark: str) -> list[int]:
+            """Return the processes of this user that belong to the run with this mark."""
+
         def adopt_orphans(self) -> None:
             """Become the parent of descendants whose own parent ends, where the system can."""
 

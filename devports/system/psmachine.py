@@ -147,6 +147,9 @@ class PsMachine:
     def descendants(self, pid: int) -> list[int]:
         return psprocess.descendants(pid)
 
+    def carrying(self, mark: str) -> list[int]:
+        return psprocess.carrying(mark)
+
     def adopt_orphans(self) -> None:
         """Leave them: there is nothing like PR_SET_CHILD_SUBREAPER."""
 

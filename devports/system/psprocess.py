@@ -165,6 +165,15 @@ def marks_of(pid: int) -> tuple[tuple[str, str], ...]:
     return tuple((name, found[name]) for name in (*MARKS, MARK) if name in found)
 
 
+def carrying(mark: str) -> list[int]:
+    """Return the processes that belong to the run with this mark, as far as we may read them."""
+    import psutil  # noqa: PLC0415
+
+    from devports.core.ownership import MARK  # noqa: PLC0415  # after a run has died
+
+    return [pid for pid in psutil.pids() if (MARK, mark) in marks_of(pid)]
+
+
 def booted() -> str:
     """Return when this system was started, in whole seconds since the epoch, as its identity."""
     import psutil  # noqa: PLC0415

@@ -13,6 +13,7 @@ import time
 from devports.core.happening import (
     BoundOnly,
     DependencyDown,
+    Elsewhere,
     InTheWay,
     KillingServer,
     Launched,
@@ -21,6 +22,7 @@ from devports.core.happening import (
     PortLost,
     Predecessor,
     StoppingServer,
+    Strayed,
     Unrecorded,
 )
 from devports.core.outcome import (
@@ -197,6 +199,8 @@ def _happening(news: Happening) -> Facts:
             return {"event": "ready", **facts}
         case BoundOnly(endpoint=endpoint):
             return {"event": "bound-only", "endpoint": str(endpoint)}
+        case Elsewhere(wanted=wanted, there=there):
+            return {"event": "elsewhere", "endpoint": str(wanted), "listens": str(there)}
         case PortLost(foreign=foreign, line=line, next_attempt=attempt):
             facts = {"foreign": foreign, "line": line, "next_attempt": attempt or None}
             return {"event": "retry" if attempt else "lost", **facts}
@@ -206,6 +210,8 @@ def _happening(news: Happening) -> Facts:
             return {"event": "stopping", "signal": signal}
         case KillingServer(seconds=seconds):
             return {"event": "killing", "seconds": round(seconds, 3)}
+        case Strayed(process=process, ended=ended):
+            return {"event": "strayed", "process": process_of(process), "ended": ended}
         case NextPort(declared=declared, used=used):
             return {"event": "port-changed", "declared": declared, "used": used}
         case Predecessor(pid=pid):

@@ -78,6 +78,10 @@ EVENTS: dict[str, tuple[str, dict[str, Schema]]] = {
         {"handoff": one_of("fd hook beside bare")},
     ),
     "bound-only": ("It holds the port and does not listen yet.", {"endpoint": TEXT}),
+    "elsewhere": (
+        "It does not listen where it should, and listens on another port.",
+        {"endpoint": TEXT, "listens": TEXT},
+    ),
     "ready": (
         "A process of the server owns the port and serves.",
         {"endpoint": TEXT, "process": maybe(PROCESS), "seconds": SECONDS},
@@ -89,6 +93,10 @@ EVENTS: dict[str, tuple[str, dict[str, Schema]]] = {
     "lost": ("The port was lost for good.", {"foreign": FLAG, "line": TEXT}),
     "stopping": ("The server is told to end.", {"signal": TEXT}),
     "killing": ("It did not end in time.", {"seconds": SECONDS}),
+    "strayed": (
+        "A process of it is in a session of its own. `ended`: it had the port and is ended.",
+        {"process": PROCESS, "ended": FLAG},
+    ),
     "ended": (
         "The last event. `source`: whose exit code it is.",
         {

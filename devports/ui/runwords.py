@@ -5,6 +5,7 @@ from __future__ import annotations
 from devports.core.happening import (
     BoundOnly,
     DependencyDown,
+    Elsewhere,
     InTheWay,
     KillingServer,
     Launched,
@@ -13,6 +14,7 @@ from devports.core.happening import (
     PortLost,
     Predecessor,
     StoppingServer,
+    Strayed,
     Unrecorded,
 )
 from devports.core.value import unreachable
@@ -32,6 +34,7 @@ if TYPE_CHECKING:
     from devports.core.service import Service
 
 PREFIX = "devports: "
+STAYS = "a service has to stay in the foreground"
 
 
 def happening_words(happening: Happening) -> str:
@@ -51,6 +54,8 @@ def _words(happening: Happening) -> str:
                 f"`{service}` holds {endpoint} but does not listen yet;"
                 " a reloader waits like this for a mended file"
             )
+        case Elsewhere(service=service, wanted=wanted, there=there):
+            return f"`{service}` listens on {there} and not on {wanted}: waiting for that"
         case PortLost():
             return _lost(happening)
         case InTheWay(service=service, way=way):
@@ -59,6 +64,11 @@ def _words(happening: Happening) -> str:
             return f"stopping `{service}` with {signal}"
         case KillingServer(service=service, seconds=seconds):
             return f"`{service}` did not end in {seconds:.1f} s: killing it with SIGKILL"
+        case Strayed(service=service, process=process, ended=ended):
+            who = label(process)
+            if ended:
+                return f"`{service}` went into the background as {who}: ending that, {STAYS}"
+            return f"{who}, which `{service}` started, has a session of its own and still runs"
         case NextPort(service=service, declared=declared, used=used):
             return f"PORT CHANGED: `{service}` gets port {used}, port {declared} is taken"
         case Predecessor(service=service, pid=pid):
@@ -122,6 +132,8 @@ def _lost(lost: PortLost) -> str:
 def ended_words(service: str, ended: Ended) -> str:
     """Return the last line: what the exit code is and whose."""
     early = ", before it was ready" if ended.reason == "ended-early" else ""
+    if early and ended.code == 0:
+        early += f": {STAYS}"
     return f"{PREFIX}`{service}` ended with exit code {ended.code} (source: {ended.source}){early}"
 
 

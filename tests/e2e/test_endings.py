@@ -3,13 +3,17 @@
 from __future__ import annotations
 
 import os
+import re
+import shlex
 import signal
 import sys
+from dataclasses import replace
 from typing import TYPE_CHECKING
 
 import psutil
 import pytest
 
+from devports import exitcodes
 from tests.harness import guard, tables
 from tests.harness.actors import Identity
 from tests.harness.capabilities import NEEDS_FORK, NEEDS_PROC, NEEDS_PTY
@@ -17,6 +21,7 @@ from tests.harness.servers import COMMANDS
 from tests.harness.waiting import eventually, never
 
 if TYPE_CHECKING:
+    from tests.conftest import Zoo
     from tests.e2e.conftest import OnTerminal
     from tests.harness.command import Command
     from tests.harness.project import Project
@@ -138,6 +143,80 @@ def test_what_ignores_the_stop_signal_is_killed_in_the_end(
     running.send(signal.SIGTERM)
     assert running.ends() == 137, running.err
     given_back(port)
+
+
+LATE = "import signal\nprint('starts', flush=True)\nsignal.pause()"
+
+
+def test_a_server_in_a_session_of_its_own_is_told_to_end(
+    port: int, project: Project, devports: Command
+) -> None:
+    """Before it has the port nothing but its number says that it is the server."""
+    project.service("web", port, ["setsid", sys.executable, "-c", LATE])
+    running = devports.start("run", "web")
+    running.says("starts")
+    running.send(signal.SIGTERM)
+    assert running.ends() == 143, running.err
+    assert "could not be ended" not in running.err
+
+
+def test_a_server_that_goes_into_the_background_is_named_and_not_left(
+    port: int, project: Project, devports: Command
+) -> None:
+    project.zoo("web", "daemon", port)
+    done = devports("run", "web")
+    assert done.code == 0, done
+    assert "a service has to stay in the foreground" in done.err
+    given_back(port)
+
+
+def test_what_has_left_the_session_and_takes_no_port_is_named_and_left_alone(
+    port: int, project: Project, devports: Command
+) -> None:
+    """A browser that a server opens, for one."""
+    browser = shlex.join([sys.executable, "-c", LATE])
+    project.service("web", port, f"setsid -f {browser}; exec sleep 60", shell=True)
+    running = devports.start("run", "web")
+    running.says("starts")
+    running.send(signal.SIGTERM)
+    running.says("which `web` started, has a session of its own and still runs")
+    running.ends()
+    (pid,) = re.findall(r"\(pid (\d+)\), which `web` started", running.err)
+    left = Identity.of(int(pid))
+    assert left.alive
+    guard.know(left.pid, left.started)
+    left.send(signal.SIGKILL)
+
+
+DIES = """
+import os, signal, sys
+from devports.run.guard import Guard
+Guard.watch = lambda guard, server: os.kill(os.getpid(), signal.SIGKILL)
+from devports.cli import start
+start()
+"""
+
+
+def test_devports_is_killed_before_it_can_name_its_server(
+    port: int, project: Project, devports: Command
+) -> None:
+    project.zoo("web", "listener", port)
+    dying = replace(devports, argv=[sys.executable, "-c", DIES], running=[])
+    assert dying("run", "web").code == exitcodes.of_signal(signal.SIGKILL)
+    given_back(port)
+
+
+def test_devports_is_killed_at_its_question(
+    port: int, zoo: Zoo, project: Project, on_terminal: OnTerminal
+) -> None:
+    zoo("listener", port)
+    project.zoo("web", "listener", port)
+    terminal = on_terminal("run", "web")
+    before = terminal.modes()
+    terminal.expect("so that `web` can start")
+    eventually(lambda: terminal.modes() != before, what="a question")
+    terminal.signal(signal.SIGKILL)
+    eventually(lambda: terminal.modes() == before, what="the modes of the terminal")
 
 
 def test_the_terminal_goes_away_and_the_port_comes_back(

@@ -9,6 +9,8 @@ import subprocess
 import sys
 from typing import TYPE_CHECKING
 
+import pytest
+
 from devports import exitcodes
 from tests.harness import tables
 from tests.harness.actors import Identity, argv_of
@@ -19,6 +21,7 @@ from tests.harness.waiting import eventually
 if TYPE_CHECKING:
     from pathlib import Path
 
+    from tests.conftest import Zoo
     from tests.harness.command import Command
     from tests.harness.project import Project
 
@@ -60,6 +63,34 @@ def test_a_server_whose_launcher_has_ended_is_still_ours(
     running.send(signal.SIGTERM)
     running.ends()
     eventually(lambda: not tables.holding_pids(port), what="the port is given back")
+
+
+@pytest.mark.parametrize(
+    ("settings", "code"),
+    [
+        pytest.param({"command": "no-such-program"}, 127, id="no such command"),
+        pytest.param({"command": "sleep 60", "cwd": "nowhere"}, 2, id="no such folder"),
+    ],
+)
+def test_nobody_is_ended_for_what_cannot_start(
+    settings: dict[str, str], code: int, port: int, zoo: Zoo, project: Project, devports: Command
+) -> None:
+    holder = zoo("listener", port)
+    project.service("web", port, **settings)
+    done = devports("run", "web", "--yes")
+    assert done.code == code, done
+    assert holder.alive
+    assert "SIGTERM" not in done.err
+
+
+def test_where_it_listens_instead_is_said_at_once(
+    port: int, project: Project, devports: Command
+) -> None:
+    project.service("web", port, argv_of("listener", port + 1, "--stay"), ready={"timeout": 6})
+    running = devports.start("run", "web")
+    running.says(f"`web` listens on 127.0.0.1:{port + 1} and not on 127.0.0.1:{port}")
+    assert running.ends() == exitcodes.NOT_READY, running.err
+    assert running.err.count("devports: starting") == 1
 
 
 def test_too_few_descriptors_are_nobody_elses_doing(

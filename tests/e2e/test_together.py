@@ -7,6 +7,7 @@ import signal
 from collections import Counter
 from typing import TYPE_CHECKING
 
+import psutil
 import pytest
 
 from devports import exitcodes
@@ -116,6 +117,19 @@ def test_a_run_in_charge_is_taken_over_on_request(
     second.says("is ready on")
     assert first.ends() == 143, first.err
     assert tables.listening_pids(port).isdisjoint(old)
+    second.send(signal.SIGTERM)
+    second.ends()
+
+
+def test_a_suspended_run_is_taken_over_too(port: int, project: Project, devports: Command) -> None:
+    project.zoo("web", "listener", port)
+    first = devports.start("run", "web")
+    first.says("is ready on")
+    first.send(signal.SIGTSTP)
+    eventually(lambda: psutil.Process(first.pid).status() == psutil.STATUS_STOPPED)
+    second = devports.start("run", "web", "--take-over")
+    second.says("is ready on")
+    assert first.ends() == 143, first.err
     second.send(signal.SIGTERM)
     second.ends()
 

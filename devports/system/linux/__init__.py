@@ -115,6 +115,11 @@ class Linux:
 
         return process.descendants(pid)
 
+    def carrying(self, mark: str) -> list[int]:
+        from devports.system.linux import process
+
+        return process.carrying(mark)
+
     def adopt_orphans(self) -> None:
         from devports.system.linux import process
 

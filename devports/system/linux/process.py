@@ -152,6 +152,13 @@ def descendants(pid: int) -> list[int]:
     return found
 
 
+def carrying(mark: str) -> list[int]:
+    """Return the processes that belong to the run with this mark, as far as we may read them."""
+    from devports.core.ownership import MARK  # noqa: PLC0415  # after a run has died
+
+    return [pid for pid in pids() if (MARK, mark) in marks_of(pid)]
+
+
 def listdir(path: str) -> list[str]:
     """Return the names in a folder; none where it cannot be read."""
     try:

@@ -140,6 +140,12 @@ HISTORIES = [
         id="a server that was driven elsewhere is brought back",
     ),
     pytest.param(
+        (PortFreed(), Moved(8001, foreign=True, told=True)),
+        Ended(95, "devports", "moved"),
+        [TakePort(), Start(1, "beside"), StopServer()],
+        id="a server that was told another port is not started again",
+    ),
+    pytest.param(
         (PortFreed(), Shared()),
         Ended(95, "devports", "port-shared"),
         [TakePort(), Start(1, "beside"), StopServer()],

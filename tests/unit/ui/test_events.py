@@ -59,6 +59,8 @@ NEWS: dict[str, tuple[News, ...]] = {
     "lost": (h.PortLost("web", HERE, foreign=False, line="", next_attempt=0, attempts=3),),
     "handoff-failed": (h.InTheWay("web", "beside"),),
     "stopping": (h.StoppingServer("web", "SIGTERM"),),
+    "elsewhere": (h.Elsewhere("web", HERE, Endpoint("::1", 5174)),),
+    "strayed": (h.Strayed("web", s.NODE, ended=True), h.Strayed("web", s.NODE, ended=False)),
     "killing": (h.KillingServer("web", 5.01),),
     "port-changed": (h.NextPort("web", 8000, 8001),),
     "unrecorded": (h.Unrecorded("web", "read-only file system"),),

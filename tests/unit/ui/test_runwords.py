@@ -10,6 +10,7 @@ from devports.core.bindfailure import BindFailure
 from devports.core.happening import (
     BoundOnly,
     DependencyDown,
+    Elsewhere,
     InTheWay,
     KillingServer,
     Launched,
@@ -18,6 +19,7 @@ from devports.core.happening import (
     PortLost,
     Predecessor,
     StoppingServer,
+    Strayed,
     Unrecorded,
 )
 from devports.core.model import Endpoint, Holder, Process, ProcessKey, Socket
@@ -108,6 +110,22 @@ LINES = [
         id="killed",
     ),
     pytest.param(
+        Elsewhere("web", HERE, Endpoint("127.0.0.1", 8001)),
+        "`web` listens on 127.0.0.1:8001 and not on 127.0.0.1:8000: waiting for that",
+        id="on another port",
+    ),
+    pytest.param(
+        Strayed("web", SERVER, ended=True),
+        "`web` went into the background as `uvicorn` (pid 42): ending that, a service has to stay"
+        " in the foreground",
+        id="in the background",
+    ),
+    pytest.param(
+        Strayed("web", SERVER, ended=False),
+        "`uvicorn` (pid 42), which `web` started, has a session of its own and still runs",
+        id="something that it started",
+    ),
+    pytest.param(
         NextPort("web", 8000, 8002),
         "PORT CHANGED: `web` gets port 8002, port 8000 is taken",
         id="another port, loudly",
@@ -149,7 +167,10 @@ def test_the_last_line_says_whose_the_exit_code_is(source: str) -> None:
 
 def test_an_end_before_it_was_ready_is_said() -> None:
     line = ended_words("web", Ended(0, "child", "ended-early"))
-    assert line == "devports: `web` ended with exit code 0 (source: child), before it was ready"
+    assert line == (
+        "devports: `web` ended with exit code 0 (source: child), before it was ready:"
+        " a service has to stay in the foreground"
+    )
 
 
 SERVICE = Service("web", 8000, command="x", ready=Ready(http="/healthz", timeout=6.0))
