@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from devports.core.contained import contained, shown, unasked
 from devports.core.diagnosis import decisive
-from devports.core.plan import targets
+from devports.core.plan import no_run, targets
 from devports.core.standing import Viewer
 from devports.core.value import Value
 
@@ -185,10 +185,6 @@ class Fault(Value):
     service: str = ""
 
 
-def _no_run(_: object) -> None:
-    return None
-
-
 class Facts(Value):
     """All that the rules look at.
 
@@ -227,7 +223,7 @@ class Facts(Value):
     gaps: tuple[Gap, ...] = ()
     editor: Editor = Editor()
     viewer: Viewer = Viewer(-1, -1)
-    run_of: RunOf = _no_run
+    run_of: RunOf = no_run
     named: Named = unasked
 
     def plan(self, declared: Declared) -> tuple[Target, ...]:

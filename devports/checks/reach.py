@@ -5,6 +5,7 @@ from __future__ import annotations
 from devports.checks.problem import Problem
 from devports.core.diagnosis import Held
 from devports.core.remedy import Remedy
+from devports.core.remedy.protected import AIRPLAY
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -22,9 +23,6 @@ BLOCKED = frozenset(
     )
 )
 """What no browser connects to, nor fetch() of Node (fetch.spec.whatwg.org/#port-blocking)."""
-
-AIRPLAY = (5000, 7000)
-"""What the AirPlay Receiver of macOS listens on (12 and later), on every address."""
 
 
 def browser_blocked(facts: Facts) -> Iterator[Problem]:

@@ -7,6 +7,7 @@ import os
 from devports import exitcodes
 from devports.commands.founding import found_in, refuse_if_there, unasked, write
 from devports.commands.setting import here
+from devports.config.load import OWN
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -16,8 +17,6 @@ if TYPE_CHECKING:
     from devports.commands.setting import Setting
     from devports.detect.found import Found
     from devports.ui.console import Screen
-
-OWN = "devports.toml"
 
 
 def init(setting: Setting, *, yes: bool, dry_run: bool, as_json: bool = False) -> int:

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from devports.config.locate import locate, scan
 from devports.config.problem import dotted, nearest, short, visible
+from devports.core.width import cells
 from devports.errors import DevportsError
 
 TYPE_CHECKING = False
@@ -137,14 +138,4 @@ def _excerpt(line: str, where: Place) -> tuple[str, str]:
     room = _WIDTH - len(before) - len(marked)
     if len(after) > room:
         after = after[: room - 3] + "..."
-    return before + marked + after, " " * columns(before) + "^" * max(1, columns(marked))
-
-
-def columns(text: str) -> int:
-    """Return how many columns a terminal gives to `text`, which has no control characters."""
-    if text.isascii():
-        return len(text)
-    import unicodedata as ucd  # noqa: PLC0415  # only for a mistake beside letters beyond ASCII
-
-    wide = sum(ucd.east_asian_width(char) in "WF" for char in text)
-    return len(text) + wide - sum(ucd.combining(char) > 0 for char in text)
+    return before + marked + after, " " * cells(before) + "^" * max(1, cells(marked))

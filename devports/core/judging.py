@@ -11,6 +11,7 @@ from devports.core.containers import container_of, engine_of_process
 from devports.core.protection import protection
 from devports.core.quoting import quote
 from devports.core.standing import (
+    SHORT_ID,
     Container,
     Mine,
     OtherUser,
@@ -28,9 +29,6 @@ if TYPE_CHECKING:
 
     from devports.core.model import Holder, Process
     from devports.core.standing import Refusal, Run, Standing, Viewer
-
-SHORT = 12
-"""Digits of a container's id that engines show and take for the whole."""
 
 
 def standing(
@@ -58,7 +56,7 @@ def _refusal(target: Process, viewer: Viewer, ancestors: Sequence[Process]) -> R
         return Protected(reason)
     inside = container_of(target.cgroup)
     if inside is not None and inside != container_of(viewer.cgroup):
-        return Container(inside[0], inside[1][:SHORT], said="inside")
+        return Container(inside[0], inside[1][:SHORT_ID], said="inside")
     unit = unit_of(target.cgroup)
     if unit is not None and unit != unit_of(viewer.cgroup):
         return unit if target.uid in (viewer.uid, viewer.user_uid) else of_user(unit, target.user)
@@ -93,7 +91,7 @@ def of_user(unit: Supervised, user: str) -> Supervised:
 
 def strictest(top: Process, members: Sequence[Holder], viewer: Viewer, run: Run | None) -> Standing:
     """Return the standing of a whole family: what holds for one member holds for all."""
-    lines = [(top, _above(top, members)), *((m.process, m.ancestors) for m in members)]
+    lines = [(top, parents_of(top, members)), *((m.process, m.ancestors) for m in members)]
     return min((standing(process, viewer, run, line) for process, line in lines), key=_strictness)
 
 
@@ -102,7 +100,7 @@ def _strictness(item: Standing) -> tuple[int, bool]:
     return order.index(type(item)), isinstance(item, Supervised) and not item.unit
 
 
-def _above(top: Process, members: Sequence[Holder]) -> tuple[Process, ...]:
+def parents_of(top: Process, members: Sequence[Holder]) -> tuple[Process, ...]:
     """Return the parents of the top of a family, as its members know them."""
     for member in members:
         keys = [process.key for process in member.line]

@@ -32,6 +32,8 @@ if TYPE_CHECKING:
 OURS = 1
 """The uid of whoever asks, where the system does not number its users (Windows)."""
 WILDCARDS = ("0.0.0.0", "::")  # noqa: S104  # compared with, never bound
+LOOPBACK = {"0.0.0.0": "127.0.0.1", "::": "::1"}  # noqa: S104
+"""Where to reach what is bound to a wildcard."""
 
 
 class Endpoint(Value):

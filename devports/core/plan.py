@@ -133,6 +133,10 @@ def _same_program(parent: Process, child: Process) -> bool:
     return len(names) == 1
 
 
+def no_run(_: Process) -> None:
+    """Know of no devports run."""
+
+
 def targets(holders: Sequence[Holder], viewer: Viewer, run_of: RunOf) -> tuple[Target, ...]:
     """Group the holders by what has to end, in the order in which they were found."""
     groups: dict[ProcessKey, tuple[Process, list[Holder]]] = {}

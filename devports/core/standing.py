@@ -81,6 +81,10 @@ class Supervised(Value):
     stop: str
 
 
+SHORT_ID = 12
+"""Digits of a container's id that engines show and take for the whole."""
+
+
 class Container(Value):
     """A process of a container, or the forwarder of its port: the engine stops it, no signal does.
 

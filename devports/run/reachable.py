@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from devports.core.model import LOOPBACK
 from devports.system import clock
 from devports.system.net import net
 
@@ -13,7 +14,6 @@ FIRST_ERROR = 400
 LONGEST_STATUS = 4096
 KNOCK = 0.2
 """Seconds; a connection on this machine is queued at once, or the queue is full."""
-LOOPBACK = {"0.0.0.0": "127.0.0.1", "::": "::1"}  # noqa: S104  # where to ask, not to bind
 
 
 def answer(endpoint: Endpoint, path: str, *, seconds: float) -> int:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from devports.core.diagnosis import sockets_of
+from devports.core.judging import parents_of
 from devports.core.standing import Container
 from devports.ui.around import spared_words
 from devports.ui.layout import aligned, paint, wrap
@@ -65,17 +66,8 @@ def _path(member: Holder, top: ProcessKey) -> list[Process]:
 
 
 def _parents(target: Target) -> tuple[tuple[str, str], ...]:
-    line = next((m.ancestors for m in target.members if m.process.key == target.process.key), ())
-    above = line or _above(target.members, target.process.key)
+    above = parents_of(target.process, target.members)
     return tuple((str(p.pid), command_line(p.argv, LONGEST) or printable(p.name)) for p in above)
-
-
-def _above(members: Sequence[Holder], top: ProcessKey) -> tuple[Process, ...]:
-    for member in members:
-        keys = [parent.key for parent in member.ancestors]
-        if top in keys:
-            return member.ancestors[keys.index(top) + 1 :]
-    return ()
 
 
 def _steps(question: Question) -> Iterator[str]:

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from devports.ui.layout import cells, pad, paint, wrap
+from devports.core.width import cells
+from devports.ui.layout import pad, paint, wrap
 from devports.ui.printable import printable, redacted
 from devports.ui.who import counted
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from devports.core.value import Value
+from devports.core.width import cells
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -36,18 +37,6 @@ class Look(Value):
 def paint(text: str, style: Style, look: Look) -> str:
     """Return `text` in its colour, if there are colours."""
     return f"\x1b[{ANSI[style]}m{text}\x1b[0m" if look.colour and text else text
-
-
-def cells(text: str) -> int:
-    """Return how many terminal cells `text` takes: ideographs two, combining marks none."""
-    if text.isascii():
-        return len(text)
-    import unicodedata  # noqa: PLC0415  # a megabyte of tables, for foreign names only
-
-    return sum(
-        0 if unicodedata.combining(char) else 1 + (unicodedata.east_asian_width(char) in "WF")
-        for char in text
-    )
 
 
 def pad(text: str, width: int) -> str:

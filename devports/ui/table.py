@@ -8,7 +8,8 @@ all the rest of the command.
 from __future__ import annotations
 
 from devports.core.value import Value
-from devports.ui.layout import cells, ending, fold, pad, paint, wrap
+from devports.core.width import cells
+from devports.ui.layout import ending, fold, pad, paint, wrap
 from devports.ui.links import linked
 from devports.ui.rows import COLUMNS, Row, rows_of, title_of
 from devports.ui.who import short_folder

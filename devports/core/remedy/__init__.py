@@ -19,6 +19,7 @@ from devports.core.diagnosis import (
     Shadowed,
     Unexplained,
 )
+from devports.core.plan import no_run
 from devports.core.remedy import others
 from devports.core.remedy.case import Case, Remedy
 from devports.core.remedy.held import held
@@ -28,15 +29,11 @@ TYPE_CHECKING = False
 if TYPE_CHECKING:
     from devports.core.contained import Named
     from devports.core.diagnosis import Verdict
-    from devports.core.model import Endpoint, Holding, Platform, Process
+    from devports.core.model import Endpoint, Holding, Platform
     from devports.core.plan import RunOf
-    from devports.core.standing import Run, Viewer
+    from devports.core.standing import Viewer
 
 __all__ = ["Remedy", "remedies"]
-
-
-def _no_run(_: Process) -> Run | None:
-    return None
 
 
 def remedies(
@@ -47,7 +44,7 @@ def remedies(
     service: str = "",
     *,
     viewer: Viewer | None = None,
-    run_of: RunOf = _no_run,
+    run_of: RunOf = no_run,
     named: Named = unasked,
 ) -> tuple[Remedy, ...]:
     """Return what can be done by hand about `endpoint`, the safest first.

@@ -9,7 +9,7 @@ from devports.core.containers import container_of
 from devports.core.judging import unit_of
 from devports.core.quoting import quote
 from devports.core.remedy.case import Remedy
-from devports.core.standing import Container
+from devports.core.standing import SHORT_ID, Container
 from devports.core.value import unreachable
 
 TYPE_CHECKING = False
@@ -18,9 +18,6 @@ if TYPE_CHECKING:
 
     from devports.core.model import Process
     from devports.core.remedy.case import Case
-
-SHORT = 12
-"""Digits of an id that engines take for the whole."""
 
 
 def container(case: Case, process: Process, it: Container) -> Iterator[Remedy]:
@@ -100,5 +97,5 @@ def hidden_container(case: Case, unit: str) -> Iterator[Remedy]:
     found = container_of(unit)
     if found is not None:
         engine, identity = found
-        stop = Container(engine, identity[:SHORT]).stop
+        stop = Container(engine, identity[:SHORT_ID]).stop
         yield case.root("stops the container that the socket was made in", stop)

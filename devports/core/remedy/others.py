@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from devports.core.model import LOOPBACK, Endpoint
 from devports.core.quoting import quote
 from devports.core.remedy.case import (
     EPHEMERAL,
@@ -82,9 +83,8 @@ def _destroyable(sockets: Sequence[Socket]) -> str:
 
 def shadowed(case: Case, sockets: Sequence[Socket]) -> Iterator[Remedy]:
     address = case.endpoint.address
-    loopback = {"0.0.0.0": "127.0.0.1", "::": "[::1]"}.get(address, address)  # noqa: S104
-    host = f"[{loopback}]" if ":" in loopback and "[" not in loopback else loopback
-    yield Remedy(f"use http://{host}:{case.port}: `localhost` may reach the other server")
+    here = Endpoint(LOOPBACK.get(address, address), case.port)
+    yield Remedy(f"use http://{here}: `localhost` may reach the other server")
     for sister in dict.fromkeys(str(socket.local) for socket in sockets):
         yield Remedy("shows the other server", f"devports check {quote(sister)}")
         yield Remedy("ends the other server, after asking", f"devports free {quote(sister)}")

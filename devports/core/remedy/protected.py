@@ -15,7 +15,7 @@ if TYPE_CHECKING:
     from devports.core.remedy.case import Case
 
 AIRPLAY = (5000, 7000)
-"""What the AirPlay Receiver of macOS listens on."""
+"""What the AirPlay Receiver of macOS listens on (12 and later), on every address."""
 
 
 def protected(case: Case, process: Process, reason: str) -> Iterator[Remedy]:

@@ -11,10 +11,10 @@ from __future__ import annotations
 import os
 import select
 import sys
-from errno import EPERM, ESRCH
+from errno import ESRCH
 
 from devports.system.signals import unpinnable
-from devports.system.signals.posix import readable
+from devports.system.signals.posix import readable, sent
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -94,15 +94,8 @@ class Pin:
         """Send a signal; say whether it was sent, came too late, or is not permitted."""
         if self._key_of(self.key.pid) != self.key or self.exited:
             return "gone"
-        try:
-            os.kill(self.key.pid, number)  # noqa: TID251  # verified on the line before
-        except OSError as error:
-            if error.errno == ESRCH:
-                return "gone"
-            if error.errno == EPERM:
-                return "denied"
-            raise
-        return "sent"
+        pid = self.key.pid
+        return sent(lambda: os.kill(pid, number))  # noqa: TID251  # verified on the line before
 
     @property
     def exited(self) -> bool:

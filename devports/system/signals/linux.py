@@ -3,11 +3,11 @@
 from __future__ import annotations
 
 import os
-from errno import EPERM, ESRCH
+from errno import ESRCH
 
 from devports.system.linux import pidfd
 from devports.system.signals import unpinnable
-from devports.system.signals.posix import readable
+from devports.system.signals.posix import readable, sent
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -29,15 +29,7 @@ class Pin:
         """Send a signal; say whether it was sent, came too late, or is not permitted."""
         if self.exited:
             return "gone"  # also a zombie: it takes signals without any effect
-        try:
-            pidfd.send(self._descriptor, number)
-        except OSError as error:
-            if error.errno == ESRCH:
-                return "gone"
-            if error.errno == EPERM:
-                return "denied"
-            raise
-        return "sent"
+        return sent(lambda: pidfd.send(self._descriptor, number))
 
     @property
     def exited(self) -> bool:

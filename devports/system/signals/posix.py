@@ -1,13 +1,29 @@
-"""What pins with a descriptor of their own are waited for with."""
+"""What pins with a descriptor of their own are signalled and waited for with."""
 
 from __future__ import annotations
 
 import select
 import sys
+from errno import EPERM, ESRCH
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
-    from collections.abc import Iterable
+    from collections.abc import Callable, Iterable
+
+    from devports.system import Sent
+
+
+def sent(signal: Callable[[], object]) -> Sent:
+    """Send a signal; say whether it was sent, came too late, or is not permitted."""
+    try:
+        signal()
+    except OSError as error:
+        if error.errno == ESRCH:
+            return "gone"
+        if error.errno == EPERM:
+            return "denied"
+        raise
+    return "sent"
 
 
 def readable(descriptors: Iterable[int], seconds: float) -> set[int]:

@@ -4,7 +4,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from devports.ui.layout import Look, aligned, cells, ending, fold, hang_of, pad, paint, wrap
+from devports.core.width import cells
+from devports.ui.layout import Look, aligned, ending, fold, hang_of, pad, paint, wrap
 
 
 @pytest.mark.parametrize(

@@ -7,7 +7,8 @@ from typing import TYPE_CHECKING
 import pytest
 
 from devports.core.model import Hidden, Holding
-from devports.ui.layout import Look, cells
+from devports.core.width import cells
+from devports.ui.layout import Look
 from devports.ui.rows import Entry, Place, Section, state
 from devports.ui.table import changed, parts_of, plain, table
 from tests.unit.ui import samples as s
