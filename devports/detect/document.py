@@ -22,7 +22,7 @@ MORE = """\
 # What else a service can say, for example:
 #
 # ready = { http = "/healthz" }      # ready only when this answers
-# depends_on = ["db"]                # `devports run` says so if nobody listens there
+# depends_on = ["db"]                # `devports run` waits until that is ready
 # env_file = ".env"
 """
 EXAMPLE = """
