@@ -52,20 +52,21 @@ class Case(Value):
         """What a person calls the port."""
         return quote(self.service) if self.service else str(self.port)
 
+    @property
+    def is_root(self) -> bool:
+        return self.viewer is not None and self.viewer.uid == 0
+
     def root(self, title: str, command: str) -> Remedy:
         """Return a command that only root, or on Windows an elevated terminal, may run."""
         if self.platform == "win32":
             return Remedy(f"{title} (in a terminal of an administrator)", command)
-        is_root = self.viewer is not None and self.viewer.uid == 0
-        return Remedy(title, command if is_root else f"sudo {command}", needs_root=True)
+        return Remedy(title, command if self.is_root else f"sudo {command}", needs_root=True)
 
     def devports(self, title: str, words: str) -> Remedy:
         """Return a command of ours for root, whose PATH under sudo has no folder of a user's."""
-        found = self.root(title, f"devports {words}")
-        plain = f"sudo devports {words}"
-        return found.but(
-            command=found.command.replace(plain, f'sudo "$(command -v devports)" {words}')
-        )
+        as_we_are = self.is_root or self.platform == "win32"
+        program = "devports" if as_we_are else '"$(command -v devports)"'
+        return self.root(title, f"{program} {words}")
 
     def wait(self, title: str) -> Remedy:
         return Remedy(title, f"devports check {self.target}")
