@@ -10,8 +10,6 @@ TYPE_CHECKING = False
 if TYPE_CHECKING:
     from devports.ui.console import Screen
 
-KINDS = ("config", "result", "event")
-
 
 def schema(screen: Screen, kind: str) -> int:
     """Print one of the schemas that are shipped with devports."""

@@ -137,9 +137,9 @@ class Setting:
         found = iter(how(self.machine, every))
         return tuple((target, tuple(next(found) for _ in ends)) for target, ends in wanted)
 
-    def declared(self, service: Service, text: str = "") -> Asked:
+    def declared(self, service: Service) -> Asked:
         """Return a service of the configuration as a target."""
-        asked = asked_of(text or service.name, service)
+        asked = asked_of(service.name, service)
         return asked if self.searches else asked.but(by_name=False)
 
     def endpoints(self, target: Asked) -> tuple[Endpoint, ...]:

@@ -81,7 +81,6 @@ _NAMES = (
     "A name has 1 to 64 letters, digits, `_` and `-`, and starts with a letter or digit. "
     "Two services cannot have the same port on hosts that overlap."
 )
-_COMMON = "What holds for every service that does not say otherwise."
 
 
 def _tables() -> Iterator[Key]:

@@ -37,13 +37,12 @@ BIND_BY_THEMSELVES = frozenset("granian robyn bun bunx deno".split())
 class Handed(Value):
     """The command and the variables with which a server takes the socket.
 
-    `mark(0)` in any of the texts stands for the descriptor's number. `taker` is the program.
+    `mark(0)` in any of the texts stands for the descriptor's number.
     `scheme` is that of an address which it does not say itself, see `Intake`.
     """
 
     argv: tuple[str, ...]
     env: tuple[tuple[str, str], ...]
-    taker: str
     how: str
     listening: bool
     scheme: str = ""
@@ -101,9 +100,7 @@ def ladder(
 def _only(taking: Intake | str, launching: Launching) -> Ladder:
     assert isinstance(taking, Intake)  # noqa: S101  # the caller has refused the other
     argv = launching.argv(taking.args)
-    handed = Handed(
-        argv, taking.env, launching.name, taking.how, taking.listening, scheme=taking.scheme
-    )
+    handed = Handed(argv, taking.env, taking.how, taking.listening, scheme=taking.scheme)
     return Ladder(("fd",), handed)
 
 

@@ -56,27 +56,26 @@ def _replacement(match: re.Match[str], values: Mapping[str, str]) -> str:
     return "{" + match["literal"] + "}" if match["literal"] else match[0]
 
 
-def values_for(service: Service, config: Config, port: int | None = None) -> dict[str, str]:
+def values_for(service: Service, config: Config) -> dict[str, str]:
     """Return every placeholder's value for `service`, `fd` excepted.
 
     Args:
         service: the one whose texts are filled.
         config: where the other services are.
-        port: the port `service` really gets, if it is not the declared one.
     """
     values: dict[str, str] = {}
     for other in config.services:
         values |= own_values(other, prefix=f"services.{other.name}.")
-    values |= own_values(service, port, prefix=f"services.{service.name}.")
-    return values | own_values(service, port)
+    values |= own_values(service, prefix=f"services.{service.name}.")
+    return values | own_values(service)
 
 
-def own_values(service: Service, port: int | None = None, *, prefix: str = "") -> dict[str, str]:
+def own_values(service: Service, prefix: str = "") -> dict[str, str]:
     """Return the host and the ports of one service, each name with `prefix` before it."""
     spec = service.spec
     return {
         f"{prefix}host": spec.host,
-        f"{prefix}port": str(spec.port if port is None else port),
+        f"{prefix}port": str(spec.port),
         **{f"{prefix}ports.{name}": str(number) for name, number in service.ports},
     }
 

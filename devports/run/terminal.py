@@ -113,14 +113,9 @@ class Inner:
     """A pseudo-terminal (pty(7)): `ours` is its keyboard and screen, `theirs` the server's."""
 
     def __init__(self, like: Terminal) -> None:
-        self.like = like
         self.ours, self.theirs = pty.openpty()
         termios.tcsetattr(self.theirs, termios.TCSANOW, like.modes)
-        self.resize()
-
-    def resize(self) -> None:
-        """Take the size of the real one; the kernel tells the server (tty_ioctl(4))."""
-        copy_size(self.like.descriptor, self.ours)
+        copy_size(like.descriptor, self.ours)
 
     @property
     def signals(self) -> bool:

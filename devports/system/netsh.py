@@ -11,14 +11,10 @@ LAST_PORT = 65535
 
 
 class Excluded(Value):
-    """Ports that nobody may bind. `administered`: a person or program reserved them by name.
-
-    The others come and go with every boot: Hyper-V, WSL and containers take them (winnat).
-    """
+    """Ports that nobody may bind: reserved by name (``*``), or taken by Windows at every boot."""
 
     first: int
     last: int
-    administered: bool = False
 
     def covers(self, port: int) -> bool:
         return self.first <= port <= self.last
@@ -32,7 +28,7 @@ def excluded_ranges(raw: bytes) -> tuple[Excluded, ...]:
         numbers = [_port(word) for word in words[:2]]
         first, last = numbers if len(numbers) == 2 else (-1, -1)  # noqa: PLR2004  # two columns
         if 0 <= first <= last and words[2:] in ([], [b"*"]):
-            found.append(Excluded(first, last, administered=len(words) > 2))  # noqa: PLR2004
+            found.append(Excluded(first, last))
     return tuple(found)
 
 

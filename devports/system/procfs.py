@@ -31,7 +31,6 @@ class Stat(Value):
     state: str
     ppid: int
     group: int
-    session: int
     terminal: int
     foreground: int
     start: int
@@ -53,7 +52,6 @@ def stat(raw: bytes) -> Stat | None:
             state=text(fields[0]),
             ppid=int(fields[1]),
             group=int(fields[2]),
-            session=int(fields[3]),
             terminal=int(fields[4]),
             foreground=int(fields[5]),
             start=int(fields[19]),

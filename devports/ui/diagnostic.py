@@ -38,16 +38,9 @@ def error_block(error: DevportsError, look: Look, remedies: Sequence[Remedy] = (
     )
 
 
-def warning_block(
-    message: str,
-    look: Look,
-    *,
-    facts: Sequence[str] = (),
-    notes: Sequence[str] = (),
-    hints: Sequence[str] = (),
-) -> str:
+def warning_block(message: str, look: Look, *, hints: Sequence[str] = ()) -> str:
     """Return the block of a warning: something to know about that stops nothing."""
-    return block("warning", message, look, facts=facts, notes=notes, hints=hints)
+    return block("warning", message, look, hints=hints)
 
 
 def block(

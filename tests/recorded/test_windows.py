@@ -14,7 +14,7 @@ FOLDER = Path(__file__).parent / "windows-synthetic"
 
 
 def _ranges(raw: bytes) -> list[Any]:
-    return [[r.first, r.last, r.administered] for r in netsh.excluded_ranges(raw)]
+    return [[r.first, r.last] for r in netsh.excluded_ranges(raw)]
 
 
 def _dynamic(raw: bytes) -> list[Any]:

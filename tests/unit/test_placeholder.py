@@ -61,7 +61,7 @@ def test_filling_with_the_same_names_changes_only_doubled_braces(text: str):
 
 
 def test_a_port_that_is_not_the_declared_one_counts_under_both_its_names():
-    values = values_for(WEB, CONFIG, port=8001)
+    values = values_for(WEB.but(port=8001), CONFIG)
     assert values["port"] == values["services.my-web_1.port"] == "8001"
     assert values["services.db.port"] == "5432"
     assert "fd" not in values

@@ -11,7 +11,7 @@ from devports.system.netsh import Excluded
 
 ROWS = [
     pytest.param(b"   5357    5357  \r\n", (Excluded(5357, 5357),), id="one port"),
-    pytest.param(b" 50000  50059     *", (Excluded(50000, 50059, True),), id="reserved by name"),
+    pytest.param(b" 50000  50059     *", (Excluded(50000, 50059),), id="reserved by name"),
     pytest.param(b"0 65535", (Excluded(0, 65535),), id="every port there is"),
     pytest.param(b"Start Port    End Port", (), id="a heading"),
     pytest.param(b"----------    --------", (), id="a line under the heading"),

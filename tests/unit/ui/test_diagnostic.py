@@ -99,7 +99,8 @@ def test_a_lingering_port_is_a_warning() -> None:
 
 
 def test_a_shadowed_port_is_a_warning() -> None:
-    text = warning_block(
+    text = block(
+        "warning",
         words.headline(s.SHADOWED),
         Look(),
         facts=trouble.evidence((s.SHADOWED, s.FREE_SISTER), s.ANN),
