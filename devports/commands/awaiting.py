@@ -5,7 +5,7 @@ from __future__ import annotations
 from devports import exitcodes
 from devports.core.value import Value
 from devports.errors import DevportsError
-from devports.freeing.ladder import bindable
+from devports.freeing.bindable import bindable
 from devports.run.readiness import is_ready, is_served
 from devports.system import clock
 from devports.system.survey import survey

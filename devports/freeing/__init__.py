@@ -11,9 +11,10 @@ from devports.core.diagnosis import Forbidden, Held, Lingering, NotLocal, all_bi
 from devports.core.outcome import Freed, WaitingForPort
 from devports.core.plan import Policy
 from devports.core.value import Value
+from devports.freeing.bindable import wait_until_bindable
 from devports.freeing.bystanders import bystanders
 from devports.freeing.consent import Scene, code_of, everybody, judged, plan_for, refusals
-from devports.freeing.ladder import end, wait_until_bindable
+from devports.freeing.ladder import end
 from devports.freeing.look import look
 from devports.system.survey import survey
 

@@ -11,7 +11,7 @@ from itertools import takewhile
 
 from devports import exitcodes
 from devports.core.bystanders import connections
-from devports.core.diagnosis import Held, all_bindable, is_bindable
+from devports.core.diagnosis import Held, all_bindable
 from devports.core.outcome import (
     AlreadyGone,
     ContainerStopped,
@@ -29,6 +29,7 @@ from devports.core.outcome import (
 )
 from devports.core.plan import is_supervisor
 from devports.core.standing import Container, Mine
+from devports.freeing.bindable import POLL_LAST, bindable
 from devports.freeing.bystanders import bystanders
 from devports.freeing.consent import (
     Scene,
@@ -42,22 +43,21 @@ from devports.freeing.look import look
 from devports.freeing.shells import shell_above
 from devports.system import clock
 from devports.system.signum import CONT, KILL, NAMES, TERM
-from devports.system.survey import judge, without
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
     from collections.abc import Collection, Sequence
 
     from devports.core.diagnosis import Finding
-    from devports.core.model import Endpoint, Process, ProcessKey
+    from devports.core.model import Process, ProcessKey
     from devports.core.outcome import Outcome
     from devports.core.plan import Target
     from devports.freeing import Job, Tools
-    from devports.system import Machine, Pin
+    from devports.system import Pin
 
-POLL_FIRST, POLL_LAST = 0.010, 0.050
-"""Seconds between looks at the table. No event exists for a listener that is closed by a process
-which lives on; the end of a process is an event and is waited for at the same time."""
+POLL_FIRST = 0.010
+"""Seconds to the first look at the table, and then more and more. No event exists for a listener
+that is closed by a process which lives on; the end of a process is one, waited for meanwhile."""
 QUIET = 0.7
 """Seconds of waiting before the person is told what we wait for."""
 PROMPT = 0.25
@@ -70,7 +70,8 @@ def end(tools: Tools, plan: Sequence[Target], job: Job) -> Freed | None:
     """End the targets of an agreed plan; None if others hold the port now, so ask again."""
     with contextlib.ExitStack() as stack:
         work = Work(tools, plan, job, stack)
-        return work.carry_out() if work.unchanged() else None
+        holding = work.holding()
+        return None if holding is None else work.carry_out(holding)
 
 
 class Work:
@@ -105,8 +106,8 @@ class Work:
     def look(self) -> tuple[Finding, ...]:
         return look(self.machine, self.job)
 
-    def unchanged(self) -> bool:
-        """Say whether everybody who holds the port now was in the plan, judged as it was.
+    def holding(self) -> set[ProcessKey] | None:
+        """Return who holds the port now; None if not all were in the plan, judged as they are.
 
         Comes after pinning and before the first signal: it proves that the pinned processes still
         hold the socket. One forwarder may work for another container by now: engines are asked
@@ -115,39 +116,37 @@ class Work:
         self.tools.engines.forget()
         findings = self.look()
         if any(f.holding.hidden for f in findings if isinstance(f.verdict, Held)):
-            return False
+            return None
         agreed = {(m.process.key, m.process.uid, t.standing) for t in self.plan for m in t.members}
         now = {
             (member.process.key, member.process.uid, target.standing)
             for target in plan_for(self.tools, findings)
             for member in target.members
         }
-        self.holding = {key for key, _, _ in now}
-        return now <= agreed
+        return {key for key, _, _ in now} if now <= agreed else None
 
-    def carry_out(self) -> Freed:
+    def carry_out(self, holding: Collection[ProcessKey]) -> Freed:
+        """End those targets of which somebody is still among the holders."""
         begun = clock.monotonic()
-        for target in self.plan:
-            self.stop_container(target)
+        still = [t for t in self.plan if any(m.process.key in holding for m in t.members)]
+        for target in still:
+            if isinstance(target.standing, Container):
+                self.stop_container(target, target.standing)
         if any(self.complaints.values()) and not self.bindable():
             # To end the others now would free nothing.
             told = tuple(self.outcome(target, 0, free=False) for target in self.complaints)
             return self.conclude(told, free=False)
-        for target in self.ending:
-            self.terminate(target)
+        for target in still:
+            if not is_container(target):
+                self.terminate(target)
         free = self.wait(self.patience()) or self.kill_what_is_left()
         seconds = clock.monotonic() - begun
         outcomes = tuple(self.outcome(target, seconds, free=free) for target in self.plan)
         return self.conclude(outcomes, free=free)
 
-    def stop_container(self, target: Target) -> None:
-        """Have a container stopped by its engine, if it still has the port."""
-        if isinstance(target.standing, Container) and self.still_holds(target):
-            self.tools.tell(StoppingContainer(target))
-            self.complaints[target] = self.tools.engines.stop(target.standing)
-
-    def still_holds(self, target: Target) -> bool:
-        return bool(self.holding & {member.process.key for member in target.members})
+    def stop_container(self, target: Target, container: Container) -> None:
+        self.tools.tell(StoppingContainer(target))
+        self.complaints[target] = self.tools.engines.stop(container)
 
     def patience(self) -> float:
         """Return the seconds until SIGKILL; a devports run ends its own server in its own time."""
@@ -155,9 +154,7 @@ class Work:
         return max([self.job.limits.stop, *runs])
 
     def terminate(self, target: Target) -> None:
-        """Send SIGTERM to the top of a family, unless nobody of it holds the port any more."""
-        if not self.still_holds(target):
-            return
+        """Send SIGTERM to the top of a family."""
         self.tools.tell(Terminating(target))
         self.signal(target.process.key, TERM)
         if target.process.state == "T":
@@ -298,7 +295,7 @@ class Work:
         told = False
         while not deadline.passed and self.bindable():
             living = [parent for parent in self.supervisors if self.lives(parent.key)]
-            going = [shell.process for shell in self.shells if not living and shell.may_go_on]
+            going = [shell.process for shell in self.shells if not living and shell.may_go_on()]
             if not living and not going:
                 return
             if not told and (living or deadline.elapsed > PROMPT):
@@ -326,34 +323,3 @@ def supervisors_of(tools: Tools, target: Target) -> tuple[Process, ...]:
     own = tools.machine.viewer().line
     parents = tools.machine.ancestors(target.process)
     return tuple(takewhile(lambda p: p.key not in own and is_supervisor(p), parents))
-
-
-def bindable(
-    machine: Machine, endpoints: Sequence[Endpoint], ours: Collection[int], *, last: bool = False
-) -> bool:
-    """Say whether the kernel would accept all these binds now and nobody is in the way.
-
-    The binds are asked about first: they answer in microseconds, while the kernel walks through all
-    of its sockets for a table, which costs more than many a holder's whole end.
-
-    Args:
-        machine: where to look.
-        endpoints: where a server is going to bind.
-        ours: inodes of our own sockets, which are in nobody's way.
-        last: whether a yes ends the asking. Then a bind without SO_REUSEADDR, which shows that
-            nothing at all is left but keeps others away while it lasts, does for the table.
-    """
-    if any(machine.probe(endpoint) == "in-use" for endpoint in endpoints):
-        return False
-    if last and all(machine.probe(endpoint, reuse=False) == "ok" for endpoint in endpoints):
-        return True
-    table = without(machine.table({endpoint.port for endpoint in endpoints}), ours)
-    return all(is_bindable(judge(machine, endpoint, table)) for endpoint in endpoints)
-
-
-def wait_until_bindable(machine: Machine, job: Job, seconds: float) -> bool:
-    """Wait, at most `seconds`, for what goes by itself."""
-    deadline = clock.Deadline(seconds)
-    while not (free := bindable(machine, job.endpoints, job.ours)) and not deadline.passed:
-        clock.pause(min(POLL_LAST, deadline.left))
-    return free

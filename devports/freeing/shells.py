@@ -23,9 +23,8 @@ class Shell:
         self._children = machine.children(process.pid)
         self._resting_since: float | None = None
 
-    @property
     def may_go_on(self) -> bool:
-        """Whether it lives and has not been seen at rest twice; to be asked again and again."""
+        """Look once more; say whether it lives and has not been seen at rest for long enough."""
         now = self._machine.process(self.process.pid)
         if now is None or now.key != self.process.key:
             return False
