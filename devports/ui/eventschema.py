@@ -7,7 +7,8 @@ from __future__ import annotations
 
 import json
 
-from devports.ui.resultschema import (
+from devports.ui.schemawords import (
+    COUNT,
     DIALECT,
     FLAG,
     PORT,
@@ -21,11 +22,8 @@ from devports.ui.resultschema import (
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
-    from typing import Any, TypeAlias
+    from devports.ui.schemawords import Schema
 
-    Schema: TypeAlias = dict[str, Any]
-
-COUNT: Schema = {"type": "integer", "minimum": 0}
 PROCESS: Schema = {
     "type": "object",
     "properties": {"pid": COUNT, "name": TEXT, "user": TEXT},

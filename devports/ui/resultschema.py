@@ -9,55 +9,30 @@ from __future__ import annotations
 import json
 
 from devports.core.codes import CODES
+from devports.ui.schemawords import (
+    COUNT,
+    DIALECT,
+    FLAG,
+    PORT,
+    SECONDS,
+    TEXT,
+    TIME,
+    by_name,
+    each,
+    maybe,
+    one_of,
+    ref,
+    shape,
+)
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
-    from typing import Any, TypeAlias
+    from typing import Any
 
-    Schema: TypeAlias = dict[str, Any]
+    from devports.ui.schemawords import Schema
 
 VERSION = 1
-DIALECT = "https://json-schema.org/draft/2020-12/schema"
-
-TEXT: Schema = {"type": "string"}
-FLAG: Schema = {"type": "boolean"}
-COUNT: Schema = {"type": "integer", "minimum": 0}
-PORT: Schema = {"type": "integer", "minimum": 1, "maximum": 65535}
-SECONDS: Schema = {"type": "number", "minimum": 0}
-TIME: Schema = {"type": "string", "format": "date-time", "pattern": "Z$"}
 VERDICT: Schema = {"enum": list(CODES.values())}
-
-
-def maybe(schema: Schema) -> Schema:
-    return {"anyOf": [schema, {"type": "null"}]}
-
-
-def each(schema: Schema) -> Schema:
-    return {"type": "array", "items": schema}
-
-
-def by_name(schema: Schema) -> Schema:
-    return {"type": "object", "additionalProperties": schema}
-
-
-def ref(name: str) -> Schema:
-    return {"$ref": f"#/$defs/{name}"}
-
-
-def one_of(words: str) -> Schema:
-    return {"enum": words.split()}
-
-
-def shape(description: str, **fields: Schema) -> Schema:
-    """Return an object with exactly these fields."""
-    return {
-        "description": description,
-        "type": "object",
-        "properties": fields,
-        "required": list(fields),
-        "additionalProperties": False,
-    }
-
 
 PROCESS: dict[str, Schema] = {
     "pid": COUNT,
