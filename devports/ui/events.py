@@ -213,6 +213,7 @@ def _happening(news: Happening) -> Facts:
         case Unrecorded(why=why):
             return {"event": "unrecorded", "why": why}
         case DependencyDown(dependency=dependency, endpoint=endpoint):
-            return {"event": "waiting", "for": dependency, "endpoint": str(endpoint)}
+            facts = {"dependency": dependency, "endpoint": str(endpoint)}
+            return {"event": "waiting", "for": "dependency", **facts}
         case _:
             unreachable(news)

@@ -32,7 +32,10 @@ PROCESS: Schema = {
 SIGNALS = each(TEXT)
 
 EVENTS: dict[str, tuple[str, dict[str, Schema]]] = {
-    "waiting": ("Something has to happen first.", {"for": TEXT}),
+    "waiting": (
+        "Something has to happen first; a `dependency` is named by the key of that name.",
+        {"for": one_of("port predecessor dependency")},
+    ),
     "asked": (
         "A person was asked.",
         {

@@ -90,6 +90,13 @@ def test_a_question_is_told_with_its_answer(tmp_path: Path) -> None:
     assert line["process"] == {"pid": 4242, "name": "node", "user": "ann"}
 
 
+def test_a_dependency_may_have_any_name(tmp_path: Path) -> None:
+    log = events.EventLog(str(tmp_path / "events"), "web")
+    log.write(h.DependencyDown("web", "port", HERE, 60))
+    (line,) = read(tmp_path / "events")
+    assert (line["for"], line["dependency"]) == ("dependency", "port")
+
+
 def test_no_kind_of_the_schema_is_never_written() -> None:
     assert set(NEWS) | {"asked"} == set(eventschema.EVENTS)
 
