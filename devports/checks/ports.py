@@ -51,27 +51,30 @@ def verdicts(facts: Facts) -> Iterator[Problem]:
 
 def judgement(facts: Facts, declared: Declared) -> Judgement | None:
     """Return what is the matter with a port; None where all is well."""
-    verdict = declared.verdict
+    finding = declared.finding
+    if finding is None:
+        return None
+    code, verdict = code_of(finding), finding.verdict
     match verdict:
-        case None | Free():
+        case Free():
             return None
         case Held(listens=listens):
             return _held(facts, declared, listens=listens)
         case HeldByClient(blocking=blocking):
-            return Judgement(code_of(verdict), "error" if blocking else "warning")
+            return Judgement(code, "error" if blocking else "warning")
         case Lingering(blocking=True):
             why = "no server can start there until they are gone"
-            return Judgement(code_of(verdict), "warning", why)
+            return Judgement(code, "warning", why)
         case Lingering():
-            return Judgement(code_of(verdict), "note")
+            return Judgement(code, "note")
         case Shadowed():
             why = "a browser that asks for `localhost` may see the other server"
-            return Judgement(code_of(verdict), "warning", why)
+            return Judgement(code, "warning", why)
         case Unexplained():
             wsl = any(gap.code == "wsl" for gap in facts.gaps)
-            return Judgement(code_of(verdict), "error", UNDER_WINDOWS if wsl else "")
+            return Judgement(code, "error", UNDER_WINDOWS if wsl else "")
         case Forbidden() | NotLocal():
-            return Judgement(code_of(verdict), "error")
+            return Judgement(code, "error")
         case _:
             unreachable(verdict)
 

@@ -12,10 +12,11 @@ from devports.core.diagnosis import (
     Shadowed,
     Unexplained,
 )
+from devports.core.model import PRIVILEGED
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
-    from devports.core.diagnosis import Verdict
+    from devports.core.diagnosis import Finding, Verdict
 
 CODES: dict[type[Verdict], str] = {
     Free: "free",
@@ -29,6 +30,13 @@ CODES: dict[type[Verdict], str] = {
 }
 
 
-def code_of(verdict: Verdict) -> str:
-    """Return the code of `verdict`."""
-    return CODES[type(verdict)]
+EXCLUDED = "port-excluded"
+"""Forbidden as well, but no right helps: the system keeps the port for itself."""
+EVERY = (*CODES.values(), EXCLUDED)
+
+
+def code_of(finding: Finding) -> str:
+    """Return the code of a verdict on a port."""
+    if isinstance(finding.verdict, Forbidden) and finding.endpoint.port >= PRIVILEGED:
+        return EXCLUDED
+    return CODES[type(finding.verdict)]

@@ -34,6 +34,8 @@ OURS = 1
 WILDCARDS = ("0.0.0.0", "::")  # noqa: S104  # compared with, never bound
 LOOPBACK = {"0.0.0.0": "127.0.0.1", "::": "::1"}  # noqa: S104
 """Where to reach what is bound to a wildcard."""
+PRIVILEGED = 1024
+"""Ports below need a right, RFC 6335 6; on macOS only on a single address."""
 
 
 class Endpoint(Value):

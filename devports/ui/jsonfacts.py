@@ -51,11 +51,11 @@ LONGEST = 4000
 
 
 def answer(target: str, findings: Sequence[Finding], now: float) -> Json:
-    verdict = decisive(findings).verdict
+    finding = decisive(findings)
     return {
         "target": target,
-        "bindable": is_bindable(verdict),
-        "verdict": code_of(verdict),
+        "bindable": is_bindable(finding.verdict),
+        "verdict": code_of(finding),
         "endpoints": [endpoint_facts(finding, now) for finding in findings],
     }
 
@@ -66,7 +66,7 @@ def endpoint_facts(finding: Finding, now: float) -> Json:
     return {
         "address": finding.endpoint.address,
         "port": finding.endpoint.port,
-        "verdict": code_of(verdict),
+        "verdict": code_of(finding),
         "bindable": is_bindable(verdict),
         "seconds_left": verdict.seconds if isinstance(verdict, Lingering) else None,
         "sockets": [_socket(socket) for socket in sockets_of(verdict)],

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import json
 
-from devports.core.codes import CODES
+from devports.core.codes import EVERY
 from devports.ui.schemawords import (
     COUNT,
     DIALECT,
@@ -32,7 +32,7 @@ if TYPE_CHECKING:
     from devports.ui.schemawords import Schema
 
 VERSION = 1
-VERDICT: Schema = {"enum": list(CODES.values())}
+VERDICT: Schema = {"enum": list(EVERY)}
 
 PROCESS: dict[str, Schema] = {
     "pid": COUNT,

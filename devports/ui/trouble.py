@@ -14,6 +14,7 @@ from devports.core.diagnosis import (
     decisive,
     sockets_of,
 )
+from devports.core.model import PRIVILEGED
 from devports.core.value import unreachable
 from devports.errors import DevportsError
 from devports.ui.layout import aligned
@@ -30,7 +31,6 @@ if TYPE_CHECKING:
     from devports.core.standing import Standing
     from devports.ui.who import Reader
 
-PRIVILEGED = 1024
 MOST_CARDS = 5
 
 
@@ -233,7 +233,7 @@ def problem(
     from devports.core.codes import code_of  # noqa: PLC0415  # not for `check`
 
     return DevportsError(
-        code_of(decisive(findings).verdict),
+        code_of(decisive(findings)),
         summary(findings, subject),
         facts=evidence(findings, reader, standings),
         note="\n".join((*notes(findings), *more_notes)),

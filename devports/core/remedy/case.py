@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from devports.core.diagnosis import DEFAULT_EPHEMERAL
+from devports.core.model import PRIVILEGED
 from devports.core.quoting import quote
 from devports.core.value import Value
 
@@ -21,9 +22,6 @@ EPHEMERAL: dict[Platform, tuple[int, int]] = {
     "win32": (49152, 65535),
 }
 """Local ports of outgoing connections by default (IANA's dynamic range outside Linux)."""
-
-PRIVILEGED = 1024
-"""Ports below need a right, RFC 6335 6; on macOS only on a single address."""
 
 
 class Remedy(Value):

@@ -2,11 +2,10 @@
 
 from __future__ import annotations
 
-from devports.core.model import LOOPBACK, Endpoint
+from devports.core.model import LOOPBACK, PRIVILEGED, Endpoint
 from devports.core.quoting import quote
 from devports.core.remedy.case import (
     EPHEMERAL,
-    PRIVILEGED,
     Remedy,
     common_port,
     http_sys,

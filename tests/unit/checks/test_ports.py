@@ -86,7 +86,12 @@ ON_PORTS = [
     pytest.param(
         declared(Shadowed(sockets("LISTEN"))), [("port-shadowed", "warning")], id="a sister"
     ),
-    pytest.param(declared(Forbidden()), [("privileged-port", "error")], id="no right to it"),
+    pytest.param(declared(Forbidden()), [("port-excluded", "error")], id="kept by the system"),
+    pytest.param(
+        declared(Forbidden(), at=Endpoint("127.0.0.1", 80)),
+        [("privileged-port", "error")],
+        id="no right to it",
+    ),
     pytest.param(declared(NotLocal()), [("address-not-local", "error")], id="no such address"),
     pytest.param(
         declared(Unexplained()), [("bind-unexplained", "error")], id="refused for no visible reason"

@@ -14,7 +14,7 @@ import pytest
 from devports import exitcodes
 from devports.commands.check import code_for
 from devports.core.bindfailure import match_bind_failure
-from devports.core.codes import CODES, code_of
+from devports.core.codes import EVERY, code_of
 from devports.core.diagnosis import (
     Finding,
     Forbidden,
@@ -95,13 +95,12 @@ def test_every_verdict_is_explained_with_the_exit_code_of_check():
         *(Free(), Lingering((), blocking=False), Lingering((), blocking=True)),
         *(Shadowed(()), Held(()), HeldByClient(()), Unexplained(), Forbidden(), NotLocal()),
     ]
-    here = Endpoint("127.0.0.1", 8000)
-    expected = [
-        (code_of(verdict), code_for([Finding(here, verdict, Holding())])) for verdict in verdicts
-    ]
+    found = [Finding(Endpoint("127.0.0.1", 8000), verdict, Holding()) for verdict in verdicts]
+    found.insert(-2, Finding(Endpoint("127.0.0.1", 80), Forbidden(), Holding()))
+    expected = [(code_of(finding), code_for([finding])) for finding in found]
     shown = [(row[0].strip("`"), int(row[3].split(",")[0])) for row in cells("how-it-works.md")]
     assert shown == expected
-    assert {code for code, _ in shown} == set(CODES.values())
+    assert {code for code, _ in shown} == set(EVERY)
 
 
 def test_every_server_that_takes_a_socket_is_named():

@@ -260,7 +260,9 @@ def test_of_a_localhost_that_is_held_the_other_address_needs_no_note() -> None:
 @pytest.mark.parametrize("finding", s.EVERY_FINDING, ids=lambda f: type(f.verdict).__name__)
 def test_every_verdict_makes_an_error_with_its_code(finding: Finding) -> None:
     error = trouble.problem((finding,), s.ANN, exit_code=1, service="web", hints=("do `x`",))
-    assert error.code == CODES[type(finding.verdict)]
+    assert error.code == (
+        "port-excluded" if finding is s.EXCLUDED else CODES[type(finding.verdict)]
+    )
     assert (error.exit_code, error.service, error.hints) == (1, "web", ("do `x`",))
     assert error.message == words.headline(finding)
 
