@@ -57,7 +57,7 @@ def candidates(
         services: names and descriptions of the services of a configuration.
     """
     # bash splits at "=": `--config=x` comes as three words.
-    *before, current = [*words[:-1], *words[-1:]] or [""]
+    *before, current = list(words) or [""]
     before = [word for word in before if word != "="]
     current = "" if current == "=" else current
     chosen, rest = _command(parser, before)

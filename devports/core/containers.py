@@ -17,6 +17,8 @@ if TYPE_CHECKING:
 
 ID_LENGTH = 64
 """Hex digits of a container's id: a sha256."""
+GRACE = 10
+"""Seconds that an engine gives a container to end before it kills it, as we tell it."""
 
 
 class Published(Value):

@@ -51,11 +51,7 @@ NAMES: dict[str, str] = dict.fromkeys(
     " idea pycharm webstorm goland clion rubymine phpstorm datagrip rustrover"
     " jetbrains-toolbox jetbrains-toolb fsnotifier cef_server".split(),
     EDITOR,
-) | dict.fromkeys(
-    "containerd containerd-shim containerd-shim-runc-v2 containerd-shim podman crio kubelet"
-    " buildkitd".split(),
-    ENGINE,
-)  # fmt: skip
+) | dict.fromkeys("containerd podman crio kubelet buildkitd".split(), ENGINE)  # fmt: skip
 """Exact names of what was executed, or what a process calls itself; the kernel cuts that after 15
 characters (prctl(2), PR_SET_NAME)."""
 

@@ -17,12 +17,20 @@ if TYPE_CHECKING:
 SHELLS = frozenset("sh bash dash zsh fish ksh csh tcsh nu pwsh powershell cmd".split())
 
 POWERSHELLS = ("pwsh", "powershell")
+RUNS = frozenset("-c -command -cwa -commandwithargs -e -ec -enc -encodedcommand -f -file".split())
+"""With these PowerShell runs something and ends; its options are words, in any case."""
+_OF_POWERSHELL = tuple(
+    "-ex -ep -exec -executionpolicy -wd -workingdirectory -w -windowstyle -inp -if -inputformat -o"
+    " -of -outputformat -version -config -configurationname -custompipename -settings -settingsfile"
+    " -psconsolefile".split()
+)
 WITH_VALUE = {
+    **dict.fromkeys(POWERSHELLS, _OF_POWERSHELL),
     "bash": ("--init-file", "--rcfile", "-O", "+O", "-o", "+o"),
     "zsh": ("-o", "+o"),
     "fish": ("-C", "--init-command", "-f", "--features"),
 }
-"""Options whose value is the next word, by bash(1), zsh(1) and fish(1)."""
+"""Options whose value is the next word, by bash(1), zsh(1), fish(1) and about_Pwsh."""
 
 
 def is_shell(process: Process) -> bool:
@@ -39,13 +47,14 @@ def is_persons_shell(process: Process) -> bool:
     name = program(process).removeprefix("-")  # so a login shell calls itself
     if name not in SHELLS:
         return False
-    words = iter(process.argv[1:])
+    power = name in POWERSHELLS
+    words = (word.lower() if power else word for word in process.argv[1:])
     for word in words:
         if word in WITH_VALUE.get(name, ()):
             next(words, "")
-        elif name in POWERSHELLS and word.lower() == "-noexit":
+        elif power and word in ("-noe", "-noexit"):
             return True
-        elif not word.startswith(("-", "+")) or _has_command(word):
+        elif not word.startswith(("-", "+")) or (word in RUNS if power else _has_command(word)):
             return False
     return True
 

@@ -143,8 +143,10 @@ def _flask(request: Request) -> Intake | str:
     With the reloader the child ends with code 3 on a change, for a parent that is not there.
     """
     args, env = request.args, request.env
+    if "run" not in args:
+        return "it serves by `run` only"
     debug = {"--debug", "--reload"} & set(args) or env.get("FLASK_DEBUG", "0") not in ("", "0")
-    if "run" not in args or debug:
+    if debug:
         return "with its reloader it binds by itself"
     host = (values_of(args, "--host", "-h") or (env.get("FLASK_RUN_HOST", LOCALHOST),))[-1]
     port = (values_of(args, "--port", "-p") or (env.get("FLASK_RUN_PORT", "5000"),))[-1]

@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import os
 
+from devports.core.containers import GRACE
 from devports.core.value import Value
 from devports.system import published
 
@@ -20,8 +21,8 @@ if TYPE_CHECKING:
 
 ASKING = 2.0
 """Seconds that an engine may take to answer."""
-GRACE, STOPPING = 10, 15.0
-"""Seconds until the engine kills what does not end, and until we stop waiting for the engine."""
+STOPPING = GRACE + 5.0
+"""Seconds until we stop waiting for the engine."""
 LONGEST = 200
 """Characters of an engine's complaint."""
 

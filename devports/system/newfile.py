@@ -25,7 +25,7 @@ def write_new(path: str, text: str, *, link: Callable[[str, str], None] = os.lin
     """Write `text` to a new file; nobody ever sees half of it, and nothing is overwritten.
 
     It is written under another name and given its own by link(2), which fails where that name is
-    taken, be it by a link that leads nowhere.
+    taken, be it by a link that leads nowhere. Without hard links it is empty for a moment.
 
     Args:
         path: of the file.
@@ -64,6 +64,15 @@ def _give_name(draft: str, path: str, link: Callable[[str, str], None]) -> None:
     except FileExistsError:
         raise
     except OSError:  # FAT and some mounts know no hard links
-        if os.path.lexists(path):
-            raise FileExistsError(path) from None
-        os.rename(draft, path)
+        _take_name(draft, path)
+
+
+def _take_name(draft: str, path: str) -> None:
+    """Make an empty file, which fails where the name is taken, and put the draft in its place."""
+    os.close(os.open(path, _FLAGS, MODE))
+    try:
+        os.replace(draft, path)
+    except BaseException:
+        with contextlib.suppress(OSError):
+            os.unlink(path)
+        raise

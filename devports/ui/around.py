@@ -40,7 +40,8 @@ def _relation(theirs: Worktree, ours: Worktree | None) -> str:
 def clients_words(around: Bystanders) -> str:
     """Return how many clients a server has and which of them are processes here."""
     known = [label(one.process) for one in around.spared if one.why == "client"]
-    names = [*known[:MOST_NAMES], *([f"{len(known) - MOST_NAMES} more"] if known[4:] else [])]
+    more = len(known) - MOST_NAMES
+    names = [*known[:MOST_NAMES], *([f"{more} more"] if more > 0 else [])]
     here = f", here {listed(names)}" if names else ""
     return f"{around.clients} connected{here}; not signalled"
 

@@ -123,6 +123,7 @@ REFUSED = [
     pytest.param("daphne a -u x", "name a socket", id="daphne on a unix socket"),
     pytest.param("daphne a -p 9", "bind 127.0.0.1:9", id="daphne on another port"),
     pytest.param("flask --debug run -p 8000", "reloader", id="flask with its reloader"),
+    pytest.param("flask --app x routes", "serves by `run` only", id="flask with another command"),
     pytest.param("flask run", "bind 127.0.0.1:5000", id="flask's own port"),
     pytest.param("puma", "does not say where", id="puma without an address"),
     pytest.param("puma -b tcp://0.0.0.0:8000", "bind 0.0.0.0:8000", id="puma, wider"),
