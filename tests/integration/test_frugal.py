@@ -49,15 +49,9 @@ FREE = {
     *(".system.inet_diag", ".system.linux", ".system.linux.table"),
 }
 PEOPLE = {
-    *(".core.program", ".core.quoting", ".system.procfs", ".system.linux.holders"),
-    *(
-        ".system.linux.process",
-        ".system.sudo",
-        ".ui.diagnostic",
-        ".ui.layout",
-        ".ui.trouble",
-        ".ui.who",
-    ),
+    *(".core.program", ".core.quoting", ".core.width", ".system.procfs"),
+    *(".system.linux.holders", ".system.linux.process", ".system.sudo"),
+    *(".ui.diagnostic", ".ui.layout", ".ui.trouble", ".ui.who"),
 }
 
 COMMANDS = [
