@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from devports.checks.problem import Problem
 from devports.core.remedy import Remedy
+from devports.core.unshelled import instead_of, unshelled
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -65,6 +66,10 @@ def _where(command: Command) -> tuple[str, ...]:
 
 
 def _ways_out(command: Command) -> Iterator[Remedy]:
+    written = unshelled(command.service)
+    if written and instead_of((command.word,)):
+        yield Remedy(written.hint)
+        return
     if command.trouble == "not-executable":
         yield Remedy("makes it executable", f"chmod +x {command.word}")
         return
@@ -76,6 +81,22 @@ def _ways_out(command: Command) -> Iterator[Remedy]:
         yield Remedy(f"correct the path in `[services.{command.service.name}]`")
     else:
         yield Remedy("install it, or activate the environment that it is installed in")
+
+
+def shell_missing(facts: Facts) -> Iterator[Problem]:
+    """A command with a word that only a shell knows, where none runs; and it could be started."""
+    for command in facts.commands:
+        written = unshelled(command.service)
+        if written and not (command.trouble and instead_of((command.word,))):
+            yield Problem(
+                "shell-missing",
+                "warning",
+                f"the command of `{command.service.name}` has `{written.word}`,"
+                " which only a shell knows",
+                why="no shell runs, so the program gets it as an argument",
+                remedies=(Remedy(written.hint),),
+                service=command.service.name,
+            )
 
 
 def _lacks_environment(command: Command) -> bool:
@@ -163,4 +184,11 @@ def _out_of_range(facts: Facts, port: int) -> Iterator[Remedy]:
         yield Remedy(title, f"{root}{setting}", needs_root=True)
 
 
-RULES = (folder_missing, command_unusable, environment_unusable, shared_number, ephemeral)
+RULES = (
+    folder_missing,
+    command_unusable,
+    shell_missing,
+    environment_unusable,
+    shared_number,
+    ephemeral,
+)

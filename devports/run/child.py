@@ -6,6 +6,7 @@ import os
 import subprocess
 
 from devports import exitcodes
+from devports.core.unshelled import instead_of
 from devports.errors import DevportsError
 from devports.run.terminal import make_controlling
 
@@ -56,6 +57,7 @@ def spawn(
                 f"folder: {cwd}",
                 *((f"PATH: {env.get('PATH', '')}",) if "/" not in argv[0] else ()),
             ),
+            hints=tuple(filter(None, (instead_of(argv),))),
             exit_code=exitcodes.NOT_FOUND,
         ) from error
     except OSError as error:

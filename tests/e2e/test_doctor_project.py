@@ -90,6 +90,22 @@ def test_a_shell_that_hides_the_end_of_a_server(
     assert codes(clean, healthy=True) == []
 
 
+def test_a_command_that_wants_a_shell(port: int, project: Project, clean: Command) -> None:
+    project.service("web", port, "cd . && vite --strictPort")
+    (problem,) = problems(clean)
+    assert (problem["code"], problem["severity"]) == ("command-not-found", "error")
+    assert 'write `cwd = "."`' in problem["remedies"][0]["title"]
+    started = clean("run", "web")
+    assert started.code == exitcodes.NOT_FOUND, started
+    assert 'hint: no shell runs: write `cwd = "."`, or set `shell = true`' in started.err
+    project.service("web", port, "vite --strictPort | cat")
+    assert codes(clean) == ["shell-missing"]
+    said = clean("validate")
+    assert said.code == exitcodes.OK, said
+    assert "warning: the command of `web` has `|`, which only a shell knows" in said.err
+    assert said.out.endswith("is valid: 1 service\n")
+
+
 def test_a_virtual_environment_that_is_not_there(
     port: int, project: Project, clean: Command
 ) -> None:
