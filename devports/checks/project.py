@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from devports.checks.problem import Problem
+from devports.core.quoting import quote
 from devports.core.remedy import Remedy
 from devports.core.unshelled import instead_of, unshelled
 
@@ -134,6 +135,22 @@ def _making(found: Environment) -> str:
     return f"makes it{again}, to install into it what the project needs"
 
 
+def debugger_missing(facts: Facts) -> Iterator[Problem]:
+    """A service is to be debugged, and the debugger is not where its Python looks."""
+    for command in facts.commands:
+        if command.undebugged:
+            name, python = command.service.name, command.undebugged
+            yield Problem(
+                "debugger-missing",
+                "warning",
+                f"`{name}` declares debugpy, and the Python that runs it has none",
+                evidence=(f"Python: {python}",),
+                why="its task in VS Code, and `--debug` of `devports run`, cannot start it",
+                remedies=(Remedy("installs it there", f"{quote(python)} -m pip install debugpy"),),
+                service=name,
+            )
+
+
 def shared_number(facts: Facts) -> Iterator[Problem]:
     """Two services want one number on different addresses: both can be had, and are mixed up."""
     first: dict[int, Declared] = {}
@@ -189,6 +206,7 @@ RULES = (
     command_unusable,
     shell_missing,
     environment_unusable,
+    debugger_missing,
     shared_number,
     ephemeral,
 )

@@ -165,6 +165,13 @@ def test_where_a_command_was_looked_for_is_said() -> None:
     assert problem.evidence == (f"folder: {BACKEND.cwd}", "PATH: /usr/bin")
 
 
+def test_a_debugger_that_is_not_there_is_installed_by_the_same_python() -> None:
+    problem = only(facts(commands=(command(undebugged="/srv/a shop/.venv/bin/python"),)))
+    assert (problem.code, problem.severity) == ("debugger-missing", "warning")
+    (remedy,) = problem.remedies
+    assert remedy.command == "'/srv/a shop/.venv/bin/python' -m pip install debugpy"
+
+
 def test_two_services_on_one_number_are_named_once() -> None:
     web = Service("web", 8000, host="::1", command="vite")
     ports = (declared(Free()), declared(Free(), web, at=Endpoint("::1", 8000)))
