@@ -13,7 +13,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable
     from typing import NoReturn
 
-TARGET = "a service, a port (8000) or an address (127.0.0.1:8000, [::1]:8000)"
+TARGET = "a service, a port (8000), an address (127.0.0.1:8000, [::1]:8000) or a URL"
 
 LONGEST_WAIT = 3600
 SHORTEST_PACE = 0.1
@@ -59,7 +59,7 @@ def build_parser(only: str = "", *, width: int = 80) -> Parser:
 def _run(parser: argparse.ArgumentParser) -> None:
     parser.usage = "%(prog)s [OPTIONS] SERVICE [-- ARGS]"
     parser.epilog = "ARGS are appended to the service's command."
-    parser.add_argument("service")
+    parser.add_argument("service", help="one that has a command")
     parser.add_argument("--port", type=port, help="use this port instead of the declared one")
     parser.add_argument(
         "--events", metavar="FILE", help="append what happens to FILE, as JSON, one object a line"
@@ -70,7 +70,11 @@ def _run(parser: argparse.ArgumentParser) -> None:
     parser.add_argument(
         "--debug", action="store_true", help="start it under the debugger of its `vscode.debug`"
     )
-    parser.add_argument("--on-conflict", choices=("ask", "reclaim", "next", "fail"))
+    parser.add_argument(
+        "--on-conflict",
+        choices=("ask", "reclaim", "next", "fail"),
+        help="what to do where the port is taken, instead of what is declared",
+    )
     _consent(parser)
 
 

@@ -16,11 +16,20 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Iterator, Sequence
 
     Pairs = Iterable[tuple[str, str]]
-    Services = Callable[[str | None], Sequence[tuple[str, str]]]
+    Services = Callable[[str | None], Sequence["Named"]]
 
 FILES = ":files"
 """In place of words: any file. No service, option or choice starts with a colon."""
-NAMES_A_SERVICE = ("service", "target")
+STARTED, LOOKED_AT = "service", "target"
+"""Arguments that name a service: to be started, or whose port it is about."""
+
+
+class Named(Value):
+    """A service: its name, what it is, and whether it has a command that could be started."""
+
+    name: str
+    text: str = ""
+    starts: bool = False
 
 
 class Typed(Value):
@@ -54,7 +63,7 @@ def candidates(
     Args:
         parser: of the whole command line.
         words: what was typed behind `devports`; the last one is incomplete, perhaps empty.
-        services: names and descriptions of the services of a configuration.
+        services: those of a configuration.
     """
     # bash splits at "=": `--config=x` comes as three words.
     *before, current = list(words) or [""]
@@ -152,15 +161,16 @@ def _values(action: argparse.Action, typed: Typed, services: Services) -> Pairs:
         return [(name, parser.description or "") for name, parser in action.choices.items()]
     if action.choices:
         return [(str(choice), "") for choice in action.choices]
-    if action.dest == "config":
+    if action.metavar == "FILE":
         return [(FILES, "")]
-    if action.dest not in NAMES_A_SERVICE:
+    if action.dest not in (STARTED, LOOKED_AT):
         return []
     every = services(dict(typed.values).get("config"))
-    return [(name, text) for name, text in every if name not in typed.positionals]
+    fitting = (each for each in every if each.starts or action.dest == LOOKED_AT)
+    return [(each.name, each.text) for each in fitting if each.name not in typed.positionals]
 
 
-def services_of(path: str | None) -> list[tuple[str, str]]:
+def services_of(path: str | None) -> list[Named]:
     """Return the services of the configuration that holds here; none if it cannot be read."""
     import os  # noqa: PLC0415  # like what follows, only where names are asked for
 
@@ -171,4 +181,7 @@ def services_of(path: str | None) -> list[tuple[str, str]]:
         config = load(path, os.getcwd())
     except (DevportsError, OSError):
         return []
-    return [(service.name, f"port {service.port}") for service in config.services]
+    return [
+        Named(service.name, f"port {service.port}", starts=bool(service.command))
+        for service in config.services
+    ]

@@ -67,7 +67,7 @@ def command_unresolved(facts: Facts) -> Iterator[Problem]:
             why="VS Code shows exit code 127; it may have another PATH than this terminal",
             remedies=(
                 Remedy("install devports into `.venv` of the project, where tasks look first"),
-                Remedy("or for the user, so that it is on PATH", "pipx install devports-cli"),
+                Remedy("or for the user, by `pipx install .` in the folder of devports"),
             ),
         )
 

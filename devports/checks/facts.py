@@ -121,6 +121,7 @@ class Command(Value):
         near: where a program of that name is in the project, if it was not found otherwise.
         environment: that `word` leads into, if the program is not there.
         launch: what the whole command says.
+        undebugged: the Python that is to run it under debugpy and certainly has none.
     """
 
     service: Service
@@ -132,6 +133,7 @@ class Command(Value):
     near: str = ""
     environment: Environment | None = None
     launch: Launch = Launch()
+    undebugged: str = ""
 
 
 class Unresolved(Value):
@@ -165,7 +167,7 @@ class Editor(Value):
 
 
 class Fault(Value):
-    """What is wrong with a file that the configuration needs, or that is the configuration.
+    """What is wrong with the configuration or a file that it needs, and what `run` would refuse.
 
     Attributes:
         code, message, facts, note, hints: as in an error.

@@ -65,7 +65,10 @@ def same_folder(facts: Facts) -> Iterator[Problem]:
             why="both have a folder `devports`: what was installed last has replaced files of ours",
             remedies=(
                 Remedy("removes it", "pip uninstall devports"),
-                Remedy("and puts ours back", "pip install --force-reinstall devports-cli"),
+                Remedy(
+                    "and install this one again from its folder,"
+                    " by `pip install --force-reinstall PATH/TO/ITS/FOLDER`"
+                ),
             ),
         )
 

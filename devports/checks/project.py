@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 from devports.checks.problem import Problem
+from devports.core.quoting import quote
 from devports.core.remedy import Remedy
+from devports.core.unshelled import instead_of, unshelled
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -65,6 +67,10 @@ def _where(command: Command) -> tuple[str, ...]:
 
 
 def _ways_out(command: Command) -> Iterator[Remedy]:
+    written = unshelled(command.service)
+    if written and instead_of((command.word,)):
+        yield Remedy(written.hint)
+        return
     if command.trouble == "not-executable":
         yield Remedy("makes it executable", f"chmod +x {command.word}")
         return
@@ -76,6 +82,22 @@ def _ways_out(command: Command) -> Iterator[Remedy]:
         yield Remedy(f"correct the path in `[services.{command.service.name}]`")
     else:
         yield Remedy("install it, or activate the environment that it is installed in")
+
+
+def shell_missing(facts: Facts) -> Iterator[Problem]:
+    """A command with a word that only a shell knows, where none runs; and it could be started."""
+    for command in facts.commands:
+        written = unshelled(command.service)
+        if written and not (command.trouble and instead_of((command.word,))):
+            yield Problem(
+                "shell-missing",
+                "warning",
+                f"the command of `{command.service.name}` has `{written.word}`,"
+                " which only a shell knows",
+                why="no shell runs, so the program gets it as an argument",
+                remedies=(Remedy(written.hint),),
+                service=command.service.name,
+            )
 
 
 def _lacks_environment(command: Command) -> bool:
@@ -111,6 +133,22 @@ def _making(found: Environment) -> str:
         return "installs what package.json names"
     again = " anew" if found.state == "broken" else ""
     return f"makes it{again}, to install into it what the project needs"
+
+
+def debugger_missing(facts: Facts) -> Iterator[Problem]:
+    """A service is to be debugged, and the debugger is not where its Python looks."""
+    for command in facts.commands:
+        if command.undebugged:
+            name, python = command.service.name, command.undebugged
+            yield Problem(
+                "debugger-missing",
+                "warning",
+                f"`{name}` declares debugpy, and the Python that runs it has none",
+                evidence=(f"Python: {python}",),
+                why="its task in VS Code, and `--debug` of `devports run`, cannot start it",
+                remedies=(Remedy("installs it there", f"{quote(python)} -m pip install debugpy"),),
+                service=name,
+            )
 
 
 def shared_number(facts: Facts) -> Iterator[Problem]:
@@ -163,4 +201,12 @@ def _out_of_range(facts: Facts, port: int) -> Iterator[Remedy]:
         yield Remedy(title, f"{root}{setting}", needs_root=True)
 
 
-RULES = (folder_missing, command_unusable, environment_unusable, shared_number, ephemeral)
+RULES = (
+    folder_missing,
+    command_unusable,
+    shell_missing,
+    environment_unusable,
+    debugger_missing,
+    shared_number,
+    ephemeral,
+)

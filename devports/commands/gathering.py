@@ -7,7 +7,7 @@ import os
 from devports.checks.facts import Editor, Facts
 from devports.commands.editorfacts import editor_facts
 from devports.commands.filefacts import faults_of
-from devports.commands.launchfacts import command_facts
+from devports.commands.launchfacts import command_facts, refusals
 from devports.commands.portfacts import port_facts
 from devports.commands.runfacts import run_facts
 from devports.core.model import Endpoint, Gap
@@ -33,15 +33,16 @@ def gather(setting: Setting, config: Config | None, warnings: Sequence[str] = ()
     machine = setting.machine
     services = config.services if config else ()
     ports = port_facts(machine, services)
+    commands = tuple(command_facts(s, config) for s in services if config and s.command)
     root = config.root if config else ""
     return Facts(
         machine.platform,
         root=root,
         ports=ports,
-        commands=tuple(command_facts(s, config) for s in services if config and s.command),
+        commands=commands,
         programs=installs.on_path(os.environ),
         neighbour=installs.neighbour(),
-        faults=tuple(faults_of(config, warnings)) if config else (),
+        faults=(*faults_of(config, warnings), *refusals(config, commands, ports)) if config else (),
         localhost=_localhost(machine) if ports else (),
         loopbacks=tuple(a for a in LOOPBACKS if machine.probe(Endpoint(a, 0)) == "ok"),
         editor=editor_facts(config, machine.platform) if config else Editor(),

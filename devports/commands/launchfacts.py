@@ -5,17 +5,23 @@ from __future__ import annotations
 import os
 
 from devports.checks.facts import Command, Launch
+from devports.commands.debugging import debugged
+from devports.commands.filefacts import fault_of
+from devports.core.handoff import ladder
 from devports.core.placeholder import argv_of, fill, values_for
 from devports.core.program import base_name
 from devports.core.shells import SHELLS
 from devports.core.shelltext import hides_exit_code
+from devports.core.takers import mark
 from devports.detect.words import read, recognise
+from devports.errors import DevportsError
 from devports.system import environments, programs
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Iterator, Sequence
 
+    from devports.checks.facts import Declared, Fault
     from devports.core.service import Config, Service
 
 CONFIGS = {
@@ -52,7 +58,47 @@ def command_facts(service: Service, config: Config) -> Command:
         near,
         environment=needed,
         launch=launch(words, folder),
+        undebugged="" if trouble else undebugged(service, config),
     )
+
+
+def refusals(
+    config: Config, commands: Sequence[Command], ports: Sequence[Declared]
+) -> Iterator[Fault]:
+    """Yield why `devports run` would refuse a service for what its command is, as it says it."""
+    found = {command.service.name for command in commands if not command.trouble}
+    for declared in ports:
+        service = declared.service
+        if service.command and declared.findings and not declared.name:
+            try:
+                _ladder(declared, config)
+                if service.vscode.debug and service.name in found:
+                    debugged(service, config)
+            except DevportsError as error:
+                yield fault_of(error, config.path, service.name)
+
+
+def _ladder(declared: Declared, config: Config) -> None:
+    service = declared.service
+    values = values_for(service, config) | {"fd": mark(0)}
+    own = {name: fill(text, values) for name, text in service.env}
+    endpoints = tuple(finding.endpoint for finding in declared.findings)
+    ladder(service, argv_of(service, values), {**os.environ, **own}, endpoints)
+
+
+def undebugged(service: Service, config: Config) -> str:
+    """Return the Python that is to debug a service and has no debugpy; empty if none is known."""
+    own = dict(service.env)
+    if service.vscode.debug != "debugpy" or "PYTHONPATH" in (own | dict(os.environ)):
+        return ""
+    try:
+        words = debugged(service, config).command
+    except DevportsError:
+        return ""
+    values = values_for(service, config) | {"fd": "3"}
+    path = programs.path_of(service.env)
+    python = programs.located(fill(words[0], values), fill(service.cwd, values), path)
+    return python if environments.lacks(python, "debugpy") else ""
 
 
 def launch(words: Sequence[str], folder: str) -> Launch:

@@ -39,8 +39,12 @@ class Asked(Value):
 
     @property
     def typed(self) -> str:
-        """What to type for it in another command, whatever was on this command line."""
-        return self.text if self.service is None or self.by_name else str(self.specs[0])
+        """What to type for it in another command, whatever was on this command line.
+
+        A URL is cut down to its port: in what is behind it a shell may see more than letters.
+        """
+        kept = "://" not in self.text and (self.service is None or self.by_name)
+        return self.text if kept else str(self.specs[0])
 
     @property
     def subject(self) -> str:

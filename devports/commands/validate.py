@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 from devports import exitcodes
+from devports.core.unshelled import unshelled
+from devports.ui.diagnostic import warning_block
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -16,6 +18,11 @@ def validate(setting: Setting, *, as_json: bool = False) -> int:
         DevportsError: it is not right; every problem at once.
     """
     config = setting.config()
+    for service in config.services:
+        if written := unshelled(service):
+            what = f"the command of `{service.name}` has `{written.word}`, which only a shell knows"
+            look = setting.screen.look("stderr")
+            setting.screen.err(warning_block(what, look, hints=(written.hint,)))
     if as_json:
         from devports.ui.jsonout import document, validate_data  # noqa: PLC0415
 

@@ -1,5 +1,7 @@
 # Completion of devports for bash. Try it:  eval "$(devports completion bash)"
-# To keep it:  devports completion bash > ~/.local/share/bash-completion/completions/devports
+# To keep it, with the package bash-completion:
+#     mkdir -p ~/.local/share/bash-completion/completions
+#     devports completion bash > ~/.local/share/bash-completion/completions/devports
 
 _devports() {
     local word current=${COMP_WORDS[COMP_CWORD]}

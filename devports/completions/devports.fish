@@ -1,5 +1,7 @@
 # Completion of devports for fish. Try it:  devports completion fish | source
-# To keep it:  devports completion fish > ~/.config/fish/completions/devports.fish
+# To keep it:
+#     mkdir -p ~/.config/fish/completions
+#     devports completion fish > ~/.config/fish/completions/devports.fish
 
 function __devports_complete
     set -l words (commandline -opc)

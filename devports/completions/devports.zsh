@@ -1,7 +1,9 @@
 #compdef devports
 # Completion of devports for zsh. Try it, after `autoload -Uz compinit && compinit`:
 #     eval "$(devports completion zsh)"
-# To keep it, put it into a folder of $fpath:  devports completion zsh > ~/.zfunc/_devports
+# To keep it, with `fpath=(~/.zfunc $fpath)` before compinit in ~/.zshrc:
+#     mkdir -p ~/.zfunc
+#     devports completion zsh > ~/.zfunc/_devports
 
 _devports() {
     local line word

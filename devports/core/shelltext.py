@@ -1,4 +1,6 @@
-"""What a shell makes of the exit codes in a text. Pure, and no shell: quotes, `$(...)`, operators.
+"""What a shell makes of a text: its words, and the exit codes of its commands.
+
+Pure, and no shell: quotes, `$(...)`, operators.
 
 A pipeline ends with the exit code of its last command (POSIX 2.9.2), a list with that of the last
 command that ran (2.9.3), and a command in the background with 0.
@@ -25,6 +27,19 @@ def hides_exit_code(text: str) -> str:
         return "" if "pipefail" in text else f"{operator} {last}"
     quiet = any(last == word or last.startswith(f"{word} ") for word in QUIET)
     return f"{operator} {last}".strip() if operator in ("||", ";", "\n") and quiet else ""
+
+
+def raw_words(text: str) -> tuple[str, ...]:
+    """Return the words of a text with their quotes, so that `'|'` is not mistaken for `|`."""
+    words, at = [""], 0
+    while at < len(text):
+        end = _behind(text, at)
+        if text[at:end].isspace():
+            words.append("")
+        else:
+            words[-1] += text[at:end]
+        at = end
+    return tuple(filter(None, words))
 
 
 def _parts(text: str) -> list[tuple[str, str]]:

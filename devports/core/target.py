@@ -1,10 +1,13 @@
-"""What a person types for a port: a service, `8000`, `host:8000` or `[::1]:8000`."""
+"""What a person types for a port: a service, `8000`, `host:8000`, `[::1]:8000` or a URL."""
 
 from __future__ import annotations
 
 from devports.core.model import PortSpec
 from devports.core.number import LAST_PORT, decimal
 from devports.errors import DevportsError
+
+BY_SCHEME = {"http": "80", "https": "443"}
+"""The ports that a URL means which names none."""
 
 
 def parse_target(text: str) -> PortSpec | str:
@@ -15,9 +18,27 @@ def parse_target(text: str) -> PortSpec | str:
     """
     if text.isdecimal() and text.isascii():
         return PortSpec("", port_number(text, text))
+    if "://" in text:
+        return _of_url(text)
     host, colon, port = text.rpartition(":")
     if not colon:
         return text
+    return _spec(host, port, text)
+
+
+def _of_url(text: str) -> PortSpec:
+    """Return the port of a URL, as it is copied from a browser: what is behind it is left out."""
+    scheme, _, rest = text.partition("://")
+    address = rest.replace("?", "/").replace("#", "/").partition("/")[0].rpartition("@")[2]
+    host, colon, port = address.rpartition(":")
+    if not colon or address.endswith("]"):
+        host, port = address, BY_SCHEME.get(scheme.lower(), "")
+    if not port:
+        raise _wrong(text, "this URL names no port", f"{host or 'localhost'}:8000")
+    return _spec(host, port, text)
+
+
+def _spec(host: str, port: str, text: str) -> PortSpec:
     if host.startswith("[") and host.endswith("]"):
         host = host[1:-1]
     elif ":" in host:

@@ -7,6 +7,7 @@ import subprocess
 from errno import EACCES
 
 from devports import exitcodes
+from devports.core.unshelled import instead_of
 from devports.errors import DevportsError
 from devports.run.terminal import make_controlling
 from devports.system import programs
@@ -63,6 +64,7 @@ def refuse_unstartable(argv: Sequence[str], cwd: str, env: Mapping[str, str]) ->
                 "command-not-found",
                 f"the command `{word}` was not found",
                 facts=(f"folder: {cwd}", *((f"PATH: {path}",) if "/" not in word else ())),
+                hints=tuple(filter(None, (instead_of(argv),))),
                 exit_code=exitcodes.NOT_FOUND,
             )
         case "interpreter-missing":

@@ -65,6 +65,25 @@ def needed_by(word: str, folder: str, *, startable: bool) -> Environment | None:
     return _python(top, place) if name in PROGRAMS else None
 
 
+def lacks(python: str, package: str) -> bool:
+    """Say whether a package is certainly not there for an interpreter of a virtual environment.
+
+    Of one that sees the packages of the system too, and of the system's own, nothing is certain.
+    """
+    top = os.path.dirname(os.path.dirname(python))
+    try:
+        with open(os.path.join(top, "pyvenv.cfg"), "rb") as file:
+            settings = file.read(MAX_PACKAGE).lower().replace(b" ", b"")
+        kept = [name for name in os.listdir(os.path.join(top, "lib")) if name.startswith("python")]
+        every = [os.listdir(os.path.join(top, "lib", name, "site-packages")) for name in kept]
+    except OSError:
+        return False
+    if b"include-system-site-packages=true" in settings:
+        return False
+    # Its folder, its metadata, or the link file of an editable installation.
+    return bool(every) and not any(package in name for names in every for name in names)
+
+
 def _python(top: str, place: str) -> Environment | None:
     if os.path.isfile(os.path.join(top, "pyvenv.cfg")):
         whole = any(os.path.exists(os.path.join(place, name)) for name in PYTHONS)

@@ -169,6 +169,8 @@ def gave_up(
         case _:
             message = f"`{name}` was not ready on {service.spec} in {service.ready.timeout:g} s"
             hints = (f"if it needs longer, set `ready = {{ timeout = 120 }}` for `{name}`",)
+            if seen is not None and seen.owner is None and seen.bound:
+                hints = ("look at its output above: its code may have an error", *hints)
             if unsaid:
                 hints = (f"set `ready.log` of `{name}` to a text that it prints when it is ready",)
             if status:

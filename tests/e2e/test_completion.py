@@ -81,6 +81,7 @@ ONE = [
     pytest.param(
         "devports validate --config=my", "--config=my-services.toml", id="a file behind ="
     ),
+    pytest.param("devports run --events my", "--events my-services.toml", id="a file to write"),
     pytest.param("devports run --config my-services.toml ot", "other", id="its services"),
 ]
 
@@ -90,7 +91,7 @@ def test_one_tab_completes_what_can_be_only_one(
     typed: str, completed: str, shell: Terminal, project: Project
 ) -> None:
     with open(f"{project.folder}/my-services.toml", "w", encoding="utf-8") as file:
-        file.write("[services.other]\nport = 1\n")
+        file.write("[services.other]\nport = 1\ncommand = 'true'\n")
     shell.send(typed + TAB)
     shell.expect(completed)
 
@@ -113,7 +114,7 @@ def test_a_broken_configuration_says_nothing(shell: Terminal, project: Project) 
 def test_the_question_of_a_shell_has_no_effect(devports: Command, project: Project) -> None:
     project.write("[services.web]\nport = 8000\n")
     before = everything(project.folder) | everything(devports.env["HOME"])
-    done = devports("__complete", "run", "")
+    done = devports("__complete", "free", "")
     assert (done.code, done.out, done.err) == (0, "web\tport 8000\n", "")
     assert everything(project.folder) | everything(devports.env["HOME"]) == before
 
@@ -127,7 +128,7 @@ def test_an_unreadable_configuration_completes_nothing(
     broken: str, devports: Command, project: Project
 ) -> None:
     project.write(broken)
-    done = devports("__complete", "run", "")
+    done = devports("__complete", "free", "")
     assert (done.code, done.text) == (0, "")
 
 

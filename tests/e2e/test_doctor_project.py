@@ -90,6 +90,22 @@ def test_a_shell_that_hides_the_end_of_a_server(
     assert codes(clean, healthy=True) == []
 
 
+def test_a_command_that_wants_a_shell(port: int, project: Project, clean: Command) -> None:
+    project.service("web", port, "cd . && vite --strictPort")
+    (problem,) = problems(clean)
+    assert (problem["code"], problem["severity"]) == ("command-not-found", "error")
+    assert 'write `cwd = "."`' in problem["remedies"][0]["title"]
+    started = clean("run", "web")
+    assert started.code == exitcodes.NOT_FOUND, started
+    assert 'hint: no shell runs: write `cwd = "."`, or set `shell = true`' in started.err
+    project.service("web", port, "vite --strictPort | cat")
+    assert codes(clean) == ["shell-missing"]
+    said = clean("validate")
+    assert said.code == exitcodes.OK, said
+    assert "warning: the command of `web` has `|`, which only a shell knows" in said.err
+    assert said.out.endswith("is valid: 1 service\n")
+
+
 def test_a_virtual_environment_that_is_not_there(
     port: int, project: Project, clean: Command
 ) -> None:
@@ -99,6 +115,34 @@ def test_a_virtual_environment_that_is_not_there(
     assert problem["remedies"][0]["command"].startswith("python3 -m venv ")
     put(project, ".venv/pyvenv.cfg", "")
     assert codes(clean) == ["environment-broken"]
+
+
+def test_a_socket_that_cannot_be_handed_over(port: int, project: Project, clean: Command) -> None:
+    project.service("web", port, "vite --strictPort", handoff="fd")
+    (problem,) = problems(clean)
+    assert (problem["code"], problem["service"]) == ("handoff-unavailable", "web")
+    refused = clean("run", "web")
+    assert refused.code == exitcodes.USAGE, refused
+    assert problem["message"] in refused.err
+    project.service("web", port, "python3 -m uvicorn main:app --port {port}", handoff="fd")
+    assert codes(clean, healthy=True) == []
+
+
+def test_a_debugger_that_cannot_be(port: int, project: Project, clean: Command) -> None:
+    more: dict[str, Any] = {"ports": {"debug": port + 1}, "vscode": {"debug": "debugpy"}}
+    here = project.folder
+    put(project, ".venv/pyvenv.cfg", "include-system-site-packages = false\n")
+    os.mkdir(os.path.join(here, ".venv/bin"))
+    os.symlink(sys.executable, os.path.join(here, ".venv/bin/python"))
+    put(project, ".venv/lib/python3.11/site-packages/six.py", "")
+    project.service("web", port, ".venv/bin/python -m http.server {port}", **more)
+    (problem,) = [each for each in problems(clean) if not each["code"].startswith("editor-")]
+    assert problem["code"] == "debugger-missing"
+    assert problem["remedies"][0]["command"].endswith(" -m pip install debugpy")
+    put(project, ".venv/lib/python3.11/site-packages/debugpy/__init__.py", "")
+    assert "debugger-missing" not in codes(clean)
+    project.service("web", port, "vite --strictPort", **more)
+    assert "not-debuggable" in codes(clean)
 
 
 def test_packages_that_are_not_installed(port: int, project: Project, clean: Command) -> None:

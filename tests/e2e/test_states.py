@@ -95,6 +95,17 @@ def test_check_says_yes_or_no(state: State, port: int, zoo: Zoo, devports: Comma
         assert any(str(pid) in done.text for pid in pids), done
 
 
+def test_a_url_is_its_port_and_no_hint_repeats_the_rest(
+    port: int, zoo: Zoo, devports: Command
+) -> None:
+    url = f"http://localhost:{port}/a?b&c"
+    assert devports("check", url).code == exitcodes.OK
+    zoo("listener", port)
+    done = devports("check", url)
+    assert done.code == exitcodes.NO, done
+    assert f"`devports free localhost:{port}`" in done.err
+
+
 @pytest.mark.parametrize("state", STATES)
 def test_check_says_the_same_in_json(state: State, port: int, zoo: Zoo, devports: Command) -> None:
     pids = zoo(state.animal, port, *state.words).pids if state.animal else ()

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 import pytest
 
 from devports.arguments import build_parser
-from devports.completing import FILES, answer, candidates, services_of
+from devports.completing import FILES, Named, answer, candidates, services_of
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -16,8 +16,10 @@ if TYPE_CHECKING:
 ALL = "run free check status wait doctor init vscode validate schema completion".split()
 
 
-def services(path: str | None) -> Sequence[tuple[str, str]]:
-    return [("other", "")] if path else [("backend", "port 8000"), ("db", "port 5432")]
+def services(path: str | None) -> Sequence[Named]:
+    if path:
+        return [Named("other", starts=True)]
+    return [Named("backend", "port 8000", starts=True), Named("db", "port 5432")]
 
 
 def offered(typed: str) -> list[str]:
@@ -30,7 +32,8 @@ TABS = [
     ("ch", ["check"], "a command that was begun"),
     ("-", ["-h", "--help", "--version"], "options before a command"),
     ("--v", ["--version"], "an option that was begun"),
-    ("run ", ["backend", "db"], "a service"),
+    ("run ", ["backend"], "a service that can be started"),
+    ("run d", [], "a port that is only watched"),
     ("run b", ["backend"], "a service that was begun"),
     ("run backend ", [], "no second service"),
     ("run --yes b", ["backend"], "an option without a value before it"),
@@ -40,11 +43,12 @@ TABS = [
     ("run --on-conflict=r", ["--on-conflict=reclaim"], "a choice behind ="),
     ("run --on-conflict = r", ["reclaim"], "a choice behind =, as bash splits it"),
     ("run --on-conflict =", ["ask", "reclaim", "next", "fail"], "nothing behind =, in bash"),
-    ("run --on-conflict=ask ", ["backend", "db"], "an option with its value before it"),
+    ("run --on-conflict=ask ", ["backend"], "an option with its value before it"),
     ("run --nothing=", [], "an option that there is not"),
     ("run --port ", [], "a number"),
     ("run --config ", [FILES], "a file"),
     ("run --config=x", [FILES], "a file behind ="),
+    ("run --events ", [FILES], "another file"),
     ("run --config x.toml ", ["other"], "services of another file"),
     ("run --config = x.toml ", ["other"], "services of another file, in bash"),
     ("run backend -- ", [FILES], "words of the server's"),
@@ -78,7 +82,7 @@ def test_every_command_and_option_says_what_it_is() -> None:
     for command in ALL:
         for typed in (command, f"{command} -"):
             for word, text in candidates(build_parser(), typed.split(" "), services):
-                assert text or word in ("--on-conflict", "--json"), f"{typed}: {word}"
+                assert text or word == "--json", f"{typed}: {word}"
 
 
 def test_the_lines_for_a_shell() -> None:
@@ -89,8 +93,12 @@ def test_the_lines_for_a_shell() -> None:
 
 def test_services_come_from_a_configuration(tmp_path: Path) -> None:
     path = tmp_path / "x.toml"
-    path.write_text("[services.web]\nport = 8000\n", encoding="utf-8")
-    assert services_of(str(path)) == [("web", "port 8000")]
+    path.write_text(
+        "[services.web]\nport = 8000\ncommand = 'x'\n[services.db]\nport = 5432\n",
+        encoding="utf-8",
+    )
+    web, db = Named("web", "port 8000", starts=True), Named("db", "port 5432")
+    assert services_of(str(path)) == [web, db]
 
 
 @pytest.mark.parametrize(

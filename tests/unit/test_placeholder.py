@@ -4,7 +4,14 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from devports.core.placeholder import argv_of, fill, foreign_names_in, names_in, values_for
+from devports.core.placeholder import (
+    argv_of,
+    env_file_of,
+    fill,
+    foreign_names_in,
+    names_in,
+    values_for,
+)
 from devports.core.service import Config, Service
 
 DB = Service("db", 5432, host="localhost")
@@ -90,3 +97,8 @@ def test_a_port_that_is_not_the_declared_one_counts_under_both_its_names():
 )
 def test_argv(service: Service, argv: tuple[str, ...]):
     assert argv_of(service, {"host": "x y"}) == argv
+
+
+def test_the_file_of_variables_may_name_a_port():
+    assert env_file_of(WEB.but(env_file="/srv/{port}.env"), CONFIG) == "/srv/8000.env"
+    assert env_file_of(WEB, CONFIG) == ""

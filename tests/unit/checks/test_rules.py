@@ -79,6 +79,44 @@ def test_the_way_out_fits_the_command(what: Command, words: str) -> None:
     assert words in only(facts(commands=(what,))).remedies[0].title
 
 
+SHELLED = BACKEND.but(command="cd web && serve | cat")
+PIPED = BACKEND.but(command="serve | cat")
+SHELLS = [
+    pytest.param(
+        command(service=SHELLED, word="cd", trouble="missing"),
+        [("command-not-found", 'no shell runs: write `cwd = "web"`, or set `shell = true`')],
+        id="a command of shells is not installed",
+    ),
+    pytest.param(
+        command(service=SHELLED, word="cd"),
+        [("shell-missing", 'no shell runs: write `cwd = "web"`, or set `shell = true`')],
+        id="some systems have a program of that name, which changes nothing",
+    ),
+    pytest.param(
+        command(service=PIPED),
+        [("shell-missing", "leave it out, or set `shell = true`")],
+        id="a pipe that the program gets as an argument",
+    ),
+    pytest.param(
+        command(service=PIPED, trouble="missing"),
+        [
+            (
+                "command-not-found",
+                "install it, or activate the environment that it is installed in",
+            ),
+            ("shell-missing", "leave it out, or set `shell = true`"),
+        ],
+        id="and the program is not there either",
+    ),
+]
+
+
+@pytest.mark.parametrize(("what", "expected"), SHELLS)
+def test_what_only_a_shell_knows(what: Command, expected: list[tuple[str, str]]) -> None:
+    found = examine(facts(commands=(what,)))
+    assert [(problem.code, problem.remedies[0].title) for problem in found] == expected
+
+
 GONE = Environment("/srv/shop/.venv", "python", "absent", "python3 -m venv /srv/shop/.venv")
 PACKAGES = Environment("/srv/shop/node_modules", "node", "absent", "npm install")
 ENVIRONMENTS = [
@@ -125,6 +163,13 @@ def test_an_environment_is_made_by_one_command() -> None:
 def test_where_a_command_was_looked_for_is_said() -> None:
     problem = only(facts(commands=(command(trouble="missing"),)))
     assert problem.evidence == (f"folder: {BACKEND.cwd}", "PATH: /usr/bin")
+
+
+def test_a_debugger_that_is_not_there_is_installed_by_the_same_python() -> None:
+    problem = only(facts(commands=(command(undebugged="/srv/a shop/.venv/bin/python"),)))
+    assert (problem.code, problem.severity) == ("debugger-missing", "warning")
+    (remedy,) = problem.remedies
+    assert remedy.command == "'/srv/a shop/.venv/bin/python' -m pip install debugpy"
 
 
 def test_two_services_on_one_number_are_named_once() -> None:

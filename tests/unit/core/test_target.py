@@ -20,6 +20,11 @@ GOOD = [
     pytest.param("localhost:80", PortSpec("localhost", 80), id="a name and a port"),
     pytest.param("[::1]:80", PortSpec("::1", 80), id="an IPv6 address in brackets"),
     pytest.param("backend", "backend", id="a word is a service"),
+    pytest.param("http://localhost:80", PortSpec("localhost", 80), id="a URL"),
+    pytest.param("HTTP://[::1]:80/a:9?b=/", PortSpec("::1", 80), id="with what is behind it"),
+    pytest.param("ws://ann:x@127.0.0.1:80#a", PortSpec("127.0.0.1", 80), id="with a user"),
+    pytest.param("http://localhost/", PortSpec("localhost", 80), id="the usual port of http"),
+    pytest.param("https://[::1]?a:1", PortSpec("::1", 443), id="the usual port of https"),
     pytest.param("8000a", "8000a", id="a word that starts with digits is a service"),
 ]
 
@@ -39,6 +44,11 @@ BAD = [
     pytest.param("127.0.0.1:http", "1 to 65535", id="a service name for a port"),
     pytest.param("::1:80", "brackets", id="an IPv6 address without brackets"),
     pytest.param(":80", "no host", id="no host before the colon"),
+    pytest.param("http://", "no host", id="a URL of nothing"),
+    pytest.param("http://:80", "no host", id="a URL without a host"),
+    pytest.param("http://a:x", "1 to 65535", id="a URL with a word for a port"),
+    pytest.param("http://::1:80/", "brackets", id="a URL with a bare IPv6 address"),
+    pytest.param("redis://localhost/0", "no port", id="a URL whose port nobody knows here"),
 ]
 
 
@@ -59,6 +69,8 @@ EXAMPLES = [
     pytest.param("::1:80", "[::1]:80", id="the same address in brackets"),
     pytest.param(":80", "80", id="the port alone"),
     pytest.param(":", "8000", id="nothing to take over"),
+    pytest.param("redis://db/0", "db:8000", id="the host of a URL"),
+    pytest.param("redis:///0", "localhost:8000", id="a URL of this machine"),
 ]
 
 

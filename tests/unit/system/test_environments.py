@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 
 import pytest
 
-from devports.system.environments import needed_by, package
+from devports.system.environments import lacks, needed_by, package
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -39,6 +39,35 @@ def test_one_whose_python_has_gone(tmp_path: Path) -> None:
     put(tmp_path / "gone")
     assert state(tmp_path, ".venv/bin/uvicorn") == "without"
     assert state(tmp_path, ".venv/bin/uvicorn", startable=True) == ""
+
+
+PACKAGES = "lib/python3.12/site-packages"
+KNOWN = [
+    pytest.param(("six.py",), "", True, id="other packages only"),
+    pytest.param(("debugpy/__init__.py",), "", False, id="its folder"),
+    pytest.param(("debugpy-1.8.dist-info/METADATA",), "", False, id="its metadata"),
+    pytest.param(("__editable__.debugpy-1.8.pth",), "", False, id="a link to its sources"),
+    pytest.param(
+        ("six.py",), "Include-System-Site-Packages = TRUE\n", False, id="the system's count too"
+    ),
+    pytest.param((), "", False, id="nowhere to look"),
+]
+
+
+@pytest.mark.parametrize(("files", "settings", "expected"), KNOWN)
+def test_a_package_that_is_certainly_not_there(
+    tmp_path: Path, files: tuple[str, ...], settings: str, *, expected: bool
+) -> None:
+    put(tmp_path / "pyvenv.cfg", settings)
+    for name in files:
+        put(tmp_path / PACKAGES / name)
+    assert lacks(str(tmp_path / "bin/python"), "debugpy") is expected
+
+
+def test_of_what_is_no_virtual_environment_nothing_is_certain(tmp_path: Path) -> None:
+    put(tmp_path / PACKAGES / "six.py")
+    assert not lacks(str(tmp_path / "bin/python"), "debugpy")
+    assert not lacks("", "debugpy")
 
 
 NONE_OF_IT = [

@@ -219,7 +219,12 @@ def test_a_server_that_was_not_ready_is_explained(
     assert error.message == "`web` was not ready on 127.0.0.1:8000 in 6 s"
     assert error.facts == facts
     assert (error.code, error.exit_code, error.service) == ("not-ready", 95, "web")
-    assert "timeout = 120" in error.hints[0]
+    assert "timeout = 120" in error.hints[-1]
+
+
+def test_a_reloader_that_waits_for_mended_code_is_no_slow_server() -> None:
+    error = gave_up(SERVICE, ended("not-ready"), NOBODY.but(bound=True), None)
+    assert error.hints[0] == "look at its output above: its code may have an error"
 
 
 @pytest.mark.parametrize(
