@@ -269,10 +269,9 @@ def show(error: DevportsError, words: Sequence[str], screen: Screen, *, as_json:
     """Show an error in the form that was asked for and return its exit code."""
     if as_json:
         from devports.arguments import COMMANDS  # noqa: PLC0415
-        from devports.ui.jsonout import document  # noqa: PLC0415
 
         command = [word for word in words[:1] if word in COMMANDS]
-        screen.write("stdout", document(command, {}, exit_code=error.exit_code, errors=(error,)))
+        screen.answer(command, {}, exit_code=error.exit_code, errors=(error,))
     else:
         from devports.ui.diagnostic import error_block  # noqa: PLC0415
 

@@ -65,8 +65,7 @@ def run(
         if not session.moving:
             break
         service = on_next_port(setting.machine, service, config, news.tell)
-    by_name = setting.declared(service).by_name and service.port == service_of(config, name).port
-    report(setting, session, ended, by_name=by_name)
+    report(setting, session, ended)
     news.note(ended)
     return ended
 

@@ -128,11 +128,14 @@ def variables_of(service: Service, config: Config) -> dict[str, str]:
     return dict(read_env_file(path))
 
 
-def report(setting: Setting, session: Session, ended: Ended, *, by_name: bool) -> None:
+def report(setting: Setting, session: Session, ended: Ended) -> None:
     """Say how it ended, and where devports gave up, what was seen and what can be done by hand."""
     screen, service, last = setting.screen, session.service, session.hold.last
     if ended.reason == "port-held" and last is not None and not last.bindable:
-        show_not_freed(setting, asked_of(service.name, service).but(by_name=by_name), last)
+        declared = setting.config().get(service.name)
+        same = declared is not None and declared.port == service.port
+        text = service.name if same else str(service.spec)
+        show_not_freed(setting, asked_of(text, service), last)
     elif ended.reason in GIVEN_UP and session.startup:
         start = session.startup
         error = gave_up(

@@ -182,7 +182,8 @@ def freed_words(freed: Freed, subject: str) -> tuple[str, ...]:
     """Return what came of every target, and last whether the port can be bound: that decides."""
     lines = [*map(outcome_words, freed.outcomes), *spared_words(freed.spared)]
     if freed.bindable:
-        return (*lines, f"{printable(subject)} can be bound now")
+        ports = printable(subject) or listed([str(finding.endpoint) for finding in freed.findings])
+        return (*lines, f"{ports} can be bound now")
     return (*lines, f"still not bindable: {summary(freed.findings, subject)}")
 
 

@@ -44,6 +44,7 @@ def remedies(
     platform: Platform,
     service: str = "",
     *,
+    typed: str = "",
     viewer: Viewer | None = None,
     run_of: RunOf = no_run,
     named: Named = unasked,
@@ -56,13 +57,15 @@ def remedies(
         endpoint: what the server wants to bind.
         holding: who holds it.
         platform: as in sys.platform.
-        service: its name, for commands that name it; empty: they name the port.
+        service: whose port it is; empty: nobody's.
+        typed: what a person calls it in a command; by default the service, or else the number.
         viewer: who asks. Without one nobody can say who is protected: no command ends anything.
         run_of: tells the processes of live `devports run`.
         named: tells the container behind a forwarder.
         ephemeral: first and last port of the range for outgoing connections.
     """
-    case = Case(endpoint, holding, platform, service, viewer, run_of, named, ephemeral)
+    target = typed or service or str(endpoint.port)
+    case = Case(endpoint, holding, platform, service, target, viewer, run_of, named, ephemeral)
     match verdict:
         case Free():
             return ()

@@ -32,6 +32,7 @@ class Case(Value):
     holding: Holding
     platform: Platform
     service: str
+    typed: str
     viewer: Viewer | None
     run_of: RunOf
     named: Named
@@ -44,7 +45,7 @@ class Case(Value):
     @property
     def target(self) -> str:
         """What a person calls the port."""
-        return quote(self.service) if self.service else str(self.port)
+        return quote(self.typed)
 
     @property
     def is_root(self) -> bool:
@@ -73,7 +74,7 @@ class Case(Value):
     def elsewhere(self, title: str, port: int) -> Remedy:
         """Return the way out that always works: another port."""
         if self.service:
-            return Remedy(title, f"devports run {self.target} --port {port}")
+            return Remedy(title, f"devports run {quote(self.service)} --port {port}")
         return Remedy(f"{title}, for example {port}")
 
 
