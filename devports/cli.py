@@ -83,7 +83,7 @@ def dispatch(words: list[str], screen: Screen) -> int:
                 return status(Setting(screen), words[1:])
             case _:
                 pass
-    from devports.arguments import build_parser  # noqa: PLC0415
+    from devports.arguments import build_parser, parsed  # noqa: PLC0415
 
     parser = build_parser(*words[:1], width=screen.width("stdout") or DEFAULT_WIDTH)
     if words[:1] == [COMPLETE]:
@@ -92,7 +92,7 @@ def dispatch(words: list[str], screen: Screen) -> int:
         screen.write("stdout", answer(parser, words[1:]))
         return exitcodes.OK
     ours, rest = split(words)
-    options = parser.parse_args(ours if words[:1] == ["run"] else words)
+    options = parsed(parser, ours if words[:1] == ["run"] else words)
     if options.command is None:
         screen.err(parser.format_help().rstrip())
         return exitcodes.USAGE
