@@ -71,12 +71,30 @@ WAYS_OUT = [
         id="a path that leads nowhere",
     ),
     pytest.param(command(trouble="not-executable"), "makes it executable", id="not executable"),
+    pytest.param(
+        command(trouble="interpreter-missing", word="./serve.py", searched=""),
+        "correct the first line of `./serve.py`",
+        id="a script that names no interpreter that there is",
+    ),
 ]
 
 
 @pytest.mark.parametrize(("what", "words"), WAYS_OUT)
 def test_the_way_out_fits_the_command(what: Command, words: str) -> None:
     assert words in only(facts(commands=(what,))).remedies[0].title
+
+
+@pytest.mark.parametrize(
+    ("what", "told"),
+    [
+        pytest.param(command(trouble="missing"), True, id="a word that a shell might know"),
+        pytest.param(command(trouble="missing", word="./x", searched=""), False, id="a path"),
+        pytest.param(command(trouble="not-executable"), False, id="a file that is there"),
+        pytest.param(command(trouble="interpreter-missing"), False, id="a script"),
+    ],
+)
+def test_aliases_matter_only_where_a_name_was_looked_for(what: Command, told: bool) -> None:
+    assert ("aliases" in only(facts(commands=(what,))).why) == told
 
 
 GONE = Environment("/srv/shop/.venv", "python", "absent", "python3 -m venv /srv/shop/.venv")
