@@ -122,7 +122,21 @@ def serves(facts: Facts, declared: Declared) -> bool:
 
 
 def _meaning(facts: Facts, declared: Declared) -> str:
-    return _runs(facts, declared) or f"`{declared.service.name}` cannot start while it is there"
+    return (
+        _runs(facts, declared)
+        or _moved(facts, declared)
+        or f"`{declared.service.name}` cannot start while it is there"
+    )
+
+
+def _moved(facts: Facts, declared: Declared) -> str:
+    """Return where the service runs meanwhile; empty if it does not."""
+    name = declared.service.name
+    for run in facts.runs:
+        own = (run.project, run.service) == (facts.root, name) and run.process is not None
+        if own and run.spec.port != declared.service.port:
+            return f"`{name}` runs on {run.spec} meanwhile, and cannot start here"
+    return ""
 
 
 def _runs(facts: Facts, declared: Declared) -> str:
