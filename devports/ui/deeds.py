@@ -147,6 +147,8 @@ def refusal_words(refused: Refused) -> str:
             return f"it {standing_words(standing) or 'forwards the port for a container'}"
         case "other-user":
             return _other_user_words(standing)
+        case "on-conflict":
+            return '`on_conflict` is "fail", so nobody was asked, and `--yes` does not count'
         case "no-terminal":
             return "nobody could be asked (no terminal, or no questions wanted), and no `--yes`"
         case "denied":

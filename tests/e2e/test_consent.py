@@ -213,6 +213,8 @@ def test_on_conflict_fail_does_not_even_ask(
     terminal = on_terminal("run", "web")
     assert terminal.exit_code() == exitcodes.HELD, terminal.screen()
     assert ASKING not in terminal.screen()
+    assert '`on_conflict` is "fail"' in terminal.screen()
+    assert "`devports run web --on-conflict ask`" in terminal.screen()
     assert holder.alive
 
 
