@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import os
 
-from devports.core.quoting import quote
 from devports.core.target import parse_target
 from devports.core.value import Value
 from devports.errors import DevportsError
@@ -39,6 +38,8 @@ class Asked(Value):
     @property
     def typed(self) -> str:
         """What to type for it in another command."""
+        from devports.core.quoting import quote  # noqa: PLC0415  # not for a free port
+
         return quote(self.text)
 
     @property

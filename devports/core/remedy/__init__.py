@@ -28,6 +28,8 @@ from devports.core.value import unreachable
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
+    from collections.abc import Sequence
+
     from devports.core.contained import Named
     from devports.core.diagnosis import Verdict
     from devports.core.model import Endpoint, Holding, Platform
@@ -49,6 +51,7 @@ def remedies(
     run_of: RunOf = no_run,
     named: Named = unasked,
     ephemeral: tuple[int, int] = DEFAULT_EPHEMERAL,
+    ignored: Sequence[int] = (),
 ) -> tuple[Remedy, ...]:
     """Return what can be done by hand about `endpoint`, the safest first.
 
@@ -63,9 +66,21 @@ def remedies(
         run_of: tells the processes of live `devports run`.
         named: tells the container behind a forwarder.
         ephemeral: first and last port of the range for outgoing connections.
+        ignored: pids of those who were asked to end, and did not.
     """
     target = typed or service or str(endpoint.port)
-    case = Case(endpoint, holding, platform, service, target, viewer, run_of, named, ephemeral)
+    case = Case(
+        endpoint,
+        holding,
+        platform,
+        service,
+        target,
+        viewer,
+        run_of,
+        named,
+        ephemeral,
+        tuple(ignored),
+    )
     match verdict:
         case Free():
             return ()

@@ -20,7 +20,10 @@ PRIVILEGED = 1024
 
 
 class Remedy(Value):
-    """One thing to do: why, and the text to copy. An empty command makes it advice."""
+    """One thing to do: why, and the text to copy. An empty command makes it advice.
+
+    `needs_root`: it takes another user's rights than those of who asks.
+    """
 
     title: str
     command: str = ""
@@ -37,6 +40,7 @@ class Case(Value):
     run_of: RunOf
     named: Named
     ephemeral: tuple[int, int]
+    ignored: tuple[int, ...]
 
     @property
     def port(self) -> int:
@@ -60,7 +64,11 @@ class Case(Value):
         """Return a command that only root, or on Windows an elevated terminal, may run."""
         if self.platform == "win32":
             return Remedy(f"{title} (in a terminal of an administrator)", command)
-        return Remedy(title, command if self.is_root else f"sudo {command}", needs_root=True)
+        return (
+            Remedy(title, command)
+            if self.is_root
+            else Remedy(title, f"sudo {command}", needs_root=True)
+        )
 
     def devports(self, title: str, words: str) -> Remedy:
         """Return a command of ours for root, whose PATH under sudo has no folder of a user's."""
