@@ -238,13 +238,16 @@ def _one_too_many(plan: Sequence[Target]) -> tuple[Remedy, ...]:
     return (Remedy(title, f"kill -TERM {last.process.pid}"),)
 
 
-def _remedies(facts: Facts, finding: Finding, service: str) -> tuple[Remedy, ...]:
+def _remedies(facts: Facts, finding: Finding, declared: Declared) -> tuple[Remedy, ...]:
+    service = declared.service.name
     return remedies(
         finding.verdict,
         finding.endpoint,
         finding.holding,
         facts.platform,
         service=service,
+        # By its name a run that has moved away would be ended with who is here.
+        typed=str(declared.spec) if _moved(facts, declared) else service,
         viewer=facts.viewer,
         run_of=facts.run_of,
         named=facts.named,
@@ -264,7 +267,7 @@ def _about(facts: Facts, declared: Declared, judged: Judgement) -> Problem:
         judged.severity,
         judged.what,
         why=judged.why,
-        remedies=(*first, *_remedies(facts, finding, service.name)),
+        remedies=(*first, *_remedies(facts, finding, declared)),
         service=service.name,
         about=declared,
         plan=plan,
