@@ -111,7 +111,7 @@ def session_of(
 
 def may_take_over(screen: Screen, other: Record, policy: Policy) -> bool:
     """Ask a person whether the run that is in charge is to end."""
-    if not policy.interactive:
+    if policy.fails or not policy.interactive:
         return False
     service = printable(other.service)
     text = f"another `devports run {service}` is in charge (pid {other.key.pid}): stop it and start"
