@@ -10,8 +10,8 @@ from devports.errors import DevportsError
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
-    from collections.abc import Callable
-    from typing import NoReturn
+    from collections.abc import Callable, Iterable, Sequence
+    from typing import Any, NoReturn
 
 TARGET = "a service, a port (8000), an address (127.0.0.1:8000, [::1]:8000) or a URL"
 
@@ -22,8 +22,48 @@ SHORTEST_PACE = 0.1
 class Parser(argparse.ArgumentParser):
     """A parser whose errors are ours, so that they look like every other one."""
 
+    def __init__(self, *words: Any, **settings: Any) -> None:
+        super().__init__(*words, **settings)
+        self.commands: dict[str, Parser] = {}
+
+    @property
+    def options(self) -> list[str]:
+        """The long options; argparse has no public way to ask for them."""
+        return [word for word in self._option_string_actions if word.startswith("--")]
+
     def error(self, message: str) -> NoReturn:
         raise DevportsError("usage", message, hints=(f"run `{self.prog} --help`",))
+
+
+def parsed(parser: Parser, words: Sequence[str]) -> argparse.Namespace:
+    """Parse the words of a command line, and name what was perhaps meant where they are wrong.
+
+    Raises:
+        DevportsError: they are no command, or none with these options.
+    """
+    command = next(iter(words), "")
+    if command and not command.startswith("-") and command not in COMMANDS:
+        known = f"commands: {', '.join(COMMANDS)}"
+        raise _mistyped(f"no command `{command[:60]}`", command, COMMANDS, "", facts=(known,))
+    options, more = parser.parse_known_args(words)
+    if more:
+        what = f"unrecognized arguments: {' '.join(more)}"
+        name = options.command or ""
+        raise _mistyped(
+            what, more[0].partition("=")[0], parser.commands.get(name, parser).options, name
+        )
+    return options
+
+
+def _mistyped(
+    what: str, word: str, known: Iterable[str], command: str, *, facts: tuple[str, ...] = ()
+) -> DevportsError:
+    from devports.config.problem import nearest  # noqa: PLC0415  # only where there is a mistake
+
+    meant = nearest(word, known)
+    suggestion = (f"did you mean `{meant}`?",) if meant else ()
+    help_of = " ".join(filter(None, ("devports", command, "--help")))
+    return DevportsError("usage", what, facts=facts, hints=(*suggestion, f"run `{help_of}`"))
 
 
 def build_parser(only: str = "", *, width: int = 80) -> Parser:
@@ -53,6 +93,7 @@ def build_parser(only: str = "", *, width: int = 80) -> Parser:
         if "json" in shared:
             added.add_argument("--json", action="store_true", help="one JSON document on stdout")
         declare(added)
+        parser.commands[name] = added
     return parser
 
 

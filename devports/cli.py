@@ -83,7 +83,7 @@ def dispatch(words: list[str], screen: Screen) -> int:
                 return status(Setting(screen), words[1:])
             case _:
                 pass
-    from devports.arguments import build_parser  # noqa: PLC0415
+    from devports.arguments import build_parser, parsed  # noqa: PLC0415
 
     parser = build_parser(*words[:1], width=screen.width("stdout") or DEFAULT_WIDTH)
     if words[:1] == [COMPLETE]:
@@ -92,7 +92,7 @@ def dispatch(words: list[str], screen: Screen) -> int:
         screen.write("stdout", answer(parser, words[1:]))
         return exitcodes.OK
     ours, rest = split(words)
-    options = parser.parse_args(ours if words[:1] == ["run"] else words)
+    options = parsed(parser, ours if words[:1] == ["run"] else words)
     if options.command is None:
         screen.err(parser.format_help().rstrip())
         return exitcodes.USAGE
@@ -269,10 +269,9 @@ def show(error: DevportsError, words: Sequence[str], screen: Screen, *, as_json:
     """Show an error in the form that was asked for and return its exit code."""
     if as_json:
         from devports.arguments import COMMANDS  # noqa: PLC0415
-        from devports.ui.jsonout import document  # noqa: PLC0415
 
         command = [word for word in words[:1] if word in COMMANDS]
-        screen.write("stdout", document(command, {}, exit_code=error.exit_code, errors=(error,)))
+        screen.answer(command, {}, exit_code=error.exit_code, errors=(error,))
     else:
         from devports.ui.diagnostic import error_block  # noqa: PLC0415
 

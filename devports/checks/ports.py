@@ -125,7 +125,21 @@ def serves(facts: Facts, declared: Declared) -> bool:
 
 
 def _meaning(facts: Facts, declared: Declared) -> str:
-    return _runs(facts, declared) or f"`{declared.service.name}` cannot start while it is there"
+    return (
+        _runs(facts, declared)
+        or _moved(facts, declared)
+        or f"`{declared.service.name}` cannot start while it is there"
+    )
+
+
+def _moved(facts: Facts, declared: Declared) -> str:
+    """Return where the service runs meanwhile; empty if it does not."""
+    name = declared.service.name
+    for run in facts.runs:
+        own = (run.project, run.service) == (facts.root, name) and run.process is not None
+        if own and run.spec.port != declared.service.port:
+            return f"`{name}` runs on {run.spec} meanwhile, and cannot start here"
+    return ""
 
 
 def _runs(facts: Facts, declared: Declared) -> str:
@@ -227,13 +241,16 @@ def _one_too_many(plan: Sequence[Target]) -> tuple[Remedy, ...]:
     return (Remedy(title, f"kill -TERM {last.process.pid}"),)
 
 
-def _remedies(facts: Facts, finding: Finding, service: str) -> tuple[Remedy, ...]:
+def _remedies(facts: Facts, finding: Finding, declared: Declared) -> tuple[Remedy, ...]:
+    service = declared.service.name
     return remedies(
         finding.verdict,
         finding.endpoint,
         finding.holding,
         facts.platform,
         service=service,
+        # By its name a run that has moved away would be ended with who is here.
+        typed=str(declared.spec) if _moved(facts, declared) else service,
         viewer=facts.viewer,
         run_of=facts.run_of,
         named=facts.named,
@@ -253,7 +270,7 @@ def _about(facts: Facts, declared: Declared, judged: Judgement) -> Problem:
         judged.severity,
         judged.what,
         why=judged.why,
-        remedies=(*first, *_remedies(facts, finding, service.name)),
+        remedies=(*first, *_remedies(facts, finding, declared)),
         service=service.name,
         about=declared,
         plan=plan,

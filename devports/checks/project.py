@@ -46,7 +46,7 @@ def command_unusable(facts: Facts) -> Iterator[Problem]:
                 "error",
                 f"the command `{command.word}` of `{command.service.name}` {_trouble(command)}",
                 evidence=_where(command),
-                why="it is started without a shell, so aliases and functions do not count",
+                why=NO_SHELL if command.trouble == "missing" and command.searched else "",
                 remedies=tuple(_ways_out(command)),
                 service=command.service.name,
             )
@@ -66,6 +66,9 @@ def _where(command: Command) -> tuple[str, ...]:
     return (f"folder: {command.folder}", *path)
 
 
+NO_SHELL = "it is started without a shell, so aliases and functions do not count"
+
+
 def _ways_out(command: Command) -> Iterator[Remedy]:
     written = unshelled(command.service)
     if written and instead_of((command.word,)):
@@ -73,6 +76,9 @@ def _ways_out(command: Command) -> Iterator[Remedy]:
         return
     if command.trouble == "not-executable":
         yield Remedy("makes it executable", f"chmod +x {command.word}")
+        return
+    if command.trouble == "interpreter-missing":
+        yield Remedy(f"correct the first line of `{command.word}`, or install what it names")
         return
     if command.environment is not None:
         yield Remedy(f"install what the project needs into `{command.environment.folder}`")
@@ -196,9 +202,10 @@ def _out_of_range(facts: Facts, port: int) -> Iterator[Remedy]:
     if facts.platform == "linux":
         ranges = [f"{a}-{b}" if a != b else str(a) for a, b in (*facts.reserved, (port, port))]
         setting = f"sysctl -w net.ipv4.ip_local_reserved_ports={','.join(ranges)}"
-        root = "" if facts.viewer.uid == 0 else "sudo "
+        as_root = facts.viewer.uid == 0
+        root = "" if as_root else "sudo "
         title = "or keep the kernel from giving it away, until the next boot"
-        yield Remedy(title, f"{root}{setting}", needs_root=True)
+        yield Remedy(title, f"{root}{setting}", needs_root=not as_root)
 
 
 RULES = (

@@ -26,11 +26,10 @@ def check(setting: Setting, words: Sequence[str], *, as_json: bool = False) -> i
     codes = [*(code_for(findings) for _, findings in looked), *(e.exit_code for e in errors)]
     code = max(codes, default=exitcodes.OK)
     if as_json:
-        from devports.ui.jsonout import check_data, document  # noqa: PLC0415  # json: half a start
+        from devports.ui.jsonout import check_data  # noqa: PLC0415  # json: half a start
 
         data = check_data([(target.text, findings) for target, findings in looked], time.time())
-        text = document(("check",), data, exit_code=code, errors=errors)
-        setting.screen.write("stdout", text)
+        setting.screen.answer(("check",), data, exit_code=code, errors=errors)
         return code
     for target, findings in looked:
         show(setting.screen, target, findings)

@@ -68,12 +68,17 @@ def doctor(setting: Setting, *, fix: bool = False, as_json: bool = False) -> int
     code = exitcodes.OK if seen.healthy else exitcodes.NO
     screen = setting.screen
     if as_json:
-        from devports.ui.jsonout import doctor_data, document  # noqa: PLC0415
+        from devports.ui.jsonout import doctor_data  # noqa: PLC0415
 
         data = doctor_data(
-            seen.path, seen.facts, seen.problems, healthy=seen.healthy, now=time.time()
+            seen.path,
+            seen.facts,
+            seen.problems,
+            healthy=seen.healthy,
+            now=time.time(),
+            config=screen.config,
         )
-        screen.write("stdout", document(("doctor",), data, exit_code=code))
+        screen.answer(("doctor",), data, exit_code=code)
         return code
     from devports.ui.health import report  # noqa: PLC0415
 

@@ -58,7 +58,8 @@ def free_targets(
     carry_out = rehearse if dry_run else free
     tools = tools_for(setting)
     # All of them before the first is freed: a host that is not known ends the command.
-    asked = [(target, setting.endpoints(target)) for target in setting.asked(words)]
+    wanted = [with_its_run(setting, target) for target in setting.asked(words)]
+    asked = [(target, setting.endpoints(target)) for target in wanted]
     done = []
     for target, endpoints in asked:
         stop = target.service.stop_timeout if target.service else limits.stop
@@ -80,15 +81,28 @@ def free_targets(
     return code
 
 
+def with_its_run(setting: Setting, asked: Asked) -> Asked:
+    """Return a service with the port that its live run has, if that took another one.
+
+    To free a service tells its run to stop, wherever that went: else it would serve on, unseen.
+    """
+    service = asked.service
+    if service is None:
+        return asked
+    run = setting.records().in_charge(service.name, setting.config().root)
+    if run is None or run.spec in asked.specs:
+        return asked
+    return asked.but(specs=(*asked.specs, run.spec))
+
+
 def report_json(setting: Setting, done: Sequence[tuple[Asked, Freed]], code: int) -> None:
     """Print the envelope."""
-    from devports.ui.jsonout import document, free_data, overall  # noqa: PLC0415
+    from devports.ui.jsonout import free_data, overall  # noqa: PLC0415
 
     data = free_data([(target.text, freed) for target, freed in done], time.time())
     errors = [not_freed(t, freed, setting.screen) for t, freed in done if freed.exit_code]
     status = overall(not freed.exit_code for _, freed in done)
-    text = document(("free",), data, exit_code=code, errors=errors, status=status)
-    setting.screen.write("stdout", text)
+    setting.screen.answer(("free",), data, exit_code=code, errors=errors, status=status)
 
 
 def show_plan(setting: Setting, target: Asked, freed: Freed) -> None:

@@ -11,6 +11,7 @@ from devports.core.outcome import (
     Settling,
     StoppingContainer,
     Terminating,
+    TimedOut,
     WaitingForPort,
 )
 from devports.core.plan import is_supervisor
@@ -80,6 +81,8 @@ def hints_for(asked: Asked, freed: Freed) -> tuple[str, ...]:
     whys = {outcome.why for outcome in freed.outcomes if isinstance(outcome, Refused)}
     if whys == {"no-terminal"}:
         return (f"to end it without a question, run `devports free {asked.typed} --yes`",)
+    if whys == {"on-conflict"}:
+        return (f"to be asked, run `devports run {asked.name} --on-conflict ask`",)
     permitted = [
         outcome.target.standing.permitted
         for outcome in freed.outcomes
@@ -112,11 +115,13 @@ def remedies_for(setting: Setting, asked: Asked, freed: Freed) -> tuple[Remedy, 
         finding.endpoint,
         finding.holding,
         setting.machine.platform,
-        service=asked.name if asked.by_name else "",
+        service=asked.name,
+        typed=asked.text,
         viewer=setting.machine.viewer(),
         run_of=setting.records().run_of(),
         named=setting.engines.named,
         ephemeral=setting.machine.ephemeral(),
+        ignored=[o.target.process.pid for o in freed.outcomes if isinstance(o, TimedOut)],
     )
 
 

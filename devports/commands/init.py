@@ -50,7 +50,7 @@ def init(setting: Setting, *, yes: bool, dry_run: bool, as_json: bool = False) -
         screen.err("nothing was written")
         return exitcodes.NO
     write(plan.but(services=chosen))
-    screen.out(written(shown, chosen))
+    screen.out(written(shown, chosen, screen.look("stdout")))
     return exitcodes.OK
 
 
@@ -63,7 +63,6 @@ def _chosen(plan: Plan, screen: Screen) -> Sequence[Found] | None:
 def _in_json(plan: Plan, screen: Screen, *, yes: bool, dry_run: bool) -> int:
     """Write only with `yes`: a program that wants words for programs has no person to ask."""
     from devports.ui.jsoninit import init_data  # noqa: PLC0415
-    from devports.ui.jsonout import document as envelope  # noqa: PLC0415
 
     will = yes and not dry_run
     if will:
@@ -73,5 +72,5 @@ def _in_json(plan: Plan, screen: Screen, *, yes: bool, dry_run: bool) -> int:
     )
     errors = () if will or dry_run else (unasked(plan.shown),)
     code = exitcodes.NO if errors else exitcodes.OK
-    screen.write("stdout", envelope(("init",), data, exit_code=code, errors=errors))
+    screen.answer(("init",), data, exit_code=code, errors=errors)
     return code

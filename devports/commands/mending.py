@@ -116,7 +116,7 @@ def _freed(setting: Setting, todo: FreePort) -> bool:
     machine = setting.machine
     endpoints = tuple(end for spec in todo.specs for end in endpoints_of(machine, spec))
     job = Job(endpoints, Policy(interactive=True), Limits(stop=todo.stop_timeout))
-    done = free(tools_for(setting, starting=todo.service), job)
+    done = free(tools_for(setting), job)
     untold = [outcome for outcome in done.outcomes if isinstance(outcome, Declined | Refused)]
     for outcome in untold:
         setting.screen.progress(f"devports: {outcome_words(outcome)}")

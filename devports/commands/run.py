@@ -43,13 +43,13 @@ def run(
     if service.on_conflict == "next":
         service = on_next_port(setting.machine, service, config, news.tell)
     wait_for_dependencies(setting.machine, setting.records(), config, service, news.tell)
-    may_end = service.on_conflict != "fail"  # a configuration may narrow consent, --yes or not
     policy = Policy(
-        yes=yes and may_end,
+        yes=yes,
         other_users=other_users,
-        interactive=setting.screen.interactive and may_end,
+        interactive=setting.screen.interactive,
         reclaim=config.root if service.on_conflict == "reclaim" else "",
         movable=service.port if service.on_conflict in ("ask", "next") else 0,
+        fails=service.on_conflict == "fail",  # a configuration may narrow consent, --yes or not
     )
     while True:
         session = session_of(
@@ -65,8 +65,7 @@ def run(
         if not session.moving:
             break
         service = on_next_port(setting.machine, service, config, news.tell)
-    by_name = setting.declared(service).by_name and service.port == service_of(config, name).port
-    report(setting, session, ended, by_name=by_name)
+    report(setting, session, ended)
     news.note(ended)
     return ended
 

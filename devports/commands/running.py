@@ -111,7 +111,7 @@ def session_of(
 
 def may_take_over(screen: Screen, other: Record, policy: Policy) -> bool:
     """Ask a person whether the run that is in charge is to end."""
-    if not policy.interactive:
+    if policy.fails or not policy.interactive:
         return False
     service = printable(other.service)
     text = f"another `devports run {service}` is in charge (pid {other.key.pid}): stop it and start"
@@ -128,11 +128,14 @@ def variables_of(service: Service, config: Config) -> dict[str, str]:
     return dict(read_env_file(path))
 
 
-def report(setting: Setting, session: Session, ended: Ended, *, by_name: bool) -> None:
+def report(setting: Setting, session: Session, ended: Ended) -> None:
     """Say how it ended, and where devports gave up, what was seen and what can be done by hand."""
     screen, service, last = setting.screen, session.service, session.hold.last
     if ended.reason == "port-held" and last is not None and not last.bindable:
-        show_not_freed(setting, asked_of(service.name, service).but(by_name=by_name), last)
+        declared = setting.config().get(service.name)
+        same = declared is not None and declared.port == service.port
+        text = service.name if same else str(service.spec)
+        show_not_freed(setting, asked_of(text, service), last)
     elif ended.reason in GIVEN_UP and session.startup:
         start = session.startup
         error = gave_up(

@@ -29,8 +29,6 @@ class Asked(Value):
     text: str
     specs: tuple[PortSpec, ...]
     service: Service | None = None
-    by_name: bool = True
-    """Whether `devports free NAME` in this folder would mean the same port."""
 
     @property
     def name(self) -> str:
@@ -39,12 +37,13 @@ class Asked(Value):
 
     @property
     def typed(self) -> str:
-        """What to type for it in another command, whatever was on this command line.
+        """What to type for it in another command.
 
         A URL is cut down to its port: in what is behind it a shell may see more than letters.
         """
-        kept = "://" not in self.text and (self.service is None or self.by_name)
-        return self.text if kept else str(self.specs[0])
+        from devports.core.quoting import quote  # noqa: PLC0415  # not for a free port
+
+        return str(self.specs[0]) if "://" in self.text else quote(self.text)
 
     @property
     def subject(self) -> str:
@@ -57,6 +56,7 @@ class Setting:
 
     def __init__(self, screen: Screen, config_path: str | None = None) -> None:
         self.screen = screen
+        screen.config = config_path or ""
         self._config_path = config_path
         self._machine: Machine | None = None
         self._config: Config | None = None
@@ -120,11 +120,11 @@ class Setting:
             DevportsError: a word names nothing.
         """
         if not words:
-            return tuple(self.declared(service) for service in self.config().services)
+            return tuple(asked_of(service.name, service) for service in self.config().services)
         parsed = [(word, parse_target(word)) for word in words]
         config = self.config() if any(isinstance(what, str) for _, what in parsed) else None
         return tuple(
-            self.declared(service_of(config, what))
+            asked_of(what, service_of(config, what))
             if isinstance(what, str) and config is not None
             else Asked(word, (what,))  # type: ignore[arg-type]  # a str only with a config
             for word, what in parsed
@@ -140,11 +140,6 @@ class Setting:
         every = [endpoint for _, endpoints in wanted for endpoint in endpoints]
         found = iter(how(self.machine, every))
         return tuple((target, tuple(next(found) for _ in ends)) for target, ends in wanted)
-
-    def declared(self, service: Service) -> Asked:
-        """Return a service of the configuration as a target."""
-        asked = asked_of(service.name, service)
-        return asked if self.searches else asked.but(by_name=False)
 
     def endpoints(self, target: Asked) -> tuple[Endpoint, ...]:
         return tuple(end for spec in target.specs for end in endpoints_of(self.machine, spec))

@@ -82,15 +82,14 @@ def code_of(shown: Shown) -> int:
 
 def report_json(screen: Screen, shown: Shown) -> int:
     """Print the envelope."""
-    from devports.ui.jsonout import document, overall  # noqa: PLC0415  # json: half a start
+    from devports.ui.jsonout import overall  # noqa: PLC0415  # json: half a start
     from devports.ui.jsonstatus import status_data  # noqa: PLC0415
 
     code = code_of(shown)
     data = status_data(shown.sections, shown.gaps, time.time())
     seen = [True for s in shown.sections for entry in s.entries if entry.error is None]
     status = overall([*seen, *(False for _ in shown.errors)])
-    text = document(("status",), data, exit_code=code, errors=shown.errors, status=status)
-    screen.write("stdout", text)
+    screen.answer(("status",), data, exit_code=code, errors=shown.errors, status=status)
     return code
 
 

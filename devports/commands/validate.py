@@ -24,11 +24,9 @@ def validate(setting: Setting, *, as_json: bool = False) -> int:
             look = setting.screen.look("stderr")
             setting.screen.err(warning_block(what, look, hints=(written.hint,)))
     if as_json:
-        from devports.ui.jsonout import document, validate_data  # noqa: PLC0415
+        from devports.ui.jsonout import validate_data  # noqa: PLC0415
 
-        setting.screen.write(
-            "stdout", document(("validate",), validate_data(config), exit_code=exitcodes.OK)
-        )
+        setting.screen.answer(("validate",), validate_data(config), exit_code=exitcodes.OK)
     else:
         count = len(config.services)
         noun = "service" if count == 1 else "services"

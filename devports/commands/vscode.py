@@ -2,8 +2,11 @@
 
 from __future__ import annotations
 
+import os
+
 from devports import exitcodes
 from devports.commands.editing import VSCODE, planned, refuse_unfindable
+from devports.commands.setting import here
 from devports.editor.plan import BrokenFileError
 from devports.system import projectfile
 
@@ -29,7 +32,7 @@ def vscode(setting: Setting, mode: Mode = "write", *, as_json: bool = False) -> 
             setting.screen.out(error.snippet)
         raise
     code = exitcodes.NO if mode == "check" and not plan.in_sync else exitcodes.OK
-    report(setting, plan, mode, code, as_json=as_json)
+    report(setting, plan, mode, code, os.path.relpath(config.root, here()), as_json=as_json)
     return code
 
 
@@ -52,14 +55,15 @@ def write(config: Config) -> Plan:
         return plan
 
 
-def report(setting: Setting, plan: Plan, mode: Mode, code: int, *, as_json: bool) -> None:
+def report(
+    setting: Setting, plan: Plan, mode: Mode, code: int, root: str, *, as_json: bool
+) -> None:
     """Show what was, or would be, done, and what a person has to decide."""
     screen = setting.screen
     if as_json:
         from devports.ui.jsoneditor import vscode_data  # noqa: PLC0415
-        from devports.ui.jsonout import document  # noqa: PLC0415
 
-        screen.write("stdout", document(("vscode",), vscode_data(plan, mode), exit_code=code))
+        screen.answer(("vscode",), vscode_data(plan, mode), exit_code=code)
         return
     from devports.ui.editing import changes, note_block, summary  # noqa: PLC0415
 
@@ -68,5 +72,5 @@ def report(setting: Setting, plan: Plan, mode: Mode, code: int, *, as_json: bool
         if note.snippet:
             screen.err(note.snippet)
     if mode != "write" and not plan.in_sync:
-        screen.out(changes(plan, screen.look("stdout")))
-    screen.err(summary(plan, mode))
+        screen.out(changes(plan, screen.look("stdout"), root))
+    screen.err(summary(plan, mode, screen.look("stderr"), root))

@@ -84,10 +84,9 @@ def report_json(
     failed: Sequence[DevportsError],
 ) -> None:
     """Print the envelope."""
-    from devports.ui.jsonout import document, overall, wait_data  # noqa: PLC0415
+    from devports.ui.jsonout import overall, wait_data  # noqa: PLC0415
 
     entries = [(one.target.text, one.happened, one.seconds, one.findings) for one in done]
     data = wait_data(until, entries, time.time())
     status = overall(one.happened for one in done)
-    text = document(("wait",), data, exit_code=code, errors=failed, status=status)
-    setting.screen.write("stdout", text)
+    setting.screen.answer(("wait",), data, exit_code=code, errors=failed, status=status)

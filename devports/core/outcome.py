@@ -21,7 +21,15 @@ if TYPE_CHECKING:
     Progress: TypeAlias = "Terminating | Killing | StoppingContainer | WaitingForPort | Settling"
     QuestionKind = Literal["stop", "kill", "container"]
     Answer = Literal["yes", "no", "next"]
-    Why = Literal["protected", "supervised", "container", "other-user", "no-terminal", "denied"]
+    Why = Literal[
+        "protected",
+        "supervised",
+        "container",
+        "other-user",
+        "on-conflict",
+        "no-terminal",
+        "denied",
+    ]
 
 
 class Planned(Value):

@@ -42,7 +42,8 @@ class Policy(Value):
     """What the command line and the configuration allow.
 
     `reclaim` names the project whose own leftovers may be ended without a question. `movable`
-    is the port that its service could exchange for another one, 0 if there is none.
+    is the port that its service could exchange for another one, 0 if there is none. `fails`: the
+    service shall fail where its port is held, so nobody is asked and `yes` does not count.
     """
 
     yes: bool = False
@@ -50,6 +51,7 @@ class Policy(Value):
     interactive: bool = False
     reclaim: str = ""
     movable: int = 0
+    fails: bool = False
 
 
 WATCHERS = frozenset(
@@ -164,6 +166,8 @@ def consent(standing: Standing, policy: Policy) -> Consent:
             granted = policy.yes
         case _:
             unreachable(standing)
+    if policy.fails:
+        return "unanswerable"
     if granted:
         return "granted"
     return "ask" if policy.interactive else "unanswerable"

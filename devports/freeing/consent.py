@@ -51,6 +51,8 @@ def judged(target: Target, policy: Policy) -> Outcome:
         case "refused":
             return Refused(target, why_refused(target.standing))
         case "unanswerable":
+            if policy.fails:
+                return Refused(target, "on-conflict")
             other = isinstance(target.standing, OtherUser)
             return Refused(target, "other-user" if other else "no-terminal")
         case answer:

@@ -101,7 +101,7 @@ def _in_charge(record: Record) -> DevportsError:
         f"another `devports run {record.service}` is in charge (pid {record.key.pid})",
         facts=(f"endpoint: {record.spec}", f"project: {record.project}"),
         hints=(
-            f"to end it, run `devports free {record.spec}`",
+            f"to end it, run `devports free {record.service}`",
             f"to start here instead of it, run `devports run {record.service} --take-over`",
         ),
         service=record.service,

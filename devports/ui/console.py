@@ -12,10 +12,12 @@ import time
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
-    from collections.abc import Mapping, Sequence
+    from collections.abc import Iterable, Mapping, Sequence
     from io import RawIOBase
-    from typing import Literal, TextIO
+    from typing import Any, Literal, TextIO
 
+    from devports.errors import DevportsError
+    from devports.ui.jsonout import Status
     from devports.ui.layout import Look
     from devports.ui.who import Reader
 
@@ -60,6 +62,8 @@ class Screen:
         self.may_ask = may_ask
         self.lost: dict[Stream, int] = {}
         """Streams that ended under us, with the errno; nothing more is written to them."""
+        self.config = ""
+        """What `--config` named: the commands of ours that are shown name it too."""
 
     @classmethod
     def of_process(cls, *, may_ask: bool = True) -> Screen:
@@ -114,7 +118,7 @@ class Screen:
     def look(self, name: Output) -> Look:
         from devports.ui.layout import Look  # noqa: PLC0415  # `port 8000 is free` has no looks
 
-        return Look(colour=self.has_colour(name), width=self.width(name))
+        return Look(colour=self.has_colour(name), width=self.width(name), config=self.config)
 
     def look_with_links(self, name: Output) -> Look:
         """Return the same, and whether addresses are to be clickable: never on a pipe."""
@@ -129,6 +133,23 @@ class Screen:
     def err(self, text: str = "") -> None:
         """Write what is not data, and a newline."""
         self.write("stderr", text + "\n")
+
+    def answer(
+        self,
+        command: Sequence[str],
+        data: dict[str, Any],
+        *,
+        exit_code: int,
+        errors: Iterable[DevportsError] = (),
+        status: Status | None = None,
+    ) -> None:
+        """Write the one document of a command for programs; see `jsonout.document`."""
+        from devports.ui.jsonout import document  # noqa: PLC0415  # json: half a start
+
+        text = document(
+            command, data, exit_code=exit_code, errors=errors, status=status, config=self.config
+        )
+        self.write("stdout", text)
 
     def progress(self, line: str) -> None:
         """Write a line of news: whole where an editor reads it, else broken between words."""

@@ -147,6 +147,8 @@ def refusal_words(refused: Refused) -> str:
             return f"it {standing_words(standing) or 'forwards the port for a container'}"
         case "other-user":
             return _other_user_words(standing)
+        case "on-conflict":
+            return '`on_conflict` is "fail", so nobody was asked, and `--yes` does not count'
         case "no-terminal":
             return "nobody could be asked (no terminal, or no questions wanted), and no `--yes`"
         case "denied":
@@ -182,7 +184,8 @@ def freed_words(freed: Freed, subject: str) -> tuple[str, ...]:
     """Return what came of every target, and last whether the port can be bound: that decides."""
     lines = [*map(outcome_words, freed.outcomes), *spared_words(freed.spared)]
     if freed.bindable:
-        return (*lines, f"{printable(subject)} can be bound now")
+        ports = printable(subject) or listed([str(finding.endpoint) for finding in freed.findings])
+        return (*lines, f"{ports} can be bound now")
     return (*lines, f"still not bindable: {summary(freed.findings, subject)}")
 
 

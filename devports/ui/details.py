@@ -9,7 +9,7 @@ from devports.core.standing import Container
 from devports.ui.around import spared_words
 from devports.ui.layout import aligned, paint, wrap
 from devports.ui.printable import command_line, printable
-from devports.ui.who import folder, label, sockets_line, who_line
+from devports.ui.who import folder, label, running, sockets_line, user_of
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -33,9 +33,10 @@ def details(question: Question, reader: Reader, look: Look) -> tuple[str, ...]:
     lines: list[str] = []
     for depth, process in tree(target):
         holder = holders.get(process.key)
-        own = sockets_line(holder, sockets) if holder else "has none of the sockets"
+        own = sockets_line(holder, sockets) if holder else "none: it started what holds the port"
         facts = (
-            ("user", who_line(process, reader)),
+            ("user", user_of(process, reader)),
+            ("running", running(process, reader)),
             ("socket", own),
             ("folder", folder(process, reader)),
             ("command", command_line(process.argv, LONGEST)),

@@ -6,6 +6,7 @@ line is the thing to do. On a terminal lines are broken with a hanging indent, o
 
 from __future__ import annotations
 
+from devports.core.ours import completed, with_config
 from devports.ui.layout import paint, wrap
 from devports.ui.printable import printable
 
@@ -66,6 +67,8 @@ def block(
 
 def labelled(label: Label, text: str, look: Look) -> list[str]:
     """Return `label: text` as lines; the label and, in hints, what can be typed are coloured."""
+    if label == "hint":
+        text = completed(text, look.config)
     start = f"{label}: "
     lines = wrap(start + printable(text, LONGEST), look.width, hang=len(start))
     if label == "hint":
@@ -89,5 +92,6 @@ def remedy_lines(remedies: Sequence[Remedy], look: Look) -> list[str]:
         root = " (needs root)" if remedy.needs_root else ""
         lines += wrap(f"  {printable(remedy.title, LONGEST)}{root}", look.width)
         if remedy.command:
-            lines.append("    " + paint(printable(remedy.command, LONGEST), "hint", look))
+            command = printable(with_config(remedy.command, look.config), LONGEST)
+            lines.append("    " + paint(command, "hint", look))
     return lines

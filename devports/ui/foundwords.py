@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from devports.core.ours import with_config
 from devports.core.width import cells
 from devports.ui.layout import pad, paint, wrap
 from devports.ui.printable import printable, redacted
@@ -72,8 +73,11 @@ def port_words(service: Found) -> str:
     return f"port {service.port}" if service.port else "no port known"
 
 
-def written(path: str, services: Sequence[Found]) -> str:
-    """Return what was written and what can be done next, one command a line."""
+def written(path: str, services: Sequence[Found], look: Look) -> str:
+    """Return what was written and what can be done next, one command a line.
+
+    Where a line has no room for what a command does, that is on a line of its own.
+    """
     with_port = [service for service in services if service.port]
     count = counted(len(with_port), "service") if with_port else "the example of a service"
     steps = [
@@ -81,9 +85,17 @@ def written(path: str, services: Sequence[Found]) -> str:
         ("devports vscode", "writes the tasks and launch configurations of VS Code"),
         ("devports validate", "checks the file, in a pre-commit hook too"),
     ]
-    width = max(len(command) for command, _ in steps)
-    lines = [f"  {pad(command, width)}   {does}" for command, does in steps]
-    return "\n".join([f"wrote {printable(path)}: {count}", "", "next:", *lines])
+    told = [(with_config(command, look.config), does) for command, does in steps]
+    width = max(cells(command) for command, _ in told)
+    lines = [f"  {pad(command, width)}   {does}" for command, does in told]
+    if look.width is not None and max(map(cells, lines)) > look.width:
+        lines = [line for command, does in told for line in _below(command, does, look.width)]
+    head = wrap(f"wrote {printable(path)}: {count}", look.width)
+    return "\n".join([*head, "", "next:", *lines])
+
+
+def _below(command: str, does: str, width: int) -> list[str]:
+    return [f"  {command}", *wrap(f"      {does}", width)]
 
 
 def next_command(services: Sequence[Found]) -> str:

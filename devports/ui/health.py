@@ -6,6 +6,7 @@ well. A problem is a block of its own, like every error, and its last line mends
 
 from __future__ import annotations
 
+from devports.core.ours import completed
 from devports.ui.diagnostic import block, labelled
 from devports.ui.layout import paint, wrap
 from devports.ui.printable import printable
@@ -71,7 +72,8 @@ def unseen(facts: Facts, look: Look) -> list[str]:
     if not facts.gaps:
         return ["nothing is hidden from this user"]
     hidden = listed([printable(gap.detail) for gap in facts.gaps])
-    who = "an administrator" if facts.platform == "win32" else "`sudo devports doctor`"
+    by_root = '`sudo "$(command -v devports)" doctor`'
+    who = "an administrator" if facts.platform == "win32" else completed(by_root, look.config)
     more = "" if facts.viewer.uid == 0 else f" ({who} sees more)"
     return wrap(f"not visible here: {hidden}{more}", look.width, hang=2)
 

@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import json
 
+from devports.core.ours import completed, with_config
 from devports.ui.health import message
 from devports.ui.jsonfacts import answer, ended_facts, gap_facts, outcome_facts, process_facts
 from devports.ui.printable import redacted
@@ -21,6 +22,7 @@ if TYPE_CHECKING:
     from devports.checks.problem import Problem
     from devports.core.diagnosis import Finding
     from devports.core.outcome import Freed
+    from devports.core.remedy import Remedy
     from devports.core.service import Config, Service
     from devports.errors import DevportsError
 
@@ -35,6 +37,7 @@ def document(
     exit_code: int,
     errors: Iterable[DevportsError] = (),
     status: Status | None = None,
+    config: str = "",
 ) -> str:
     """Return the whole output of a command: one line.
 
@@ -44,6 +47,7 @@ def document(
         exit_code: what the process is going to end with.
         errors: everything that went wrong.
         status: by default ok for exit code 0, error for every other.
+        config: the file that commands of ours are to name.
     """
     envelope = {
         "schema_version": VERSION,
@@ -51,7 +55,7 @@ def document(
         "status": status or ("error" if exit_code else "ok"),
         "exit_code": exit_code,
         "data": data,
-        "errors": [_error(error) for error in errors],
+        "errors": [_error(error, config) for error in errors],
     }
     # A file name can hold bytes that are no text (surrogates): only ASCII can always be written.
     return json.dumps(envelope, ensure_ascii=True, allow_nan=False) + "\n"
@@ -65,12 +69,12 @@ def overall(answers: Iterable[bool]) -> Status:
     return "partial" if True in found else "error"
 
 
-def _error(error: DevportsError) -> Json:
+def _error(error: DevportsError, config: str) -> Json:
     return {
         "code": error.code,
         "message": error.message,
         "service": error.service or None,
-        "hints": list(error.hints),
+        "hints": [completed(hint, config) for hint in error.hints],
     }
 
 
@@ -108,9 +112,24 @@ def wait_data(
 
 
 def doctor_data(
-    path: str, facts: Facts, problems: Iterable[Problem], *, healthy: bool, now: float
+    path: str,
+    facts: Facts,
+    problems: Iterable[Problem],
+    *,
+    healthy: bool,
+    now: float,
+    config: str = "",
 ) -> Json:
-    """Return the data of ``doctor``: every declared port, what is wrong, what cannot be seen."""
+    """Return the data of ``doctor``: every declared port, what is wrong, what cannot be seen.
+
+    Args:
+        path: of the configuration; empty if there is none that can be used.
+        facts: what was looked at.
+        problems: what was found.
+        healthy: whether that is none.
+        now: seconds since the epoch.
+        config: the file that commands of ours are to name.
+    """
     return {
         "config": path or None,
         "healthy": healthy,
@@ -122,12 +141,12 @@ def doctor_data(
             for declared in facts.ports
             if declared.findings
         ],
-        "problems": [_problem(problem, now) for problem in problems],
+        "problems": [_problem(problem, now, config) for problem in problems],
         "gaps": [gap_facts(gap) for gap in facts.gaps],
     }
 
 
-def _problem(problem: Problem, now: float) -> Json:
+def _problem(problem: Problem, now: float, config: str) -> Json:
     return {
         "code": problem.code,
         "severity": problem.severity,
@@ -137,10 +156,15 @@ def _problem(problem: Problem, now: float) -> Json:
         "evidence": list(problem.evidence),
         "why": problem.why,
         "holders": [ended_facts(target, now) for target in problem.plan],
-        "remedies": [
-            {"title": r.title, "command": r.command or None, "needs_root": r.needs_root}
-            for r in problem.remedies
-        ],
+        "remedies": [_remedy(remedy, config) for remedy in problem.remedies],
+    }
+
+
+def _remedy(remedy: Remedy, config: str) -> Json:
+    return {
+        "title": remedy.title,
+        "command": with_config(remedy.command, config) or None,
+        "needs_root": remedy.needs_root,
     }
 
 

@@ -26,12 +26,14 @@ ANSI = {
 class Look(Value):
     """What a stream can show. `width` in cells; None: a pipe, where no line is ever broken.
 
-    `links`: whether an address can be made clickable.
+    `links`: whether an address can be made clickable. `config`: the file that commands of ours are
+    to name, empty for the nearest; see `core.ours`.
     """
 
     colour: bool = False
     width: int | None = None
     links: bool = False
+    config: str = ""
 
 
 def paint(text: str, style: Style, look: Look) -> str:

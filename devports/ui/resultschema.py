@@ -158,7 +158,9 @@ DEFS: dict[str, Schema] = {
         exited=maybe(FLAG),
         bindable=maybe(FLAG),
         seconds=maybe(SECONDS),
-        why=maybe(one_of("protected supervised container other-user no-terminal denied")),
+        why=maybe(
+            one_of("protected supervised container other-user on-conflict no-terminal denied")
+        ),
         complaint=maybe(TEXT),
         asks=maybe(FLAG),
         successor=maybe(ref("ended")),

@@ -208,9 +208,14 @@ def card(
 
 def who_line(process: Process, reader: Reader) -> str:
     """Return name, pid, user and how long it runs."""
-    up = uptime(process, reader)
-    run = f"running for {up} (since {since(process.started, reader)})" if up else ""
+    run = f"running {how_long}" if (how_long := running(process, reader)) else ""
     return ", ".join(part for part in (label(process), user_of(process, reader), run) if part)
+
+
+def running(process: Process, reader: Reader) -> str:
+    """Return how long it runs, and since when; empty where the start is not known."""
+    up = uptime(process, reader)
+    return f"for {up} (since {since(process.started, reader)})" if up else ""
 
 
 def hidden_card(hidden: Hidden, reader: Reader) -> tuple[tuple[str, str], ...]:

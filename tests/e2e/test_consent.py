@@ -213,6 +213,8 @@ def test_on_conflict_fail_does_not_even_ask(
     terminal = on_terminal("run", "web")
     assert terminal.exit_code() == exitcodes.HELD, terminal.screen()
     assert ASKING not in terminal.screen()
+    assert '`on_conflict` is "fail"' in terminal.screen()
+    assert "`devports run web --on-conflict ask`" in terminal.screen()
     assert holder.alive
 
 
@@ -285,3 +287,15 @@ def test_a_wrong_length_of_time_is_a_usage_error(wrong: str, devports: Command) 
     done = devports("free", "--yes", f"--timeout={wrong}")
     assert done.code == exitcodes.USAGE, done
     assert "seconds" in done.err
+
+
+def test_on_conflict_fail_asks_nobody_to_take_over_either(
+    port: int, project: Project, devports: Command, on_terminal: OnTerminal
+) -> None:
+    project.zoo("web", "listener", port, on_conflict="fail")
+    running = devports.start("run", "web")
+    running.says("is ready on")
+    terminal = on_terminal("run", "web")
+    assert terminal.exit_code() == exitcodes.IN_CHARGE, terminal.screen()
+    assert "start here? (y/N)" not in terminal.screen()
+    assert not running.ended

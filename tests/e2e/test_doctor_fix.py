@@ -68,7 +68,7 @@ def test_one_yes_each_makes_it_healthy(
     terminal.expect("take the right to write it from everybody else?")
     terminal.expect("(y/N")
     terminal.send("y")
-    terminal.expect(f"(pid {holder.pid}) with SIGTERM, so that `web` can start?")
+    terminal.expect(f"(pid {holder.pid}) with SIGTERM?")
     terminal.expect(ASKING)
     assert mode(project.config) == 0o664
     assert holder.alive

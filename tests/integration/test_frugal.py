@@ -49,7 +49,7 @@ FREE = {
     *(".system.inet_diag", ".system.linux", ".system.linux.table"),
 }
 PEOPLE = {
-    *(".core.program", ".core.quoting", ".core.width", ".system.procfs"),
+    *(".core.ours", ".core.program", ".core.quoting", ".core.width", ".system.procfs"),
     *(".system.linux.holders", ".system.linux.process", ".system.sudo"),
     *(".ui.diagnostic", ".ui.layout", ".ui.trouble", ".ui.who"),
 }

@@ -122,6 +122,14 @@ def test_without_a_terminal_nothing_is_asked_and_nothing_signalled():
     assert machine.sent == []
 
 
+def test_a_service_that_shall_fail_on_a_conflict_asks_nobody_and_says_why():
+    machine = held_by(FakeMachine(), 50)
+    freed = Freeing(machine)(Policy(yes=True, interactive=True, fails=True))
+    assert freed.exit_code == exitcodes.HELD
+    assert freed.outcomes[0].but(target=None) == Refused(None, "on-conflict")  # type: ignore[arg-type]
+    assert machine.sent == []
+
+
 REFUSED = [
     pytest.param({"name": "sshd"}, exitcodes.PROTECTED, "protected", id="a protected process"),
     pytest.param({"name": "docker-proxy"}, exitcodes.PROTECTED, "container", id="a container"),

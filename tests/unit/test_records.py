@@ -307,7 +307,7 @@ def test_a_living_run_is_named_with_the_command_that_ends_it(
         claiming(records, machine)
     assert caught.value.exit_code == 96
     assert "pid 50" in caught.value.message
-    assert "devports free 127.0.0.1:8000" in caught.value.hints[0]
+    assert "devports free web" in caught.value.hints[0]
 
 
 def test_a_dying_run_is_waited_for_with_one_calm_line(records: Records, machine: FakeMachine):

@@ -28,6 +28,8 @@ from devports.core.value import unreachable
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
+    from collections.abc import Sequence
+
     from devports.core.contained import Named
     from devports.core.diagnosis import Verdict
     from devports.core.model import Endpoint, Holding, Platform
@@ -44,10 +46,12 @@ def remedies(
     platform: Platform,
     service: str = "",
     *,
+    typed: str = "",
     viewer: Viewer | None = None,
     run_of: RunOf = no_run,
     named: Named = unasked,
     ephemeral: tuple[int, int] = DEFAULT_EPHEMERAL,
+    ignored: Sequence[int] = (),
 ) -> tuple[Remedy, ...]:
     """Return what can be done by hand about `endpoint`, the safest first.
 
@@ -56,13 +60,27 @@ def remedies(
         endpoint: what the server wants to bind.
         holding: who holds it.
         platform: as in sys.platform.
-        service: its name, for commands that name it; empty: they name the port.
+        service: whose port it is; empty: nobody's.
+        typed: what a person calls it in a command; by default the service, or else the number.
         viewer: who asks. Without one nobody can say who is protected: no command ends anything.
         run_of: tells the processes of live `devports run`.
         named: tells the container behind a forwarder.
         ephemeral: first and last port of the range for outgoing connections.
+        ignored: pids of those who were asked to end, and did not.
     """
-    case = Case(endpoint, holding, platform, service, viewer, run_of, named, ephemeral)
+    target = typed or service or str(endpoint.port)
+    case = Case(
+        endpoint,
+        holding,
+        platform,
+        service,
+        target,
+        viewer,
+        run_of,
+        named,
+        ephemeral,
+        tuple(ignored),
+    )
     match verdict:
         case Free():
             return ()

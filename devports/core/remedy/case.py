@@ -18,7 +18,10 @@ if TYPE_CHECKING:
 
 
 class Remedy(Value):
-    """One thing to do: why, and the text to copy. An empty command makes it advice."""
+    """One thing to do: why, and the text to copy. An empty command makes it advice.
+
+    `needs_root`: it takes another user's rights than those of who asks.
+    """
 
     title: str
     command: str = ""
@@ -30,10 +33,12 @@ class Case(Value):
     holding: Holding
     platform: Platform
     service: str
+    typed: str
     viewer: Viewer | None
     run_of: RunOf
     named: Named
     ephemeral: tuple[int, int]
+    ignored: tuple[int, ...]
 
     @property
     def port(self) -> int:
@@ -42,7 +47,7 @@ class Case(Value):
     @property
     def target(self) -> str:
         """What a person calls the port."""
-        return quote(self.service) if self.service else str(self.port)
+        return quote(self.typed)
 
     @property
     def is_root(self) -> bool:
@@ -57,7 +62,11 @@ class Case(Value):
         """Return a command that only root, or on Windows an elevated terminal, may run."""
         if self.platform == "win32":
             return Remedy(f"{title} (in a terminal of an administrator)", command)
-        return Remedy(title, command if self.is_root else f"sudo {command}", needs_root=True)
+        return (
+            Remedy(title, command)
+            if self.is_root
+            else Remedy(title, f"sudo {command}", needs_root=True)
+        )
 
     def devports(self, title: str, words: str) -> Remedy:
         """Return a command of ours for root, whose PATH under sudo has no folder of a user's."""
@@ -71,7 +80,7 @@ class Case(Value):
     def elsewhere(self, title: str, port: int) -> Remedy:
         """Return the way out that always works: another port."""
         if self.service:
-            return Remedy(title, f"devports run {self.target} --port {port}")
+            return Remedy(title, f"devports run {quote(self.service)} --port {port}")
         return Remedy(f"{title}, for example {port}")
 
 

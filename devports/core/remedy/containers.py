@@ -59,7 +59,7 @@ def _by_owner(case: Case, process: Process, title: str, command: str) -> Remedy:
     if process.uid == 0:
         return case.root(title, command)
     # A login, since the engine of a user is reached by what that sets (DOCKER_HOST, XDG_...).
-    return Remedy(title, f"sudo -iu {quote(process.user)} {command}", needs_root=True)
+    return Remedy(title, f"sudo -iu {quote(process.user)} {command}", needs_root=not case.is_root)
 
 
 def _stale(case: Case, process: Process, it: Container) -> Iterator[Remedy]:

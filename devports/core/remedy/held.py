@@ -40,8 +40,9 @@ def held(case: Case, sockets: Sequence[Socket]) -> Iterator[Remedy]:
         yield from _own_stop(case, target)
     for hidden in holding.hidden:
         yield from _hidden_stop(case, hidden)
-    if case.viewer is not None and killable:
-        yield from _signal(case, killable, "TERM", [t.process for t in killable])
+    unasked = [t.process for t in killable if t.process.pid not in case.ignored]
+    if case.viewer is not None and unasked:
+        yield from _signal(case, killable, "TERM", unasked)
     if kernel:
         yield from http_sys(case)
     if holding.hidden or not holding.holders:
@@ -70,8 +71,7 @@ def _devports_first(
     if plan and all(map(_can_end, plan)) and not foreign and not hidden:
         yield Remedy("ends what holds it, after asking", f"devports free {case.target}")
     elif foreign or (case.platform != "win32" and any(_may_be_ended(case, h) for h in hidden)):
-        as_root = "" if case.platform == "win32" else ", as root"
-        yield case.devports(f"ends what holds it, after asking{as_root}", f"free {case.target}")
+        yield case.devports("ends what holds it, after asking", f"free {case.target}")
 
 
 def _may_be_ended(case: Case, hidden: Hidden) -> bool:
@@ -142,8 +142,8 @@ def _signal(
     if case.platform == "win32":
         yield _by_right(case, killable, *_taskkill(name, pids))
         return
-    title = "asks it to end" if name == "TERM" else "last resort, when it ignores that"
-    title += ", as its own stop key does" if name == "TERM" else ": nothing is saved"
+    when = "since it was asked to end and did not" if case.ignored else "when it ignores that"
+    title = "asks it to end" if name == "TERM" else f"last resort, {when}: nothing is saved"
     command = f"kill -{name} {' '.join(map(str, pids))}"
     stopped = [str(process.pid) for process in processes if process.state == "T"]
     if name == "TERM" and stopped:

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 import pytest
 
 from devports.checks import examine
-from devports.checks.facts import Declared
+from devports.checks.facts import Declared, Running
 from devports.checks.problem import FreePort
 from devports.core.diagnosis import (
     Finding,
@@ -128,6 +128,41 @@ def test_a_devports_run_on_the_port_is_told_apart(look_up: object, words: list[s
     assert [word in problem.why for problem, word in zip(problems, words, strict=True)] == [
         True
     ] * len(words)
+
+
+@pytest.mark.parametrize(
+    ("run", "words", "target"),
+    [
+        pytest.param(
+            Running("backend", "/srv/shop", PortSpec("127.0.0.1", 8001), process=RUN),
+            "`backend` runs on 127.0.0.1:8001 meanwhile",
+            "127.0.0.1:8000",
+            id="on another port",
+        ),
+        pytest.param(
+            Running("backend", "/srv/shop", PortSpec("127.0.0.1", 8001)),
+            "`backend` cannot start while it is there",
+            "backend",
+            id="a run that has died",
+        ),
+        pytest.param(
+            Running("backend", "/srv/shop", PortSpec("127.0.0.1", 8000), process=RUN),
+            "`backend` cannot start while it is there",
+            "backend",
+            id="a run that waits for this very port",
+        ),
+    ],
+)
+def test_who_holds_the_port_of_a_service_that_runs_elsewhere(
+    run: Running, words: str, target: str
+) -> None:
+    (problem,) = (
+        each
+        for each in examine(facts(declared(LISTENS, BACKEND, SERVER), runs=(run,)))
+        if each.code == "port-held"
+    )
+    assert problem.why.startswith(words)
+    assert problem.remedies[0].command == f"devports free {target}"
 
 
 def test_the_own_server_that_has_bound_and_will_listen_is_no_problem() -> None:

@@ -71,6 +71,11 @@ WAYS_OUT = [
         id="a path that leads nowhere",
     ),
     pytest.param(command(trouble="not-executable"), "makes it executable", id="not executable"),
+    pytest.param(
+        command(trouble="interpreter-missing", word="./serve.py", searched=""),
+        "correct the first line of `./serve.py`",
+        id="a script that names no interpreter that there is",
+    ),
 ]
 
 
@@ -115,6 +120,19 @@ SHELLS = [
 def test_what_only_a_shell_knows(what: Command, expected: list[tuple[str, str]]) -> None:
     found = examine(facts(commands=(what,)))
     assert [(problem.code, problem.remedies[0].title) for problem in found] == expected
+
+
+@pytest.mark.parametrize(
+    ("what", "told"),
+    [
+        pytest.param(command(trouble="missing"), True, id="a word that a shell might know"),
+        pytest.param(command(trouble="missing", word="./x", searched=""), False, id="a path"),
+        pytest.param(command(trouble="not-executable"), False, id="a file that is there"),
+        pytest.param(command(trouble="interpreter-missing"), False, id="a script"),
+    ],
+)
+def test_aliases_matter_only_where_a_name_was_looked_for(what: Command, told: bool) -> None:
+    assert ("aliases" in only(facts(commands=(what,))).why) == told
 
 
 GONE = Environment("/srv/shop/.venv", "python", "absent", "python3 -m venv /srv/shop/.venv")

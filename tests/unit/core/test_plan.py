@@ -285,5 +285,10 @@ def test_yes_alone_never_covers_another_user() -> None:
     assert consent(other, Policy(yes=True, other_users=True)) == "granted"
 
 
+def test_where_a_service_shall_fail_nothing_is_granted_or_asked() -> None:
+    policy = Policy(yes=True, other_users=True, interactive=True, reclaim="/srv", fails=True)
+    assert {consent(standing, policy) for standing in STANDINGS} == {"refused", "unanswerable"}
+
+
 def test_without_a_word_and_without_a_terminal_nothing_is_granted() -> None:
     assert {consent(standing, Policy()) for standing in STANDINGS} == {"refused", "unanswerable"}

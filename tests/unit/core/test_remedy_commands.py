@@ -118,6 +118,29 @@ VERDICTS: dict[str, Verdict] = {
 }
 
 
+def test_who_was_asked_to_end_and_did_not_is_not_asked_again() -> None:
+    found = remedies(
+        VERDICTS["held"], HERE, HOLDINGS["a plain process"], "linux", viewer=VIEWER, ignored=[60]
+    )
+    assert [remedy.command for remedy in found] == ["devports free 8000", "kill -KILL 60"]
+    assert "since it was asked to end and did not" in found[-1].title
+
+
+def test_root_is_not_told_that_it_needs_root() -> None:
+    for viewer, needed in ((VIEWER, True), (ROOT.but(user_uid=0), False)):
+        who = HOLDINGS["another user's process"]
+        found = remedies(VERDICTS["held"], HERE, who, "linux", viewer=viewer)
+        assert {remedy.needs_root for remedy in found} == {needed}
+
+
+def test_a_port_has_one_name_in_all_commands() -> None:
+    found = remedies(
+        VERDICTS["held"], HERE, HOLDINGS["a plain process"], "linux", "web",
+        typed="[::1]:8001", viewer=VIEWER,
+    )  # fmt: skip
+    assert found[0].command == "devports free '[::1]:8001'"
+
+
 # What a person reads: the whole list, in order.
 
 

@@ -216,6 +216,12 @@ def test_progress(progress: Progress, text: str) -> None:
             id="nobody to ask",
         ),
         pytest.param(
+            Refused(NODE, "on-conflict"),
+            "`node` (pid 4242) was not signalled:"
+            ' `on_conflict` is "fail", so nobody was asked, and `--yes` does not count',
+            id="a service that shall fail",
+        ),
+        pytest.param(
             Refused(NODE, "denied"),
             "`node` (pid 4242) was not signalled: this user may not signal it (EPERM)",
             id="not permitted",

@@ -36,6 +36,14 @@ error: port 8000 is held by `node`
 
 hint: to stop it and start `backend`, run `devports free backend`"""
 
+
+def test_commands_of_ours_name_the_configuration_that_was_named() -> None:
+    by_hand: Any = ByHand("ends it", "devports free web", needs_root=False)
+    lines = error_block(held(), Look(config="../a b.toml"), (by_hand,)).split("\n")
+    assert lines[-2] == "    devports free web --config '../a b.toml'"
+    assert lines[-1].endswith("run `devports free backend --config '../a b.toml'`")
+
+
 NARROW = """\
 error: port 8000 is held by `node`
   process     `node` (pid 4242), you, running for 2 h (since

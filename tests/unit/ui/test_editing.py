@@ -26,7 +26,23 @@ LINES = [
 
 @pytest.mark.parametrize(("plan", "mode", "line"), LINES)
 def test_the_last_line(plan: Plan, mode: str, line: str) -> None:
-    assert summary(plan, mode) == line
+    assert summary(plan, mode, Look()) == line
+
+
+def test_paths_are_those_from_where_the_person_is() -> None:
+    assert summary(Plan((NEW,)), "write", Look(), "shop") == "wrote shop/.vscode/tasks.json"
+    assert summary(Plan((NEW,)), "write", Look(), "..") == "wrote ../.vscode/tasks.json"
+    assert "+++ b/shop/.vscode/tasks.json" in changes(Plan((NEW,)), Look(), "shop")
+
+
+def test_a_difference_names_nothing_above_since_git_would_not_apply_it() -> None:
+    assert "+++ b/.vscode/tasks.json" in changes(Plan((NEW,)), Look(), "..")
+
+
+def test_what_writes_it_names_the_configuration() -> None:
+    assert summary(Plan((STALE,)), "check", Look(config="a.toml")) == (
+        "not up to date: .vscode/launch.json; `devports vscode --config a.toml` writes it"
+    )
 
 
 def test_the_difference_shows_foreign_text_as_text() -> None:

@@ -72,10 +72,23 @@ def test_the_end_names_the_next_command(
     services: tuple[Found, ...], command: str, count: str
 ) -> None:
     assert next_command(services) == command
-    lines = written("devports.toml", services).splitlines()
+    lines = written("devports.toml", services, Look()).splitlines()
     assert lines[0] == f"wrote devports.toml: {count}"
     assert lines[3].startswith(f"  {command}  ")
     assert [line.split("   ")[0].strip() for line in lines[4:]] == [
         "devports vscode",
         "devports validate",
     ]
+
+
+def test_the_next_commands_stay_whole_where_there_is_little_room() -> None:
+    lines = written("a.toml", (s.FOUND,), Look(width=60, config="a.toml")).splitlines()
+    assert lines[3:] == [
+        "  devports run backend --config a.toml",
+        "      starts it on its port",
+        "  devports vscode --config a.toml",
+        "      writes the tasks and launch configurations of VS Code",
+        "  devports validate --config a.toml",
+        "      checks the file, in a pre-commit hook too",
+    ]
+    assert max(map(len, lines)) <= 60

@@ -47,7 +47,9 @@ def test_a_healthy_project_gets_three_lines() -> None:
 def test_what_cannot_be_seen_is_said_in_a_healthy_project_too() -> None:
     gaps = (Gap("other-users", "whose it is"), Gap("no-netlink", "more"))
     lines = report(FACTS.but(gaps=gaps, viewer=Viewer(7, 7))).split("\n")
-    assert lines[1] == "not visible here: whose it is and more (`sudo devports doctor` sees more)"
+    assert lines[1] == (
+        'not visible here: whose it is and more (`sudo "$(command -v devports)" doctor` sees more)'
+    )
     as_root = report(FACTS.but(gaps=gaps)).split("\n")
     assert as_root[1] == "not visible here: whose it is and more"
 

@@ -130,6 +130,18 @@ def test_an_error_before_there_was_any_data(command: str) -> None:
     }
 
 
+def test_advice_names_the_configuration_that_was_named() -> None:
+    told = DevportsError("x", "x", hints=("run `devports free web`",))
+    (error,) = read(jsonout.document((), {}, exit_code=1, errors=[told], config="a.toml"))["errors"]
+    assert error["hints"] == ["run `devports free web --config a.toml`"]
+    remedy = Remedy("ends it", "devports free web")
+    data = jsonout.doctor_data(
+        "/a.toml", LOOKED_AT, [Problem("x", "note", "x", remedies=(remedy,))],
+        healthy=True, now=s.NOW, config="a.toml",
+    )  # fmt: skip
+    assert data["problems"][0]["remedies"][0]["command"] == "devports free web --config a.toml"
+
+
 def test_a_whole_answer() -> None:
     data = jsonout.check_data([("web", (s.LINGERING.but(verdict=s.BLOCKING.verdict),))], s.NOW)
     assert jsonout.document(["check", "web"], data, exit_code=1) == (
