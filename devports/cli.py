@@ -253,16 +253,25 @@ def config_name() -> str:
 
 
 def end_by_a_number() -> None:
-    """Turn SIGTERM and SIGHUP into what Ctrl-C is: an exit code. See `devports.exitcodes`."""
+    """Turn SIGTERM and SIGHUP into what Ctrl-C is: an exit code. See `devports.exitcodes`.
+
+    Some launchers block or ignore signals for themselves and forget to undo that before the exec:
+    the end of a child has to be told to us, and what ends us has to arrive.
+    """
     import signal  # noqa: PLC0415  # enum: half a Python start
 
     def interrupt(number: int, _frame: object) -> None:
         raise KeyboardInterrupt(number)
 
-    for name in ("SIGTERM", "SIGHUP"):
-        number = getattr(signal, name, None)  # Windows has no SIGHUP
+    if (child_ended := getattr(signal, "SIGCHLD", None)) is not None:  # Windows has none
+        signal.signal(child_ended, signal.SIG_DFL)
+    numbers = [getattr(signal, name, None) for name in ("SIGTERM", "SIGHUP")]
+    for number in numbers:
         if number is not None and signal.getsignal(number) is signal.SIG_DFL:
             signal.signal(number, interrupt)
+    if (mask := getattr(signal, "pthread_sigmask", None)) is not None:
+        unblock: int = getattr(signal, "SIG_UNBLOCK")  # noqa: B009  # Windows knows neither
+        mask(unblock, [signal.SIGINT, *filter(None, numbers)])
 
 
 def show(error: DevportsError, words: Sequence[str], screen: Screen, *, as_json: bool) -> int:
