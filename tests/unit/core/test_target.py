@@ -19,6 +19,8 @@ GOOD = [
     pytest.param("127.0.0.1:80", PortSpec("127.0.0.1", 80), id="an address and a port"),
     pytest.param("localhost:80", PortSpec("localhost", 80), id="a name and a port"),
     pytest.param("[::1]:80", PortSpec("::1", 80), id="an IPv6 address in brackets"),
+    pytest.param("[fe8::1]:80", PortSpec("fe8::1", 80), id="an address that is not link-local"),
+    pytest.param("fe80:80", PortSpec("fe80", 80), id="a name that looks like one"),
     pytest.param("backend", "backend", id="a word is a service"),
     pytest.param("8000a", "8000a", id="a word that starts with digits is a service"),
 ]
@@ -39,6 +41,9 @@ BAD = [
     pytest.param("127.0.0.1:http", "1 to 65535", id="a service name for a port"),
     pytest.param("::1:80", "brackets", id="an IPv6 address without brackets"),
     pytest.param(":80", "no host", id="no host before the colon"),
+    pytest.param("[fe80::1]:80", "one interface's", id="an address that many interfaces have"),
+    pytest.param("[fe80::1%eth0]:80", "one interface's", id="the same with its interface"),
+    pytest.param("[::1%lo]:80", "one interface's", id="an interface for an address without need"),
 ]
 
 
