@@ -55,7 +55,10 @@ def main(argv: Sequence[str] | None = None) -> int:
     except DevportsError as error:
         code = show(error, words, screen, as_json=as_json)
     except KeyboardInterrupt as interrupt:
-        code = exitcodes.of_signal(*interrupt.args or (2,))
+        number = interrupt.args[0] if interrupt.args else 2
+        code = exitcodes.of_signal(number)
+        if as_json:
+            show(interrupted(number), words, screen, as_json=True)
     except Exception as error:  # noqa: BLE001  # the one place for bugs
         code = show(bug(error), words, screen, as_json=as_json)
     lost = screen.lost.get("stdout", EPIPE)
@@ -110,6 +113,8 @@ def call(options: Namespace, arguments: Sequence[str], screen: Screen) -> int:
     from devports.commands.setting import Setting  # noqa: PLC0415
 
     setting = Setting(screen, getattr(options, "config", None))
+    if getattr(options, "json", False):
+        end_by_a_number()
     match options.command:
         case "run":
             return call_run(setting, options, arguments)
@@ -253,16 +258,25 @@ def config_name() -> str:
 
 
 def end_by_a_number() -> None:
-    """Turn SIGTERM and SIGHUP into what Ctrl-C is: an exit code. See `devports.exitcodes`."""
+    """Turn SIGTERM and SIGHUP into what Ctrl-C is: an exit code. See `devports.exitcodes`.
+
+    Some launchers block or ignore signals for themselves and forget to undo that before the exec:
+    the end of a child has to be told to us, and what ends us has to arrive.
+    """
     import signal  # noqa: PLC0415  # enum: half a Python start
 
     def interrupt(number: int, _frame: object) -> None:
         raise KeyboardInterrupt(number)
 
-    for name in ("SIGTERM", "SIGHUP"):
-        number = getattr(signal, name, None)  # Windows has no SIGHUP
+    if (child_ended := getattr(signal, "SIGCHLD", None)) is not None:  # Windows has none
+        signal.signal(child_ended, signal.SIG_DFL)
+    numbers = [getattr(signal, name, None) for name in ("SIGTERM", "SIGHUP")]
+    for number in numbers:
         if number is not None and signal.getsignal(number) is signal.SIG_DFL:
             signal.signal(number, interrupt)
+    if (mask := getattr(signal, "pthread_sigmask", None)) is not None:
+        unblock: int = getattr(signal, "SIG_UNBLOCK")  # noqa: B009  # Windows knows neither
+        mask(unblock, [signal.SIGINT, *filter(None, numbers)])
 
 
 def show(error: DevportsError, words: Sequence[str], screen: Screen, *, as_json: bool) -> int:
@@ -281,6 +295,15 @@ def show(error: DevportsError, words: Sequence[str], screen: Screen, *, as_json:
 
             tell_editor_of_failure(in_short(error), screen)
     return error.exit_code
+
+
+def interrupted(number: int) -> DevportsError:
+    """Return that a signal has ended the command before its answer, for a program that reads it."""
+    return DevportsError(
+        "interrupted",
+        f"ended by signal {number}: what was done until then stands on stderr",
+        exit_code=exitcodes.of_signal(number),
+    )
 
 
 def unwritten(number: int) -> DevportsError:

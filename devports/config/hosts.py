@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from devports.core.target import is_of_one_interface
+
 _USUAL = ("127.0.0.1", "localhost", "0.0.0.0", "::1", "::")  # noqa: S104  # never bound here
 _LOOPBACKS = ("127.0.0.1", "::1")
 _NAME = r"(?=.{1,253}\Z)[A-Za-z0-9]([A-Za-z0-9_.-]*[A-Za-z0-9])?\.?"
@@ -33,6 +35,8 @@ def _is_v4(host: str) -> bool:
 
 
 def _wrong_v6(host: str) -> str:
+    if is_of_one_interface(host):
+        return 'is link-local, one interface\'s: write "::" for every address'
     if _v6(host):
         return ""
     name, _, port = host.rpartition(":")
@@ -42,16 +46,14 @@ def _wrong_v6(host: str) -> str:
 
 
 def _v6(host: str) -> str:
-    """Return the address in its one canonical form; empty if it is none."""
+    """Return the address in its one form, an IPv4 one where it stands for that; empty if none."""
     import ipaddress  # noqa: PLC0415  # half a Python start, only for an unusual address
 
-    address, percent, zone = host.partition("%")
     try:
-        canonical = str(ipaddress.IPv6Address(address))
+        address = ipaddress.IPv6Address(host)
     except ValueError:
         return ""
-    named = zone.isascii() and zone.replace("-", "0").replace("_", "0").isalnum()
-    return canonical + percent + zone if named or not percent else ""
+    return str(address.ipv4_mapped or address)
 
 
 def claims(host: str) -> tuple[str, ...]:

@@ -43,9 +43,25 @@ def _spec(host: str, port: str, text: str) -> PortSpec:
         host = host[1:-1]
     elif ":" in host:
         raise _wrong(text, "an IPv6 address is written in brackets", f"[{host}]:{port}")
+    if is_of_one_interface(host):
+        raise _wrong(text, ONE_INTERFACE, f"[::]:{port}")
     if not host:
         raise _wrong(text, "there is no host before the colon", port or "8000")
     return PortSpec(host, port_number(port, text))
+
+
+ONE_INTERFACE = "a link-local address is one interface's, and devports does not tell those apart"
+
+
+def is_of_one_interface(host: str) -> bool:
+    """Say whether an address means nothing without its interface (RFC 4007; fe80::/10), or has one.
+
+    Tables name the interface in many ways or not at all, so two sockets on the same address could
+    not be told apart, and the holder that is not in the way would be ended.
+    """
+    first, colon, _ = host.partition(":")
+    link_local = len(first) == len("fe80") and first[:3].lower() in ("fe8", "fe9", "fea", "feb")
+    return bool(colon) and (link_local or "%" in host)
 
 
 def port_number(digits: str, text: str) -> int:

@@ -23,6 +23,12 @@ _CLASS_ATOM = re.compile(r"\\(?:x[0-9a-fA-F]{2}|u[0-9a-fA-F]{4}|c[A-Za-z]|[\s\S]
 _CONTROLS = {"b": 8, "t": 9, "n": 10, "v": 11, "f": 12, "r": 13}
 
 
+def _size(digits: str) -> tuple[int, str]:
+    """Return what orders numbers however long: int() refuses 4300 digits."""
+    digits = digits.lstrip("0")
+    return len(digits), digits
+
+
 def flaw(pattern: str) -> str:
     """Return why VS Code could not compile `pattern`; empty if it could."""
     return _Scanner(pattern).scan()
@@ -81,7 +87,7 @@ class _Scanner:
     def quantifier(self, found: re.Match[str]) -> str:
         if self.after != "atom":
             return f"`{found[0]}` has nothing to repeat"
-        if found[2] and int(found[2]) < int(found[1]):
+        if found[2] and _size(found[2]) < _size(found[1]):
             return f"`{found[0]}` is out of order"
         lazy = self.pattern.startswith("?", found.end())
         return self.take(len(found[0]) + lazy, "quantifier")

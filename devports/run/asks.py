@@ -28,6 +28,8 @@ MOST_CALLERS = 16
 """Callers that are listened to at a time; a server has a few sockets to bind."""
 SPEAK_WITHIN = 2.0
 TOKEN_BYTES = 16
+LONGEST_FOLDER = 80
+"""Bytes; with our own names below it a path of unix(7) has 108 at most, 104 on macOS."""
 
 
 class Caller:
@@ -66,7 +68,9 @@ class Asks:
         self._callers: dict[int, Caller] = {}
         import tempfile  # noqa: PLC0415  # random and hashlib with it, for a hook only
 
-        self._folder = tempfile.mkdtemp(prefix="devports-")  # mode 0700
+        # Of mode 0700, and its name is nobody's to guess.
+        short = len(os.fsencode(tempfile.gettempdir())) <= LONGEST_FOLDER
+        self._folder = tempfile.mkdtemp(prefix="devports-", dir=None if short else "/tmp")  # noqa: S108
         self._path = os.path.join(self._folder, "ask")
         self._socket = net.socket(net.AF_UNIX, net.SOCK_STREAM, 0)
         self._socket.setblocking(False)

@@ -12,9 +12,12 @@ import contextlib
 import os
 import signal
 import termios
+from errno import EAGAIN
 
+from devports import exitcodes
 from devports.core.model import ProcessKey
 from devports.core.value import Value
+from devports.errors import DevportsError
 from devports.run.terminal import asking, raw
 from devports.system import clock
 
@@ -81,19 +84,42 @@ def post(duty: Duty) -> Guard:
 
     Call it before anything is open that the guard must not have, and before orphans are adopted:
     they would come to us, and the guard is one.
+
+    Raises:
+        DevportsError: the system gives us no process or no descriptor for it.
     """
-    theirs, ours = os.pipe()
-    child = os.fork()
+    try:
+        theirs, ours = os.pipe()
+        child = os.fork()
+    except OSError as error:
+        raise _not_posted(error) from error
     if child:
         os.close(theirs)
-        os.waitpid(child, 0)
+        _, status = os.waitpid(child, 0)
+        if status:
+            number = os.WEXITSTATUS(status) or EAGAIN
+            raise _not_posted(OSError(number, os.strerror(number)))
         return Guard(ours)
+    number = 0
     try:
         os.setsid()
         if os.fork() == 0:
             _stand(duty, theirs)
+    except OSError as error:
+        number = error.errno or EAGAIN
     finally:
-        os._exit(0)
+        os._exit(number)
+
+
+def _not_posted(error: OSError) -> DevportsError:
+    """Return that nothing can be started: the server would be refused a process as well."""
+    few = "raise the limit of processes, `ulimit -u`, or end some of them"
+    return DevportsError(
+        "not-started",
+        f"no process can be started beside this one: {error.strerror}",
+        hints=(few,) if error.errno == EAGAIN else (),
+        exit_code=exitcodes.NOT_EXECUTABLE,
+    )
 
 
 def _stand(duty: Duty, pipe: int) -> None:

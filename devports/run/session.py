@@ -229,7 +229,7 @@ class Session:
             ) from error
         self._mark("starting")
         name, endpoint = self.service.name, self.launch.endpoints[0]
-        self.tell(Launched(name, endpoint, attempt, way, self.ways.how))
+        self.tell(Launched(name, endpoint, attempt, self.ways.way, self.ways.how))
         return None
 
     def _spawn(self, argv: Sequence[str], env: Mapping[str, str]) -> None:

@@ -50,6 +50,8 @@ class Ways:
         self.asks: Asks | None = None
         self.how = ""
         """How the last start was told of its socket."""
+        self.way: Way = "bare"
+        """How the last start got its port indeed."""
 
     def start(self, way: Way, spawn: Spawn) -> None:
         """Start the server by one way.
@@ -57,7 +59,7 @@ class Ways:
         Raises:
             OSError: somebody was quicker to listen on what was to be handed over.
         """
-        launch, self.how = self._launch, ""
+        launch, self.way, self.how = self._launch, way, ""
         match way:
             case "fd":
                 assert launch.handed is not None  # noqa: S101  # the ladder has both or neither
@@ -91,6 +93,7 @@ class Ways:
                 self.asks = Asks({end.port for end in self._launch.everything}, self.answer)
             except OSError:
                 self._hold.share()
+                self.way = "beside"
                 return env
         self.asks.deaf = False
         return self.asks.environment(env, self._state)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from devports.core.diagnosis import plain_address
 from devports.core.model import Endpoint
 from devports.system import bind
 from devports.system.net import net
@@ -15,10 +16,10 @@ def of(host: str) -> tuple[str, ...]:
     """
     if not host:
         return ("::",) if has_ipv6() else ("0.0.0.0",)  # noqa: S104
-    if is_numeric(host):
-        return (host,)
+    if address := canonical(host):
+        return (address,)
     found = net.getaddrinfo(host, None, 0, net.SOCK_STREAM)
-    addresses = dict.fromkeys(str(entry[4][0]) for entry in found)
+    addresses = dict.fromkeys(plain_address(str(entry[4][0])) for entry in found)
     # /etc/hosts often names ::1 where IPv6 is switched off.
     local = [address for address in addresses if bind.probe(Endpoint(address, 0)) == "ok"]
     return tuple(local or addresses)
@@ -33,10 +34,13 @@ def has_ipv6() -> bool:
     return True
 
 
-def is_numeric(host: str) -> bool:
-    """Say whether this is an address already, so that nothing has to be resolved."""
+def canonical(host: str) -> str:
+    """Return an address as tables write it, so that they can be compared; empty for a name.
+
+    ``::ffff:127.0.0.1`` is 127.0.0.1 to the kernel: whoever has one of them has the other.
+    """
+    family = net.AF_INET6 if ":" in host else net.AF_INET
     try:
-        net.inet_pton(net.AF_INET6 if ":" in host else net.AF_INET, host)
+        return plain_address(net.inet_ntop(family, net.inet_pton(family, host)))
     except OSError:
-        return False
-    return True
+        return ""

@@ -11,7 +11,7 @@ than most servers, and says "in use" or "denied" wherever one of them would shar
 
 from __future__ import annotations
 
-from errno import EACCES, EADDRINUSE, EADDRNOTAVAIL, EAFNOSUPPORT, EPERM
+from errno import EACCES, EADDRINUSE, EADDRNOTAVAIL, EAFNOSUPPORT, EINVAL, EPERM
 from os import fstat
 
 from devports.system.net import net
@@ -28,9 +28,11 @@ RESULTS: dict[int, BindResult] = {
     EPERM: "denied",
     EADDRNOTAVAIL: "not-local",
     EAFNOSUPPORT: "not-local",
+    EINVAL: "not-local",  # IPv6: a group of hosts, or one interface's address without that
     10048: "in-use",  # WSAEADDRINUSE; Python gives Winsock's numbers as errno
     10013: "denied",  # WSAEACCES: an excluded port, or an exclusive or foreign wildcard holder
     10049: "not-local",  # WSAEADDRNOTAVAIL
+    10022: "not-local",  # WSAEINVAL
     10047: "not-local",  # WSAEAFNOSUPPORT
 }
 
@@ -58,7 +60,9 @@ def open_bound(endpoint: Endpoint, *, reuse: bool, twin: bool = False) -> net.so
     sock = net.socket(net.AF_INET6 if endpoint.is_v6 else net.AF_INET, net.SOCK_STREAM, 0)
     try:
         if endpoint.is_v6:
-            sock.setsockopt(net.IPPROTO_IPV6, net.IPV6_V6ONLY, int(endpoint.address != "::"))
+            # What reaches IPv4 as well: the wildcard, and an IPv4 address in IPv6's clothes.
+            both = endpoint.address == "::" or "." in endpoint.address
+            sock.setsockopt(net.IPPROTO_IPV6, net.IPV6_V6ONLY, int(not both))
         if EXCLUSIVE is None:
             sock.setsockopt(net.SOL_SOCKET, net.SO_REUSEADDR, int(reuse))
             if twin:

@@ -54,13 +54,18 @@ class Wakeup:
         os.close(self._write)
 
     def take(self, numbers: Iterable[int]) -> None:
-        """Collect these signals from now on, again after an event loop took them for itself."""
+        """Collect these signals from now on, again after an event loop took them for itself.
+
+        Whoever started us may have blocked them; they stay unblocked, for those we start too.
+        """
         signal.set_wakeup_fd(self._write, warn_on_full_buffer=False)
-        for number in numbers:
+        wanted = tuple(numbers)
+        for number in wanted:
             before = self._before.setdefault(number, signal.getsignal(number))
             # nohup(1) and shells ignore on purpose: what was ignored stays so.
             if before is not signal.SIG_IGN or number == signal.SIGCHLD:
                 signal.signal(number, self._handler)
+        signal.pthread_sigmask(signal.SIG_UNBLOCK, wanted)
 
     def give_back(self, numbers: Iterable[int]) -> None:
         """Let these signals do again what they did before."""

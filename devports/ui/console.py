@@ -10,6 +10,8 @@ import os
 import sys
 import time
 
+from devports.core.number import decimal
+
 TYPE_CHECKING = False
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping, Sequence
@@ -26,6 +28,8 @@ if TYPE_CHECKING:
 
 DEFAULT_WIDTH, NARROWEST = 80, 20
 DEFAULT_HEIGHT, LOWEST = 24, 3
+LARGEST = 99999
+"""A terminal of more lines or columns is none."""
 PATIENCE = 5.0
 """Seconds to wait for a reader, where another program made the descriptor non-blocking."""
 
@@ -99,16 +103,14 @@ class Screen:
         """Return the cells of a line, asked anew each time; None on a pipe."""
         if not self.is_terminal(name):
             return None
-        columns = self.env.get("COLUMNS", "")
-        if columns.isdecimal() and int(columns) > 0:
-            return max(int(columns), NARROWEST)
+        if columns := decimal(self.env.get("COLUMNS", ""), LARGEST):
+            return max(columns, NARROWEST)
         return max(_terminal_size(self.streams[name])[0], NARROWEST)
 
     def height(self, name: Output) -> int:
         """Return the lines of a terminal, asked anew each time."""
-        lines = self.env.get("LINES", "")
-        if lines.isdecimal() and int(lines) > 0:
-            return max(int(lines), LOWEST)
+        if lines := decimal(self.env.get("LINES", ""), LARGEST):
+            return max(lines, LOWEST)
         return max(_terminal_size(self.streams[name])[1], LOWEST)
 
     def can_draw(self, name: Output) -> bool:

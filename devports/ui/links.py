@@ -12,6 +12,8 @@ known to do either.
 
 from __future__ import annotations
 
+from devports.core.number import decimal
+
 TYPE_CHECKING = False
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -19,6 +21,8 @@ if TYPE_CHECKING:
 TERMS = ("xterm-kitty", "xterm-ghostty", "wezterm", "alacritty", "foot", "foot-extra", "contour")
 """Terminals whose terminfo name is their own: those that had a name had links soon after."""
 
+LAST_VERSION = 99999999
+"""WezTerm's versions are dates."""
 PROGRAMS = {
     "iTerm.app": (3, 1),
     "vscode": (1, 72),
@@ -60,7 +64,7 @@ def _is_new_enough(program: str, version: str) -> bool:
 
 
 def _number(digits: str) -> int:
-    return int(digits) if digits.isdecimal() else 0
+    return decimal(digits, LAST_VERSION) or 0
 
 
 def linked(line: str, shown: str, address: str) -> str:

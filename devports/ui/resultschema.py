@@ -302,6 +302,8 @@ DATA: dict[str, Schema] = {
     ),
 }
 """The data of each command; an empty object where the command ended before there was any."""
+WITHOUT = ("run", "schema", "completion")
+"""Commands that print no document, but are named in the one that refuses `--json` to them."""
 
 
 def result_schema() -> Schema:
@@ -316,7 +318,12 @@ def result_schema() -> Schema:
         errors=each(ref("error")),
     )
     head = {"$schema": DIALECT, "title": "devports result"}
-    return {**head, **envelope, "oneOf": [_rule(name) for name in ("", *DATA)], "$defs": DEFS}
+    return {
+        **head,
+        **envelope,
+        "oneOf": [_rule(name) for name in ("", *DATA, *WITHOUT)],
+        "$defs": DEFS,
+    }
 
 
 def _rule(name: str) -> Schema:
@@ -325,7 +332,8 @@ def _rule(name: str) -> Schema:
     if not name:
         return {"properties": {"command": {"maxItems": 0}, "data": nothing}}
     command = {"prefixItems": [{"const": name}], "minItems": 1}
-    return {"properties": {"command": command, "data": {"anyOf": [DATA[name], nothing]}}}
+    data = {"anyOf": [DATA[name], nothing]} if name in DATA else nothing
+    return {"properties": {"command": command, "data": data}}
 
 
 def schema_text() -> str:

@@ -162,6 +162,8 @@ def test_the_schema_of_the_configuration_agrees_with_the_parser(
         pytest.param(("validate",), id="validate"),
         pytest.param(("check", "nobody"), id="an unknown service"),
         pytest.param(("check", "70000"), id="a bad target"),
+        pytest.param(("run", "backend"), id="a command that has no document"),
+        pytest.param(("schema", "nonsense"), id="another one"),
     ],
 )
 def test_every_json_answer_fits_its_schema(

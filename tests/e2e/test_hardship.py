@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import dataclasses
 import os
 import shlex
 import signal
@@ -13,8 +14,8 @@ import pytest
 
 from devports import exitcodes
 from tests.harness import tables
-from tests.harness.actors import Identity, argv_of
-from tests.harness.capabilities import NEEDS_FORK, NEEDS_PROC
+from tests.harness.actors import NOBODY, Identity, argv_of, become
+from tests.harness.capabilities import NEEDS_FORK, NEEDS_PROC, NEEDS_SECOND_USER
 from tests.harness.command import installed
 from tests.harness.waiting import eventually
 
@@ -27,6 +28,22 @@ if TYPE_CHECKING:
 
 pytestmark = [NEEDS_FORK, NEEDS_PROC]
 
+BLOCKED = """
+import os, signal, sys
+signal.pthread_sigmask(signal.SIG_BLOCK, [1, 2, 3, 15, 17])
+os.execvp(sys.argv[1], sys.argv[1:])
+"""
+DEAF = """
+import os, signal, sys
+signal.signal(signal.SIGCHLD, signal.SIG_IGN)
+os.execvp(sys.argv[1], sys.argv[1:])
+"""
+LIMITED = """
+import resource, runpy, sys
+resource.setrlimit(resource.RLIMIT_NPROC, (0, 0))
+del sys.argv[0]
+runpy.run_path(sys.argv[0], run_name="__main__")
+"""
 AGENT = "import signal, sys; print('agent', flush=True); signal.pause()"
 
 
@@ -213,3 +230,45 @@ def test_a_complaint_about_another_port_stops_no_slow_server(
     assert "attempt" not in running.err
     running.send(signal.SIGTERM)
     running.ends()
+
+
+@pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGHUP, signal.SIGINT])
+def test_signals_that_a_launcher_left_blocked_still_end_us_and_reach_the_server(
+    number: int, port: int, project: Project, devports: Command
+) -> None:
+    log = os.path.join(project.folder, "signals")
+    project.zoo("web", "term_counter", port, "--log", log)
+    running = devports.under(sys.executable, "-c", BLOCKED).start("run", "web")
+    running.says("is ready on")
+    running.send(number)
+    assert running.ends() == 0, running.err
+    with open(log, encoding="ascii") as file:
+        assert file.read().split() == ["SIGTERM"]
+
+
+def test_signals_that_a_launcher_left_blocked_end_a_wait(port: int, devports: Command) -> None:
+    running = devports.under(sys.executable, "-c", BLOCKED).start("wait", port)
+    running.says("waiting")
+    running.send(signal.SIGTERM)
+    assert running.ends() == 143, running.err
+
+
+def test_a_launcher_that_hears_of_no_ended_child_does_not_make_us_deaf(
+    port: int, project: Project, devports: Command
+) -> None:
+    code = "import signal; assert not signal.getsignal(signal.SIGCHLD); raise SystemExit(7)"
+    project.service("web", port, [sys.executable, "-c", code])
+    done = devports.under(sys.executable, "-c", DEAF)("run", "web")
+    assert done.code == 7, done
+
+
+@NEEDS_SECOND_USER
+def test_a_user_who_may_start_no_process_is_told_so(port: int, as_nobody: Command) -> None:
+    config = os.path.join(as_nobody.env["HOME"], "devports.toml")
+    with open(config, "w", encoding="utf-8") as file:
+        file.write(f'[services.web]\ncommand = "sleep 60"\nport = {port}\n')
+    os.chown(config, NOBODY, NOBODY)
+    limited = [*become(NOBODY), sys.executable, "-c", LIMITED, as_nobody.argv[-1]]
+    done = dataclasses.replace(as_nobody, argv=limited)("run", "web", "--config", config)
+    assert done.code == exitcodes.NOT_EXECUTABLE, done
+    assert "no process can be started beside this one: Resource temporarily unavailable" in done.err

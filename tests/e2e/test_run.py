@@ -13,7 +13,7 @@ import pytest
 from devports import exitcodes
 from tests.harness import tables
 from tests.harness.actors import argv_of
-from tests.harness.capabilities import NEEDS_FORK, NEEDS_NODE, NEEDS_PROC
+from tests.harness.capabilities import NEEDS_FORK, NEEDS_IPV6, NEEDS_NODE, NEEDS_PROC
 from tests.harness.command import READY
 from tests.harness.servers import BOUND_ONLY, COMMANDS
 from tests.harness.waiting import eventually, never
@@ -306,3 +306,15 @@ def test_a_port_taken_again_at_once_is_no_success(
         assert str(rival.pid) in running.err
     else:
         assert tables.listening_pids(port) <= tree_of(running)
+
+
+@NEEDS_IPV6
+def test_a_server_on_an_ipv4_address_written_as_ipv6_is_ready(
+    port: int, project: Project, devports: Command
+) -> None:
+    host = "::ffff:127.0.0.1"
+    project.zoo("web", "listener", port, "--host", host, host=host)
+    running = devports.start("run", "web")
+    running.says("is ready on")
+    running.send(signal.SIGTERM)
+    running.ends()

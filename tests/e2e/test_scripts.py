@@ -2,11 +2,15 @@
 
 from __future__ import annotations
 
+import json
+import signal
 from typing import TYPE_CHECKING
 
+import jsonschema
 import pytest
 
 from devports import exitcodes
+from devports.ui.resultschema import result_schema
 from tests.harness import tables
 from tests.harness.capabilities import NEEDS_FORK
 from tests.harness.engine import STANDARD
@@ -95,3 +99,22 @@ def test_a_host_that_is_not_known_is_said_before_anybody_is_ended(
     done = in_a_script(devports, "free", port, "nowhere.invalid:8000", "--yes")
     assert done.code == exitcodes.USAGE, done
     assert holder.alive
+
+
+@pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGINT])
+def test_who_is_ended_by_a_signal_still_prints_its_one_document(
+    number: int, port: int, zoo: Zoo, devports: Command
+) -> None:
+    zoo("stubborn", port)
+    freeing = devports.start("free", port, "--yes", "--json", "--timeout", 30)
+    freeing.says("sending SIGTERM")
+    waiting = devports.start("wait", port + 1, "--json")
+    waiting.says("waiting")
+    for running, command in ((freeing, "free"), (waiting, "wait")):
+        running.send(number)
+        code = running.ends()
+        document = json.loads(running.out)
+        assert code == document["exit_code"] == 128 + number
+        assert document["command"] == [command]
+        assert [error["code"] for error in document["errors"]] == ["interrupted"]
+        jsonschema.Draft202012Validator(result_schema()).validate(document)

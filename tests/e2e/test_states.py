@@ -27,6 +27,7 @@ if TYPE_CHECKING:
     from tests.conftest import Zoo
     from tests.harness.bystanders import Bystanders
     from tests.harness.command import Command
+    from tests.harness.project import Project
 
 pytestmark = NEEDS_FORK
 
@@ -332,3 +333,43 @@ def test_ctrl_c_while_waiting_kills_nothing_more(port: int, zoo: Zoo, devports: 
     freeing.send(signal.SIGINT)
     assert freeing.ends(10) == 130
     assert holder.alive
+
+
+@NEEDS_IPV6
+@pytest.mark.parametrize("host", ["127.0.0.1", "::ffff:127.0.0.1"])
+def test_an_ipv4_address_written_as_ipv6_is_that_address(
+    host: str, port: int, zoo: Zoo, devports: Command
+) -> None:
+    holder = zoo("listener", port, "--host", host)
+    found = devports("check", "--json", f"[::ffff:127.0.0.1]:{port}")
+    assert found.code == exitcodes.NO, found
+    assert pids_in(found.json()) >= {holder.pid}
+    assert devports("check", f"127.0.0.1:{port}").code == exitcodes.NO
+    freed = devports("free", f"[::ffff:7f00:1]:{port}", "--yes")
+    assert freed.code == exitcodes.OK, freed
+
+
+@NEEDS_IPV6
+def test_a_group_of_hosts_is_no_address_of_this_machine(
+    port: int, project: Project, devports: Command
+) -> None:
+    project.service("web", port)
+    project.service("odd", port + 1, host="ff02::1")
+    done = devports("check", f"[ff02::1]:{port}")
+    assert done.code == exitcodes.USAGE, done
+    assert "no interface of this machine" in done.text
+    shown = devports("status")
+    assert shown.code == exitcodes.OK, shown
+    assert "web" in shown.out
+    assert "odd" in shown.out
+    assert devports("doctor").code == exitcodes.NO
+    assert devports("free").code == exitcodes.USAGE
+
+
+def test_an_address_of_one_interface_is_refused_with_a_way_out(
+    port: int, devports: Command
+) -> None:
+    done = devports("check", f"[fe80::1%lo]:{port}")
+    assert done.code == exitcodes.USAGE, done
+    assert "link-local" in done.err
+    assert f"`[::]:{port}`" in done.err

@@ -8,6 +8,7 @@ from devports import exitcodes
 from tests.harness import tables
 from tests.harness.actors import NOBODY
 from tests.harness.capabilities import NEEDS_FORK, NEEDS_NAMESPACES, NEEDS_SECOND_USER
+from tests.harness.project import pids_in
 from tests.harness.waiting import eventually
 
 if TYPE_CHECKING:
@@ -16,6 +17,7 @@ if TYPE_CHECKING:
 
 pytestmark = NEEDS_FORK
 
+LISTED = "mount -t proc -o hidepid=0 proc /proc && exec "
 NOT_LISTED = "mount -t proc -o hidepid=2 proc /proc && exec "
 
 
@@ -111,3 +113,28 @@ def test_a_descriptor_that_is_taken_out_of_transit_frees_the_port(
     carrier.let_go()
     eventually(lambda: not tables.rows(port), what="the message is gone with its socket")
     assert devports("check", port).code == exitcodes.OK
+
+
+def test_a_thread_with_descriptors_of_its_own_is_a_holder(
+    port: int, zoo: Zoo, devports: Command
+) -> None:
+    holder = zoo("own_table", port)
+    check = devports("check", port, "--json")
+    assert check.code == exitcodes.NO, check
+    assert pids_in(check.json()) >= {holder.pid}
+    freed = devports("free", port, "--yes")
+    assert freed.code == exitcodes.OK, freed
+    holder.gone()
+
+
+@NEEDS_NAMESPACES
+@NEEDS_SECOND_USER
+def test_a_process_that_hides_from_its_own_user_is_not_said_to_be_anothers(
+    port: int, zoo: Zoo, as_nobody: Command
+) -> None:
+    holder = zoo("undumpable", port, uid=NOBODY)
+    listed = as_nobody.under("unshare", "--mount", "sh", "-c", LISTED + '"$@"', "sh")
+    for done in (listed("check", port), listed("free", port, "--yes")):
+        assert "of your own that let nobody look" in done.err, done
+    assert done.code == exitcodes.PERMISSION, done
+    assert holder.alive

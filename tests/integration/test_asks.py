@@ -6,16 +6,25 @@ import contextlib
 import os
 import socket
 import stat
+import tempfile
+from types import SimpleNamespace
+from typing import TYPE_CHECKING, Any
 
 import pytest
 
 from devports.core.asking import LONGEST, NO, VARIABLE
+from devports.core.model import Endpoint
 from tests.harness.capabilities import NEEDS_FORK
 from tests.harness.waiting import eventually
 from tests.integration.desk import Desk
 
 if hasattr(os, "fork"):
     from devports.run.asks import MOST_CALLERS
+    from devports.run.ways import Ways
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+    from pathlib import Path
 
 pytestmark = [NEEDS_FORK]
 
@@ -81,3 +90,35 @@ def test_while_a_server_is_stopped_the_answer_is_no(port: int, desk: Desk) -> No
     desk.asks.deaf = True
     assert say(path, f"{token} adopt 127.0.0.1 {port}\n".encode()) == NO
     assert not desk.questions
+
+
+def test_a_long_path_for_temporary_files_does_not_keep_hooks_from_asking(
+    port: int, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    folder = tmp_path / ("x" * 120)
+    folder.mkdir()
+    monkeypatch.setattr(tempfile, "tempdir", str(folder))
+    desk = Desk(port)
+    try:
+        token, ports, path = desk.asks.environment({}, os.devnull)[VARIABLE].split(" ", 2)
+        assert say(path, f"{token} adopt 127.0.0.1 {ports}\n".encode()) == NO
+    finally:
+        desk.leave()
+    assert not os.path.exists(os.path.dirname(path))
+
+
+def test_where_hooks_cannot_ask_the_port_is_shared_and_that_is_told(
+    port: int, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(tempfile, "tempdir", str(tmp_path / "missing"))
+    shared: list[int] = []
+    started: list[Mapping[str, str]] = []
+    ends = (Endpoint("127.0.0.1", port),)
+    launch: Any = SimpleNamespace(argv=("x",), env={"A": "1"}, endpoints=ends, everything=ends)
+    hold: Any = SimpleNamespace(share=lambda behind=0: shared.append(behind))
+    unused: Any = None
+    ways = Ways(launch, hold, "", machine=unused, family=unused, interrupts=unused)
+    ways.start("hook", lambda _argv, env: started.append(env))
+    assert ways.way == "beside"
+    assert started == [{"A": "1"}]
+    assert shared == [1, 0], "all of it at last"

@@ -31,6 +31,7 @@ def held(address: str, port: int) -> Reservation:
         pytest.param("127.0.0.1", id="the same address"),
         pytest.param("0.0.0.0", id="every address"),
         pytest.param("::", id="every address of both families", marks=NEEDS_IPV6),
+        pytest.param("::ffff:127.0.0.1", id="the same written as IPv6", marks=NEEDS_IPV6),
     ],
 )
 def test_at_no_moment_of_a_replacement_can_another_bind_come_in(address: str, port: int) -> None:

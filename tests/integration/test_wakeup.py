@@ -79,3 +79,15 @@ def test_what_is_ignored_on_purpose_stays_ignored() -> None:
         woken.take((WANTED,))
         signal.raise_signal(WANTED)
         assert woken.collect() == []
+
+
+def test_what_was_blocked_when_we_were_started_arrives() -> None:
+    before = signal.pthread_sigmask(signal.SIG_BLOCK, [WANTED, OTHER])
+    try:
+        with Wakeup() as woken:
+            woken.take((WANTED,))
+            signal.raise_signal(WANTED)
+            assert woken.collect() == [WANTED]
+            assert OTHER in signal.pthread_sigmask(signal.SIG_BLOCK, [])
+    finally:
+        signal.pthread_sigmask(signal.SIG_SETMASK, before)

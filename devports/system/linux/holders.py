@@ -31,8 +31,9 @@ IN_TRANSIT = (
     " the process with that unix socket takes it and closes it, or ends"
 )
 NOT_HERE = (
-    "no process that is visible here has it: its holder is in another PID namespace (a container,"
-    " or the host of this one), or changes faster than it can be looked at"
+    "no process that is visible here shows it: its holder is in another PID namespace (a container,"
+    " or the host of this one), keeps it where no list of descriptors does (io_uring), or changes"
+    " faster than it can be looked at"
 )
 UNLISTED = "the processes of other users, which /proc does not list for us (hidepid)"
 
@@ -60,6 +61,7 @@ def find(sockets: Sequence[Socket], *, thorough: bool) -> Holding:
     for _ in range(MOST_LOOKS):
         if search.done or not search.look(process.pids()):
             break
+    search.look_into_threads()
     return _holding(sockets, search, groups, complete=thorough)
 
 
@@ -101,6 +103,12 @@ class Search:
             self._look_at(pid)
         return bool(new)
 
+    def look_into_threads(self) -> None:
+        """Find what no process has open: a thread may have a table of its own (unshare(2))."""
+        for pid in () if self.done else tuple(self._seen):
+            if len(listdir(f"/proc/{pid}/task")) > 1 and (held := self._in_threads(pid)):
+                self.found.setdefault(pid, set()).update(held)
+
     @property
     def everybody_is_listed(self) -> bool:
         """Whether /proc lists its first process: with hidepid=2 (proc(5)) only our own are."""
@@ -116,9 +124,9 @@ class Search:
             self.found[pid] = held
 
     def _in_threads(self, pid: int) -> set[int] | None:
-        """Return what the threads of a leader that has ended show; None where we may not look.
+        """Return what the threads of a process show; None where we may not look.
 
-        Its own folder is empty then, and root's whoever it belonged to.
+        The folder of a leader that has ended is empty, and root's whoever it belonged to.
         """
         tasks = [self._in_folder(f"/proc/{pid}/task/{t}/fd") for t in listdir(f"/proc/{pid}/task")]
         held = {inode for found in tasks if found for inode in found}
@@ -265,13 +273,24 @@ def _gaps(search: Search, *, carrying: bool) -> tuple[Gap, ...]:
     if not search.everybody_is_listed:
         found.append(Gap("unreadable-processes", UNLISTED))
     elif search.unreadable:
-        detail = f"the descriptors of {len(search.unreadable)} processes of other users"
-        found.append(Gap("unreadable-processes", detail))
+        found.append(Gap("unreadable-processes", _unreadable(search.unreadable)))
     if carrying:
         found.append(Gap("in-transit", IN_TRANSIT))
     elif not found:
         found.append(Gap("not-here", NOT_HERE))
     return tuple(found)
+
+
+def _unreadable(pids: Collection[int]) -> str:
+    """Name them by their user: their folder in /proc is root's where they hide from their own."""
+    users = [procfs.status_uid(slurp(f"/proc/{pid}/status")) for pid in pids]
+    own = users.count(os.geteuid())
+    parts = []
+    if own < len(users):
+        parts.append(f"{len(users) - own} processes of other users")
+    if own:
+        parts.append(f"{own} of your own that let nobody look (prctl(2), PR_SET_DUMPABLE)")
+    return "the descriptors of " + " and of ".join(parts)
 
 
 def _holder(pid: int, inodes: Iterable[int], *, marked: bool) -> Holder | None:

@@ -19,6 +19,8 @@ GOOD = [
     pytest.param("127.0.0.1:80", PortSpec("127.0.0.1", 80), id="an address and a port"),
     pytest.param("localhost:80", PortSpec("localhost", 80), id="a name and a port"),
     pytest.param("[::1]:80", PortSpec("::1", 80), id="an IPv6 address in brackets"),
+    pytest.param("[fe8::1]:80", PortSpec("fe8::1", 80), id="an address that is not link-local"),
+    pytest.param("fe80:80", PortSpec("fe80", 80), id="a name that looks like one"),
     pytest.param("backend", "backend", id="a word is a service"),
     pytest.param("http://localhost:80", PortSpec("localhost", 80), id="a URL"),
     pytest.param("HTTP://[::1]:80/a:9?b=/", PortSpec("::1", 80), id="with what is behind it"),
@@ -49,6 +51,9 @@ BAD = [
     pytest.param("http://a:x", "1 to 65535", id="a URL with a word for a port"),
     pytest.param("http://::1:80/", "brackets", id="a URL with a bare IPv6 address"),
     pytest.param("redis://localhost/0", "no port", id="a URL whose port nobody knows here"),
+    pytest.param("[fe80::1]:80", "one interface's", id="an address that many interfaces have"),
+    pytest.param("[fe80::1%eth0]:80", "one interface's", id="the same with its interface"),
+    pytest.param("[::1%lo]:80", "one interface's", id="an interface for an address without need"),
 ]
 
 

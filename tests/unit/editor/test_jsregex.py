@@ -13,6 +13,7 @@ GOOD = [
     pytest.param(r"(?:a|b)(?=c)(?!d)(?<=e)(?<!f)", id="groups of every kind"),
     pytest.param("(?i:a)(?-s:b)", id="modifiers of newer engines"),
     pytest.param("a{2}b{2,}c{2,3}d*?e+?f??", id="quantifiers"),
+    pytest.param("a{9,10}b{009,9}c{0,0}", id="bounds in order"),
     pytest.param("a{b}{}{,3}x{1", id="braces that are characters"),
     pytest.param("]}", id="brackets that are characters"),
     pytest.param(r"[]", id="an empty class"),
@@ -42,6 +43,9 @@ BROKEN = [
     pytest.param("^*", "`*` has nothing to repeat", id="a repeated begin"),
     pytest.param("(?<=a)*", "`*` has nothing to repeat", id="a repeated lookbehind"),
     pytest.param("a{3,2}", "`{3,2}` is out of order", id="more than most"),
+    pytest.param(
+        f"a{{{'9' * 5000},1}}", f"`{{{'9' * 5000},1}}` is out of order", id="5000 digits and one"
+    ),
     pytest.param("[z-a]", "the range `z-a` is out of order", id="a range backwards"),
     pytest.param(r"[?-\b]", r"the range `?-\b` is out of order", id="a backspace in a class"),
     pytest.param(r"[\x42-\u0041]", r"the range `\x42-\u0041` is out of order", id="escapes"),

@@ -149,6 +149,7 @@ def test_nobody_is_asked_over_a_pipe_whatever_forces_colour(stdin: bool, stderr:
         pytest.param(True, "60", 60, id="COLUMNS counts"),
         pytest.param(True, "3", 20, id="there is a least width"),
         pytest.param(True, "0", 80, id="a COLUMNS of 0 says nothing"),
+        pytest.param(True, "9" * 5000, 80, id="a COLUMNS beyond every terminal says nothing"),
         pytest.param(True, "wide", 80, id="a COLUMNS that is no number says nothing"),
     ],
 )

@@ -24,6 +24,7 @@ DEBUG = Place(s.HELD.but(endpoint=s.HERE.but(port=5678)), "serving")
         pytest.param({"VTE_VERSION": "7603"}, True, id="GNOME Terminal"),
         pytest.param({"VTE_VERSION": "4205"}, False, id="a VTE from before links"),
         pytest.param({"VTE_VERSION": "5000"}, False, id="the one VTE that crashes on a link"),
+        pytest.param({"VTE_VERSION": "9" * 5000}, False, id="a VTE that is too new to be one"),
         pytest.param({"VTE_VERSION": "new"}, False, id="a VTE with a version that is no number"),
         pytest.param({"KONSOLE_VERSION": "220401"}, True, id="Konsole"),
         pytest.param({"KONSOLE_VERSION": "200800"}, False, id="a Konsole from before links"),
