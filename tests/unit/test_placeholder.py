@@ -4,7 +4,14 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from devports.core.placeholder import argv_of, fill, foreign_names_in, names_in, values_for
+from devports.core.placeholder import (
+    argv_of,
+    env_file_of,
+    fill,
+    foreign_names_in,
+    names_in,
+    values_for,
+)
 from devports.core.service import Config, Service
 
 DB = Service("db", 5432, host="localhost")
@@ -36,6 +43,11 @@ VALUES = values_for(WEB, CONFIG)
 )
 def test_fill(text: str, filled: str):
     assert fill(text, VALUES) == filled
+
+
+@pytest.mark.parametrize(("written", "path"), [("", ""), ("{port}.env", "8000.env")])
+def test_the_file_of_variables(written: str, path: str):
+    assert env_file_of(WEB.but(env_file=written), CONFIG) == path
 
 
 def test_a_value_is_not_filled_again():
