@@ -45,6 +45,11 @@ def test_fill(text: str, filled: str):
     assert fill(text, VALUES) == filled
 
 
+@pytest.mark.parametrize(("written", "path"), [("", ""), ("{port}.env", "8000.env")])
+def test_the_file_of_variables(written: str, path: str):
+    assert env_file_of(WEB.but(env_file=written), CONFIG) == path
+
+
 def test_a_value_is_not_filled_again():
     assert fill("{host}{port}", {"host": "{port}", "port": "1"}) == "{port}1"
 
