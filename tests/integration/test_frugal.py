@@ -49,7 +49,8 @@ FREE = {
     *(".system.inet_diag", ".system.linux", ".system.linux.table"),
 }
 PEOPLE = {
-    *(".core.program", ".core.quoting", ".system.procfs", ".system.linux.holders"),
+    *(".core.program", ".core.quoting", ".core.width"),
+    *(".system.procfs", ".system.linux.holders"),
     *(
         ".system.linux.process",
         ".system.sudo",
