@@ -113,8 +113,6 @@ def call(options: Namespace, arguments: Sequence[str], screen: Screen) -> int:
     from devports.commands.setting import Setting  # noqa: PLC0415
 
     setting = Setting(screen, getattr(options, "config", None))
-    if getattr(options, "json", False):
-        end_by_a_number()
     match options.command:
         case "run":
             return call_run(setting, options, arguments)
