@@ -110,6 +110,24 @@ def _wider(declared: Declared, socket: Socket) -> Problem:
     )
 
 
+def suspended(facts: Facts) -> Iterator[Problem]:
+    """A run of this project was stopped by Ctrl-Z and not called back."""
+    for run in facts.runs:
+        if run.process is None or run.project != facts.root or not run.process.is_suspended:
+            continue
+        yield Problem(
+            "run-suspended",
+            "warning",
+            f"`devports run {run.service}` (pid {run.process.pid}) is suspended",
+            why="its server has the port and answers nobody",
+            remedies=(
+                Remedy("type `fg` in its terminal, and it goes on"),
+                Remedy("ends it, after asking", f"devports free {run.service}"),
+            ),
+            service=run.service,
+        )
+
+
 def other_project(facts: Facts) -> Iterator[Problem]:
     """Another project runs a service on the same number, and does not show on the port itself."""
     others = [r for r in facts.runs if facts.root not in ("", r.project) and r.process]
@@ -142,4 +160,4 @@ def _pid(run: Running) -> str:
     return f"pid {run.process.pid}" if run.process else ""
 
 
-RULES = (left_behind, serving_elsewhere, other_project)
+RULES = (left_behind, serving_elsewhere, suspended, other_project)

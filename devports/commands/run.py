@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from devports.commands.running import News, report, session_of
+from devports.commands.running import News, explain, session_of
 from devports.commands.setting import service_of
 from devports.core.plan import Policy
 from devports.core.recovery import Ended
@@ -10,6 +10,8 @@ from devports.errors import DevportsError
 from devports.run.dependencies import wait_for_dependencies
 from devports.run.launch import on_next_port, refuse_impossible
 from devports.ui.diagnostic import error_block
+from devports.ui.editorline import in_short
+from devports.ui.runwords import ended_words
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -18,7 +20,6 @@ if TYPE_CHECKING:
     from devports.commands.setting import Setting
     from devports.core.service import OnConflict
     from devports.run.session import Session
-    from devports.ui.console import Screen
     from devports.ui.events import EventLog
 
 
@@ -40,9 +41,6 @@ def run(
     service = service.but(port=port or service.port, on_conflict=on_conflict or service.on_conflict)
     refuse_impossible(service)
     news = News(setting.screen, log_of(events, name))
-    if service.on_conflict == "next":
-        service = on_next_port(setting.machine, service, config, news.tell)
-    wait_for_dependencies(setting.machine, setting.records(), config, service, news.tell)
     policy = Policy(
         yes=yes,
         other_users=other_users,
@@ -51,32 +49,33 @@ def run(
         movable=service.port if service.on_conflict in ("ask", "next") else 0,
         fails=service.on_conflict == "fail",  # a configuration may narrow consent, --yes or not
     )
-    while True:
-        session = session_of(
-            setting,
-            service,
-            config,
-            arguments=arguments,
-            policy=policy,
-            news=news,
-            take_over=take_over,
-        )
-        ended = serve(session, setting.screen)
-        if not session.moving:
-            break
-        service = on_next_port(setting.machine, service, config, news.tell)
-    report(setting, session, ended)
+    session: Session | None = None
+    try:
+        if service.on_conflict == "next":
+            service = on_next_port(setting.machine, service, config, news.tell)
+        wait_for_dependencies(setting.machine, setting.records(), config, service, news.tell)
+        while True:
+            session = session_of(
+                setting,
+                service,
+                config,
+                arguments=arguments,
+                policy=policy,
+                news=news,
+                take_over=take_over,
+            )
+            ended = session.run()
+            if not session.moving:
+                break
+            service = on_next_port(setting.machine, service, config, news.tell)
+        explain(setting, session, ended)
+    except DevportsError as error:
+        setting.screen.err(error_block(error, setting.screen.look("stderr")))
+        ended = Ended(error.exit_code, "devports", error.code, in_short(error))
+    started = session is not None and session.startup is not None
+    setting.screen.progress(ended_words(name, ended, started=started))
     news.note(ended)
     return ended
-
-
-def serve(session: Session, screen: Screen) -> Ended:
-    """Run the session to its end; an error of ours is shown and becomes the end."""
-    try:
-        return session.run()
-    except DevportsError as error:
-        screen.err(error_block(error, screen.look("stderr")))
-        return Ended(error.exit_code, "devports", error.code)
 
 
 def log_of(path: str | None, service: str) -> EventLog | None:

@@ -17,7 +17,7 @@ from devports.ui import editorline
 from devports.ui.diagnostic import error_block
 from devports.ui.printable import printable
 from devports.ui.prompt import on_terminal
-from devports.ui.runwords import ended_words, gave_up, happening_words
+from devports.ui.runwords import gave_up, happening_words
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -128,8 +128,8 @@ def variables_of(service: Service, config: Config) -> dict[str, str]:
     return dict(read_env_file(path))
 
 
-def report(setting: Setting, session: Session, ended: Ended) -> None:
-    """Say how it ended, and where devports gave up, what was seen and what can be done by hand."""
+def explain(setting: Setting, session: Session, ended: Ended) -> None:
+    """Say, where devports gave up, what was seen and what can be done by hand."""
     screen, service, last = setting.screen, session.service, session.hold.last
     if ended.reason == "port-held" and last is not None and not last.bindable:
         declared = setting.config().get(service.name)
@@ -142,4 +142,3 @@ def report(setting: Setting, session: Session, ended: Ended) -> None:
             service, ended, start.seen, start.failure, start.status, unsaid=start.unsaid
         )
         screen.err(error_block(error, screen.look("stderr")))
-    screen.progress(ended_words(service.name, ended))

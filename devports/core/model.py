@@ -161,6 +161,11 @@ class Process(Value):
     def pid(self) -> int:
         return self.key.pid
 
+    @property
+    def is_suspended(self) -> bool:
+        """Whether it is stopped by a signal or a debugger (T and t in proc_pid_stat(5))."""
+        return self.state in ("T", "t")
+
 
 class Holder(Value):
     """A process that has one of the sockets open, and its ancestors, parent first."""

@@ -70,11 +70,19 @@ class Stopping(Value):
 
 
 class Ended(Value):
-    """The end. `source`: whose exit code it is; `reason`: kebab-case, for messages and events."""
+    """The end.
+
+    Attributes:
+        code: the exit code.
+        source: whose it is.
+        reason: kebab-case, for messages and events.
+        why: an error of ours in one line, if that was the end.
+    """
 
     code: int
     source: Source
     reason: str
+    why: str = ""
 
 
 class PortFreed(Value):

@@ -18,7 +18,9 @@ if TYPE_CHECKING:
     from devports.core.model import Holder, ProcessKey
     from devports.records import Record, Records
 
-    Stage = Literal["", "starting", "serving", "stopping", "not-listening", "left-behind"]
+    Stage = Literal[
+        "", "starting", "serving", "suspended", "stopping", "not-listening", "left-behind"
+    ]
 
 
 class Charge(Value):
@@ -80,7 +82,11 @@ def stage_of(finding: Finding, run: Charge, *, any_owner: bool = False) -> Stage
         ours = any(belongs(holder, run.own) for holder in holders)
         if not ours and not (any_owner and state == "serving"):
             return ""
-        return state if finding.verdict.listens or state != "serving" else "not-listening"
+        if state != "serving":
+            return state
+        if not finding.verdict.listens:
+            return "not-listening"
+        return "suspended" if all(h.process.is_suspended for h in holders) else "serving"
     if not is_bindable(finding.verdict):
         return ""
     return state if state != "serving" else "not-listening"

@@ -75,4 +75,4 @@ def meaning(service: str, ended: Ended) -> str:
         return ""
     if ended.source == "child":
         return f"`{service}` ended with exit code {code}"
-    return f"`{service}` did not run: {MEANINGS.get(code, f'exit code {code}')}"
+    return ended.why or f"`{service}` did not run: {MEANINGS.get(code, f'exit code {code}')}"

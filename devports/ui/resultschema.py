@@ -108,7 +108,7 @@ DEFS: dict[str, Schema] = {
     "shown": shape(
         "An endpoint, and how far a run of ours has come with it; null where none has a part.",
         **ENDPOINT,
-        state=maybe(one_of("starting serving stopping not-listening left-behind")),
+        state=maybe(one_of("starting serving suspended stopping not-listening left-behind")),
         url=maybe(TEXT),
     ),
     "run": shape(

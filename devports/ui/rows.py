@@ -132,6 +132,7 @@ def _broken(entry: Entry) -> Row:
 STAGES: dict[Stage, State] = {
     "starting": ("starting", "note"),
     "serving": ("serving", "good"),
+    "suspended": ("suspended", "error"),
     "stopping": ("stopping", "note"),
     "not-listening": ("not listening", "note"),
     "left-behind": ("left behind", "error"),

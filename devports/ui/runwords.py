@@ -129,8 +129,11 @@ def _lost(lost: PortLost) -> str:
     return line
 
 
-def ended_words(service: str, ended: Ended) -> str:
+def ended_words(service: str, ended: Ended, *, started: bool = True) -> str:
     """Return the last line: what the exit code is and whose."""
+    if not started:
+        how = f"was not started: exit code {ended.code} (source: {ended.source})"
+        return f"{PREFIX}`{service}` {how}"
     early = ", before it was ready" if ended.reason == "ended-early" else ""
     if early and ended.code == 0:
         early += f": {STAYS}"

@@ -103,6 +103,21 @@ def test_what_is_in_the_file_already_stays(port: int, project: Project, devports
     assert kinds(project).count("ended") == 2
 
 
+def test_a_run_that_is_not_in_charge_ends_in_words_and_in_the_file(
+    port: int, project: Project, devports: Command
+) -> None:
+    project.zoo("web", "listener", port)
+    running = devports.start("run", "web")
+    running.says("is ready on")
+    done = devports("run", "web", "--events", "events.jsonl")
+    assert done.code == exitcodes.IN_CHARGE, done
+    assert done.err.splitlines()[-1].startswith("devports: `web` was not started: exit code 96")
+    (ended,) = events(project)
+    assert (ended["event"], ended["exit_code"], ended["reason"]) == ("ended", 96, "run-in-charge")
+    running.send(signal.SIGTERM)
+    running.ends()
+
+
 @pytest.mark.parametrize("path", ["nowhere/events", "."])
 def test_a_file_that_cannot_be_written_is_said_before_anything_starts(
     path: str, port: int, project: Project, devports: Command

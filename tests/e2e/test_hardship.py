@@ -90,7 +90,7 @@ def test_a_server_whose_launcher_has_ended_is_still_ours(
     ],
 )
 def test_nobody_is_ended_for_what_cannot_start(
-    settings: dict[str, str], code: int, port: int, zoo: Zoo, project: Project, devports: Command
+    *, settings: dict[str, str], code: int, port: int, zoo: Zoo, project: Project, devports: Command
 ) -> None:
     holder = zoo("listener", port)
     project.service("web", port, **settings)

@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Any
 import pytest
 
 from devports import exitcodes
+from tests.harness import tables
 from tests.harness.actors import Identity
 from tests.harness.capabilities import (
     NEEDS_FORK,
@@ -105,6 +106,23 @@ def test_a_bare_port_that_a_run_serves_is_recognised(
     served(devports.start("run", "web"))
     row = row_of(devports, port, port)
     assert (row["verdict"], row["url"]) == ("serving", f"http://127.0.0.1:{port}/")
+
+
+def test_a_run_that_is_suspended_serves_nobody(
+    port: int, project: Project, devports: Command
+) -> None:
+    project.zoo("web", "listener", port)
+    running = devports.start("run", "web")
+    served(running)
+    stopped = [Identity.of(pid) for pid in (running.pid, *tables.listening_pids(port))]
+    for each in stopped:
+        each.send(signal.SIGSTOP)
+    eventually(lambda: row_of(devports, port)["verdict"] == "suspended")
+    assert "`devports run web`" in devports("doctor").out
+    assert "is suspended" in devports("doctor").out
+    for each in stopped:
+        each.send(signal.SIGCONT)
+    eventually(lambda: row_of(devports, port)["verdict"] == "serving")
 
 
 def test_a_run_on_another_port_is_shown_where_it_is(

@@ -125,7 +125,7 @@ def test_a_suspended_run_is_taken_over_too(port: int, project: Project, devports
     project.zoo("web", "listener", port)
     first = devports.start("run", "web")
     first.says("is ready on")
-    first.send(signal.SIGTSTP)
+    first.send(signal.SIGSTOP)
     eventually(lambda: psutil.Process(first.pid).status() == psutil.STATUS_STOPPED)
     second = devports.start("run", "web", "--take-over")
     second.says("is ready on")

@@ -44,6 +44,7 @@ BY_SERVER = Holder(SERVER, (5,), (RUN,))
 BY_WORKER = Holder(WORKER, (5,), (SERVER, RUN))
 BY_ORPHAN = Holder(WORKER, (5,), (SERVER,))
 BY_RUN = Holder(RUN, (5,))
+STOPPED = Holder(SERVER.but(state="T"), (5,), (RUN,))
 BY_STRANGER = Holder(STRANGER, (5,))
 BY_LEFT = Holder(LEFT, (5,))
 
@@ -53,6 +54,10 @@ BY_LEFT = Holder(LEFT, (5,))
     [
         pytest.param(seen(LISTEN, BY_SERVER), Charge(record()), "serving", id="its server listens"),
         pytest.param(seen(LISTEN, BY_WORKER), Charge(record()), "serving", id="a worker listens"),
+        pytest.param(seen(LISTEN, STOPPED), Charge(record()), "suspended", id="Ctrl-Z"),
+        pytest.param(
+            seen(LISTEN, STOPPED, BY_WORKER), Charge(record()), "serving", id="not all are stopped"
+        ),
         pytest.param(
             seen(LISTEN, BY_ORPHAN), Charge(record()), "serving", id="the server has other parents"
         ),

@@ -56,13 +56,29 @@ def test_where_the_own_server_listens(running: Running, expected: Codes) -> None
     assert codes(facts(ports=(free(WEB),), runs=(running,))) == expected
 
 
+TWO = [("port-of-two-projects", "warning")]
+SUSPENDED = RUN.but(process=CHIEF.but(state="T"))
+
+
+@pytest.mark.parametrize(
+    ("running", "expected"),
+    [
+        pytest.param(SUSPENDED, [("run-suspended", "warning")], id="by Ctrl-Z"),
+        pytest.param(SUSPENDED.but(project="/x"), TWO, id="of another project"),
+        pytest.param(RUN, [], id="it runs"),
+        pytest.param(RUN.but(process=None), [], id="it is gone"),
+    ],
+)
+def test_a_run_that_is_suspended(running: Running, expected: Codes) -> None:
+    assert codes(facts(ports=(free(WEB),), runs=(running,))) == expected
+
+
 @pytest.mark.parametrize("host", ["0.0.0.0", "::", ""])
 def test_every_address_may_be_what_is_declared(host: str) -> None:
     assert codes(facts(ports=(free(WEB.but(host=host)),), runs=(run(ALL),))) == []
 
 
 OTHER = RUN.but(project="/srv/blog", service="site")
-TWO = [("port-of-two-projects", "warning")]
 PROJECTS = [
     pytest.param(OTHER, TWO, id="on the same number"),
     pytest.param(OTHER.but(spec=PortSpec("::1", 8000)), TWO, id="on another address"),

@@ -86,6 +86,11 @@ def test_an_error_in_short(facts: tuple[str, ...], line: str) -> None:
     assert in_short(DevportsError("config-invalid", "it is wrong", facts=facts)) == line
 
 
+def test_an_error_of_ours_says_more_than_its_code() -> None:
+    ended = Ended(127, "devports", "command-not-found", "the command `x` was not found")
+    assert meaning("web", ended) == "the command `x` was not found"
+
+
 @pytest.mark.parametrize(
     ("code", "source", "words"),
     [

@@ -165,6 +165,11 @@ def test_the_last_line_says_whose_the_exit_code_is(source: str) -> None:
     assert line == f"devports: `web` ended with exit code 3 (source: {source})"
 
 
+def test_what_never_started_has_not_ended() -> None:
+    line = ended_words("web", Ended(90, "devports", "port-held"), started=False)
+    assert line == "devports: `web` was not started: exit code 90 (source: devports)"
+
+
 def test_an_end_before_it_was_ready_is_said() -> None:
     line = ended_words("web", Ended(0, "child", "ended-early"))
     assert line == (
