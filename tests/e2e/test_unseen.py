@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING
 
 from devports import exitcodes
 from tests.harness import tables
-from tests.harness.actors import NOBODY
+from tests.harness.actors import NOBODY, alive
 from tests.harness.capabilities import NEEDS_FORK, NEEDS_NAMESPACES, NEEDS_SECOND_USER
 from tests.harness.waiting import eventually
 
@@ -111,3 +111,19 @@ def test_a_descriptor_that_is_taken_out_of_transit_frees_the_port(
     carrier.let_go()
     eventually(lambda: not tables.rows(port), what="the message is gone with its socket")
     assert devports("check", port).code == exitcodes.OK
+
+
+@NEEDS_SECOND_USER
+def test_a_worker_is_not_ended_while_its_master_of_another_user_keeps_the_port(
+    port: int, zoo: Zoo, as_nobody: Command
+) -> None:
+    """It is the user's own, and to end it would free nothing."""
+    master = zoo("root_master", port, "--uid", NOBODY)
+    check, freed = as_nobody("check", port, "--json"), as_nobody("free", port, "--yes")
+    (endpoint,) = check.json()["data"]["targets"][0]["endpoints"]
+    assert [holder["pid"] for holder in endpoint["holders"]] == [master.pids[1]]
+    assert endpoint["hidden"]
+    assert [gap["code"] for gap in endpoint["gaps"]] == ["unreadable-processes"]
+    assert freed.code == exitcodes.PERMISSION, freed
+    assert "sudo" in freed.err
+    assert alive(master.pids[1])
