@@ -140,7 +140,8 @@ class Process(Value):
 
     `marks` are what supervisors have left in it: variables of its environment on Linux, and under
     ``launchd`` the label of its job on macOS. Read of holders in a thorough look only. `job` is
-    None where the system does not tell.
+    None where the system does not tell. `serves`: it listens somewhere else than on the ports in
+    question; looked up of holders' parents before something is ended.
     """
 
     key: ProcessKey
@@ -156,6 +157,7 @@ class Process(Value):
     cgroup: str = ""
     marks: tuple[tuple[str, str], ...] = ()
     job: Job | None = None
+    serves: bool = False
 
     @property
     def pid(self) -> int:

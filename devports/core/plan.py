@@ -8,15 +8,15 @@ from __future__ import annotations
 
 from devports.core.judging import strictest
 from devports.core.program import program
-from devports.core.protection import by_name, protection
-from devports.core.shells import is_persons_shell, is_shell
+from devports.core.protection import INTERPRETERS, by_name, protection
+from devports.core.shells import is_interactive, is_persons_shell, is_shell
 from devports.core.standing import Container, Mine, OtherUser, Plain, Protected, Supervised, Tunnel
 from devports.core.supervisors import is_keeper
 from devports.core.value import Value, unreachable
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
-    from collections.abc import Callable, Sequence
+    from collections.abc import Callable, Collection, Sequence
     from typing import Literal
 
     from devports.core.model import Holder, Process, ProcessKey
@@ -61,8 +61,14 @@ WATCHERS = frozenset(
 )
 """Programs that start one server as their child and would start it again or outlive it."""
 
-SHORT_NAMES = frozenset("air bun deno cargo reflex entr dotnet".split())
+SHORT_NAMES = frozenset("air cargo reflex entr".split())
 """The same with a name that a person's own script may have: only as the program itself."""
+
+RUNTIMES = {"deno": ("task",), "bun": ("run",), "dotnet": ("run", "watch")}
+"""What runs a person's program in itself, and is a runner of others only with these words."""
+
+RELOADING = ("node", "bun")
+"""Runtimes that start the program again as their child with `--watch`."""
 
 SEVERAL = frozenset("-r --recursive --parallel --filter -F --workspaces -ws workspaces".split())
 """With these words they start the servers of several packages, and the others are not to end."""
@@ -75,18 +81,18 @@ def top_of_family(
 
     A devports run above it is the one, whatever it started in between. Else climbs while the
     parent holds the same socket (pre-fork, uvicorn), runs the same command (werkzeug, django) or
-    is a known watcher, and never to what is protected.
+    is a known watcher, and never to what serves somebody else as well.
     """
-    line = _same_user(holder)
+    line = _own_line(holder, viewer)
     for parent in line:
-        if run_of(parent) is not None and not protection(parent, viewer):
+        if run_of(parent) is not None:
             return parent
     others = {other.process.key for other in holders}
     top, climbed = holder.process, holder.process
     for parent in line:
-        if protection(parent, viewer) or is_keeper(parent):
+        if is_keeper(parent):
             break
-        if parent.key in others or is_family(parent, climbed):
+        if parent.key in others or (is_family(parent, climbed) and not parent.serves):
             top = parent
         elif not is_shell(parent):
             break
@@ -94,14 +100,25 @@ def top_of_family(
     return top
 
 
-def _same_user(holder: Holder) -> list[Process]:
-    """Return the ancestors, parent first, up to the first of another user."""
+def _own_line(holder: Holder, viewer: Viewer) -> list[Process]:
+    """Return the ancestors, parent first, up to another user's, a protected or a person's place.
+
+    What a person typed into the terminal of a service is no part of that service.
+    """
     line: list[Process] = []
     for parent in holder.ancestors:
-        if parent.uid != holder.process.uid:
+        if parent.uid != holder.process.uid or protection(parent, viewer):
+            break
+        if is_persons_shell(parent) or is_interactive(parent):
             break
         line.append(parent)
     return line
+
+
+def possible_tops(holder: Holder) -> list[Process]:
+    """Return the parents that may be ended for a holder: of these it matters what they serve."""
+    line = holder.line
+    return [p for at, p in enumerate(line) if any(is_family(p, child) for child in line[:at])]
 
 
 def is_supervisor(parent: Process) -> bool:
@@ -117,16 +134,36 @@ def is_family(parent: Process, child: Process) -> bool:
     if any("multiprocessing" in word for word in child.argv[1:4]) and _same_program(parent, child):
         return True
     watching = any(word.startswith("--watch") for word in parent.argv[1:])
-    return _watches(parent) or (program(parent) == "node" and watching)
+    return _watches(parent) or (program(parent) in RELOADING and watching)
+
+
+def is_heir(holder: Holder, agreed: Collection[Process]) -> bool:
+    """Say whether a holder of a socket belongs to those whose socket it was.
+
+    Below one of them, or, since a parent may have ended, of the same program and words.
+    """
+    it, keys = holder.process, {process.key for process in agreed}
+    return any(parent.key in keys for parent in holder.ancestors) or any(
+        (one.uid, one.exe, one.argv) == (it.uid, it.exe, it.argv) for one in agreed
+    )
 
 
 def _watches(parent: Process) -> bool:
     """Say whether this is a runner of one server; runners of many outlive the one that ends."""
     # npm and others write their whole command line into argv[0].
     words = [word for arg in parent.argv for word in arg.split(" ")]
-    names = {word.split(" ")[0].rpartition("/")[2] for word in parent.argv[:2]}
-    known = names & WATCHERS or program(parent) in SHORT_NAMES
+    # Of an interpreter the second word is the program; what stands there else is anything.
+    scripted = program(parent).rstrip("0123456789.") in INTERPRETERS
+    names = {word.split(" ")[0].rpartition("/")[2] for word in parent.argv[: 1 + scripted]}
+    known = names & WATCHERS or program(parent) in SHORT_NAMES or _runs_a_task(parent)
     return bool(known) and not SEVERAL & set(words)
+
+
+def _runs_a_task(parent: Process) -> bool:
+    """Say whether a runtime was told a task by its name; a file it runs in itself."""
+    verbs = RUNTIMES.get(program(parent), ())
+    at = next((at for at, word in enumerate(parent.argv) if word in verbs), 0)
+    return at > 0 and not {"/", "."} & set("".join(parent.argv[at + 1 : at + 2]))
 
 
 def _same_program(parent: Process, child: Process) -> bool:

@@ -8,6 +8,7 @@ lives in a folder called `docker` or `code` is a server.
 from __future__ import annotations
 
 from devports.core.program import base_name, is_windows_path, program, without_exe
+from devports.core.shells import is_persons_shell
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -23,6 +24,7 @@ SYSTEM = "a service of the operating system"
 SESSION = "a part of the session: a terminal, the desktop or the login"
 EDITOR = "an editor or a part of one"
 ENGINE = "a part of a container engine"
+SHELL = "a shell that somebody works in"
 RELAY = "the relay that forwards ports of Linux under Windows (WSL)"
 
 NAMES: dict[str, str] = dict.fromkeys(
@@ -139,6 +141,8 @@ def protection(target: Process, viewer: Viewer) -> str:
         return "a kernel thread"
     if target.key in viewer.line:
         return "devports itself or one of the processes it runs in"
+    if is_persons_shell(target) and (target.job is None or target.job.terminal):
+        return SHELL
     return by_place(target.exe) or by_name(names_of(target))
 
 

@@ -6,7 +6,8 @@ Whether it is in the middle of one shows when the command that it waited for has
 
 from __future__ import annotations
 
-from devports.core.program import program
+from devports.core.program import base_name, program
+from devports.core.pythonline import is_python, split_options
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -57,6 +58,27 @@ def is_persons_shell(process: Process) -> bool:
         elif not word.startswith(("-", "+")) or (word in RUNS if power else _has_command(word)):
             return False
     return True
+
+
+PROMPTS = frozenset(
+    "ipython ipython3 IPython ipykernel_launcher bpython ptpython irb pry iex"
+    " shell shell_plus console".split()
+)
+"""Programs, and commands of theirs (`manage.py shell`, `rails console`), into which one types."""
+
+
+def is_interactive(process: Process) -> bool:
+    """Say whether a person, or their notebook, types into it what it runs, as ``python3 -i`` does.
+
+    What they started from there is a process like any other, and they have more in it than that.
+    """
+    first, words = base_name("".join(process.argv[:1])), process.argv[1:]
+    if PROMPTS & {base_name(word) for word in process.argv[:3]}:
+        return True
+    if is_python(first):
+        flags, _, run = split_options(words)
+        return "i" in flags or not run
+    return first == "node" and (not words or words[0] in ("-i", "--interactive"))
 
 
 def _has_command(option: str) -> bool:

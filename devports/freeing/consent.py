@@ -14,10 +14,10 @@ from devports.core.value import Value
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Sequence
+    from collections.abc import Collection, Iterable, Sequence
 
     from devports.core.diagnosis import Finding
-    from devports.core.model import Holder, ProcessKey
+    from devports.core.model import Holder, Process, ProcessKey
     from devports.core.outcome import Outcome, QuestionKind, Why
     from devports.core.plan import Policy, Target
     from devports.core.standing import Standing
@@ -41,8 +41,12 @@ def plan_for(tools: Tools, findings: Iterable[Finding]) -> tuple[Target, ...]:
     """Return what has to end for these findings."""
     found, viewer = tuple(findings), tools.machine.viewer()
     plan = targets(holders_of(found), viewer, tools.run_of)
-    ports = {s.inode: s.local.port for finding in found for s in sockets_of(finding.verdict)}
-    return contained(plan, ports, viewer, tools.engines.named)
+    return contained(plan, ports_of(found), viewer, tools.engines.named)
+
+
+def ports_of(findings: Iterable[Finding]) -> dict[int, int]:
+    """Return the port of each socket in question, by inode."""
+    return {s.inode: s.local.port for finding in findings for s in sockets_of(finding.verdict)}
 
 
 def judged(target: Target, policy: Policy) -> Outcome:
@@ -106,6 +110,31 @@ def everybody(plan: Iterable[Target]) -> list[ProcessKey]:
     """Return all identities of a plan, each top before its members."""
     keys = [key for t in plan for key in (t.process.key, *(m.process.key for m in t.members))]
     return list(dict.fromkeys(keys))
+
+
+def people_of(plan: Iterable[Target]) -> list[Process]:
+    """Return all processes of a plan."""
+    return [p for t in plan for p in (t.process, *(member.process for member in t.members))]
+
+
+def programs_of(plan: Iterable[Target]) -> dict[ProcessKey, object]:
+    """Return what each process of a plan runs.
+
+    An exec keeps pid and start time. Words count only where the program is unreadable: servers
+    write what they are at into them (setproctitle).
+    """
+    return {process.key: process.exe or process.argv for process in people_of(plan)}
+
+
+def parts(target: Target, keys: Collection[ProcessKey]) -> list[Target]:
+    """Return what is left of a target when only the holders with these keys are meant.
+
+    Where the top of their family is not meant, each is for itself.
+    """
+    members = tuple(member for member in target.members if member.process.key in keys)
+    if target.process.key not in keys:
+        return [target.but(process=one.process, members=(one,)) for one in members]
+    return [target.but(members=members)] if members else []
 
 
 def why_refused(standing: Standing) -> Why:

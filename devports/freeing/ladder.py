@@ -7,7 +7,6 @@ on, or die and leave a worker that still listens.
 from __future__ import annotations
 
 import contextlib
-from itertools import takewhile
 
 from devports import exitcodes
 from devports.core.bystanders import connections
@@ -18,8 +17,6 @@ from devports.core.outcome import (
     Freed,
     Killing,
     Refused,
-    Respawned,
-    Settling,
     StopFailed,
     Stopped,
     StoppingContainer,
@@ -27,20 +24,25 @@ from devports.core.outcome import (
     TimedOut,
     WaitingForPort,
 )
-from devports.core.plan import is_supervisor
+from devports.core.plan import is_heir
 from devports.core.standing import Container, Mine
 from devports.freeing.bindable import POLL_LAST, bindable
 from devports.freeing.bystanders import bystanders
 from devports.freeing.consent import (
     Scene,
+    code_of,
     everybody,
     holders_of,
     is_container,
+    parts,
+    people_of,
     plan_for,
+    ports_of,
+    programs_of,
     refusals,
 )
 from devports.freeing.look import look
-from devports.freeing.shells import shell_above
+from devports.freeing.respawn import Watch, pass_time, successors
 from devports.system import clock
 from devports.system.signum import CONT, KILL, NAMES, TERM
 
@@ -49,7 +51,7 @@ if TYPE_CHECKING:
     from collections.abc import Collection, Sequence
 
     from devports.core.diagnosis import Finding
-    from devports.core.model import Process, ProcessKey
+    from devports.core.model import ProcessKey
     from devports.core.outcome import Outcome
     from devports.core.plan import Target
     from devports.freeing import Job, Tools
@@ -60,8 +62,6 @@ POLL_FIRST = 0.010
 that is closed by a process which lives on; the end of a process is one, waited for meanwhile."""
 QUIET = 0.7
 """Seconds of waiting before the person is told what we wait for."""
-PROMPT = 0.25
-"""Seconds in which a shell is back at its prompt; before, there is nothing to tell."""
 LINGER = 0.5
 """Seconds to wait for the end of a process whose port is free already."""
 
@@ -78,24 +78,29 @@ class Work:
     """One plan being carried out.
 
     Every process in it is pinned before the last look, but those of containers: without a pin
-    nobody can be signalled.
+    nobody can be signalled. Who inherits a socket on the way joins the plan by a judgement of
+    their own.
     """
 
     def __init__(
         self, tools: Tools, plan: Sequence[Target], job: Job, stack: contextlib.ExitStack
     ) -> None:
-        self.tools, self.machine, self.plan, self.job = tools, tools.machine, plan, job
+        self.tools, self.machine, self.job = tools, tools.machine, job
+        self.plan = list(plan)
         self.stack = stack
         self.pins: dict[ProcessKey, Pin] = {}
         self.sent: dict[ProcessKey, list[str]] = {}
         self.denied: set[ProcessKey] = set()
         self.complaints: dict[Target, str] = {}
         """What engines said that were told to stop a container; empty where it was stopped."""
+        self.refused: tuple[Outcome, ...] = ()
+        """What stands in the way of ending who inherited a socket."""
+        self.over = False
+        self.ports: dict[int, int] = {}
+        self.patience = clock.Deadline(0)
         self.ending = [target for target in plan if not is_container(target)]
-        self.supervisors = [p for target in self.ending for p in supervisors_of(tools, target)]
-        above = [shell_above(tools, target) for target in self.ending]
-        self.shells = [shell for shell in above if shell is not None]
-        for key in (*everybody(self.ending), *(parent.key for parent in self.supervisors)):
+        self.watch = Watch(tools, self.ending)
+        for key in (*everybody(self.ending), *(parent.key for parent in self.watch.supervisors)):
             self.pin(key)
 
     def pin(self, key: ProcessKey) -> None:
@@ -117,12 +122,12 @@ class Work:
         findings = self.look()
         if any(f.holding.hidden for f in findings if isinstance(f.verdict, Held)):
             return None
+        self.ports = ports_of(findings)
+        plan, before = plan_for(self.tools, findings), programs_of(self.plan)
+        if any(before.get(key, now) != now for key, now in programs_of(plan).items()):
+            return None
         agreed = {(m.process.key, m.process.uid, t.standing) for t in self.plan for m in t.members}
-        now = {
-            (member.process.key, member.process.uid, target.standing)
-            for target in plan_for(self.tools, findings)
-            for member in target.members
-        }
+        now = {(m.process.key, m.process.uid, t.standing) for t in plan for m in t.members}
         return {key for key, _, _ in now} if now <= agreed else None
 
     def carry_out(self, holding: Collection[ProcessKey]) -> Freed:
@@ -138,27 +143,26 @@ class Work:
             return self.conclude(told, free=False)
         for target in still:
             if not is_container(target):
-                self.terminate(target)
-        free = self.wait(self.patience()) or self.kill_what_is_left()
+                self.tools.tell(Terminating(target))
+                self.terminate(target.process.key)
+        runs = [t.standing.run.patience for t in self.plan if isinstance(t.standing, Mine)]
+        # A devports run ends its own server in its own time.
+        self.patience = clock.Deadline(max([self.job.limits.stop, *runs]))
+        free = self.wait(self.patience) or self.insist()
         seconds = clock.monotonic() - begun
-        outcomes = tuple(self.outcome(target, seconds, free=free) for target in self.plan)
-        return self.conclude(outcomes, free=free)
+        outcomes = [self.outcome(target, seconds, free=free) for target in self.plan]
+        return self.conclude((*outcomes, *self.refused), free=free)
 
     def stop_container(self, target: Target, container: Container) -> None:
         self.tools.tell(StoppingContainer(target))
         self.complaints[target] = self.tools.engines.stop(container)
 
-    def patience(self) -> float:
-        """Return the seconds until SIGKILL; a devports run ends its own server in its own time."""
-        runs = [t.standing.run.patience for t in self.plan if isinstance(t.standing, Mine)]
-        return max([self.job.limits.stop, *runs])
-
-    def terminate(self, target: Target) -> None:
-        """Send SIGTERM to the top of a family."""
-        self.tools.tell(Terminating(target))
-        self.signal(target.process.key, TERM)
-        if target.process.state == "T":
-            self.signal(target.process.key, CONT)
+    def terminate(self, key: ProcessKey) -> None:
+        """Send SIGTERM; who is stopped, perhaps only since the look, has to go on to notice."""
+        self.signal(key, TERM)
+        now = self.machine.process(key.pid)
+        if now is not None and now.state == "T":
+            self.signal(key, CONT)
 
     def signal(self, key: ProcessKey, number: int) -> None:
         """Send it; who could not be signalled once is not tried again."""
@@ -171,38 +175,21 @@ class Work:
             case _:
                 return
 
-    def wait(self, seconds: float) -> bool:
-        """Wait until bindable; orphaned workers of an ended parent are terminated on the way."""
-        deadline = clock.Deadline(seconds)
+    def wait(self, deadline: clock.Deadline) -> bool:
+        """Wait until bindable, at most until everybody has ended who was told to."""
         told = False
         step = POLL_FIRST
         while not (free := self.bindable(last=True)) and not deadline.passed:
             alive = [self.pins[key] for key in self.sent if self.lives(key)]
-            if not alive and not self.terminate_orphans() and not self.complaints:
+            if not alive and not self.complaints:
                 free = self.bindable(last=True)
                 break
-            self.pass_time(alive, min(step, deadline.left))
+            pass_time(self.machine, alive, min(step, deadline.left))
             step = min(step * 1.5, POLL_LAST)
             if not told and deadline.elapsed > QUIET:
                 told = True
                 self.tools.tell(WaitingForPort(deadline.left, self.clients()))
         return free
-
-    def pass_time(self, alive: Sequence[Pin], seconds: float) -> None:
-        """Wait for the end of one of them; a container's engine has nothing to wait for."""
-        if alive:
-            self.machine.wait_for_exit(alive, seconds)
-        else:
-            clock.pause(seconds)
-
-    def terminate_orphans(self) -> bool:
-        """Terminate members that outlived their family's top and still hold the port."""
-        members = {m.process.key for target in self.ending for m in target.members}
-        left = [h.process.key for h in holders_of(self.look()) if h.process.key in members]
-        for key in left:
-            if key not in self.sent:
-                self.signal(key, TERM)
-        return any(self.lives(key) for key in left if key not in self.denied)
 
     def bindable(self, *, last: bool = False) -> bool:
         return bindable(self.machine, self.job.endpoints, self.job.ours, last=last)
@@ -212,35 +199,95 @@ class Work:
         table = self.machine.table({endpoint.port for endpoint in self.job.endpoints})
         return len(connections(table.sockets, self.job.endpoints))
 
-    def kill_what_is_left(self) -> bool:
-        """Kill who still holds the agreed sockets, with a consent of its own.
+    def insist(self) -> bool:
+        """Terminate who has an agreed socket without having been told to end, kill who was told.
 
-        Those may be workers that were made in the meantime: they are judged like everybody else.
+        Workers outlive their parent, and a socket can be handed on at any time. Each step is taken
+        twice: with a parent that makes new ones gone, those can end.
+        """
+        for step in (self.tell_the_rest, self.kill, self.tell_the_rest, self.kill):
+            findings = self.look()
+            plan = self.agreed(findings)
+            if plan and step(plan, findings):
+                return True
+            if self.over or not plan:
+                break
+        return False
+
+    def agreed(self, findings: tuple[Finding, ...]) -> list[Target]:
+        """Return who holds the port and is of the plan, or has one of its very sockets.
+
         Somebody with a socket of their own was not agreed on and is left alone.
         """
-        findings = self.look()
-        plan = [t for t in plan_for(self.tools, findings) if self.agreed(t) and not is_container(t)]
-        plan = [target for target in plan if target.process.key not in self.denied]
-        for key in everybody(plan):
-            self.pin(key)
-        scene = Scene(findings, bystanders(self.machine, self.job.endpoints, everybody(plan)))
-        if not plan or refusals(self.tools, plan, scene, self.job.policy, "kill"):
+        sockets = {inode for t in self.plan for member in t.members for inode in member.inodes}
+        known = set(everybody(self.plan))
+        return [
+            target
+            for target in plan_for(self.tools, findings)
+            if not is_container(target)
+            and any(m.process.key in known or sockets & set(m.inodes) for m in target.members)
+        ]
+
+    def tell_the_rest(self, plan: Sequence[Target], findings: tuple[Finding, ...]) -> bool:
+        known = set(everybody(self.plan))
+        heirs = [heir for t in plan for heir in parts(t, set(everybody((t,))) - known)]
+        if heirs and not self.join(heirs, findings):
+            self.over = True
             return False
-        # A question takes time, and pins were made above: who holds the port now is for certain.
-        still = {h.process.key for h in holders_of(self.look())}
-        for target in plan:
+        left = self.holding_now()
+        heirs = [heir for heir in heirs if left & set(everybody((heir,)))]
+        for heir in heirs:
+            self.tools.tell(Terminating(heir))
+        done = self.denied | set(self.sent)
+        untold = [key for key in everybody(self.ending) if key in left and key not in done]
+        for key in dict.fromkeys((*(heir.process.key for heir in heirs), *untold)):
+            self.terminate(key)
+        if not heirs and not untold:
+            return False
+        least = self.job.limits.stop if heirs else self.job.limits.kill
+        return self.wait(clock.Deadline(max(least, self.patience.left)))
+
+    def join(self, heirs: Sequence[Target], findings: tuple[Finding, ...]) -> bool:
+        """Take into the plan who inherited a socket; False if that is not allowed.
+
+        They are judged like everybody else, and `--yes` was said of nobody but the family.
+        """
+        agreed = people_of(self.ending)
+        family = {m.process.key for t in heirs for m in t.members if is_heir(m, agreed)}
+        if self.job.policy.yes and not family.issuperset(everybody(heirs)):
+            return False
+        for key in everybody(heirs):
+            self.pin(key)
+        self.refused = refusals(self.tools, heirs, self.scene(heirs, findings), self.job.policy)
+        if not self.refused:
+            self.plan += heirs
+            self.ending += heirs
+        return not self.refused
+
+    def kill(self, plan: Sequence[Target], findings: tuple[Finding, ...]) -> bool:
+        """Kill who was told to end and had the time for it, with a consent of its own."""
+        told = [part for target in plan for part in parts(target, set(self.sent) - self.denied)]
+        if not told:
+            return False
+        scene = self.scene(told, findings)
+        if refusals(self.tools, told, scene, self.job.policy, "kill"):
+            self.over = True
+            return False
+        # A question takes time: who holds the port now is for certain.
+        still = self.holding_now()
+        for target in told:
             keys = [m.process.key for m in target.members if m.process.key in still]
             if keys:
                 self.tools.tell(Killing(target))
             for key in dict.fromkeys((target.process.key, *keys) if keys else ()):
                 self.signal(key, KILL)
-        return self.wait(self.job.limits.kill)
+        return self.wait(clock.Deadline(self.job.limits.kill))
 
-    def agreed(self, target: Target) -> bool:
-        """Say whether the plan was about these processes or these very sockets."""
-        sockets = {inode for t in self.plan for member in t.members for inode in member.inodes}
-        known = set(everybody(self.plan))
-        return any(m.process.key in known or sockets & set(m.inodes) for m in target.members)
+    def holding_now(self) -> set[ProcessKey]:
+        return {holder.process.key for holder in holders_of(self.look())}
+
+    def scene(self, plan: Sequence[Target], findings: tuple[Finding, ...]) -> Scene:
+        return Scene(findings, bystanders(self.machine, self.job.endpoints, everybody(plan)))
 
     def left_of(self, target: Target) -> list[ProcessKey]:
         return [key for key in everybody((target,)) if self.lives(key)]
@@ -268,7 +315,7 @@ class Work:
     def conclude(self, outcomes: tuple[Outcome, ...], *, free: bool) -> Freed:
         """Look once more, after watching for a respawn where somebody could start it again."""
         if free:
-            self.watch()
+            self.watch.settle(self.job, self.pins)
         findings = self.look()
         bindable = all_bindable(findings)
         outcomes = tuple(
@@ -283,43 +330,19 @@ class Work:
             return Freed(True, exitcodes.OK, outcomes, findings)
         if any(self.complaints.values()):
             return Freed(False, exitcodes.PROTECTED, outcomes, findings)
+        if self.refused:
+            return Freed(False, code_of(self.refused), outcomes, findings)
         strangers = {h.process.key for h in holders_of(findings)} - set(everybody(self.plan))
         if free or (strangers and not any(self.left_of(target) for target in self.plan)):
             return self.respawned(outcomes, findings)
         code = exitcodes.PERMISSION if self.denied else exitcodes.STILL_HELD
         return Freed(False, code, outcomes, findings)
 
-    def watch(self) -> None:
-        """Watch for a respawn, as long as somebody lives who could bring it about."""
-        deadline = clock.Deadline(self.job.limits.settle)
-        told = False
-        while not deadline.passed and self.bindable():
-            living = [parent for parent in self.supervisors if self.lives(parent.key)]
-            going = [shell.process for shell in self.shells if not living and shell.may_go_on()]
-            if not living and not going:
-                return
-            if not told and (living or deadline.elapsed > PROMPT):
-                told = True
-                self.tools.tell(Settling(deadline.left, (*living, *going)[0]))
-            pins = [self.pins[parent.key] for parent in living]
-            self.pass_time(pins, min(POLL_LAST if pins else POLL_FIRST, deadline.left))
-
     def lives(self, key: ProcessKey) -> bool:
         return key in self.pins and not self.pins[key].exited
 
     def respawned(self, outcomes: tuple[Outcome, ...], findings: tuple[Finding, ...]) -> Freed:
-        found = plan_for(self.tools, findings)
-        named = tuple(Respawned(outcomes[0].target, successor) for successor in found)
+        named = successors(self.tools, self.plan, self.ports, findings)
         for outcome in named:
             self.tools.tell(outcome)
         return Freed(False, exitcodes.TAKEN_AGAIN, (*outcomes, *named), findings)
-
-
-def supervisors_of(tools: Tools, target: Target) -> tuple[Process, ...]:
-    """Return the parents of a target that may start it again, nearest first.
-
-    The line ends at a person's shell, at what we run in ourselves, and at init.
-    """
-    own = tools.machine.viewer().line
-    parents = tools.machine.ancestors(target.process)
-    return tuple(takewhile(lambda p: p.key not in own and is_supervisor(p), parents))

@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING
 
 from devports import exitcodes
 from tests.harness import tables
-from tests.harness.actors import NOBODY
+from tests.harness.actors import NOBODY, alive
 from tests.harness.capabilities import NEEDS_FORK, NEEDS_NAMESPACES, NEEDS_SECOND_USER
 from tests.harness.project import pids_in
 from tests.harness.waiting import eventually
@@ -138,3 +138,19 @@ def test_a_process_that_hides_from_its_own_user_is_not_said_to_be_anothers(
         assert "of your own that let nobody look" in done.err, done
     assert done.code == exitcodes.PERMISSION, done
     assert holder.alive
+
+
+@NEEDS_SECOND_USER
+def test_a_worker_is_not_ended_while_its_master_of_another_user_keeps_the_port(
+    port: int, zoo: Zoo, as_nobody: Command
+) -> None:
+    """It is the user's own, and to end it would free nothing."""
+    master = zoo("root_master", port, "--uid", NOBODY)
+    check, freed = as_nobody("check", port, "--json"), as_nobody("free", port, "--yes")
+    (endpoint,) = check.json()["data"]["targets"][0]["endpoints"]
+    assert [holder["pid"] for holder in endpoint["holders"]] == [master.pids[1]]
+    assert endpoint["hidden"]
+    assert [gap["code"] for gap in endpoint["gaps"]] == ["unreadable-processes"]
+    assert freed.code == exitcodes.PERMISSION, freed
+    assert "sudo" in freed.err
+    assert alive(master.pids[1])

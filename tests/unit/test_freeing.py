@@ -463,23 +463,234 @@ def test_workers_left_behind_by_their_parent_are_terminated_too():
     assert machine.sent == [(50, SIGTERM), (51, SIGTERM), (52, SIGTERM)]
 
 
-def test_a_worker_made_meanwhile_is_killed_since_it_has_the_agreed_socket():
+def handed_on(machine: FakeMachine, to: int, *, at: int = 1, **facts: Any) -> FakeMachine:
+    """Server 50 hands its socket on at the signal with this number, as it ends."""
+    held_by(machine, 50)
+    inode = machine.sockets[0].inode
+    signals = itertools.count(1)
+
+    def hand_on(_pid: int, _number: int) -> None:
+        if next(signals) == at:
+            machine.add(to, **facts)
+            machine.open[to] = {inode}
+            if all(socket.inode != inode for socket in machine.sockets):
+                machine.sockets.append(machine.socket(HERE, to).but(inode=inode))
+                del machine.sockets[-2]
+            machine.open[to] = {inode}
+
+    machine.after_signal = hand_on
+    return machine
+
+
+def test_a_successor_is_told_to_end_and_not_killed():
+    machine = handed_on(FakeMachine(), 77)
+    freeing = Freeing(machine)
+    freed = freeing(YES)
+    assert freed.bindable
+    assert machine.sent == [(50, SIGTERM), (77, SIGTERM)]
+    assert [(type(o), o.target.process.pid) for o in freed.outcomes] == [
+        (Stopped, 50),
+        (Stopped, 77),
+    ]
+    assert [type(news) for news in freeing.told[:2]] == [Terminating, Terminating]
+
+
+def test_a_successor_that_is_deaf_is_killed_after_a_grace_of_its_own():
+    machine = handed_on(FakeMachine(), 77)
+    machine.deaf[77] = {SIGTERM}
+    assert Freeing(machine)(YES).bindable
+    assert machine.sent == [(50, SIGTERM), (77, SIGTERM), (77, SIGKILL)]
+
+
+def test_a_child_that_a_deaf_server_makes_is_told_before_both_are_killed():
+    machine = handed_on(FakeMachine(), 77, name="child", ppid=50)
+    machine.deaf = {50: {SIGTERM}, 77: {SIGTERM}}
+    assert Freeing(machine)(YES).bindable
+    assert machine.sent[:2] == [(50, SIGTERM), (77, SIGTERM)]
+    assert sorted(machine.sent[2:]) == [(50, SIGKILL), (77, SIGKILL)]
+
+
+def test_who_is_made_anew_by_every_signal_is_told_so_often_and_never_killed():
     machine = held_by(FakeMachine(), 50)
     inode = machine.sockets[0].inode
 
-    def fork_a_worker(pid: int, number: int) -> None:
-        if number == SIGTERM:
-            machine.add(77)
-            machine.open[77] = {inode}
-            machine.sockets = [s for s in machine.sockets if s.inode != inode]
-            machine.socket(HERE, 77)
-            machine.sockets[-1] = machine.sockets[-1].but(inode=inode)
-            machine.open[77] = {inode}
+    def fork(pid: int, _number: int) -> None:
+        machine.add(pid + 1)
+        machine.sockets = [machine.socket(HERE, pid + 1).but(inode=inode)]
+        machine.open[pid + 1] = {inode}
 
-    machine.after_signal = fork_a_worker
+    machine.after_signal = fork
     freed = Freeing(machine)(YES)
+    assert not freed.bindable
+    assert {number for _, number in machine.sent} == {SIGTERM}
+    assert len(machine.sent) <= 3
+
+
+def test_a_stranger_with_the_agreed_socket_is_named_and_not_signalled():
+    machine = handed_on(FakeMachine(), 77, name="innocent")
+    freed = Freeing(machine)(YES)
+    assert freed.exit_code == exitcodes.TAKEN_AGAIN
+    assert machine.sent == [(50, SIGTERM)]
+    assert [o.successor.process.pid for o in freed.outcomes if isinstance(o, Respawned)] == [77]
+
+
+def test_a_watcher_nobody_was_told_of_is_not_ended_for_an_heir_of_the_family():
+    machine = handed_on(FakeMachine(), 77, ppid=76)
+    machine.add(76, argv=("npm run dev",))
+    assert Freeing(machine)(YES).exit_code == exitcodes.TAKEN_AGAIN
+    assert machine.sent == [(50, SIGTERM)]
+
+
+def test_a_stranger_beside_a_deaf_holder_spares_that_from_being_killed_in_vain():
+    machine = handed_on(FakeMachine(), 77, name="innocent")
+    machine.deaf[50] = {SIGTERM}
+    freed = Freeing(machine)(YES)
+    assert freed.exit_code == exitcodes.STILL_HELD
+    assert machine.sent == [(50, SIGTERM)]
+
+
+@pytest.mark.parametrize(
+    ("answer", "sent", "code"),
+    [
+        pytest.param(True, [(50, SIGTERM), (77, SIGTERM)], exitcodes.OK, id="yes"),
+        pytest.param(False, [(50, SIGTERM)], exitcodes.HELD, id="no"),
+    ],
+)
+def test_a_person_is_asked_about_who_was_handed_the_socket(
+    answer: bool, sent: list[tuple[int, int]], code: int
+):
+    machine = handed_on(FakeMachine(), 77, name="innocent")
+    freeing = Freeing(machine, True, answer)
+    freed = freeing(ASK)
+    assert [(q.kind, q.target.process.pid) for q in freeing.asked] == [("stop", 50), ("stop", 77)]
+    assert (machine.sent, freed.exit_code) == (sent, code)
+    assert isinstance(freed.outcomes[-1], Stopped if answer else Declined)
+
+
+def test_who_hands_it_on_during_the_question_is_not_signalled_any_more():
+    machine = handed_on(FakeMachine(), 77, name="innocent")
+    freeing = Freeing(machine, True, True)
+    first_ask = freeing.ask
+
+    def ask_while_it_ends(question: Question) -> Answer:
+        if question.target.process.pid == 77:
+            machine.end(77)
+        return first_ask(question)
+
+    freeing.ask = ask_while_it_ends  # type: ignore[method-assign]
+    freed = freeing(ASK)
     assert freed.bindable
-    assert machine.sent == [(50, SIGTERM), (77, SIGKILL)]
+    assert machine.sent == [(50, SIGTERM)]
+    assert isinstance(freed.outcomes[-1], AlreadyGone)
+
+
+def test_of_a_family_that_has_ended_the_orphans_are_told_with_a_grace_of_their_own():
+    machine = FakeMachine()
+    machine.add(50, name="gunicorn")
+    machine.add(51, name="gunicorn", ppid=50)
+    machine.deaf[51] = {SIGTERM}
+    assert Freeing(held_by(machine, 50, 51))(YES).bindable
+    assert machine.sent == [(50, SIGTERM), (51, SIGTERM), (51, SIGKILL)]
+
+
+def test_a_parent_that_serves_another_port_is_not_ended_for_its_child():
+    machine = FakeMachine()
+    machine.add(50, argv=("python3", "orch.py"))
+    machine.add(51, ppid=50, argv=("python3", "orch.py"))
+    machine.socket(Endpoint("127.0.0.1", 9000), 50)
+    assert Freeing(held_by(machine, 51))(YES).bindable
+    assert machine.sent == [(51, SIGTERM)]
+
+
+def test_a_parent_that_serves_nothing_else_is_ended_for_its_child():
+    machine = FakeMachine()
+    machine.add(49, argv=("npm run dev",))
+    machine.add(50, ppid=49, argv=("python3", "manage.py", "runserver"))
+    machine.add(51, ppid=50, argv=("python3", "manage.py", "runserver"))
+    machine.after_signal = lambda _pid, _number: machine.end(51)
+    assert Freeing(held_by(machine, 51))(YES).bindable
+    assert machine.sent == [(49, SIGTERM)]
+
+
+def test_only_the_parent_that_serves_another_port_is_left_out():
+    machine = FakeMachine()
+    machine.add(49, argv=("npm run dev",))
+    machine.add(50, ppid=49, argv=("python3", "manage.py", "runserver"))
+    machine.add(51, ppid=50, argv=("python3", "manage.py", "runserver"))
+    machine.socket(Endpoint("127.0.0.1", 9000), 49)
+    machine.after_signal = lambda _pid, _number: machine.end(51)
+    assert Freeing(held_by(machine, 51))(YES).bindable
+    assert machine.sent == [(50, SIGTERM)]
+
+
+def test_a_shell_of_a_person_is_never_ended():
+    machine = FakeMachine()
+    machine.add(50, name="zsh", argv=("-zsh",))
+    machine.processes[50] = machine.processes[50].but(job=Job(50, 50, 34816))
+    freed = Freeing(held_by(machine, 50))(YES)
+    assert (freed.exit_code, machine.sent) == (exitcodes.PROTECTED, [])
+
+
+@pytest.mark.parametrize("answer", [True, False], ids=["yes", "no"])
+def test_another_program_under_the_same_pid_is_asked_about_again(answer: bool):
+    machine = held_by(FakeMachine(), 50)
+    machine.processes[50] = machine.processes[50].but(exe="/usr/bin/python3")
+    freeing = Freeing(machine, True, answer)
+    first_ask = freeing.ask
+
+    def ask_while_it_execs(question: Question) -> Answer:
+        machine.processes[50] = machine.processes[50].but(exe="/usr/bin/perl", argv=("my-db",))
+        return first_ask(question)
+
+    freeing.ask = ask_while_it_execs  # type: ignore[method-assign]
+    assert freeing(ASK).bindable is answer
+    assert [q.target.process.exe for q in freeing.asked] == ["/usr/bin/python3", "/usr/bin/perl"]
+    assert machine.sent == [(50, SIGTERM)] * answer
+
+
+def test_a_title_that_changes_is_no_other_program():
+    machine = held_by(FakeMachine(), 50)
+    machine.processes[50] = machine.processes[50].but(exe="/usr/bin/ruby")
+    titles = itertools.count()
+
+    def change() -> None:
+        if server := machine.processes.get(50):
+            machine.processes[50] = server.but(argv=(f"puma [{next(titles)} requests]",))
+
+    machine.before_table = change
+    assert Freeing(machine)(YES).bindable
+
+
+def test_who_is_stopped_after_the_look_has_to_go_on_too():
+    machine = held_by(FakeMachine(), 50)
+    machine.deaf[50] = {SIGTERM}
+    freeing = Freeing(machine, True, False)
+    first_ask = freeing.ask
+
+    def ask_while_it_is_stopped(question: Question) -> Answer:
+        machine.processes[50] = machine.processes[50].but(state="T")
+        return first_ask(question)
+
+    freeing.ask = ask_while_it_is_stopped  # type: ignore[method-assign]
+    freeing(ASK)
+    assert [number for _, number in machine.sent] == [SIGTERM, 18]
+
+
+def test_who_has_taken_a_port_is_named_with_the_target_that_had_it():
+    machine = held_by(held_by(FakeMachine(), 50))
+    other = Endpoint("127.0.0.1", 9000)
+    machine.add(60)
+    machine.socket(other, 60)
+
+    def come_back(pid: int, _number: int) -> None:
+        if pid == 60:
+            machine.add(61)
+            machine.socket(other, 61)
+
+    machine.after_signal = come_back
+    freed = Freeing(machine)(YES, QUICK, HERE, other)
+    named = [o for o in freed.outcomes if isinstance(o, Respawned)]
+    assert [(o.target.process.pid, o.successor.process.pid) for o in named] == [(60, 61)]
 
 
 def test_somebody_else_who_takes_the_port_meanwhile_is_named_and_not_fought():

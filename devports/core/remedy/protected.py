@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from devports.core.program import program
-from devports.core.protection import EDITOR
+from devports.core.protection import EDITOR, SHELL
 from devports.core.remedy.case import Remedy, next_port
 from devports.core.tunnels import cancel, is_session, master_exit
 
@@ -32,6 +32,8 @@ def protected(case: Case, process: Process, reason: str) -> Iterator[Remedy]:
         yield Remedy("devports runs inside that process: run it from another terminal")
     elif reason == EDITOR:
         yield Remedy("an editor forwards the port: close the forward in its Ports panel")
+    elif reason == SHELL:
+        yield Remedy("that shell has it open itself: close the descriptor there, or `exit` it")
     elif name.startswith("sshd"):
         yield Remedy("an ssh session from elsewhere forwards it (ssh -R): end that session there")
     elif is_session(process):

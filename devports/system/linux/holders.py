@@ -58,6 +58,8 @@ def find(sockets: Sequence[Socket], *, thorough: bool) -> Holding:
         search.look(process.pids())
     elif not search.done:
         _widen(search, sockets)
+    if _without_their_maker(sockets, search):
+        search.look(process.pids())
     for _ in range(MOST_LOOKS):
         if search.done or not search.look(process.pids()):
             break
@@ -74,6 +76,19 @@ def _widen(search: Search, sockets: Sequence[Socket]) -> None:
     search.look(relatives(search.holders))
     if not search.done:
         search.look(everybody)
+
+
+def _without_their_maker(sockets: Iterable[Socket], search: Search) -> list[Socket]:
+    """Return the sockets that nobody has of the user who made them.
+
+    A worker gave up its rights, and its master has the socket too and starts the next one (nginx).
+    """
+    return [
+        socket
+        for socket in sockets
+        if (uids := {_uid(pid) for pid, inodes in search.found.items() if socket.inode in inodes})
+        and socket.uid not in (None, *uids)
+    ]
 
 
 class Search:
@@ -245,6 +260,8 @@ def _holding(
     holders = [_holder(pid, inodes, marked=complete) for pid, inodes in found]
     named = {inode for inodes in search.found.values() for inode in inodes}
     unseen = [socket for socket in sockets if socket.inode and socket.inode not in named]
+    if search.unreadable or not search.everybody_is_listed:
+        unseen += _without_their_maker(sockets, search)
     proxies = _forwarders(search.unreadable) if unseen else {}
     ours = [socket for socket in unseen if not search.unreadable or socket.uid == os.geteuid()]
     carrying = _carriers(search.unreadable) if ours else []

@@ -8,7 +8,15 @@ from typing import TYPE_CHECKING
 import pytest
 
 from devports.core.model import Holder, Process, ProcessKey
-from devports.core.plan import Policy, Target, consent, is_supervisor, targets
+from devports.core.plan import (
+    Policy,
+    Target,
+    consent,
+    is_heir,
+    is_supervisor,
+    possible_tops,
+    targets,
+)
 from devports.core.shells import is_shell
 from devports.core.standing import (
     Container,
@@ -81,6 +89,8 @@ UV = process(49, "uv", "run", "uvicorn", "main:app")
 SCREEN = process(22, "SCREEN", "npm", "run", "dev", name="screen")
 FORK = process(51, "./server")
 MAKE = process(40, "make", "dev")
+ORCHESTRATOR = process(50, PYTHON, "orch.py", "fork")
+FORKED = process(51, PYTHON, "orch.py", "fork")
 GOD = process(40, "PM2 v6.0.14: God Daemon (/home/lana/.pm2)", name="PM2 v6.0.14: Go")
 
 FAMILIES = [
@@ -141,6 +151,40 @@ FAMILIES = [
                  id="pnpm of several packages: the server"),
     pytest.param([(VITE, SH_C, process(40, "npm run dev --workspaces"), ZSH)], [42],
                  id="npm of several packages: the server"),
+    pytest.param([(APP, process(41, "bun", "run", "dev.ts"), ZSH)], [51],
+                 id="bun with a file, which it runs in itself: the server"),
+    pytest.param([(APP, process(41, "bun", "--watch", "dev.ts"), ZSH)], [41],
+                 id="bun --watch: bun"),
+    pytest.param([(APP, process(41, "/opt/deno", "run", "dev.ts"), ZSH)], [51],
+                 id="deno with a file: the server"),
+    pytest.param([(FORK, process(41, "dotnet", "watch"), ZSH)], [41], id="dotnet watch: dotnet"),
+    pytest.param([(FORK, process(41, "dotnet", "run", "--project", "a/b.csproj"), ZSH)], [41],
+                 id="dotnet run: dotnet"),
+    pytest.param([(FORK, process(41, "dotnet", "shop.dll"), ZSH)], [51],
+                 id="dotnet with a file: the server"),
+    pytest.param([(APP, process(40, "make", "npm", "worker", "-j2"), ZSH)], [51],
+                 id="make with a target that is called npm: the server"),
+    pytest.param([(APP, process(40, PYTHON, "/venv/bin/watchmedo", "auto-restart"), ZSH)], [40],
+                 id="a watcher in Python: the watcher"),
+    pytest.param([(FORKED, ORCHESTRATOR.but(serves=True), ZSH)], [51],
+                 id="a parent of the same words that serves another port: the server"),
+    pytest.param([(FORKED, ORCHESTRATOR, ZSH)], [50], id="one that serves nothing: the parent"),
+    pytest.param([(UVICORN_CHILD, ORCHESTRATOR.but(serves=True), ZSH)], [51],
+                 id="a spawning parent that serves another port: the server"),
+    pytest.param([(FORKED, ORCHESTRATOR.but(serves=True), NPM, ZSH)], [51],
+                 id="npm above a parent that serves another port: the server"),
+    pytest.param([(UVICORN_CHILD, UVICORN.but(serves=True), ZSH), (UVICORN.but(serves=True), ZSH)],
+                 [50], id="a parent that has this socket too, whatever else it serves: the parent"),
+    pytest.param([(process(51, "python3", "-i"), process(50, "python3", "-i"), ZSH)], [51],
+                 id="forked in an interactive Python: the server"),
+    pytest.param([(UVICORN_CHILD, process(50, PYTHON), ZSH)], [51],
+                 id="spawned from an interactive Python: the server"),
+    pytest.param([(APP, ZSH, process(40, PYTHON, "lab.py"), RUN, TERMINAL)], [51],
+                 id="typed into the terminal of a service of a run: the server, not the run"),
+    pytest.param([(APP, TMUX, RUN, ZSH)], [51],
+                 id="in a multiplexer below a run: the server, not the run"),
+    pytest.param([(APP, process(40, PYTHON, "-m", "ipykernel_launcher"), RUN, ZSH)], [51],
+                 id="started from a notebook of a run: the server, not the run"),
     pytest.param([(process(51, "ssh", "-N", "h"), process(50, "autossh", "-N", "h"), ZSH)], [50],
                  id="autossh: autossh, which would start ssh again"),
     pytest.param([(APP, GOD, INIT), (GOD, INIT)], [51, 40],
@@ -187,6 +231,39 @@ CHILDREN = {
 @pytest.mark.parametrize("child", CHILDREN.values(), ids=CHILDREN)
 def test_nobody_climbs_to_what_a_person_works_in(child: Process, person: Process) -> None:
     assert tops(holders((child, person, TERMINAL, INIT))) == [child.pid]
+
+
+HEIRS = [
+    pytest.param((process(52, "worker"), GUNICORN), True, id="a child of its own"),
+    pytest.param((process(52, "worker"), process(51, "sh"), GUNICORN), True, id="one below"),
+    pytest.param(
+        (GUNICORN.but(key=ProcessKey(52, 1)), LOGIN),
+        True,
+        id="one of the same program and words whose parent has gone",
+    ),
+    pytest.param((UVICORN_CHILD.but(exe=PYTHON), LOGIN), False, id="another program"),
+    pytest.param(
+        (GUNICORN.but(key=ProcessKey(52, 1), uid=1001), LOGIN), False, id="the same of another user"
+    ),
+    pytest.param(
+        (GUNICORN.but(key=ProcessKey(52, 1), exe="/usr/bin/perl"), LOGIN),
+        False,
+        id="the same words of another program",
+    ),
+]
+
+
+@pytest.mark.parametrize(("line", "expected"), HEIRS)
+def test_an_heir_is_of_the_family(line: tuple[Process, ...], expected: bool) -> None:
+    (holder,) = holders(line)
+    assert is_heir(holder, [GUNICORN]) is expected
+
+
+def test_of_whom_it_matters_what_else_they_serve() -> None:
+    (holder,) = holders((VITE, SH_C, NPM, MAKE, ZSH))
+    assert possible_tops(holder) == [NPM]
+    (holder,) = holders((APP, ZSH, TERMINAL))
+    assert possible_tops(holder) == []
 
 
 def test_nobody_climbs_to_the_line_that_devports_runs_in() -> None:

@@ -5,9 +5,9 @@ from __future__ import annotations
 import pytest
 
 from devports.core.judging import standing
-from devports.core.model import Process, ProcessKey
+from devports.core.model import Job, Process, ProcessKey
 from devports.core.program import program
-from devports.core.protection import EDITOR, ENGINE, RELAY, SESSION, SYSTEM, protection
+from devports.core.protection import EDITOR, ENGINE, RELAY, SESSION, SHELL, SYSTEM, protection
 from devports.core.standing import Plain, Protected, Run, Viewer
 
 ME = Viewer(1000, 1000, (ProcessKey(70, 1), ProcessKey(71, 1)))
@@ -17,6 +17,9 @@ OURSELVES = "devports itself or one of the processes it runs in"
 
 def process(pid: int = 60, **facts: object) -> Process:
     return Process(ProcessKey(pid, 1), 40, 1000, "lana", "node", ("node", "a.js")).but(**facts)
+
+
+TYPED = Job(60, 60, 34816)
 
 
 def named(name: str, exe: str = "") -> Process:
@@ -38,6 +41,11 @@ PROTECTED = [
         process(exe="/System/Library/CoreServices/ControlCenter.app/Contents/MacOS/ControlCenter"),
         SYSTEM, id="the AirPlay Receiver",
     ),
+    pytest.param(named("-zsh").but(job=TYPED), SHELL, id="a shell at a terminal"),
+    pytest.param(process(argv=("bash", "-i"), exe="/bin/bash").but(job=TYPED), SHELL,
+                 id="a shell that was told to be interactive"),
+    pytest.param(named("pwsh.exe", "C:\\Program Files\\PowerShell\\7\\pwsh.exe"), SHELL,
+                 id="a shell where terminals are not told"),
     pytest.param(named("x", "/usr/bin/tmux"), SESSION, id="a tmux that calls itself otherwise"),
     pytest.param(named("tmux: server"), SESSION, id="tmux"),
     pytest.param(named("gnome-terminal-"), SESSION, id="a terminal whose name is cut"),
@@ -100,6 +108,9 @@ ORDINARY = [
     pytest.param(process(ppid=2), id="a child of pid 2 in a container"),
     pytest.param(process(4, name="node"), id="pid 4 of a container"),
     pytest.param(process(70).but(key=ProcessKey(70, 2)), id="a pid of our line, used again"),
+    pytest.param(named("bash").but(job=Job(60, -1, 0)), id="a shell without a terminal"),
+    pytest.param(process(argv=("bash", "serve.sh"), exe="/bin/bash").but(job=TYPED),
+                 id="a script of a shell, at a terminal"),
     pytest.param(named("encoder"), id="a name that only ends like one"),
     pytest.param(named("codebase"), id="a name that only begins like one"),
     pytest.param(named("System"), id="a server called System"),

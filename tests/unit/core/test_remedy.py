@@ -71,6 +71,7 @@ HOLDINGS = {
     "a podman container": held_by(process(60, "rootlessport")),
     "the editor": held_by(process(60, "code")),
     "the shell that devports runs in": held_by(process(50, "zsh")),
+    "a shell": held_by(process(60, "zsh").but(argv=("-zsh",))),
     "the first process": held_by(process(1, "systemd", uid=0)),
     "AirPlay": held_by(process(60, "ControlCenter")),
     "the Windows kernel": held_by(process(4, "System", uid=0)),
@@ -153,7 +154,7 @@ def test_nothing_is_ended_the_hard_way_first_or_against_the_law(
 @pytest.mark.parametrize("platform", PLATFORMS)
 @pytest.mark.parametrize("who", ["a systemd service", "a container", "a podman container",
                                  "the editor", "the shell that devports runs in",
-                                 "the first process", "AirPlay"])  # fmt: skip
+                                 "a shell", "the first process", "AirPlay"])  # fmt: skip
 def test_a_protected_process_is_in_no_command(who: str, platform: Platform) -> None:
     found = remedies(VERDICTS["held"], HERE, HOLDINGS[who], platform, viewer=VIEWER)
     assert not any(signalled(line) for line in commands(found))
@@ -175,6 +176,10 @@ def test_airplay_is_named_on_its_ports_only(port: int, known: bool) -> None:
     said = titles(VERDICTS["held"], "AirPlay", "darwin", port)
     assert ("AirPlay Receiver" in said) == known
     assert f"for example {port + 1}" in said
+
+
+def test_a_shell_that_has_it_is_told_to_let_go_by_whoever_works_in_it() -> None:
+    assert "`exit` it" in titles(VERDICTS["held"], "a shell")
 
 
 def test_inside_the_holder_another_terminal_is_the_way() -> None:

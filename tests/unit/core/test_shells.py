@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 
 from devports.core.model import Job, Process, ProcessKey
-from devports.core.shells import is_at_rest, is_persons_shell, waits_for
+from devports.core.shells import is_at_rest, is_interactive, is_persons_shell, waits_for
 
 TTY = 34816
 SHELL, SERVER, OTHER = 10, 20, 30
@@ -51,6 +51,33 @@ PERSONS = [
 @pytest.mark.parametrize(("text", "persons"), PERSONS)
 def test_a_persons_shell_is_told_by_its_words(text: str, persons: bool) -> None:
     assert is_persons_shell(words(text)) is persons
+
+
+TYPED_INTO = [
+    pytest.param("python3", True, id="Python alone"),
+    pytest.param("/usr/bin/python3.13 -q -i app.py", True, id="Python that stays"),
+    pytest.param("python3 -X dev -m app", False, id="a module"),
+    pytest.param("python3 app.py -i", False, id="a script, and the letter is its own"),
+    pytest.param("python3 -m IPython", True, id="IPython as a module"),
+    pytest.param("python3 /venv/bin/ipython", True, id="IPython as a script"),
+    pytest.param("python3 -m ipykernel_launcher -f x.json", True, id="a notebook's kernel"),
+    pytest.param("python3 manage.py shell", True, id="django's"),
+    pytest.param("python3 manage.py runserver", False, id="django's server"),
+    pytest.param("ruby bin/rails console", True, id="Rails'"),
+    pytest.param("node", True, id="Node alone"),
+    pytest.param("node -i", True, id="Node that was told so"),
+    pytest.param("node app.js", False, id="a server of Node"),
+    pytest.param("./server", False, id="any program"),
+]
+
+
+@pytest.mark.parametrize(("text", "typed"), TYPED_INTO)
+def test_what_a_person_types_into_is_told_by_its_words(text: str, typed: bool) -> None:
+    assert is_interactive(words(text)) is typed
+
+
+def test_a_process_without_words_is_not_typed_into() -> None:
+    assert not is_interactive(words("x").but(argv=()))
 
 
 WAITS = [
