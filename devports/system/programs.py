@@ -24,7 +24,7 @@ def trouble(word: str, folder: str, path: str) -> Trouble:
         path: the PATH that it gets; a relative folder in it counts from `folder` too.
     """
     found = list(_candidates(word, folder, path))
-    runnable = next((each for each in found if os.access(each, os.X_OK)), "")
+    runnable = next(filter(_runs, found), "")
     if runnable:
         return "interpreter-missing" if _lacks_interpreter(runnable) else ""
     return "not-executable" if found else "missing"
@@ -37,7 +37,7 @@ def path_of(env: Sequence[tuple[str, str]]) -> str:
 
 def located(word: str, folder: str, path: str) -> str:
     """Return the file that `word` would start, as in `trouble`; empty if there is none."""
-    return next((each for each in _candidates(word, folder, path) if os.access(each, os.X_OK)), "")
+    return next(filter(_runs, _candidates(word, folder, path)), "")
 
 
 def interpreter(path: str) -> tuple[str, ...]:
@@ -75,7 +75,11 @@ def _candidates(word: str, folder: str, path: str) -> list[str]:
     else:
         names = [os.path.join(folder, each, word) for each in path.split(os.pathsep)]
         names += _with_ending(word, path)
-    return [name for name in names if os.path.isfile(name)]
+    return [name for name in names if os.path.exists(name)]
+
+
+def _runs(path: str) -> bool:
+    return os.path.isfile(path) and os.access(path, os.X_OK)
 
 
 def _with_ending(word: str, path: str) -> list[str]:
@@ -97,7 +101,7 @@ def near(word: str, folders: Sequence[str]) -> str:
     for folder in folders:
         for place in PLACES:
             path = os.path.join(folder, place, word)
-            if os.path.isfile(path) and os.access(path, os.X_OK):
+            if _runs(path):
                 return f"{place}/{word}" if folder == folders[0] else path
     return ""
 
