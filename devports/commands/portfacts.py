@@ -5,6 +5,7 @@ from __future__ import annotations
 from devports.checks.facts import Declared
 from devports.core.diagnosis import Held, HeldByClient, is_outgoing, is_sister, sockets_of
 from devports.errors import DevportsError
+from devports.freeing.look import with_servers
 from devports.system.survey import MOST_PEERS, endpoints_of, survey, with_holders
 
 TYPE_CHECKING = False
@@ -24,10 +25,11 @@ def port_facts(machine: Machine, services: Sequence[Service]) -> tuple[Declared,
     """Return every declared port with what is on it, from one look at the machine."""
     ports = [pair for service in services for pair in _ports(machine, service)]
     found = iter(survey(machine, (end for _, ends in ports for end in ends), thorough=True))
+    every = [(declared, tuple(next(found) for _ in ends)) for declared, ends in ports]
     table = machine.table({declared.spec.port for declared, _ in ports}) if ports else None
     return tuple(
-        _with_neighbours(machine, declared.but(findings=tuple(next(found) for _ in ends)), table)
-        for declared, ends in ports
+        _with_neighbours(machine, declared.but(findings=with_servers(machine, findings)), table)
+        for declared, findings in every
     )
 
 

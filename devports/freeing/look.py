@@ -12,7 +12,7 @@ if TYPE_CHECKING:
     from collections.abc import Collection, Sequence
 
     from devports.core.diagnosis import Finding
-    from devports.core.model import Endpoint, Holder, Holding, Process
+    from devports.core.model import Endpoint, Holder, Process
     from devports.freeing import Job
     from devports.system import Machine
 
@@ -20,13 +20,20 @@ if TYPE_CHECKING:
 def look(machine: Machine, job: Job) -> tuple[Finding, ...]:
     """Return the findings on all endpoints of a job."""
     found = survey(machine, job.endpoints, ours=job.ours, thorough=True)
-    asked = {socket.local for finding in found for socket in sockets_of(finding.verdict)}
-    return tuple(f.but(holding=_with_servers(machine, shown(f.holding), asked)) for f in found)
+    return with_servers(machine, tuple(f.but(holding=shown(f.holding)) for f in found))
 
 
-def _with_servers(machine: Machine, holding: Holding, asked: Collection[Endpoint]) -> Holding:
-    """Return a holding in which those parents that might be ended say whether they serve more."""
-    return holding.but(holders=tuple(_with_its(machine, h, asked) for h in holding.holders))
+def with_servers(machine: Machine, findings: tuple[Finding, ...]) -> tuple[Finding, ...]:
+    """Return findings in which those parents that might be ended say whether they serve more."""
+    asked = {socket.local for finding in findings for socket in sockets_of(finding.verdict)}
+    return tuple(
+        finding.but(
+            holding=finding.holding.but(
+                holders=tuple(_with_its(machine, h, asked) for h in finding.holding.holders)
+            )
+        )
+        for finding in findings
+    )
 
 
 def _with_its(machine: Machine, holder: Holder, asked: Collection[Endpoint]) -> Holder:

@@ -83,6 +83,18 @@ def test_a_parent_that_serves_another_port_lives_on(
 
 
 @NEEDS_PTY
+def test_nor_is_it_advised_to_end_such_a_parent(
+    port: int, zoo: Zoo, project: Project, devports: Command
+) -> None:
+    actor = zoo("orchestrator", port, "--method", "fork")
+    project.service("web", port, "serve")
+    told = devports("doctor", "--json").json()["data"]["problems"]
+    commands = [each["command"] for problem in told for each in problem["remedies"]]
+    (child,) = tables.listening_pids(port)
+    assert f"kill -TERM {child}" in commands
+    assert f"kill -TERM {actor.pid}" not in commands
+
+
 def test_what_is_in_an_interactive_python_lives_on(port: int, devports: Command) -> None:
     line = (
         "import http.server as h, multiprocessing as m;"
