@@ -115,7 +115,7 @@ def test_too_few_descriptors_are_nobody_elses_doing(
 ) -> None:
     project.zoo("web", "listener", port)
     run = shlex.join([*installed(), "run", "web"])
-    done = devports.under("sh", "-c", f"ulimit -n 10; exec {run}")()
+    done = devports.under("sh", "-c", f"ulimit -n 12; exec {run}")()
     assert done.code == exitcodes.NOT_EXECUTABLE, done
     assert "`web` could not be started: Too many open files" in done.err
     assert "somebody else" not in done.err

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import shlex
 import signal
 from typing import TYPE_CHECKING
 
@@ -130,7 +131,7 @@ def test_a_shell_that_has_the_socket_itself_is_never_ended(
 def test_a_run_is_not_ended_for_what_was_typed_into_the_terminal_inside_it(
     port: int, devports: Command, project: Project
 ) -> None:
-    typed = " ".join(argv_of("listener", port + 1, "--stay"))
+    typed = shlex.join(argv_of("listener", port + 1, "--stay"))
     project.zoo("lab", "terminal_server", port, "--type", typed)
     run = devports.start("run", "lab")
     eventually(lambda: bool(tables.listening_pids(port + 1)), what="the server that was typed")
