@@ -9,11 +9,8 @@ from errno import EMFILE
 from devports import exitcodes
 from devports.core.happening import (
     InTheWay,
-    KillingServer,
     Launched,
     PortLost,
-    StoppingServer,
-    Strayed,
 )
 from devports.core.outcome import Declined
 from devports.core.recovery import (
@@ -38,6 +35,7 @@ from devports.core.recovery import (
 from devports.core.value import unreachable
 from devports.errors import DevportsError
 from devports.run import terminal
+from devports.run.ending import Ending
 from devports.run.family import Family, Remains
 from devports.run.guard import Duty, post
 from devports.run.hold import Hold, QuickerError
@@ -66,10 +64,6 @@ if TYPE_CHECKING:
 SECOND_CTRL_C = 2.0
 TAKES_IT_WITHIN = 5.0
 """Seconds that a running server has to listen on a socket which it asked for."""
-STRAYS = 2.0
-"""Seconds that a server which has gone into the background may take until it binds."""
-LAST_WAIT = 1.0
-"""Seconds that a killed server may take to be gone."""
 
 
 class Session:
@@ -87,6 +81,7 @@ class Session:
         self.interrupts = Interrupts()
         self.family = Family(self.machine)
         self.watch = Watch(self.machine, launch.endpoints, self.family)
+        self.ending = Ending(self.machine, self.service, self.family, self._holders, self.tell)
         self.ways = Ways(
             launch,
             self.hold,
@@ -97,7 +92,6 @@ class Session:
         )
         self.server: Server | None = None
         self.startup: Startup | None = None
-        self._searched: Server | None = None
         self._ctrl_c = clock.Deadline(0)
 
     def _duty(self) -> Duty:
@@ -264,71 +258,18 @@ class Session:
         return Exited(code)
 
     def _code(self, server: Server, number: int) -> int:
-        """Return the exit code of a server that was stopped, waiting for it for a moment.
-
-        Raises:
-            DevportsError: it does not end at all: a device is in its way, or it is another user.
-        """
-        deadline = clock.Deadline(LAST_WAIT)
-        while (code := server.code) is None and not deadline.passed:
-            server.turn(LOOK_EVERY)
-        server.close()
-        if code is None:
+        try:
+            return self.ending.code(server, number)
+        except DevportsError:
             self.server = None  # there is nothing more to be done about it
-            process = self.machine.process(server.process.pid)
-            state = f"state {process.state}, user {process.user}" if process else "gone"
-            raise DevportsError(
-                "server-not-ended",
-                f"`{self.service.name}` (pid {server.process.pid}) could not be ended",
-                facts=(f"it is still there after SIGKILL: {state}",),
-                hints=(f"run `sudo kill -KILL {server.process.pid}`",),
-                service=self.service.name,
-                exit_code=exitcodes.of_signal(number),
-            )
-        return code
+            raise
 
     def _stop_server(self) -> None:
         """End whatever of the server is left; nothing happens if nothing is."""
-        server = self.server
-        if server is None:
-            return
-        self.ways.deafen()
-        runs = server.code is None
-        if runs:
-            self.tell(StoppingServer(self.service.name, self.service.stop_signal))
-        if runs or self.family.group():
-            self._end(server)
-        if self._searched is not server and not self._was_ready:
-            self._searched = server
-            self._look_for_strays(server)
-        if self._holders():
-            self._end(server)
-        server.close()
-
-    @property
-    def _was_ready(self) -> bool:
-        return self.startup is not None and self.startup.owned is not None
-
-    def _end(self, server: Server) -> None:
-        begun = clock.monotonic()
-        number = signal.Signals[self.service.stop_signal]
-        if not server.ask_to_end(number, self.service.stop_timeout, self._holders):
-            self.tell(KillingServer(self.service.name, clock.monotonic() - begun))
-            server.kill(self._holders)
-
-    def _look_for_strays(self, server: Server) -> None:
-        """Name what has left the session of a server that was never ready.
-
-        A server that goes into the background does so before it binds (daemon(3)), so it may still
-        be about to take the port. A browser that a server has opened never will, and is left alone.
-        """
-        deadline, holders = clock.Deadline(STRAYS), self._holders()
-        while self.family.members() and not holders and not deadline.passed:
-            server.turn(LOOK_EVERY)
-            holders = self._holders()
-        for key in holders[:1] or self.family.members():
-            if (process := self.machine.process(key.pid)) is not None and process.key == key:
-                self.tell(Strayed(self.service.name, process, ended=bool(holders)))
+        if self.server is not None:
+            self.ways.deafen()
+            ready = self.startup is not None and self.startup.owned is not None
+            self.ending.end(self.server, was_ready=ready)
 
     def _holders(self) -> Sequence[ProcessKey]:
         """Return who of our tree has the port, also where it has left our session."""
