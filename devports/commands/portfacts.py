@@ -5,7 +5,7 @@ from __future__ import annotations
 from devports.checks.facts import Declared
 from devports.core.diagnosis import Held, HeldByClient, is_outgoing, is_sister, sockets_of
 from devports.errors import DevportsError
-from devports.freeing.look import with_servers
+from devports.system.parents import with_servers
 from devports.system.survey import MOST_PEERS, endpoints_of, survey, with_holders
 
 TYPE_CHECKING = False
