@@ -55,11 +55,16 @@ def words_of(service: Service) -> tuple[str, ...]:
 
 def script_of(service: Service, words: tuple[str, ...], config: Config) -> Script | None:
     """Return what the first word of a command is, if it is a script."""
-    values = values_for(service, config) | {"fd": "3"}
-    path = programs.path_of(service.env)
-    found = programs.located(fill(words[0], values), fill(service.cwd, values), path)
+    found = program_of(service, words[0], config)
     interpreter = programs.interpreter(found) if found else ()
     return Script(interpreter, found) if interpreter else None
+
+
+def program_of(service: Service, word: str, config: Config) -> str:
+    """Return the file that the first word of a command would start; empty if there is none."""
+    values = values_for(service, config) | {"fd": "3"}
+    path = programs.path_of(service.env)
+    return programs.located(fill(word, values), fill(service.cwd, values), path)
 
 
 def not_debuggable(service: Service, words: tuple[str, ...]) -> DevportsError:

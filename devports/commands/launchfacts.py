@@ -5,7 +5,7 @@ from __future__ import annotations
 import os
 
 from devports.checks.facts import Command, Launch
-from devports.commands.debugging import debugged
+from devports.commands.debugging import debugged, program_of
 from devports.commands.filefacts import fault_of
 from devports.core.handoff import ladder
 from devports.core.placeholder import argv_of, fill, values_for
@@ -95,9 +95,7 @@ def undebugged(service: Service, config: Config) -> str:
         words = debugged(service, config).command
     except DevportsError:
         return ""
-    values = values_for(service, config) | {"fd": "3"}
-    path = programs.path_of(service.env)
-    python = programs.located(fill(words[0], values), fill(service.cwd, values), path)
+    python = program_of(service, words[0], config)
     return python if environments.lacks(python, "debugpy") else ""
 
 

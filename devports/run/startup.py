@@ -82,36 +82,28 @@ class Startup:
     ) -> Event:
         """Watch `server` until its start is decided, or a signal decides otherwise."""
         try:
-            return self._decided(server, signals, tell)
+            while server.elapsed < self._service.ready.timeout:
+                if (event := signals(server.turn(LOOK_EVERY))) is not None:
+                    return event
+                if server.code is not None:
+                    return self._ended(server, server.code)
+                now = self.seen = self._watch.news(self._hold)
+                if (owned := self._owned(now, server)) is not None:
+                    server.relay.watching = False
+                    self.owned = owned
+                    return Ready()
+                if self._is_lost(now):
+                    return self._bind_failed(now)
+                if self._is_shared(now):
+                    return Shared()
+                self._look_elsewhere(now, server, tell)
+                if now.bound and not self._said_bound and server.elapsed > SAY_BOUND_AFTER:
+                    self._said_bound = True
+                    tell(BoundOnly(self._service.name, self._launch.endpoints[0]))
+            return self._timed_out()
         finally:
             if self._visit is not None:
                 self._visit.close()
-
-    def _decided(
-        self,
-        server: Server,
-        signals: Callable[[list[int]], Event | None],
-        tell: Callable[[Happening], None],
-    ) -> Event:
-        while server.elapsed < self._service.ready.timeout:
-            if (event := signals(server.turn(LOOK_EVERY))) is not None:
-                return event
-            if server.code is not None:
-                return self._ended(server, server.code)
-            now = self.seen = self._watch.news(self._hold)
-            if (owned := self._owned(now, server)) is not None:
-                server.relay.watching = False
-                self.owned = owned
-                return Ready()
-            if self._is_lost(now):
-                return self._bind_failed(now)
-            if self._is_shared(now):
-                return Shared()
-            self._look_elsewhere(now, server, tell)
-            if now.bound and not self._said_bound and server.elapsed > SAY_BOUND_AFTER:
-                self._said_bound = True
-                tell(BoundOnly(self._service.name, self._launch.endpoints[0]))
-        return self._timed_out()
 
     def _look_elsewhere(
         self, now: Ownership, server: Server, tell: Callable[[Happening], None]

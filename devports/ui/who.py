@@ -30,7 +30,6 @@ JOINTS = str.maketrans("-_", "aa")
 """What the name of a task or service may have in it besides letters and digits."""
 MOST_ANCESTORS = 4
 MOST_NAMES = 3
-ID_LENGTH = 12  # of a container, as the engines show it
 
 
 class Reader(Value):
@@ -272,10 +271,12 @@ def hidden_words(hidden: Hidden) -> str:
 
 def unit_words(hidden: Hidden) -> str:
     """Return a service or a container; a session or slice says nothing about the holder."""
-    from devports.core.containers import container_of, is_identity  # noqa: PLC0415  # for hidden ones only
+    # For hidden holders only.
+    from devports.core.containers import container_of, is_identity  # noqa: PLC0415
+    from devports.core.standing import SHORT_ID  # noqa: PLC0415
 
     container = container_of(hidden.cgroup)
     identity = container[1] if container else hidden.unit
     if is_identity(identity):
-        return f"container `{identity[:ID_LENGTH]}`"
+        return f"container `{identity[:SHORT_ID]}`"
     return f"service `{printable(hidden.unit)}`" if hidden.unit.endswith(".service") else ""
