@@ -109,7 +109,7 @@ def _in_the_way(it: InTheWay) -> str:
     if it.waited:
         return (
             f"did not listen on its port in {it.waited:g} s, and our reservation may have been in"
-            " its way; starting it once more without"
+            " its way; starting it once more without it"
         )
     match it.way:
         case "fd":

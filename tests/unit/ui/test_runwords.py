@@ -107,7 +107,7 @@ LINES = [
     pytest.param(
         InTheWay("web", "hook", 60),
         "`web` did not listen on its port in 60 s, and our reservation may have been in its way;"
-        " starting it once more without",
+        " starting it once more without it",
         id="our own hold, perhaps",
     ),
     pytest.param(
