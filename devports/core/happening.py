@@ -12,8 +12,9 @@ if TYPE_CHECKING:
     from devports.core.recovery import Way
 
     Happening: TypeAlias = (
-        "Launched | Owned | BoundOnly | Elsewhere | PortLost | InTheWay | StoppingServer"
-        " | KillingServer | Strayed | NextPort | Predecessor | Unrecorded | DependencyDown"
+        "Launched | Owned | BoundOnly | Elsewhere | Released | PortLost | InTheWay"
+        " | StoppingServer | KillingServer | Strayed | NextPort | Predecessor | Unrecorded"
+        " | DependencyDown"
     )
 
 
@@ -60,6 +61,14 @@ class Elsewhere(Value):
     there: Endpoint
 
 
+class Released(Value):
+    """Our reservation of `endpoint` was released beside the living server, which printed `line`."""
+
+    service: str
+    endpoint: Endpoint
+    line: str
+
+
 class PortLost(Value):
     """The server did not get its port. `line`: what it said, `next_attempt`: 0 for none."""
 
@@ -72,10 +81,15 @@ class PortLost(Value):
 
 
 class InTheWay(Value):
-    """The server did not get the port by `way` from us; it is started again by the next one."""
+    """The server did not get the port by `way` from us; it is started again by the next one.
+
+    `waited`: seconds that it was given, after which it is started without our reservation; 0 if it
+    ended before.
+    """
 
     service: str
     way: Way
+    waited: float = 0.0
 
 
 class StoppingServer(Value):

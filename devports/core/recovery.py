@@ -40,6 +40,10 @@ class Retry(Value):
         below = self.ways[self.ways.index(way) + 1 :]
         return below[0] if below else None
 
+    def has_bare_after(self, way: Way) -> bool:
+        """Say whether a start without our reservation is still ahead."""
+        return "bare" in self.ways[self.ways.index(way) + 1 :]
+
     def before(self, attempt: int) -> float:
         """Return the wait before start number `attempt` (2, 3, ...), in seconds."""
         return float(min(self.wait * 2 ** (attempt - 2), self.wait_max))
@@ -112,7 +116,7 @@ class Ready(Value):
 
 
 class Moved(Value):
-    """The server took another port instead. `told`: its command names that one."""
+    """The server lives and listens on another port instead. `told`: its command names that one."""
 
     port: int | None
     foreign: bool
@@ -130,7 +134,12 @@ class Interrupted(Value):
 
 
 class TimedOut(Value):
-    """Not ready within its time."""
+    """Not ready within its time.
+
+    `refused`: nobody has its port, and it said that an address is in use.
+    """
+
+    refused: bool = False
 
 
 class TakePort(Value):
@@ -196,10 +205,8 @@ def _starting(state: Starting, event: Event, retry: Retry) -> Step:
             return _down(state.attempt, way)
         case Moved(told=True):
             return Ended(exitcodes.NOT_READY, "devports", "moved"), (StopServer(),)
-        case Moved(foreign=False) if (
-            state.way == "hook" and (way := retry.below(state.way)) is not None
-        ):
-            return _down(state.attempt, way)  # nobody asked us: it was our hold that drove it away
+        case Moved(foreign=False) | TimedOut(refused=True) if retry.has_bare_after(state.way):
+            return _down(state.attempt, "bare")  # our reservation may have been in its way
         case BindFailed() | Moved(foreign=True):
             return _again(state, retry)
         case Moved():

@@ -13,6 +13,7 @@ from devports.core.happening import (
     Owned,
     PortLost,
     Predecessor,
+    Released,
     StoppingServer,
     Strayed,
     Unrecorded,
@@ -30,7 +31,7 @@ if TYPE_CHECKING:
     from devports.core.bindfailure import BindFailure
     from devports.core.happening import Happening
     from devports.core.ownership import Ownership
-    from devports.core.recovery import Ended, Way
+    from devports.core.recovery import Ended
     from devports.core.service import Service
 
 PREFIX = "devports: "
@@ -58,8 +59,13 @@ def _words(happening: Happening) -> str:
             return f"`{service}` listens on {there} and not on {wanted}: waiting for that"
         case PortLost():
             return _lost(happening)
-        case InTheWay(service=service, way=way):
-            return f"`{service}` {_in_the_way(way)}"
+        case Released(service=service, endpoint=endpoint, line=line):
+            return (
+                f'`{service}` printed "{printable(line.strip(), 120)}": released our reservation of'
+                f" {endpoint}, which may be in its way; `{service}` keeps running"
+            )
+        case InTheWay():
+            return f"`{happening.service}` {_in_the_way(happening)}"
         case StoppingServer(service=service, signal=signal):
             return f"stopping `{service}` with {signal}"
         case KillingServer(service=service, seconds=seconds):
@@ -99,8 +105,13 @@ def _handoff(launched: Launched) -> str:
             unreachable(launched.way)
 
 
-def _in_the_way(way: Way) -> str:
-    match way:
+def _in_the_way(it: InTheWay) -> str:
+    if it.waited:
+        return (
+            f"did not listen on its port in {it.waited:g} s, and our reservation may have been in"
+            " its way; starting it once more without it"
+        )
+    match it.way:
         case "fd":
             return "did not take the socket; starting it again without one"
         case "hook":
@@ -108,7 +119,7 @@ def _in_the_way(way: Way) -> str:
         case "beside" | "bare":
             return "binds without SO_REUSEADDR; starting it again without our hold"
         case _:
-            unreachable(way)
+            unreachable(it.way)
 
 
 def _owned(owned: Owned) -> str:
