@@ -176,9 +176,14 @@ class Startup:
         tell(Released(self._service.name, self._launch.endpoints[0], self.failure.line))
 
     def _is_taken(self, now: Ownership) -> bool:
-        """Say whether somebody else is on our port to stay, and nothing of it is our server's."""
+        """Say whether a server that lost its port met somebody else, who is there to stay.
+
+        The stranger decides; silence of the server means that it may be its own proxy, of a
+        container engine, and there is time left to find out.
+        """
         anybody = self._service.ready.owner == "any"
-        if now.owner is not None or now.bound or anybody or not now.strangers:
+        silent = self.failure is None
+        if silent or now.owner is not None or now.bound or anybody or not now.strangers:
             self._taken = None
             return False
         self._taken = self._taken or clock.Deadline(STAYS)

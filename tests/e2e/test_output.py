@@ -120,13 +120,27 @@ def test_a_server_that_was_told_another_port_has_moved_when_time_is_up(
     assert len(words_of(project, "starts")) == 1
 
 
-def test_who_has_the_port_and_stays_ends_the_start_though_the_server_is_silent(
+def test_who_has_the_port_and_stays_ends_the_start_of_a_server_that_lost_it(
     port: int, zoo: Zoo, project: Project, devports: Command
 ) -> None:
-    project.service("web", port, ["sleep", "60"], handoff="plain", attempts=1)
+    loses = f"echo 'Port {port} is already in use'; exec sleep 60"
+    project.service("web", port, ["sh", "-c", loses], handoff="plain", attempts=1)
     running = devports.start("run", "web")
-    running.says("starting `web`")
+    running.says("released our reservation")
     stranger = zoo("listener", port)
     assert running.ends(40) == exitcodes.TAKEN_AGAIN, running.err
     assert f"`web` did not get 127.0.0.1:{port}: somebody else has it" in running.err
+    assert stranger.alive
+
+
+def test_a_silent_server_has_its_time_whoever_is_on_its_port(
+    port: int, zoo: Zoo, project: Project, devports: Command
+) -> None:
+    """`docker run` is silent while its engine listens for it: nobody is ended for that."""
+    project.service("web", port, ["sleep", "60"], handoff="plain", ready={"timeout": 14})
+    running = devports.start("run", "web", "--events", "events.jsonl")
+    running.says("starting `web`")
+    stranger = zoo("listener", port)
+    assert running.ends(40) == exitcodes.NOT_READY, running.err
+    assert kinds(project).count("started") == 1
     assert stranger.alive
