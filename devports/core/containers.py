@@ -136,7 +136,7 @@ def monitored(monitor: Process) -> tuple[str, str, str]:
         namespaces = values_of(monitor.argv, "-namespace", "--namespace")
         engine, names = NAMESPACES.get("".join(namespaces[:1]), "nerdctl"), ()
         ids = () if engine == "kubernetes" else values_of(monitor.argv, "-id", "--id")
-    return engine, next(filter(is_identity, ids), ""), "".join(names[:1])
+    return engine, next(filter(is_identity, ids), ""), next(filter(is_name, names), "")
 
 
 def _is_machine_mux(process: Process) -> bool:
@@ -164,6 +164,11 @@ def container_of(cgroup: str) -> tuple[str, str] | None:
 
 def is_identity(text: str) -> bool:
     return len(text) == ID_LENGTH and all(char in "0123456789abcdef" for char in text)
+
+
+def is_name(text: str) -> bool:
+    """Say whether an engine gives such a name, which in a command is never taken for an option."""
+    return text[:1].isalnum()
 
 
 def engine_of(hidden: Hidden, port: int) -> str:

@@ -6,7 +6,7 @@ inside the container (github.com/moby/moby/issues/40405), and podman has none.
 
 from __future__ import annotations
 
-from devports.core.containers import Published, is_identity
+from devports.core.containers import Published, is_identity, is_name
 from devports.core.number import LAST_PORT, decimal
 from devports.core.standing import STOP_TIMEOUT
 
@@ -28,9 +28,11 @@ def docker(raw: bytes, port: int) -> tuple[Published, ...]:
     """Return the containers that publish a TCP port, from lines in `FORMAT`."""
     rows = [line.split("\t") for line in raw.decode("utf-8", "replace").splitlines()]
     return tuple(
-        Published("docker", _own_name(names), image, identity)
+        Published("docker", name, image, identity)
         for identity, names, image, ports in (row for row in rows if len(row) == FIELDS)
         if is_identity(identity) and port in docker_ports(ports)
+        for name in (_own_name(names),)
+        if is_name(name)
     )
 
 
@@ -73,7 +75,9 @@ def _podman(rows: Iterable[Any], port: int) -> Iterator[Published]:
         facts = row if isinstance(row, dict) else {}
         identity, image, names = facts.get("Id"), facts.get("Image"), facts.get("Names")
         name = names[0] if isinstance(names, list) and names else names
-        if not (isinstance(identity, str) and is_identity(identity) and isinstance(name, str)):
+        if not (isinstance(identity, str) and isinstance(name, str)):
+            continue
+        if not (is_identity(identity) and is_name(name)):
             continue
         if any(port in _mapped(entry) for entry in _list(facts.get("Ports"))):
             yield Published("podman", name, image if isinstance(image, str) else "", identity)

@@ -433,9 +433,7 @@ def test_who_runs_inside_without_a_control_group_is_never_signalled(
     assert tables.listening_pids(port) == {monitor.pids[1]}
 
 
-def test_inside_that_container_it_is_a_process_like_any_other(
-    port: int, devports: Command
-) -> None:
+def test_inside_that_container_it_is_a_process_like_any_other(port: int, devports: Command) -> None:
     """In a development container whose parents are visible, the monitor is devports' own."""
     inside = devports.under(*argv_of("monitor", port, *CONMON, "--"))
     done = inside("free", port, "--yes")
