@@ -295,7 +295,7 @@ def test_of_two_containers_none_is_chosen_for_the_person(
 def test_an_engine_without_its_command_is_not_asked(
     port: int, proxy: Actor, devports: Command, docker: Engine
 ) -> None:
-    done = devports("free", port, "--yes", env=docker.env)
+    done = devports("free", port, "--yes", env={"PATH": docker.folder})
     assert done.code == exitcodes.PROTECTED, done
     assert "`docker` is not on PATH to ask which" in done.err
     assert proxy.alive
