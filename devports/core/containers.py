@@ -9,7 +9,9 @@ from __future__ import annotations
 from itertools import pairwise
 
 from devports.core.number import LAST_PORT, decimal
+from devports.core.options import values_of
 from devports.core.program import base_name, program
+from devports.core.standing import STOP_TIMEOUT
 from devports.core.value import Value
 
 TYPE_CHECKING = False
@@ -18,17 +20,19 @@ if TYPE_CHECKING:
 
 ID_LENGTH = 64
 """Hex digits of a container's id: a sha256."""
-GRACE = 10
-"""Seconds that an engine gives a container to end before it kills it, as we tell it."""
 
 
 class Published(Value):
-    """A container that publishes a port, in the words of its engine. `identity`: its whole id."""
+    """A container that publishes a port, in the words of its engine.
+
+    `identity`: its whole id. `stop_timeout`: seconds that its engine gives it to end.
+    """
 
     engine: str
     name: str
     image: str
     identity: str
+    stop_timeout: int = STOP_TIMEOUT
 
 
 FORWARDERS = {
@@ -86,14 +90,53 @@ SCOPES = {"docker": "docker", "libpod": "podman", "cri-containerd": "kubernetes"
 """What the control group of a container begins with, by the runtime that names it."""
 
 
+CONMON, SHIM = "conmon", "containerd-shim"
+"""The monitors of containers: podman's, and how the names of containerd's begin
+(``containerd-shim-runc-v2``)."""
+
+NAMESPACES = {"moby": "docker", "k8s.io": "kubernetes"}
+"""Who has which namespace of containerd, as its shim is told it; the others are nerdctl's
+(github.com/containerd/containerd/blob/main/docs/namespaces.md)."""
+
+
 def engine_of_process(process: Process) -> str:
     """Return the engine whose forwarder a process is; empty if it is none."""
-    for name in (process.name, program(process), *map(base_name, process.argv[:1])):
+    for name in _names(process):
         if name in FORWARDERS:
             return FORWARDERS[name]
     if any(folder in process.exe for folder in FOLDERS) or _is_machine_mux(process):
         return "docker"
     return ""
+
+
+def _names(process: Process) -> tuple[str, ...]:
+    """Return what a process calls itself, what was executed, and as what it was called."""
+    return (process.name, program(process), *map(base_name, process.argv[:1]))
+
+
+def is_monitor(process: Process) -> bool:
+    """Say whether an engine has this above the processes of a container: all below it are inside.
+
+    Told by names alone, which may be anybody's: that only takes away.
+    """
+    return any(name == CONMON or name.startswith(SHIM) for name in _names(process))
+
+
+def monitored(monitor: Process) -> tuple[str, str, str]:
+    """Return engine, id and name of a monitor's container, by its words; empty what they lack.
+
+    conmon(8) has ``-c ID -n NAME``, a shim ``-namespace NAMESPACE -id ID``
+    (github.com/containerd/containerd/blob/main/core/runtime/v2/README.md). One shim of kubernetes
+    has all containers of a pod, and the id of that.
+    """
+    if CONMON in _names(monitor):
+        engine, names = "podman", values_of(monitor.argv, "-n", "--name")
+        ids = values_of(monitor.argv, "-c", "--cid")
+    else:
+        namespaces = values_of(monitor.argv, "-namespace", "--namespace")
+        engine, names = NAMESPACES.get("".join(namespaces[:1]), "nerdctl"), ()
+        ids = () if engine == "kubernetes" else values_of(monitor.argv, "-id", "--id")
+    return engine, next(filter(is_identity, ids), ""), next(filter(is_name, names), "")
 
 
 def _is_machine_mux(process: Process) -> bool:
@@ -121,6 +164,11 @@ def container_of(cgroup: str) -> tuple[str, str] | None:
 
 def is_identity(text: str) -> bool:
     return len(text) == ID_LENGTH and all(char in "0123456789abcdef" for char in text)
+
+
+def is_name(text: str) -> bool:
+    """Say whether an engine gives such a name, which in a command is never taken for an option."""
+    return text[:1].isalnum()
 
 
 def engine_of(hidden: Hidden, port: int) -> str:

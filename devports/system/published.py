@@ -6,8 +6,9 @@ inside the container (github.com/moby/moby/issues/40405), and podman has none.
 
 from __future__ import annotations
 
-from devports.core.containers import Published, is_identity
+from devports.core.containers import Published, is_identity, is_name
 from devports.core.number import LAST_PORT, decimal
+from devports.core.standing import STOP_TIMEOUT
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -17,6 +18,10 @@ if TYPE_CHECKING:
 FORMAT = "{{.ID}}\t{{.Names}}\t{{.Image}}\t{{.Ports}}"
 """For docker. Not `{{json .}}`: that asks for the size of every container, which takes seconds."""
 FIELDS = 4
+STOP_TIMEOUT_FORMAT = "{{.Config.StopTimeout}}"
+"""For `inspect` of both (docs.docker.com/reference/api/engine, podman-inspect(1))."""
+LONGEST_STOP = 3600
+"""Seconds that we wait for a container at most: one may be made to have all the time it wants."""
 
 
 def docker(raw: bytes, port: int) -> tuple[Published, ...]:
@@ -24,9 +29,16 @@ def docker(raw: bytes, port: int) -> tuple[Published, ...]:
     rows = [line.split("\t") for line in raw.decode("utf-8", "replace").splitlines()]
     return tuple(
         Published("docker", name, image, identity)
-        for identity, name, image, ports in (row for row in rows if len(row) == FIELDS)
+        for identity, names, image, ports in (row for row in rows if len(row) == FIELDS)
         if is_identity(identity) and port in docker_ports(ports)
+        for name in (_own_name(names),)
+        if is_name(name)
     )
+
+
+def _own_name(names: str) -> str:
+    """Return a container's own name of those that links gave it: ``web/db,db`` (docker-run(1))."""
+    return next((name for name in names.split(",") if "/" not in name), names)
 
 
 def docker_ports(text: str) -> set[int]:
@@ -63,7 +75,9 @@ def _podman(rows: Iterable[Any], port: int) -> Iterator[Published]:
         facts = row if isinstance(row, dict) else {}
         identity, image, names = facts.get("Id"), facts.get("Image"), facts.get("Names")
         name = names[0] if isinstance(names, list) and names else names
-        if not (isinstance(identity, str) and is_identity(identity) and isinstance(name, str)):
+        if not (isinstance(identity, str) and isinstance(name, str)):
+            continue
+        if not (is_identity(identity) and is_name(name)):
             continue
         if any(port in _mapped(entry) for entry in _list(facts.get("Ports"))):
             yield Published("podman", name, image if isinstance(image, str) else "", identity)
@@ -80,3 +94,15 @@ def _mapped(entry: Any) -> range:
     if facts.get("protocol", "tcp") != "tcp" or type(first) is not int or type(number) is not int:
         return range(0)
     return range(first, first + max(number, 1))
+
+
+def stop_timeout(raw: bytes) -> int:
+    """Return the seconds of an answer to `STOP_TIMEOUT_FORMAT`; as usual where there is none.
+
+    docker says ``<nil>`` where the container has no time of its own, and -1 where it has no end.
+    """
+    text = raw.decode("ascii", "replace").strip()
+    if not text.removeprefix("-").isdecimal():
+        return STOP_TIMEOUT
+    seconds = decimal(text, LONGEST_STOP)
+    return LONGEST_STOP if seconds is None else seconds

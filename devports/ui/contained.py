@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from devports.core.standing import STOP_TIMEOUT
 from devports.core.value import unreachable
 from devports.ui.printable import printable
 
@@ -10,6 +11,7 @@ if TYPE_CHECKING:
     from devports.core.standing import Container
 
 LONGEST = 60
+"""Characters of a name or an image."""
 
 
 def container_words(container: Container) -> str:
@@ -37,8 +39,16 @@ def container_words(container: Container) -> str:
             unreachable(container.said)
 
 
+def patience_words(container: Container) -> str:
+    """Return how long its end may take, where that is longer than people are used to."""
+    seconds = container.stop_timeout
+    return f"it may take up to {seconds} s" if seconds > STOP_TIMEOUT else ""
+
+
 def container_label(container: Container) -> str:
-    """Return a container with its name and image."""
+    """Return a container with its name and image, where they are known."""
+    if not container.name:
+        return f"a container of {printable(container.engine)}"
     image = printable(container.image, LONGEST)
     of = f" ({image})" if image else ""
     return f"the {printable(container.engine)} container `{printable(container.name, LONGEST)}`{of}"

@@ -25,6 +25,7 @@ from devports.core.shells import is_persons_shell
 from devports.core.standing import Container, Mine, OtherUser, Protected, Supervised, Tunnel
 from devports.core.value import unreachable
 from devports.ui.around import spared_words
+from devports.ui.contained import patience_words
 from devports.ui.printable import printable
 from devports.ui.standings import standing_words, target_label
 from devports.ui.who import (
@@ -55,7 +56,8 @@ def progress_words(progress: Progress) -> str:
         case Killing(target=target):
             return f"did not end in time, sending SIGKILL to {target_label(target)}"
         case StoppingContainer(target=target):
-            return f"stopping {target_label(target)} with `{_stop(target)}`"
+            slow = _slow(target, "; ")
+            return f"stopping {target_label(target)} with `{_stop(target)}`{slow}"
         case Settling(seconds=seconds, by=by):
             watched = f"watching for {duration(whole(seconds))} whether {label(by)} starts it again"
             return f"the port can be bound; {watched}"
@@ -110,6 +112,13 @@ def _stop(target: Target) -> str:
     """Return the command that stops a container."""
     stop = target.standing.stop if isinstance(target.standing, Container) else ""
     return printable(stop)
+
+
+def _slow(target: Target, joint: str) -> str:
+    """Return behind a joint how long a container may take, where that is longer than usual."""
+    standing = target.standing
+    words = patience_words(standing) if isinstance(standing, Container) else ""
+    return f"{joint}{words}" if words else ""
 
 
 def _verb(target: Target, one: str, many: str) -> str:
@@ -198,7 +207,7 @@ def question_words(question: Question, service: str = "") -> str:
         case "kill":
             return f"{whom} did not end in time: kill it with SIGKILL{aim}?"
         case "container":
-            return f"stop {whom}{aim}?"
+            return f"stop {whom}{aim}{_slow(target, ', though ')}?"
         case "stop":
             return f"stop {whom} with SIGTERM{aim}?"
         case _:

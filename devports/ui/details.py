@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from devports.core.containers import GRACE
 from devports.core.diagnosis import sockets_of
 from devports.core.judging import parents_of
 from devports.core.standing import Container
@@ -80,7 +79,8 @@ def _steps(question: Question) -> Iterator[str]:
     else:
         yield "the port is looked at again; if somebody else holds it then, you are asked again"
     if isinstance(standing, Container):
-        yield f"`{printable(standing.stop)}`: its engine ends all of it, after {GRACE} s by force"
+        force = f"after {standing.stop_timeout} s by force"
+        yield f"`{printable(standing.stop)}`: its engine ends all of it, {force}"
         yield "no process is signalled by devports"
     elif question.kind == "stop":
         yield f"SIGTERM to {pid}, the same as `kill -TERM {pid}`"

@@ -5,7 +5,7 @@ Sources: docker-ps(1), docker-stop(1), podman-ps(1), podman-pod-stop(1), crictl(
 
 from __future__ import annotations
 
-from devports.core.containers import container_of
+from devports.core.containers import container_of, is_monitor
 from devports.core.judging import unit_of
 from devports.core.quoting import quote
 from devports.core.remedy.case import Remedy
@@ -17,11 +17,13 @@ if TYPE_CHECKING:
     from collections.abc import Iterator
 
     from devports.core.model import Process
+    from devports.core.plan import Target
     from devports.core.remedy.case import Case
 
 
-def container(case: Case, process: Process, it: Container) -> Iterator[Remedy]:
-    """Yield what stops the container behind a process, as far as its engine has named it."""
+def container(case: Case, target: Target, it: Container) -> Iterator[Remedy]:
+    """Yield what stops the container behind a target, as far as its engine has named it."""
+    process = target.process
     match it.said:
         case "one":
             of = f" ({it.image})" if it.image else ""
@@ -35,7 +37,7 @@ def container(case: Case, process: Process, it: Container) -> Iterator[Remedy]:
         case "none":
             yield from _stale(case, process, it)
         case "inside":
-            yield from _inside(case, process, it)
+            yield from _inside(case, target, it)
         case "unasked" | "silent" | "missing":
             where = f": {it.engine} is not on PATH here" if it.said == "missing" else ""
             ask = f"names the container that publishes the port{where}"
@@ -80,15 +82,25 @@ def _stale(case: Case, process: Process, it: Container) -> Iterator[Remedy]:
         yield case.root(title, f"systemctl restart {name}")
 
 
-def _inside(case: Case, process: Process, it: Container) -> Iterator[Remedy]:
+def _inside(case: Case, target: Target, it: Container) -> Iterator[Remedy]:
+    parents = (parent for member in target.members for parent in member.ancestors)
+    monitor = next(filter(is_monitor, parents), None)
+    if not it.name:
+        owner = monitor or target.process
+        yield _by_owner(case, owner, "names the containers that run", f"{it.tool} ps")
+        yield _by_owner(case, owner, "stops the one that it runs in", f"{it.tool} stop NAME")
+        return
     if it.engine == "kubernetes":
         yield case.root("names the container and its pod", f"crictl ps --id {quote(it.name)}")
         yield Remedy("then delete that pod, or what owns it, by kubectl: that ends it for good")
         yield case.root("ends it, until its kubelet starts it again", it.stop)
         return
     title = "stops the container that it runs in"
+    if it.engine != "docker" and monitor is not None:
+        yield _by_owner(case, monitor, title, it.stop)
+        return
     # Without root podman's groups are below user@UID.service, and docker's socket decides itself.
-    rooted = it.engine == "podman" and "/user@" not in process.cgroup
+    rooted = it.engine == "podman" and "/user@" not in target.process.cgroup
     yield case.root(title, it.stop) if rooted else Remedy(title, it.stop)
 
 

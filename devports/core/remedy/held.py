@@ -110,7 +110,7 @@ def _own_stop(case: Case, target: Target) -> Iterator[Remedy]:
         case Tunnel(stop=stop) if stop:
             yield Remedy("closes the tunnel by its own command", stop)
         case Container() as it:
-            yield from container(case, target.process, it)
+            yield from container(case, target, it)
         case Protected(reason=reason):
             yield from protected(case, target.process, reason)
         case _:
