@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 
 from devports.core.bystanders import Bystanders, Spared
-from devports.system.worktree import Worktree
+from devports.core.checkout import Worktree
 from devports.ui.around import clients_words, project_words, spared_words
 from tests.unit.ui import samples as s
 
