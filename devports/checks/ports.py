@@ -153,7 +153,7 @@ def _runs(facts: Facts, declared: Declared) -> str:
         of = f" of the project in {runs[0].project}" if other else ""
         return f"a devports run{of} that was killed has left it behind"
     if any(isinstance(t.standing, Elsewhere) and t.standing.relation == "sibling" for t in plan):
-        return f"another checkout of this repository runs it in {runs[0].project}: both want it"
+        return f"the checkout in {runs[0].project} runs it: two of one repository want one port"
     if other:
         return f"the project in {runs[0].project} runs it: two projects want one port"
     return f"it is the service `{runs[0].service}` of this project"

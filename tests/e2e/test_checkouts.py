@@ -125,13 +125,14 @@ THEIRS: Holders = {
     BY_HAND: lambda s: s.by_hand(s.there.cwd),
     "a live run of another project": lambda s: s.run(s.other_project()),
 }
-every = pytest.mark.parametrize("holder", {**OURS, **THEIRS})
+EVERYBODY: Holders = OURS | THEIRS
+every = pytest.mark.parametrize("holder", EVERYBODY)
 guarded = pytest.mark.parametrize("holder", THEIRS)
 sibling = pytest.mark.parametrize("holder", [A_RUN, LEFT, BY_HAND])
 
 
 def put(holder: str, stage: Stage) -> Identity:
-    return {**OURS, **THEIRS}[holder](stage)
+    return EVERYBODY[holder](stage)
 
 
 # -- every cell of the table
