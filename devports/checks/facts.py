@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from devports.core.checkout import unplaced
 from devports.core.contained import contained, shown, unasked
 from devports.core.diagnosis import DEFAULT_EPHEMERAL, decisive
 from devports.core.model import merged
@@ -12,6 +13,7 @@ from devports.core.value import Value
 TYPE_CHECKING = False
 if TYPE_CHECKING:
     from devports.checks.problem import Severity
+    from devports.core.checkout import ElsewhereOf
     from devports.core.contained import Named
     from devports.core.diagnosis import Finding, Verdict
     from devports.core.model import Gap, Platform, PortSpec, Process, Socket
@@ -208,6 +210,7 @@ class Facts(Value):
         gaps: what cannot be seen on this machine.
         viewer: who asks.
         run_of: tells the processes of devports runs.
+        elsewhere_of: tells the processes of other checkouts and projects.
         named: returns a container with what its engine says about a port.
     """
 
@@ -227,12 +230,13 @@ class Facts(Value):
     editor: Editor = Editor()
     viewer: Viewer = Viewer(-1, -1)
     run_of: RunOf = no_run
+    elsewhere_of: ElsewhereOf = unplaced
     named: Named = unasked
 
     def plan(self, declared: Declared) -> tuple[Target, ...]:
         """Return who would have to end for a port to be free, each with its standing."""
         holdings = [shown(finding.holding) for finding in declared.findings]
         people = merged(holder for holding in holdings for holder in holding.holders)
-        found = targets(people, self.viewer, self.run_of)
+        found = targets(people, self.viewer, self.run_of, self.elsewhere_of)
         ports = {inode: declared.spec.port for holder in people for inode in holder.inodes}
         return contained(found, ports, self.viewer, self.named)

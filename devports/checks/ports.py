@@ -19,7 +19,7 @@ from devports.core.diagnosis import (
 from devports.core.model import PortSpec
 from devports.core.plan import Policy, consent
 from devports.core.remedy import Remedy, remedies
-from devports.core.standing import Container, Mine, Plain
+from devports.core.standing import Container, Elsewhere, Mine, Plain, run_behind
 from devports.core.value import Value, unreachable
 
 TYPE_CHECKING = False
@@ -144,13 +144,16 @@ def _moved(facts: Facts, declared: Declared) -> str:
 
 def _runs(facts: Facts, declared: Declared) -> str:
     """Return which devports run it is; empty if it is none."""
-    runs = [t.standing.run for t in facts.plan(declared) if isinstance(t.standing, Mine)]
+    plan = facts.plan(declared)
+    runs = [run for target in plan if (run := run_behind(target.standing))]
     if not runs:
         return ""
     other = runs[0].project != facts.root
     if any(run.left for run in runs):
         of = f" of the project in {runs[0].project}" if other else ""
         return f"a devports run{of} that was killed has left it behind"
+    if any(isinstance(t.standing, Elsewhere) and t.standing.relation == "sibling" for t in plan):
+        return f"the checkout in {runs[0].project} runs it: two of one repository want one port"
     if other:
         return f"the project in {runs[0].project} runs it: two projects want one port"
     return f"it is the service `{runs[0].service}` of this project"
@@ -253,6 +256,7 @@ def _remedies(facts: Facts, finding: Finding, declared: Declared) -> tuple[Remed
         typed=str(declared.spec) if _moved(facts, declared) else service,
         viewer=facts.viewer,
         run_of=facts.run_of,
+        elsewhere_of=facts.elsewhere_of,
         named=facts.named,
         ephemeral=facts.ephemeral,
     )

@@ -35,6 +35,7 @@ def free_targets(
     *,
     yes: bool = False,
     other_users: bool = False,
+    other_checkouts: bool = False,
     dry_run: bool = False,
     timeout: float | None = None,
     settle: float = Limits().settle,
@@ -47,13 +48,19 @@ def free_targets(
         words: the targets; none means every service.
         yes: end holders without a question.
         other_users: with `yes`, also those of other users.
+        other_checkouts: with `yes`, also those of other checkouts and other projects' runs.
         dry_run: only say what would be done.
         timeout: seconds after SIGTERM until SIGKILL; by default the service's own.
         settle: seconds to watch whether a supervisor brings a holder back.
         as_json: one document on stdout; nobody is asked.
     """
     interactive = setting.screen.interactive and not as_json
-    policy = Policy(yes=yes, other_users=other_users, interactive=interactive)
+    policy = Policy(
+        yes=yes,
+        other_users=other_users,
+        other_checkouts=other_checkouts,
+        interactive=interactive,
+    )
     limits = Limits(settle=settle)
     carry_out = rehearse if dry_run else free
     tools = tools_for(setting)

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from devports.commands.setting import here
+from devports.core.checkout import elsewhere_from
 from devports.core.diagnosis import decisive, is_bindable
 from devports.core.outcome import (
     Killing,
@@ -17,7 +17,7 @@ from devports.core.outcome import (
 from devports.core.plan import is_supervisor
 from devports.core.remedy import remedies
 from devports.core.shells import is_persons_shell
-from devports.core.standing import OtherUser
+from devports.core.standing import Elsewhere, OtherUser
 from devports.freeing import Tools
 from devports.system.worktree import worktree_of
 from devports.ui.around import project_words, spared_words
@@ -50,8 +50,7 @@ def tools_for(setting: Setting, *, starting: str = "") -> Tools:
             screen.progress(f"devports: {outcome_words(news)}")
 
     def asked(question: Question) -> Answer:
-        project = project_words(worktree_of(question.target.process.cwd), worktree_of(here()))
-        return ask(question, screen, starting, project=project)
+        return ask(question, screen, starting, project=project_of(setting, question.target))
 
     return Tools(
         machine=setting.machine,
@@ -59,7 +58,15 @@ def tools_for(setting: Setting, *, starting: str = "") -> Tools:
         tell=tell,
         run_of=setting.records().run_of(),
         engines=setting.engines,
+        elsewhere_of=elsewhere_from(setting.home(), worktree_of),
     )
+
+
+def project_of(setting: Setting, target: Target) -> str:
+    """Return which project a target belongs to; empty where its standing tells that."""
+    if isinstance(target.standing, Elsewhere):
+        return ""
+    return project_words(worktree_of(target.process.cwd), worktree_of(setting.home()))
 
 
 def not_freed(asked: Asked, freed: Freed, screen: Screen) -> DevportsError:
@@ -79,6 +86,9 @@ def not_freed(asked: Asked, freed: Freed, screen: Screen) -> DevportsError:
 def hints_for(asked: Asked, freed: Freed) -> tuple[str, ...]:
     """Return the one command that would go further, where there is one of ours."""
     whys = {outcome.why for outcome in freed.outcomes if isinstance(outcome, Refused)}
+    strangers = [o for o in freed.outcomes if isinstance(o.target.standing, Elsewhere)]
+    if whys == {"no-terminal"} and strangers:
+        return (f"to be asked whether to end it, run `devports free {asked.typed}` on a terminal",)
     if whys == {"no-terminal"}:
         return (f"to end it without a question, run `devports free {asked.typed} --yes`",)
     if whys == {"on-conflict"}:
@@ -119,6 +129,7 @@ def remedies_for(setting: Setting, asked: Asked, freed: Freed) -> tuple[Remedy, 
         typed=asked.text,
         viewer=setting.machine.viewer(),
         run_of=setting.records().run_of(),
+        elsewhere_of=elsewhere_from(setting.home(), worktree_of),
         named=setting.engines.named,
         ephemeral=setting.machine.ephemeral(),
         ignored=[o.target.process.pid for o in freed.outcomes if isinstance(o, TimedOut)],

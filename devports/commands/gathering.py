@@ -10,9 +10,11 @@ from devports.commands.filefacts import faults_of
 from devports.commands.launchfacts import command_facts, refusals
 from devports.commands.portfacts import port_facts
 from devports.commands.runfacts import run_facts
+from devports.core.checkout import elsewhere_from
 from devports.core.model import Endpoint, Gap
 from devports.system import installs, wsl
 from devports.system.reserved import reserved
+from devports.system.worktree import worktree_of
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -52,6 +54,7 @@ def gather(setting: Setting, config: Config | None, warnings: Sequence[str] = ()
         gaps=tuple(_blind_spots(machine, {declared.spec.port for declared in ports})),
         viewer=machine.viewer(),
         run_of=setting.records().run_of(),
+        elsewhere_of=elsewhere_from(setting.home(), worktree_of),
         named=setting.engines.named,
     )
 

@@ -30,6 +30,7 @@ def run(
     *,
     yes: bool = False,
     other_users: bool = False,
+    other_checkouts: bool = False,
     on_conflict: OnConflict | None = None,
     port: int | None = None,
     events: str | None = None,
@@ -44,6 +45,7 @@ def run(
     policy = Policy(
         yes=yes,
         other_users=other_users,
+        other_checkouts=other_checkouts,
         interactive=setting.screen.interactive,
         reclaim=config.root if service.on_conflict == "reclaim" else "",
         movable=service.port if service.on_conflict in ("ask", "next") else 0,

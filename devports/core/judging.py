@@ -7,12 +7,14 @@ control group, ancestry, a record of ours.
 
 from __future__ import annotations
 
+from devports.core.checkout import unplaced
 from devports.core.containers import container_of, engine_of_process, is_monitor, monitored
 from devports.core.protection import protection
 from devports.core.quoting import quote
 from devports.core.standing import (
     SHORT_ID,
     Container,
+    Elsewhere,
     Mine,
     OtherUser,
     Plain,
@@ -27,12 +29,18 @@ TYPE_CHECKING = False
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
+    from devports.core.checkout import ElsewhereOf
     from devports.core.model import Holder, Process
     from devports.core.standing import Refusal, Run, Standing, Viewer
 
 
 def standing(
-    target: Process, viewer: Viewer, run: Run | None, ancestors: Sequence[Process] = ()
+    target: Process,
+    viewer: Viewer,
+    run: Run | None,
+    ancestors: Sequence[Process] = (),
+    *,
+    elsewhere_of: ElsewhereOf = unplaced,
 ) -> Standing:
     """Judge one process. The first rule that applies decides; refusals come before grants."""
     if refusal := _refusal(target, viewer, ancestors):
@@ -41,10 +49,12 @@ def standing(
         return Protected("an ssh session that forwards the port")
     if target.uid not in (viewer.uid, viewer.user_uid):
         return OtherUser(target.user, permitted=viewer.uid == 0)
-    if run is not None:
-        return Mine(run)
-    kind = kind_of(target)
-    return Tunnel(kind, exit_command(target)) if kind else Plain()
+    other = elsewhere_of(target, run)
+    if other is not None and other.is_guarded:
+        return other
+    if run is None and (kind := kind_of(target)):
+        return Tunnel(kind, exit_command(target))
+    return other or (Mine(run) if run is not None else Plain())
 
 
 def _refusal(target: Process, viewer: Viewer, ancestors: Sequence[Process]) -> Refusal | None:
@@ -105,15 +115,27 @@ def of_user(unit: Supervised, user: str) -> Supervised:
     return unit.but(stop=unit.stop.replace("systemctl --user ", reach, 1))
 
 
-def strictest(top: Process, members: Sequence[Holder], viewer: Viewer, run: Run | None) -> Standing:
+def strictest(
+    top: Process,
+    members: Sequence[Holder],
+    viewer: Viewer,
+    run: Run | None,
+    *,
+    elsewhere_of: ElsewhereOf = unplaced,
+) -> Standing:
     """Return the standing of a whole family: what holds for one member holds for all."""
     lines = [(top, parents_of(top, members)), *((m.process, m.ancestors) for m in members)]
-    return min((standing(process, viewer, run, line) for process, line in lines), key=_strictness)
+    judged = (
+        standing(process, viewer, run, line, elsewhere_of=elsewhere_of) for process, line in lines
+    )
+    return min(judged, key=_strictness)
 
 
 def _strictness(item: Standing) -> tuple[int, bool]:
-    order = (Protected, Container, Supervised, OtherUser, Tunnel, Mine, Plain)
-    return order.index(type(item)), isinstance(item, Supervised) and not item.unit
+    order = (Protected, Container, Supervised, OtherUser, Elsewhere, Tunnel, Mine, Plain)
+    vaguer = isinstance(item, Supervised) and not item.unit
+    milder = isinstance(item, Elsewhere) and not item.is_guarded
+    return order.index(type(item)), vaguer or milder
 
 
 def parents_of(top: Process, members: Sequence[Holder]) -> tuple[Process, ...]:

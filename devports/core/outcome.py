@@ -26,6 +26,7 @@ if TYPE_CHECKING:
         "supervised",
         "container",
         "other-user",
+        "other-checkout",
         "on-conflict",
         "no-terminal",
         "denied",

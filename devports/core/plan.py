@@ -6,11 +6,21 @@ up the next one, so a plan names the top of the family and carries its members a
 
 from __future__ import annotations
 
+from devports.core.checkout import unplaced
 from devports.core.judging import strictest
 from devports.core.program import program
 from devports.core.protection import INTERPRETERS, by_name, protection
 from devports.core.shells import is_interactive, is_persons_shell, is_shell
-from devports.core.standing import Container, Mine, OtherUser, Plain, Protected, Supervised, Tunnel
+from devports.core.standing import (
+    Container,
+    Elsewhere,
+    Mine,
+    OtherUser,
+    Plain,
+    Protected,
+    Supervised,
+    Tunnel,
+)
 from devports.core.supervisors import is_keeper
 from devports.core.value import Value, unreachable
 
@@ -19,6 +29,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Collection, Sequence
     from typing import Literal
 
+    from devports.core.checkout import ElsewhereOf
     from devports.core.model import Holder, Process, ProcessKey
     from devports.core.standing import Run, Standing, Viewer
 
@@ -41,9 +52,10 @@ class Target(Value):
 class Policy(Value):
     """What the command line and the configuration allow.
 
-    `reclaim` names the project whose own leftovers may be ended without a question. `movable`
-    is the port that its service could exchange for another one, 0 if there is none. `fails`: the
-    service shall fail where its port is held, so nobody is asked and `yes` does not count.
+    `other_users` and `other_checkouts` say whom `yes` covers besides; no file can. `reclaim` names
+    the project whose own leftovers may be ended without a question. `movable` is the port that its
+    service could exchange for another one, 0 if there is none. `fails`: the service shall fail
+    where its port is held, so nobody is asked and `yes` does not count.
     """
 
     yes: bool = False
@@ -52,6 +64,7 @@ class Policy(Value):
     reclaim: str = ""
     movable: int = 0
     fails: bool = False
+    other_checkouts: bool = False
 
 
 WATCHERS = frozenset(
@@ -176,14 +189,20 @@ def no_run(_: Process) -> None:
     """Know of no devports run."""
 
 
-def targets(holders: Sequence[Holder], viewer: Viewer, run_of: RunOf) -> tuple[Target, ...]:
+def targets(
+    holders: Sequence[Holder], viewer: Viewer, run_of: RunOf, elsewhere_of: ElsewhereOf = unplaced
+) -> tuple[Target, ...]:
     """Group the holders by what has to end, in the order in which they were found."""
     groups: dict[ProcessKey, tuple[Process, list[Holder]]] = {}
     for holder in holders:
         top = top_of_family(holder, holders, run_of, viewer)
         groups.setdefault(top.key, (top, []))[1].append(holder)
     return tuple(
-        Target(top, strictest(top, members, viewer, run_of(top)), tuple(members))
+        Target(
+            top,
+            strictest(top, members, viewer, run_of(top), elsewhere_of=elsewhere_of),
+            tuple(members),
+        )
         for top, members in groups.values()
     )
 
@@ -195,11 +214,13 @@ def consent(standing: Standing, policy: Policy) -> Consent:
             return "refused"
         case Container(said=said) if said != "one":
             return "refused"
+        case Elsewhere(is_guarded=True) if policy.yes and not policy.other_checkouts:
+            return "refused"
         case OtherUser():
             granted = policy.yes and policy.other_users
         case Mine(run=run):
             granted = policy.yes or (run.left and run.project == policy.reclaim)
-        case Plain() | Tunnel() | Container():
+        case Plain() | Tunnel() | Container() | Elsewhere():
             granted = policy.yes
         case _:
             unreachable(standing)

@@ -13,7 +13,8 @@ if TYPE_CHECKING:
 
     Refusal: TypeAlias = "Supervised | Container | Protected"
     Said: TypeAlias = Literal["unasked", "one", "several", "none", "silent", "missing", "inside"]
-    Standing: TypeAlias = "Plain | Mine | OtherUser | Tunnel | Refusal"
+    Standing: TypeAlias = "Plain | Mine | Elsewhere | OtherUser | Tunnel | Refusal"
+    Relation: TypeAlias = Literal["sibling", "project"]
 
 
 class Viewer(Value):
@@ -51,6 +52,35 @@ class Mine(Value):
     """Started by a devports run."""
 
     run: Run
+
+
+class Place(Value):
+    """The top folder of a checkout and its branch; or a project's folder, where there is no git."""
+
+    folder: str
+    branch: str = ""
+
+
+class Elsewhere(Value):
+    """Of another checkout of this repository (`sibling`), or of another project.
+
+    `run`: the devports run that started it, if one did. `here`: where who asks is.
+    """
+
+    relation: Relation
+    there: Place
+    here: Place
+    run: Run | None = None
+
+    @property
+    def is_guarded(self) -> bool:
+        """Whether `--yes` does not cover it: a sibling's, or another project's live run."""
+        return self.relation == "sibling" or (self.run is not None and not self.run.left)
+
+
+def run_behind(standing: Standing) -> Run | None:
+    """Return the devports run that a process is of, or was left by."""
+    return standing.run if isinstance(standing, Mine | Elsewhere) else None
 
 
 class OtherUser(Value):

@@ -7,6 +7,7 @@ Knows neither the screen nor the command line: questions and progress go through
 from __future__ import annotations
 
 from devports import exitcodes
+from devports.core.checkout import unplaced
 from devports.core.diagnosis import Forbidden, Held, Lingering, NotLocal, all_bindable, is_bindable
 from devports.core.outcome import Freed, WaitingForPort
 from devports.core.plan import Policy
@@ -22,6 +23,7 @@ TYPE_CHECKING = False
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
 
+    from devports.core.checkout import ElsewhereOf
     from devports.core.diagnosis import Finding
     from devports.core.model import Endpoint, Holding
     from devports.core.outcome import Answer, Outcome, Progress, Question
@@ -44,6 +46,7 @@ class Tools(Value):
     tell: Callable[[Progress | Outcome], None]
     run_of: RunOf
     engines: Engines
+    elsewhere_of: ElsewhereOf = unplaced
 
 
 class Limits(Value):

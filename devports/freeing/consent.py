@@ -9,7 +9,7 @@ from devports.core.diagnosis import Held, sockets_of
 from devports.core.model import merged
 from devports.core.outcome import Declined, Planned, Question, Refused
 from devports.core.plan import consent, targets
-from devports.core.standing import Container, OtherUser, Supervised
+from devports.core.standing import Container, Elsewhere, OtherUser, Supervised
 from devports.core.value import Value
 
 TYPE_CHECKING = False
@@ -40,7 +40,7 @@ def holders_of(findings: Iterable[Finding]) -> tuple[Holder, ...]:
 def plan_for(tools: Tools, findings: Iterable[Finding]) -> tuple[Target, ...]:
     """Return what has to end for these findings."""
     found, viewer = tuple(findings), tools.machine.viewer()
-    plan = targets(holders_of(found), viewer, tools.run_of)
+    plan = targets(holders_of(found), viewer, tools.run_of, tools.elsewhere_of)
     return contained(plan, ports_of(found), viewer, tools.engines.named)
 
 
@@ -55,10 +55,8 @@ def judged(target: Target, policy: Policy) -> Outcome:
         case "refused":
             return Refused(target, why_refused(target.standing))
         case "unanswerable":
-            if policy.fails:
-                return Refused(target, "on-conflict")
-            other = isinstance(target.standing, OtherUser)
-            return Refused(target, "other-user" if other else "no-terminal")
+            why = "on-conflict" if policy.fails else why_unanswerable(target.standing)
+            return Refused(target, why)
         case answer:
             return Planned(target, asks=answer == "ask")
 
@@ -137,6 +135,17 @@ def parts(target: Target, keys: Collection[ProcessKey]) -> list[Target]:
     return [target.but(members=members)] if members else []
 
 
+def why_unanswerable(standing: Standing) -> Why:
+    """Say whose yes is missing where nobody can be asked: that of `--yes`, or one of its own."""
+    match standing:
+        case OtherUser():
+            return "other-user"
+        case Elsewhere(is_guarded=True):
+            return "other-checkout"
+        case _:
+            return "no-terminal"
+
+
 def why_refused(standing: Standing) -> Why:
     """Name the law that stands in the way."""
     match standing:
@@ -146,6 +155,8 @@ def why_refused(standing: Standing) -> Why:
             return "supervised"
         case OtherUser():
             return "other-user"
+        case Elsewhere():
+            return "other-checkout"
         case _:
             return "protected"
 

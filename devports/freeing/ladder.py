@@ -25,7 +25,7 @@ from devports.core.outcome import (
     WaitingForPort,
 )
 from devports.core.plan import is_heir
-from devports.core.standing import Container, Mine
+from devports.core.standing import Container, run_behind
 from devports.freeing.bindable import POLL_LAST, bindable
 from devports.freeing.bystanders import bystanders
 from devports.freeing.consent import (
@@ -145,7 +145,7 @@ class Work:
             if not is_container(target):
                 self.tools.tell(Terminating(target))
                 self.terminate(target.process.key)
-        runs = [t.standing.run.patience for t in self.plan if isinstance(t.standing, Mine)]
+        runs = [run.patience for t in self.plan if (run := run_behind(t.standing))]
         # A devports run ends its own server in its own time.
         self.patience = clock.Deadline(max([self.job.limits.stop, *runs]))
         free = self.wait(self.patience) or self.insist()

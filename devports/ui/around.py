@@ -5,15 +5,18 @@ Names and branches come from outside and go through `printable`.
 
 from __future__ import annotations
 
+from devports.core.standing import Elsewhere
 from devports.ui.printable import printable
-from devports.ui.who import label, listed
+from devports.ui.who import label, listed, short_folder
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
     from devports.core.bystanders import Bystanders, Spared
-    from devports.system.worktree import Worktree
+    from devports.core.checkout import Worktree
+    from devports.core.standing import Place, Standing
+    from devports.ui.who import Reader
 
 MOST_NAMES = 4
 
@@ -33,8 +36,26 @@ def _relation(theirs: Worktree, ours: Worktree | None) -> str:
     if theirs.root == ours.root:
         return ", this project"
     if theirs.repository == ours.repository:
-        return ", another worktree of this project"
+        return ", another checkout of this repository"
     return ", another project"
+
+
+def whereabouts(standing: Standing, reader: Reader) -> tuple[str, str]:
+    """Return the row of a card that says of which checkout or project it is, and which is ours.
+
+    Both are empty where it is of ours, or nobody knows.
+    """
+    if not isinstance(standing, Elsewhere):
+        return "", ""
+    key = "checkout" if standing.relation == "sibling" else "project"
+    folders = [short_folder(each.folder, reader) for each in (standing.there, standing.here)]
+    there, here = map(place_words, folders, (standing.there, standing.here))
+    return key, there + (f"; you are in {here}" if here else "")
+
+
+def place_words(folder: str, place: Place) -> str:
+    """Return a folder, as it is to be written, with its branch."""
+    return folder + (f", branch `{printable(place.branch, 60)}`" if place.branch else "")
 
 
 def clients_words(around: Bystanders) -> str:

@@ -22,12 +22,20 @@ from devports.core.outcome import (
     WaitingForPort,
 )
 from devports.core.shells import is_persons_shell
-from devports.core.standing import Container, Mine, OtherUser, Protected, Supervised, Tunnel
+from devports.core.standing import (
+    Container,
+    Elsewhere,
+    Mine,
+    OtherUser,
+    Protected,
+    Supervised,
+    Tunnel,
+)
 from devports.core.value import unreachable
-from devports.ui.around import spared_words
+from devports.ui.around import place_words, spared_words
 from devports.ui.contained import patience_words
 from devports.ui.printable import printable
-from devports.ui.standings import standing_words, target_label
+from devports.ui.standings import belonging, standing_words, target_label
 from devports.ui.who import (
     counted,
     duration,
@@ -156,6 +164,9 @@ def refusal_words(refused: Refused) -> str:
             return f"it {standing_words(standing) or 'forwards the port for a container'}"
         case "other-user":
             return _other_user_words(standing)
+        case "other-checkout":
+            of = belonging(standing) if isinstance(standing, Elsewhere) else "another checkout"
+            return f"it belongs to {of}, which `--yes` does not cover"
         case "on-conflict":
             return '`on_conflict` is "fail", so nobody was asked, and `--yes` does not count'
         case "no-terminal":
@@ -220,6 +231,9 @@ def _whose(standing: Standing) -> str:
             return f", which belongs to user {printable(user)} and not to you,"
         case Mine(run=run) if run.left:
             return f", started by `devports run {printable(run.service)}`,"
+        case Elsewhere(there=there):
+            where = place_words(printable(there.folder), there)
+            return f", which belongs to {belonging(standing)} ({where}),"
         case Tunnel(kind=kind):
             return f", a tunnel (`{printable(kind)}`),"
         case _:

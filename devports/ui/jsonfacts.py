@@ -23,6 +23,7 @@ from devports.core.outcome import (
 )
 from devports.core.standing import (
     Container,
+    Elsewhere,
     Mine,
     OtherUser,
     Plain,
@@ -138,6 +139,10 @@ def _standing(standing: Standing) -> Json:
             return _kind("plain")
         case Mine(run=run):
             return _kind("mine", run.service)
+        case Elsewhere(relation=relation, there=there, run=run):
+            placed: Json = {"folder": there.folder, "branch": there.branch or None}
+            facts = _kind("elsewhere", run.service if run else None)
+            return facts | placed | {"relation": relation}
         case OtherUser(user=user):
             return _kind("other-user", user)
         case Supervised(unit=unit, stop=stop):
@@ -155,7 +160,8 @@ def _standing(standing: Standing) -> Json:
 
 def _kind(kind: str, detail: str | None = None, stop: str | None = None) -> Json:
     facts: Json = {"kind": kind, "detail": detail, "stop": stop}
-    return facts | {"container": None, "image": None, "engine_said": None}
+    unknown = ("container", "image", "engine_said", "folder", "branch", "relation")
+    return facts | dict.fromkeys(unknown)
 
 
 def ended_facts(target: Target, now: float) -> Json:

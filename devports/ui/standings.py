@@ -4,12 +4,15 @@ from __future__ import annotations
 
 from devports.core.standing import (
     Container,
+    Elsewhere,
     Mine,
     OtherUser,
     Plain,
     Protected,
+    Run,
     Supervised,
     Tunnel,
+    run_behind,
 )
 from devports.core.value import unreachable
 from devports.ui.contained import container_label, container_words
@@ -18,6 +21,8 @@ from devports.ui.who import counted, label, listed
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
+    from collections.abc import Sequence
+
     from devports.core.plan import Target
     from devports.core.standing import Standing
 
@@ -27,8 +32,10 @@ def standing_words(standing: Standing) -> str:
     match standing:
         case Plain():
             return ""
-        case Mine(run=run):
+        case Mine(run=run) | Elsewhere(run=Run() as run):
             return f"started by `devports run {printable(run.service)}`"
+        case Elsewhere():
+            return ""
         case OtherUser(user=user, permitted=permitted):
             whose = f"belongs to user {printable(user)}"
             return whose if permitted else f"{whose}: only they or root can end it"
@@ -45,6 +52,23 @@ def standing_words(standing: Standing) -> str:
             unreachable(standing)
 
 
+def belonging(standing: Elsewhere) -> str:
+    """Return whose it is, to follow "of"."""
+    sibling = standing.relation == "sibling"
+    return "another checkout of this repository" if sibling else "another project"
+
+
+def origin_words(standings: Sequence[Standing]) -> str:
+    """Return where holders come from, to follow their names; empty unless all are elsewhere."""
+    found = list(dict.fromkeys(standings))
+    if len(found) != 1 or not isinstance(found[0], Elsewhere):
+        return ""
+    run, whose = found[0].run, belonging(found[0])
+    if run is None:
+        return f", which belongs to {whose}"
+    return f", which `devports run {printable(run.service)}` started in {whose}"
+
+
 def target_label(target: Target) -> str:
     """Return a target with its family: `uvicorn` (pid 1) and its 2 workers; or a container.
 
@@ -55,8 +79,9 @@ def target_label(target: Target) -> str:
         return container_label(target.standing) if known else label(target.process)
     below = [m.process for m in target.members if m.process.key != target.process.key]
     top = label(target.process)
-    if isinstance(target.standing, Mine) and not target.standing.run.left:
-        top = f"`devports run {printable(target.standing.run.service)}` (pid {target.process.pid})"
+    run = run_behind(target.standing)
+    if run is not None and not run.left:
+        top = f"`devports run {printable(run.service)}` (pid {target.process.pid})"
     if not below:
         return top
     if len(below) < len(target.members):

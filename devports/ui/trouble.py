@@ -221,10 +221,11 @@ def problem(
 ) -> DevportsError:
     """Return the findings on one port as an error, ready to be raised or shown."""
     from devports.core.codes import code_of  # noqa: PLC0415  # not for `check`
+    from devports.ui.standings import origin_words  # noqa: PLC0415
 
     return DevportsError(
         code_of(decisive(findings)),
-        summary(findings, subject),
+        summary(findings, subject) + origin_words([each for _, each in standings]),
         facts=evidence(findings, reader, standings),
         note="\n".join((*notes(findings), *more_notes)),
         hints=hints,

@@ -187,13 +187,15 @@ def card(
     members: Sequence[Process] = (),
 ) -> tuple[tuple[str, str], ...]:
     """Return all that is worth knowing about a holder, as pairs of key and value."""
-    process, note = holder.process, ""
+    process, note, place = holder.process, "", ("", "")
     if standing is not None:
-        from devports.ui.standings import standing_words  # noqa: PLC0415  # not for `check`
+        from devports.ui.around import whereabouts  # noqa: PLC0415  # not for `check`
+        from devports.ui.standings import standing_words  # noqa: PLC0415
 
-        note = standing_words(standing)
+        note, place = standing_words(standing), whereabouts(standing, reader)
     pairs = (
         ("process", who_line(process, reader)),
+        place,
         ("socket", sockets_line(holder, sockets)),
         ("family", family(members)),
         ("folder", folder(process, reader)),

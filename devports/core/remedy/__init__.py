@@ -8,6 +8,7 @@ to end.
 
 from __future__ import annotations
 
+from devports.core.checkout import unplaced
 from devports.core.contained import unasked
 from devports.core.diagnosis import (
     DEFAULT_EPHEMERAL,
@@ -30,6 +31,7 @@ TYPE_CHECKING = False
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
+    from devports.core.checkout import ElsewhereOf
     from devports.core.contained import Named
     from devports.core.diagnosis import Verdict
     from devports.core.model import Endpoint, Holding, Platform
@@ -49,6 +51,7 @@ def remedies(
     typed: str = "",
     viewer: Viewer | None = None,
     run_of: RunOf = no_run,
+    elsewhere_of: ElsewhereOf = unplaced,
     named: Named = unasked,
     ephemeral: tuple[int, int] = DEFAULT_EPHEMERAL,
     ignored: Sequence[int] = (),
@@ -64,6 +67,7 @@ def remedies(
         typed: what a person calls it in a command; by default the service, or else the number.
         viewer: who asks. Without one nobody can say who is protected: no command ends anything.
         run_of: tells the processes of live `devports run`.
+        elsewhere_of: tells the processes of other checkouts and projects.
         named: tells the container behind a forwarder.
         ephemeral: first and last port of the range for outgoing connections.
         ignored: pids of those who were asked to end, and did not.
@@ -77,6 +81,7 @@ def remedies(
         target,
         viewer,
         run_of,
+        elsewhere_of,
         named,
         ephemeral,
         tuple(ignored),

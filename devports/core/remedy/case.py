@@ -11,6 +11,7 @@ TYPE_CHECKING = False
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
+    from devports.core.checkout import ElsewhereOf
     from devports.core.contained import Named
     from devports.core.model import Endpoint, Holding, Platform
     from devports.core.plan import RunOf
@@ -36,6 +37,7 @@ class Case(Value):
     typed: str
     viewer: Viewer | None
     run_of: RunOf
+    elsewhere_of: ElsewhereOf
     named: Named
     ephemeral: tuple[int, int]
     ignored: tuple[int, ...]

@@ -6,10 +6,18 @@ from devports.core.contained import contained, shown
 from devports.core.containers import container_of, engine_of
 from devports.core.judging import of_user, unit_of
 from devports.core.plan import targets
+from devports.core.quoting import quote
 from devports.core.remedy.case import Remedy, http_sys, look
 from devports.core.remedy.containers import asking, container, hidden_container
 from devports.core.remedy.protected import protected
-from devports.core.standing import Container, Protected, Supervised, Tunnel, Viewer
+from devports.core.standing import (
+    Container,
+    Elsewhere,
+    Protected,
+    Supervised,
+    Tunnel,
+    Viewer,
+)
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -30,11 +38,13 @@ def held(case: Case, sockets: Sequence[Socket]) -> Iterator[Remedy]:
     holding = shown(case.holding)
     kernel = [h for h in holding.holders if _is_windows_kernel(case, h)]
     plan = _plan(case, [h for h in holding.holders if h not in kernel])
-    killable = tuple(t for t in plan if not isinstance(t.standing, (*REFUSED, Container)))
+    killable = tuple(t for t in plan if _may_be_signalled(t))
     if case.platform == "darwin" and any(socket.state == "BOUND" for socket in sockets):
         yield case.wait(
             "a Python server that is just starting looks like this for up to 35 s: ask again then"
         )
+    if any(_is_guarded(t) for t in plan):
+        yield from _beside(case)
     yield from _devports_first(case, plan, holding.hidden)
     for target in plan:
         yield from _own_stop(case, target)
@@ -56,7 +66,24 @@ def _plan(case: Case, people: Sequence[Holder]) -> tuple[Target, ...]:
     """Return what has to end; there is one port, so every socket is on that."""
     viewer = case.viewer or NOBODY
     ports = {inode: case.port for holder in people for inode in holder.inodes}
-    return contained(targets(people, viewer, case.run_of), ports, viewer, case.named)
+    plan = targets(people, viewer, case.run_of, case.elsewhere_of)
+    return contained(plan, ports, viewer, case.named)
+
+
+def _may_be_signalled(target: Target) -> bool:
+    """Say whether a command may be printed that signals it: what is printed gets copied."""
+    return not isinstance(target.standing, (*REFUSED, Container)) and not _is_guarded(target)
+
+
+def _is_guarded(target: Target) -> bool:
+    return isinstance(target.standing, Elsewhere) and target.standing.is_guarded
+
+
+def _beside(case: Case) -> Iterator[Remedy]:
+    """Yield how a service starts beside the one of another checkout."""
+    if case.service:
+        command = f"devports run {quote(case.service)} --on-conflict next"
+        yield Remedy("goes on beside it: another port, this once", command)
 
 
 def _is_windows_kernel(case: Case, holder: Holder) -> bool:
@@ -68,6 +95,8 @@ def _devports_first(
 ) -> Iterator[Remedy]:
     """Yield the command of ours, where it can get further than it did."""
     foreign = _foreign(case, [target for target in plan if _is_for_root(target)])
+    if any(_is_guarded(target) for target in plan):
+        return
     if plan and all(map(_can_end, plan)) and not foreign and not hidden:
         yield Remedy("ends what holds it, after asking", f"devports free {case.target}")
     elif foreign or (case.platform != "win32" and any(_may_be_ended(case, h) for h in hidden)):
@@ -109,6 +138,10 @@ def _own_stop(case: Case, target: Target) -> Iterator[Remedy]:
             yield _stop(case, f"{by} would start it again: {does}", stop)
         case Tunnel(stop=stop) if stop:
             yield Remedy("closes the tunnel by its own command", stop)
+        case Elsewhere(is_guarded=True, run=run, there=there):
+            folder, what = (run.project, run.service) if run else (there.folder, str(case.port))
+            title = "ends it, where it was started"
+            yield Remedy(title, f"cd {quote(folder)} && devports free {quote(what)}")
         case Container() as it:
             yield from container(case, target, it)
         case Protected(reason=reason):

@@ -28,7 +28,8 @@ from devports.core.model import (
     Socket,
 )
 from devports.core.plan import Target
-from devports.core.standing import Mine, OtherUser, Plain, Run, Supervised
+from devports.core.standing import Elsewhere, Mine, OtherUser, Plain, Run, Supervised
+from devports.core.standing import Place as Home
 from devports.detect.found import Found, LeftOut, Source
 from devports.errors import DevportsError
 from devports.records import Record
@@ -181,6 +182,9 @@ RECORD = Record(
 )
 RUN = Charge(RECORD)
 MINE = Mine(Run(DEVPORTS.key, "web", "/shop"))
+SIBLING = Elsewhere(
+    "sibling", Home("/home/ann/shop", "main"), Home("/home/ann/fix", "fix"), MINE.run
+)
 LEFT = Mine(Run(NODE.key, "web", "/shop", left=True))
 URL = "http://localhost:8000/"
 SERVED = Entry(

@@ -5,8 +5,9 @@ from __future__ import annotations
 import pytest
 
 from devports.core.bystanders import Bystanders, Spared
-from devports.system.worktree import Worktree
-from devports.ui.around import clients_words, project_words, spared_words
+from devports.core.checkout import Worktree
+from devports.core.standing import Elsewhere, Place, Plain
+from devports.ui.around import clients_words, project_words, spared_words, whereabouts
 from tests.unit.ui import samples as s
 
 OURS = Worktree("/home/ann/shop", "main", "/home/ann/shop/.git")
@@ -23,7 +24,7 @@ CLIENT = Spared(s.PYTHON, "client")
         pytest.param(
             LINKED,
             OURS,
-            "`shop-fix` on branch `fix/login`, another worktree of this project",
+            "`shop-fix` on branch `fix/login`, another checkout of this repository",
             id="a worktree of ours",
         ),
         pytest.param(BLOG, OURS, "`blog`, another project", id="another"),
@@ -36,6 +37,34 @@ CLIENT = Spared(s.PYTHON, "client")
 )
 def test_project(theirs: Worktree | None, ours: Worktree | None, text: str):
     assert project_words(theirs, ours) == text
+
+
+THERE, HERE = Place("/home/ann/shop", "main"), Place("/srv/shop-fix", "fix/login")
+
+
+@pytest.mark.parametrize(
+    ("standing", "row"),
+    [
+        pytest.param(
+            Elsewhere("sibling", THERE, HERE),
+            ("checkout", "~/shop, branch `main`; you are in /srv/shop-fix, branch `fix/login`"),
+            id="another checkout",
+        ),
+        pytest.param(
+            Elsewhere("project", Place("/srv/\x1b"), Place("/home/ann")),
+            ("project", "/srv/\\x1b; you are in ~"),
+            id="another project, without git and with a hostile name",
+        ),
+        pytest.param(
+            Elsewhere("project", THERE, Place("")),
+            ("project", "~/shop, branch `main`"),
+            id="where the current folder has been removed",
+        ),
+        pytest.param(Plain(), ("", ""), id="ours"),
+    ],
+)
+def test_where_it_is_and_where_you_are(standing: Elsewhere | Plain, row: tuple[str, str]):
+    assert whereabouts(standing, s.ANN) == row
 
 
 @pytest.mark.parametrize(

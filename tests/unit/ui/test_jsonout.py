@@ -22,7 +22,15 @@ from devports.core.outcome import (
 )
 from devports.core.remedy import Remedy
 from devports.core.service import Config, Service
-from devports.core.standing import Container, OtherUser, Plain, Protected, Supervised, Tunnel
+from devports.core.standing import (
+    Container,
+    Elsewhere,
+    OtherUser,
+    Plain,
+    Protected,
+    Supervised,
+    Tunnel,
+)
 from devports.editor.merge import Note
 from devports.editor.plan import FileChange, Plan
 from devports.errors import DevportsError
@@ -213,6 +221,7 @@ def test_standing(standing: Standing, kind: str, detail: str | None, stop: str |
     found = data["targets"][0]["outcomes"][0]["process"]["standing"]
     said = "unasked" if kind == "container" else None
     named = {"container": None, "image": None, "engine_said": said}
+    named |= {"folder": None, "branch": None, "relation": None}
     assert found == {"kind": kind, "detail": detail, "stop": stop, **named}
 
 
@@ -225,6 +234,31 @@ def test_a_container_is_named_as_far_as_its_engine_did() -> None:
     found = data["targets"][0]["outcomes"][0]["process"]["standing"]
     assert (found["container"], found["image"]) == ("shop-db-1", "postgres:16")
     assert (found["engine_said"], found["stop"]) == ("one", "docker stop shop-db-1")
+
+
+@pytest.mark.parametrize(
+    ("standing", "detail", "branch", "relation"),
+    [
+        pytest.param(s.SIBLING, "web", "main", "sibling", id="a run of a sibling"),
+        pytest.param(
+            s.SIBLING.but(relation="project", run=None, there=s.SIBLING.there.but(branch="")),
+            None, None, "project", id="a process of another project",
+        ),
+    ],
+)  # fmt: skip
+def test_another_checkout_is_named(
+    standing: Elsewhere, detail: str | None, branch: str | None, relation: str
+) -> None:
+    target = s.NODE_TARGET.but(standing=standing)
+    refused = (Refused(target, "other-checkout"),)
+    data = jsonout.free_data([("x", Freed(False, 90, refused, (s.HELD,)))], s.NOW)
+    read(jsonout.document(["free"], data, exit_code=90))
+    outcome = data["targets"][0]["outcomes"][0]
+    found = outcome["process"]["standing"]
+    assert (outcome["kind"], outcome["why"]) == ("refused", "other-checkout")
+    assert (found["kind"], found["detail"]) == ("elsewhere", detail)
+    placed = (found["folder"], found["branch"], found["relation"])
+    assert placed == ("/home/ann/shop", branch, relation)
 
 
 def test_secrets_stay_at_home() -> None:
