@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 
+from devports.checks.editor import UNSEEN
 from devports.checks.facts import Editor, Unresolved
 from devports.commands.editing import VSCODE, planned
 from devports.core.jsonc import JsoncError
@@ -67,8 +68,12 @@ def _unresolved(text: str, system: str, root: str) -> Iterator[Unresolved]:
 
 
 def _flaws(tasks: str | None, launch: str | None) -> tuple[Flaw, ...]:
-    """Return what a person wrote that would not work; what devports wrote is only ever stale."""
+    """Return what a person wrote that would not work.
+
+    What devports wrote is only ever stale, but for a run whose failure is not seen: whoever has to
+    know that may have a template of their own.
+    """
     found = [*(lint_tasks(TASKS, tasks, waited_for(launch or "")) if tasks else ())]
     if launch:
         found += lint_launch(LAUNCH, launch, labels_of(tasks or ""))
-    return tuple(flaw for flaw in found if not flaw.ours)
+    return tuple(flaw for flaw in found if not flaw.ours or flaw.code == UNSEEN)
