@@ -9,8 +9,9 @@ from devports.checks.facts import Editor, Unresolved
 from devports.commands.editing import VSCODE, planned
 from devports.core.jsonc import JsoncError
 from devports.core.service import EditorTasks
+from devports.editor.launchfile import LAUNCH
 from devports.editor.lint import labels_of, lint_launch, lint_tasks, waited_for
-from devports.editor.plan import LAUNCH, TASKS, BrokenFileError, programs_of, searched
+from devports.editor.plan import TASKS, BrokenFileError, programs_of, searched
 from devports.errors import DevportsError
 from devports.system import programs, projectfile
 
