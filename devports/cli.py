@@ -59,6 +59,8 @@ def main(argv: Sequence[str] | None = None) -> int:
         code = exitcodes.of_signal(number)
         if as_json:
             show(interrupted(number), words, screen, as_json=True)
+        elif words[:1] == ["run"]:
+            tell_editor_of_failure(f"ended by signal {number}, before a server was started", screen)
     except Exception as error:  # noqa: BLE001  # the one place for bugs
         code = show(bug(error), words, screen, as_json=as_json)
     lost = screen.lost.get("stdout", EPIPE)
@@ -239,12 +241,11 @@ def tell_editor_of_end(service: str, ended: Ended, screen: Screen) -> None:
 
 
 def tell_editor_of_failure(what: str, screen: Screen) -> None:
-    """Print the line that makes VS Code show the configuration in red, and the one behind it."""
+    """Print the lines that let VS Code stop the start of a debugger."""
     from devports.ui import editorline  # noqa: PLC0415
 
     if editorline.is_read(screen.env):
-        screen.err(editorline.failed(what, config_name()))
-        screen.err(editorline.NOT_RUNNING)
+        screen.err(editorline.failure(what, config_name()))
 
 
 def config_name() -> str:

@@ -4,12 +4,14 @@ from __future__ import annotations
 
 import os
 
+from devports.checks.editor import UNSEEN
 from devports.checks.facts import Editor, Unresolved
 from devports.commands.editing import VSCODE, planned
 from devports.core.jsonc import JsoncError
 from devports.core.service import EditorTasks
+from devports.editor.launchfile import LAUNCH
 from devports.editor.lint import labels_of, lint_launch, lint_tasks, waited_for
-from devports.editor.plan import LAUNCH, TASKS, BrokenFileError, programs_of, searched
+from devports.editor.plan import TASKS, BrokenFileError, programs_of, searched
 from devports.errors import DevportsError
 from devports.system import programs, projectfile
 
@@ -67,8 +69,12 @@ def _unresolved(text: str, system: str, root: str) -> Iterator[Unresolved]:
 
 
 def _flaws(tasks: str | None, launch: str | None) -> tuple[Flaw, ...]:
-    """Return what a person wrote that would not work; what devports wrote is only ever stale."""
+    """Return what a person wrote that would not work.
+
+    What devports wrote is only ever stale, but for a run whose failure is not seen: whoever has to
+    know that may have a template of their own.
+    """
     found = [*(lint_tasks(TASKS, tasks, waited_for(launch or "")) if tasks else ())]
     if launch:
         found += lint_launch(LAUNCH, launch, labels_of(tasks or ""))
-    return tuple(flaw for flaw in found if not flaw.ours)
+    return tuple(flaw for flaw in found if not flaw.ours or flaw.code == UNSEEN)

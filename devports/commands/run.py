@@ -74,10 +74,10 @@ def run(
     except DevportsError as error:
         setting.screen.err(error_block(error, setting.screen.look("stderr")))
         ended = Ended(error.exit_code, "devports", error.code, in_short(error))
-    started = session is not None and session.startup is not None
-    setting.screen.progress(ended_words(name, ended, started=started))
+    startup = session.startup if session is not None else None
+    setting.screen.progress(ended_words(name, ended, started=startup is not None))
     news.note(ended)
-    return ended
+    return ended.but(ready=startup is not None and startup.owned is not None)
 
 
 def log_of(path: str | None, service: str) -> EventLog | None:

@@ -1,7 +1,10 @@
 """The launch configurations that a configuration means, as data. Pure.
 
-VS Code attaches to a server that devports concerned under a debugger: with a debugger that VS Code
+VS Code attaches to a server that devports started under a debugger: with a debugger that VS Code
 starts itself, the port can be taken between the look and the start.
+
+An entry of ours carries a mark, since what it does is nothing that only ours would do: people write
+configurations that attach behind a task of ours, and compounds of ours, by hand.
 """
 
 from __future__ import annotations
@@ -19,6 +22,11 @@ if TYPE_CHECKING:
     from devports.editor.template import Json, Template
 
 
+GROUP = "devports"
+"""The mark: the `group` of an entry's `presentation`. VS Code's schemas know it in configurations
+and in compounds, and underline keys of ours; in its list, ours stand together."""
+
+
 class Hook(Value):
     """A launch configuration of the user's, by name, and the task that is to come before it."""
 
@@ -27,11 +35,18 @@ class Hook(Value):
 
 
 class Launch(Value):
-    """What should be in launch.json."""
+    """What should be in launch.json.
+
+    Attributes:
+        configurations, compounds: ours, with the mark.
+        hooks: what is to come before configurations of the user's.
+        known: names that compounds of ours have where there are any.
+    """
 
     configurations: tuple[Json, ...] = ()
     compounds: tuple[Json, ...] = ()
     hooks: tuple[Hook, ...] = ()
+    known: tuple[str, ...] = ()
 
     @property
     def names(self) -> tuple[str, ...]:
@@ -56,7 +71,8 @@ def wanted_launch(config: Config, template: Template) -> Launch:
     found = templates.entries(template, "launch.json", "compounds")
     compounds = tuple(each for entry in found for each in _filled(entry, common))
     _refuse_twins([*names, *(str(each.get("name")) for each in compounds)])
-    return Launch(configurations, compounds, tuple(_hooks(config, values)))
+    known = tuple(str(entry.get("name")) for entry in found)
+    return Launch(configurations, compounds, tuple(_hooks(config, values)), known)
 
 
 def _made(entry: Json, values: Mapping[str, Mapping[str, object]]) -> Iterator[Json]:
@@ -66,9 +82,28 @@ def _made(entry: Json, values: Mapping[str, Mapping[str, object]]) -> Iterator[J
 
 def _filled(entry: Json, values: Mapping[str, object]) -> Iterator[Json]:
     try:
-        yield templates.filled(entry, values)
+        yield marked(templates.filled(entry, values))
     except KeyError:
         return
+
+
+def is_marked(entry: object) -> bool:
+    """Say whether an entry of a launch.json is from devports."""
+    shown = entry.get("presentation") if isinstance(entry, dict) else None
+    return isinstance(shown, dict) and shown.get("group") == GROUP
+
+
+def marked(entry: Json) -> Json:
+    """Return an entry with the mark; a template of one's own need not bring it."""
+    shown = entry.get("presentation")
+    return entry | {"presentation": (shown if isinstance(shown, dict) else {}) | {"group": GROUP}}
+
+
+def unmarked(entry: Json) -> Json:
+    """Return an entry of ours as it was made before there was a mark."""
+    shown = {key: value for key, value in entry["presentation"].items() if key != "group"}
+    rest = {key: value for key, value in entry.items() if key != "presentation"}
+    return rest | ({"presentation": shown} if shown else {})
 
 
 def _hooks(config: Config, values: Mapping[str, Mapping[str, object]]) -> Iterator[Hook]:

@@ -11,7 +11,7 @@ from devports.core.jsonc import JsoncError, find, parse, place, plain
 from devports.core.shelltext import hides_exit_code
 from devports.core.value import Value
 from devports.editor import jsregex
-from devports.editor.tasks import is_ours
+from devports.editor.tasks import is_ours, role_of
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -22,6 +22,10 @@ if TYPE_CHECKING:
 
     Found: TypeAlias = tuple[str, Path, str]
     """Code, where below the entry, and what is wrong with it."""
+
+
+NOT_RUNNING = "not running"
+"""What `endsPattern` has to know of the last line of a run that failed."""
 
 
 class Flaw(Value):
@@ -57,6 +61,8 @@ WHY = {
     "arguments-unquoted": "VS Code gives them to the shell as they are, so it takes them apart",
     "exit-code-hidden": "VS Code takes a server that crashed, or a port that was not freed, for a"
     " good end",
+    "failure-unseen": "VS Code lets every second start that fails begin the debugger, where a"
+    " configuration waits for it",
     "close-hangs": "the next task in its terminal never ends for VS Code",
 }
 
@@ -74,6 +80,7 @@ def lint_tasks(path: str, text: str, waited: frozenset[str] = frozenset()) -> tu
         yield from _label(entry, entries, "label")
         yield from _depends(entry, entries)
         yield from _background(entry)
+        yield from _unseen(entry)
         yield from _patterns(entry)
         yield from _habits(entry)
         yield from _exit_code(entry, waited)
@@ -206,6 +213,25 @@ def _half_a_matcher(where: Path, matcher: Any) -> Iterator[Found]:
             yield "matcher-unusable", (*where,), f"the matcher has a `{key}` and no `{other}`"
     if not watch:
         yield "matcher-unusable", where, "the matcher does not say when the task is ready"
+
+
+def _unseen(entry: Any) -> Iterator[Found]:
+    """Find a run of devports whose matcher does not wait for the line behind a failure.
+
+    At the end of a process VS Code forgets the second failure in a row; at that line it does not.
+    """
+    words = entry.get("args")
+    said = (entry.get("command"), *(words if isinstance(words, list) else ()))
+    role = role_of({"command": " ".join(map(str, said))})
+    if role[:1] != ("run",) or entry.get("isBackground") is not True:
+        return
+    for where, matcher in _matchers(entry):
+        watch = _inside(matcher, "background") if isinstance(matcher, dict) else {}
+        end = watch.get("endsPattern")
+        pattern = end.get("regexp") if isinstance(end, dict) else end
+        if isinstance(pattern, str) and NOT_RUNNING not in pattern:
+            path = (*where, "background", "endsPattern")
+            yield "failure-unseen", path, f"`{_name(entry, 'label')}` does not see its start fail"
 
 
 def _patterns(entry: Any) -> Iterator[Found]:

@@ -1,7 +1,7 @@
 """Bring what is ours in a file up to date, and leave everything else as it is, byte for byte. Pure.
 
 Ours is set key by key, so that comments and further keys inside it live. What a person made under
-a name of ours stays, and is told of. The second time nothing is left to do.
+a name of ours stays, and is told of. So do copies of ours. The second time nothing is left to do.
 """
 
 from __future__ import annotations
@@ -13,10 +13,11 @@ from devports.errors import DevportsError
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
-    from collections.abc import Callable, Mapping, Sequence
+    from collections.abc import Callable, Iterable, Mapping, Sequence
     from typing import Any
 
     from devports.core.jsonc import Path
+    from devports.editor.tasks import Role
     from devports.editor.template import Json
 
 
@@ -38,16 +39,16 @@ class Note(Value):
 class Piece(Value):
     """One entry of ours in a list: how it is recognised, its name, and what it should be."""
 
-    role: object
+    role: Role
     name: str
     body: Json
 
 
 class Merged(Value):
-    """A text after the merge, and what came of names: old to new, None for one that went."""
+    """A text after the merge, and what ours were called before and are called now."""
 
     text: str
-    renamed: dict[str, str | None]
+    renamed: dict[str, str]
     notes: tuple[Note, ...] = ()
 
 
@@ -58,17 +59,17 @@ class Kind(Value):
         file: as messages call it.
         key: of the list.
         naming: the key that holds an entry's name.
-        noun: what a person calls an entry.
         role: which of ours an entry of the file is; None for one that is not ours.
-        advice: how a name can be had that is taken.
+        former: names that the entry of a role may have had: they tell it from its copies.
+        taken: what a person is told where a name of ours is another entry's.
     """
 
     file: str
     key: str
     naming: str
-    noun: str
-    role: Callable[[Json], object | None]
-    advice: str
+    role: Callable[[Json], Role | None]
+    former: Callable[[Role], Sequence[str]]
+    taken: Callable[[str], Note]
 
 
 def started_from(text: str, skeleton: str) -> str:
@@ -96,25 +97,28 @@ def emptied(text: str, *keys: str) -> str:
 
 
 def merge(text: str, kind: Kind, wanted: tuple[Piece, ...]) -> Merged:
-    """Bring the entries of one list up to date.
+    """Bring the entries of one list up to date; none is removed.
 
     Raises:
         JsoncError: the text cannot be read.
         DevportsError: `editor-file-shape`: it does not have the list where it should.
     """
     text = _with_list(text, kind, needed=bool(wanted))
-    text, renamed = _without_others(text, kind, {piece.role for piece in wanted})
+    renamed: dict[str, str] = {}
     notes: list[Note] = []
     fresh: list[object] = []
-    entries = _entries(text, kind)
-    present, others = _present(entries, kind), _others(entries, kind)
+    entries = entries_of(text, kind)
+    present = chosen(entries, kind, {piece.role: piece.name for piece in wanted})
+    ours = {present.get(piece.role) for piece in wanted}
+    others = {name_of(each, kind) for number, each in enumerate(entries) if number not in ours}
     for piece in wanted:
-        number, taken = present.get(piece.role), piece.name in others
-        notes += [_conflict(kind, piece)] if taken else []
+        number = present.get(piece.role)
+        old = "" if number is None else name_of(entries[number], kind)
+        taken = piece.name in others and piece.name != old
+        notes += [kind.taken(piece.name)] if taken else []
         if number is None:
             fresh += [] if taken else [piece.body]
             continue
-        old = _name(entries[number], kind)
         if old != piece.name and not taken:
             renamed[old] = piece.name
         body = piece.body | {kind.naming: old} if taken else piece.body
@@ -123,15 +127,29 @@ def merge(text: str, kind: Kind, wanted: tuple[Piece, ...]) -> Merged:
     return Merged(text, renamed, tuple(notes))
 
 
-def _without_others(text: str, kind: Kind, roles: set[object]) -> tuple[str, dict[str, str | None]]:
-    """Remove those of ours that nobody wants any more."""
-    gone: dict[str, str | None] = {}
-    for number, entry in reversed(list(enumerate(_entries(text, kind)))):
+def without(text: str, kind: Kind, numbers: Iterable[int]) -> str:
+    """Remove the entries at some places of a list."""
+    for number in sorted(numbers, reverse=True):
+        text = edits.drop(text, (kind.key, number))
+    return text
+
+
+def chosen(entries: Sequence[Any], kind: Kind, wanted: Mapping[Role, str]) -> dict[Role, int]:
+    """Return where the one entry of each role is; the others of that role are copies.
+
+    It is the one with the wanted name, or else with a former one, or else the first.
+    """
+    found: dict[Role, list[int]] = {}
+    for number, entry in enumerate(entries):
         role = kind.role(entry)
-        if role is not None and role not in roles:
-            gone[_name(entry, kind)] = None
-            text = edits.drop(text, (kind.key, number))
-    return text, gone
+        if role is not None:
+            found.setdefault(role, []).append(number)
+    result: dict[Role, int] = {}
+    for role, numbers in found.items():
+        names = {name_of(entries[number], kind): number for number in reversed(numbers)}
+        known = (wanted.get(role, ""), *kind.former(role))
+        result[role] = next((names[name] for name in known if name in names), numbers[0])
+    return result
 
 
 def _with_list(text: str, kind: Kind, *, needed: bool) -> str:
@@ -150,34 +168,23 @@ def _misshapen(kind: Kind, why: str) -> DevportsError:
     return DevportsError("editor-file-shape", f"`{kind.file}` is not what VS Code reads: {why}")
 
 
-def _entries(text: str, kind: Kind) -> list[Any]:
-    return plain(find(parse(text), (kind.key,))) or []
+def entries_of(text: str, kind: Kind) -> list[Any]:
+    """Return the entries of a list; none where there is no list."""
+    found = plain(find(parse(text), (kind.key,)))
+    return found if isinstance(found, list) else []
 
 
-def _name(entry: object, kind: Kind) -> str:
+def name_of(entry: object, kind: Kind) -> str:
+    """Return what a person calls an entry; empty where it has no name."""
     return str(entry.get(kind.naming, "")) if isinstance(entry, dict) else ""
 
 
-def _present(entries: Sequence[Any], kind: Kind) -> dict[object, int]:
-    """Return where each of ours is. Of copies the first is ours, the others are a person's."""
-    found: dict[object, int] = {}
-    for number, entry in enumerate(entries):
-        role = kind.role(entry)
-        if role is not None:
-            found.setdefault(role, number)
-    return found
-
-
-def _others(entries: Sequence[Any], kind: Kind) -> set[str]:
-    """Return the names of the entries that are not ours."""
-    return {_name(entry, kind) for entry in entries if kind.role(entry) is None}
-
-
-def _conflict(kind: Kind, piece: Piece) -> Note:
+def label_taken(file: str, noun: str, name: str, advice: str) -> Note:
+    """Return that an entry of a person's has a name of ours; `advice` is how ours gets another."""
     return Note(
         "label-taken",
-        f"`{kind.file}` has a {kind.noun} `{piece.name}` that is not from devports: it stays",
-        hints=(f"rename or remove it, or {kind.advice}",),
+        f"`{file}` has a {noun} `{name}` that is not from devports: it stays",
+        hints=(f"rename or remove it, or {advice}",),
     )
 
 
@@ -195,15 +202,15 @@ def update(text: str, path: Path, wanted: Mapping[str, object]) -> str:
 
 
 def rename_references(
-    text: str, lists: tuple[str, ...], keys: tuple[str, ...], renamed: Mapping[str, str | None]
+    text: str, lists: tuple[str, ...], keys: tuple[str, ...], renamed: Mapping[str, str]
 ) -> str:
-    """Let what names an entry of ours name it by its new name; a name that went goes.
+    """Let what names an entry of ours by its old name name it by its new one.
 
     Args:
         text: of the file.
         lists: keys of the lists whose entries name others.
         keys: where in an entry a name, or a list of names, stands.
-        renamed: old to new, None for one that went.
+        renamed: old to new.
     """
     for key in lists:
         count = len(plain(find(parse(text), (key,))) or ())
@@ -213,14 +220,12 @@ def rename_references(
     return text
 
 
-def _rename_one(text: str, path: Path, renamed: Mapping[str, str | None]) -> str:
-    node = find(parse(text), path)
-    value = plain(node)
+def _rename_one(text: str, path: Path, renamed: Mapping[str, str]) -> str:
+    value = plain(find(parse(text), path))
     if isinstance(value, list):
-        for number in reversed(range(len(value))):
+        for number in range(len(value)):
             text = _rename_one(text, (*path, number), renamed)
         return text
     if not isinstance(value, str) or value not in renamed:
         return text
-    new = renamed[value]
-    return edits.drop(text, path) if new is None else edits.put(text, path, new)
+    return edits.put(text, path, renamed[value])

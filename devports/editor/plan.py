@@ -7,32 +7,36 @@ import json
 from devports.core.jsonc import JsoncError, find, parse, plain
 from devports.core.value import Value
 from devports.editor import edits
+from devports.editor import template as templates
 from devports.editor.launch import wanted_launch
+from devports.editor.launchfile import LAUNCH, Tasks, absent, launch_file
 from devports.editor.merge import (
     Kind,
     Merged,
     Note,
     Piece,
     emptied,
+    entries_of,
+    label_taken,
     merge,
     rename_references,
     started_from,
+    without,
 )
-from devports.editor.tasks import is_ours, role_of, wanted_tasks
+from devports.editor.tasks import is_former, is_ours, role_of, wanted_tasks
 from devports.errors import DevportsError
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Iterator, Mapping, Sequence
+    from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 
     from devports.core.service import Config
-    from devports.editor.launch import Hook, Launch
+    from devports.editor.launch import Launch
     from devports.editor.tasks import Role, Task
     from devports.editor.template import Json, Template
 
-TASKS, LAUNCH = ".vscode/tasks.json", ".vscode/launch.json"
+TASKS = ".vscode/tasks.json"
 TASKS_VERSION = "2.0.0"
-NAMED = ("preLaunchTask", "postDebugTask")
 
 
 class FileChange(Value):
@@ -95,9 +99,8 @@ def plan(config: Config, template: Template, tasks: str | None, launch: str | No
     heirs = _heirs(tasks, wanted)
     first = _planned_tasks(tasks, template, wanted, heirs)
     wish = wanted_launch(config, template)
-    labels = _own_labels(tasks or "") | _own_labels(first.text)
-    labels = {label: _heir(role, heirs) for label, role in labels.items()}
-    second = _planned_launch(launch, template, wish, labels, first.renamed)
+    known = _known(tasks or "", first, heirs, template)
+    second = _planned_launch(launch, template, wish, known)
     files = (FileChange(TASKS, tasks, first.text), FileChange(LAUNCH, launch, second[0]))
     return Plan(files, (*first.notes, *second[1]))
 
@@ -105,28 +108,48 @@ def plan(config: Config, template: Template, tasks: str | None, launch: str | No
 # -- tasks.json
 
 
-def _task_kind(heirs: Mapping[str, str]) -> Kind:
-    return Kind(
-        TASKS,
-        "tasks",
-        "label",
-        "task",
-        lambda entry: _heir(role_of(entry), heirs) if is_ours(entry) else None,
-        "set `task` in `[services.NAME.vscode]`",
-    )
+def _task_kind(template: Template, heirs: Mapping[str, str]) -> Kind:
+    def role(entry: Json) -> Role | None:
+        return _heir(role_of(entry), heirs) if is_ours(entry) else None
+
+    def taken(name: str) -> Note:
+        return label_taken(TASKS, "task", name, "set `task` in `[services.NAME.vscode]`")
+
+    former = _formerly(template, "tasks.json", "tasks", "label", heirs)
+    return Kind(TASKS, "tasks", "label", role, former, taken)
 
 
 def _planned_tasks(
     text: str | None, template: Template, wanted: tuple[Task, ...], heirs: Mapping[str, str]
 ) -> Merged:
     pieces = tuple(Piece(task.role, task.label, task.body) for task in wanted)
+    kind, roles = _task_kind(template, heirs), {task.role for task in wanted}
     try:
         start = _versioned(started_from(text or "", emptied(template.tasks, "tasks")))
-        merged = merge(start, _task_kind(heirs), pieces)
+        found = enumerate(map(kind.role, entries_of(start, kind)))
+        surplus = [n for n, role in found if role is not None and role not in roles]
+        merged = merge(without(start, kind, surplus), kind, pieces)
     except JsoncError as error:
-        raise BrokenFileError(TASKS, error, snippet("tasks", pieces)) from None
-    new = rename_references(merged.text, ("tasks",), ("dependsOn",), _renames_only(merged.renamed))
+        raise BrokenFileError(
+            TASKS, error, snippet("tasks", (task.body for task in wanted))
+        ) from None
+    new = rename_references(merged.text, ("tasks",), ("dependsOn",), merged.renamed)
     return merged.but(text=new)
+
+
+def _formerly(
+    template: Template, name: str, key: str, naming: str, heirs: Mapping[str, str]
+) -> Callable[[Role], Sequence[str]]:
+    """Return what tells the names that an entry of a role may have had."""
+
+    def former(role: Role) -> Sequence[str]:
+        if not role[1:] or role[0] == "label":
+            return ()
+        services = (role[1], *(old for old, new in heirs.items() if new == role[1]))
+        names = [templates.names_of(template, name, key, naming, each) for each in services]
+        return tuple(each for several in names for each in several)
+
+    return former
 
 
 def _heirs(text: str | None, wanted: Sequence[Task]) -> dict[str, str]:
@@ -163,125 +186,49 @@ def _versioned(text: str) -> str:
     return text
 
 
-def _renames_only(renamed: Mapping[str, str | None]) -> dict[str, str | None]:
-    """A task of a person's may wait for one that went: it is for the person to say what then."""
-    return {old: new for old, new in renamed.items() if new is not None}
-
-
 def _own_labels(text: str) -> dict[str, Role]:
     """Return the labels of our tasks in a text that can be read, and what each does."""
+    return {str(each.get("label")): role_of(each) for each in _tasks(text) if is_ours(each)}
+
+
+def _tasks(text: str) -> list[Json]:
     entries = plain(find(parse(text), ("tasks",)))
-    ours = [each for each in entries if is_ours(each)] if isinstance(entries, list) else []
-    return {str(each.get("label")): role_of(each) for each in ours}
+    found = entries if isinstance(entries, list) else []
+    return [each for each in found if isinstance(each, dict)]
 
 
 # -- launch.json
 
 
+def _known(text: str, merged: Merged, heirs: Mapping[str, str], template: Template) -> Tasks:
+    """Return what launch.json has to know of tasks.json, before and after."""
+    before, now = _own_labels(text), _own_labels(merged.text)
+    return Tasks(
+        roles={label: _heir(role, heirs) for label, role in (before | now).items()},
+        now=frozenset(now),
+        gone=frozenset(before) - {str(each.get("label")) for each in _tasks(merged.text)},
+        renamed=merged.renamed,
+        former=any(map(is_former, _tasks(text))),
+        names=_formerly(template, "launch.json", "configurations", "name", heirs),
+    )
+
+
 def _planned_launch(
-    text: str | None,
-    template: Template,
-    wish: Launch,
-    labels: Mapping[str, Role],
-    renamed: Mapping[str, str | None],
+    text: str | None, template: Template, wish: Launch, tasks: Tasks
 ) -> tuple[str | None, tuple[Note, ...]]:
     if text is None and not wish.configurations:
-        return None, tuple(_absent(hook) for hook in wish.hooks)
-    pieces = tuple(Piece(_config_role(c, labels), str(c["name"]), c) for c in wish.configurations)
+        return None, tuple(absent(hook) for hook in wish.hooks)
     try:
         start = started_from(text or "", emptied(template.launch, "configurations", "compounds"))
-        merged = merge(start, _config_kind(labels), pieces)
-        return _with_compounds_and_hooks(merged, wish, renamed)
+        return launch_file(start, wish, tasks)
     except JsoncError as error:
-        raise BrokenFileError(LAUNCH, error, snippet("configurations", pieces)) from None
+        pasted = snippet("configurations", wish.configurations)
+        raise BrokenFileError(LAUNCH, error, pasted) from None
 
 
-def _with_compounds_and_hooks(
-    merged: Merged, wish: Launch, renamed: Mapping[str, str | None]
-) -> tuple[str, tuple[Note, ...]]:
-    text = rename_references(merged.text, ("configurations", "compounds"), NAMED, renamed)
-    text = rename_references(
-        text, ("compounds",), ("configurations",), _renames_only(merged.renamed)
-    )
-    ours = {*wish.names, *merged.renamed}
-    compounds = tuple(Piece(str(c["name"]), str(c["name"]), c) for c in wish.compounds)
-    together = merge(text, _compound_kind(ours), compounds)
-    text, notes = together.text, [*merged.notes, *together.notes]
-    for hook in wish.hooks:
-        text, note = _hooked(text, hook)
-        notes += [note] if note else []
-    return text, tuple(notes)
-
-
-def _config_role(entry: object, labels: Mapping[str, Role]) -> Role | None:
-    """A configuration of ours attaches to a server that a task of ours starts."""
-    if not isinstance(entry, dict) or entry.get("request") != "attach":
-        return None
-    return labels.get(str(entry.get("preLaunchTask")))
-
-
-def _config_kind(labels: Mapping[str, Role]) -> Kind:
-    return Kind(
-        LAUNCH,
-        "configurations",
-        "name",
-        "configuration",
-        lambda entry: _config_role(entry, labels),
-        "change the name in `.vscode-template/launch.json`",
-    )
-
-
-def _compound_kind(ours: set[str]) -> Kind:
-    def role(entry: object) -> str | None:
-        """A compound of ours starts nothing but what is ours."""
-        names = entry.get("configurations") if isinstance(entry, dict) else None
-        mine = isinstance(names, list) and bool(names) and all(name in ours for name in names)
-        return str(entry.get("name")) if mine and isinstance(entry, dict) else None
-
-    advice = "change the name in `.vscode-template/launch.json`"
-    return Kind(LAUNCH, "compounds", "name", "compound", role, advice)
-
-
-def _hooked(text: str, hook: Hook) -> tuple[str, Note | None]:
-    """Let a configuration of the user's free the port first, where nothing comes first yet."""
-    for key in ("configurations", "compounds"):
-        entries = plain(find(parse(text), (key,))) or []
-        for number, entry in enumerate(entries):
-            if isinstance(entry, dict) and entry.get("name") == hook.name:
-                now = entry.get("preLaunchTask")
-                if now is None:
-                    return edits.put(text, (key, number, "preLaunchTask"), hook.task), None
-                return text, None if now == hook.task else _proposal(hook, now)
-    return text, _absent(hook)
-
-
-def _absent(hook: Hook) -> Note:
-    return Note(
-        "configuration-missing",
-        f"`{LAUNCH}` has no configuration `{hook.name}` that `{hook.task}` could come before",
-        hints=("correct `prelaunch` in devports.toml, or add the configuration",),
-    )
-
-
-def _proposal(hook: Hook, now: object) -> Note:
-    """Return how both tasks can come first: the one that is there, and ours before it."""
-    both: Json = {
-        "label": f"Before {hook.name}",
-        "dependsOn": [hook.task, now],
-        "dependsOrder": "sequence",
-        "problemMatcher": [],
-    }
-    return Note(
-        "prelaunch-taken",
-        f"`{hook.name}` in `{LAUNCH}` has another `preLaunchTask` already: it stays",
-        hints=(f"for both, add this task and name `Before {hook.name}` as its `preLaunchTask`",),
-        snippet=edits.written(both, edits.Style()),
-    )
-
-
-def snippet(key: str, pieces: tuple[Piece, ...]) -> str:
+def snippet(key: str, bodies: Iterable[Json]) -> str:
     """Return what to paste, where a file cannot be edited."""
-    return edits.written({key: [piece.body for piece in pieces]}, edits.Style())
+    return edits.written({key: list(bodies)}, edits.Style())
 
 
 def searched(task: Mapping[str, object], system: str, root: str, path: str) -> str:

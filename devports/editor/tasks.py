@@ -26,6 +26,9 @@ if TYPE_CHECKING:
 MARK = "(devports vscode)"
 PROGRAM = ("devports", "devports.exe")
 DEBUG_FLAG = "--debug"
+FORMER_END = "^devports: `[^`]+` is ready on "
+"""The `endsPattern` of the tasks that run a service, as it was until launch configurations got
+their mark. Such a file tells that ours have none yet. Kept until the end of 2027."""
 
 
 class Task(Value):
@@ -51,6 +54,13 @@ def is_ours(task: object) -> bool:
     return isinstance(detail, str) and detail.rstrip().endswith(MARK)
 
 
+def is_former(task: object) -> bool:
+    """Say whether a task of ours was written before launch configurations got their mark."""
+    matcher = task.get("problemMatcher") if isinstance(task, dict) and is_ours(task) else None
+    background = matcher.get("background") if isinstance(matcher, dict) else None
+    return isinstance(background, dict) and background.get("endsPattern") == FORMER_END
+
+
 def run_role(service: str) -> Role:
     return ("run", service)
 
@@ -65,14 +75,9 @@ def debug_role(service: str) -> Role:
 
 def titles(services: Sequence[Service]) -> dict[str, str]:
     """Return what a person calls each service: `my-api` is `My Api`, if no other is too."""
-    spoken = {service.name: _title(service.name) for service in services}
+    spoken = {service.name: templates.title_of(service.name) for service in services}
     several = [title for title in spoken.values() if list(spoken.values()).count(title) > 1]
     return {name: name if title in several else title for name, title in spoken.items()}
-
-
-def _title(name: str) -> str:
-    words = name.replace("-", " ").replace("_", " ").split()
-    return " ".join(word[:1].upper() + word[1:] for word in words)
 
 
 def concerned(config: Config) -> tuple[Service, ...]:

@@ -83,6 +83,32 @@ def used(value: object) -> Iterator[str]:
             yield from used(each)
 
 
+def names_of(template: Template, name: str, key: str, naming: str, service: str) -> tuple[str, ...]:
+    """Return what the entries of a service are called, as far as its name alone says it.
+
+    Args:
+        template: the template.
+        name: of its file.
+        key: of the list.
+        naming: the key that holds an entry's name.
+        service: its name; the service itself may be gone.
+    """
+    given = [str(entry.get(naming, "")) for entry in entries(template, name, key)]
+    titles = (title_of(service), service)
+    return tuple(
+        fill(text, {"service": service, "title": title})
+        for text in given
+        for title in titles
+        if names_in(text) and {*names_in(text)} <= {"service", "title"}
+    )
+
+
+def title_of(service: str) -> str:
+    """Return what a person calls a service: `my-api` is `My Api`."""
+    words = service.replace("-", " ").replace("_", " ").split()
+    return " ".join(word[:1].upper() + word[1:] for word in words)
+
+
 def of_service(entry: Json) -> bool:
     """Say whether an entry is made for each service."""
     return any(name in (*OF_SERVICE, *OF_LABELS) for name in used(entry))
