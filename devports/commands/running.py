@@ -15,8 +15,8 @@ from devports.run.predecessor import claim
 from devports.run.session import Session
 from devports.ui import editorline
 from devports.ui.diagnostic import error_block
-from devports.ui.printable import printable
-from devports.ui.prompt import on_terminal
+from devports.ui.menu import menu_to_take_over
+from devports.ui.prompt import from_menu
 from devports.ui.runwords import gave_up, happening_words
 
 TYPE_CHECKING = False
@@ -113,9 +113,7 @@ def may_take_over(screen: Screen, other: Record, policy: Policy) -> bool:
     """Ask a person whether the run that is in charge is to end."""
     if policy.fails or not policy.interactive:
         return False
-    service = printable(other.service)
-    text = f"another `devports run {service}` is in charge (pid {other.key.pid}): stop it and start"
-    return on_terminal(f"{text} here?", "", screen) == "yes"
+    return from_menu(menu_to_take_over(other.service, other.key.pid), screen) == "yes"
 
 
 def variables_of(service: Service, config: Config) -> dict[str, str]:

@@ -1,8 +1,11 @@
 """A question and its answers: a list to choose from, or one line of keys. Pure.
 
-Both are the same question with the same keys. The list is shown where there is more than yes and
-no, and room for it; there Enter takes what is pointed at, which is "no" at first. On one line Enter
-is always "no".
+Both are the same question with the same keys. The list is shown where there is room for it; there
+Enter takes what is pointed at, which is "no" at first. "No" is the first row too: whoever presses
+Up and Enter, to run the last command of a shell again, must not end a process by it. On one line
+Enter is always "no".
+
+While a question is guarded only "no" counts, and how to answer is not shown yet.
 """
 
 from __future__ import annotations
@@ -51,15 +54,15 @@ class Menu(Value):
         return next(place for place, one in enumerate(self.choices) if one.answer == "no")
 
 
-YES, NO = Choice("y", "yes", "yes", "y", "yes"), Choice("n", "no", "no", "N", "no")
+NO, YES = Choice("n", "no", "no", "N", "no"), Choice("y", "yes", "yes", "y", "yes")
 DETAILS = Choice("d", "details", "show the details", "d = details", "details")
 OTHER = Choice("p", "next", "no, take another port", "p = take another port", "no, on another port")
 MORE = {one.key: one for one in (DETAILS, OTHER)}
 
 
 def menu_of(text: str, keys: str = "") -> Menu:
-    """Return a question with yes and no, and the answers of `keys`."""
-    return Menu(text, (YES, NO, *(MORE[key] for key in keys)))
+    """Return a question with no and yes, and the answers of `keys`."""
+    return Menu(text, (NO, YES, *(MORE[key] for key in keys)))
 
 
 def menu_for(question: Question, service: str = "") -> Menu:
@@ -67,11 +70,19 @@ def menu_for(question: Question, service: str = "") -> Menu:
     return Menu(question_words(question, service), tuple(_choices(question, service)))
 
 
+def menu_to_take_over(service: str, pid: int) -> Menu:
+    """Return the question before another run of a service, devports itself, is ended."""
+    name = printable(service)
+    text = f"another `devports run {name}` is in charge (pid {pid}): stop it and start here?"
+    no = NO.but(row="no, leave it running")
+    return Menu(text, (no, YES.but(row=f"yes, stop it and start `{name}` here")))
+
+
 def _choices(question: Question, service: str) -> Iterator[Choice]:
     start = f"start `{printable(service)}`"
     verb = "kill" if question.kind == "kill" else "stop"
-    yield YES.but(row=f"yes, {verb} {_whom(question)}" + (f" and {start}" if service else ""))
     yield NO.but(row=f"no, leave {them(question.target)} running")
+    yield YES.but(row=f"yes, {verb} {_whom(question)}" + (f" and {start}" if service else ""))
     yield DETAILS
     if question.may_move:
         port = question.finding.endpoint.port
@@ -85,7 +96,9 @@ def _whom(question: Question) -> str:
     return them(question.target)
 
 
-def shown(menu: Menu, pointed: int, look: Look, rows: int) -> tuple[list[str], list[str]]:
+def shown(
+    menu: Menu, pointed: int, look: Look, rows: int, *, guarded: bool = False
+) -> tuple[list[str], list[str]]:
     """Return what is on the screen: up to the row that is pointed at, and from there on.
 
     Args:
@@ -93,18 +106,20 @@ def shown(menu: Menu, pointed: int, look: Look, rows: int) -> tuple[list[str], l
         pointed: the place of a choice.
         look: `width` is that of the terminal.
         rows: how many lines the terminal has.
+        guarded: only "no" counts yet; the line for the keys is empty, so that nothing moves later.
     """
     if not is_list(menu, look, rows):
-        return one_line(menu, look), []
+        return one_line(menu, look, guarded=guarded), []
     told = [_row(one, look, here=at == pointed) for at, one in enumerate(menu.choices)]
     above = [line for row in told[:pointed] for line in row]
     below = [line for row in told[pointed:] for line in row]
-    return [*_asked(menu, look), *above], [*below, paint(f"{INDENT}{HOW}", "faint", look)]
+    how = "" if guarded else paint(f"{INDENT}{HOW}", "faint", look)
+    return [*_asked(menu, look), *above], [*below, how]
 
 
 def is_list(menu: Menu, look: Look, rows: int) -> bool:
-    """Say whether there is more to choose from than yes and no, and room to show it."""
-    if len(menu.choices) <= 2 or (look.width or 0) < NARROWEST_LIST:  # noqa: PLR2004  # yes and no
+    """Say whether there is room to show the answers below each other."""
+    if (look.width or 0) < NARROWEST_LIST:
         return False
     told = sum(len(_row(one, look, here=False)) for one in menu.choices)
     return len(_asked(menu, look)) + told + 1 < rows
@@ -115,8 +130,8 @@ def _row(choice: Choice, look: Look, *, here: bool) -> list[str]:
     return [INDENT + paint(line[len(INDENT) :], "strong", look) if here else line for line in lines]
 
 
-def _asked(menu: Menu, look: Look) -> list[str]:
-    first, *more = wrap(f"? {menu.text}", look.width, 2)
+def _asked(menu: Menu, look: Look, keys: str = "") -> list[str]:
+    first, *more = wrap(f"? {menu.text}{keys}", look.width, 2)
     return [_marked(first, look), *more]
 
 
@@ -124,15 +139,17 @@ def _marked(line: str, look: Look) -> str:
     return paint(line[:1], "hint", look) + line[1:]
 
 
-def one_line(menu: Menu, look: Look) -> list[str]:
-    """Return the question with its keys behind it, on one line if the terminal is wide enough."""
-    yes, no, *more = (choice.short for choice in menu.choices)
-    keys = ", ".join([f"{yes}/{no}", *more])
-    first, *rest = wrap(f"? {menu.text} ({keys})", look.width, 2)
-    return [_marked(first, look), *rest]
+def one_line(menu: Menu, look: Look, *, guarded: bool = False) -> list[str]:
+    """Return the question on one line if the terminal is wide enough, its keys behind it.
+
+    Without them, while it is guarded, it is the beginning of what it is with them.
+    """
+    if guarded:
+        return _asked(menu, look)
+    no, yes, *more = (choice.short for choice in menu.choices)
+    return _asked(menu, look, f" ({', '.join([f'{yes}/{no}', *more])})")
 
 
 def answered(menu: Menu, said: str, look: Look) -> str:
     """Return the one line that stays: what was asked, and what was said."""
-    first, *more = wrap(f"? {menu.text} {said}".rstrip(), look.width, 2)
-    return "\n".join([_marked(first, look), *more])
+    return "\n".join(_asked(menu, look, f" {said}".rstrip()))
