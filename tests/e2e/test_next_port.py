@@ -1,0 +1,181 @@
+"""`on_conflict = "next"` takes a port: nobody is asked or signalled, and no two get the same."""
+
+from __future__ import annotations
+
+import json
+import os
+import signal
+from dataclasses import replace
+from typing import TYPE_CHECKING
+
+import pytest
+
+from devports import exitcodes
+from tests.harness.actors import argv_of
+from tests.harness.command import READY
+from tests.harness.ports import reserved_block
+from tests.harness.project import Project
+from tests.harness.waiting import eventually
+
+if TYPE_CHECKING:
+    from pathlib import Path
+
+    from tests.conftest import Zoo
+    from tests.harness.command import Command, Running
+
+MANY = 10
+CHANGED = "PORT CHANGED"
+LISTENER = argv_of("listener", "{port}", "--stay")
+
+
+def ready_on(running: Running) -> int:
+    """Return the port on which a run says that its server is ready, 0 before that."""
+    lines = [line for line in running.lines if READY in line]
+    return int(lines[0].partition(READY)[2].split(":")[1]) if lines else 0
+
+
+def started_in(folders: list[Project], devports: Command) -> list[Running]:
+    """Start the service in all folders at once, and return when each is ready or has ended."""
+    runs = [replace(devports, cwd=each.folder).start("run", "web") for each in folders]
+    eventually(lambda: all(ready_on(run) or run.ended for run in runs), 60)
+    return runs
+
+
+SERVERS = [
+    pytest.param("python3 -m http.server {port} --bind {host}", "auto", 2, id="asks for its port"),
+    pytest.param(argv_of("no_reuse_server", "{port}", "--stay"), "plain", 1, id="has no hold"),
+]
+
+
+@pytest.mark.parametrize(("command", "handoff", "rounds"), SERVERS)
+def test_of_ten_folders_at_once_all_are_ready_each_on_a_port_of_its_own(
+    command: str | list[str], handoff: str, rounds: int, devports: Command, tmp_path: Path
+) -> None:
+    folders = [Project(str(tmp_path / f"checkout {number}")) for number in range(MANY)]
+    for each in folders:
+        (tmp_path / each.folder).mkdir()
+    for _ in range(rounds):
+        with reserved_block(blocks=2) as port:
+            for each in folders:
+                each.service("web", port, command, handoff=handoff, on_conflict="next")
+            runs = started_in(folders, devports)
+            used = {ready_on(run) for run in runs if not run.ended}
+            assert len(used - {0}) == MANY, said_by(runs)
+            for run in runs:
+                moved = ready_on(run) != port
+                assert run.err.count(CHANGED) == moved, run.err
+                assert not moved or f"gets port {ready_on(run)}, port {port} is taken" in run.err
+                run.send(signal.SIGTERM)
+            for run in runs:
+                run.ends()
+
+
+def said_by(runs: list[Running]) -> str:
+    return "\n--\n".join(run.err for run in runs)
+
+
+def changes(project: Project) -> list[tuple[int, int]]:
+    """Return the events of a changed port, as the declared and the used one."""
+    with open(os.path.join(project.folder, "events"), encoding="utf-8") as file:
+        events = [json.loads(line) for line in file]
+    return [(e["declared"], e["used"]) for e in events if e["event"] == "port-changed"]
+
+
+def test_texts_and_variables_have_the_port_that_was_taken_and_the_further_ones_as_declared(
+    port: int, project: Project, devports: Command, zoo: Zoo
+) -> None:
+    zoo("listener", port)
+    zoo("listener", port + 1)
+    tell = 'echo "texts $0 $PORT $URL"; exec "$@"'
+    project.service(
+        "web",
+        port,
+        ["sh", "-c", tell, "{port}+{ports.metrics}+{services.web.port}", *LISTENER],
+        ports={"metrics": port + 2},
+        env={"URL": "http://{host}:{port}/{ports.metrics}"},
+        on_conflict="next",
+    )
+    running = devports.start("run", "web", "--events", "events")
+    running.says("is ready on")
+    used, further = port + 3, port + 2
+    url = f"http://127.0.0.1:{used}/{further}"
+    assert f"texts {used}+{further}+{used} {used} {url}\n" in running.out
+    assert changes(project) == [(port, used)]
+    assert running.err.count(CHANGED) == 1
+    assert f"PORT CHANGED: `web` gets port {used}, port {port} is taken" in running.err
+
+
+@pytest.mark.parametrize(
+    "held", [pytest.param(0, id="its own too"), pytest.param(1, id="that alone")]
+)
+def test_where_a_further_port_is_held_none_is_taken_and_its_holder_is_named(
+    held: int, port: int, project: Project, devports: Command, zoo: Zoo
+) -> None:
+    holders = [zoo("listener", number) for number in (port, port + 4)[held:]]
+    project.service("web", port, LISTENER, ports={"metrics": port + 4}, on_conflict="next")
+    done = devports("run", "web", "--events", "events")
+    assert done.code == exitcodes.HELD, done
+    assert f"127.0.0.1:{port + 4} is held" in done.err
+    assert CHANGED not in done.err
+    assert changes(project) == []
+    assert all(holder.alive for holder in holders)
+
+
+def test_where_every_port_is_declared_for_another_service_none_is_left(
+    port: int, project: Project, devports: Command, zoo: Zoo
+) -> None:
+    holder = zoo("listener", port)
+    for number in range(1, 50):
+        project.service(f"other{number}", port + number)
+    project.service("web", port, LISTENER, on_conflict="next")
+    done = devports("run", "web", "--yes")
+    assert done.code == exitcodes.HELD, done
+    assert f"none of the 50 ports from {port} on is free" in done.err
+    assert CHANGED not in done.err
+    assert holder.alive
+
+
+AT_THE_GATE = """echo start >>"$0"; read _ <"$0.$(wc -l <"$0" | tr -d " ")"; exec "$@\""""
+
+
+def opened(gate: str) -> None:
+    """Let one start go on; a FIFO is only opened once that waits for it."""
+    with open(gate, "w", encoding="utf-8") as file:
+        file.write("open\n")
+
+
+@pytest.mark.parametrize("attempts", [1, 3])
+def test_a_port_that_is_lost_before_the_server_binds_it_leads_to_the_next_one(
+    attempts: int, port: int, project: Project, devports: Command, zoo: Zoo
+) -> None:
+    """The server cannot bind beside our hold, so the port is let go: there somebody is quicker."""
+    gate = os.path.join(project.folder, "gate")
+    for start in (1, 3, 4):
+        opened(f"{gate}.{start}")
+    os.mkfifo(f"{gate}.2")
+    server = ["sh", "-c", AT_THE_GATE, gate, *argv_of("no_reuse_server", "{port}", "--stay")]
+    project.service("web", port, server, handoff="plain", attempts=attempts, on_conflict="next")
+    running = devports.start("run", "web", "--events", "events")
+    running.says("the port is let go for it")
+    quicker = zoo("listener", port)
+    opened(f"{gate}.2")
+    running.says(f"is ready on 127.0.0.1:{port + 1}")
+    with open(gate, encoding="utf-8") as starts:
+        assert starts.read() == "start\n" * 4
+    assert changes(project) == [(port, port + 1)]
+    assert running.err.count(CHANGED) == 1
+    assert quicker.alive
+
+
+def test_a_restart_keeps_its_port_while_the_last_run_is_ending(
+    port: int, project: Project, devports: Command
+) -> None:
+    slow = argv_of("slow_stop", "{port}", "--stay", "--seconds", 1)
+    project.service("web", port, slow, on_conflict="next")
+    first = devports.start("run", "web")
+    first.says("is ready on")
+    first.send(signal.SIGHUP)
+    second = devports.start("run", "web")
+    second.says(f"is ready on 127.0.0.1:{port}")
+    assert CHANGED not in second.err
+    assert first.ends() is not None
