@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import os
+import shutil
 import signal
 from dataclasses import replace
 from typing import TYPE_CHECKING
@@ -81,37 +82,10 @@ def changes(project: Project) -> list[tuple[int, int]]:
     return [(e["declared"], e["used"]) for e in events if e["event"] == "port-changed"]
 
 
-def test_texts_and_variables_have_the_port_that_was_taken_and_the_further_ones_as_declared(
+def test_where_a_further_port_is_held_none_is_taken_and_its_holder_is_named(
     port: int, project: Project, devports: Command, zoo: Zoo
 ) -> None:
-    zoo("listener", port)
-    zoo("listener", port + 1)
-    tell = 'echo "texts $0 $PORT $URL"; exec "$@"'
-    project.service(
-        "web",
-        port,
-        ["sh", "-c", tell, "{port}+{ports.metrics}+{services.web.port}", *LISTENER],
-        ports={"metrics": port + 2},
-        env={"URL": "http://{host}:{port}/{ports.metrics}"},
-        on_conflict="next",
-    )
-    running = devports.start("run", "web", "--events", "events")
-    running.says("is ready on")
-    used, further = port + 3, port + 2
-    url = f"http://127.0.0.1:{used}/{further}"
-    assert f"texts {used}+{further}+{used} {used} {url}\n" in running.out
-    assert changes(project) == [(port, used)]
-    assert running.err.count(CHANGED) == 1
-    assert f"PORT CHANGED: `web` gets port {used}, port {port} is taken" in running.err
-
-
-@pytest.mark.parametrize(
-    "held", [pytest.param(0, id="its own too"), pytest.param(1, id="that alone")]
-)
-def test_where_a_further_port_is_held_none_is_taken_and_its_holder_is_named(
-    held: int, port: int, project: Project, devports: Command, zoo: Zoo
-) -> None:
-    holders = [zoo("listener", number) for number in (port, port + 4)[held:]]
+    holders = [zoo("listener", number) for number in (port, port + 4)]
     project.service("web", port, LISTENER, ports={"metrics": port + 4}, on_conflict="next")
     done = devports("run", "web", "--events", "events")
     assert done.code == exitcodes.HELD, done
@@ -135,13 +109,15 @@ def test_where_every_port_is_declared_for_another_service_none_is_left(
     assert holder.alive
 
 
-AT_THE_GATE = """echo start >>"$0"; read _ <"$0.$(wc -l <"$0" | tr -d " ")"; exec "$@\""""
+AT_THE_GATE = """
+echo "texts $1 $PORT $URL"; shift
+echo start >>"$0"; read _ <"$0.$(wc -l <"$0" | tr -d " ")"; exec "$@"
+"""
 
 
-def opened(gate: str) -> None:
-    """Let one start go on; a FIFO is only opened once that waits for it."""
-    with open(gate, "w", encoding="utf-8") as file:
-        file.write("open\n")
+def texts_for(used: int, further: int) -> str:
+    """Return what a start says of its words and variables."""
+    return f"texts {used}+{further}+{used} {used} http://127.0.0.1:{used}/{further}"
 
 
 @pytest.mark.parametrize("attempts", [1, 3])
@@ -150,18 +126,31 @@ def test_a_port_that_is_lost_before_the_server_binds_it_leads_to_the_next_one(
 ) -> None:
     """The server cannot bind beside our hold, so the port is let go: there somebody is quicker."""
     gate = os.path.join(project.folder, "gate")
+    texts = "{port}+{ports.metrics}+{services.web.port}"
+    server = argv_of("no_reuse_server", "{port}", "--stay")
+    project.service(
+        "web",
+        port,
+        ["sh", "-c", AT_THE_GATE, gate, texts, *server],
+        ports={"metrics": port + 4},
+        env={"URL": "http://{host}:{port}/{ports.metrics}"},
+        handoff="plain",
+        attempts=attempts,
+        on_conflict="next",
+    )
     for start in (1, 3, 4):
-        opened(f"{gate}.{start}")
+        shutil.copy(project.config, f"{gate}.{start}")  # so that there is a line to read
     os.mkfifo(f"{gate}.2")
-    server = ["sh", "-c", AT_THE_GATE, gate, *argv_of("no_reuse_server", "{port}", "--stay")]
-    project.service("web", port, server, handoff="plain", attempts=attempts, on_conflict="next")
+    second = os.open(f"{gate}.2", os.O_RDWR)  # so that nobody's open waits
     running = devports.start("run", "web", "--events", "events")
     running.says("the port is let go for it")
     quicker = zoo("listener", port)
-    opened(f"{gate}.2")
+    os.write(second, b"open\n")
+    os.close(second)
     running.says(f"is ready on 127.0.0.1:{port + 1}")
-    with open(gate, encoding="utf-8") as starts:
-        assert starts.read() == "start\n" * 4
+    told = [line for line in running.out.splitlines() if line.startswith("texts")]
+    assert told[:2] == [texts_for(port, port + 4)] * 2
+    assert set(told[2:]) == {texts_for(port + 1, port + 4)}
     assert changes(project) == [(port, port + 1)]
     assert running.err.count(CHANGED) == 1
     assert quicker.alive
