@@ -6,12 +6,12 @@ import contextlib
 import os
 
 from devports import exitcodes
-from devports.core.diagnosis import covers, is_bindable
+from devports.core.diagnosis import covers, holding, is_bindable
 from devports.core.model import Endpoint, Socket
 from devports.core.recovery import PortFreed, PortStillHeld
 from devports.freeing import free
 from devports.system.bind import Reservation, replace
-from devports.system.survey import judge
+from devports.system.survey import judge, without
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -73,8 +73,21 @@ class Hold:
             if not self.last.bindable:
                 return PortStillHeld(self.last.exit_code)
             if self._reserve():
-                return PortFreed()
+                if self._is_alone_on(exchanged):
+                    return PortFreed()
+                self.release()
         return PortStillHeld(exitcodes.TAKEN_AGAIN, left=bool(exchanged))
+
+    def _is_alone_on(self, endpoints: Sequence[Endpoint]) -> bool:
+        """Say whether our hold is the only one: a bind works beside one that is shared already.
+
+        Records and locks keep the runs of one user apart, and not those of another.
+        """
+        if not endpoints:
+            return True
+        machine = self._tools.machine
+        table = without(machine.table({endpoint.port for endpoint in endpoints}), self.inodes)
+        return not any(holding(table, end, wildcards=machine.wildcards) for end in endpoints)
 
     def _reserve(self) -> bool:
         with self._lock():
