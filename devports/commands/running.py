@@ -6,6 +6,7 @@ import os
 
 from devports.commands.freeing import show_not_freed, tools_for
 from devports.commands.setting import asked_of
+from devports.core.diagnosis import decisive
 from devports.core.happening import Owned, Unrecorded
 from devports.core.placeholder import env_file_of
 from devports.freeing import Job, Limits
@@ -148,7 +149,8 @@ def explain(setting: Setting, session: Session, ended: Ended) -> None:
     if ended.reason == "port-held" and last is not None and not last.bindable:
         declared = setting.config().get(service.name)
         same = declared is not None and declared.port == service.port
-        text = service.name if same else str(service.spec)
+        held = service.spec.but(port=decisive(last.findings).endpoint.port)
+        text = service.name if same else str(held)
         show_not_freed(setting, asked_of(text, service), last)
     elif ended.reason in GIVEN_UP and session.startup:
         start = session.startup

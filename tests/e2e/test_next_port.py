@@ -35,40 +35,42 @@ def ready_on(running: Running) -> int:
     return int(lines[0].partition(READY)[2].split(":")[1]) if lines else 0
 
 
-def started_in(folders: list[Project], devports: Command) -> list[Running]:
-    """Start the service in all folders at once, and return when each is ready or has ended."""
-    runs = [replace(devports, cwd=each.folder).start("run", "web") for each in folders]
-    eventually(lambda: all(ready_on(run) or run.ended for run in runs), 60)
-    return runs
-
-
+HTTP = "python3 -m http.server {port} --bind {host}"
+WITHOUT_REUSE = argv_of("no_reuse_server", "{port}", "--stay")
+NOWHERE = {"XDG_STATE_HOME": os.path.join(os.devnull, "state")}
 SERVERS = [
-    pytest.param("python3 -m http.server {port} --bind {host}", "auto", 2, id="asks for its port"),
-    pytest.param(argv_of("no_reuse_server", "{port}", "--stay"), "plain", 1, id="has no hold"),
+    pytest.param(HTTP, {}, {}, id="the server asks for its port"),
+    pytest.param(HTTP, {}, {}, id="once more"),
+    pytest.param(WITHOUT_REUSE, {"handoff": "plain"}, {}, id="the port is let go for the server"),
+    pytest.param(HTTP, {"handoff": "plain"}, NOWHERE, id="no record of a run can be kept"),
 ]
 
 
-@pytest.mark.parametrize(("command", "handoff", "rounds"), SERVERS)
+@pytest.mark.parametrize(("command", "settings", "env"), SERVERS)
 def test_of_ten_folders_at_once_all_are_ready_each_on_a_port_of_its_own(
-    command: str | list[str], handoff: str, rounds: int, devports: Command, tmp_path: Path
+    command: str | list[str],
+    settings: dict[str, object],
+    env: dict[str, str],
+    devports: Command,
+    tmp_path: Path,
 ) -> None:
-    folders = [Project(str(tmp_path / f"checkout {number}")) for number in range(MANY)]
-    for each in folders:
-        (tmp_path / each.folder).mkdir()
-    for _ in range(rounds):
-        with reserved_block(blocks=2) as port:
-            for each in folders:
-                each.service("web", port, command, handoff=handoff, on_conflict="next")
-            runs = started_in(folders, devports)
-            used = {ready_on(run) for run in runs if not run.ended}
-            assert len(used - {0}) == MANY, said_by(runs)
-            for run in runs:
-                moved = ready_on(run) != port
-                assert run.err.count(CHANGED) == moved, run.err
-                assert not moved or f"gets port {ready_on(run)}, port {port} is taken" in run.err
-                run.send(signal.SIGTERM)
-            for run in runs:
-                run.ends()
+    with reserved_block(blocks=2) as port:
+        folders = [Project(str(tmp_path / f"checkout {number}")) for number in range(MANY)]
+        for each in folders:
+            os.mkdir(each.folder)
+            each.service("web", port, command, on_conflict="next", **settings)
+        starts = [replace(devports, cwd=each.folder) for each in folders]
+        runs = [each.start("run", "web", env=env) for each in starts]
+        eventually(lambda: all(ready_on(run) or run.ended for run in runs), 60)
+        assert not any(run.ended for run in runs), said_by(runs)
+        assert len(set(map(ready_on, runs))) == MANY, said_by(runs)
+        for run in runs:
+            moved = ready_on(run) != port
+            assert run.err.count(CHANGED) == moved, run.err
+            assert not moved or f"gets port {ready_on(run)}, port {port} is taken" in run.err
+            run.send(signal.SIGTERM)
+        for run in runs:
+            run.ends()
 
 
 def said_by(runs: list[Running]) -> str:
@@ -90,6 +92,7 @@ def test_where_a_further_port_is_held_none_is_taken_and_its_holder_is_named(
     done = devports("run", "web", "--events", "events")
     assert done.code == exitcodes.HELD, done
     assert f"127.0.0.1:{port + 4} is held" in done.err
+    assert f"`devports free 127.0.0.1:{port + 4} --yes`" in done.err
     assert CHANGED not in done.err
     assert changes(project) == []
     assert all(holder.alive for holder in holders)
