@@ -8,7 +8,8 @@ from devports.core.plan import Policy
 from devports.core.recovery import Ended
 from devports.errors import DevportsError
 from devports.run.dependencies import wait_for_dependencies
-from devports.run.launch import Search, refuse_impossible
+from devports.run.launch import refuse_impossible
+from devports.run.search import Search
 from devports.ui.diagnostic import error_block
 from devports.ui.editorline import in_short
 from devports.ui.runwords import ended_words

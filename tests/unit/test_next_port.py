@@ -7,7 +7,7 @@ import pytest
 from devports.core.model import Endpoint
 from devports.core.service import Config, Service
 from devports.errors import DevportsError
-from devports.run.launch import Search
+from devports.run.search import Search
 from tests.fakes import FakeMachine
 
 WEB = Service("web", 8000, command="x", ports=(("metrics", 8002),))
