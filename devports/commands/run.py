@@ -8,7 +8,8 @@ from devports.core.plan import Policy
 from devports.core.recovery import Ended
 from devports.errors import DevportsError
 from devports.run.dependencies import wait_for_dependencies
-from devports.run.launch import on_next_port, refuse_impossible
+from devports.run.launch import refuse_impossible
+from devports.run.search import Search
 from devports.ui.diagnostic import error_block
 from devports.ui.editorline import in_short
 from devports.ui.runwords import ended_words
@@ -49,15 +50,16 @@ def run(
         interactive=setting.screen.interactive,
         reclaim=config.root if service.on_conflict == "reclaim" else "",
         movable=service.port if service.on_conflict in ("ask", "next") else 0,
+        moves=service.on_conflict == "next",
         fails=service.on_conflict == "fail",  # a configuration may narrow consent, --yes or not
     )
     session: Session | None = None
+    ended: Ended | None = None
+    declared, search = service.port, Search(setting.machine, service, config)
     try:
-        if service.on_conflict == "next":
-            service = on_next_port(setting.machine, service, config, news.tell)
         wait_for_dependencies(setting.machine, setting.records(), config, service, news.tell)
         while True:
-            session = session_of(
+            made = session_of(
                 setting,
                 service,
                 config,
@@ -65,12 +67,14 @@ def run(
                 policy=policy,
                 news=news,
                 take_over=take_over,
+                declared=declared,
             )
-            ended = session.run()
-            if not session.moving:
+            session = made or session
+            if made is not None and (ended := made.run()) is not None:
+                explain(setting, made, ended)
                 break
-            service = on_next_port(setting.machine, service, config, news.tell)
-        explain(setting, session, ended)
+            service = search.next()
+            policy = policy.but(movable=service.port, moves=True)
     except DevportsError as error:
         setting.screen.err(error_block(error, setting.screen.look("stderr")))
         ended = Ended(error.exit_code, "devports", error.code, in_short(error))

@@ -6,12 +6,13 @@ import os
 
 from devports.commands.freeing import show_not_freed, tools_for
 from devports.commands.setting import asked_of
-from devports.core.happening import Owned
+from devports.core.diagnosis import decisive
+from devports.core.happening import Owned, Unrecorded
 from devports.core.placeholder import env_file_of
 from devports.freeing import Job, Limits
 from devports.run.dependencies import with_real_ports
 from devports.run.launch import prepare
-from devports.run.predecessor import claim
+from devports.run.predecessor import PortPromisedError, claim
 from devports.run.session import Session
 from devports.ui import editorline
 from devports.ui.diagnostic import error_block
@@ -44,9 +45,14 @@ class News:
 
     def __init__(self, screen: Screen, log: EventLog | None = None) -> None:
         self._screen, self._log = screen, log
+        self._unrecorded = False
 
     def tell(self, happening: Happening) -> None:
         """Put a piece of news on the screen."""
+        if isinstance(happening, Unrecorded):
+            if self._unrecorded:
+                return  # the service is claimed anew with each port that is tried
+            self._unrecorded = True
         self._screen.progress(happening_words(happening))
         env = self._screen.env
         if isinstance(happening, Owned) and (line := editorline.after_ready(happening, env)):
@@ -84,25 +90,34 @@ def session_of(
     policy: Policy,
     news: News,
     take_over: bool = False,
-) -> Session:
-    """Claim the service, and return all that one run of it needs."""
+    declared: int,
+) -> Session | None:
+    """Claim the service, and return all that one run of it needs.
+
+    None: by its record another run is to have the port, and the policy is to leave it.
+    """
     machine, records = setting.machine, setting.records()
-    launch = prepare(
-        machine,
-        service,
-        with_real_ports(records, config),
-        arguments=arguments,
-        environ=os.environ,
-        from_file=variables_of(service, config),
-        claim=lambda: claim(
-            records,
+    try:
+        launch = prepare(
             machine,
             service,
-            config.root,
-            news.tell,
-            take_over=lambda other: take_over or may_take_over(setting.screen, other, policy),
-        ),
-    )
+            with_real_ports(records, config),
+            arguments=arguments,
+            environ=os.environ,
+            from_file=variables_of(service, config),
+            claim=lambda endpoints: claim(
+                records,
+                machine,
+                service,
+                config.root,
+                news.tell,
+                take_over=lambda other: take_over or may_take_over(setting.screen, other, policy),
+                alone=endpoints if policy.moves else (),
+            ),
+        )
+    except PortPromisedError:
+        return None
+    launch = launch.but(declared=declared if declared != service.port else 0)
     limits = Limits(stop=service.stop_timeout, settle=0, linger=LINGER)
     tools = news.tools(setting, service.name)
     job = Job(launch.everything, policy, limits)
@@ -132,7 +147,8 @@ def explain(setting: Setting, session: Session, ended: Ended) -> None:
     if ended.reason == "port-held" and last is not None and not last.bindable:
         declared = setting.config().get(service.name)
         same = declared is not None and declared.port == service.port
-        text = service.name if same else str(service.spec)
+        held = service.spec.but(port=decisive(last.findings).endpoint.port)
+        text = service.name if same else str(held)
         show_not_freed(setting, asked_of(text, service), last)
     elif ended.reason in GIVEN_UP and session.startup:
         start = session.startup

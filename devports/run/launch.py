@@ -4,10 +4,7 @@ from __future__ import annotations
 
 import os
 
-from devports import exitcodes
-from devports.core.diagnosis import all_bindable
 from devports.core.handoff import ladder
-from devports.core.happening import NextPort
 from devports.core.launching import launching_of
 from devports.core.ownership import MARK
 from devports.core.placeholder import argv_of, fill, values_for
@@ -17,7 +14,7 @@ from devports.core.value import Value
 from devports.errors import DevportsError
 from devports.run.child import refuse_unstartable
 from devports.system.programs import interpreter_of
-from devports.system.survey import endpoints_of, survey
+from devports.system.survey import endpoints_of
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -25,20 +22,19 @@ if TYPE_CHECKING:
 
     from devports.core.handoff import Handed
     from devports.core.happening import Happening
-    from devports.core.model import Endpoint, PortSpec
+    from devports.core.model import Endpoint
     from devports.core.service import Config, Service
     from devports.records import Record
     from devports.system import Machine
 
     Tell = Callable[[Happening], None]
 
-NEXT_PORTS = 20
-
 
 class Launch(Value):
     """What is to be started: service, command line and environment filled, and our record.
 
     `handed`: command and environment for a server that inherits the socket.
+    `declared`: the port that the service was to have, where it is another than the one it gets.
     """
 
     service: Service
@@ -49,6 +45,7 @@ class Launch(Value):
     extra: tuple[Endpoint, ...] = ()
     retry: Retry = Retry()
     handed: Handed | None = None
+    declared: int = 0
 
     @property
     def everything(self) -> tuple[Endpoint, ...]:
@@ -74,7 +71,7 @@ def prepare(
     arguments: Sequence[str],
     environ: Mapping[str, str],
     from_file: Mapping[str, str],
-    claim: Callable[[], Record],
+    claim: Callable[[tuple[Endpoint, ...]], Record],
 ) -> Launch:
     """Fill command line and environment, and say which endpoints the service is to have.
 
@@ -85,8 +82,8 @@ def prepare(
         arguments: to be appended to the command.
         environ: our own environment; PORT, the file and the service's own come on top, in order.
         from_file: the variables of `service.env_file`.
-        claim: puts us in charge of the service. Nobody is told to go for what cannot start, so it
-            comes last.
+        claim: puts us in charge of the service, whose first port has these endpoints. Nobody is
+            told to go for what cannot start, so it comes last.
 
     Raises:
         DevportsError: the command cannot be started, or the service wants to be handed a socket and
@@ -104,7 +101,7 @@ def prepare(
         service, argv, env, endpoints, interpreter_of(lead, cwd, env.get("PATH", os.defpath))
     )
     refuse_unstartable(argv, cwd, env)
-    record = claim()
+    record = claim(endpoints)
     return Launch(
         service=service.but(cwd=cwd),
         argv=argv,
@@ -131,32 +128,3 @@ def refuse_impossible(service: Service) -> None:
             hints=(f'add `command = "..."` to `[services.{service.name}]`',),
             service=service.name,
         )
-
-
-def on_next_port(machine: Machine, service: Service, config: Config, tell: Tell) -> Service:
-    """Return the service with the first port from its own on that can be had, loudly.
-
-    Ports that the configuration gives to others, or to this service by another name, are left.
-
-    Raises:
-        DevportsError: none of the next ports can.
-    """
-    declared = {n for other in config.services for n in (other.port, *dict(other.ports).values())}
-    for port in range(service.port, min(service.port + NEXT_PORTS, 65536)):
-        moved = service.but(port=port)
-        if (port == service.port or port not in declared) and nobody_is_on(machine, moved.spec):
-            if port != service.port:
-                tell(NextPort(service.name, service.port, port))
-            return moved
-    raise DevportsError(
-        "no-next-port",
-        f"none of the {NEXT_PORTS} ports from {service.port} on is free",
-        service=service.name,
-        exit_code=exitcodes.HELD,
-    )
-
-
-def nobody_is_on(machine: Machine, spec: PortSpec) -> bool:
-    """Say whether a port can be bound on all of its addresses."""
-    findings = survey(machine, endpoints_of(machine, spec))
-    return all_bindable(findings)
