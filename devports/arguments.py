@@ -5,7 +5,7 @@ from __future__ import annotations
 import argparse
 
 from devports import __version__
-from devports.core.target import port_number
+from devports.core.model import port_number
 from devports.errors import DevportsError
 
 TYPE_CHECKING = False
@@ -58,7 +58,7 @@ def parsed(parser: Parser, words: Sequence[str]) -> argparse.Namespace:
 def _mistyped(
     what: str, word: str, known: Iterable[str], command: str, *, facts: tuple[str, ...] = ()
 ) -> DevportsError:
-    from devports.config.problem import nearest  # noqa: PLC0415  # only where there is a mistake
+    from devports.config.problem import nearest  # only where there is a mistake
 
     meant = nearest(word, known)
     suggestion = (f"did you mean `{meant}`?",) if meant else ()

@@ -2,6 +2,8 @@
 
 The only place that turns errors into exit codes. `check` and `status` with plain targets, which
 scripts and prompts call most, go past argparse, which costs more than all the rest of them.
+
+report: The report of a bug: versions, platform and traceback, as markdown.
 """
 
 from __future__ import annotations
@@ -12,7 +14,7 @@ from errno import EPIPE
 
 from devports import __version__, exitcodes
 from devports.errors import DevportsError
-from devports.ui.console import DEFAULT_WIDTH, Screen, reopen_closed_streams
+from devports.ui.console import DEFAULT_WIDTH, Console, reopen_closed_streams
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -20,7 +22,7 @@ if TYPE_CHECKING:
     from collections.abc import Sequence
     from typing import NoReturn
 
-    from devports.commands.setting import Setting
+    from devports.commands.context import Context
     from devports.core.recovery import Ended
 
 
@@ -49,7 +51,7 @@ def main(argv: Sequence[str] | None = None) -> int:
     words = list(sys.argv[1:] if argv is None else argv)
     ours, _ = split(words)
     as_json = "--json" in ours
-    screen = Screen.of_process(may_ask=not as_json and "--no-input" not in ours)
+    screen = Console.of_process(may_ask=not as_json and "--no-input" not in ours)
     try:
         code = dispatch(words, screen)
     except DevportsError as error:
@@ -67,30 +69,30 @@ def main(argv: Sequence[str] | None = None) -> int:
     return code or show(unwritten(lost), words, screen, as_json=False)
 
 
-def dispatch(words: list[str], screen: Screen) -> int:
+def dispatch(words: list[str], screen: Console) -> int:
     """Call the command that `words` name."""
     if words == ["--version"]:
         screen.out(f"devports {__version__}")
         return exitcodes.OK
     if words and not any(word.startswith("-") for word in words):
-        from devports.commands.setting import Setting  # noqa: PLC0415
+        from devports.commands.context import Context
 
         match words:
             case ["check", _, *_]:
-                from devports.commands.check import check  # noqa: PLC0415  # each one by itself
+                from devports.commands.check import check  # each one by itself
 
-                return check(Setting(screen), words[1:])
+                return check(Context(screen), words[1:])
             case ["status", *_]:
-                from devports.commands.status import status  # noqa: PLC0415
+                from devports.commands.status import status
 
-                return status(Setting(screen), words[1:])
+                return status(Context(screen), words[1:])
             case _:
                 pass
-    from devports.arguments import build_parser, parsed  # noqa: PLC0415
+    from devports.arguments import build_parser, parsed
 
     parser = build_parser(*words[:1], width=screen.width("stdout") or DEFAULT_WIDTH)
     if words[:1] == [COMPLETE]:
-        from devports.completing import answer  # noqa: PLC0415
+        from devports.completion import answer
 
         screen.write("stdout", answer(parser, words[1:]))
         return exitcodes.OK
@@ -108,22 +110,22 @@ def split(words: list[str]) -> tuple[list[str], list[str]]:
     return words[:at], words[at + 1 :]
 
 
-def call(options: Namespace, arguments: Sequence[str], screen: Screen) -> int:
+def call(options: Namespace, arguments: Sequence[str], screen: Console) -> int:
     """Call a command with named plain arguments."""
-    from devports.commands.setting import Setting  # noqa: PLC0415
+    from devports.commands.context import Context
 
-    setting = Setting(screen, getattr(options, "config", None))
+    setting = Context(screen, getattr(options, "config", None))
     match options.command:
         case "run":
             return call_run(setting, options, arguments)
         case "free" | "wait":
             return call_patient(setting, options)
         case "check":
-            from devports.commands.check import check  # noqa: PLC0415
+            from devports.commands.check import check
 
             return check(setting, options.target, as_json=options.json)
         case "status":
-            from devports.commands.status import status  # noqa: PLC0415
+            from devports.commands.status import status
 
             return status(
                 setting,
@@ -134,23 +136,23 @@ def call(options: Namespace, arguments: Sequence[str], screen: Screen) -> int:
                 as_json=options.json,
             )
         case "doctor":
-            from devports.commands.doctor import doctor  # noqa: PLC0415
+            from devports.commands.doctor import doctor
 
             return doctor(setting, fix=options.fix, as_json=options.json)
         case _:
             return call_writing(setting, options)
 
 
-def call_run(setting: Setting, options: Namespace, arguments: Sequence[str]) -> int:
+def call_run(setting: Context, options: Namespace, arguments: Sequence[str]) -> int:
     tell_editor_of_begin(options.service, setting.screen)
-    from devports.system import refuse_to_run  # noqa: PLC0415
+    from devports.system import refuse_to_run
 
     refuse_to_run(options.service)
-    from devports.commands.run import run  # noqa: PLC0415
+    from devports.commands.run import run
 
     end_by_a_number()
     if options.debug:
-        from devports.commands.debugging import debug  # noqa: PLC0415
+        from devports.commands.debugger import debug
 
         debug(setting, options.service)
     ended = run(
@@ -168,11 +170,11 @@ def call_run(setting: Setting, options: Namespace, arguments: Sequence[str]) -> 
     return ended.code
 
 
-def call_patient(setting: Setting, options: Namespace) -> int:
+def call_patient(setting: Context, options: Namespace) -> int:
     """Call a command that may wait, and that a signal ends with a number."""
     end_by_a_number()
     if options.command == "wait":
-        from devports.commands.wait import wait  # noqa: PLC0415
+        from devports.commands.wait import wait
 
         return wait(
             setting,
@@ -181,7 +183,7 @@ def call_patient(setting: Setting, options: Namespace) -> int:
             timeout=options.timeout,
             as_json=options.json,
         )
-    from devports.commands.free import free_targets  # noqa: PLC0415
+    from devports.commands.free import free_targets
 
     return free_targets(
         setting,
@@ -195,59 +197,59 @@ def call_patient(setting: Setting, options: Namespace) -> int:
     )
 
 
-def call_writing(setting: Setting, options: Namespace) -> int:
+def call_writing(setting: Context, options: Namespace) -> int:
     """Call a command about files: the configuration, the editor's, a shell's, a schema."""
     match options.command:
         case "init":
-            from devports.commands.init import init  # noqa: PLC0415
+            from devports.commands.init import init
 
             return init(setting, yes=options.yes, dry_run=options.dry_run, as_json=options.json)
         case "vscode":
-            from devports.commands.vscode import vscode  # noqa: PLC0415
+            from devports.commands.vscode import vscode
 
             return vscode(setting, options.mode, as_json=options.json)
         case "validate":
-            from devports.commands.validate import validate  # noqa: PLC0415
+            from devports.commands.validate import validate
 
             return validate(setting, as_json=options.json)
         case "completion":
-            from devports.commands.completion import completion  # noqa: PLC0415
+            from devports.completion import completion
 
             return completion(setting.screen, options.shell)
         case _:
-            from devports.commands.schema import schema  # noqa: PLC0415
+            from devports.commands.validate import schema
 
             return schema(setting.screen, options.kind)
 
 
-def tell_editor_of_begin(service: str, screen: Screen) -> None:
+def tell_editor_of_begin(service: str, screen: Console) -> None:
     """Let VS Code know at once that a run has begun: it waits five seconds for that line."""
-    from devports.ui import editorline  # noqa: PLC0415
+    from devports.ui import run_progress
 
-    if editorline.is_read(screen.env):
-        screen.err(editorline.begins(service))
+    if run_progress.is_read(screen.env):
+        screen.err(run_progress.begins(service))
 
 
-def tell_editor_of_end(service: str, ended: Ended, screen: Screen) -> None:
+def tell_editor_of_end(service: str, ended: Ended, screen: Console) -> None:
     """Let VS Code know that a run has failed, before the process ends."""
-    from devports.ui import editorline  # noqa: PLC0415
+    from devports.ui import run_progress
 
-    if what := editorline.meaning(service, ended):
+    if what := run_progress.meaning(service, ended):
         tell_editor_of_failure(what, screen)
 
 
-def tell_editor_of_failure(what: str, screen: Screen) -> None:
+def tell_editor_of_failure(what: str, screen: Console) -> None:
     """Print the line that makes VS Code show the configuration in red, and the one behind it."""
-    from devports.ui import editorline  # noqa: PLC0415
+    from devports.ui import run_progress
 
-    if editorline.is_read(screen.env):
-        screen.err(editorline.failed(what, config_name()))
-        screen.err(editorline.NOT_RUNNING)
+    if run_progress.is_read(screen.env):
+        screen.err(run_progress.failed(what, config_name()))
+        screen.err(run_progress.NOT_RUNNING)
 
 
 def config_name() -> str:
     """Return the name of the configuration that holds here, for VS Code to show."""
-    from devports.config.load import OWN, find  # noqa: PLC0415
+    from devports.config.load import OWN, find
 
     try:
         return os.path.basename(find(os.getcwd()) or OWN)
@@ -261,7 +263,7 @@ def end_by_a_number() -> None:
     Some launchers block or ignore signals for themselves and forget to undo that before the exec:
     the end of a child has to be told to us, and what ends us has to arrive.
     """
-    import signal  # noqa: PLC0415  # enum: half a Python start
+    import signal  # enum: half a Python start
 
     def interrupt(number: int, _frame: object) -> None:
         raise KeyboardInterrupt(number)
@@ -277,19 +279,19 @@ def end_by_a_number() -> None:
         mask(unblock, [signal.SIGINT, *filter(None, numbers)])
 
 
-def show(error: DevportsError, words: Sequence[str], screen: Screen, *, as_json: bool) -> int:
+def show(error: DevportsError, words: Sequence[str], screen: Console, *, as_json: bool) -> int:
     """Show an error in the form that was asked for and return its exit code."""
     if as_json:
-        from devports.arguments import COMMANDS  # noqa: PLC0415
+        from devports.arguments import COMMANDS
 
         command = [word for word in words[:1] if word in COMMANDS]
         screen.answer(command, {}, exit_code=error.exit_code, errors=(error,))
     else:
-        from devports.ui.diagnostic import error_block  # noqa: PLC0415
+        from devports.ui.messages import error_block
 
         screen.err(error_block(error, screen.look("stderr")))
         if words[:1] == ["run"]:
-            from devports.ui.editorline import in_short  # noqa: PLC0415
+            from devports.ui.run_progress import in_short
 
             tell_editor_of_failure(in_short(error), screen)
     return error.exit_code
@@ -312,8 +314,6 @@ def unwritten(number: int) -> DevportsError:
 
 def bug(error: Exception) -> DevportsError:
     """Write a report, ready to be pasted into an issue, and say where it is."""
-    from devports.report import write  # noqa: PLC0415  # traceback is heavy
-
     return DevportsError(
         "internal-error",
         f"devports has a bug: {type(error).__name__}: {error}",
@@ -321,3 +321,32 @@ def bug(error: Exception) -> DevportsError:
         hints=("report it with that file; nothing in it is sent by itself",),
         exit_code=exitcodes.INTERNAL,
     )
+
+
+def write(error: BaseException) -> str:
+    """Write the report to a new file that only this user can read; return its path."""
+    import platform
+    import tempfile
+    import traceback
+
+    text = "\n".join(
+        (
+            "### devports report",
+            "",
+            f"- devports {__version__}",
+            f"- {platform.python_implementation()} {platform.python_version()}",
+            f"- {platform.platform()}",
+            "",
+            "```text",
+            "".join(traceback.format_exception(error)).rstrip(),
+            "```",
+            "",
+        )
+    )
+    try:
+        descriptor, path = tempfile.mkstemp(prefix="devports-report-", suffix=".md")
+        with os.fdopen(descriptor, "w", encoding="utf-8", errors="backslashreplace") as file:
+            file.write(text)
+    except OSError:
+        return "(could not be written)"
+    return path

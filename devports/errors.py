@@ -1,7 +1,7 @@
 """What devports says when it cannot go on.
 
-A `DevportsError` is a message in slots, not a sentence: `ui.diagnostic` words it for a person and
-`ui.jsonout` for a program. Only `cli.main` turns it into an exit code.
+A `DevportsError` is a message in slots, not a sentence: `ui.messages` words it for a person and
+`ui.json_output` for a program. Only `cli.main` turns it into an exit code.
 """
 
 from __future__ import annotations

@@ -5,28 +5,36 @@ from __future__ import annotations
 import time
 
 from devports import exitcodes
-from devports.core.diagnosis import Forbidden, Free, Held, NotLocal, Shadowed, is_bindable, worst
+from devports.core.verdict import (
+    Free,
+    Held,
+    LocalhostConflict,
+    NotLocal,
+    NotPermitted,
+    is_bindable,
+    worst,
+)
 from devports.errors import DevportsError
-from devports.system.survey import at_once
-from devports.ui.words import summary
+from devports.system.inspect import at_once
+from devports.ui.messages import summary
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
-    from devports.commands.setting import Asked, Setting
-    from devports.core.diagnosis import Finding
-    from devports.ui.console import Screen
+    from devports.commands.context import Context, Target
+    from devports.core.verdict import Finding
+    from devports.ui.console import Console
 
 
-def check(setting: Setting, words: Sequence[str], *, as_json: bool = False) -> int:
+def check(setting: Context, words: Sequence[str], *, as_json: bool = False) -> int:
     """Say whether each target can be bound now; the exit code is that of the worst."""
     targets, errors = sound(setting, setting.asked(words))
     looked = setting.look(targets, at_once)
     codes = [*(code_for(findings) for _, findings in looked), *(e.exit_code for e in errors)]
     code = max(codes, default=exitcodes.OK)
     if as_json:
-        from devports.ui.jsonout import check_data  # noqa: PLC0415  # json: half a start
+        from devports.ui.json_output import check_data  # json: half a start
 
         data = check_data([(target.text, findings) for target, findings in looked], time.time())
         setting.screen.answer(("check",), data, exit_code=code, errors=errors)
@@ -34,15 +42,15 @@ def check(setting: Setting, words: Sequence[str], *, as_json: bool = False) -> i
     for target, findings in looked:
         show(setting.screen, target, findings)
     for error in errors:
-        from devports.ui.diagnostic import error_block  # noqa: PLC0415  # mostly there are none
+        from devports.ui.messages import error_block  # mostly there are none
 
         setting.screen.err(error_block(error, setting.screen.look("stderr")))
     return code
 
 
 def sound(
-    setting: Setting, targets: Sequence[Asked]
-) -> tuple[tuple[Asked, ...], tuple[DevportsError, ...]]:
+    setting: Context, targets: Sequence[Target]
+) -> tuple[tuple[Target, ...], tuple[DevportsError, ...]]:
     """Return the targets that have addresses, and what is wrong with the others of several."""
     if len(targets) == 1:
         return tuple(targets), ()
@@ -51,7 +59,7 @@ def sound(
     return tuple(good), tuple(error for error in troubles if error is not None)
 
 
-def trouble(setting: Setting, target: Asked) -> DevportsError | None:
+def trouble(setting: Context, target: Target) -> DevportsError | None:
     """Return why a target cannot be looked at, if it cannot."""
     try:
         setting.endpoints(target)
@@ -64,7 +72,7 @@ def trouble(setting: Setting, target: Asked) -> DevportsError | None:
 def code_for(findings: Sequence[Finding]) -> int:
     """Return the exit code for the findings on one target."""
     match worst(finding.verdict for finding in findings):
-        case Forbidden():
+        case NotPermitted():
             return exitcodes.PERMISSION
         case NotLocal():
             return exitcodes.USAGE
@@ -72,22 +80,25 @@ def code_for(findings: Sequence[Finding]) -> int:
             return exitcodes.OK if is_bindable(verdict) else exitcodes.NO
 
 
-def show(screen: Screen, target: Asked, findings: Sequence[Finding]) -> None:
+def show(screen: Console, target: Target, findings: Sequence[Finding]) -> None:
     """Print the answer on stdout, what it means and what to do about it on stderr."""
     screen.out(summary(findings, target.subject))
     if not all(isinstance(finding.verdict, Free) for finding in findings):
         explain(screen, target, findings)
 
 
-def explain(screen: Screen, target: Asked, findings: Sequence[Finding]) -> None:
+def explain(screen: Console, target: Target, findings: Sequence[Finding]) -> None:
     """Print who is there and what that means."""
-    from devports.ui.diagnostic import labelled  # noqa: PLC0415  # not for a port that is free
-    from devports.ui.layout import wrap  # noqa: PLC0415
-    from devports.ui.trouble import evidence, notes  # noqa: PLC0415
+    from devports.ui.messages import (
+        evidence,
+        labelled,  # not for a port that is free
+        notes,
+    )
+    from devports.ui.text import wrap
 
     look = screen.look("stderr")
     verdict = worst(finding.verdict for finding in findings)
-    if not is_bindable(verdict) or isinstance(verdict, Shadowed):
+    if not is_bindable(verdict) or isinstance(verdict, LocalhostConflict):
         for line in evidence(findings, screen.reader()):
             screen.out("\n".join(wrap(f"  {line}", screen.look("stdout").width)))
     for note in notes(findings):

@@ -1,4 +1,11 @@
-"""`devports doctor`: everything that is or will be wrong with ports here."""
+"""`devports doctor`: everything that is or will be wrong with ports here.
+
+mending: `devports doctor --fix`: what can be mended is mended, each after a question of its own.
+
+Nothing here ends a process or writes a file by a way of its own: a port is freed as
+`devports free` does, with its questions and its laws, and VS Code's files are written as
+`devports vscode` does.
+"""
 
 from __future__ import annotations
 
@@ -6,24 +13,30 @@ import os
 import time
 
 from devports import exitcodes
-from devports.checks import examine
-from devports.checks.files import as_problem
-from devports.commands.filefacts import fault_of
-from devports.commands.gathering import gather
-from devports.commands.setting import here
+from devports.commands.context import here
+from devports.commands.doctor_facts import fault_of, gather
 from devports.config.load import find, load_with_warnings
-from devports.core.value import Value
+from devports.core.stop_plan import ConfirmPolicy, Declined, Refused
+from devports.core.value import Frozen, unreachable
+from devports.doctor.facts import FreePort, RemoveWritePermission, WriteEditorFiles
+from devports.doctor.project_rules import as_problem
+from devports.doctor.setup_rules import examine
 from devports.errors import DevportsError
+from devports.system.inspect import endpoints_of
+from devports.ui.messages import error_block, labelled
+from devports.ui.processes import listed
+from devports.ui.reports import problem_block
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
-    from devports.checks.facts import Facts
-    from devports.checks.problem import Problem
-    from devports.commands.setting import Setting
+    from collections.abc import Callable
+
+    from devports.commands.context import Context
     from devports.core.service import Config
+    from devports.doctor.facts import Facts, Fix, Problem
 
 
-class Seen(Value):
+class DoctorResult(Frozen):
     """One look: the configuration, the facts, and what is wrong."""
 
     config: Config | None
@@ -40,7 +53,7 @@ class Seen(Value):
         return all(problem.severity == "note" for problem in self.problems)
 
 
-def doctor(setting: Setting, *, fix: bool = False, as_json: bool = False) -> int:
+def doctor(setting: Context, *, fix: bool = False, as_json: bool = False) -> int:
     """Examine the project and this machine; the exit code is 1 unless all is well at the end.
 
     A configuration that is not right is a finding like the others: what does not depend on it is
@@ -62,13 +75,11 @@ def doctor(setting: Setting, *, fix: bool = False, as_json: bool = False) -> int
         )
     seen = look(setting)
     if fix:
-        from devports.commands.mending import mend  # noqa: PLC0415
-
         seen = mend(setting, seen, look)
     code = exitcodes.OK if seen.healthy else exitcodes.NO
     screen = setting.screen
     if as_json:
-        from devports.ui.jsonout import doctor_data  # noqa: PLC0415
+        from devports.ui.json_output import doctor_data
 
         data = doctor_data(
             seen.path,
@@ -80,21 +91,21 @@ def doctor(setting: Setting, *, fix: bool = False, as_json: bool = False) -> int
         )
         screen.answer(("doctor",), data, exit_code=code)
         return code
-    from devports.ui.health import report  # noqa: PLC0415
+    from devports.ui.reports import report
 
     how = screen.look("stdout")
     screen.out(report(seen.path, seen.facts, seen.problems, screen.reader(), how, offer=not fix))
     return code
 
 
-def look(setting: Setting) -> Seen:
+def look(setting: Context) -> DoctorResult:
     """Look at everything once, the configuration read anew."""
     config, warnings, wrong = _config(setting)
     facts = gather(setting, config, warnings)
-    return Seen(config, facts, (*wrong, *examine(facts)))
+    return DoctorResult(config, facts, (*wrong, *examine(facts)))
 
 
-def _config(setting: Setting) -> tuple[Config | None, tuple[str, ...], tuple[Problem, ...]]:
+def _config(setting: Context) -> tuple[Config | None, tuple[str, ...], tuple[Problem, ...]]:
     try:
         loaded = load_with_warnings(setting.named, here())
     except DevportsError as error:
@@ -104,3 +115,115 @@ def _config(setting: Setting) -> tuple[Config | None, tuple[str, ...], tuple[Pro
         return None, (), (as_problem(fault_of(error, os.path.abspath(path))),)
     setting.replace(loaded.config)
     return loaded.config, loaded.warnings, ()
+
+
+MAX_ROUNDS = 5
+"""A configuration that can be read at last shows more; so often it is looked again for that."""
+
+
+def mend(
+    setting: Context, seen: DoctorResult, look: Callable[[Context], DoctorResult]
+) -> DoctorResult:
+    """Walk through what can be mended; return how things are afterwards.
+
+    Args:
+        setting: screen, machine and configuration.
+        seen: the look before.
+        look: looks again.
+
+    Raises:
+        KeyboardInterrupt: Ctrl-C was pressed at a question; what was mended stays so.
+    """
+    if seen.problems and (why := _nothing_to_ask(setting, seen)):
+        setting.screen.err("\n".join(labelled("note", why, setting.screen.look("stderr"))))
+        return seen
+    asked: set[Fix] = set()
+    for _ in range(MAX_ROUNDS):
+        todo: dict[Fix, Problem] = {}
+        for problem in seen.problems:
+            if problem.mend is not None and problem.mend not in asked:
+                todo.setdefault(problem.mend, problem)
+        if not todo:
+            break
+        asked |= set(todo)
+        changed = [_walk(setting, *each) for each in todo.items()]
+        if not any(changed):
+            break
+        setting.engines.forget()
+        seen = look(setting)
+    if asked:
+        setting.screen.err()
+    return seen
+
+
+def _nothing_to_ask(setting: Context, seen: DoctorResult) -> str:
+    """Return why nobody is asked anything; empty if somebody is."""
+    if not any(problem.mend for problem in seen.problems):
+        return "nothing of this can be mended by devports itself"
+    if not setting.screen.interactive:
+        return "nothing was mended: there is no terminal to ask on"
+    return ""
+
+
+def _walk(setting: Context, todo: Fix, problem: Problem) -> bool:
+    """Show one problem, ask, and mend it; say whether anything may have changed."""
+    screen = setting.screen
+    screen.err()
+    if problem.what:  # else it is about a port, and shown with the question
+        shown = problem.but(remedies=())
+        screen.err(problem_block(shown, screen.reader(), screen.look("stderr")))
+    try:
+        return _carry_out(setting, todo)
+    except DevportsError as error:
+        screen.err(error_block(error, screen.look("stderr")))
+        return True
+
+
+def _carry_out(setting: Context, todo: Fix) -> bool:
+    match todo:
+        case FreePort():
+            return _freed(setting, todo)
+        case RemoveWritePermission(path=path):
+            from devports.system.files import take_writing
+
+            if not _agreed(setting, "take the right to write it from everybody else?"):
+                return False
+            take_writing(path)
+            return True
+        case WriteEditorFiles(paths=paths):
+            from devports.commands.vscode import vscode
+
+            if not _agreed(setting, f"write {listed([f'`{path}`' for path in paths])}?"):
+                return False
+            vscode(setting)
+            return True
+        case _:
+            unreachable(todo)
+
+
+def _freed(setting: Context, todo: FreePort) -> bool:
+    """Free ports as `devports free` does; what is still in the way is told in the next report."""
+    from devports.commands.free import tools_for
+    from devports.freeing import FreeRequest, StopTimeouts, free
+    from devports.ui.progress import freed_words, outcome_words
+
+    machine = setting.machine
+    endpoints = tuple(end for spec in todo.specs for end in endpoints_of(machine, spec))
+    job = FreeRequest(
+        endpoints, ConfirmPolicy(interactive=True), StopTimeouts(stop=todo.stop_timeout)
+    )
+    done = free(tools_for(setting), job)
+    untold = [outcome for outcome in done.outcomes if isinstance(outcome, Declined | Refused)]
+    for outcome in untold:
+        setting.screen.progress(f"devports: {outcome_words(outcome)}")
+    if not done.outcomes:
+        ports = listed(list(map(str, todo.specs)))
+        setting.screen.progress(f"devports: {freed_words(done, ports)[-1]}")
+    return len(untold) < len(done.outcomes) or not done.outcomes
+
+
+def _agreed(setting: Context, question: str) -> bool:
+    """Ask as everything else is asked: only a person on a terminal can say yes."""
+    from devports.ui.prompts import on_terminal
+
+    return setting.screen.interactive and on_terminal(question, "", setting.screen) == "yes"

@@ -1,43 +1,59 @@
-"""`devports free`: end who holds the port, as far as the laws and the person allow."""
+"""`devports free`: end who holds the port, as far as the laws and the person allow.
+
+freeing: What `free` and `run` share: tools wired to the screen, and the words for a port not freed.
+"""
 
 from __future__ import annotations
 
 import time
 
 from devports import exitcodes
-from devports.commands.freeing import (
-    not_freed,
-    remedies_for,
-    show_not_freed,
-    standings_of,
-    tools_for,
+from devports.commands.context import here
+from devports.core.command_line import is_persons_shell
+from devports.core.holder_kind import OtherUser
+from devports.core.remedies import remedies
+from devports.core.stop_plan import (
+    ConfirmPolicy,
+    Killing,
+    Refused,
+    Respawned,
+    StoppingContainer,
+    Terminating,
+    TimedOut,
+    WaitingForPort,
+    WatchingForRestart,
+    is_supervisor,
 )
-from devports.core.plan import Policy
-from devports.freeing import Job, Limits, free, rehearse
-from devports.ui.around import spared_words
-from devports.ui.deeds import freed_words, outcome_words
-from devports.ui.diagnostic import remedy_lines
-from devports.ui.layout import wrap
-from devports.ui.trouble import evidence
-from devports.ui.words import summary
+from devports.core.verdict import decisive, is_bindable
+from devports.freeing import FreeRequest, FreeServices, StopTimeouts, free, rehearse
+from devports.system.project import worktree_of
+from devports.ui.messages import error_block, evidence, problem, remedy_lines, summary
+from devports.ui.processes import project_words, spared_words
+from devports.ui.progress import again_words, freed_words, outcome_words, progress_words
+from devports.ui.prompts import ask
+from devports.ui.text import wrap
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
-    from devports.commands.setting import Asked, Setting
-    from devports.core.outcome import Freed
+    from devports.commands.context import Context, Target
+    from devports.core.holder_kind import HolderKind
+    from devports.core.remedies import Remedy
+    from devports.core.stop_plan import Answer, FreeResult, Outcome, Progress, Question, StopTarget
+    from devports.errors import DevportsError
+    from devports.ui.console import Console
 
 
 def free_targets(
-    setting: Setting,
+    setting: Context,
     words: Sequence[str],
     *,
     yes: bool = False,
     other_users: bool = False,
     dry_run: bool = False,
     timeout: float | None = None,
-    settle: float = Limits().settle,
+    settle: float = StopTimeouts().settle,
     as_json: bool = False,
 ) -> int:
     """Free every target; the exit code is that of the worst.
@@ -53,8 +69,8 @@ def free_targets(
         as_json: one document on stdout; nobody is asked.
     """
     interactive = setting.screen.interactive and not as_json
-    policy = Policy(yes=yes, other_users=other_users, interactive=interactive)
-    limits = Limits(settle=settle)
+    policy = ConfirmPolicy(yes=yes, other_users=other_users, interactive=interactive)
+    limits = StopTimeouts(settle=settle)
     carry_out = rehearse if dry_run else free
     tools = tools_for(setting)
     # All of them before the first is freed: a host that is not known ends the command.
@@ -64,7 +80,7 @@ def free_targets(
     for target, endpoints in asked:
         stop = target.service.stop_timeout if target.service else limits.stop
         within = limits.but(stop=stop if timeout is None else timeout)
-        done.append((target, carry_out(tools, Job(endpoints, policy, within))))
+        done.append((target, carry_out(tools, FreeRequest(endpoints, policy, within))))
     code = max((freed.exit_code for _, freed in done), default=exitcodes.OK)
     if as_json:
         report_json(setting, done, code)
@@ -81,7 +97,7 @@ def free_targets(
     return code
 
 
-def with_its_run(setting: Setting, asked: Asked) -> Asked:
+def with_its_run(setting: Context, asked: Target) -> Target:
     """Return a service with the port that its live run has, if that took another one.
 
     To free a service tells its run to stop, wherever that went: else it would serve on, unseen.
@@ -95,9 +111,9 @@ def with_its_run(setting: Setting, asked: Asked) -> Asked:
     return asked.but(specs=(*asked.specs, run.spec))
 
 
-def report_json(setting: Setting, done: Sequence[tuple[Asked, Freed]], code: int) -> None:
+def report_json(setting: Context, done: Sequence[tuple[Target, FreeResult]], code: int) -> None:
     """Print the envelope."""
-    from devports.ui.jsonout import free_data, overall  # noqa: PLC0415
+    from devports.ui.json_output import free_data, overall
 
     data = free_data([(target.text, freed) for target, freed in done], time.time())
     errors = [not_freed(t, freed, setting.screen) for t, freed in done if freed.exit_code]
@@ -105,7 +121,7 @@ def report_json(setting: Setting, done: Sequence[tuple[Asked, Freed]], code: int
     setting.screen.answer(("free",), data, exit_code=code, errors=errors, status=status)
 
 
-def show_plan(setting: Setting, target: Asked, freed: Freed) -> None:
+def show_plan(setting: Context, target: Target, freed: FreeResult) -> None:
     """Say what would be done and to whom, and the commands that do it by hand."""
     screen = setting.screen
     plan = [outcome.target for outcome in freed.outcomes]
@@ -120,3 +136,98 @@ def show_plan(setting: Setting, target: Asked, freed: Freed) -> None:
     by_hand = remedy_lines(remedies_for(setting, target, freed), screen.look("stderr"))
     if by_hand:
         screen.err("\n".join(by_hand))
+
+
+def tools_for(setting: Context, *, starting: str = "") -> FreeServices:
+    """Return the tools of freeing: prompt and progress on the screen, our own runs by record."""
+    screen = setting.screen
+
+    def tell(news: Progress | Outcome) -> None:
+        if isinstance(
+            news, Terminating | Killing | StoppingContainer | WaitingForPort | WatchingForRestart
+        ):
+            screen.progress(f"devports: {progress_words(news)}")
+        else:
+            screen.progress(f"devports: {outcome_words(news)}")
+
+    def asked(question: Question) -> Answer:
+        project = project_words(worktree_of(question.target.process.cwd), worktree_of(here()))
+        return ask(question, screen, starting, project=project)
+
+    return FreeServices(
+        machine=setting.machine,
+        ask=asked,
+        tell=tell,
+        run_of=setting.records().run_of(),
+        engines=setting.engines,
+    )
+
+
+def not_freed(asked: Target, freed: FreeResult, screen: Console) -> DevportsError:
+    """Return a freeing that did not reach its end, as an error with who is in the way and why."""
+    return problem(
+        freed.findings,
+        screen.reader(),
+        exit_code=freed.exit_code,
+        subject=asked.subject,
+        service=asked.name,
+        more_notes=(*map(outcome_words, freed.outcomes), *spared_words(freed.spared)),
+        hints=hints_for(asked, freed),
+        standings=standings_of([outcome.target for outcome in freed.outcomes]),
+    )
+
+
+def hints_for(asked: Target, freed: FreeResult) -> tuple[str, ...]:
+    """Return the one command that would go further, where there is one of ours."""
+    whys = {outcome.why for outcome in freed.outcomes if isinstance(outcome, Refused)}
+    if whys == {"no-terminal"}:
+        return (f"to end it without a question, run `devports free {asked.typed} --yes`",)
+    if whys == {"on-conflict"}:
+        return (f"to be asked, run `devports run {asked.name} --on-conflict ask`",)
+    permitted = [
+        outcome.target.standing.permitted
+        for outcome in freed.outcomes
+        if isinstance(outcome, Refused) and isinstance(outcome.target.standing, OtherUser)
+    ]
+    if whys == {"other-user"} and all(permitted):
+        flags = "--yes --other-users"
+        return (f"to end it without a question, run `devports free {asked.typed} {flags}`",)
+    return tuple(
+        again_words(outcome.successor.process, parent)
+        for outcome in freed.outcomes
+        if isinstance(outcome, Respawned)
+        for parent in outcome.successor.members[0].ancestors[:1]
+        if is_supervisor(parent) or is_persons_shell(parent)
+    )
+
+
+def standings_of(plan: Sequence[StopTarget]) -> list[tuple[int, HolderKind]]:
+    """Return the judgement on every holder in a plan, by pid."""
+    return [(m.process.pid, target.standing) for target in plan for m in target.members]
+
+
+def remedies_for(setting: Context, asked: Target, freed: FreeResult) -> tuple[Remedy, ...]:
+    """Return what a person can do by hand, for the finding that decides."""
+    finding = decisive(freed.findings)
+    if is_bindable(finding.verdict):
+        return ()
+    return remedies(
+        finding.verdict,
+        finding.endpoint,
+        finding.holding,
+        setting.machine.platform,
+        service=asked.name,
+        typed=asked.text,
+        viewer=setting.machine.viewer(),
+        run_of=setting.records().run_of(),
+        named=setting.engines.named,
+        ephemeral=setting.machine.ephemeral(),
+        ignored=[o.target.process.pid for o in freed.outcomes if isinstance(o, TimedOut)],
+    )
+
+
+def show_not_freed(setting: Context, asked: Target, freed: FreeResult) -> None:
+    """Print the error block with the commands to run by hand."""
+    screen = setting.screen
+    error = not_freed(asked, freed, screen)
+    screen.err(error_block(error, screen.look("stderr"), remedies_for(setting, asked, freed)))

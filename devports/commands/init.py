@@ -1,25 +1,34 @@
-"""`devports init`: find the servers of a project and write the configuration of them, once."""
+"""`devports init`: find the servers of a project and write the configuration of them, once.
+
+founding: A configuration that is to be written: what was found, where it goes, and the writing of
+it.
+"""
 
 from __future__ import annotations
 
 import os
 
 from devports import exitcodes
-from devports.commands.founding import found_in, refuse_if_there, unasked, write
-from devports.commands.setting import here
+from devports.commands.context import here
 from devports.config.load import OWN
+from devports.core.value import Frozen
+from devports.detect.model import File, Tree
+from devports.detect.services import detect, wanted
+from devports.detect.toml_writer import document
+from devports.errors import DevportsError
+from devports.system.files import write_new
+from devports.system.project import look
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
-    from devports.commands.founding import Plan
-    from devports.commands.setting import Setting
-    from devports.detect.found import Found
-    from devports.ui.console import Screen
+    from devports.commands.context import Context
+    from devports.detect.model import DetectedService, SkippedService
+    from devports.ui.console import Console
 
 
-def init(setting: Setting, *, yes: bool, dry_run: bool, as_json: bool = False) -> int:
+def init(setting: Context, *, yes: bool, dry_run: bool, as_json: bool = False) -> int:
     """Write a devports.toml for what is here; the exit code is 1 if none is written.
 
     Without a terminal and without `yes` it shows what it would write.
@@ -35,7 +44,7 @@ def init(setting: Setting, *, yes: bool, dry_run: bool, as_json: bool = False) -
     screen = setting.screen
     if as_json:
         return _in_json(plan, screen, yes=yes, dry_run=dry_run)
-    from devports.ui.foundwords import findings, written  # noqa: PLC0415
+    from devports.ui.reports import findings, written
 
     folder, look_of = os.path.dirname(path), screen.look("stderr")
     told = findings(folder, plan.services, plan.left_out, look_of, whole=plan.whole)
@@ -54,15 +63,15 @@ def init(setting: Setting, *, yes: bool, dry_run: bool, as_json: bool = False) -
     return exitcodes.OK
 
 
-def _chosen(plan: Plan, screen: Screen) -> Sequence[Found] | None:
-    from devports.ui.wizard import choose  # noqa: PLC0415
+def _chosen(plan: Plan, screen: Console) -> Sequence[DetectedService] | None:
+    from devports.ui.prompts import choose
 
     return choose(plan.services, plan.shown, screen)
 
 
-def _in_json(plan: Plan, screen: Screen, *, yes: bool, dry_run: bool) -> int:
+def _in_json(plan: Plan, screen: Console, *, yes: bool, dry_run: bool) -> int:
     """Write only with `yes`: a program that wants words for programs has no person to ask."""
-    from devports.ui.jsoninit import init_data  # noqa: PLC0415
+    from devports.ui.json_output import init_data
 
     will = yes and not dry_run
     if will:
@@ -74,3 +83,80 @@ def _in_json(plan: Plan, screen: Screen, *, yes: bool, dry_run: bool) -> int:
     code = exitcodes.NO if errors else exitcodes.OK
     screen.answer(("init",), data, exit_code=code, errors=errors)
     return code
+
+
+class Plan(Frozen):
+    """What is to be written where; `whole`: all of the folder was looked at."""
+
+    path: str
+    shown: str
+    services: tuple[DetectedService, ...]
+    left_out: tuple[SkippedService, ...]
+    whole: bool
+
+    @property
+    def text(self) -> str:
+        return document(self.services)
+
+
+def found_in(path: str, shown: str) -> Plan:
+    """Return the services of the folder of a file that is to be written."""
+    looked = look(os.path.dirname(path), wanted)
+    files = tuple(File(name, text) for name, text in looked.texts)
+    found = detect(Tree(files, looked.names))
+    return Plan(path, shown, found.services, found.left_out, looked.whole)
+
+
+def refuse_if_there(path: str, cwd: str) -> None:
+    """Refuse where a configuration holds already: this file, or one that is found from `cwd`.
+
+    Raises:
+        DevportsError: `config-exists`.
+    """
+    from devports.config.load import find
+
+    there = path if os.path.lexists(path) else find(cwd) if cwd else None
+    if there is not None:
+        raise exists(there)
+
+
+def write(plan: Plan) -> None:
+    """Write the file, if `devports validate` will accept it.
+
+    Raises:
+        DevportsError: it is there already, or cannot be written.
+    """
+    from devports.config.load import read_text
+
+    read_text(plan.text, plan.path, plan.shown)
+    try:
+        write_new(plan.path, plan.text)
+    except FileExistsError:
+        raise exists(plan.path) from None
+    except OSError as error:
+        raise DevportsError(
+            "config-unwritable",
+            f"`{plan.shown}` cannot be written: {str(error.strerror).lower()}",
+            exit_code=exitcodes.NO,
+        ) from None
+
+
+def exists(path: str) -> DevportsError:
+    """Return that there is a configuration, which is never overwritten."""
+    return DevportsError(
+        "config-exists",
+        f"there is a configuration already: `{path}`",
+        note="it is never overwritten",
+        hints=("run `devports validate` to check it, or `devports init --dry-run --config NEW`",),
+        exit_code=exitcodes.NO,
+    )
+
+
+def unasked(shown: str) -> DevportsError:
+    """Return that nobody could be asked, so that nothing was written."""
+    return DevportsError(
+        "nobody-to-ask",
+        f"`{shown}` was not written: there is no terminal to ask on",
+        hints=("run `devports init --yes` to write it as shown",),
+        exit_code=exitcodes.NO,
+    )

@@ -1,30 +1,46 @@
-"""`devports run`: take the port, start the server, stay with it."""
+"""`devports run`: take the port, start the server, stay with it.
+
+running: What a run is made of: its session, wired to the screen and the configuration, and its
+report.
+"""
 
 from __future__ import annotations
 
-from devports.commands.running import News, explain, session_of
-from devports.commands.setting import service_of
-from devports.core.plan import Policy
-from devports.core.recovery import Ended
+import os
+
+from devports.commands.context import asked_of, service_of
+from devports.commands.free import show_not_freed, tools_for
+from devports.core.recovery import Ended, ServerReady
+from devports.core.service import env_file_of
+from devports.core.stop_plan import ConfirmPolicy
 from devports.errors import DevportsError
-from devports.run.dependencies import wait_for_dependencies
-from devports.run.launch import on_next_port, refuse_impossible
-from devports.ui.diagnostic import error_block
-from devports.ui.editorline import in_short
-from devports.ui.runwords import ended_words
+from devports.freeing import FreeRequest, StopTimeouts
+from devports.run.launch import on_next_port, prepare, refuse_impossible
+from devports.run.readiness import wait_for_dependencies, with_real_ports
+from devports.run.session import Session
+from devports.run.takeover import claim
+from devports.ui import run_progress
+from devports.ui.escape import printable
+from devports.ui.messages import error_block
+from devports.ui.prompts import on_terminal
+from devports.ui.run_progress import ended_words, gave_up, happening_words, in_short
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
-    from devports.commands.setting import Setting
-    from devports.core.service import OnConflict
-    from devports.run.session import Session
+    from devports.commands.context import Context
+    from devports.core.recovery import RunEvent
+    from devports.core.service import Config, OnConflict, Service
+    from devports.core.stop_plan import Answer, Outcome, Progress, Question
+    from devports.freeing import FreeServices
+    from devports.records import RunRecord
+    from devports.ui.console import Console
     from devports.ui.events import EventLog
 
 
 def run(
-    setting: Setting,
+    setting: Context,
     name: str,
     arguments: Sequence[str] = (),
     *,
@@ -40,8 +56,8 @@ def run(
     service = service_of(config, name)
     service = service.but(port=port or service.port, on_conflict=on_conflict or service.on_conflict)
     refuse_impossible(service)
-    news = News(setting.screen, log_of(events, name))
-    policy = Policy(
+    news = RunReporter(setting.screen, log_of(events, name))
+    policy = ConfirmPolicy(
         yes=yes,
         other_users=other_users,
         interactive=setting.screen.interactive,
@@ -82,6 +98,118 @@ def log_of(path: str | None, service: str) -> EventLog | None:
     """Open the file for events, if one is named."""
     if path is None:
         return None
-    from devports.ui.events import EventLog  # noqa: PLC0415  # only where it is asked for
+    from devports.ui.events import EventLog  # only where it is asked for
 
     return EventLog(path, service)
+
+
+GIVEN_UP = ("not-ready", "moved", "port-shared", "retries-exhausted")
+LINGER = 65.0
+"""Seconds that leftovers of an ended server may keep us waiting: TIME_WAIT lasts 60."""
+
+
+class RunReporter:
+    """Where the news of a run goes: to the screen, and into a file for programs if one is named."""
+
+    def __init__(self, screen: Console, log: EventLog | None = None) -> None:
+        self._screen, self._log = screen, log
+
+    def tell(self, happening: RunEvent) -> None:
+        """Put a piece of news on the screen."""
+        self._screen.progress(happening_words(happening))
+        env = self._screen.env
+        if isinstance(happening, ServerReady) and (
+            line := run_progress.after_ready(happening, env)
+        ):
+            self._screen.progress(line)
+        self.note(happening)
+
+    def note(self, news: RunEvent | Progress | Outcome | Ended) -> None:
+        """Put it into the file alone: the screen is told otherwise."""
+        if self._log is not None:
+            self._log.write(news)
+
+    def tools(self, setting: Context, service: str) -> FreeServices:
+        """Return the tools of freeing, which tell both."""
+        tools = tools_for(setting, starting=service)
+
+        def tell(news: Progress | Outcome) -> None:
+            tools.tell(news)
+            self.note(news)
+
+        def ask(question: Question) -> Answer:
+            answer = tools.ask(question)
+            if self._log is not None:
+                self._log.asked(question, answer)
+            return answer
+
+        return tools.but(tell=tell, ask=ask)
+
+
+def session_of(
+    setting: Context,
+    service: Service,
+    config: Config,
+    *,
+    arguments: Sequence[str],
+    policy: ConfirmPolicy,
+    news: RunReporter,
+    take_over: bool = False,
+) -> Session:
+    """Claim the service, and return all that one run of it needs."""
+    machine, records = setting.machine, setting.records()
+    launch = prepare(
+        machine,
+        service,
+        with_real_ports(records, config),
+        arguments=arguments,
+        environ=os.environ,
+        from_file=variables_of(service, config),
+        claim=lambda: claim(
+            records,
+            machine,
+            service,
+            config.root,
+            news.tell,
+            take_over=lambda other: take_over or may_take_over(setting.screen, other, policy),
+        ),
+    )
+    limits = StopTimeouts(stop=service.stop_timeout, settle=0, linger=LINGER)
+    tools = news.tools(setting, service.name)
+    job = FreeRequest(launch.everything, policy, limits)
+    return Session(launch, job, tools, news.tell, records)
+
+
+def may_take_over(screen: Console, other: RunRecord, policy: ConfirmPolicy) -> bool:
+    """Ask a person whether the run that is in charge is to end."""
+    if policy.fails or not policy.interactive:
+        return False
+    service = printable(other.service)
+    text = f"another `devports run {service}` is in charge (pid {other.key.pid}): stop it and start"
+    return on_terminal(f"{text} here?", "", screen) == "yes"
+
+
+def variables_of(service: Service, config: Config) -> dict[str, str]:
+    """Return the variables of the service's env_file, if it has one."""
+    path = env_file_of(service, config)
+    if not path:
+        return {}
+    from devports.config.load import read_env_file  # only where there is one
+
+    return dict(read_env_file(path))
+
+
+def explain(setting: Context, session: Session, ended: Ended) -> None:
+    """Say, where devports gave up, what was seen and what can be done by hand."""
+    screen, service, last = setting.screen, session.service, session.hold.last
+    if ended.reason == "port-held" and last is not None and not last.bindable:
+        declared = setting.config().get(service.name)
+        same = declared is not None and declared.port == service.port
+        text = service.name if same else str(service.spec)
+        show_not_freed(setting, asked_of(text, service), last)
+    elif ended.reason in GIVEN_UP and session.startup:
+        start = session.startup
+        error = gave_up(
+            service, ended, start.seen, start.failure, start.status, unsaid=start.unsaid
+        )
+        screen.err(error_block(error, screen.look("stderr")))

@@ -1,27 +1,53 @@
-"""`devports status`: who has the ports of this project, or of this machine."""
+"""`devports status`: who has the ports of this project, or of this machine.
+
+everybody: What `devports status --all` shows: everybody who listens on this machine, by project.
+
+watching: `devports status --watch`: look, show what has changed, wait, until somebody wants it to
+end.
+
+On a terminal the table stays in place. Elsewhere there is nothing to draw over, and a table each
+second would be noise: a reader gets the whole table once, and then a line for each change, as
+``kubectl get --watch`` does it. A script that waits for one thing uses `devports wait`.
+
+surveying: What `devports status` shows of services: their endpoints, and the runs in charge of
+them.
+"""
 
 from __future__ import annotations
 
 import time
 
 from devports import exitcodes
+from devports.commands.context import asked_of, here
+from devports.core.value import Frozen
+from devports.core.verdict import HolderUnknown, covers, sockets_of
 from devports.errors import DevportsError
-from devports.system import refuse_to_watch
-from devports.ui.diagnostic import error_block, labelled
-from devports.ui.table import parts_of, table
-from devports.ui.trouble import gap_words
+from devports.records import charge_of, charges, holder_of, stage_of
+from devports.system import clock, refuse_to_watch
+from devports.system.inspect import HolderCache, at_once, census, endpoints_of, glance
+from devports.ui.messages import error_block, gap_words, labelled
+from devports.ui.status_rows import Section, StatusEntry, StatusPort, url_of, with_urls
+from devports.ui.table import Live, changed, parts_of, plain, table
+from devports.ui.text import paint
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
-    from collections.abc import Callable, Sequence
+    from collections.abc import Callable, Iterable, Iterator, Sequence
 
-    from devports.commands.setting import Setting
-    from devports.commands.surveying import Shown
-    from devports.ui.console import Screen
+    from devports.commands.context import Context, Target
+    from devports.core.model import Endpoint, PortSpec, VisibilityGap
+    from devports.core.service import Config, Service
+    from devports.core.verdict import Finding
+    from devports.records import RunStatus
+    from devports.system import Machine
+    from devports.system.keyboard import TerminalEvents
+    from devports.ui.console import Console
+    from devports.ui.status_rows import Role
+    from devports.ui.table import Part
 
 
 def status(
-    setting: Setting,
+    setting: Context,
     words: Sequence[str],
     *,
     everything: bool = False,
@@ -44,26 +70,21 @@ def status(
         refuse_to_watch()
     look = _look_at(setting, words, everything=everything, repeated=watch)
     if watch:
-        from devports.commands.watching import INTERVAL, watch_over  # noqa: PLC0415  # termios, signal
-
         return watch_over(setting.screen, look, interval or INTERVAL)
     return (report_json if as_json else report)(setting.screen, look())
 
 
 def _look_at(
-    setting: Setting, words: Sequence[str], *, everything: bool, repeated: bool
-) -> Callable[[], Shown]:
+    setting: Context, words: Sequence[str], *, everything: bool, repeated: bool
+) -> Callable[[], StatusResult]:
     """Return what looks, once or again and again; only what it needs is imported."""
     if everything:
-        from devports.commands.everybody import Everybody  # noqa: PLC0415
-
-        return Everybody(setting, repeated=repeated).look
-    from devports.commands.surveying import Services  # noqa: PLC0415
+        return AllListeners(setting, repeated=repeated).look
 
     return Services(setting, setting.asked(words), repeated=repeated).look
 
 
-def report(screen: Screen, shown: Shown) -> int:
+def report(screen: Console, shown: StatusResult) -> int:
     """Print the table on stdout, what could not be seen or looked at on stderr."""
     parts = parts_of(shown.sections, screen.reader(), asked=shown.asked)
     screen.out("\n".join(table(parts, screen.look_with_links("stdout"))))
@@ -75,15 +96,14 @@ def report(screen: Screen, shown: Shown) -> int:
     return code_of(shown)
 
 
-def code_of(shown: Shown) -> int:
+def code_of(shown: StatusResult) -> int:
     """Return 0 if all could be looked at, whatever was found."""
     return max((error.exit_code for error in shown.errors), default=exitcodes.OK)
 
 
-def report_json(screen: Screen, shown: Shown) -> int:
+def report_json(screen: Console, shown: StatusResult) -> int:
     """Print the envelope."""
-    from devports.ui.jsonout import overall  # noqa: PLC0415  # json: half a start
-    from devports.ui.jsonstatus import status_data  # noqa: PLC0415
+    from devports.ui.json_output import overall, status_data  # json: half a start
 
     code = code_of(shown)
     data = status_data(shown.sections, shown.gaps, time.time())
@@ -110,3 +130,301 @@ def _refuse_contradictions(
         )
     if interval is not None and not watch:
         raise DevportsError("usage", "`--interval` is about `--watch`")
+
+
+class AllListeners:
+    """All listeners. Nothing is bound; `repeated`: holders are remembered between looks."""
+
+    def __init__(self, setting: Context, *, repeated: bool) -> None:
+        self._setting = setting
+        self._who = HolderCache(setting.machine, thorough=True).holding if repeated else None
+        config, self._errors = _config(setting)
+        self._folder = config.root if config else here()
+        self._declared = tuple(_declared(setting.machine, config)) if config else ()
+
+    def look(self) -> StatusResult:
+        """Return the groups of one look at the machine; the services of this project by name."""
+        runs = charges(self._setting.records())
+        found = census(self._setting.machine, self._folder, self._who)
+        sections = tuple(
+            Section(tuple(self._entry(finding, runs) for finding in group.findings), group)
+            for group in found.groups
+        )
+        return StatusResult(sections, gaps=found.gaps, errors=self._errors, asked=False)
+
+    def _entry(self, finding: Finding, runs: Sequence[RunStatus]) -> StatusEntry:
+        run = holder_of(runs, finding)
+        if run is None:
+            service = _covered(finding, self._declared)
+            if service is None:
+                return StatusEntry("", (StatusPort(finding),), role="found")
+            return StatusEntry(service.name, (StatusPort(finding),), role=role_of(service))
+        place = StatusPort(finding, stage_of(finding, run), run=run)
+        end = finding.endpoint
+        if place.stage == "serving" and run.record.spec.port == end.port:
+            place = place.but(url=url_of(end.address, end.port))
+        return StatusEntry(run.record.service, (place,))
+
+
+def _config(setting: Context) -> tuple[Config | None, tuple[DevportsError, ...]]:
+    """Return the configuration, if there is one; a wrong one hides no listener."""
+    try:
+        return setting.config(), ()
+    except DevportsError as error:
+        return None, () if error.code == "config-missing" and setting.searches else (error,)
+
+
+def _declared(machine: Machine, config: Config) -> Iterator[tuple[Service, Endpoint]]:
+    for service in config.services:
+        try:
+            ends = [e for spec in asked_of("", service).specs for e in endpoints_of(machine, spec)]
+        except DevportsError:  # `devports status` says so
+            continue
+        yield from ((service, end) for end in ends)
+
+
+def _covered(finding: Finding, declared: Sequence[tuple[Service, Endpoint]]) -> Service | None:
+    """Return the service whose declared port this listener has."""
+    sockets = sockets_of(finding.verdict)
+    taken = (service for service, end in declared if any(covers(s, end) for s in sockets))
+    return next(taken, None)
+
+
+INTERVAL = 1.0
+"""Seconds between two looks."""
+IDLE = 4
+"""Waits are at least so many times as long as looks: on a slow machine it looks less often."""
+SIGINT = 2
+
+
+def watch_over(screen: Console, look: Callable[[], StatusResult], interval: float) -> int:
+    """Show what `look` returns until Ctrl-C, `q`, a signal, or the reader has gone.
+
+    Returns:
+        0 when it was ended by hand; 128+n for another signal.
+    """
+    from devports.system.keyboard import TerminalEvents
+
+    stdout = screen.streams["stdout"]
+    if stdout is None:
+        return exitcodes.OK
+    draws = screen.can_draw("stdout")
+    stdin = screen.streams["stdin"] if draws and screen.is_terminal("stdin") else None
+    painter = LiveView(screen, interval) if draws else LineView(screen)
+    with TerminalEvents(stdout.fileno(), stdin.fileno() if stdin else None) as attention:
+        try:
+            number = _until_the_end(painter, look, interval, attention)
+        finally:
+            painter.leave()
+    painter.last_words()
+    return exitcodes.OK if number in (0, SIGINT) else exitcodes.of_signal(number)
+
+
+def _until_the_end(
+    painter: LiveView | LineView,
+    look: Callable[[], StatusResult],
+    interval: float,
+    attention: TerminalEvents,
+) -> int:
+    """Look and show, again and again; return the signal that ended it, 0 for none."""
+    from devports.system.keyboard import Ended, Resized, Suspended
+
+    due = clock.Deadline(0)
+    while True:
+        if due.passed:
+            begun = clock.monotonic()
+            painter.show(look())
+            took = clock.monotonic() - begun
+            due = clock.Deadline(max(interval - took, IDLE * took))
+        match attention.wait(due.left):
+            case Ended(number=number):
+                return number
+            case Resized():
+                painter.again()
+            case Suspended():
+                painter.leave()
+                attention.suspend()
+                painter.again()
+            case None:
+                continue
+
+
+class LiveView:
+    """The table on a terminal, drawn over."""
+
+    def __init__(self, screen: Console, interval: float) -> None:
+        self._screen, self._interval = screen, interval
+        self._live = Live(screen)
+        self._shown: StatusResult | None = None
+
+    def show(self, shown: StatusResult) -> None:
+        self._shown = shown
+        if not self._live.active:
+            self._live.enter()
+        self._live.show(self._lines(shown))
+
+    def again(self) -> None:
+        """Draw everything again, as wide and high as the terminal is now."""
+        if self._shown is not None:
+            self._live.clear()
+            self.show(self._shown)
+
+    def leave(self) -> None:
+        self._live.leave()
+
+    def last_words(self) -> None:
+        """Leave the last table behind, where the shell goes on."""
+        if self._shown is not None:
+            self._screen.out("\n".join(self._table(self._shown)))
+
+    def _lines(self, shown: StatusResult) -> list[str]:
+        look = self._screen.look("stdout")
+        head = paint(f"devports status, every {self._interval:g} s; q ends it", "faint", look)
+        notes = [line for gap in shown.gaps for line in labelled("note", gap_words(gap), look)]
+        return [head, "", *self._table(shown), *(["", *notes] if notes else [])]
+
+    def _table(self, shown: StatusResult) -> list[str]:
+        parts = parts_of(shown.sections, self._screen.reader(), asked=shown.asked)
+        return table(parts, self._screen.look_with_links("stdout"))
+
+
+class LineView:
+    """The table once, then a line for each change, for a pipe or a terminal without a cursor."""
+
+    def __init__(self, screen: Console) -> None:
+        self._screen = screen
+        self._before: list[Part] | None = None
+
+    def show(self, shown: StatusResult) -> None:
+        parts = parts_of(shown.sections, self._screen.reader(), asked=shown.asked)
+        look = self._screen.look("stdout").but(width=None)
+        lines = plain(parts, look) if self._before is None else changed(self._before, parts, look)
+        self._before = parts
+        if lines:
+            self._screen.out("\n".join(lines))
+
+    def again(self) -> None:
+        """Nothing to be drawn again."""
+
+    def leave(self) -> None:
+        """Nothing was taken."""
+
+    def last_words(self) -> None:
+        """All has been said."""
+
+
+class StatusResult(Frozen):
+    """Everything that one look has to show.
+
+    Attributes:
+        sections: what is in the table.
+        gaps: what could not be seen.
+        errors: what could not be looked at.
+        asked: whether the kernel was asked to bind, or only the table was read.
+    """
+
+    sections: tuple[Section, ...]
+    gaps: tuple[VisibilityGap, ...] = ()
+    errors: tuple[DevportsError, ...] = ()
+    asked: bool = True
+
+
+class ServiceStatus(Frozen):
+    """A target with its endpoints, each with what it is of; none where `error` says why.
+
+    Attributes:
+        run: who is, or was, in charge of the service.
+        moved: whether that run has another port than the declared one.
+    """
+
+    target: Target
+    ends: tuple[tuple[PortSpec, Endpoint], ...] = ()
+    run: RunStatus | None = None
+    moved: bool = False
+    error: DevportsError | None = None
+
+
+class Services:
+    """Some services or ports. `repeated`: looks only read the table, and remember holders."""
+
+    def __init__(self, setting: Context, targets: Sequence[Target], *, repeated: bool) -> None:
+        self._setting, self._targets = setting, targets
+        self._project = setting.config().root if any(t.service for t in targets) else ""
+        self._familiar = HolderCache(setting.machine, thorough=False) if repeated else None
+        self._resolved: dict[PortSpec, tuple[Endpoint, ...]] = {}
+
+    def look(self) -> StatusResult:
+        """Return an entry for every target, all from one look at the machine."""
+        runs = charges(self._setting.records())
+        wanted = [self._wanted(target, runs) for target in self._targets]
+        found = iter(self._findings([end for each in wanted for _, end in each.ends]))
+        entries = tuple(entry_of(each, [next(found) for _ in each.ends], runs) for each in wanted)
+        return StatusResult(
+            (Section(entries),),
+            gaps=tuple(dict.fromkeys(_gaps(entries))),
+            errors=tuple(entry.error for entry in entries if entry.error is not None),
+            asked=self._familiar is None,
+        )
+
+    def _findings(self, ends: Sequence[Endpoint]) -> tuple[Finding, ...]:
+        machine = self._setting.machine
+        if self._familiar is None:
+            return at_once(machine, ends)
+        return glance(machine, ends, self._familiar.holding)
+
+    def _wanted(self, target: Target, runs: Sequence[RunStatus]) -> ServiceStatus:
+        """Return where to look: the declared endpoints, and another one that a run was given."""
+        run = charge_of(runs, target.name, self._project) if target.service else None
+        moved = run is not None and run.live and run.record.spec not in target.specs
+        specs = (*target.specs, run.record.spec) if run is not None and moved else target.specs
+        try:
+            ends = tuple((spec, end) for spec in specs for end in self._ends(spec))
+        except DevportsError as error:
+            error.service = target.name
+            return ServiceStatus(target, error=error)
+        return ServiceStatus(target, ends, run, moved)
+
+    def _ends(self, spec: PortSpec) -> tuple[Endpoint, ...]:
+        """Return the endpoints of `spec`, resolved at the first look only: that may take a bind."""
+        if spec not in self._resolved:
+            self._resolved[spec] = endpoints_of(self._setting.machine, spec)
+        return self._resolved[spec]
+
+
+def entry_of(
+    wanted: ServiceStatus, findings: Sequence[Finding], runs: Sequence[RunStatus]
+) -> StatusEntry:
+    """Return what is to be shown of a target."""
+    target, service = wanted.target, wanted.target.service
+    any_owner = service is not None and service.ready.owner == "any"
+    places = []
+    for (spec, _), finding in zip(wanted.ends, findings, strict=True):
+        run = wanted.run if service else holder_of(runs, finding)
+        if run is None or (wanted.moved and spec == target.specs[0]):
+            places.append(StatusPort(finding))
+            continue
+        places.append(StatusPort(finding, stage_of(finding, run, any_owner=any_owner), run=run))
+    return StatusEntry(
+        target.name,
+        _with_urls(places),
+        role=role_of(service) if service is not None else "wanted",
+        text=target.text,
+        address=str(target.specs[0]),
+        error=wanted.error,
+    )
+
+
+def role_of(service: Service) -> Role:
+    """Return what a listener on a port of `service` means."""
+    return "wanted" if service.command else "watched"
+
+
+def _with_urls(places: Sequence[StatusPort]) -> tuple[StatusPort, ...]:
+    serving = next((p.run for p in places if p.run is not None and p.stage == "serving"), None)
+    return tuple(places) if serving is None else with_urls(places, serving.record.spec)
+
+
+def _gaps(entries: Iterable[StatusEntry]) -> Iterator[VisibilityGap]:
+    for finding in (place.finding for entry in entries for place in entry.places):
+        yield from finding.verdict.gaps if isinstance(finding.verdict, HolderUnknown) else ()
+        yield from finding.holding.gaps

@@ -1,22 +1,29 @@
-"""`devports validate`: is the configuration right? Looks at nothing else."""
+"""`devports validate`: is the configuration right? Looks at nothing else.
+
+schema: `devports schema`: the JSON Schema of the configuration or of results.
+"""
 
 from __future__ import annotations
 
+import os
+
 from devports import exitcodes
-from devports.core.unshelled import unshelled
-from devports.ui.diagnostic import warning_block
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
-    from devports.commands.setting import Setting
+    from devports.commands.context import Context
+    from devports.ui.console import Console
 
 
-def validate(setting: Setting, *, as_json: bool = False) -> int:
+def validate(setting: Context, *, as_json: bool = False) -> int:
     """Read the configuration and say so.
 
     Raises:
         DevportsError: it is not right; every problem at once.
     """
+    from devports.core.shell_syntax import unshelled
+    from devports.ui.messages import warning_block
+
     config = setting.config()
     for service in config.services:
         if written := unshelled(service):
@@ -24,11 +31,21 @@ def validate(setting: Setting, *, as_json: bool = False) -> int:
             look = setting.screen.look("stderr")
             setting.screen.err(warning_block(what, look, hints=(written.hint,)))
     if as_json:
-        from devports.ui.jsonout import validate_data  # noqa: PLC0415
+        from devports.ui.json_output import validate_data
 
         setting.screen.answer(("validate",), validate_data(config), exit_code=exitcodes.OK)
     else:
         count = len(config.services)
         noun = "service" if count == 1 else "services"
         setting.screen.out(f"{config.path} is valid: {count} {noun}")
+    return exitcodes.OK
+
+
+def schema(screen: Console, kind: str) -> int:
+    """Print one of the schemas that are shipped with devports."""
+    from devports import schemas  # data of the package
+
+    path = os.path.join(os.path.dirname(schemas.__file__), f"{kind}.schema.json")
+    with open(path, encoding="utf-8") as file:
+        screen.out(file.read().rstrip("\n"))
     return exitcodes.OK

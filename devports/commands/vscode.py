@@ -1,27 +1,34 @@
-"""`devports vscode`: tasks and launch configurations, made from the configuration and merged."""
+"""`devports vscode`: tasks and launch configurations, made from the configuration and merged.
+
+editing: What the editor's files are and should be: the files and the template, read for the pure
+part.
+"""
 
 from __future__ import annotations
 
 import os
 
+import devports
 from devports import exitcodes
-from devports.commands.editing import VSCODE, planned, refuse_unfindable
-from devports.commands.setting import here
-from devports.editor.plan import BrokenFileError
-from devports.system import projectfile
+from devports.commands.context import here
+from devports.config.load import OWN, SHARED, find
+from devports.errors import DevportsError
+from devports.system import files
+from devports.vscode.merge import BrokenFileError, Plan, plan
+from devports.vscode.tasks import FILES, FOLDER, Template
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
     from typing import Literal
 
-    from devports.commands.setting import Setting
+    from devports.commands.context import Context
     from devports.core.service import Config
-    from devports.editor.plan import Plan
+    from devports.system.files import Folder
 
     Mode = Literal["write", "check", "diff"]
 
 
-def vscode(setting: Setting, mode: Mode = "write", *, as_json: bool = False) -> int:
+def vscode(setting: Context, mode: Mode = "write", *, as_json: bool = False) -> int:
     """Bring `.vscode` up to date, or say what would be changed; `check` fails if anything would."""
     config = setting.config()
     refuse_unfindable(config)
@@ -38,7 +45,7 @@ def vscode(setting: Setting, mode: Mode = "write", *, as_json: bool = False) -> 
 
 def look(config: Config) -> Plan:
     """Return what would be changed; nothing is."""
-    with projectfile.opened(config.root, VSCODE) as folder:
+    with files.opened(config.root, VSCODE) as folder:
         return planned(config, folder)
 
 
@@ -47,7 +54,7 @@ def write(config: Config) -> Plan:
     plan = look(config)
     if plan.in_sync:
         return plan
-    with projectfile.opened(config.root, VSCODE, make=True) as folder:
+    with files.opened(config.root, VSCODE, make=True) as folder:
         plan = planned(config, folder)
         for file in plan.files:
             if folder is not None and file.after is not None and file.before != file.after:
@@ -56,16 +63,16 @@ def write(config: Config) -> Plan:
 
 
 def report(
-    setting: Setting, plan: Plan, mode: Mode, code: int, root: str, *, as_json: bool
+    setting: Context, plan: Plan, mode: Mode, code: int, root: str, *, as_json: bool
 ) -> None:
     """Show what was, or would be, done, and what a person has to decide."""
     screen = setting.screen
     if as_json:
-        from devports.ui.jsoneditor import vscode_data  # noqa: PLC0415
+        from devports.ui.json_output import vscode_data
 
         screen.answer(("vscode",), vscode_data(plan, mode), exit_code=code)
         return
-    from devports.ui.editing import changes, note_block, summary  # noqa: PLC0415
+    from devports.ui.reports import changes, note_block, summary
 
     for note in plan.notes:
         screen.err(note_block(note, screen.look("stderr")))
@@ -74,3 +81,53 @@ def report(
     if mode != "write" and not plan.in_sync:
         screen.out(changes(plan, screen.look("stdout"), root))
     screen.err(summary(plan, mode, screen.look("stderr"), root))
+
+
+VSCODE = ".vscode"
+PACKAGED = "vscode-template"
+"""Name of the template in an installed package; pyproject.toml puts it there."""
+
+
+def planned(config: Config, folder: Folder | None) -> Plan:
+    """Return what the files in an open `.vscode` should be.
+
+    Raises:
+        DevportsError: a file or the template cannot be used.
+    """
+    tasks, launch = (folder.read(name) if folder else None for name in FILES)
+    return plan(config, template_of(config.root), tasks, launch)
+
+
+def template_of(root: str) -> Template:
+    """Return the project's own template, or for each file it does not bring, the one of devports.
+
+    Raises:
+        DevportsError: the project's cannot be read, or the package is not whole.
+    """
+    with files.opened(root, FOLDER) as own:
+        texts = [own.read(name) if own else None for name in FILES]
+    package = os.path.dirname(devports.__file__)
+    for place in (os.path.join(package, PACKAGED), os.path.join(package, os.pardir, FOLDER)):
+        above, name = os.path.split(place)
+        with files.opened(above, name) as shipped:
+            for number, file in enumerate(FILES):
+                if texts[number] is None and shipped is not None:
+                    texts[number] = shipped.read(file)
+    tasks, launch = texts
+    if tasks is None or launch is None:
+        raise DevportsError("template-missing", f"the template of devports is not in `{package}`")
+    return Template(tasks, launch)
+
+
+def refuse_unfindable(config: Config) -> None:
+    """Refuse a configuration that a task, which can only name a service, would not find.
+
+    Raises:
+        DevportsError: it is not the one that holds in its folder.
+    """
+    if find(config.root) != config.path:
+        raise DevportsError(
+            "config-unfindable",
+            f"tasks would not find `{config.path}`: they only name a service",
+            hints=(f"call it `{OWN}`, or `[tool.devports]` in `{SHARED}`",),
+        )

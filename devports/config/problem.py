@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from devports.config.spec import ALSO_CALLED
-from devports.core.value import Value
+from devports.config.keys import ALSO_CALLED
+from devports.core.value import Frozen
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -16,7 +16,7 @@ _LONGEST_NAME = 64
 _MOST_CHOICES = 256
 
 
-class Problem(Value):
+class Problem(Frozen):
     """One thing that is wrong.
 
     Attributes:
@@ -39,7 +39,7 @@ class Problem(Value):
         return f"{self.reason}, did you mean `{meant}`?" if meant else self.reason
 
 
-class Problems(Value):
+class Problems(Frozen):
     """All that is wrong with one file, in the order it was found; never empty."""
 
     problems: tuple[Problem, ...]
@@ -49,7 +49,7 @@ def nearest(wrote: str, choices: Iterable[str]) -> str:
     """Return the choice that `wrote` resembles most; empty if none does, or it is absurdly long."""
     if not wrote or len(wrote) > _LONGEST_NAME:
         return ""
-    import difflib  # noqa: PLC0415  # only a file with a mistake pays for it
+    import difflib  # only a file with a mistake pays for it
 
     folded = {choice.lower(): choice for choice in tuple(choices)[:_MOST_CHOICES]}
     also = ALSO_CALLED.get(wrote.lower(), "")

@@ -2,19 +2,39 @@
 
 The process that listens is the engine's forwarder (or the engine): ending it leaves a container
 that runs and cannot be reached, so it is never ended, and the container is stopped by its engine.
+
+contained: Containers in the place of their forwarders, in what was found and in a plan. Pure.
+
+A forwarder never says for which container it works: its engine does, through a function that the
+caller brings. A forwarder of root's docker cannot be read by others, but its words can.
+
+published: What `docker ps` and `podman ps` print about published ports, parsed. Opens nothing.
+
+Each answer is compared with the port again: the filter of docker before 20.10 looked at the port
+inside the container (github.com/moby/moby/issues/40405), and podman has none.
 """
 
 from __future__ import annotations
 
 from itertools import pairwise
 
-from devports.core.number import LAST_PORT, decimal
-from devports.core.program import base_name, program
-from devports.core.value import Value
+from devports.core.command_line import base_name, program
+from devports.core.holder_kind import Container
+from devports.core.model import Holder
+from devports.core.text import LAST_PORT, decimal
+from devports.core.value import Frozen
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
-    from devports.core.model import Hidden, Process
+    from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+    from typing import Any
+
+    from devports.core.holder_kind import CurrentUser
+    from devports.core.model import HiddenSocket, HolderSearch, Process
+    from devports.core.stop_plan import StopTarget
+
+    Named = Callable[[Container, int], Container]
+
 
 ID_LENGTH = 64
 """Hex digits of a container's id: a sha256."""
@@ -22,7 +42,7 @@ GRACE = 10
 """Seconds that an engine gives a container to end before it kills it, as we tell it."""
 
 
-class Published(Value):
+class Published(Frozen):
     """A container that publishes a port, in the words of its engine. `identity`: its whole id."""
 
     engine: str
@@ -123,7 +143,7 @@ def is_identity(text: str) -> bool:
     return len(text) == ID_LENGTH and all(char in "0123456789abcdef" for char in text)
 
 
-def engine_of(hidden: Hidden, port: int) -> str:
+def engine_of(hidden: HiddenSocket, port: int) -> str:
     """Return the engine behind a socket whose process could not be read; empty if none is seen.
 
     A forwarder of docker is root's: its descriptors cannot be read, and its control group is that
@@ -144,3 +164,152 @@ def forwarded(argv: tuple[str, ...]) -> set[int]:
         return set()
     words = (value for key, value in pairwise(argv) if key == "-host-port")
     return {port for word in words if (port := decimal(word, LAST_PORT)) is not None}
+
+
+def unasked(container: Container, _: int) -> Container:
+    """Ask no engine."""
+    return container
+
+
+def shown(holding: HolderSearch) -> HolderSearch:
+    """Return a holding in which hidden forwarders are holders like others.
+
+    That is a claim and no proof, and safe: who is taken for a forwarder is never signalled.
+    """
+    found = [(hidden, forwarder_of(hidden)) for hidden in holding.hidden]
+    more = [Holder(it, (hidden.socket.inode,)) for hidden, it in found if it is not None]
+    left = tuple(hidden for hidden, it in found if it is None)
+    return holding.but(holders=(*holding.holders, *more), hidden=left) if more else holding
+
+
+def forwarder_of(hidden: HiddenSocket) -> Process | None:
+    """Return the process that forwards a hidden socket, if one shows itself.
+
+    A socket has the uid of who made it, so nobody passes for the forwarder of another user.
+    """
+    port = hidden.socket.local.port
+    engine = engine_of(hidden, port)
+    fit = [p for p in hidden.likely if p.uid == hidden.socket.uid and engine_of_process(p)]
+    named = [process for process in fit if port in forwarded(process.argv)]
+    return next((process for process in (*named, *fit) if engine), None)
+
+
+def contained(
+    plan: Sequence[StopTarget], ports: Mapping[int, int], viewer: CurrentUser, named: Named
+) -> tuple[StopTarget, ...]:
+    """Return a plan in which forwarders have their containers' names, one target for each.
+
+    Docker starts two forwarders for one port, on IPv4 and IPv6; its desktop editions have one
+    process for all ports of all containers.
+
+    Args:
+        plan: what has to end.
+        ports: the port of each socket in question, by inode.
+        viewer: who asks the engine.
+        named: returns a container with what its engine says about a port.
+    """
+    found: dict[object, StopTarget] = {}
+    for target in plan:
+        for key, part in _parts(target, ports, viewer, named):
+            known = found.get(key)
+            found[key] = (
+                part
+                if known is None
+                else part.but(process=known.process, members=(*known.members, *part.members))
+            )
+    return tuple(found.values())
+
+
+def _parts(
+    target: StopTarget, ports: Mapping[int, int], viewer: CurrentUser, named: Named
+) -> Iterator[tuple[object, StopTarget]]:
+    """Yield a target as it is, or for each port that it forwards; each under what makes it one."""
+    forwarder, uid = target.standing, target.process.uid
+    if not isinstance(forwarder, Container) or forwarder.said != "unasked":
+        yield target.process.key, target
+        return
+    inodes = [inode for member in target.members for inode in member.inodes]
+    for port in dict.fromkeys(ports.get(inode, 0) for inode in inodes):
+        own = forwarder.engine, uid
+        container = named(forwarder, port) if _answers(*own, viewer) else forwarder
+        holders = (m.but(inodes=tuple(i for i in m.inodes if ports.get(i, 0) == port))
+                   for m in target.members)  # fmt: skip
+        members = tuple(member for member in holders if member.inodes)
+        key = (*own, container.identity or port)
+        yield key, target.but(standing=container, members=members)
+
+
+def _answers(engine: str, uid: int, viewer: CurrentUser) -> bool:
+    """Say whether the engine that we would ask is the one of this forwarder.
+
+    podman knows the containers of its caller only, and so does docker where it runs without root.
+    """
+    return uid == viewer.uid or (engine == "docker" and uid == 0)
+
+
+FORMAT = "{{.ID}}\t{{.Names}}\t{{.Image}}\t{{.Ports}}"
+"""For docker. Not `{{json .}}`: that asks for the size of every container, which takes seconds."""
+FIELDS = 4
+
+
+def docker(raw: bytes, port: int) -> tuple[Published, ...]:
+    """Return the containers that publish a TCP port, from lines in `FORMAT`."""
+    rows = [line.split("\t") for line in raw.decode("utf-8", "replace").splitlines()]
+    return tuple(
+        Published("docker", name, image, identity)
+        for identity, name, image, ports in (row for row in rows if len(row) == FIELDS)
+        if is_identity(identity) and port in docker_ports(ports)
+    )
+
+
+def docker_ports(text: str) -> set[int]:
+    """Return the host's TCP ports of ``0.0.0.0:8000->80/tcp, [::]:90-91->80-81/tcp, 443/tcp``."""
+    found: set[int] = set()
+    for part in text.split(", "):
+        outside, arrow, inside = part.partition("->")
+        if arrow and inside.endswith("/tcp"):
+            first, _, last = outside.rpartition(":")[2].partition("-")
+            found |= _span(first, last or first)
+    return found
+
+
+def _span(first: str, last: str) -> set[int]:
+    begin, end = decimal(first, LAST_PORT), decimal(last, LAST_PORT)
+    return set() if begin is None or end is None else set(range(begin, end + 1))
+
+
+def podman(raw: bytes, port: int) -> tuple[Published, ...] | None:
+    """Return the containers that publish a TCP port, from ``--format json``; None if it is none."""
+    import json  # only where podman forwards
+
+    try:
+        rows = json.loads(raw)
+    except (ValueError, RecursionError):
+        return None
+    if not isinstance(rows, list):
+        return None
+    return tuple(_podman(rows, port))
+
+
+def _podman(rows: Iterable[Any], port: int) -> Iterator[Published]:
+    for row in rows:
+        facts = row if isinstance(row, dict) else {}
+        identity, image, names = facts.get("Id"), facts.get("Image"), facts.get("Names")
+        name = names[0] if isinstance(names, list) and names else names
+        if not (isinstance(identity, str) and is_identity(identity) and isinstance(name, str)):
+            continue
+        if any(port in _mapped(entry) for entry in _list(facts.get("Ports"))):
+            yield Published("podman", name, image if isinstance(image, str) else "", identity)
+
+
+def _list(value: Any) -> list[Any]:
+    return value if isinstance(value, list) else []
+
+
+def _mapped(entry: Any) -> range:
+    """Return the host's ports of one mapping: ``range`` of them from ``host_port`` on."""
+    facts = entry if isinstance(entry, dict) else {}
+    first, number = facts.get("host_port"), facts.get("range", 1)
+    if facts.get("protocol", "tcp") != "tcp" or type(first) is not int or type(number) is not int:
+        return range(0)
+    return range(first, first + max(number, 1))

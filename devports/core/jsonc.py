@@ -12,7 +12,7 @@ import json
 import re
 from functools import lru_cache
 
-from devports.core.value import Value
+from devports.core.value import Frozen
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -44,7 +44,7 @@ class JsoncError(ValueError):
         super().__init__(f"{reason} in line {self.line}, column {self.column}")
 
 
-class Node(Value):
+class Node(Frozen):
     """A value and where it stands.
 
     Attributes:
@@ -60,7 +60,7 @@ class Node(Value):
     items: tuple[Item, ...] = ()
 
 
-class Item(Value):
+class Item(Frozen):
     """An element of an array, or a member of an object: then it starts with its key."""
 
     start: int

@@ -2,16 +2,22 @@
 
 The first taking of the port and every later one are the same step, so nothing is special about
 recovery. Starts are counted, waits grow, and every way ends in `Ended`.
+
+happening: What happens while a service is started and runs: values, worded later by `ui`.
+
+ownership: Ready means owned: what is known of the endpoints of a started server.
 """
 
 from __future__ import annotations
 
 from devports import exitcodes
-from devports.core.value import Value, unreachable
+from devports.core.value import Frozen, unreachable
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
     from typing import Literal, TypeAlias
+
+    from devports.core.model import Endpoint, Holder, Process, Socket
 
     State: TypeAlias = "Taking | Starting | Serving | Stopping | Ended"
     Event: TypeAlias = (
@@ -20,11 +26,17 @@ if TYPE_CHECKING:
     )
     Command: TypeAlias = "TakePort | Start | StopServer | Pause"
     Source = Literal["child", "devports"]
-    Way = Literal["fd", "hook", "beside", "bare"]
+    HandoffMode = Literal["fd", "hook", "beside", "bare"]
     Step: TypeAlias = "tuple[State, tuple[Command, ...]]"
 
+    RunEvent: TypeAlias = (
+        "ServerStarted | ServerReady | BoundNotListening | ListeningElsewhere | PortLost |"
+        " HandoffFailed | StoppingServer | KillingServer | DetachedProcess | PortChanged |"
+        " WaitingForPreviousRun | RecordFailed | WaitingForDependency"
+    )
 
-class Retry(Value):
+
+class Retry(Frozen):
     """Bounds: starts at most, and the wait before the second start in seconds (then doubled).
 
     `ways`: how the port may get to the server, best first (see core.handoff).
@@ -33,9 +45,9 @@ class Retry(Value):
     attempts: int = 3
     wait: float = 0.2
     wait_max: float = 2.0
-    ways: tuple[Way, ...] = ("beside", "bare")
+    ways: tuple[HandoffMode, ...] = ("beside", "bare")
 
-    def below(self, way: Way) -> Way | None:
+    def below(self, way: HandoffMode) -> HandoffMode | None:
         """Return the next way down the ladder, None at its foot."""
         below = self.ways[self.ways.index(way) + 1 :]
         return below[0] if below else None
@@ -45,31 +57,31 @@ class Retry(Value):
         return float(min(self.wait * 2 ** (attempt - 2), self.wait_max))
 
 
-class Taking(Value):
+class Taking(Frozen):
     """The port is being taken for start number `attempt`, to be handed over by `way`."""
 
     attempt: int
-    way: Way
+    way: HandoffMode
 
 
-class Starting(Value):
+class Starting(Frozen):
     """The server runs and is not ready."""
 
     attempt: int
-    way: Way
+    way: HandoffMode
 
 
-class Serving(Value):
+class Serving(Frozen):
     """A process of our tree owns the port."""
 
 
-class Stopping(Value):
+class Stopping(Frozen):
     """The server was told to end because we were."""
 
     signal: int
 
 
-class Ended(Value):
+class Ended(Frozen):
     """The end.
 
     Attributes:
@@ -85,33 +97,33 @@ class Ended(Value):
     why: str = ""
 
 
-class PortFreed(Value):
+class PortFreed(Frozen):
     """The port is ours."""
 
 
-class PortStillHeld(Value):
+class PortStillHeld(Frozen):
     """The port could not be had; the exit code says why."""
 
     code: int
 
 
-class BindFailed(Value):
+class BindFailed(Frozen):
     """The server did not get its port. `foreign`: somebody else has it, not our reservation."""
 
     foreign: bool
 
 
-class Exited(Value):
+class Exited(Frozen):
     """The server ended by itself; `code` as a shell would give it."""
 
     code: int
 
 
-class Ready(Value):
+class Ready(Frozen):
     """A process of our tree owns the port."""
 
 
-class Moved(Value):
+class Moved(Frozen):
     """The server took another port instead. `told`: its command names that one."""
 
     port: int | None
@@ -119,36 +131,36 @@ class Moved(Value):
     told: bool = False
 
 
-class Shared(Value):
+class Shared(Frozen):
     """The server listens, and so does somebody else on the same address (SO_REUSEPORT)."""
 
 
-class Interrupted(Value):
+class Interrupted(Frozen):
     """We were told to end by a signal that the server did not get itself."""
 
     signal: int
 
 
-class TimedOut(Value):
+class TimedOut(Frozen):
     """Not ready within its time."""
 
 
-class TakePort(Value):
+class TakePort(Frozen):
     """Look, ask, free, reserve."""
 
 
-class Start(Value):
+class Start(Frozen):
     """Start the server."""
 
     attempt: int
-    way: Way
+    way: HandoffMode
 
 
-class StopServer(Value):
+class StopServer(Frozen):
     """End the server's whole tree, gracefully first."""
 
 
-class Pause(Value):
+class Pause(Frozen):
     """Wait before the next start, in seconds."""
 
     seconds: float
@@ -214,7 +226,7 @@ def _starting(state: Starting, event: Event, retry: Retry) -> Step:
             return _running(state, event)
 
 
-def _down(attempt: int, way: Way) -> Step:
+def _down(attempt: int, way: HandoffMode) -> Step:
     """Go on with the next way: nobody else has the port, so it was our hold that it met."""
     if way == "bare":  # it binds without SO_REUSEADDR; our hold is given up at the start
         return Starting(attempt, way), (StopServer(), Start(attempt, way))
@@ -252,3 +264,143 @@ def _stopping(state: Stopping, event: Event) -> Step:
             return Ended(code, "child", "interrupted"), ()
         case _:
             return state, ()
+
+
+class ServerStarted(Frozen):
+    """The server was started on a port that is ours, which it gets by `way`.
+
+    `how`: what told it of the socket that it inherits, empty if it does not.
+    """
+
+    service: str
+    endpoint: Endpoint
+    attempt: int
+    way: HandoffMode
+    how: str = ""
+
+
+class ServerReady(Frozen):
+    """Ready: `process` of our own tree listens on `endpoint`, `seconds` after its start.
+
+    `process` is None where ownership cannot be read and `ready.owner = "any"` accepts it.
+    `scheme` is that of its address, where it is known for one that it does not say itself.
+    """
+
+    service: str
+    endpoint: Endpoint
+    process: Process | None
+    seconds: float
+    unserved: tuple[Endpoint, ...] = ()
+    scheme: str = ""
+
+
+class BoundNotListening(Frozen):
+    """The server holds its port but does not listen: a reloader that waits for a mended file."""
+
+    service: str
+    endpoint: Endpoint
+
+
+class ListeningElsewhere(Frozen):
+    """The server does not listen where it should, and listens on another port."""
+
+    service: str
+    wanted: Endpoint
+    there: Endpoint
+
+
+class PortLost(Frozen):
+    """The server did not get its port. `line`: what it said, `next_attempt`: 0 for none."""
+
+    service: str
+    endpoint: Endpoint
+    foreign: bool
+    line: str
+    next_attempt: int
+    attempts: int
+
+
+class HandoffFailed(Frozen):
+    """The server did not get the port by `way` from us; it is started again by the next one."""
+
+    service: str
+    way: HandoffMode
+
+
+class StoppingServer(Frozen):
+    """The server is told to end with `signal`."""
+
+    service: str
+    signal: str
+
+
+class KillingServer(Frozen):
+    """The server did not end in `seconds` and is killed."""
+
+    service: str
+    seconds: float
+
+
+class DetachedProcess(Frozen):
+    """A process of the server has left its session; `ended` if it took the port there."""
+
+    service: str
+    process: Process
+    ended: bool
+
+
+class PortChanged(Frozen):
+    """`on_conflict = "next"`: another port than the declared one is used."""
+
+    service: str
+    declared: int
+    used: int
+
+
+class WaitingForPreviousRun(Frozen):
+    """An earlier run of this service is ending; we wait for it."""
+
+    service: str
+    pid: int
+
+
+class RecordFailed(Frozen):
+    """No record of this run can be kept; the port itself still says who is first."""
+
+    service: str
+    why: str
+
+
+class WaitingForDependency(Frozen):
+    """A service that this one depends on is not ready; it is waited for, at most `seconds`."""
+
+    service: str
+    dependency: str
+    endpoint: Endpoint
+    seconds: float
+
+
+MARK = "DEVPORTS_RUN"
+"""The variable by which a process knows the `devports run` that it belongs to."""
+
+
+class PortOwnership(Frozen):
+    """Who listens now.
+
+    Attributes:
+        owner: a holder of ours that listens, None while none does.
+        missing: endpoints on which nobody of ours listens.
+        bound: whether one of ours is bound without listening.
+        strangers: sockets of others that are bound or listen there.
+        queueing: whether the owner's socket was made to listen by us, so that LISTEN is no proof.
+        waiting: connections on it that nobody has accepted yet.
+        elsewhere: where our tree listens on other ports; looked for only when it is given up.
+    """
+
+    owner: Holder | None
+    missing: tuple[Endpoint, ...]
+    bound: bool
+    strangers: tuple[Socket, ...]
+    queueing: bool = False
+    waiting: int = 0
+    elsewhere: tuple[Endpoint, ...] = ()

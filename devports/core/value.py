@@ -19,7 +19,7 @@ else:
 
 
 @dataclass_transform(frozen_default=True)
-class Value:
+class Frozen:
     """Base of every record: fields are the annotations, in order, parents first.
 
     A class attribute is the field's default. Instances compare and hash by type and fields,

@@ -2,23 +2,27 @@
 
 Not a YAML reader: `services: NAME: ports:` is read in its common forms, by indentation. What is
 written otherwise (anchors, variables without a default, ranges) is named as not read.
+
+procfile: Services in a Procfile, as foreman, honcho and overmind read it: `NAME: COMMAND` lines.
 """
 
 from __future__ import annotations
 
 import re
 
-from devports.core.number import LAST_PORT, decimal
-from devports.core.value import Value
-from devports.detect.found import Found, LeftOut
+from devports.core.text import LAST_PORT, decimal
+from devports.core.value import Frozen
+from devports.detect.command_line import from_program, of_line, read, with_port
+from devports.detect.model import DetectedService, SkippedService
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
 
-    from devports.detect.found import File, Tree
+    from devports.detect.model import File, Source, Tree
 
-FILES = ("compose.yaml", "compose.yml", "docker-compose.yml", "docker-compose.yaml")
+
+COMPOSE_FILES = ("compose.yaml", "compose.yml", "docker-compose.yml", "docker-compose.yaml")
 """In the order in which docker compose looks for them; one in a folder counts."""
 
 _KEY = re.compile(r"""(?P<quote>["']?)(?P<key>[\w.-]+)(?P=quote)[ \t]*:(?:[ \t]+(?P<rest>\S.*))?""")
@@ -35,7 +39,7 @@ MOST_ROWS = 4000
 """Far more than a compose file has; it bounds the work that a hostile one can ask for."""
 
 
-class Row(Value):
+class Row(Frozen):
     """A line that says something: its number, its indentation, its text without comments."""
 
     number: int
@@ -43,7 +47,7 @@ class Row(Value):
     text: str
 
 
-class Published(Value):
+class Published(Frozen):
     """A port on this machine, `inside` the container another."""
 
     port: int
@@ -51,27 +55,29 @@ class Published(Value):
     number: int
 
 
-def composed(tree: Tree) -> Iterator[Found | LeftOut]:
+def composed(tree: Tree) -> Iterator[DetectedService | SkippedService]:
     """Yield the services whose ports a compose file publishes."""
     seen: set[str] = set()
-    for name in FILES:
+    for name in COMPOSE_FILES:
         for file in tree.called(name):
             if file.folder not in seen:
                 seen.add(file.folder)
                 yield from _services(file)
 
 
-def _services(file: File) -> Iterator[Found | LeftOut]:
+def _services(file: File) -> Iterator[DetectedService | SkippedService]:
     rows = rows_of(file.text)
     top = next((i for i, row in enumerate(rows) if not row.indent and _key(row) == "services"), -1)
     if top < 0 or any(row.text.startswith("\t") for row in rows):
-        yield LeftOut(file.source(), "no `services:` that could be read")
+        yield SkippedService(file.source(), "no `services:` that could be read")
         return
     for name, body in tables(rows[top + 1 :], rows[top].indent):
         yield from _service(file, name, body)
 
 
-def _service(file: File, name: str, body: Sequence[Row]) -> Iterator[Found | LeftOut]:
+def _service(
+    file: File, name: str, body: Sequence[Row]
+) -> Iterator[DetectedService | SkippedService]:
     keys = {key: (row, inner) for key, row, inner in _pairs(body)}
     if "ports" not in keys:
         return
@@ -80,16 +86,20 @@ def _service(file: File, name: str, body: Sequence[Row]) -> Iterator[Found | Lef
     for entry in entries(row, inner):
         port = published_by(entry)
         if port is None:
-            yield LeftOut(file.line(entry[0].number), f"this port of `{name}` could not be read")
+            yield SkippedService(
+                file.line(entry[0].number), f"this port of `{name}` could not be read"
+            )
         elif port.port:
             published.append(port)
     if published:
         yield _found(file, name, published, built="build" in keys)
 
 
-def _found(file: File, name: str, published: Sequence[Published], *, built: bool) -> Found:
+def _found(
+    file: File, name: str, published: Sequence[Published], *, built: bool
+) -> DetectedService:
     first, *further = published
-    return Found(
+    return DetectedService(
         names=(name,),
         kind="container",
         sources=(file.line(first.number),),
@@ -209,3 +219,36 @@ def _published(port: str, inside: str, protocol: str, number: int) -> Published 
         return Published(0, 0, number)
     outer, inner = decimal(port, LAST_PORT), decimal(inside, LAST_PORT)
     return None if not outer or inner is None else Published(outer, inner, number)
+
+
+_LINE = re.compile(r"([A-Za-z0-9_-]+)[ \t]*:[ \t]*(\S.*)")
+PROCFILES = ("Procfile.dev", "Procfile.local", "Procfile")
+"""For a developer's machine first: where a name comes twice, the first one counts."""
+
+
+def procfiles(tree: Tree) -> Iterator[DetectedService | SkippedService]:
+    """Yield what each Procfile starts. Worker processes, which have no port, are left out."""
+    for name in PROCFILES:
+        for file in tree.called(name):
+            yield from _lines(file)
+
+
+def _lines(file: File) -> Iterator[DetectedService | SkippedService]:
+    for number, text in enumerate(file.text.splitlines(), 1):
+        match = _LINE.fullmatch(text.strip())
+        if match:
+            yield _service_procfile(file, file.line(number), match[1], match[2])
+
+
+def _service_procfile(
+    file: File, source: Source, name: str, command: str
+) -> DetectedService | SkippedService:
+    line = read(command)
+    if line is None:
+        return SkippedService(source, "it is more than one simple command")
+    made = of_line(line, source, names=(name,), folder=file.folder)
+    if made is None and (name == "web" or with_port(line.words)[0] != line.words):
+        made = from_program(line, source, names=(name,), folder=file.folder)
+    if made is None:
+        return SkippedService(source, "no server that is known, and no $PORT")
+    return made.but(production=made.production or file.name == "Procfile")

@@ -5,29 +5,31 @@ from __future__ import annotations
 import json
 import posixpath
 
-from devports.detect.found import LeftOut
-from devports.detect.making import from_program, from_start, target_of
-from devports.detect.ports import asked_by, configured_in, listens_in
-from devports.detect.servers import PROGRAM
-from devports.detect.words import (
+from devports.detect.command_line import (
+    DetectedAddress,
     Line,
-    Told,
     command_text,
     escaped,
+    from_program,
+    from_start,
     missing,
     port_in,
     read,
     recognise,
+    target_of,
 )
+from devports.detect.model import SkippedService
+from devports.detect.python import asked_by, configured_in, listens_in
+from devports.detect.servers import PROGRAM
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
-    from devports.detect.found import File, Found, Source, Tree
-    from devports.detect.ports import Asked
+    from devports.detect.command_line import Start
+    from devports.detect.model import DetectedService, File, Source, Tree
+    from devports.detect.python import Asked
     from devports.detect.servers import Server
-    from devports.detect.words import Start
 
     Scripts = dict[str, str]
 
@@ -60,12 +62,12 @@ PROGRAMS = ("server.js", "app.js", "index.js")
 SUFFIXES = ("", ".js", ".mjs", ".cjs", ".ts", ".mts", "/index.js", "/index.ts")
 
 
-def packages(tree: Tree) -> Iterator[Found | LeftOut]:
+def packages(tree: Tree) -> Iterator[DetectedService | SkippedService]:
     """Yield what each package.json starts: one service, or one for each `dev:NAME`."""
     for file in tree.called(NAME):
         package = _package(file)
         if package is None:
-            yield LeftOut(file.source(), "it cannot be read as JSON")
+            yield SkippedService(file.source(), "it cannot be read as JSON")
         else:
             yield from _Scripts(tree, file, package).services()
 
@@ -90,12 +92,12 @@ class _Scripts:
         self.manager = manager_of(tree, file.folder, package)
         self.names = names_of(file.folder, package)
 
-    def services(self) -> Iterator[Found | LeftOut]:
+    def services(self) -> Iterator[DetectedService | SkippedService]:
         """Yield the best script that starts a server; else each of several, and what is unclear."""
-        unclear: list[LeftOut] = []
+        unclear: list[SkippedService] = []
         for name in (name for name in FAVOURITES if name in self.scripts):
             made = self.service(name, self.names)
-            if isinstance(made, LeftOut):
+            if isinstance(made, SkippedService):
                 unclear.append(made)
                 continue
             if made is not None:
@@ -105,20 +107,22 @@ class _Scripts:
                 yield from parts
                 return
             if self.starts_several(name):
-                unclear.append(LeftOut(self.source(name), "it starts several programs at once"))
+                unclear.append(
+                    SkippedService(self.source(name), "it starts several programs at once")
+                )
         if made := self.unscripted():
             yield made
         yield from unclear
 
-    def parts(self, name: str) -> Iterator[Found]:
+    def parts(self, name: str) -> Iterator[DetectedService]:
         """Yield the services of `dev:api`, `dev:web` where `dev` starts several programs."""
         for other in self.scripts:
             if other.startswith(f"{name}:"):
                 made = self.service(other, (other.partition(":")[2], *self.names))
-                if made is not None and not isinstance(made, LeftOut):
+                if made is not None and not isinstance(made, SkippedService):
                     yield made
 
-    def service(self, name: str, names: tuple[str, ...]) -> Found | LeftOut | None:
+    def service(self, name: str, names: tuple[str, ...]) -> DetectedService | SkippedService | None:
         """Return what one script starts; None: several programs, or another script."""
         line = read(self.scripts[name])
         if line is None or line.words[0] in SEVERAL:
@@ -139,7 +143,7 @@ class _Scripts:
         by_manager = line.words[0] in ("npm", "yarn", "pnpm", "bun")
         return by_manager and any(word in self.scripts for word in line.words[1:])
 
-    def known(self, name: str, names: tuple[str, ...], line: Line, start: Start) -> Found:
+    def known(self, name: str, names: tuple[str, ...], line: Line, start: Start) -> DetectedService:
         """Return a known server: what the script says stays, and its address is appended."""
         server, told = start.server, start.told
         variable = dict(line.env).get("PORT") if server.env else None
@@ -148,7 +152,9 @@ class _Scripts:
         adds = () if fixed else to_add(server, line.words)
         asked = None if port else self.configured(server)
         port = asked.port if asked else port
-        made = from_start(start.but(told=Told(port, told.host)), self.source(name), names=names)
+        made = from_start(
+            start.but(told=DetectedAddress(port, told.host)), self.source(name), names=names
+        )
         return made.but(
             sources=(*made.sources, *((asked.source,) if asked else ())),
             target=target_of(start) if name in FAVOURITES else f"script {name}",
@@ -162,20 +168,22 @@ class _Scripts:
             else (),
         )
 
-    def program(self, name: str, names: tuple[str, ...], line: Line) -> Found | LeftOut | None:
+    def program(
+        self, name: str, names: tuple[str, ...], line: Line
+    ) -> DetectedService | SkippedService | None:
         """Return a program of the user's own, if it looks like a server."""
         if line.words[0] not in RUNNERS:
             return None
         asked = self.port_of(line)
         shown = asked or self.uses(*FRAMEWORKS) or any(map(listens_in, self.files(line)))
         if not shown:
-            return LeftOut(self.source(name), "it does not show that it is a server")
+            return SkippedService(self.source(name), "it does not show that it is a server")
         made = from_program(line, self.source(name), names=names)
         return self.asking(made, asked).but(
             target=f"script {name}", command=self.command(name, ()), shell=False
         )
 
-    def asking(self, made: Found, asked: Asked | None) -> Found:
+    def asking(self, made: DetectedService, asked: Asked | None) -> DetectedService:
         """Return a program with the port that its text asks for; without one it gets PORT."""
         fixed = asked is not None and not asked.by_variable
         sources = (*made.sources, *((asked.source,) if asked else ()))
@@ -190,7 +198,7 @@ class _Scripts:
             notes=("Its port is written in the program.",) if fixed else (),
         )
 
-    def unscripted(self) -> Found | None:
+    def unscripted(self) -> DetectedService | None:
         """Return the program that no script starts: `main`, or what such a file is called."""
         for file in self.files(Line(("node", *filter(None, (self.main,)), *PROGRAMS))):
             listens = listens_in(file)

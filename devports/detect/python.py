@@ -1,4 +1,7 @@
-"""Python services: application objects in files, Django's manage.py, Streamlit."""
+"""Python services: application objects in files, Django's manage.py, Streamlit.
+
+ports: Which port a program of the user's own asks for, or a server's configuration, as it shows.
+"""
 
 from __future__ import annotations
 
@@ -6,17 +9,18 @@ import ast
 import posixpath
 import re
 
-from devports.core.number import LAST_PORT
-from devports.core.value import Value
-from devports.detect.found import Found, upwards
+from devports.core.text import LAST_PORT, decimal
+from devports.core.value import Frozen
+from devports.detect.command_line import command_text, escaped
+from devports.detect.model import DetectedService, upwards
 from devports.detect.servers import BOTH, HOST, PORT
-from devports.detect.words import command_text, escaped
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
-    from devports.detect.found import File, Tree
+    from devports.detect.model import File, Source, Tree
+
 
 ASGI = frozenset("FastAPI Starlette Litestar Quart".split())
 WSGI = frozenset({"Flask"})
@@ -41,7 +45,7 @@ MARK = "pyvenv.cfg"
 """In every virtual environment (PEP 405)."""
 
 
-class App(Value):
+class App(Frozen):
     """An application in a file: `kind` is its class, `port` what its own `run` says."""
 
     name: str
@@ -51,7 +55,7 @@ class App(Value):
     port: int = 0
 
 
-def applications(tree: Tree) -> Iterator[Found]:
+def applications(tree: Tree) -> Iterator[DetectedService]:
     """Yield a service for each file that makes an application when it is imported."""
     for file in _programs(tree):
         app = app_in(file.text)
@@ -125,7 +129,7 @@ def _port_of_run(module: ast.Module) -> int:
     return 0
 
 
-def _service(tree: Tree, file: File, app: App) -> Found:
+def _service(tree: Tree, file: File, app: App) -> DetectedService:
     root, module = importable(tree, file)
     if app.kind in WSGI:
         call, words = "flask", ("--app", module if app.factory else f"{module}:{app.name}")
@@ -136,7 +140,7 @@ def _service(tree: Tree, file: File, app: App) -> Found:
         call, words = "uvicorn", (f"{module}:{app.name}", *(("--factory",) if app.factory else ()))
         tail = ("--reload", "--host", HOST, "--port", PORT)
     default = 5000 if app.kind in WSGI else 8000
-    return Found(
+    return DetectedService(
         names=names_of(root, file, "backend"),
         kind=app.kind.lower(),
         sources=(file.line(app.line),),
@@ -218,11 +222,11 @@ def launcher(tree: Tree, folder: str) -> tuple[str, ...]:
     return ()
 
 
-def managed(tree: Tree) -> Iterator[Found]:
+def managed(tree: Tree) -> Iterator[DetectedService]:
     """Yield a service for each manage.py of Django."""
     for file in tree.called("manage.py"):
         if "DJANGO_SETTINGS_MODULE" in file.text:
-            yield Found(
+            yield DetectedService(
                 names=names_of(file.folder, file, "backend")[:1],
                 kind="django",
                 sources=(file.source("DJANGO_SETTINGS_MODULE"),),
@@ -233,7 +237,7 @@ def managed(tree: Tree) -> Iterator[Found]:
             )
 
 
-def streamlits(tree: Tree) -> Iterator[Found]:
+def streamlits(tree: Tree) -> Iterator[DetectedService]:
     """Yield a service for each folder with a Streamlit app; its `pages/` belong to it."""
     seen: set[str] = set()
     usual = {name: place for place, name in enumerate(STREAMLIT)}
@@ -242,7 +246,7 @@ def streamlits(tree: Tree) -> Iterator[Found]:
         if file.name in usual and file.folder not in seen:
             seen.add(file.folder)
             words = ("run", file.name, "--server.address", HOST, "--server.port", PORT)
-            yield Found(
+            yield DetectedService(
                 names=names_of(file.folder, file, "web"),
                 kind="streamlit",
                 sources=(file.source("streamlit"),),
@@ -256,3 +260,56 @@ def streamlits(tree: Tree) -> Iterator[Found]:
 
 
 _IMPORTS_STREAMLIT = re.compile(r"^(?:import|from)\s+streamlit\b", re.MULTILINE)
+
+
+_VARIABLE = re.compile(
+    r"""(?:process\.env|Bun\.env|import\.meta\.env|env)(?:\.PORT\b|\[['"]PORT['"]\])"""
+    r"""(?:\s*\)?\s*(?:\|\||\?\?)\s*['"]?(\d{2,5}))?"""
+)
+_LISTENED = re.compile(r"""\.listen\(\s*(?:\{\s*port\s*:\s*)?['"]?(\d{2,5})\b""")
+_CONSTANT = re.compile(r"""\b(?:port|PORT)\s*[:=]\s*['"]?(\d{2,5})\b""")
+_LISTENS = re.compile(r"^(?![ \t]*(?://|\*)).*?\.listen\(", re.MULTILINE)
+
+_CONFIGURED = re.compile(
+    r"""\b(?:server|devServer)\s*:\s*\{(?:[^{}]|\{[^{}]*\})*?\bport\s*:\s*(\d{2,5})\b"""
+)
+_ANGULAR = re.compile(r'"serve"[\s\S]{0,600}?"port"\s*:\s*(\d{2,5})\b')
+
+
+class Asked(Frozen):
+    """A port in a program: by the variable PORT, with `port` if that is not set, or always."""
+
+    source: Source
+    port: int
+    by_variable: bool
+
+
+def asked_by(file: File) -> Asked | None:
+    """Return the port that a JavaScript program asks for; the variable counts most.
+
+    A constant may be the port of something else, a database for one: it counts least.
+    """
+    literals = (_found(file, pattern, by_variable=False) for pattern in (_LISTENED, _CONSTANT))
+    return _found(file, _VARIABLE, by_variable=True) or next(filter(None, literals), None)
+
+
+def listens_in(file: File) -> Source | None:
+    """Return the line on which a JavaScript program listens; one in a comment does not count."""
+    match = _LISTENS.search(file.text)
+    return file.line(file.text.count("\n", 0, match.end()) + 1) if match else None
+
+
+def configured_in(file: File) -> Asked | None:
+    """Return the port in a server's own configuration: `server: { port: 3000 }`."""
+    pattern = _ANGULAR if file.name == "angular.json" else _CONFIGURED
+    asked = _found(file, pattern, by_variable=False)
+    return asked if asked and asked.port else None
+
+
+def _found(file: File, pattern: re.Pattern[str], *, by_variable: bool) -> Asked | None:
+    match = pattern.search(file.text)
+    if not match:
+        return None
+    at = match.start() if match[1] is None else match.start(1)
+    shown = file.line(file.text.count("\n", 0, at) + 1)
+    return Asked(shown, decimal(match[1] or "", LAST_PORT) or 0, by_variable)

@@ -6,7 +6,7 @@ silently, was measured with the versions named beside it.
 
 from __future__ import annotations
 
-from devports.core.value import Value
+from devports.core.value import Frozen
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -19,7 +19,7 @@ HOST = "{host}"
 BOTH = "{host}:{port}"
 
 
-class Server(Value):
+class Server(Frozen):
     """One server, and how it is told where to listen.
 
     Attributes:

@@ -1,18 +1,24 @@
-"""Would the kernel give it to us now? What success is measured by."""
+"""Would the kernel give it to us now? What success is measured by.
+
+look: The look before anything is ended: every holder that can be found, forwarders included.
+"""
 
 from __future__ import annotations
 
-from devports.core.diagnosis import is_bindable
+from devports.core.containers import shown
+from devports.core.verdict import is_bindable
 from devports.system import clock
-from devports.system.survey import judge, without
+from devports.system.inspect import judge, survey, with_servers, without
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
     from collections.abc import Collection, Sequence
 
     from devports.core.model import Endpoint
-    from devports.freeing import Job
+    from devports.core.verdict import Finding
+    from devports.freeing import FreeRequest
     from devports.system import Machine
+
 
 POLL_LAST = 0.050
 """Seconds between looks at the table, in the end."""
@@ -41,9 +47,15 @@ def bindable(
     return all(is_bindable(judge(machine, endpoint, table)) for endpoint in endpoints)
 
 
-def wait_until_bindable(machine: Machine, job: Job, seconds: float) -> bool:
+def wait_until_bindable(machine: Machine, job: FreeRequest, seconds: float) -> bool:
     """Wait, at most `seconds`, for what goes by itself."""
     deadline = clock.Deadline(seconds)
     while not (free := bindable(machine, job.endpoints, job.ours)) and not deadline.passed:
         clock.pause(min(POLL_LAST, deadline.left))
     return free
+
+
+def look(machine: Machine, job: FreeRequest) -> tuple[Finding, ...]:
+    """Return the findings on all endpoints of a job."""
+    found = survey(machine, job.endpoints, ours=job.ours, thorough=True)
+    return with_servers(machine, tuple(f.but(holding=shown(f.holding)) for f in found))

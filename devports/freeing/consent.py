@@ -3,32 +3,37 @@
 from __future__ import annotations
 
 from devports import exitcodes
-from devports.core.bystanders import Bystanders
-from devports.core.contained import contained
-from devports.core.diagnosis import Held, sockets_of
+from devports.core.containers import contained
+from devports.core.holder_kind import Container, OtherUser, SupervisedService
 from devports.core.model import merged
-from devports.core.outcome import Declined, Planned, Question, Refused
-from devports.core.plan import consent, targets
-from devports.core.standing import Container, OtherUser, Supervised
-from devports.core.value import Value
+from devports.core.stop_plan import (
+    Declined,
+    PortClients,
+    Question,
+    Refused,
+    WouldStop,
+    consent,
+    targets,
+)
+from devports.core.value import Frozen
+from devports.core.verdict import Held, sockets_of
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
     from collections.abc import Collection, Iterable, Sequence
 
-    from devports.core.diagnosis import Finding
+    from devports.core.holder_kind import HolderKind
     from devports.core.model import Holder, Process, ProcessKey
-    from devports.core.outcome import Outcome, QuestionKind, Why
-    from devports.core.plan import Policy, Target
-    from devports.core.standing import Standing
-    from devports.freeing import Tools
+    from devports.core.stop_plan import ConfirmPolicy, Outcome, QuestionKind, StopTarget, Why
+    from devports.core.verdict import Finding
+    from devports.freeing import FreeServices
 
 
-class Scene(Value):
+class ConfirmContext(Frozen):
     """What a person is shown when they are asked: the findings, and who else touches the port."""
 
     findings: tuple[Finding, ...]
-    around: Bystanders = Bystanders()
+    around: PortClients = PortClients()
 
 
 def holders_of(findings: Iterable[Finding]) -> tuple[Holder, ...]:
@@ -37,7 +42,7 @@ def holders_of(findings: Iterable[Finding]) -> tuple[Holder, ...]:
     return merged(holder for holding in held for holder in holding.holders)
 
 
-def plan_for(tools: Tools, findings: Iterable[Finding]) -> tuple[Target, ...]:
+def plan_for(tools: FreeServices, findings: Iterable[Finding]) -> tuple[StopTarget, ...]:
     """Return what has to end for these findings."""
     found, viewer = tuple(findings), tools.machine.viewer()
     plan = targets(holders_of(found), viewer, tools.run_of)
@@ -49,7 +54,7 @@ def ports_of(findings: Iterable[Finding]) -> dict[int, int]:
     return {s.inode: s.local.port for finding in findings for s in sockets_of(finding.verdict)}
 
 
-def judged(target: Target, policy: Policy) -> Outcome:
+def judged(target: StopTarget, policy: ConfirmPolicy) -> Outcome:
     """Return what would become of one target: planned, perhaps after a question, or refused."""
     match consent(target.standing, policy):
         case "refused":
@@ -60,14 +65,14 @@ def judged(target: Target, policy: Policy) -> Outcome:
             other = isinstance(target.standing, OtherUser)
             return Refused(target, "other-user" if other else "no-terminal")
         case answer:
-            return Planned(target, asks=answer == "ask")
+            return WouldStop(target, asks=answer == "ask")
 
 
 def refusals(
-    tools: Tools,
-    plan: Sequence[Target],
-    scene: Scene,
-    policy: Policy,
+    tools: FreeServices,
+    plan: Sequence[StopTarget],
+    scene: ConfirmContext,
+    policy: ConfirmPolicy,
     kind: QuestionKind = "stop",
 ) -> tuple[Outcome, ...]:
     """Ask for everything before anything is ended; return what stands in the way, if anything.
@@ -79,7 +84,7 @@ def refusals(
     if refused:
         return refused
     for outcome in plans:
-        if isinstance(outcome, Planned) and outcome.asks:
+        if isinstance(outcome, WouldStop) and outcome.asks:
             finding = finding_of(outcome.target, scene.findings)
             may_move = kind == "stop" and finding.endpoint.port == policy.movable
             question = Question(
@@ -95,29 +100,29 @@ def refusals(
     return ()
 
 
-def is_container(target: Target) -> bool:
+def is_container(target: StopTarget) -> bool:
     """Say whether its engine ends it, so that nobody of it is ever signalled."""
     return isinstance(target.standing, Container)
 
 
-def finding_of(target: Target, findings: Sequence[Finding]) -> Finding:
+def finding_of(target: StopTarget, findings: Sequence[Finding]) -> Finding:
     """Return the finding in which a target was seen."""
     keys = {member.process.key for member in target.members}
     return next(f for f in findings if any(h.process.key in keys for h in f.holding.holders))
 
 
-def everybody(plan: Iterable[Target]) -> list[ProcessKey]:
+def everybody(plan: Iterable[StopTarget]) -> list[ProcessKey]:
     """Return all identities of a plan, each top before its members."""
     keys = [key for t in plan for key in (t.process.key, *(m.process.key for m in t.members))]
     return list(dict.fromkeys(keys))
 
 
-def people_of(plan: Iterable[Target]) -> list[Process]:
+def people_of(plan: Iterable[StopTarget]) -> list[Process]:
     """Return all processes of a plan."""
     return [p for t in plan for p in (t.process, *(member.process for member in t.members))]
 
 
-def programs_of(plan: Iterable[Target]) -> dict[ProcessKey, object]:
+def programs_of(plan: Iterable[StopTarget]) -> dict[ProcessKey, object]:
     """Return what each process of a plan runs.
 
     An exec keeps pid and start time. Words count only where the program is unreadable: servers
@@ -126,7 +131,7 @@ def programs_of(plan: Iterable[Target]) -> dict[ProcessKey, object]:
     return {process.key: process.exe or process.argv for process in people_of(plan)}
 
 
-def parts(target: Target, keys: Collection[ProcessKey]) -> list[Target]:
+def parts(target: StopTarget, keys: Collection[ProcessKey]) -> list[StopTarget]:
     """Return what is left of a target when only the holders with these keys are meant.
 
     Where the top of their family is not meant, each is for itself.
@@ -137,12 +142,12 @@ def parts(target: Target, keys: Collection[ProcessKey]) -> list[Target]:
     return [target.but(members=members)] if members else []
 
 
-def why_refused(standing: Standing) -> Why:
+def why_refused(standing: HolderKind) -> Why:
     """Name the law that stands in the way."""
     match standing:
         case Container():
             return "container"
-        case Supervised():
+        case SupervisedService():
             return "supervised"
         case OtherUser():
             return "other-user"

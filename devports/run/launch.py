@@ -1,41 +1,50 @@
-"""What is to be started: a service with its texts filled, its environment and its endpoints."""
+"""What is to be started: a service with its texts filled, its environment and its endpoints.
+
+ways: How one start gets its port: the effects of the ladder in `core.handoff`.
+"""
 
 from __future__ import annotations
 
 import os
+import signal
 
 from devports import exitcodes
-from devports.core.diagnosis import all_bindable
-from devports.core.handoff import ladder
-from devports.core.happening import NextPort
-from devports.core.launching import launching_of
-from devports.core.ownership import MARK
-from devports.core.placeholder import argv_of, fill, values_for
-from devports.core.recovery import Retry
-from devports.core.takers import mark
-from devports.core.value import Value
+from devports.core.command_line import launching_of
+from devports.core.handoff import NO, RETRY, YES, ladder, mark, numbered
+from devports.core.recovery import MARK, PortChanged, Retry
+from devports.core.service import argv_of, fill, values_for
+from devports.core.value import Frozen, unreachable
+from devports.core.verdict import all_bindable
 from devports.errors import DevportsError
-from devports.run.child import refuse_unstartable
+from devports.run.hook_server import HookServer
+from devports.run.server import refuse_unstartable
+from devports.run.startup import OwnershipWatcher
+from devports.run.terminal import SignalReceived
+from devports.system.inspect import endpoints_of, survey
 from devports.system.programs import interpreter_of
-from devports.system.survey import endpoints_of, survey
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping, Sequence
 
-    from devports.core.handoff import Handed
-    from devports.core.happening import Happening
+    from devports.core.handoff import HandedCommand, HookRequest
     from devports.core.model import Endpoint, PortSpec
+    from devports.core.recovery import HandoffMode
     from devports.core.service import Config, Service
-    from devports.records import Record
+    from devports.records import RunRecord
+    from devports.run.hook_server import Reply
+    from devports.run.process_tree import ServerProcessTree, Tell
+    from devports.run.reservation import Reservations
+    from devports.run.terminal import SignalQueue
     from devports.system import Machine
 
-    Tell = Callable[[Happening], None]
+    Spawn = Callable[[Sequence[str], Mapping[str, str]], None]
+
 
 NEXT_PORTS = 20
 
 
-class Launch(Value):
+class Launch(Frozen):
     """What is to be started: service, command line and environment filled, and our record.
 
     `handed`: command and environment for a server that inherits the socket.
@@ -44,11 +53,11 @@ class Launch(Value):
     service: Service
     argv: tuple[str, ...]
     env: Mapping[str, str]
-    record: Record
+    record: RunRecord
     endpoints: tuple[Endpoint, ...]
     extra: tuple[Endpoint, ...] = ()
     retry: Retry = Retry()
-    handed: Handed | None = None
+    handed: HandedCommand | None = None
 
     @property
     def everything(self) -> tuple[Endpoint, ...]:
@@ -61,7 +70,7 @@ class Launch(Value):
         return mark_of(self.record)
 
 
-def mark_of(record: Record) -> str:
+def mark_of(record: RunRecord) -> str:
     """Return what tells the processes of this run from those of any other."""
     return f"{record.key.pid}.{record.key.start}"
 
@@ -74,7 +83,7 @@ def prepare(
     arguments: Sequence[str],
     environ: Mapping[str, str],
     from_file: Mapping[str, str],
-    claim: Callable[[], Record],
+    claim: Callable[[], RunRecord],
 ) -> Launch:
     """Fill command line and environment, and say which endpoints the service is to have.
 
@@ -146,7 +155,7 @@ def on_next_port(machine: Machine, service: Service, config: Config, tell: Tell)
         moved = service.but(port=port)
         if (port == service.port or port not in declared) and nobody_is_on(machine, moved.spec):
             if port != service.port:
-                tell(NextPort(service.name, service.port, port))
+                tell(PortChanged(service.name, service.port, port))
             return moved
     raise DevportsError(
         "no-next-port",
@@ -160,3 +169,105 @@ def nobody_is_on(machine: Machine, spec: PortSpec) -> bool:
     """Say whether a port can be bound on all of its addresses."""
     findings = survey(machine, endpoints_of(machine, spec))
     return all_bindable(findings)
+
+
+class HandoffRunner:
+    """Hands the port of one run to its starts, and answers what its server asks for.
+
+    `state`: our own folder, for what has to outlive us.
+    """
+
+    def __init__(
+        self,
+        launch: Launch,
+        hold: Reservations,
+        state: str,
+        *,
+        machine: Machine,
+        family: ServerProcessTree,
+        interrupts: SignalQueue,
+    ) -> None:
+        self._launch, self._hold, self._state = launch, hold, state
+        self._machine, self._family, self._interrupts = machine, family, interrupts
+        self.asks: HookServer | None = None
+        self.how = ""
+        """How the last start was told of its socket."""
+        self.way: HandoffMode = "bare"
+        """How the last start got its port indeed."""
+
+    def start(self, way: HandoffMode, spawn: Spawn) -> None:
+        """Start the server by one way.
+
+        Raises:
+            OSError: somebody was quicker to listen on what was to be handed over.
+        """
+        launch, self.way, self.how = self._launch, way, ""
+        match way:
+            case "fd":
+                assert launch.handed is not None  # noqa: S101  # the ladder has both or neither
+                self._hand(launch.handed, spawn)
+            case "hook":
+                # Further ports may be bound where no hook is asked: a debugger's, by node itself.
+                self._hold.share(behind=len(launch.endpoints))
+                spawn(launch.argv, self._hooked(launch.env))
+            case "beside":
+                self._hold.share()
+                spawn(launch.argv, launch.env)
+            case "bare":
+                self._hold.release()
+                spawn(launch.argv, launch.env)
+            case _:
+                unreachable(way)
+
+    def _hand(self, handed: HandedCommand, spawn: Spawn) -> None:
+        count = len(self._launch.endpoints)
+        self._hold.share(behind=count)
+        with self._hold.handing(count, listening=handed.listening) as numbers:
+            self.how = numbered(handed.how, numbers)
+            argv = [numbered(word, numbers) for word in handed.argv]
+            env = {**self._launch.env, **dict(handed.env)}
+            spawn(argv, {name: numbered(text, numbers) for name, text in env.items()})
+
+    def _hooked(self, env: Mapping[str, str]) -> Mapping[str, str]:
+        """Return the variables that load the hooks; without a socket for them, share the hold."""
+        if self.asks is None:
+            try:
+                self.asks = HookServer({end.port for end in self._launch.everything}, self.answer)
+            except OSError:
+                self._hold.share()
+                self.way = "beside"
+                return env
+        self.asks.deaf = False
+        return self.asks.environment(env, self._state)
+
+    def answer(self, ask: HookRequest) -> Reply:
+        """Answer a bind that failed; a person may be asked, though the server runs already.
+
+        A signal ends it, and is left to the loop. A Ctrl-C at the question has not reached the
+        server, so it must not be taken for one that has.
+        """
+        self._interrupts.install(calm=False)
+        try:
+            if not ask.adopts:
+                return (RETRY if self._hold.yield_to(ask.endpoint, self._has) else NO), None
+            given = self._hold.give(ask.endpoint, self._has)
+            return (NO, None) if given is None else (YES, given.fileno())
+        except SignalReceived as signalled:
+            number = signalled.number
+            self._interrupts.remember(signal.SIGTERM if number == signal.SIGINT else number)
+            return NO, None
+        finally:
+            self._interrupts.install(calm=True)
+
+    def _has(self, endpoint: Endpoint) -> bool:
+        """Say whether a process of our server has the endpoint already."""
+        return bool(OwnershipWatcher(self._machine, (endpoint,), self._family).holders(self._hold))
+
+    def deafen(self) -> None:
+        """Say no from now on: the server is being stopped."""
+        if self.asks is not None:
+            self.asks.deaf = True
+
+    def close(self) -> None:
+        if self.asks is not None:
+            self.asks.close()

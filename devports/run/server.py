@@ -1,4 +1,10 @@
-"""One started server: its processes, its output, its end."""
+"""One started server: its processes, its output, its end.
+
+ending: The end of a server: all of its tree, and what has left its session before it was ready.
+
+child: The server as our child: on a terminal of its own or in our foreground group, exit code
+exact.
+"""
 
 from __future__ import annotations
 
@@ -6,25 +12,31 @@ import contextlib
 import os
 import select
 import signal
+import subprocess
+from errno import EACCES
 
 from devports import exitcodes
+from devports.core.recovery import DetachedProcess, KillingServer, StoppingServer
+from devports.core.shell_syntax import instead_of
 from devports.errors import DevportsError
-from devports.run.child import spawn
-from devports.run.relay import Relay
-from devports.system import clock
+from devports.run.output import Relay
+from devports.run.terminal import make_controlling
+from devports.system import clock, programs
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
     from collections.abc import Callable, Collection, Mapping, Sequence
 
     from devports.core.model import ProcessKey
-    from devports.run.asks import Asks
-    from devports.run.family import Family
-    from devports.run.interrupts import Interrupts
-    from devports.run.terminal import Terminal
+    from devports.core.recovery import RunEvent
+    from devports.core.service import Service
+    from devports.run.hook_server import HookServer
+    from devports.run.process_tree import ServerProcessTree
+    from devports.run.terminal import SignalQueue, Terminal
     from devports.system import Machine
 
     Holders = Callable[[], Sequence[ProcessKey]]
+
 
 KILL_WAIT = 2.0
 INTERNAL = (signal.SIGCHLD, signal.SIGWINCH, signal.SIGTSTP, signal.SIGCONT)
@@ -43,11 +55,11 @@ class Server:
         env: Mapping[str, str],
         *,
         machine: Machine,
-        family: Family,
-        interrupts: Interrupts,
+        family: ServerProcessTree,
+        interrupts: SignalQueue,
         suspicious: Callable[[str], None],
         awaited: str = "",
-        asks: Asks | None = None,
+        asks: HookServer | None = None,
         terminal: Terminal | None = None,
     ) -> None:
         self._machine, self._family, self._interrupts = machine, family, interrupts
@@ -117,7 +129,7 @@ class Server:
         answered = self._asks is not None and self._answer(self._asks, ready)
         return answered or self._interrupts.fileno() in ready or self.relay.has_keys
 
-    def _answer(self, asks: Asks, ready: Collection[int]) -> bool:
+    def _answer(self, asks: HookServer, ready: Collection[int]) -> bool:
         begun = clock.monotonic()
         answered = asks.pump(ready)
         if answered:
@@ -201,3 +213,169 @@ class Server:
         if self._terminal is not None:
             self._terminal.take_back()
             self._interrupts.suspend(by_us=False)
+
+
+STRAYS = 2.0
+"""Seconds that a server which has gone into the background may take until it binds."""
+LAST_WAIT = 1.0
+"""Seconds that a killed server may take to be gone."""
+
+
+class Shutdown:
+    """Ends the servers of one run.
+
+    Args:
+        machine: where they are.
+        service: says how it wants to be ended.
+        family: who belongs to a server.
+        holders: says who of those has the port, also where it has left our session.
+        tell: hears what is done.
+    """
+
+    def __init__(
+        self,
+        machine: Machine,
+        service: Service,
+        family: ServerProcessTree,
+        holders: Holders,
+        tell: Callable[[RunEvent], None],
+    ) -> None:
+        self._machine, self._service, self._family = machine, service, family
+        self._holders, self._tell = holders, tell
+        self._searched: Server | None = None
+
+    def end(self, server: Server, *, was_ready: bool) -> None:
+        """End whatever of a server is left; nothing happens if nothing is."""
+        runs = server.code is None
+        if runs:
+            self._tell(StoppingServer(self._service.name, self._service.stop_signal))
+        if runs or self._family.group():
+            self._insist(server)
+        if self._searched is not server and not was_ready:
+            self._searched = server
+            self._look_for_strays(server)
+        if self._holders():
+            self._insist(server)
+        server.close()
+
+    def _insist(self, server: Server) -> None:
+        begun = clock.monotonic()
+        number = signal.Signals[self._service.stop_signal]
+        if not server.ask_to_end(number, self._service.stop_timeout, self._holders):
+            self._tell(KillingServer(self._service.name, clock.monotonic() - begun))
+            server.kill(self._holders)
+
+    def _look_for_strays(self, server: Server) -> None:
+        """Name what has left the session of a server that was never ready.
+
+        A server that goes into the background does so before it binds (daemon(3)), so it may still
+        be about to take the port. A browser that a server has opened never will, and is left alone.
+        """
+        deadline, holders = clock.Deadline(STRAYS), self._holders()
+        while self._family.members() and not holders and not deadline.passed:
+            server.turn(LOOK_EVERY)
+            holders = self._holders()
+        for key in holders[:1] or self._family.members():
+            if (process := self._machine.process(key.pid)) is not None and process.key == key:
+                self._tell(DetachedProcess(self._service.name, process, ended=bool(holders)))
+
+    def code(self, server: Server, number: int) -> int:
+        """Return the exit code of a server that was stopped, waiting for it for a moment.
+
+        Args:
+            server: the one.
+            number: the signal for which it was stopped.
+
+        Raises:
+            DevportsError: it does not end at all: a device is in its way, or it is another user.
+        """
+        deadline = clock.Deadline(LAST_WAIT)
+        while (code := server.code) is None and not deadline.passed:
+            server.turn(LOOK_EVERY)
+        server.close()
+        if code is None:
+            process = self._machine.process(server.process.pid)
+            state = f"state {process.state}, user {process.user}" if process else "gone"
+            raise DevportsError(
+                "server-not-ended",
+                f"`{self._service.name}` (pid {server.process.pid}) could not be ended",
+                facts=(f"it is still there after SIGKILL: {state}",),
+                hints=(f"run `sudo kill -KILL {server.process.pid}`",),
+                service=self._service.name,
+                exit_code=exitcodes.of_signal(number),
+            )
+        return code
+
+
+def spawn(
+    argv: Sequence[str], cwd: str, env: Mapping[str, str], relay: Relay
+) -> subprocess.Popen[bytes]:
+    """Start the server with its streams going through `relay`.
+
+    Raises:
+        DevportsError: as `refuse_unstartable`.
+    """
+    stdin, stdout, stderr = relay.child_ends()
+    inner = stdin is not None
+    try:
+        # What we were given to pass on is passed on (`-- <(command)`); ours is not inheritable.
+        return subprocess.Popen(
+            argv,
+            cwd=cwd,
+            env=dict(env),
+            stdin=stdin,
+            stdout=stdout,
+            stderr=stderr,
+            close_fds=False,
+            start_new_session=inner,
+            preexec_fn=make_controlling if inner else None,  # noqa: PLW1509  # no threads here
+        )
+    except OSError as error:
+        refuse_unstartable(argv, cwd, env)
+        raise _not_executable(argv[0], cwd, error.strerror or str(error)) from error
+    finally:
+        relay.close_child_ends()
+
+
+def refuse_unstartable(argv: Sequence[str], cwd: str, env: Mapping[str, str]) -> None:
+    """Check what can be checked of a command without starting it.
+
+    Raises:
+        DevportsError: no such folder (2), no such command (127), not executable (126).
+    """
+    if not os.path.isdir(cwd):
+        raise DevportsError("folder-missing", f"the folder `{cwd}` does not exist")
+    word, path = argv[0], env.get("PATH", os.defpath)
+    match programs.trouble(word, cwd, path):
+        case "missing":
+            raise DevportsError(
+                "command-not-found",
+                f"the command `{word}` was not found",
+                facts=(f"folder: {cwd}", *((f"PATH: {path}",) if "/" not in word else ())),
+                hints=tuple(filter(None, (instead_of(argv),))),
+                exit_code=exitcodes.NOT_FOUND,
+            )
+        case "interpreter-missing":
+            raise DevportsError(
+                "interpreter-missing",
+                f"the program named in the first line of `{word}` does not exist",
+                facts=(f"folder: {cwd}",),
+                exit_code=exitcodes.NOT_FOUND,
+            )
+        case "not-executable":
+            raise _not_executable(word, cwd, os.strerror(EACCES))
+        case _:
+            return
+
+
+def _not_executable(word: str, cwd: str, why: str) -> DevportsError:
+    return DevportsError(
+        "command-not-executable",
+        f"the command `{word}` cannot be executed: {why}",
+        facts=(f"folder: {cwd}",),
+        exit_code=exitcodes.NOT_EXECUTABLE,
+    )
+
+
+LOOK_EVERY = 0.025
+"""Seconds between looks for our listener: 40 microseconds each."""

@@ -7,20 +7,17 @@ import signal
 from errno import EMFILE
 
 from devports import exitcodes
-from devports.core.happening import (
-    InTheWay,
-    Launched,
-    PortLost,
-)
-from devports.core.outcome import Declined
 from devports.core.recovery import (
     BindFailed,
     Ended,
     Exited,
+    HandoffFailed,
     Interrupted,
     Moved,
     Pause,
+    PortLost,
     Ready,
+    ServerStarted,
     Serving,
     Start,
     Starting,
@@ -32,34 +29,32 @@ from devports.core.recovery import (
     goes_down,
     step,
 )
+from devports.core.stop_plan import Declined
 from devports.core.value import unreachable
 from devports.errors import DevportsError
 from devports.run import terminal
-from devports.run.ending import Ending
-from devports.run.family import Family, Remains
-from devports.run.guard import Duty, post
-from devports.run.hold import Hold, QuickerError
-from devports.run.interrupts import Interrupts, Signalled, terminal_interrupts_the_server
-from devports.run.ownership import Watch
-from devports.run.relay import write_all
-from devports.run.server import Server
-from devports.run.startup import LOOK_EVERY, Startup
-from devports.run.ways import Ways
+from devports.run.launch import HandoffRunner
+from devports.run.output import write_all
+from devports.run.process_tree import LeftoverProcesses, ServerProcessTree
+from devports.run.reservation import PortTakenError, Reservations
+from devports.run.server import LOOK_EVERY, Server, Shutdown
+from devports.run.startup import OwnershipWatcher, ServerStart
+from devports.run.terminal import SignalQueue, SignalReceived, terminal_interrupts_the_server
+from devports.run.watchdog import WatchdogConfig, post
 from devports.system import clock
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping, Sequence
 
-    from devports.core.happening import Happening
     from devports.core.model import ProcessKey
-    from devports.core.outcome import Answer, Outcome, Progress, Question
-    from devports.core.recovery import Command, Event, State, Way
-    from devports.freeing import Job, Tools
-    from devports.records import Records, RunState
+    from devports.core.recovery import Command, Event, HandoffMode, RunEvent, State
+    from devports.core.stop_plan import Answer, Outcome, Progress, Question
+    from devports.freeing import FreeRequest, FreeServices
+    from devports.records import RunRecords, RunState
     from devports.run.launch import Launch
 
-    Tell = Callable[[Happening], None]
+    Tell = Callable[[RunEvent], None]
 
 SECOND_CTRL_C = 2.0
 TAKES_IT_WITHIN = 5.0
@@ -70,19 +65,19 @@ class Session:
     """The effects of a run. What comes next is decided by `core.recovery.step` alone."""
 
     def __init__(
-        self, launch: Launch, job: Job, tools: Tools, tell: Tell, records: Records
+        self, launch: Launch, job: FreeRequest, tools: FreeServices, tell: Tell, records: RunRecords
     ) -> None:
         self.launch, self.service, self.records = launch, launch.service, records
         self.machine, self._ask, self._tell = tools.machine, tools.ask, tell
         self.terminal = terminal.of_process()
         self.guard = post(self._duty())  # before there is anything that it must not inherit
-        self.hold = Hold(tools.but(ask=self._question, tell=self._progress), job, records)
+        self.hold = Reservations(tools.but(ask=self._question, tell=self._progress), job, records)
         self._tell_progress = tools.tell
-        self.interrupts = Interrupts()
-        self.family = Family(self.machine)
-        self.watch = Watch(self.machine, launch.endpoints, self.family)
-        self.ending = Ending(self.machine, self.service, self.family, self._holders, self.tell)
-        self.ways = Ways(
+        self.interrupts = SignalQueue()
+        self.family = ServerProcessTree(self.machine)
+        self.watch = OwnershipWatcher(self.machine, launch.endpoints, self.family)
+        self.ending = Shutdown(self.machine, self.service, self.family, self._holders, self.tell)
+        self.ways = HandoffRunner(
             launch,
             self.hold,
             records.path,
@@ -91,13 +86,13 @@ class Session:
             interrupts=self.interrupts,
         )
         self.server: Server | None = None
-        self.startup: Startup | None = None
+        self.startup: ServerStart | None = None
         self._ctrl_c = clock.Deadline(0)
 
-    def _duty(self) -> Duty:
+    def _duty(self) -> WatchdogConfig:
         own = self.terminal is not None
-        remains = Remains(self.machine, self.launch.everything, self.launch.mark, own=own)
-        return Duty(
+        remains = LeftoverProcesses(self.machine, self.launch.everything, self.launch.mark, own=own)
+        return WatchdogConfig(
             self.machine,
             remains,
             remains.unnamed,
@@ -130,7 +125,7 @@ class Session:
             stack.callback(self.interrupts.install, calm=True)
             try:
                 return self._drive()
-            except Signalled as signalled:
+            except SignalReceived as signalled:
                 return Ended(exitcodes.of_signal(signalled.number), "devports", "interrupted")
 
     def _drive(self) -> Ended:
@@ -182,7 +177,7 @@ class Session:
     def _unless_interrupted(self) -> None:
         """Go on without a server, unless a signal came while the last one was being stopped."""
         if self.server is not None and self.server.hurried:
-            raise Signalled(self.server.hurried)
+            raise SignalReceived(self.server.hurried)
         self.interrupts.resume()
 
     def _question(self, question: Question) -> Answer:
@@ -191,7 +186,7 @@ class Session:
             with self._own_screen():
                 return self._ask(question)
         except KeyboardInterrupt:
-            raise Signalled(signal.SIGINT) from None
+            raise SignalReceived(signal.SIGINT) from None
         finally:
             self.interrupts.install(calm=False)
 
@@ -205,13 +200,13 @@ class Session:
 
     # -- the server
 
-    def _start(self, attempt: int, way: Way) -> Event | None:
+    def _start(self, attempt: int, way: HandoffMode) -> Event | None:
         """Start the server; from here on signals wait for the loop, so that none orphans it."""
         self.interrupts.install(calm=True)
-        self.startup = Startup(self.launch, self.machine, self.watch, self.hold, way=way)
+        self.startup = ServerStart(self.launch, self.machine, self.watch, self.hold, way=way)
         try:
             self.ways.start(way, self._spawn)
-        except QuickerError:
+        except PortTakenError:
             return BindFailed(foreign=True)
         except OSError as error:
             raise DevportsError(
@@ -223,7 +218,7 @@ class Session:
             ) from error
         self._mark("starting")
         name, endpoint = self.service.name, self.launch.endpoints[0]
-        self.tell(Launched(name, endpoint, attempt, self.ways.way, self.ways.how))
+        self.tell(ServerStarted(name, endpoint, attempt, self.ways.way, self.ways.how))
         return None
 
     def _spawn(self, argv: Sequence[str], env: Mapping[str, str]) -> None:
@@ -297,7 +292,7 @@ class Session:
         server = self.server and self.machine.key(self.server.process.pid)
         self.records.mark(self.launch.record.but(state=state, server=server))
 
-    def tell(self, happening: Happening) -> None:
+    def tell(self, happening: RunEvent) -> None:
         """Say what happens, on a line of its own: editors look for it at the start of one."""
         with self._own_screen():
             if self.server is not None and self.server.relay.midline:
@@ -307,7 +302,7 @@ class Session:
     def _tell_of(self, event: Event, before: State, after: State) -> None:
         name, endpoint = self.service.name, self.launch.endpoints[0]
         if isinstance(before, Starting) and goes_down(before, after):
-            self.tell(InTheWay(name, before.way))
+            self.tell(HandoffFailed(name, before.way))
             return
         match event, after:
             case Ready(), Serving():

@@ -1,33 +1,46 @@
-"""One start, from the spawn until it is decided: ready, lost, moved, ended, timed out."""
+"""One start, from the spawn until it is decided: ready, lost, moved, ended, timed out.
+
+ownership: Ready means owned: who listens on our endpoints, and is it a process of our own tree?
+"""
 
 from __future__ import annotations
 
-from devports.core.bindfailure import NO_LOSS, match_bind_failure
-from devports.core.diagnosis import all_bindable
-from devports.core.happening import BoundOnly, Elsewhere, Owned
-from devports.core.recovery import BindFailed, Exited, Moved, Ready, Shared, TimedOut
-from devports.run.reachable import answer, is_good, knock
+from devports.core.bind_errors import NO_LOSS, match_bind_failure
+from devports.core.command_line import is_shell
+from devports.core.recovery import (
+    BindFailed,
+    BoundNotListening,
+    Exited,
+    ListeningElsewhere,
+    Moved,
+    PortOwnership,
+    Ready,
+    ServerReady,
+    Shared,
+    TimedOut,
+)
+from devports.core.verdict import all_bindable, covers
+from devports.run.readiness import answer, is_good, knock
+from devports.run.server import LOOK_EVERY
 from devports.system import clock
-from devports.system.survey import survey
+from devports.system.clock import Deadline
+from devports.system.inspect import survey
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
-    from collections.abc import Callable
+    from collections.abc import Callable, Sequence
 
-    from devports.core.bindfailure import BindFailure
-    from devports.core.happening import Happening
-    from devports.core.model import Endpoint
-    from devports.core.ownership import Ownership
-    from devports.core.recovery import Event, Way
-    from devports.run.hold import Hold
+    from devports.core.bind_errors import BindFailure
+    from devports.core.model import Endpoint, Holder, Socket
+    from devports.core.recovery import Event, HandoffMode, RunEvent
     from devports.run.launch import Launch
-    from devports.run.ownership import Watch
+    from devports.run.process_tree import ServerProcessTree
+    from devports.run.reservation import Reservations
     from devports.run.server import Server
     from devports.system import Machine
-    from devports.system.net import net
+    from devports.system.bind import net
 
-LOOK_EVERY = 0.025
-"""Seconds between looks for our listener: 40 microseconds each."""
+
 RETRIES_ITSELF = 6.0
 """Seconds that a server which says "address in use" and lives on is given: gunicorn tries again
 for 5 s and nginx for 2.5 s (measured)."""
@@ -40,11 +53,17 @@ ANSWER_WITHIN = 0.5
 ASK_EVERY = 0.5
 
 
-class Startup:
+class ServerStart:
     """What is seen and heard of one start, which gets its port by `way`."""
 
     def __init__(
-        self, launch: Launch, machine: Machine, watch: Watch, hold: Hold, *, way: Way
+        self,
+        launch: Launch,
+        machine: Machine,
+        watch: OwnershipWatcher,
+        hold: Reservations,
+        *,
+        way: HandoffMode,
     ) -> None:
         self._launch, self._machine, self._watch, self._hold = launch, machine, watch, hold
         self._service = launch.service
@@ -62,9 +81,9 @@ class Startup:
         """Whether it has its port, and its output did not show `ready.log` yet."""
         self.failure: BindFailure | None = None
         """What the server said of its port, if it complained."""
-        self.owned: Owned | None = None
+        self.owned: ServerReady | None = None
         """The news of a server that is ready. To be told when nothing of the port is ours."""
-        self.seen: Ownership | None = None
+        self.seen: PortOwnership | None = None
         """What was seen of the port last, to explain a server that never got ready."""
 
     def hear(self, text: str) -> None:
@@ -78,7 +97,7 @@ class Startup:
         self,
         server: Server,
         signals: Callable[[list[int]], Event | None],
-        tell: Callable[[Happening], None],
+        tell: Callable[[RunEvent], None],
     ) -> Event:
         """Watch `server` until its start is decided, or a signal decides otherwise."""
         try:
@@ -99,14 +118,14 @@ class Startup:
                 self._look_elsewhere(now, server, tell)
                 if now.bound and not self._said_bound and server.elapsed > SAY_BOUND_AFTER:
                     self._said_bound = True
-                    tell(BoundOnly(self._service.name, self._launch.endpoints[0]))
+                    tell(BoundNotListening(self._service.name, self._launch.endpoints[0]))
             return self._timed_out()
         finally:
             if self._visit is not None:
                 self._visit.close()
 
     def _look_elsewhere(
-        self, now: Ownership, server: Server, tell: Callable[[Happening], None]
+        self, now: PortOwnership, server: Server, tell: Callable[[RunEvent], None]
     ) -> None:
         """Say where a server listens that does not listen where it should, once."""
         if now.owner is not None or now.bound or server.elapsed < self._next_glance:
@@ -114,9 +133,9 @@ class Startup:
         self._next_glance = server.elapsed + GLANCE_EVERY
         if elsewhere := self._watch.elsewhere():
             self._next_glance = float("inf")
-            tell(Elsewhere(self._service.name, self._launch.endpoints[0], elsewhere[0]))
+            tell(ListeningElsewhere(self._service.name, self._launch.endpoints[0], elsewhere[0]))
 
-    def _owned(self, now: Ownership, server: Server) -> Owned | None:
+    def _owned(self, now: PortOwnership, server: Server) -> ServerReady | None:
         """Return the news that it is ready, if it is: on several addresses one of them will do."""
         ends = self._launch.endpoints
         ours = now.owner is not None and len(now.missing) < len(ends) and not now.strangers
@@ -137,7 +156,7 @@ class Startup:
             return None
         process = now.owner.process if now.owner else None
         unserved = () if anybody else now.missing
-        return Owned(
+        return ServerReady(
             self._service.name, served, process, server.elapsed, unserved, scheme=self._scheme
         )
 
@@ -161,7 +180,7 @@ class Startup:
         self.status = answer(endpoint, path, seconds=ANSWER_WITHIN)
         return is_good(self.status)
 
-    def _is_lost(self, now: Ownership) -> bool:
+    def _is_lost(self, now: PortOwnership) -> bool:
         """Say whether a server that lives on has lost the port, and is not just trying again.
 
         A complaint that names no port may be about another one: it counts only if something
@@ -183,7 +202,7 @@ class Startup:
         now = self._watch.look(self._hold)  # it may be what is in the way by now
         return now.owner is None and not now.bound
 
-    def _is_shared(self, now: Ownership) -> bool:
+    def _is_shared(self, now: PortOwnership) -> bool:
         """Say whether somebody else has been listening beside our server for a while."""
         if now.owner is None or not any(s.state == "LISTEN" for s in now.strangers):
             self._sharing = None
@@ -205,7 +224,7 @@ class Startup:
             return BindFailed(foreign=True)
         return Exited(code)
 
-    def _bind_failed(self, now: Ownership) -> Event:
+    def _bind_failed(self, now: PortOwnership) -> Event:
         foreign = bool(now.strangers) or (not self._beside_hold and self._is_refused())
         if self.failure is not None and self.failure.kind == "moved":
             return Moved(self.failure.new_port, foreign)
@@ -225,3 +244,101 @@ class Startup:
             told = any(word.endswith(str(port)) for word in self._launch.argv)
             return Moved(port, foreign=bool(self.seen.strangers), told=told)
         return TimedOut()
+
+
+ASK_AGAIN = 0.5
+"""Seconds until a socket that was nobody's of ours is looked up again: a look walks /proc."""
+
+
+LIST_EVERY = 0.25
+"""Seconds between two whole tables, for which the kernel walks all its sockets, while who listens
+stays the same: that it looks up."""
+
+
+class OwnershipWatcher:
+    """Looks at the table as often as it is asked; a socket's holder is looked up only once."""
+
+    def __init__(
+        self, machine: Machine, endpoints: Sequence[Endpoint], family: ServerProcessTree
+    ) -> None:
+        self._machine = machine
+        self._endpoints = endpoints
+        self._ports = {endpoint.port for endpoint in endpoints}
+        self._family = family
+        self._known: dict[int, Holder] = {}
+        self._missed: dict[int, Deadline] = {}
+        self._last: PortOwnership | None = None
+        self._basis: tuple[object, ...] = ()
+        self._due = Deadline(0)
+
+    def news(self, hold: Reservations) -> PortOwnership:
+        """Return what `look` does, for a loop: while the same ones listen, the last answer."""
+        listeners = self._machine.listening_on(self._ports).sockets
+        basis = (listeners, hold.inodes, hold.given, hold.queueing)
+        if self._last is None or basis != self._basis or self._due.passed:
+            self._last, self._basis = self.look(hold), basis
+            self._due = Deadline(LIST_EVERY)
+        return self._last
+
+    def look(self, hold: Reservations) -> PortOwnership:
+        """Return who has our endpoints. What we handed over counts once our server has it too."""
+        for inode in hold.given:  # what we gave it is its own the moment that it takes it
+            self._missed.pop(inode, None)
+        here, given, queueing = self._here(hold), hold.given, hold.queueing
+        mine = {socket: owner for socket in here if (owner := self._owner(socket)) is not None}
+        listening = [socket for socket in mine if socket.state == "LISTEN"]
+        queues = [socket.queue for socket in listening if socket.inode in queueing]
+        return PortOwnership(
+            owner=mine[listening[0]] if listening else None,
+            missing=tuple(
+                endpoint
+                for endpoint in self._endpoints
+                if not any(covers(socket, endpoint) is not False for socket in listening)
+            ),
+            bound=len(mine) > len(listening),
+            strangers=tuple(s for s in here if s not in mine and s.inode not in given),
+            queueing=bool(queues),
+            waiting=sum(queues),
+        )
+
+    def _here(self, hold: Reservations) -> list[Socket]:
+        ours = set(hold.inodes) - set(hold.given)
+        return [
+            socket
+            for socket in self._machine.table(self._ports).sockets
+            if socket.state in ("LISTEN", "BOUND")
+            and socket.inode not in ours
+            and any(covers(socket, endpoint) is not False for endpoint in self._endpoints)
+        ]
+
+    def holders(self, hold: Reservations) -> tuple[Holder, ...]:
+        """Return every process of ours that has one of the endpoints open, devports left out."""
+        sockets = [s for s in self._here(hold) if self._owner(s) is not None]
+        found = self._machine.holding(sockets, thorough=True)
+        return tuple(holder for holder in found.holders if self._is_servers(holder))
+
+    def _is_servers(self, holder: Holder) -> bool:
+        return holder.process.key != self._family.me and self._family.owns(holder)
+
+    def elsewhere(self) -> tuple[Endpoint, ...]:
+        """Return where our tree listens beside our ports: a server may have gone there."""
+        found = self._machine.listening([key.pid for key in self._family.members()])
+        return tuple(s.local for s in found if s.local.port not in self._ports)
+
+    def _owner(self, socket: Socket) -> Holder | None:
+        """Return the holder in our tree, None if it is a stranger's or cannot be read.
+
+        A hit is remembered; a miss for a moment only, since a parent may end while we look.
+        """
+        missed = self._missed.get(socket.inode)
+        if socket.inode in self._known or (missed is not None and not missed.passed):
+            return self._known.get(socket.inode)
+        found = self._machine.holding((socket,), thorough=False)
+        own = [holder for holder in found.holders if self._is_servers(holder)]
+        if own:
+            # A shell that has the server's socket from us is not who serves.
+            served = [holder for holder in own if not is_shell(holder.process)]
+            self._known[socket.inode] = (served or own)[0]
+        else:
+            self._missed[socket.inode] = Deadline(ASK_AGAIN)
+        return self._known.get(socket.inode)

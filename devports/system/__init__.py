@@ -12,22 +12,22 @@ if TYPE_CHECKING:
     from collections.abc import Collection, Sequence
     from typing import Literal, Protocol
 
+    from devports.core.holder_kind import CurrentUser
     from devports.core.model import (
         BindResult,
         Endpoint,
-        Holding,
+        HolderSearch,
         Platform,
         Process,
         ProcessKey,
         Socket,
         Table,
     )
-    from devports.core.standing import Viewer
     from devports.system.bind import Reservation
 
     Sent = Literal["sent", "gone", "denied"]
 
-    class Pin(Protocol):
+    class ProcessHandle(Protocol):
         """A process that can no longer be confused with another one."""
 
         @property
@@ -80,16 +80,18 @@ if TYPE_CHECKING:
         def reserve(self, endpoint: Endpoint) -> Reservation | BindResult:
             """Bind and keep."""
 
-        def holding(self, sockets: Sequence[Socket], *, thorough: bool) -> Holding:
+        def holding(self, sockets: Sequence[Socket], *, thorough: bool) -> HolderSearch:
             """Return who has these sockets; `thorough` before anything is signalled."""
 
         def process(self, pid: int) -> Process | None:
             """Return the facts about a process, None if it is gone."""
 
-        def pin(self, key: ProcessKey) -> Pin | None:
+        def pin(self, key: ProcessKey) -> ProcessHandle | None:
             """Pin a process, so that it can be signalled; None if it is gone."""
 
-        def wait_for_exit(self, pins: Sequence[Pin], seconds: float) -> tuple[Pin, ...]:
+        def wait_for_exit(
+            self, pins: Sequence[ProcessHandle], seconds: float
+        ) -> tuple[ProcessHandle, ...]:
             """Wait until one of them has exited, at most `seconds`; return those that have."""
 
         def key(self, pid: int) -> ProcessKey | None:
@@ -113,7 +115,7 @@ if TYPE_CHECKING:
         def boot(self) -> str:
             """Return the identity of this boot, empty where the system has none."""
 
-        def viewer(self) -> Viewer:
+        def viewer(self) -> CurrentUser:
             """Return who is asking."""
 
         def addresses(self, host: str) -> tuple[str, ...]:
@@ -131,7 +133,7 @@ def refuse_to_run(service: str) -> None:
         DevportsError: on Windows, which has no fork, no pseudo terminal and no SIGTERM.
     """
     if sys.platform == "win32":  # noqa: TID251
-        from devports.core.quoting import quote  # noqa: PLC0415
+        from devports.core.text import quote
 
         raise DevportsError(
             "unsupported-platform",
@@ -167,11 +169,11 @@ def native() -> Machine:
     if sys.platform == "linux":  # noqa: TID251  # the one place
         return _linux()
     if sys.platform == "darwin":  # noqa: TID251
-        from devports.system.darwin import Darwin  # noqa: PLC0415  # one system, one import
+        from devports.system.macos import Darwin  # one system, one import
 
         return Darwin()
     if sys.platform == "win32":  # noqa: TID251
-        from devports.system.windows import Windows  # noqa: PLC0415
+        from devports.system.windows import Windows
 
         return Windows()
     raise DevportsError(
@@ -182,7 +184,7 @@ def native() -> Machine:
 
 
 def _linux() -> Machine:
-    from devports.system.linux import Linux  # noqa: PLC0415  # one system, one import
+    from devports.system.linux import Linux  # one system, one import
 
     machine = Linux()
     if machine.reads_own_processes():

@@ -7,6 +7,13 @@ can bind the port, though nothing listens; with the option set again others may 
 On Windows SO_REUSEADDR takes a port that somebody has, so it is never set: a probe asks for the
 port alone (learn.microsoft.com, "Using SO_REUSEADDR and SO_EXCLUSIVEADDRUSE"). That is stricter
 than most servers, and says "in use" or "denied" wherever one of them would share or steal.
+
+net: The C half of the socket module.
+
+``import socket`` costs half a Python start (selectors, enum and their friends); what we need of it
+is all in ``_socket``, which CPython and PyPy both have.
+
+addresses: From a host as a person writes it to the addresses that the kernel binds.
 """
 
 from __future__ import annotations
@@ -14,13 +21,23 @@ from __future__ import annotations
 from errno import EACCES, EADDRINUSE, EADDRNOTAVAIL, EAFNOSUPPORT, EINVAL, EPERM
 from os import fstat
 
-from devports.system.net import net
+from devports.core.model import Endpoint
+from devports.core.verdict import plain_address
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
-    from devports.core.model import BindResult, Endpoint
+    from devports.core.model import BindResult
+
+__all__ = ["net"]
+
+
+try:
+    import _socket as net
+except ImportError:  # pragma: no cover  # an interpreter with another layout
+    import socket as net  # type: ignore[no-redef]  # the same names, slower
+
 
 RESULTS: dict[int, BindResult] = {
     EADDRINUSE: "in-use",
@@ -216,3 +233,41 @@ def _twin(old: Sequence[Reservation], endpoint: Endpoint) -> Reservation:
 def inode_of(sock: net.socket) -> int:
     """Return the identity of a socket of ours, as the socket table shows it."""
     return fstat(sock.fileno()).st_ino
+
+
+def of(host: str) -> tuple[str, ...]:
+    """Return the numeric addresses of a host; for an empty one the widest wildcard.
+
+    Raises:
+        OSError: the name does not resolve.
+    """
+    if not host:
+        return ("::",) if has_ipv6() else ("0.0.0.0",)  # noqa: S104
+    if address := canonical(host):
+        return (address,)
+    found = net.getaddrinfo(host, None, 0, net.SOCK_STREAM)
+    addresses = dict.fromkeys(plain_address(str(entry[4][0])) for entry in found)
+    # /etc/hosts often names ::1 where IPv6 is switched off.
+    local = [address for address in addresses if probe(Endpoint(address, 0)) == "ok"]
+    return tuple(local or addresses)
+
+
+def has_ipv6() -> bool:
+    """Say whether this kernel makes IPv6 sockets at all."""
+    try:
+        net.socket(net.AF_INET6, net.SOCK_STREAM, 0).close()
+    except OSError:
+        return False
+    return True
+
+
+def canonical(host: str) -> str:
+    """Return an address as tables write it, so that they can be compared; empty for a name.
+
+    ``::ffff:127.0.0.1`` is 127.0.0.1 to the kernel: whoever has one of them has the other.
+    """
+    family = net.AF_INET6 if ":" in host else net.AF_INET
+    try:
+        return plain_address(net.inet_ntop(family, net.inet_pton(family, host)))
+    except OSError:
+        return ""

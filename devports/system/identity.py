@@ -7,7 +7,7 @@ possible with SO_REUSEADDR on Windows, SO_REUSEPORT on macOS) are one to it.
 
 from __future__ import annotations
 
-from devports.core.value import Value
+from devports.core.value import Frozen
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -22,7 +22,7 @@ NOBODY, SOMEBODY = 0, -1
 """
 
 
-class Row(Value):
+class Row(Frozen):
     """One socket, and the pid of a process that has it, `NOBODY` or `SOMEBODY`.
 
     `name`: what the source calls that process, cut as it cuts it; empty where it does not say.

@@ -10,7 +10,7 @@ import os
 import sys
 import time
 
-from devports.core.number import decimal
+from devports.core.text import decimal
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -19,9 +19,9 @@ if TYPE_CHECKING:
     from typing import Any, Literal, TextIO
 
     from devports.errors import DevportsError
-    from devports.ui.jsonout import Status
-    from devports.ui.layout import Look
-    from devports.ui.who import Reader
+    from devports.ui.json_output import Status
+    from devports.ui.processes import DisplayContext
+    from devports.ui.text import OutputStyle
 
     Stream = Literal["stdin", "stdout", "stderr"]
     Output = Literal["stdout", "stderr"]
@@ -37,7 +37,7 @@ ASCII_TWINS = {"\N{HORIZONTAL ELLIPSIS}": "...", "\N{LEFTWARDS ARROW}": "<-", "\
 NO = ("", "0", "false", "no")
 
 
-class Screen:
+class Console:
     """Three streams and what they are: the terminal of a person, a pipe, nothing at all.
 
     Args:
@@ -70,7 +70,7 @@ class Screen:
         """What `--config` named: the commands of ours that are shown name it too."""
 
     @classmethod
-    def of_process(cls, *, may_ask: bool = True) -> Screen:
+    def of_process(cls, *, may_ask: bool = True) -> Console:
         """Return the screen of this process."""
         return cls(sys.stdin, sys.stdout, sys.stderr, os.environ, may_ask=may_ask)
 
@@ -117,14 +117,14 @@ class Screen:
         """Whether lines can be drawn over: a terminal that knows where its cursor is."""
         return self.is_terminal(name) and self.env.get("TERM", "dumb") != "dumb"
 
-    def look(self, name: Output) -> Look:
-        from devports.ui.layout import Look  # noqa: PLC0415  # `port 8000 is free` has no looks
+    def look(self, name: Output) -> OutputStyle:
+        from devports.ui.text import OutputStyle  # `port 8000 is free` has no looks
 
-        return Look(colour=self.has_colour(name), width=self.width(name), config=self.config)
+        return OutputStyle(colour=self.has_colour(name), width=self.width(name), config=self.config)
 
-    def look_with_links(self, name: Output) -> Look:
+    def look_with_links(self, name: Output) -> OutputStyle:
         """Return the same, and whether addresses are to be clickable: never on a pipe."""
-        from devports.ui.links import has_links  # noqa: PLC0415  # not for `check`
+        from devports.ui.text import has_links  # not for `check`
 
         return self.look(name).but(links=self.is_terminal(name) and has_links(self.env))
 
@@ -146,7 +146,7 @@ class Screen:
         status: Status | None = None,
     ) -> None:
         """Write the one document of a command for programs; see `jsonout.document`."""
-        from devports.ui.jsonout import document  # noqa: PLC0415  # json: half a start
+        from devports.ui.json_output import document  # json: half a start
 
         text = document(
             command, data, exit_code=exit_code, errors=errors, status=status, config=self.config
@@ -155,8 +155,8 @@ class Screen:
 
     def progress(self, line: str) -> None:
         """Write a line of news: whole where an editor reads it, else broken between words."""
-        from devports.ui.editorline import is_read  # noqa: PLC0415  # not for `check`
-        from devports.ui.layout import wrap  # noqa: PLC0415
+        from devports.ui.run_progress import is_read  # not for `check`
+        from devports.ui.text import wrap
 
         width = None if is_read(self.env) else self.width("stderr")
         self.err("\n".join(wrap(line, width, hang=2)))
@@ -173,15 +173,15 @@ class Screen:
         except ValueError:  # closed
             self.lost[name] = 0
 
-    def reader(self, uid: int | None = None, now: float | None = None) -> Reader:
+    def reader(self, uid: int | None = None, now: float | None = None) -> DisplayContext:
         """Return who reads this: by default the user who called sudo, or else of this process."""
-        from devports.system.sudo import uids  # noqa: PLC0415  # nobody is described to anybody
-        from devports.ui.who import Reader  # noqa: PLC0415
+        from devports.system.user import uids  # nobody is described to anybody
+        from devports.ui.processes import DisplayContext
 
         moment = time.time() if now is None else now
         home = self.env.get("HOME") or self.env.get("USERPROFILE", "")
         offset = time.localtime(moment).tm_gmtoff
-        return Reader(uids()[1] if uid is None else uid, home, moment, offset)
+        return DisplayContext(uids()[1] if uid is None else uid, home, moment, offset)
 
 
 def _terminal_size(stream: TextIO | None) -> tuple[int, int]:
@@ -221,7 +221,7 @@ def fitted(text: str, encoding: str) -> bytes:
 
 
 def _wait_for_reader(raw: RawIOBase) -> None:
-    import select  # noqa: PLC0415  # only after a neighbour (node does) set O_NONBLOCK
+    import select  # only after a neighbour (node does) set O_NONBLOCK
 
     if not select.select([], [raw], [], PATIENCE)[1]:
         raise TimeoutError

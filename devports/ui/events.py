@@ -10,39 +10,39 @@ import json
 import os
 import time
 
-from devports.core.happening import (
-    BoundOnly,
-    DependencyDown,
-    Elsewhere,
-    InTheWay,
+from devports.core.holder_kind import Container
+from devports.core.recovery import (
+    BoundNotListening,
+    DetachedProcess,
+    Ended,
+    HandoffFailed,
     KillingServer,
-    Launched,
-    NextPort,
-    Owned,
+    ListeningElsewhere,
+    PortChanged,
     PortLost,
-    Predecessor,
+    RecordFailed,
+    ServerReady,
+    ServerStarted,
     StoppingServer,
-    Strayed,
-    Unrecorded,
+    WaitingForDependency,
+    WaitingForPreviousRun,
 )
-from devports.core.outcome import (
+from devports.core.stop_plan import (
     AlreadyGone,
     ContainerStopped,
     Declined,
     Killing,
-    Planned,
     Refused,
     Respawned,
-    Settling,
     StopFailed,
     Stopped,
     StoppingContainer,
     Terminating,
     TimedOut,
     WaitingForPort,
+    WatchingForRestart,
+    WouldStop,
 )
-from devports.core.recovery import Ended
-from devports.core.standing import Container
 from devports.core.value import unreachable
 from devports.errors import DevportsError
 
@@ -50,13 +50,12 @@ TYPE_CHECKING = False
 if TYPE_CHECKING:
     from typing import Any, TypeAlias
 
-    from devports.core.happening import Happening
     from devports.core.model import Process
-    from devports.core.outcome import Answer, Outcome, Progress, Question
-    from devports.core.plan import Target
+    from devports.core.recovery import RunEvent
+    from devports.core.stop_plan import Answer, Outcome, Progress, Question, StopTarget
 
     Facts: TypeAlias = dict[str, Any]
-    News: TypeAlias = Happening | Progress | Outcome | Ended
+    News: TypeAlias = RunEvent | Progress | Outcome | Ended
 
 
 class EventLog:
@@ -111,11 +110,13 @@ def facts_of(news: News) -> Facts:
     if isinstance(news, Ended):
         facts: Facts = {"exit_code": news.code, "source": news.source, "reason": news.reason}
         return {"event": "ended", **facts}
-    if isinstance(news, Terminating | Killing | StoppingContainer | WaitingForPort | Settling):
+    if isinstance(
+        news, Terminating | Killing | StoppingContainer | WaitingForPort | WatchingForRestart
+    ):
         return _progress(news)
     if isinstance(
         news,
-        Planned
+        WouldStop
         | Stopped
         | AlreadyGone
         | ContainerStopped
@@ -139,7 +140,7 @@ def _progress(news: Progress) -> Facts:
             return {"event": "stopping-container", **_contained(target)}
         case WaitingForPort(seconds=seconds, clients=clients):
             return {"event": "waiting", "for": "port", "seconds": seconds, "clients": clients}
-        case Settling(seconds=seconds, by=by):
+        case WatchingForRestart(seconds=seconds, by=by):
             return {"event": "watching", "seconds": seconds, "process": process_of(by)}
         case _:
             unreachable(news)
@@ -175,50 +176,50 @@ def _outcome(news: Outcome) -> Facts:
             return {"event": "declined", "process": process}
         case Refused(why=why):
             return {"event": "refused", "process": process, "why": why}
-        case Planned(asks=asks):
+        case WouldStop(asks=asks):
             return {"event": "planned", "process": process, "asks": asks}
         case _:
             unreachable(news)
 
 
-def _contained(target: Target) -> Facts:
+def _contained(target: StopTarget) -> Facts:
     """Return the forwarder of a container, and the container that it works for."""
     it = target.standing
     name = it.name if isinstance(it, Container) else ""
     return {"process": process_of(target.process), "container": name or None}
 
 
-def _happening(news: Happening) -> Facts:
+def _happening(news: RunEvent) -> Facts:
     match news:
-        case Launched(endpoint=endpoint, attempt=attempt, way=way, how=how):
+        case ServerStarted(endpoint=endpoint, attempt=attempt, way=way, how=how):
             facts: Facts = {"endpoint": str(endpoint), "attempt": attempt}
             return {"event": "started", **facts, "handoff": way, "how": how or None}
-        case Owned(endpoint=endpoint, process=process, seconds=seconds):
+        case ServerReady(endpoint=endpoint, process=process, seconds=seconds):
             owner = process_of(process) if process else None
             facts = {"endpoint": str(endpoint), "process": owner, "seconds": round(seconds, 3)}
             return {"event": "ready", **facts}
-        case BoundOnly(endpoint=endpoint):
+        case BoundNotListening(endpoint=endpoint):
             return {"event": "bound-only", "endpoint": str(endpoint)}
-        case Elsewhere(wanted=wanted, there=there):
+        case ListeningElsewhere(wanted=wanted, there=there):
             return {"event": "elsewhere", "endpoint": str(wanted), "listens": str(there)}
         case PortLost(foreign=foreign, line=line, next_attempt=attempt):
             facts = {"foreign": foreign, "line": line, "next_attempt": attempt or None}
             return {"event": "retry" if attempt else "lost", **facts}
-        case InTheWay(way=way):
+        case HandoffFailed(way=way):
             return {"event": "handoff-failed", "handoff": way}
         case StoppingServer(signal=signal):
             return {"event": "stopping", "signal": signal}
         case KillingServer(seconds=seconds):
             return {"event": "killing", "seconds": round(seconds, 3)}
-        case Strayed(process=process, ended=ended):
+        case DetachedProcess(process=process, ended=ended):
             return {"event": "strayed", "process": process_of(process), "ended": ended}
-        case NextPort(declared=declared, used=used):
+        case PortChanged(declared=declared, used=used):
             return {"event": "port-changed", "declared": declared, "used": used}
-        case Predecessor(pid=pid):
+        case WaitingForPreviousRun(pid=pid):
             return {"event": "waiting", "for": "predecessor", "pid": pid}
-        case Unrecorded(why=why):
+        case RecordFailed(why=why):
             return {"event": "unrecorded", "why": why}
-        case DependencyDown(dependency=dependency, endpoint=endpoint):
+        case WaitingForDependency(dependency=dependency, endpoint=endpoint):
             facts = {"dependency": dependency, "endpoint": str(endpoint)}
             return {"event": "waiting", "for": "dependency", **facts}
         case _:

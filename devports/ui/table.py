@@ -3,24 +3,32 @@
 A person gets what fits the terminal; a pipe gets every column, whole, with everything that names a
 line in the line itself, so that grep finds whole facts. Made by hand: rich would cost more than
 all the rest of the command.
+
+live: A screen that is kept up to date: only the lines that have changed are written, all at once.
+
+It lives on the alternate screen (xterm's private mode 1049), so that what was on the terminal
+before comes back as it was. Lines are never wrapped by the terminal (DECAWM off): one that is too
+long is cut at the edge and cannot push the others down. Sequences: ECMA-48 and xterm's ctlseqs;
+what a terminal does not know it ignores.
 """
 
 from __future__ import annotations
 
-from devports.core.value import Value
-from devports.core.width import cells
-from devports.ui.layout import ending, fold, pad, paint, wrap
-from devports.ui.links import linked
-from devports.ui.rows import COLUMNS, Row, rows_of, title_of
-from devports.ui.who import short_folder
+from devports.core.text import cells
+from devports.core.value import Frozen
+from devports.ui.processes import short_folder
+from devports.ui.status_rows import COLUMNS, StatusRow, rows_of, title_of
+from devports.ui.text import ending, fold, linked, pad, paint, wrap
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Mapping, Sequence
 
-    from devports.ui.layout import Look, Style
-    from devports.ui.rows import Section
-    from devports.ui.who import Reader
+    from devports.ui.console import Console
+    from devports.ui.processes import DisplayContext
+    from devports.ui.status_rows import Section
+    from devports.ui.text import OutputStyle, Style
+
 
 GAP = 2
 """Cells between two columns."""
@@ -34,15 +42,17 @@ NARROW = 72
 """Cells below which lines are stacked: a grid would leave out most of what there is to say."""
 
 
-class Part(Value):
+class Part(Frozen):
     """Rows under a title. `folder`: the one that the title names, as it is in the rows."""
 
     title: str
-    rows: tuple[Row, ...]
+    rows: tuple[StatusRow, ...]
     folder: str = ""
 
 
-def parts_of(sections: Iterable[Section], reader: Reader, *, asked: bool = True) -> list[Part]:
+def parts_of(
+    sections: Iterable[Section], reader: DisplayContext, *, asked: bool = True
+) -> list[Part]:
     """Return sections in words. `asked`: see `rows_of`."""
     return [
         Part(
@@ -54,7 +64,7 @@ def parts_of(sections: Iterable[Section], reader: Reader, *, asked: bool = True)
     ]
 
 
-def table(parts: Sequence[Part], look: Look) -> list[str]:
+def table(parts: Sequence[Part], look: OutputStyle) -> list[str]:
     """Return the lines of the table, in the form that suits where they go."""
     if look.width is None:
         return plain(parts, look)
@@ -69,7 +79,7 @@ def table(parts: Sequence[Part], look: Look) -> list[str]:
     return [head, *_under_titles(parts, look, lambda row: grid(row, widths, look))]
 
 
-def _inside(row: Row, folder: str) -> Row:
+def _inside(row: StatusRow, folder: str) -> StatusRow:
     """Return a row without what its title says already: only the way down from that folder."""
     cell = row.cells[FOLDER]
     if not folder or not (cell == folder or cell.startswith(f"{folder}/")):
@@ -78,7 +88,7 @@ def _inside(row: Row, folder: str) -> Row:
     return row.but(cells=(*row.cells[:FOLDER], below, *row.cells[FOLDER + 1 :]))
 
 
-def plain(parts: Sequence[Part], look: Look) -> list[str]:
+def plain(parts: Sequence[Part], look: OutputStyle) -> list[str]:
     """Return columns for a pipe; what is empty is shown as ``-``. Titles become a column."""
     named = any(part.title for part in parts)
     heads: tuple[str, ...] = (*COLUMNS, "project") if named else COLUMNS
@@ -92,7 +102,7 @@ def plain(parts: Sequence[Part], look: Look) -> list[str]:
     ]
 
 
-def changed(before: Sequence[Part], after: Sequence[Part], look: Look) -> list[str]:
+def changed(before: Sequence[Part], after: Sequence[Part], look: OutputStyle) -> list[str]:
     """Return the lines of a pipe for what is new, other or gone. Passing seconds are no change."""
     known = {_name(part, row): row.mark for part in before for row in part.rows}
     now = {_name(part, row) for part in after for row in part.rows}
@@ -107,16 +117,16 @@ def changed(before: Sequence[Part], after: Sequence[Part], look: Look) -> list[s
     return plain([*gone, *fresh], look)[1:]
 
 
-def _name(part: Part, row: Row) -> tuple[str, str, str]:
+def _name(part: Part, row: StatusRow) -> tuple[str, str, str]:
     return part.title, row.cells[SERVICE], row.cells[ENDPOINT]
 
 
-def _gone(row: Row) -> Row:
+def _gone(row: StatusRow) -> StatusRow:
     cells = (*row.cells[:VERDICT], "gone", *[""] * (len(COLUMNS) - VERDICT - 1))
     return row.but(cells=cells)
 
 
-def fitted_columns(rows: Sequence[Row], width: int) -> dict[int, int]:
+def fitted_columns(rows: Sequence[StatusRow], width: int) -> dict[int, int]:
     """Return the columns to be shown and their widths, those of most worth first to be taken.
 
     A column without any content is left out; what room is left goes to those that would fold.
@@ -137,7 +147,7 @@ def fitted_columns(rows: Sequence[Row], width: int) -> dict[int, int]:
     return dict(sorted(taken.items()))
 
 
-def _natural(rows: Sequence[Row]) -> list[int]:
+def _natural(rows: Sequence[StatusRow]) -> list[int]:
     """Return the widths that need no folding."""
     every = [COLUMNS, *(row.cells for row in rows)]
     return [max(map(cells, column)) for column in zip(*every, strict=True)]
@@ -147,7 +157,7 @@ def _joined(
     texts: Iterable[tuple[int, str]],
     widths: Mapping[int, int] | Sequence[int],
     style: Style | None,
-    look: Look,
+    look: OutputStyle,
 ) -> str:
     """Return cells, by their columns, as one line; the verdict in its colour."""
     padded = [
@@ -159,7 +169,7 @@ def _joined(
 
 
 def _under_titles(
-    parts: Sequence[Part], look: Look, lines_of: Callable[[Row], list[str]]
+    parts: Sequence[Part], look: OutputStyle, lines_of: Callable[[StatusRow], list[str]]
 ) -> list[str]:
     lines: list[str] = []
     for part in parts:
@@ -171,13 +181,13 @@ def _under_titles(
     return lines
 
 
-def _clickable(lines: list[str], row: Row) -> list[str]:
+def _clickable(lines: list[str], row: StatusRow) -> list[str]:
     """Make the address a link or, where it was left out, the endpoint."""
     shown = row.url if any(row.url in line for line in lines) else row.cells[ENDPOINT]
     return [linked(line, shown, row.url) for line in lines]
 
 
-def grid(row: Row, widths: dict[int, int], look: Look) -> list[str]:
+def grid(row: StatusRow, widths: dict[int, int], look: OutputStyle) -> list[str]:
     """Return a row below the head of the table: a long holder on several lines.
 
     Of a long folder the end is shown, which tells most: folded it would fill the screen.
@@ -196,7 +206,7 @@ def grid(row: Row, widths: dict[int, int], look: Look) -> list[str]:
     return [_joined(line, widths, row.style, look) for line in lines]
 
 
-def stacked(row: Row, widths: Sequence[int], look: Look) -> list[str]:
+def stacked(row: StatusRow, widths: Sequence[int], look: OutputStyle) -> list[str]:
     """Return, for a narrow terminal, a line for the endpoint and one for whoever is there.
 
     Args:
@@ -216,3 +226,61 @@ def stacked(row: Row, widths: Sequence[int], look: Look) -> list[str]:
     details = ", ".join(filter(None, (holder, *row.cells[USER:])))
     more = wrap(f"{indent}{details}", look.width, hang=GAP) if details else []
     return [*above, head + shown, *more]
+
+
+ENTER = "\x1b[?1049h\x1b[?25l\x1b[?7l\x1b[H\x1b[2J"
+LEAVE = "\x1b[?7h\x1b[?25h\x1b[?1049l"
+CLEAR = "\x1b[H\x1b[2J"
+TOGETHER = ("\x1b[?2026h", "\x1b[?2026l")
+"""Synchronized output: terminals that know it show the whole change at once."""
+
+
+class Live:
+    """Draws on stdout. `enter` and `leave` are a pair, and may be repeated."""
+
+    def __init__(self, screen: Console) -> None:
+        self._screen = screen
+        self._shown: tuple[str, ...] = ()
+        self.active = False
+
+    def enter(self) -> None:
+        self._shown, self.active = (), True
+        self._screen.write("stdout", ENTER)
+
+    def leave(self) -> None:
+        """Give the terminal back: its screen, cursor and wrapping."""
+        if self.active:
+            self.active = False
+            self._screen.write("stdout", LEAVE)
+
+    def clear(self) -> None:
+        """Forget what is shown: after a resize the terminal may have moved it."""
+        self._shown = ()
+        if self.active:
+            self._screen.write("stdout", CLEAR)
+
+    def show(self, lines: Sequence[str]) -> None:
+        """Show these lines, as far as the terminal is high enough."""
+        fitting = tuple(cut(lines, self._screen.height("stdout")))
+        text = changes(self._shown, fitting)
+        if text:
+            self._screen.write("stdout", text.join(TOGETHER))
+        self._shown = fitting
+
+
+def cut(lines: Sequence[str], height: int) -> Sequence[str]:
+    """Return what fits; the last line says how much does not."""
+    if len(lines) <= height:
+        return lines
+    return [*lines[: height - 1], f"... {len(lines) - height + 1} more lines"]
+
+
+def changes(before: Sequence[str], after: Sequence[str]) -> str:
+    """Return what to write, so that a screen that shows `before` shows `after`."""
+    old = [*before, *[""] * (len(after) - len(before))]
+    new = [*after, *[""] * (len(before) - len(after))]
+    return "".join(
+        f"\x1b[{number};1H\x1b[2K{line}"
+        for number, (was, line) in enumerate(zip(old, new, strict=True), start=1)
+        if was != line
+    )

@@ -9,11 +9,10 @@ from typing import TYPE_CHECKING, Protocol
 
 import pytest
 
-from devports.core.diagnosis import covers
 from devports.core.model import Endpoint, ProcessKey
+from devports.core.verdict import covers
 from devports.system import native
-from devports.system.darwin import Darwin
-from devports.system.darwin.table import Sources
+from devports.system.macos import Darwin, Sources
 from devports.system.windows import Windows
 from tests.fakes import FakeMachine
 from tests.harness.capabilities import (

@@ -8,8 +8,7 @@ from typing import TYPE_CHECKING, Any
 import jsonschema
 import pytest
 
-from devports.ui.eventschema import event_schema
-from devports.ui.resultschema import result_schema
+from devports.ui.json_schema import event_schema, result_schema
 from tests.harness import jsonc, pages
 from tests.harness.capabilities import NEEDS_FORK, NEEDS_PROC, NEEDS_PTY
 from tests.harness.ports import reserved_block

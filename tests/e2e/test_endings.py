@@ -190,8 +190,8 @@ def test_what_has_left_the_session_and_takes_no_port_is_named_and_left_alone(
 
 DIES = """
 import os, signal, sys
-from devports.run.guard import Guard
-Guard.watch = lambda guard, server: os.kill(os.getpid(), signal.SIGKILL)
+from devports.run.watchdog import Watchdog
+Watchdog.watch = lambda guard, server: os.kill(os.getpid(), signal.SIGKILL)
 from devports.cli import start
 start()
 """

@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Any
 import pytest
 
 from devports import exitcodes
-from devports.freeing.ladder import LINGER
+from devports.freeing.terminate import LINGER
 from tests.harness import tables
 from tests.harness.capabilities import NEEDS_FORK, NEEDS_PROC
 from tests.harness.terminal import ASKING

@@ -10,7 +10,7 @@ import jsonschema
 import pytest
 
 from devports import exitcodes
-from devports.ui.resultschema import result_schema
+from devports.ui.json_schema import result_schema
 from tests.harness import tables
 from tests.harness.capabilities import NEEDS_FORK
 from tests.harness.engine import STANDARD

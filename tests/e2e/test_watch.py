@@ -11,7 +11,7 @@ import psutil
 import pytest
 
 from devports import exitcodes
-from devports.ui.live import ENTER, LEAVE
+from devports.ui.table import ENTER, LEAVE
 from tests.harness.actors import Identity
 from tests.harness.capabilities import NEEDS_FORK, NEEDS_PROC, NEEDS_STRACE
 from tests.harness.waiting import eventually, never

@@ -8,9 +8,9 @@ from typing import TYPE_CHECKING
 
 import pytest
 
-from devports.core.standing import Container
-from devports.system.engines import Engines, which
-from devports.system.outside import MOST, run
+from devports.core.holder_kind import Container
+from devports.system.container_engines import Engines, which
+from devports.system.subprocesses import MOST, run
 from tests.harness.capabilities import NEEDS_FORK
 
 if TYPE_CHECKING:

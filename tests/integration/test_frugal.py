@@ -42,16 +42,16 @@ HEAVY = {
 
 FREE = {
     *("", ".cli", ".errors", ".exitcodes"),
-    *(".core", ".core.value", ".core.model", ".core.diagnosis", ".core.number", ".core.target"),
-    *(".commands", ".commands.check", ".commands.setting"),
-    *(".ui", ".ui.console", ".ui.printable", ".ui.words"),
-    *(".system", ".system.survey", ".system.addresses", ".system.bind", ".system.net"),
-    *(".system.inet_diag", ".system.linux", ".system.linux.table"),
+    *(".core", ".core.value", ".core.text", ".core.model", ".core.verdict"),
+    *(".commands", ".commands.check", ".commands.context"),
+    *(".ui", ".ui.console", ".ui.escape", ".ui.messages"),
+    *(".system", ".system.inspect", ".system.bind"),
+    *(".system.linux", ".system.linux.inet_diag", ".system.linux.sockets"),
 }
 PEOPLE = {
-    *(".core.ours", ".core.program", ".core.quoting", ".core.width", ".system.procfs"),
-    *(".system.linux.holders", ".system.linux.process", ".system.sudo"),
-    *(".ui.diagnostic", ".ui.layout", ".ui.trouble", ".ui.who"),
+    *(".core.hint", ".core.command_line", ".core.service", ".system.user"),
+    *(".system.linux.procfs", ".system.linux.holders", ".system.linux.processes"),
+    *(".ui.processes", ".ui.text"),
 }
 
 COMMANDS = [

@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Any
 import pytest
 
 from devports.core.jsonc import JsoncError, parse, plain, same
-from devports.editor.jsregex import flaw
+from devports.vscode.lint import flaw
 from tests.harness import node
 from tests.harness.jsonc import Untidy
 from tests.unit.editor.test_edits import edited

@@ -13,8 +13,8 @@ import pytest
 
 from devports import exitcodes
 from devports.errors import DevportsError
-from devports.system import projectfile
-from devports.system.projectfile import Folder, opened
+from devports.system import files
+from devports.system.files import Folder, opened
 from tests.harness.capabilities import NEEDS_FIFO, NEEDS_LINKS, NEEDS_NOFOLLOW, NEEDS_UIDS
 
 if TYPE_CHECKING:
@@ -110,7 +110,7 @@ def test_a_fifo_does_not_make_us_wait(tmp_path: Path) -> None:
     ("content", "why"),
     [
         pytest.param(b"\xff\xfe{\x00", "is not UTF-8", id="UTF-16"),
-        pytest.param(b" " * (projectfile.MAX_BYTES + 1), "larger than 1024 KiB", id="too large"),
+        pytest.param(b" " * (files.MAX_BYTES + 1), "larger than 1024 KiB", id="too large"),
     ],
 )
 def test_what_cannot_be_read_is_left_alone(tmp_path: Path, content: bytes, why: str) -> None:
@@ -151,7 +151,7 @@ class BrokenDisk(Folder):
 WRITER = textwrap.dedent(
     """
     import sys
-    from devports.system.projectfile import opened
+    from devports.system.files import opened
     for _ in range(int(sys.argv[2])):
         with opened(sys.argv[1], ".vscode", make=True) as folder:
             before = folder.read("tasks.json")

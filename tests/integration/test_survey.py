@@ -8,22 +8,22 @@ from typing import TYPE_CHECKING
 
 import pytest
 
-from devports.core.diagnosis import (
-    Forbidden,
+from devports.core.model import Endpoint, PortSpec
+from devports.core.verdict import (
     Free,
     Held,
-    HeldByClient,
-    Lingering,
+    HolderUnknown,
+    LingeringConnections,
+    LocalhostConflict,
     NotLocal,
-    Shadowed,
-    Unexplained,
+    NotPermitted,
+    OutgoingConnection,
     sockets_of,
 )
-from devports.core.model import Endpoint, PortSpec
 from devports.errors import DevportsError
+from devports.system.inspect import at_once, endpoints_of, glance, survey
 from devports.system.linux import Linux
-from devports.system.linux.table import kernel_shows_bound
-from devports.system.survey import at_once, endpoints_of, glance, survey
+from devports.system.linux.sockets import kernel_shows_bound
 from tests.harness.capabilities import (
     NEEDS_IPV6,
     NEEDS_NETLINK_BOUND,
@@ -34,8 +34,8 @@ from tests.harness.capabilities import (
 if TYPE_CHECKING:
     from collections.abc import Callable, Collection, Sequence
 
-    from devports.core.diagnosis import Finding
-    from devports.core.model import Holding, Socket, Table
+    from devports.core.model import HolderSearch, Socket, Table
+    from devports.core.verdict import Finding
     from tests.conftest import Zoo
 
 pytestmark = NEEDS_PROC  # the sources of Linux, each switched off in turn
@@ -87,7 +87,7 @@ def test_a_glance_says_who_is_there_and_calls_the_rest_free(machine: Linux, port
     listener = zoo("listener", port)
     here, free = endpoints_of(machine, PortSpec("127.0.0.1", port))[0], Endpoint("127.0.0.1", 1)
 
-    def who(sockets: Sequence[Socket]) -> Holding:
+    def who(sockets: Sequence[Socket]) -> HolderSearch:
         return machine.holding(sockets, thorough=False)
 
     held, nobody = glance(machine, (here, free), who)
@@ -129,7 +129,7 @@ def test_a_bound_socket_without_reuseaddr_is_named(machine: Linux, port: int, zo
 def test_leftovers_of_a_server_with_reuseaddr_do_not_block(machine: Linux, port: int, zoo: Zoo):
     zoo("time_wait_maker", port)
     verdict = look(machine, port).verdict
-    assert isinstance(verdict, Lingering)
+    assert isinstance(verdict, LingeringConnections)
     assert not verdict.blocking
     assert 0 < (verdict.seconds or 0) <= 60
 
@@ -137,14 +137,14 @@ def test_leftovers_of_a_server_with_reuseaddr_do_not_block(machine: Linux, port:
 def test_leftovers_of_a_server_without_reuseaddr_block(machine: Linux, port: int, zoo: Zoo):
     zoo("time_wait_maker", port, "--no-reuse")
     verdict = look(machine, port).verdict
-    assert isinstance(verdict, Lingering)
+    assert isinstance(verdict, LingeringConnections)
     assert verdict.blocking
 
 
 def test_an_outgoing_connection_on_the_port_is_a_client(machine: Linux, port: int, zoo: Zoo):
     client = zoo("source_port_client", port)
     finding = look(machine, port)
-    assert isinstance(finding.verdict, HeldByClient)
+    assert isinstance(finding.verdict, OutgoingConnection)
     assert client.pid in pids(finding)
 
 
@@ -153,7 +153,7 @@ def test_a_client_that_lets_a_server_bind_beside_it_is_no_leftover(
 ):
     client = zoo("source_port_client", port, "--reuse")
     finding = look(machine, port)
-    assert isinstance(finding.verdict, HeldByClient)
+    assert isinstance(finding.verdict, OutgoingConnection)
     assert not finding.verdict.blocking
     assert pids(finding) == {client.pid}
 
@@ -168,7 +168,7 @@ def test_a_client_of_the_port_is_never_a_holder(machine: Linux, port: int, zoo: 
 def test_a_listener_of_the_other_family_shadows(machine: Linux, port: int, zoo: Zoo):
     listener = zoo("listener", port, "--host", "::1")
     finding = look(machine, port)
-    assert isinstance(finding.verdict, Shadowed)
+    assert isinstance(finding.verdict, LocalhostConflict)
     assert pids(finding) == {listener.pid}
 
 
@@ -177,7 +177,7 @@ def test_a_listener_of_the_other_family_shadows(machine: Linux, port: int, zoo: 
     ("more", "verdict"),
     [
         pytest.param((), Held, id="dual-stack: in the way"),
-        pytest.param(("--v6only",), Shadowed, id="IPv6 only: beside it"),
+        pytest.param(("--v6only",), LocalhostConflict, id="IPv6 only: beside it"),
     ],
 )
 def test_an_ipv6_wildcard(
@@ -238,7 +238,7 @@ def test_a_refusal_that_nothing_explains_is_asked_again_and_then_said(port: int)
     with socket.socket() as hidden:
         hidden.bind(("127.0.0.1", port))
         finding = look(Linux(netlink=False), port)
-    assert isinstance(finding.verdict, Unexplained)
+    assert isinstance(finding.verdict, HolderUnknown)
     assert [gap.code for gap in finding.verdict.gaps] == ["no-netlink"]
 
 
@@ -255,7 +255,7 @@ def test_a_host_that_does_not_resolve_is_an_error_with_a_way_out():
 @NEEDS_SECOND_USER
 def test_a_privileged_port_is_forbidden_to_an_ordinary_user():
     verdict = _as_nobody(lambda: type(look(Linux(), 81).verdict).__name__)
-    assert verdict == Forbidden.__name__
+    assert verdict == NotPermitted.__name__
 
 
 @NEEDS_SECOND_USER

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 import pytest
 
 from devports.arguments import build_parser
-from devports.completing import FILES, Named, answer, candidates, services_of
+from devports.completion import FILES, Named, answer, candidates, services_of
 
 if TYPE_CHECKING:
     from collections.abc import Sequence

@@ -9,27 +9,27 @@ import pytest
 
 from devports import exitcodes
 from devports.core.containers import Published
-from devports.core.model import Endpoint, Gap, Holding, Job
-from devports.core.outcome import (
+from devports.core.holder_kind import Container, RunInfo
+from devports.core.model import Endpoint, HolderSearch, JobControl, VisibilityGap
+from devports.core.stop_plan import (
     AlreadyGone,
+    ConfirmPolicy,
     ContainerStopped,
     Declined,
     Killing,
-    Planned,
     Refused,
     Respawned,
-    Settling,
     StopFailed,
     Stopped,
     StoppingContainer,
     Terminating,
     TimedOut,
     WaitingForPort,
+    WatchingForRestart,
+    WouldStop,
 )
-from devports.core.plan import Policy
-from devports.core.standing import Container, Run
-from devports.freeing import Job as FreeingJob
-from devports.freeing import Limits, Tools, code_of_hidden, free, ladder, rehearse
+from devports.freeing import FreeRequest as FreeingJob
+from devports.freeing import FreeServices, StopTimeouts, code_of_hidden, free, rehearse, terminate
 from tests.fakes import ME, SIGKILL, SIGTERM, FakeEngines, FakeMachine
 
 if TYPE_CHECKING:
@@ -37,12 +37,12 @@ if TYPE_CHECKING:
     from typing import Any
 
     from devports.core.model import Process
-    from devports.core.outcome import Answer, Freed, Outcome, Progress, Question
+    from devports.core.stop_plan import Answer, FreeResult, Outcome, Progress, Question
 
 HERE = Endpoint("127.0.0.1", 8000)
-YES = Policy(yes=True)
-ASK = Policy(interactive=True)
-QUICK = Limits(stop=0.05, kill=0.05, settle=0.1, linger=0.2)
+YES = ConfirmPolicy(yes=True)
+ASK = ConfirmPolicy(interactive=True)
+QUICK = StopTimeouts(stop=0.05, kill=0.05, settle=0.1, linger=0.2)
 
 
 class Freeing:
@@ -52,15 +52,17 @@ class Freeing:
         self.machine, self.answers = machine, list(answers)
         self.asked: list[Question] = []
         self.told: list[Progress | Outcome] = []
-        self.run_of: Callable[[Process], Run | None] = lambda _process: None
+        self.run_of: Callable[[Process], RunInfo | None] = lambda _process: None
         self.engines = FakeEngines()
 
     def ask(self, question: Question) -> Answer:
         self.asked.append(question)
         return "yes" if self.answers.pop(0) else "no"
 
-    def __call__(self, policy: Policy, limits: Limits = QUICK, *endpoints: Endpoint) -> Freed:
-        tools = Tools(self.machine, self.ask, self.told.append, self.run_of, self.engines)
+    def __call__(
+        self, policy: ConfirmPolicy, limits: StopTimeouts = QUICK, *endpoints: Endpoint
+    ) -> FreeResult:
+        tools = FreeServices(self.machine, self.ask, self.told.append, self.run_of, self.engines)
         freed = free(tools, FreeingJob(endpoints or (HERE,), policy, limits))
         assert not self.answers, "a question was expected that was not asked"
         return freed
@@ -93,7 +95,7 @@ def test_yes_ends_a_plain_holder_with_sigterm_alone():
 def test_a_port_on_two_addresses_is_free_only_when_both_are():
     machine = held_by(FakeMachine(), 50)
     sister = Endpoint("::1", 8000)
-    refused = Freeing(machine)(Policy(), QUICK, sister, HERE)
+    refused = Freeing(machine)(ConfirmPolicy(), QUICK, sister, HERE)
     assert (refused.bindable, refused.exit_code) == (False, exitcodes.HELD)
     freed = Freeing(machine)(YES, QUICK, sister, HERE)
     assert freed.bindable
@@ -116,7 +118,7 @@ def test_no_leaves_everything_alone():
 
 def test_without_a_terminal_nothing_is_asked_and_nothing_signalled():
     machine = held_by(FakeMachine(), 50)
-    freed = Freeing(machine)(Policy())
+    freed = Freeing(machine)(ConfirmPolicy())
     assert freed.exit_code == exitcodes.HELD
     assert freed.outcomes[0].but(target=None) == Refused(None, "no-terminal")  # type: ignore[arg-type]
     assert machine.sent == []
@@ -124,7 +126,7 @@ def test_without_a_terminal_nothing_is_asked_and_nothing_signalled():
 
 def test_a_service_that_shall_fail_on_a_conflict_asks_nobody_and_says_why():
     machine = held_by(FakeMachine(), 50)
-    freed = Freeing(machine)(Policy(yes=True, interactive=True, fails=True))
+    freed = Freeing(machine)(ConfirmPolicy(yes=True, interactive=True, fails=True))
     assert freed.exit_code == exitcodes.HELD
     assert freed.outcomes[0].but(target=None) == Refused(None, "on-conflict")  # type: ignore[arg-type]
     assert machine.sent == []
@@ -148,10 +150,10 @@ REFUSED = [
 @pytest.mark.parametrize(("facts", "code", "why"), REFUSED)
 @pytest.mark.parametrize(
     "policy",
-    [YES, ASK, Policy(yes=True, other_users=True, interactive=True)],
+    [YES, ASK, ConfirmPolicy(yes=True, other_users=True, interactive=True)],
     ids=["with --yes", "on a terminal", "with every flag"],
 )
-def test_is_never_signalled(policy: Policy, facts: dict[str, object], code: int, why: str):
+def test_is_never_signalled(policy: ConfirmPolicy, facts: dict[str, object], code: int, why: str):
     machine = FakeMachine()
     machine.add(50, **facts)  # type: ignore[arg-type]
     freed = Freeing(held_by(machine, 50))(policy)
@@ -164,31 +166,35 @@ def test_is_never_signalled(policy: Policy, facts: dict[str, object], code: int,
 OTHERS = [
     pytest.param(YES, (), exitcodes.PERMISSION, [], id="--yes alone does not cover another user's"),
     pytest.param(
-        Policy(yes=True, other_users=True),
+        ConfirmPolicy(yes=True, other_users=True),
         (),
         exitcodes.OK,
         [(50, SIGTERM)],
         id="--yes --other-users does",
     ),
     pytest.param(
-        Policy(other_users=True), (), exitcodes.PERMISSION, [], id="--other-users alone does not"
+        ConfirmPolicy(other_users=True),
+        (),
+        exitcodes.PERMISSION,
+        [],
+        id="--other-users alone does not",
     ),
     pytest.param(
-        Policy(yes=True, interactive=True),
+        ConfirmPolicy(yes=True, interactive=True),
         (True,),
         exitcodes.OK,
         [(50, SIGTERM)],
         id="on a terminal it has a question of its own, --yes or not",
     ),
     pytest.param(
-        Policy(yes=True, interactive=True), (False,), exitcodes.HELD, [], id="and no is no"
+        ConfirmPolicy(yes=True, interactive=True), (False,), exitcodes.HELD, [], id="and no is no"
     ),
 ]
 
 
 @pytest.mark.parametrize(("policy", "answers", "code", "sent"), OTHERS)
 def test_another_users_process_where_we_are_root(
-    policy: Policy, answers: tuple[bool, ...], code: int, sent: list[tuple[int, int]]
+    policy: ConfirmPolicy, answers: tuple[bool, ...], code: int, sent: list[tuple[int, int]]
 ):
     machine = FakeMachine(uid=0)
     machine.add(50, uid=7)
@@ -225,7 +231,7 @@ def test_a_hidden_holder_needs_permission_and_nobody_is_guessed():
     ],
 )
 def test_permission_is_asked_for_only_where_it_would_help(gaps: tuple[str, ...], code: int):
-    assert code_of_hidden(Holding(gaps=tuple(Gap(gap, "") for gap in gaps))) == code
+    assert code_of_hidden(HolderSearch(gaps=tuple(VisibilityGap(gap, "") for gap in gaps))) == code
 
 
 def test_a_holder_that_changes_while_the_person_thinks_is_asked_about_again():
@@ -319,7 +325,7 @@ def test_yes_given_for_stop_by_a_person_does_not_kill_another_users_process():
     machine.add(50, uid=7)
     machine.deaf[50] = {SIGTERM}
     freeing = Freeing(held_by(machine, 50), True, False)
-    assert freeing(Policy(yes=True, interactive=True)).exit_code == exitcodes.STILL_HELD
+    assert freeing(ConfirmPolicy(yes=True, interactive=True)).exit_code == exitcodes.STILL_HELD
     assert [question.kind for question in freeing.asked] == ["stop", "kill"]
     assert machine.sent == [(50, SIGTERM)]
 
@@ -385,7 +391,7 @@ def test_a_run_of_ours_is_given_the_time_it_needs():
     machine.add(50, ppid=40)
     machine.deaf[40] = {SIGTERM}
     freeing = Freeing(held_by(machine, 50))
-    ours = Run(run.key, "web", "/p", patience=30.0)
+    ours = RunInfo(run.key, "web", "/p", patience=30.0)
     freeing.run_of = lambda process: ours if process.key == run.key else None
     looks = iter(range(1000))
     machine.before_probe = lambda: machine.end(50) if next(looks) == 12 else None
@@ -626,7 +632,7 @@ def test_only_the_parent_that_serves_another_port_is_left_out():
 def test_a_shell_of_a_person_is_never_ended():
     machine = FakeMachine()
     machine.add(50, name="zsh", argv=("-zsh",))
-    machine.processes[50] = machine.processes[50].but(job=Job(50, 50, 34816))
+    machine.processes[50] = machine.processes[50].but(job=JobControl(50, 50, 34816))
     freed = Freeing(held_by(machine, 50))(YES)
     assert (freed.exit_code, machine.sent) == (exitcodes.PROTECTED, [])
 
@@ -734,7 +740,9 @@ def test_a_devports_run_is_told_instead_of_its_server():
     run = machine.add(40, name="devports")
     machine.add(50, ppid=40)
     freeing = Freeing(held_by(machine, 50))
-    freeing.run_of = lambda process: Run(run.key, "web", "/p") if process.key == run.key else None
+    freeing.run_of = lambda process: (
+        RunInfo(run.key, "web", "/p") if process.key == run.key else None
+    )
     machine.after_signal = lambda _pid, _number: machine.end(50)
     freed = freeing(YES)
     assert freed.bindable
@@ -753,9 +761,9 @@ def test_reclaim(project: str, left: bool, code: int):
     machine = FakeMachine()
     server = machine.add(50)
     freeing = Freeing(held_by(machine, 50))
-    run = Run(server.key, "web", project, left)
+    run = RunInfo(server.key, "web", project, left)
     freeing.run_of = lambda process: run if process.key == server.key else None
-    assert freeing(Policy(reclaim="/p")).exit_code == code
+    assert freeing(ConfirmPolicy(reclaim="/p")).exit_code == code
 
 
 def test_a_signal_that_is_not_permitted_is_tried_once_and_said():
@@ -811,7 +819,7 @@ def test_leftovers_that_stay_longer_are_reported_at_once():
 
 
 def test_waiting_says_for_whom(monkeypatch: pytest.MonkeyPatch):
-    monkeypatch.setattr(ladder, "QUIET", 0.1)
+    monkeypatch.setattr(terminate, "QUIET", 0.1)
     machine = held_by(FakeMachine(), 50)
     machine.deaf[50] = {SIGTERM}
     machine.socket(HERE, 50, state="ESTABLISHED", remote=Endpoint("127.0.0.1", 40000))
@@ -826,21 +834,26 @@ def test_waiting_says_for_whom(monkeypatch: pytest.MonkeyPatch):
 
 
 REHEARSED = [
-    pytest.param({}, YES, Planned(None, asks=False), id="it would be ended"),  # type: ignore[arg-type]
-    pytest.param({}, ASK, Planned(None, asks=True), id="it would be asked about"),  # type: ignore[arg-type]
-    pytest.param({}, Policy(), Planned(None, asks=True), id="the same where there is no terminal"),  # type: ignore[arg-type]
+    pytest.param({}, YES, WouldStop(None, asks=False), id="it would be ended"),  # type: ignore[arg-type]
+    pytest.param({}, ASK, WouldStop(None, asks=True), id="it would be asked about"),  # type: ignore[arg-type]
+    pytest.param(
+        {},
+        ConfirmPolicy(),
+        WouldStop(None, asks=True),  # type: ignore[arg-type]
+        id="the same where there is no terminal",
+    ),
     pytest.param({"name": "sshd"}, YES, Refused(None, "protected"), id="it is protected"),  # type: ignore[arg-type]
 ]
 
 
 @pytest.mark.parametrize(("facts", "policy", "expected"), REHEARSED)
 def test_a_rehearsal_says_what_would_be_done_and_does_nothing(
-    facts: dict[str, Any], policy: Policy, expected: Outcome
+    facts: dict[str, Any], policy: ConfirmPolicy, expected: Outcome
 ):
     machine = FakeMachine()
     machine.add(50, **facts)
     freeing = Freeing(held_by(machine, 50))
-    tools = Tools(machine, freeing.ask, freeing.told.append, freeing.run_of, FakeEngines())
+    tools = FreeServices(machine, freeing.ask, freeing.told.append, freeing.run_of, FakeEngines())
     freed = rehearse(tools, FreeingJob((HERE,), policy, QUICK))
     assert [outcome.but(target=None) for outcome in freed.outcomes] == [expected]
     assert (freed.exit_code, freed.bindable, machine.sent) == (exitcodes.OK, False, [])
@@ -850,14 +863,14 @@ def test_a_rehearsal_says_what_would_be_done_and_does_nothing(
     ("policy", "expected"),
     [
         pytest.param(YES, Refused(None, "other-user"), id="--yes does not cover them"),  # type: ignore[arg-type]
-        pytest.param(Policy(), Planned(None, asks=True), id="a person would be asked"),  # type: ignore[arg-type]
+        pytest.param(ConfirmPolicy(), WouldStop(None, asks=True), id="a person would be asked"),  # type: ignore[arg-type]
     ],
 )
-def test_a_rehearsal_before_another_users_process(policy: Policy, expected: Outcome):
+def test_a_rehearsal_before_another_users_process(policy: ConfirmPolicy, expected: Outcome):
     machine = FakeMachine(uid=0)
     machine.add(50, uid=7)
     freeing = Freeing(held_by(machine, 50))
-    tools = Tools(machine, freeing.ask, freeing.told.append, freeing.run_of, FakeEngines())
+    tools = FreeServices(machine, freeing.ask, freeing.told.append, freeing.run_of, FakeEngines())
     (outcome,) = rehearse(tools, FreeingJob((HERE,), policy, QUICK)).outcomes
     assert outcome.but(target=None) == expected
 
@@ -885,7 +898,7 @@ def supervised_by_a_loop(machine: FakeMachine) -> FakeMachine:
 
 
 def settling(freeing: Freeing) -> list[int]:
-    return [news.by.pid for news in freeing.told if isinstance(news, Settling)]
+    return [news.by.pid for news in freeing.told if isinstance(news, WatchingForRestart)]
 
 
 def test_the_watch_for_a_respawn_names_the_nearest_who_could_bring_it_about():
@@ -950,9 +963,9 @@ def test_clients_are_shown_before_and_named_as_spared_after():
 
 def test_a_rehearsal_and_a_refusal_name_the_spared_too():
     machine = visited(FakeMachine())
-    tools = Tools(machine, lambda _: "no", lambda _: None, lambda _: None, FakeEngines())
+    tools = FreeServices(machine, lambda _: "no", lambda _: None, lambda _: None, FakeEngines())
     rehearsed = rehearse(tools, FreeingJob((HERE,), YES, QUICK))
-    refused = free(tools, FreeingJob((HERE,), Policy(), QUICK))
+    refused = free(tools, FreeingJob((HERE,), ConfirmPolicy(), QUICK))
     assert [one.process.pid for one in rehearsed.spared] == [90, 91]
     assert refused.spared == rehearsed.spared
     assert machine.sent == []
@@ -974,7 +987,7 @@ def test_another_port_is_an_answer_where_the_service_may_have_it(movable: int, o
         asked.append(question)
         return "next" if question.may_move else "no"
 
-    tools = Tools(machine, ask, lambda _: None, lambda _: None, FakeEngines())
+    tools = FreeServices(machine, ask, lambda _: None, lambda _: None, FakeEngines())
     freed = free(tools, FreeingJob((HERE,), ASK.but(movable=movable), QUICK))
     (outcome,) = freed.outcomes
     assert isinstance(outcome, Declined)
@@ -1038,7 +1051,7 @@ def test_a_container_has_a_question_of_its_own(answer: bool):
 
 def test_without_a_terminal_and_without_yes_a_container_runs_on():
     freeing = published(FakeMachine())
-    freed = freeing(Policy())
+    freed = freeing(ConfirmPolicy())
     assert freed.exit_code == exitcodes.HELD
     assert freed.outcomes[0].but(target=None) == Refused(None, "no-terminal")  # type: ignore[arg-type]
     assert freeing.engines.stopped == []
@@ -1130,13 +1143,13 @@ def typed(machine: FakeMachine, *, foreground: bool = True) -> FakeMachine:
     machine.add(40, name="bash", argv=("-bash",))
     held_by(machine, 50)
     front = 50 if foreground else 40
-    machine.processes[40] = machine.processes[40].but(job=Job(40, front, TTY))
-    machine.processes[50] = machine.processes[50].but(ppid=40, job=Job(50, front, TTY))
+    machine.processes[40] = machine.processes[40].but(job=JobControl(40, front, TTY))
+    machine.processes[50] = machine.processes[50].but(ppid=40, job=JobControl(50, front, TTY))
     return machine
 
 
 def shell_is(machine: FakeMachine, foreground: int) -> None:
-    machine.processes[40] = machine.processes[40].but(job=Job(40, foreground, TTY))
+    machine.processes[40] = machine.processes[40].but(job=JobControl(40, foreground, TTY))
 
 
 def test_a_shell_that_is_back_at_its_prompt_is_not_waited_for():

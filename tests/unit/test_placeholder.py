@@ -4,7 +4,9 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from devports.core.placeholder import (
+from devports.core.service import (
+    Config,
+    Service,
     argv_of,
     env_file_of,
     fill,
@@ -12,7 +14,6 @@ from devports.core.placeholder import (
     names_in,
     values_for,
 )
-from devports.core.service import Config, Service
 
 DB = Service("db", 5432, host="localhost")
 WEB = Service("my-web_1", 8000, ports=(("debug", 5678),))

@@ -1,31 +1,33 @@
-"""Linux: netlink and /proc, no outside program."""
+"""Linux: netlink and /proc, no outside program.
 
-# Each source is imported when it is asked: a port that is free needs two of them.
-# ruff: noqa: PLC0415
+reserved: Local ports that the kernel keeps out of what it gives to outgoing connections.
+
+wsl: Whether this is Linux under Windows: it has ports of its own, and Windows has others.
+"""
 
 from __future__ import annotations
 
 import os
 
-from devports.system import addresses, bind
-from devports.system.linux import table
+from devports.system import bind
+from devports.system.linux import sockets
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
     from collections.abc import Collection, Sequence
 
+    from devports.core.holder_kind import CurrentUser
     from devports.core.model import (
         BindResult,
         Endpoint,
-        Holding,
+        HolderSearch,
         Platform,
         Process,
         ProcessKey,
         Socket,
         Table,
     )
-    from devports.core.standing import Viewer
-    from devports.system import Pin
+    from devports.system import ProcessHandle
 
 
 class Linux:
@@ -37,7 +39,7 @@ class Linux:
     def __init__(self, *, netlink: bool = True, bound: bool = True) -> None:
         self._netlink = netlink
         self._bound = bound
-        self._viewer: Viewer | None = None
+        self._viewer: CurrentUser | None = None
 
     def reads_own_processes(self) -> bool:
         """Say whether /proc counts processes as our own system calls do (pid_namespaces(7))."""
@@ -47,26 +49,26 @@ class Linux:
             return False
 
     def table(self, ports: Collection[int]) -> Table:
-        return table.read(ports, netlink=self._netlink, bound=self._bound)
+        return sockets.read(ports, netlink=self._netlink, bound=self._bound)
 
     def listening_on(self, ports: Collection[int]) -> Table:
-        return table.read(ports, netlink=self._netlink, bound=self._bound, only_listening=True)
+        return sockets.read(ports, netlink=self._netlink, bound=self._bound, only_listening=True)
 
     def listeners(self) -> Table:
-        return table.listeners(netlink=self._netlink, bound=self._bound)
+        return sockets.listeners(netlink=self._netlink, bound=self._bound)
 
     def listening(self, pids: Collection[int]) -> tuple[Socket, ...]:
         from devports.system.linux import holders
 
-        return table.listening(holders.sockets_of(pids))
+        return sockets.listening(holders.sockets_of(pids))
 
     def unlisted(self, port: int, known: Table) -> tuple[Socket, ...]:
-        from devports.system.linux import nameless
+        from devports.system.linux import holders
 
-        return nameless.find(port, {socket.inode for socket in known.sockets})
+        return holders.find_unlisted(port, {socket.inode for socket in known.sockets})
 
     def ephemeral(self) -> tuple[int, int]:
-        return table.ephemeral()
+        return sockets.ephemeral()
 
     def probe(self, endpoint: Endpoint, *, reuse: bool = True) -> BindResult:
         return bind.probe(endpoint, reuse=reuse)
@@ -74,76 +76,104 @@ class Linux:
     def reserve(self, endpoint: Endpoint) -> bind.Reservation | BindResult:
         return bind.reserve(endpoint)
 
-    def holding(self, sockets: Sequence[Socket], *, thorough: bool) -> Holding:
+    def holding(self, sockets: Sequence[Socket], *, thorough: bool) -> HolderSearch:
         from devports.system.linux import holders
 
         return holders.find(sockets, thorough=thorough)
 
-    def pin(self, key: ProcessKey) -> Pin | None:
-        from devports.system.linux import process
-        from devports.system.signals import linux as signals
+    def pin(self, key: ProcessKey) -> ProcessHandle | None:
+        from devports.system.linux import pidfd as signals
+        from devports.system.linux import processes
 
-        return signals.pin(key, process.key_of)
+        return signals.pin(key, processes.key_of)
 
-    def wait_for_exit(self, pins: Sequence[Pin], seconds: float) -> tuple[Pin, ...]:
-        from devports.system.signals import linux as signals
+    def wait_for_exit(
+        self, pins: Sequence[ProcessHandle], seconds: float
+    ) -> tuple[ProcessHandle, ...]:
+        from devports.system.linux import pidfd as signals
 
         return signals.wait_for_exit(pins, seconds)
 
     def process(self, pid: int) -> Process | None:
-        from devports.system.linux import process
+        from devports.system.linux import processes
 
-        return process.describe(pid)
+        return processes.describe(pid)
 
     def key(self, pid: int) -> ProcessKey | None:
-        from devports.system.linux import process
+        from devports.system.linux import processes
 
-        return process.key_of(pid)
+        return processes.key_of(pid)
 
     def ancestors(self, of: Process) -> tuple[Process, ...]:
-        from devports.system.linux import process
+        from devports.system.linux import processes
 
-        return process.ancestors(of)
+        return processes.ancestors(of)
 
     def children(self, pid: int) -> set[int]:
-        from devports.system.linux import process
+        from devports.system.linux import processes
 
-        return process.children_of(pid)
+        return processes.children_of(pid)
 
     def descendants(self, pid: int) -> list[int]:
-        from devports.system.linux import process
+        from devports.system.linux import processes
 
-        return process.descendants(pid)
+        return processes.descendants(pid)
 
     def carrying(self, mark: str) -> list[int]:
-        from devports.system.linux import process
+        from devports.system.linux import processes
 
-        return process.carrying(mark)
+        return processes.carrying(mark)
 
     def adopt_orphans(self) -> None:
-        from devports.system.linux import process
+        from devports.system.linux import processes
 
-        process.adopt_orphans()
+        processes.adopt_orphans()
 
     def boot(self) -> str:
-        from devports.system.linux import process
+        from devports.system.linux import processes
 
-        return process.slurp("/proc/sys/kernel/random/boot_id").decode("ascii").strip()
+        return processes.slurp("/proc/sys/kernel/random/boot_id").decode("ascii").strip()
 
-    def viewer(self) -> Viewer:
+    def viewer(self) -> CurrentUser:
         if self._viewer is None:
             self._viewer = _viewer()
         return self._viewer
 
     def addresses(self, host: str) -> tuple[str, ...]:
-        return addresses.of(host)
+        return bind.of(host)
 
 
-def _viewer() -> Viewer:
-    from devports.core.standing import Viewer
-    from devports.system import sudo
-    from devports.system.linux import process
+def _viewer() -> CurrentUser:
+    from devports.core.holder_kind import CurrentUser
+    from devports.system import user as sudo
+    from devports.system.linux import processes
 
     uid, user = sudo.uids()
-    line = process.own_line()
-    return Viewer(uid, user, tuple(p.key for p in line), line[0].cgroup if line else "")
+    line = processes.own_line()
+    return CurrentUser(uid, user, tuple(p.key for p in line), line[0].cgroup if line else "")
+
+
+SETTING = "/proc/sys/net/ipv4/ip_local_reserved_ports"
+
+
+def reserved(path: str = SETTING) -> tuple[tuple[int, int], ...]:
+    """Return the ranges, first and last port each; none where the system has no such setting."""
+    from devports.system.linux.procfs import port_ranges
+
+    try:
+        with open(path, "rb") as file:
+            return port_ranges(file.read())
+    except OSError:
+        return ()
+
+
+RELEASE = "/proc/sys/kernel/osrelease"
+
+
+def is_wsl(path: str = RELEASE) -> bool:
+    """Say whether the kernel is Microsoft's (`5.15.153.1-microsoft-standard-WSL2`)."""
+    try:
+        with open(path, "rb") as file:
+            return b"microsoft" in file.read(256).lower()
+    except OSError:
+        return False

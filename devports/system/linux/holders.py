@@ -2,24 +2,35 @@
 
 The price is one system call per open descriptor, so the look goes from the likeliest place on:
 the socket's control group, then processes of its uid with the newest first, then everything.
+
+nameless: Bound sockets that no table shows: before Linux 6.8, or where netlink is refused.
+
+Such a socket is still a descriptor of some process. Where we may read that process, its protocol
+comes from the ``system.sockprotoname`` attribute, and a copy of the descriptor (pidfd_getfd(2))
+answers getsockname(2).
+
+transit: Sockets that no process has open, because they are on their way to one.
+
+A descriptor that was sent over a unix socket (unix(7), SCM_RIGHTS) and not received yet keeps its
+socket alive, and in nobody's list of descriptors. /proc tells which unix sockets have such
+descriptors waiting (``scm_fds`` in fdinfo, Linux 5.10), and not which descriptors they are.
 """
 
 from __future__ import annotations
 
 import os
 
-from devports.core.model import Gap, Hidden, Holder, Holding
-from devports.system import procfs
-from devports.system.linux import process
-from devports.system.linux.process import listdir, slurp
+from devports.core.model import Endpoint, HiddenSocket, Holder, HolderSearch, Socket, VisibilityGap
+from devports.system.bind import net
+from devports.system.linux import processes, procfs
+from devports.system.linux.processes import listdir, slurp
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
-    from collections.abc import Collection, Iterable, Sequence
-
-    from devports.core.model import Socket
+    from collections.abc import Collection, Iterable, Iterator, Sequence
 
     Found = dict[int, set[int]]
+
 
 SMALL_CGROUP = 60
 """Up to so many processes a control group is searched first (a service, a container)."""
@@ -38,7 +49,7 @@ NOT_HERE = (
 UNLISTED = "the processes of other users, which /proc does not list for us (hidepid)"
 
 
-def find(sockets: Sequence[Socket], *, thorough: bool) -> Holding:
+def find(sockets: Sequence[Socket], *, thorough: bool) -> HolderSearch:
     """Return who has these sockets.
 
     Args:
@@ -49,19 +60,19 @@ def find(sockets: Sequence[Socket], *, thorough: bool) -> Holding:
     links = {f"socket:[{socket.inode}]": socket.inode for socket in sockets if socket.inode}
     search = Search(links)
     if not links:
-        return Holding()
+        return HolderSearch()
     groups = groups_of({socket.cgroup for socket in sockets if socket.cgroup})
     for _, members in groups.values():
         if len(members) <= SMALL_CGROUP:
             search.look(members)
     if thorough:
-        search.look(process.pids())
+        search.look(processes.pids())
     elif not search.done:
         _widen(search, sockets)
     if _without_their_maker(sockets, search):
-        search.look(process.pids())
+        search.look(processes.pids())
     for _ in range(MOST_LOOKS):
-        if search.done or not search.look(process.pids()):
+        if search.done or not search.look(processes.pids()):
             break
     search.look_into_threads()
     return _holding(sockets, search, groups, complete=thorough)
@@ -69,7 +80,7 @@ def find(sockets: Sequence[Socket], *, thorough: bool) -> Holding:
 
 def _widen(search: Search, sockets: Sequence[Socket]) -> None:
     uids = {socket.uid for socket in sockets}
-    everybody = process.pids()
+    everybody = processes.pids()
     for pid in everybody:
         if not search.done and _uid(pid) in uids:
             search.look((pid,))
@@ -174,7 +185,7 @@ class Search:
 def sockets_of(pids: Iterable[int]) -> set[int]:
     """Return the inodes of every socket that these processes have open, as far as readable."""
     links = [
-        process.link(f"/proc/{pid}/fd/{name}")
+        processes.link(f"/proc/{pid}/fd/{name}")
         for pid in pids
         for name in listdir(f"/proc/{pid}/fd")
     ]
@@ -199,8 +210,8 @@ def relatives(pids: Collection[int]) -> list[int]:
     for pid in pids:
         stat = procfs.stat(slurp(f"/proc/{pid}/stat"))
         if stat is not None and stat.ppid > 1:
-            found += (stat.ppid, *process.children_of(stat.ppid))
-        found += process.descendants(pid)
+            found += (stat.ppid, *processes.children_of(stat.ppid))
+        found += processes.descendants(pid)
     return found
 
 
@@ -255,7 +266,7 @@ def _holding(
     groups: dict[int, tuple[str, list[int]]],
     *,
     complete: bool,
-) -> Holding:
+) -> HolderSearch:
     found = sorted(search.found.items())
     holders = [_holder(pid, inodes, marked=complete) for pid, inodes in found]
     named = {inode for inodes in search.found.values() for inode in inodes}
@@ -275,26 +286,24 @@ def _holding(
         for socket in unseen
     )
     gaps = _gaps(search, carrying=bool(carrying)) if hidden else ()
-    return Holding(tuple(h for h in holders if h is not None), hidden, complete, gaps)
+    return HolderSearch(tuple(h for h in holders if h is not None), hidden, complete, gaps)
 
 
 def _carriers(unreadable: Collection[int]) -> list[int]:
-    from devports.system.linux import transit  # noqa: PLC0415  # only where a holder is hidden
-
-    return transit.carriers(unreadable)
+    return carriers(unreadable)
 
 
-def _gaps(search: Search, *, carrying: bool) -> tuple[Gap, ...]:
+def _gaps(search: Search, *, carrying: bool) -> tuple[VisibilityGap, ...]:
     """Say why a socket has no process that could be read."""
-    found: list[Gap] = []
+    found: list[VisibilityGap] = []
     if not search.everybody_is_listed:
-        found.append(Gap("unreadable-processes", UNLISTED))
+        found.append(VisibilityGap("unreadable-processes", UNLISTED))
     elif search.unreadable:
-        found.append(Gap("unreadable-processes", _unreadable(search.unreadable)))
+        found.append(VisibilityGap("unreadable-processes", _unreadable(search.unreadable)))
     if carrying:
-        found.append(Gap("in-transit", IN_TRANSIT))
+        found.append(VisibilityGap("in-transit", IN_TRANSIT))
     elif not found:
-        found.append(Gap("not-here", NOT_HERE))
+        found.append(VisibilityGap("not-here", NOT_HERE))
     return tuple(found)
 
 
@@ -311,24 +320,109 @@ def _unreadable(pids: Collection[int]) -> str:
 
 
 def _holder(pid: int, inodes: Iterable[int], *, marked: bool) -> Holder | None:
-    found = process.describe(pid)
+    found = processes.describe(pid)
     if found is None:
         return None
     if marked:
-        found = found.but(marks=process.marks_of(pid))
-    return Holder(found, tuple(sorted(inodes)), process.ancestors(found))
+        found = found.but(marks=processes.marks_of(pid))
+    return Holder(found, tuple(sorted(inodes)), processes.ancestors(found))
 
 
 def _forwarders(pids: Iterable[int]) -> dict[int, set[int]]:
     """Return the ports of those whose words say that they forward one: everybody may read these."""
-    from devports.core.containers import forwarded  # noqa: PLC0415  # only where a holder is hidden
+    from devports.core.containers import forwarded  # only where a holder is hidden
 
     words = ((pid, procfs.command_line(slurp(f"/proc/{pid}/cmdline"))) for pid in pids)
     return {pid: ports for pid, argv in words if (ports := forwarded(argv))}
 
 
-def _hidden(socket: Socket, path: str, members: list[int], proxies: list[int]) -> Hidden:
+def _hidden(socket: Socket, path: str, members: list[int], proxies: list[int]) -> HiddenSocket:
     pids = proxies or (members if len(members) <= MAX_LIKELY else [])
-    likely = [found for pid in pids if (found := process.describe(pid)) is not None]
-    user = "" if socket.uid is None else process.user_name(socket.uid)
-    return Hidden(socket, user, path, tuple(likely))
+    likely = [found for pid in pids if (found := processes.describe(pid)) is not None]
+    user = "" if socket.uid is None else processes.user_name(socket.uid)
+    return HiddenSocket(socket, user, path, tuple(likely))
+
+
+SO_ACCEPTCONN = 30
+TCP_NAMES = b"TCP"  # TCP and TCPv6
+
+
+def find_unlisted(port: int, known: Collection[int]) -> tuple[Socket, ...]:
+    """Return the sockets bound to `port` that no table lists. `known`: inodes it does list."""
+    found: dict[int, Socket] = {}
+    for pid in processes.pids():
+        if pid == os.getpid():
+            continue
+        for number, inode in _tcp_sockets(pid):
+            if inode not in known and inode not in found:
+                socket = _look(pid, number, inode)
+                if socket is not None and socket.local.port == port:
+                    found[inode] = socket
+    return tuple(found.values())
+
+
+def _tcp_sockets(pid: int) -> Iterator[tuple[int, int]]:
+    """Yield (descriptor number, inode) of the TCP sockets of a process, as far as readable."""
+    for name in processes.listdir(f"/proc/{pid}/fd"):
+        path = f"/proc/{pid}/fd/{name}"
+        target = processes.link(path)
+        if target.startswith("socket:[") and _protocol(path).startswith(TCP_NAMES):
+            yield int(name), int(target[8:-1])
+
+
+def _protocol(path: str) -> bytes:
+    try:
+        return os.getxattr(path, "system.sockprotoname")
+    except OSError:
+        return b""
+
+
+def _look(pid: int, number: int, inode: int) -> Socket | None:
+    """Return the socket behind a descriptor if it is bound and neither listens nor is connected."""
+    from devports.system.linux import pidfd
+
+    try:
+        descriptor = pidfd.open_pid(pid)
+    except OSError:
+        return None
+    try:
+        copy = net.socket(fileno=pidfd.take_fd(descriptor, number))
+    except OSError:
+        return None
+    finally:
+        os.close(descriptor)
+    try:
+        return _bound(copy, inode, os.stat(f"/proc/{pid}").st_uid)
+    except OSError:
+        return None
+    finally:
+        copy.close()
+
+
+def _bound(sock: net.socket, inode: int, uid: int) -> Socket | None:
+    listening = sock.getsockopt(net.SOL_SOCKET, SO_ACCEPTCONN)
+    name = sock.getsockname()
+    if listening or not name[1]:
+        return None
+    v6only = None
+    if sock.family == net.AF_INET6:
+        v6only = bool(sock.getsockopt(net.IPPROTO_IPV6, net.IPV6_V6ONLY))
+    return Socket(Endpoint(name[0], name[1]), None, "BOUND", inode, uid, v6only)
+
+
+MOST_CARRIERS = 8
+
+
+def carriers(unreadable: Collection[int]) -> list[int]:
+    """Return processes that have a unix socket in which descriptors wait. They are only likely."""
+    readable = (pid for pid in processes.pids() if pid not in unreadable)
+    return [pid for pid in readable if _carries(pid)][:MOST_CARRIERS]
+
+
+def _carries(pid: int) -> bool:
+    base = f"/proc/{pid}"
+    return any(
+        processes.link(f"{base}/fd/{name}").startswith("socket:[")
+        and procfs.waiting_descriptors(processes.slurp(f"{base}/fdinfo/{name}"))
+        for name in processes.listdir(f"{base}/fd")
+    )

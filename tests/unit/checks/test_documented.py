@@ -7,12 +7,11 @@ from fnmatch import fnmatch
 from pathlib import Path
 from re import findall
 
-import devports.checks
-from devports.checks.project import STARTABLE
-from devports.core.codes import CODES
-from devports.core.diagnosis import Free
+import devports.doctor.setup_rules
+from devports.core.verdict import CODES, Free
+from devports.doctor.project_rules import STARTABLE
 
-CHECKS = Path(devports.checks.__file__).parent
+CHECKS = Path(devports.doctor.setup_rules.__file__).parent
 PAGE = CHECKS.parent.parent / "docs/doctor.md"
 GIVING = ("Problem", "Judgement")
 

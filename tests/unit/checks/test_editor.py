@@ -4,12 +4,12 @@ from __future__ import annotations
 
 import pytest
 
-from devports.checks import examine
-from devports.checks.facts import Editor, Facts, Unresolved
-from devports.editor.lint import Flaw
+from devports.doctor.facts import Editor, Facts, MissingTaskCommand
+from devports.doctor.setup_rules import examine
+from devports.vscode.lint import LintFinding
 
 TASKS, LAUNCH = ".vscode/tasks.json", ".vscode/launch.json"
-LOST = Unresolved("Run Web", "devports", "/bin")
+LOST = MissingTaskCommand("Run Web", "devports", "/bin")
 
 RULES = [
     pytest.param(Editor(), [], id="no VS Code here"),
@@ -20,15 +20,17 @@ RULES = [
     pytest.param(Editor(ours=True, stale=(TASKS,)), ["editor-files-stale"], id="stale"),
     pytest.param(
         Editor(wanted=True, missing=(LAUNCH,), stale=(TASKS,)),
-        ["editor-files-missing", "editor-files-stale"], id="both",
+        ["editor-files-missing", "editor-files-stale"],
+        id="both",
     ),
     pytest.param(Editor(trouble=("x", "y", ("z",))), ["x"], id="what should be is not known"),
     pytest.param(Editor(ours=True, unresolved=(LOST, LOST)), ["editor-command-missing"], id="lost"),
     pytest.param(
-        Editor(flaws=(Flaw("label-twice", TASKS, 4, 2, "two", "why"),)), ["editor-label-twice"],
+        Editor(flaws=(LintFinding("label-twice", TASKS, 4, 2, "two", "why"),)),
+        ["editor-label-twice"],
         id="a task that a person wrote",
     ),
-]  # fmt: skip
+]
 
 
 @pytest.mark.parametrize(("editor", "codes"), RULES)
@@ -52,6 +54,6 @@ def test_a_command_that_is_not_found_says_where_it_was_looked_for() -> None:
 
 
 def test_a_flaw_can_be_clicked_on() -> None:
-    flaw = Flaw("label-twice", TASKS, 4, 2, "two", "why")
+    flaw = LintFinding("label-twice", TASKS, 4, 2, "two", "why")
     (problem,) = examine(Facts("linux", "/srv", editor=Editor(flaws=(flaw,))))
     assert (problem.evidence, problem.why) == ((f"{TASKS}:4:2",), "why")

@@ -2,12 +2,11 @@
 
 from __future__ import annotations
 
-from devports.checks import examine
-from devports.checks.facts import Fault
-from devports.checks.problem import TakeWriting
+from devports.doctor.facts import FileProblem, RemoveWritePermission
+from devports.doctor.setup_rules import examine
 from tests.unit.checks.samples import facts
 
-OPEN = Fault(
+OPEN = FileProblem(
     "config-unsafe",
     "`devports.toml` can be written by every user",
     "/srv/a shop/devports.toml",
@@ -25,7 +24,7 @@ def test_no_fault_no_problem() -> None:
 def test_what_its_owner_can_take_away_is_mended_by_one_command() -> None:
     (problem,) = examine(facts(faults=(OPEN,)))
     assert (problem.code, problem.severity) == ("config-unsafe", "error")
-    assert problem.mend == TakeWriting(OPEN.path)
+    assert problem.mend == RemoveWritePermission(OPEN.path)
     assert [r.command for r in problem.remedies] == ["chmod o-w '/srv/a shop/devports.toml'"]
     assert (problem.evidence, problem.why) == (OPEN.facts, OPEN.note)
 

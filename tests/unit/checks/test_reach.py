@@ -6,13 +6,13 @@ from typing import TYPE_CHECKING
 
 import pytest
 
-from devports.core.diagnosis import Finding, Held
-from devports.core.model import Endpoint, Holding, Socket
+from devports.core.model import Endpoint, HolderSearch, Socket
 from devports.core.service import Ready
+from devports.core.verdict import Finding, Held
 from tests.unit.checks.samples import WEB, codes, facts, free, started
 
 if TYPE_CHECKING:
-    from devports.checks.facts import Declared, Facts
+    from devports.doctor.facts import Facts, PortFacts
     from tests.unit.checks.samples import Codes
 
 IRC = WEB.but(port=6667)
@@ -40,7 +40,7 @@ def test_ports_to_which_no_browser_connects(looked: Facts, expected: Codes) -> N
 
 FLASK = WEB.but(port=5000)
 HERE = Endpoint("127.0.0.1", 5000)
-HELD = Finding(HERE, Held((Socket(HERE, None, "LISTEN", 7),)), Holding())
+HELD = Finding(HERE, Held((Socket(HERE, None, "LISTEN", 7),)), HolderSearch())
 TAKEN = free(FLASK).but(findings=(HELD,))
 AIRPLAY = [
     pytest.param("darwin", free(FLASK), [("port-of-airplay", "note")], id="macOS may take it"),
@@ -51,7 +51,7 @@ AIRPLAY = [
 
 
 @pytest.mark.parametrize(("platform", "port", "expected"), AIRPLAY)
-def test_ports_of_airplay(platform: str, port: Declared, expected: Codes) -> None:
+def test_ports_of_airplay(platform: str, port: PortFacts, expected: Codes) -> None:
     assert codes(facts(platform=platform, ports=(port,))) == expected
 
 
@@ -73,7 +73,7 @@ NAMES = [
 
 @pytest.mark.parametrize(("port", "localhost", "loopbacks", "expected"), NAMES)
 def test_what_localhost_is(
-    port: Declared, localhost: tuple[str, ...], loopbacks: tuple[str, ...], expected: Codes
+    port: PortFacts, localhost: tuple[str, ...], loopbacks: tuple[str, ...], expected: Codes
 ) -> None:
     looked = facts(ports=(port,), localhost=localhost, loopbacks=loopbacks)
     assert codes(looked) == expected

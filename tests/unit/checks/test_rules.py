@@ -4,19 +4,13 @@ from __future__ import annotations
 
 import pytest
 
-from devports.checks import examine
-from devports.checks.facts import Command, Facts
-from devports.core.diagnosis import (
-    Finding,
-    Free,
-    HeldByClient,
-    Lingering,
-)
-from devports.core.model import Endpoint, Holding
+from devports.core.holder_kind import CurrentUser
+from devports.core.model import Endpoint, HolderSearch
 from devports.core.service import Service
-from devports.core.standing import Viewer
-from devports.system.environments import Environment
-from devports.system.installs import Program
+from devports.core.verdict import Finding, Free, LingeringConnections, OutgoingConnection
+from devports.doctor.facts import Command, Facts
+from devports.doctor.setup_rules import examine
+from devports.system.programs import Environment, Program
 from tests.unit.checks.samples import (
     BACKEND,
     DB,
@@ -221,7 +215,9 @@ def test_a_port_that_outgoing_connections_get(
 
 
 def test_whose_connection_has_the_port_now_is_shown() -> None:
-    going = Finding(HIGH, HeldByClient(sockets("ESTABLISHED"), blocking=False), Holding())
+    going = Finding(
+        HIGH, OutgoingConnection(sockets("ESTABLISHED"), blocking=False), HolderSearch()
+    )
     port = declared(Free(), at=HIGH)
     assert only(facts(port)).about is None
     about = only(facts(port.but(outgoing=(going,)))).about
@@ -250,7 +246,7 @@ def test_what_is_reserved_already_stays_reserved(
     looked = facts(
         declared(Free(), at=HIGH),
         platform=platform,
-        viewer=Viewer(uid, uid),
+        viewer=CurrentUser(uid, uid),
         reserved=((9, 10), (7, 7)),
     )
     assert [remedy.command for remedy in only(looked).remedies] == commands
@@ -296,7 +292,7 @@ def test_the_unrelated_package_in_our_own_environment() -> None:
 
 def test_the_gravest_comes_first() -> None:
     looked = facts(
-        declared(Lingering(sockets("TIME_WAIT", expires=9), blocking=False)),
+        declared(LingeringConnections(sockets("TIME_WAIT", expires=9), blocking=False)),
         declared(LISTENS, BACKEND, SERVER, at=HIGH),
     )
     assert [problem.severity for problem in examine(looked)] == ["error", "warning", "note"]

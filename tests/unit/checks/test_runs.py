@@ -6,11 +6,18 @@ from typing import TYPE_CHECKING
 
 import pytest
 
-from devports.checks import examine
-from devports.checks.facts import Listener, Running
-from devports.checks.problem import FreePort
-from devports.core.diagnosis import Finding, Held
-from devports.core.model import Endpoint, Holder, Holding, PortSpec, Process, ProcessKey, Socket
+from devports.core.model import (
+    Endpoint,
+    Holder,
+    HolderSearch,
+    PortSpec,
+    Process,
+    ProcessKey,
+    Socket,
+)
+from devports.core.verdict import Finding, Held
+from devports.doctor.facts import FreePort, Listener, RunFacts
+from devports.doctor.setup_rules import examine
 from tests.unit.checks.samples import WEB, codes, facts, free
 
 if TYPE_CHECKING:
@@ -21,20 +28,20 @@ HERE, MOVED, ALL = (
 )  # fmt: skip
 SERVER = Process(ProcessKey(50, 1), 1, 1000, "ann", "serve", ("serve",))
 CHIEF = Process(ProcessKey(40, 1), 1, 1000, "ann", "devports", ("devports", "run", "web"))
-RUN = Running("web", "/srv/shop", PortSpec("127.0.0.1", 8000), "serving", CHIEF)
+RUN = RunFacts("web", "/srv/shop", PortSpec("127.0.0.1", 8000), "serving", CHIEF)
 
 
 def listening(*where: Endpoint) -> Listener:
     return Listener(SERVER, tuple(Socket(each, None, "LISTEN", 7) for each in where))
 
 
-def run(*where: Endpoint, **more: object) -> Running:
+def run(*where: Endpoint, **more: object) -> RunFacts:
     return RUN.but(server=listening(*where)).but(**more)
 
 
 def held(*line: Process, at: Endpoint = HERE) -> Finding:
     holder = Holder(line[0], (7,), line[1:])
-    return Finding(at, Held((Socket(at, None, "LISTEN", 7),)), Holding((holder,)))
+    return Finding(at, Held((Socket(at, None, "LISTEN", 7),)), HolderSearch((holder,)))
 
 
 WIDER, ELSEWHERE = [("server-wider", "warning")], [("server-moved", "error")]
@@ -52,7 +59,7 @@ SERVING = [
 
 
 @pytest.mark.parametrize(("running", "expected"), SERVING)
-def test_where_the_own_server_listens(running: Running, expected: Codes) -> None:
+def test_where_the_own_server_listens(running: RunFacts, expected: Codes) -> None:
     assert codes(facts(ports=(free(WEB),), runs=(running,))) == expected
 
 
@@ -69,7 +76,7 @@ SUSPENDED = RUN.but(process=CHIEF.but(state="T"))
         pytest.param(RUN.but(process=None), [], id="it is gone"),
     ],
 )
-def test_a_run_that_is_suspended(running: Running, expected: Codes) -> None:
+def test_a_run_that_is_suspended(running: RunFacts, expected: Codes) -> None:
     assert codes(facts(ports=(free(WEB),), runs=(running,))) == expected
 
 
@@ -89,7 +96,7 @@ PROJECTS = [
 
 
 @pytest.mark.parametrize(("other", "expected"), PROJECTS)
-def test_a_run_of_another_project(other: Running, expected: Codes) -> None:
+def test_a_run_of_another_project(other: RunFacts, expected: Codes) -> None:
     assert codes(facts(ports=(free(WEB),), runs=(other,))) == expected
     assert codes(facts(ports=(free(WEB),), runs=(other,), root="")) == []
 
@@ -110,7 +117,7 @@ CRASHED = [
 
 
 @pytest.mark.parametrize(("running", "expected"), CRASHED)
-def test_what_a_crashed_run_has_left(running: Running, expected: Codes) -> None:
+def test_what_a_crashed_run_has_left(running: RunFacts, expected: Codes) -> None:
     assert codes(facts(ports=(free(WEB),), runs=(running,))) == expected
 
 

@@ -6,14 +6,14 @@ from typing import TYPE_CHECKING
 
 import pytest
 
-from devports.checks import examine
-from devports.checks.facts import Command, Launch
-from devports.checks.servers import STAYS, STAYS_IF_TOLD
 from devports.detect.servers import SERVERS
+from devports.doctor.facts import Command, Launch
+from devports.doctor.project_rules import STAYS, STAYS_IF_TOLD
+from devports.doctor.setup_rules import examine
 from tests.unit.checks.samples import WEB, codes, facts, started
 
 if TYPE_CHECKING:
-    from devports.checks.facts import Facts
+    from devports.doctor.facts import Facts
     from tests.unit.checks.samples import Codes
 
 MOVES = [("server-moves", "note")]

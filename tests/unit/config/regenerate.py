@@ -1,4 +1,4 @@
-"""Write again what is made from devports/config/spec.py: the JSON Schema and the reference page.
+"""Write again what is made from devports/config/keys.py: the JSON Schema and the reference page.
 
 Run it from anywhere after a change of the specification: python tests/unit/config/regenerate.py
 """
@@ -7,12 +7,12 @@ from __future__ import annotations
 
 import pathlib
 
-from devports.config import reference, schema
+from devports.config import schema
 
 ROOT = pathlib.Path(__file__).resolve().parents[3]
 GENERATED = {
     ROOT / "devports" / "schemas" / "config.schema.json": schema.as_text,
-    ROOT / "docs" / "configuration.md": reference.page,
+    ROOT / "docs" / "configuration.md": schema.page,
 }
 
 if __name__ == "__main__":

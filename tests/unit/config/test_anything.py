@@ -5,12 +5,12 @@ from typing import TYPE_CHECKING, Any
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from devports.config import spec
-from devports.config.parse import parse
+from devports.config import keys
+from devports.config.decode import parse
 from devports.config.problem import Problems
 
 if TYPE_CHECKING:
-    from devports.config.spec import Key
+    from devports.config.keys import Key
 
 
 def of(keys: tuple[Key, ...], *more: str) -> st.SearchStrategy[str]:
@@ -25,8 +25,8 @@ LEAF = (
     | st.text(max_size=8)
     | st.sampled_from(["{port}", "'", "a", "b", "::", "SIGINT", "/x", "a\0"])
 )
-VALUE = LEAF | st.lists(LEAF, max_size=3) | st.dictionaries(of(spec.READY, "x"), LEAF, max_size=3)
-TABLE = st.dictionaries(of(spec.SERVICE, "prot"), VALUE, max_size=6)
+VALUE = LEAF | st.lists(LEAF, max_size=3) | st.dictionaries(of(keys.READY, "x"), LEAF, max_size=3)
+TABLE = st.dictionaries(of(keys.SERVICE, "prot"), VALUE, max_size=6)
 SERVICES = st.dictionaries(st.sampled_from(["a", "b", "c d"]) | st.text(max_size=3), TABLE | LEAF)
 
 

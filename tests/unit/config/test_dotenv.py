@@ -4,7 +4,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from devports.config.dotenv import Env, EnvProblem, parse_env
+from devports.config.load import Env, EnvProblem, parse_env
 
 
 @pytest.mark.parametrize(

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any
 import jsonschema
 import pytest
 
-from devports.config.parse import parse
+from devports.config.decode import parse
 from devports.config.schema import schema
 from devports.core.service import Config
 

@@ -6,9 +6,9 @@ import pytest
 
 from devports import exitcodes
 from devports.config import report
-from devports.config.locate import Place
-from devports.config.parse import parse
+from devports.config.decode import parse
 from devports.config.problem import Problem, Problems, dotted, nearest, short, visible
+from devports.config.report import Place
 from devports.core.service import Config, Service
 
 

@@ -4,7 +4,7 @@ from typing import Any
 
 import pytest
 
-from devports.config.parse import parse
+from devports.config.decode import parse
 from devports.config.problem import Problem, Problems
 from devports.core.service import Config
 

@@ -8,15 +8,17 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from devports.core.bindfailure import (
+from devports.core.bind_errors import (
+    NEEDLES,
+    PATTERNS,
     BindFailure,
+    Pattern,
     Tail,
     bind_failures,
     match_bind_failure,
     may_match,
     strip_ansi,
 )
-from devports.core.bindpatterns import NEEDLES, PATTERNS, Pattern
 
 PATTERN = pytest.mark.parametrize("row", PATTERNS, ids=lambda row: row.name)
 

@@ -4,8 +4,14 @@ from __future__ import annotations
 
 import pytest
 
-from devports.core.bindfailure import KINDS, bind_failures, match_bind_failure, may_match
-from devports.core.bindpatterns import PATTERNS, Pattern
+from devports.core.bind_errors import (
+    KINDS,
+    PATTERNS,
+    Pattern,
+    bind_failures,
+    match_bind_failure,
+    may_match,
+)
 
 PATTERN = pytest.mark.parametrize("row", PATTERNS, ids=lambda row: row.name)
 

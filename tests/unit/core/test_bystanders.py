@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import pytest
 
-from devports.core.bystanders import Bystanders, Spared, callers, connections, sorted_out
-from devports.core.model import Endpoint, Holder, Holding, Process, ProcessKey, Socket
+from devports.core.model import Endpoint, Holder, HolderSearch, Process, ProcessKey, Socket
+from devports.core.stop_plan import PortClients, UntouchedProcess, callers, connections, sorted_out
 
 HERE = Endpoint("127.0.0.1", 8000)
 THERE = Endpoint("127.0.0.1", 50123)
@@ -63,28 +63,28 @@ ENDING = {SERVER.key}
 SORTED = [
     pytest.param(
         (Holder(SERVER, (1,)), Holder(BROWSER, (2,))),
-        Bystanders(1, (Spared(BROWSER, "client"),)),
+        PortClients(1, (UntouchedProcess(BROWSER, "client"),)),
         id="a client is spared, the server is not",
     ),
     pytest.param(
         (Holder(WORKER, (1,), (SERVER,)), Holder(BROWSER, (2,))),
-        Bystanders(1, (Spared(BROWSER, "client"),)),
+        PortClients(1, (UntouchedProcess(BROWSER, "client"),)),
         id="a child of the server that serves the connection is no bystander",
     ),
-    pytest.param((Holder(SERVER, (1,)),), Bystanders(1), id="a client elsewhere is only counted"),
+    pytest.param((Holder(SERVER, (1,)),), PortClients(1), id="a client elsewhere is only counted"),
     pytest.param(
-        (Holder(SERVER, (1, 2)),), Bystanders(1), id="a server that calls itself is not spared"
+        (Holder(SERVER, (1, 2)),), PortClients(1), id="a server that calls itself is not spared"
     ),
 ]
 
 
 @pytest.mark.parametrize(("holders", "expected"), SORTED)
-def test_sorted_out(holders: tuple[Holder, ...], expected: Bystanders):
-    assert sorted_out([ACCEPTED], [CALLING], Holding(holders), ENDING) == expected
+def test_sorted_out(holders: tuple[Holder, ...], expected: PortClients):
+    assert sorted_out([ACCEPTED], [CALLING], HolderSearch(holders), ENDING) == expected
 
 
 def test_who_merely_uses_the_number_is_spared_and_not_counted_as_a_client():
-    holding = Holding((Holder(SERVER, (1,)), Holder(MAILER, (3,))))
-    assert sorted_out([ACCEPTED, OUTGOING], [], holding, ENDING) == Bystanders(
-        1, (Spared(MAILER, "outgoing"),)
+    holding = HolderSearch((Holder(SERVER, (1,)), Holder(MAILER, (3,))))
+    assert sorted_out([ACCEPTED, OUTGOING], [], holding, ENDING) == PortClients(
+        1, (UntouchedProcess(MAILER, "outgoing"),)
     )

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from devports.core.ours import completed, with_config
+from devports.core.hint import completed, with_config
 
 SUDO = 'sudo "$(command -v devports)"'
 

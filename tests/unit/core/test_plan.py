@@ -7,32 +7,32 @@ from typing import TYPE_CHECKING
 
 import pytest
 
+from devports.core.command_line import is_shell
+from devports.core.holder_kind import (
+    Container,
+    CurrentUser,
+    DevportsRun,
+    OrdinaryProcess,
+    OtherUser,
+    Protected,
+    RunInfo,
+    SupervisedService,
+)
 from devports.core.model import Holder, Process, ProcessKey
-from devports.core.plan import (
-    Policy,
-    Target,
+from devports.core.stop_plan import (
+    ConfirmPolicy,
+    StopTarget,
     consent,
     is_heir,
     is_supervisor,
     possible_tops,
     targets,
 )
-from devports.core.shells import is_shell
-from devports.core.standing import (
-    Container,
-    Mine,
-    OtherUser,
-    Plain,
-    Protected,
-    Run,
-    Supervised,
-    Viewer,
-)
 
 if TYPE_CHECKING:
-    from devports.core.standing import Standing
+    from devports.core.holder_kind import HolderKind
 
-VIEWER = Viewer(1000, 1000, (ProcessKey(30, 1),))
+VIEWER = CurrentUser(1000, 1000, (ProcessKey(30, 1),))
 PYTHON = "/usr/bin/python3.11"
 SPAWN = "from multiprocessing.spawn import spawn_main; spawn_main(tracker_fd=5, pipe_handle=7)"
 
@@ -55,12 +55,12 @@ NODE = "/usr/bin/node"
 RUN = process(39, PYTHON, "/venv/bin/devports", "run", "backend")
 
 
-def no_run(_: Process) -> Run | None:
+def no_run(_: Process) -> RunInfo | None:
     return None
 
 
-def a_run(process: Process) -> Run | None:
-    return Run(process.key, "backend", "/srv") if process == RUN else None
+def a_run(process: Process) -> RunInfo | None:
+    return RunInfo(process.key, "backend", "/srv") if process == RUN else None
 
 
 def holders(*lines: tuple[Process, ...]) -> list[Holder]:
@@ -68,7 +68,7 @@ def holders(*lines: tuple[Process, ...]) -> list[Holder]:
     return [Holder(line[0], (7,), line[1:]) for line in lines]
 
 
-def tops(found: list[Holder], viewer: Viewer = VIEWER) -> list[int]:
+def tops(found: list[Holder], viewer: CurrentUser = VIEWER) -> list[int]:
     return [target.process.pid for target in targets(found, viewer, a_run)]
 
 
@@ -269,14 +269,14 @@ def test_of_whom_it_matters_what_else_they_serve() -> None:
 def test_nobody_climbs_to_the_line_that_devports_runs_in() -> None:
     own = NPM.but(key=ProcessKey(30, 1))
     assert tops(holders((VITE, SH_C, own, ZSH))) == [42]
-    inside = Viewer(1000, 1000, (RUN.key,))
+    inside = CurrentUser(1000, 1000, (RUN.key,))
     assert tops(holders((APP, RUN, ZSH)), inside) == [51]
 
 
 def test_a_target_carries_the_strictest_standing_of_its_family() -> None:
     unit = UVICORN_CHILD.but(cgroup="/system.slice/shop.service")
     (target,) = targets(holders((UVICORN, ZSH), (unit, UVICORN, ZSH)), VIEWER, no_run)
-    assert isinstance(target.standing, Supervised)
+    assert isinstance(target.standing, SupervisedService)
     assert target.process == UVICORN
     assert len(target.members) == 2
 
@@ -284,7 +284,7 @@ def test_a_target_carries_the_strictest_standing_of_its_family() -> None:
 def test_a_run_of_ours_is_mine() -> None:
     found = holders((APP, RUN, ZSH))
     assert targets(found, VIEWER, a_run) == (
-        Target(RUN, Mine(Run(RUN.key, "backend", "/srv")), tuple(found)),
+        StopTarget(RUN, DevportsRun(RunInfo(RUN.key, "backend", "/srv")), tuple(found)),
     )
 
 
@@ -312,13 +312,13 @@ def test_a_shell_in_between_is_told_from_a_persons(
     assert is_supervisor(shell) is supervises
 
 
-STANDINGS: list[Standing] = [
-    Plain(),
-    Mine(Run(RUN.key, "backend", "/srv")),
-    Mine(Run(RUN.key, "backend", "/srv", left=True)),
+STANDINGS: list[HolderKind] = [
+    OrdinaryProcess(),
+    DevportsRun(RunInfo(RUN.key, "backend", "/srv")),
+    DevportsRun(RunInfo(RUN.key, "backend", "/srv", left=True)),
     OtherUser("bob", permitted=True),
     OtherUser("bob", permitted=False),
-    Supervised("systemd", "x.service", "systemctl stop x.service"),
+    SupervisedService("systemd", "x.service", "systemctl stop x.service"),
     Container("docker"),
     Container("docker", "db", "postgres", "ab" * 32, "one"),
     Container("docker", said="several"),
@@ -328,9 +328,9 @@ STANDINGS: list[Standing] = [
 ]
 
 
-def allowed(standing: Standing, policy: Policy) -> str:
+def allowed(standing: HolderKind, policy: ConfirmPolicy) -> str:
     """Say it again, as the law says it and not as the code does."""
-    if isinstance(standing, Protected | Supervised):
+    if isinstance(standing, Protected | SupervisedService):
         return "refused"
     if isinstance(standing, Container) and standing.said != "one":
         return "refused"
@@ -340,32 +340,37 @@ def allowed(standing: Standing, policy: Policy) -> str:
         granted = policy.yes and policy.other_users
     else:
         left_here = (
-            isinstance(standing, Mine) and standing.run.left and standing.run.project == "/srv"
+            isinstance(standing, DevportsRun)
+            and standing.run.left
+            and standing.run.project == "/srv"
         )
         granted = policy.yes or (policy.reclaim == "/srv" and left_here)
     return "granted" if granted else ("ask" if policy.interactive else "unanswerable")
 
 
 @pytest.mark.parametrize("standing", STANDINGS, ids=repr)
-def test_consent_follows_the_law_for_every_policy(standing: Standing) -> None:
+def test_consent_follows_the_law_for_every_policy(standing: HolderKind) -> None:
     both = (False, True)
     for yes, others, asks, reclaim in product(both, both, both, ("", "/srv", "/other")):
-        policy = Policy(yes, others, asks, reclaim)
+        policy = ConfirmPolicy(yes, others, asks, reclaim)
         assert consent(standing, policy) == allowed(standing, policy), policy
 
 
 def test_yes_alone_never_covers_another_user() -> None:
     other = OtherUser("bob", permitted=True)
-    assert consent(other, Policy(yes=True, interactive=True)) == "ask"
-    assert consent(other, Policy(yes=True)) == "unanswerable"
-    assert consent(other, Policy(other_users=True)) == "unanswerable"
-    assert consent(other, Policy(yes=True, other_users=True)) == "granted"
+    assert consent(other, ConfirmPolicy(yes=True, interactive=True)) == "ask"
+    assert consent(other, ConfirmPolicy(yes=True)) == "unanswerable"
+    assert consent(other, ConfirmPolicy(other_users=True)) == "unanswerable"
+    assert consent(other, ConfirmPolicy(yes=True, other_users=True)) == "granted"
 
 
 def test_where_a_service_shall_fail_nothing_is_granted_or_asked() -> None:
-    policy = Policy(yes=True, other_users=True, interactive=True, reclaim="/srv", fails=True)
+    policy = ConfirmPolicy(yes=True, other_users=True, interactive=True, reclaim="/srv", fails=True)
     assert {consent(standing, policy) for standing in STANDINGS} == {"refused", "unanswerable"}
 
 
 def test_without_a_word_and_without_a_terminal_nothing_is_granted() -> None:
-    assert {consent(standing, Policy()) for standing in STANDINGS} == {"refused", "unanswerable"}
+    assert {consent(standing, ConfirmPolicy()) for standing in STANDINGS} == {
+        "refused",
+        "unanswerable",
+    }

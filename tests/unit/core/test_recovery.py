@@ -35,7 +35,7 @@ from devports.core.recovery import (
 )
 
 if TYPE_CHECKING:
-    from devports.core.recovery import Command, Event, State, Way
+    from devports.core.recovery import Command, Event, HandoffMode, State
 
 RETRY = Retry(attempts=3, wait=0.2, wait_max=0.3)
 
@@ -296,7 +296,7 @@ EVENTS = st.sampled_from(
 )
 
 
-WAYS: tuple[tuple[Way, ...], ...] = (
+WAYS: tuple[tuple[HandoffMode, ...], ...] = (
     *(LADDER.ways[first:] for first in range(len(LADDER.ways))),
     *((way,) for way in LADDER.ways),
 )
@@ -304,7 +304,7 @@ WAYS: tuple[tuple[Way, ...], ...] = (
 
 @given(st.lists(EVENTS, max_size=60), st.sampled_from(WAYS))
 def test_whatever_happens_starts_are_bounded_and_every_further_one_follows_a_stop(
-    events: list[Event], ways: tuple[Way, ...]
+    events: list[Event], ways: tuple[HandoffMode, ...]
 ):
     _, commands = play(*events, retry=RETRY.but(ways=ways))
     starts = [place for place, command in enumerate(commands) if isinstance(command, Start)]

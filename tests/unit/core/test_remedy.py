@@ -8,33 +8,33 @@ from typing import TYPE_CHECKING
 
 import pytest
 
-from devports.core.diagnosis import (
-    Forbidden,
-    Free,
-    Held,
-    HeldByClient,
-    Lingering,
-    NotLocal,
-    Shadowed,
-    Unexplained,
-)
+from devports.core.holder_kind import CurrentUser, RunInfo
 from devports.core.model import (
     Endpoint,
-    Hidden,
+    HiddenSocket,
     Holder,
-    Holding,
+    HolderSearch,
     Process,
     ProcessKey,
     Socket,
 )
-from devports.core.remedy import Remedy, remedies
-from devports.core.standing import Run, Viewer
+from devports.core.remedies import Remedy, remedies
+from devports.core.verdict import (
+    Free,
+    Held,
+    HolderUnknown,
+    LingeringConnections,
+    LocalhostConflict,
+    NotLocal,
+    NotPermitted,
+    OutgoingConnection,
+)
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
-    from devports.core.diagnosis import Verdict
     from devports.core.model import Platform
+    from devports.core.verdict import Verdict
 
 ME, OTHER = 1000, 1001
 HERE = Endpoint("127.0.0.1", 8000)
@@ -42,8 +42,8 @@ LISTEN = Socket(HERE, None, "LISTEN", inode=7)
 BOUND = Socket(HERE, None, "BOUND", inode=7)
 GONE = Socket(HERE, Endpoint("127.0.0.1", 50000), "TIME_WAIT", expires=42.5)
 DRAIN = Socket(HERE, Endpoint("127.0.0.1", 50001), "ESTABLISHED", inode=8)
-VIEWER = Viewer(ME, ME, (ProcessKey(50, 1),))
-ROOT = Viewer(0, ME, VIEWER.line)
+VIEWER = CurrentUser(ME, ME, (ProcessKey(50, 1),))
+ROOT = CurrentUser(0, ME, VIEWER.line)
 
 PLATFORMS: tuple[Platform, ...] = ("linux", "darwin", "win32")
 KNOWN: dict[Platform, set[str]] = {
@@ -58,8 +58,8 @@ def process(pid: int, name: str = "python3", uid: int = ME, **facts: object) -> 
     return plain.but(**facts)
 
 
-def held_by(*holders: Process, hidden: tuple[Hidden, ...] = ()) -> Holding:
-    return Holding(tuple(Holder(holder, (7,)) for holder in holders), hidden)
+def held_by(*holders: Process, hidden: tuple[HiddenSocket, ...] = ()) -> HolderSearch:
+    return HolderSearch(tuple(Holder(holder, (7,)) for holder in holders), hidden)
 
 
 HOLDINGS = {
@@ -75,22 +75,22 @@ HOLDINGS = {
     "the first process": held_by(process(1, "systemd", uid=0)),
     "AirPlay": held_by(process(60, "ControlCenter")),
     "the Windows kernel": held_by(process(4, "System", uid=0)),
-    "a hidden process": held_by(hidden=(Hidden(LISTEN, "root"),)),
-    "a hidden service": held_by(hidden=(Hidden(LISTEN, "root", "fake db.service"),)),
-    "a hidden container": held_by(hidden=(Hidden(LISTEN, "root", "docker-" + "ab" * 32),)),
-    "nobody that can be seen": Holding(),
+    "a hidden process": held_by(hidden=(HiddenSocket(LISTEN, "root"),)),
+    "a hidden service": held_by(hidden=(HiddenSocket(LISTEN, "root", "fake db.service"),)),
+    "a hidden container": held_by(hidden=(HiddenSocket(LISTEN, "root", "docker-" + "ab" * 32),)),
+    "nobody that can be seen": HolderSearch(),
 }
 VERDICTS: dict[str, Verdict] = {
     "held": Held((LISTEN,)),
     "bound": Held((BOUND,)),
-    "a client's": HeldByClient((DRAIN,)),
-    "lingering": Lingering((GONE,), blocking=False),
-    "lingering and blocking": Lingering((GONE,), blocking=True),
-    "still draining": Lingering((DRAIN,), blocking=True),
-    "half closed": Lingering((DRAIN.but(state="FIN_WAIT2"),), blocking=True),
-    "shadowed": Shadowed((Socket(Endpoint("::1", 8000), None, "LISTEN"),)),
-    "unexplained": Unexplained(),
-    "forbidden": Forbidden(),
+    "a client's": OutgoingConnection((DRAIN,)),
+    "lingering": LingeringConnections((GONE,), blocking=False),
+    "lingering and blocking": LingeringConnections((GONE,), blocking=True),
+    "still draining": LingeringConnections((DRAIN,), blocking=True),
+    "half closed": LingeringConnections((DRAIN.but(state="FIN_WAIT2"),), blocking=True),
+    "shadowed": LocalhostConflict((Socket(Endpoint("::1", 8000), None, "LISTEN"),)),
+    "unexplained": HolderUnknown(),
+    "forbidden": NotPermitted(),
     "not local": NotLocal(),
 }
 ONLY_ON = {"a systemd service": "linux", "the Windows kernel": "win32"}
@@ -103,7 +103,7 @@ EVERY = pytest.mark.parametrize(
 )
 
 
-def cases(platform: Platform) -> Iterator[tuple[Holding, Viewer | None]]:
+def cases(platform: Platform) -> Iterator[tuple[HolderSearch, CurrentUser | None]]:
     """Yield everybody who may hold a port there, seen by everybody who may ask."""
     possible = [h for name, h in HOLDINGS.items() if ONLY_ON.get(name, platform) == platform]
     yield from product(possible, (VIEWER, ROOT, None))
@@ -162,7 +162,7 @@ def test_a_protected_process_is_in_no_command(who: str, platform: Platform) -> N
 
 @pytest.mark.parametrize("platform", PLATFORMS)
 def test_a_free_port_needs_no_remedy(platform: Platform) -> None:
-    assert remedies(Free(), HERE, Holding(), platform, viewer=VIEWER) == ()
+    assert remedies(Free(), HERE, HolderSearch(), platform, viewer=VIEWER) == ()
 
 
 def titles(verdict: Verdict, who: str, platform: Platform = "linux", port: int = 8000) -> str:
@@ -206,7 +206,7 @@ def test_how_long_leftovers_last_is_said() -> None:
     ],
 )
 def test_a_shadowed_server_is_reached_by_its_address(address: str, url: str) -> None:
-    found = remedies(VERDICTS["shadowed"], Endpoint(address, 8000), Holding(), "linux")
+    found = remedies(VERDICTS["shadowed"], Endpoint(address, 8000), HolderSearch(), "linux")
     assert url in found[0].title
 
 
@@ -220,11 +220,11 @@ def test_a_shadowed_server_is_reached_by_its_address(address: str, url: str) -> 
     ],
 )
 def test_another_port_is_one_that_can_be_used(port: int, suggested: int) -> None:
-    said = titles(Unexplained(), "nobody that can be seen", port=port)
+    said = titles(HolderUnknown(), "nobody that can be seen", port=port)
     assert f"for example {suggested}" in said
 
 
-@pytest.mark.parametrize("verdict", [Forbidden(), HeldByClient((DRAIN,))], ids=repr)
+@pytest.mark.parametrize("verdict", [NotPermitted(), OutgoingConnection((DRAIN,))], ids=repr)
 def test_another_port_is_never_the_same_one(verdict: Verdict) -> None:
     assert "for example 8001" in titles(verdict, "nobody that can be seen")
 
@@ -232,23 +232,23 @@ def test_another_port_is_never_the_same_one(verdict: Verdict) -> None:
 def test_a_family_is_ended_at_its_top_and_by_force_with_its_members() -> None:
     top = process(60, argv=("python3", "uvicorn", "--reload"))
     child = process(61, argv=("python3", "-c", "from multiprocessing.spawn import spawn_main"))
-    holding = Holding((Holder(child, (7,), (top,)),))
+    holding = HolderSearch((Holder(child, (7,), (top,)),))
     found = remedies(VERDICTS["held"], HERE, holding, "linux", viewer=VIEWER)
     assert commands(found)[1:] == ["kill -TERM 60", "kill -KILL 60 61"]
 
 
 def test_a_live_devports_run_is_what_gets_ended() -> None:
     run = process(59, "devports")
-    holding = Holding((Holder(process(60), (7,), (run,)),))
+    holding = HolderSearch((Holder(process(60), (7,), (run,)),))
     found = remedies(
         VERDICTS["held"], HERE, holding, "linux", viewer=VIEWER,
-        run_of=lambda p: Run(p.key, "backend", "/srv") if p.pid == 59 else None,
+        run_of=lambda p: RunInfo(p.key, "backend", "/srv") if p.pid == 59 else None,
     )  # fmt: skip
     assert "kill -TERM 59" in commands(found)
 
 
 def test_a_service_whose_name_begins_with_a_dash_is_no_option() -> None:
-    hidden = Hidden(LISTEN, "root", "-H.service")
+    hidden = HiddenSocket(LISTEN, "root", "-H.service")
     found = remedies(VERDICTS["held"], HERE, held_by(hidden=(hidden,)), "linux", viewer=VIEWER)
     assert "sudo systemctl stop -- -H.service" in commands(found)
     shown = process(60, cgroup="/system.slice/-H.service")
@@ -269,7 +269,7 @@ def test_a_hidden_service_of_a_user_is_stopped_by_that_users_manager(
     uid: int, command: str
 ) -> None:
     group = "/user.slice/user-1001.slice/user@1001.service/app.slice/web.service"
-    hidden = Hidden(LISTEN.but(uid=uid), "lana", group)
+    hidden = HiddenSocket(LISTEN.but(uid=uid), "lana", group)
     found = remedies(VERDICTS["held"], HERE, held_by(hidden=(hidden,)), "linux", viewer=VIEWER)
     assert command in commands(found)
 
@@ -282,7 +282,7 @@ def test_a_hidden_service_of_a_user_is_stopped_by_that_users_manager(
     ],
 )
 def test_what_holds_every_program_of_a_user_is_not_stopped(unit: str) -> None:
-    hidden = Hidden(LISTEN, "lana", f"/user.slice/user@1001.service/{unit}")
+    hidden = HiddenSocket(LISTEN, "lana", f"/user.slice/user@1001.service/{unit}")
     found = remedies(VERDICTS["held"], HERE, held_by(hidden=(hidden,)), "linux", viewer=VIEWER)
     assert not [line for line in commands(found) if "systemctl" in line]
 
@@ -298,8 +298,8 @@ def test_what_holds_every_program_of_a_user_is_not_stopped(unit: str) -> None:
 def test_what_is_said_of_another_port_holds_on_this_machine(
     outgoing: tuple[int, int], words: str
 ) -> None:
-    client = HeldByClient((DRAIN,))
-    found = remedies(client, HERE, Holding(), "linux", viewer=VIEWER, ephemeral=outgoing)
+    client = OutgoingConnection((DRAIN,))
+    found = remedies(client, HERE, HolderSearch(), "linux", viewer=VIEWER, ephemeral=outgoing)
     (title,) = [each.title for each in found if each.title.startswith("choose another port")]
     said = title.removeprefix("choose another port").partition(", for example")[0]
     assert said.startswith(words)
@@ -307,6 +307,6 @@ def test_what_is_said_of_another_port_holds_on_this_machine(
 
 
 def test_a_podman_container_that_is_hidden_is_stopped_by_podman() -> None:
-    hidden = Hidden(LISTEN, "root", f"libpod-{'cd' * 32}.scope")
+    hidden = HiddenSocket(LISTEN, "root", f"libpod-{'cd' * 32}.scope")
     found = remedies(VERDICTS["held"], HERE, held_by(hidden=(hidden,)), "linux", viewer=VIEWER)
     assert "sudo podman stop cdcdcdcdcdcd" in commands(found)

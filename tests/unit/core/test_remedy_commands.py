@@ -6,32 +6,32 @@ from typing import TYPE_CHECKING
 
 import pytest
 
-from devports.core.diagnosis import (
-    Forbidden,
-    Held,
-    HeldByClient,
-    Lingering,
-    NotLocal,
-    Shadowed,
-    Unexplained,
-)
+from devports.core.holder_kind import CurrentUser
 from devports.core.model import (
     Endpoint,
-    Hidden,
+    HiddenSocket,
     Holder,
-    Holding,
+    HolderSearch,
     Process,
     ProcessKey,
     Socket,
 )
-from devports.core.remedy import remedies
-from devports.core.standing import Viewer
+from devports.core.remedies import remedies
+from devports.core.verdict import (
+    Held,
+    HolderUnknown,
+    LingeringConnections,
+    LocalhostConflict,
+    NotLocal,
+    NotPermitted,
+    OutgoingConnection,
+)
 
 if TYPE_CHECKING:
-    from devports.core.contained import Named
-    from devports.core.diagnosis import Verdict
+    from devports.core.containers import Named
+    from devports.core.holder_kind import Said
     from devports.core.model import Platform
-    from devports.core.standing import Said
+    from devports.core.verdict import Verdict
 
 ME, OTHER = 1000, 1001
 HERE = Endpoint("127.0.0.1", 8000)
@@ -40,8 +40,8 @@ BOUND = Socket(HERE, None, "BOUND", inode=7)
 GONE = Socket(HERE, Endpoint("127.0.0.1", 50000), "TIME_WAIT", expires=42.5)
 DRAIN = Socket(HERE, Endpoint("127.0.0.1", 50001), "ESTABLISHED", inode=8)
 DEVPORTS = 'sudo "$(command -v devports)" '
-VIEWER = Viewer(ME, ME, (ProcessKey(50, 1),))
-ROOT = Viewer(0, ME, VIEWER.line)
+VIEWER = CurrentUser(ME, ME, (ProcessKey(50, 1),))
+ROOT = CurrentUser(0, ME, VIEWER.line)
 
 
 def process(pid: int, name: str = "python3", uid: int = ME, **facts: object) -> Process:
@@ -49,11 +49,11 @@ def process(pid: int, name: str = "python3", uid: int = ME, **facts: object) -> 
     return plain.but(**facts)
 
 
-def held_by(*holders: Process, hidden: tuple[Hidden, ...] = ()) -> Holding:
-    return Holding(tuple(Holder(holder, (7,)) for holder in holders), hidden)
+def held_by(*holders: Process, hidden: tuple[HiddenSocket, ...] = ()) -> HolderSearch:
+    return HolderSearch(tuple(Holder(holder, (7,)) for holder in holders), hidden)
 
 
-def by_words(text: str) -> Holding:
+def by_words(text: str) -> HolderSearch:
     argv = tuple(text.split())
     return held_by(process(60, argv[0], argv=argv))
 
@@ -78,7 +78,7 @@ HOLDINGS = {
     "inside podman": held_by(process(60, cgroup=f"{OWN}/libpod-{LONG}.scope")),
     "inside root's podman": held_by(process(60, cgroup=f"/machine.slice/libpod-{LONG}.scope")),
     "inside kubernetes": held_by(process(60, cgroup=f"/kubepods/crio-{LONG}.scope")),
-    "a hidden engine": held_by(hidden=(Hidden(LISTEN, "root", "docker.service"),)),
+    "a hidden engine": held_by(hidden=(HiddenSocket(LISTEN, "root", "docker.service"),)),
     "a stopped process": held_by(process(60, state="T")),
     "a tunnel": by_words("ssh -N -S /run/c -L 8000:db:5432 host"),
     "a kubectl": by_words("kubectl port-forward svc/db 8000"),
@@ -86,7 +86,7 @@ HOLDINGS = {
     "an ssh master": held_by(MASTER),
     "an sshd": held_by(process(60, "sshd-session", exe="/usr/lib/sshd-session")),
     "an app as pid 1": held_by(process(1, "node", uid=0)),
-    "pm2": Holding((Holder(process(60), (7,), (GOD,)),)),
+    "pm2": HolderSearch((Holder(process(60), (7,), (GOD,)),)),
     "a plain process": held_by(process(60)),
     "two processes": held_by(process(60), process(61)),
     "another user's process": held_by(process(60, uid=OTHER)),
@@ -98,22 +98,22 @@ HOLDINGS = {
     "the first process": held_by(process(1, "systemd", uid=0)),
     "AirPlay": held_by(process(60, "ControlCenter")),
     "the Windows kernel": held_by(process(4, "System", uid=0)),
-    "a hidden process": held_by(hidden=(Hidden(LISTEN, "root"),)),
-    "a hidden service": held_by(hidden=(Hidden(LISTEN, "root", "fake db.service"),)),
-    "a hidden container": held_by(hidden=(Hidden(LISTEN, "root", "docker-" + "ab" * 32),)),
-    "nobody that can be seen": Holding(),
+    "a hidden process": held_by(hidden=(HiddenSocket(LISTEN, "root"),)),
+    "a hidden service": held_by(hidden=(HiddenSocket(LISTEN, "root", "fake db.service"),)),
+    "a hidden container": held_by(hidden=(HiddenSocket(LISTEN, "root", "docker-" + "ab" * 32),)),
+    "nobody that can be seen": HolderSearch(),
 }
 VERDICTS: dict[str, Verdict] = {
     "held": Held((LISTEN,)),
     "bound": Held((BOUND,)),
-    "a client's": HeldByClient((DRAIN,)),
-    "lingering": Lingering((GONE,), blocking=False),
-    "lingering and blocking": Lingering((GONE,), blocking=True),
-    "still draining": Lingering((DRAIN,), blocking=True),
-    "half closed": Lingering((DRAIN.but(state="FIN_WAIT2"),), blocking=True),
-    "shadowed": Shadowed((Socket(Endpoint("::1", 8000), None, "LISTEN"),)),
-    "unexplained": Unexplained(),
-    "forbidden": Forbidden(),
+    "a client's": OutgoingConnection((DRAIN,)),
+    "lingering": LingeringConnections((GONE,), blocking=False),
+    "lingering and blocking": LingeringConnections((GONE,), blocking=True),
+    "still draining": LingeringConnections((DRAIN,), blocking=True),
+    "half closed": LingeringConnections((DRAIN.but(state="FIN_WAIT2"),), blocking=True),
+    "shadowed": LocalhostConflict((Socket(Endpoint("::1", 8000), None, "LISTEN"),)),
+    "unexplained": HolderUnknown(),
+    "forbidden": NotPermitted(),
     "not local": NotLocal(),
 }
 

@@ -4,12 +4,17 @@ from __future__ import annotations
 
 import pytest
 
-from devports.core.judging import standing, strictest
+from devports.core.classify import keeper_of, standing, strictest
+from devports.core.holder_kind import (
+    CurrentUser,
+    OrdinaryProcess,
+    OtherUser,
+    Protected,
+    SupervisedService,
+)
 from devports.core.model import Holder, Process, ProcessKey
-from devports.core.standing import OtherUser, Plain, Protected, Supervised, Viewer
-from devports.core.supervisors import keeper_of
 
-ME, ROOT = Viewer(1000, 1000), Viewer(0, 0)
+ME, ROOT = CurrentUser(1000, 1000), CurrentUser(0, 0)
 PYTHON = "/usr/bin/python3.11"
 
 
@@ -92,7 +97,7 @@ PM2 = [
 
 @pytest.mark.parametrize(("daemon", "found", "viewer", "stop"), PM2)
 def test_pm2_is_asked_for_the_app_by_its_number(
-    daemon: Process, found: tuple[tuple[str, str], ...], viewer: Viewer, stop: str
+    daemon: Process, found: tuple[tuple[str, str], ...], viewer: CurrentUser, stop: str
 ) -> None:
     keeper = keeper_of(SERVER.but(marks=found), (daemon.but(uid=daemon.uid or 1000), INIT), viewer)
     assert keeper is not None
@@ -100,13 +105,15 @@ def test_pm2_is_asked_for_the_app_by_its_number(
 
 
 def test_an_app_of_pm2_is_named_as_its_user_named_it() -> None:
-    assert keeper_of(SERVER.but(marks=APP), (GOD,), ME) == Supervised("pm2", "my api", "pm2 stop 3")
+    assert keeper_of(SERVER.but(marks=APP), (GOD,), ME) == SupervisedService(
+        "pm2", "my api", "pm2 stop 3"
+    )
 
 
 @pytest.mark.parametrize("daemon", [DAEMON, GOD])
 def test_a_supervisor_that_listens_for_its_servers_is_not_ended(daemon: Process) -> None:
     """In pm2's cluster mode the daemon has the socket, and all its apps would end with it."""
-    assert isinstance(standing(daemon.but(marks=APP), ME, None, (INIT,)), Supervised)
+    assert isinstance(standing(daemon.but(marks=APP), ME, None, (INIT,)), SupervisedService)
 
 
 BETWEEN = [
@@ -128,13 +135,13 @@ def test_what_a_person_started_below_a_supervisor_is_their_own(
 ) -> None:
     """A terminal in a supervised editor hands the variables on to all that is started in it."""
     found = standing(SERVER.but(marks=WEB), ME, None, (*between, DAEMON, INIT))
-    assert isinstance(found, Supervised) == kept
-    assert isinstance(found, Plain) != kept
+    assert isinstance(found, SupervisedService) == kept
+    assert isinstance(found, OrdinaryProcess) != kept
 
 
 def test_variables_alone_prove_nothing() -> None:
-    assert standing(SERVER.but(marks=(*WEB, *APP)), ME, None, (ZSH, INIT)) == Plain()
-    assert standing(SERVER.but(marks=(*WEB, *APP)), ME, None, (INIT,)) == Plain()
+    assert standing(SERVER.but(marks=(*WEB, *APP)), ME, None, (ZSH, INIT)) == OrdinaryProcess()
+    assert standing(SERVER.but(marks=(*WEB, *APP)), ME, None, (INIT,)) == OrdinaryProcess()
 
 
 LAUNCHD = [
@@ -167,13 +174,13 @@ def test_a_supervised_member_makes_the_family_supervised_and_names_it_if_one_can
     member = Holder(SERVER.but(marks=WEB), (7,), (top, DAEMON))
     plain = Holder(process(61, "gunicorn"), (7,), (top, DAEMON))
     found = strictest(top, [plain, member], ME, None)
-    assert isinstance(found, Supervised)
+    assert isinstance(found, SupervisedService)
     assert found.unit == "shop:web_00"
 
 
 def test_another_users_supervised_server_is_supervised_first() -> None:
     other = SERVER.but(uid=5, user="www")
-    assert isinstance(standing(other, ME, None, (DAEMON,)), Supervised)
+    assert isinstance(standing(other, ME, None, (DAEMON,)), SupervisedService)
     assert standing(other, ME, None, ()) == OtherUser("www", permitted=False)
 
 

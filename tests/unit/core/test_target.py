@@ -8,8 +8,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from devports.core.model import PortSpec
-from devports.core.target import parse_target
+from devports.core.model import PortSpec, parse_target
 from devports.errors import DevportsError
 
 GOOD = [

@@ -4,10 +4,10 @@ from __future__ import annotations
 
 import pytest
 
-from devports.core.value import Value, unreachable
+from devports.core.value import Frozen, unreachable
 
 
-class Point(Value):
+class Point(Frozen):
     x: int
     y: int = 2
 
@@ -20,12 +20,12 @@ class Named(Point):
     y: int = 5
 
 
-class Twin(Value):
+class Twin(Frozen):
     x: int
     y: int = 2
 
 
-class Nothing(Value):
+class Nothing(Frozen):
     pass
 
 
@@ -101,7 +101,7 @@ def test_a_record_says_what_it_is() -> None:
 
 
 def test_a_record_matches_by_position() -> None:
-    record: Value = Point(1, 7)
+    record: Frozen = Point(1, 7)
     match record:
         case Point(1, y):
             assert y == 7

@@ -3,14 +3,13 @@
 from __future__ import annotations
 
 from devports.config.load import read_text
-from devports.detect.document import document, text
-from devports.detect.found import File, Found, Source, one_line
-from devports.detect.making import of_line
-from devports.detect.words import Line
+from devports.detect.command_line import Line, of_line
+from devports.detect.model import DetectedService, File, Source, one_line
+from devports.detect.toml_writer import document, text
 
 PATH = "/srv/shop/devports.toml"
 WHY = (Source("main.py", 3, "app = FastAPI()"),)
-BACKEND = Found(
+BACKEND = DetectedService(
     ("backend",),
     "fastapi",
     WHY,
@@ -22,7 +21,7 @@ BACKEND = Found(
     shell=True,
     notes=("Mind this.",),
 )
-DB = Found(("db",), "container", WHY, port=5432, ports=(("more", 5433),))
+DB = DetectedService(("db",), "container", WHY, port=5432, ports=(("more", 5433),))
 
 
 def test_a_service_in_full() -> None:

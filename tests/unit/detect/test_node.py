@@ -6,7 +6,7 @@ import json
 
 import pytest
 
-from devports.core.value import Value
+from devports.core.value import Frozen
 from tests.unit.detect.making import left_out, only, services
 
 
@@ -14,7 +14,7 @@ def package(scripts: dict[str, str] | None = None, **more: object) -> dict[str, 
     return {"package.json": json.dumps({"scripts": scripts or {}, **more}, indent=1)}
 
 
-class Case(Value):
+class Case(Frozen):
     """A script and what comes of it."""
 
     scripts: dict[str, str]

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import pytest
 
-from devports.detect.words import (
-    Told,
+from devports.detect.command_line import (
+    DetectedAddress,
     command_text,
     escaped,
     host_in,
@@ -73,22 +73,22 @@ def test_a_command_with_placeholders(command: str, expected: str | None) -> None
 
 
 TOLD = [
-    ("vite --port 3001", Told(3001), "a port"),
-    ("vite --host", Told(0, "0.0.0.0"), "every address, by an option without a value"),
-    ("vite --host localhost", Told(), "a host of this machine is ours to choose"),
-    ("vite --port", Told(), "an option without its value"),
-    ("vite --port --open", Told(), "an option in place of a value"),
-    ("uvicorn a:b --port ${PORT:-8001}", Told(8001), "what a variable falls back to"),
-    ("uvicorn a:b --port $PORT --port 99999", Told(), "no port that there is"),
-    ("gunicorn -b [::]:8001 a:b", Told(8001, "::"), "one option for both"),
-    ("gunicorn -b :8001 a:b", Told(8001), "a port without a host"),
-    ("gunicorn -b unix:/run/x a:b", Told(), "a path"),
-    ("mkdocs serve -a 0.0.0.0:8001", Told(8001, "0.0.0.0"), "an address"),
+    ("vite --port 3001", DetectedAddress(3001), "a port"),
+    ("vite --host", DetectedAddress(0, "0.0.0.0"), "every address, by an option without a value"),
+    ("vite --host localhost", DetectedAddress(), "a host of this machine is ours to choose"),
+    ("vite --port", DetectedAddress(), "an option without its value"),
+    ("vite --port --open", DetectedAddress(), "an option in place of a value"),
+    ("uvicorn a:b --port ${PORT:-8001}", DetectedAddress(8001), "what a variable falls back to"),
+    ("uvicorn a:b --port $PORT --port 99999", DetectedAddress(), "no port that there is"),
+    ("gunicorn -b [::]:8001 a:b", DetectedAddress(8001, "::"), "one option for both"),
+    ("gunicorn -b :8001 a:b", DetectedAddress(8001), "a port without a host"),
+    ("gunicorn -b unix:/run/x a:b", DetectedAddress(), "a path"),
+    ("mkdocs serve -a 0.0.0.0:8001", DetectedAddress(8001, "0.0.0.0"), "an address"),
 ]
 
 
 @pytest.mark.parametrize(("command", "told"), [pytest.param(c, t, id=n) for c, t, n in TOLD])
-def test_what_a_command_says_of_where_it_listens(command: str, told: Told) -> None:
+def test_what_a_command_says_of_where_it_listens(command: str, told: DetectedAddress) -> None:
     line = read(command)
     assert line is not None
     start = recognise(line.words)

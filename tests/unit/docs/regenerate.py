@@ -16,9 +16,8 @@ ROOT = pathlib.Path(__file__).resolve().parents[3]
 sys.path.insert(0, str(ROOT))
 
 from devports import exitcodes  # noqa: E402  # found by the line above
-from devports.core.bindpatterns import PATTERNS  # noqa: E402
-from devports.ui.eventschema import EVENTS  # noqa: E402
-from devports.ui.resultschema import DATA  # noqa: E402
+from devports.core.bind_errors import PATTERNS  # noqa: E402
+from devports.ui.json_schema import DATA, EVENTS  # noqa: E402
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
@@ -81,7 +80,7 @@ def errors() -> str:
 def findings() -> str:
     """Return what the doctor finds beside verdicts and the editor's files, by its rules."""
     rows = []
-    for path in sorted((ROOT / "devports" / "checks").glob("*.py")):
+    for path in sorted((ROOT / "devports" / "doctor").glob("*.py")):
         for node in ast.walk(ast.parse(path.read_text(encoding="utf-8"))):
             if isinstance(node, ast.Call) and _name(node.func) == "Problem" and node.args[2:]:
                 why = "".join(_text(each.value) for each in node.keywords if each.arg == "why")

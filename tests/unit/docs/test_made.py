@@ -13,27 +13,28 @@ import pytest
 
 from devports import exitcodes
 from devports.commands.check import code_for
-from devports.core.bindfailure import match_bind_failure
-from devports.core.codes import EVERY, code_of
-from devports.core.diagnosis import (
+from devports.core.bind_errors import match_bind_failure
+from devports.core.handoff import SOCKET_ADAPTERS
+from devports.core.model import Endpoint, HolderSearch
+from devports.core.verdict import (
+    EVERY,
     Finding,
-    Forbidden,
     Free,
     Held,
-    HeldByClient,
-    Lingering,
+    HolderUnknown,
+    LingeringConnections,
+    LocalhostConflict,
     NotLocal,
-    Shadowed,
-    Unexplained,
+    NotPermitted,
+    OutgoingConnection,
+    code_of,
 )
-from devports.core.model import Endpoint, Holding
-from devports.core.takers import TAKERS
 from tests.harness import pages
 
 if TYPE_CHECKING:
     from collections.abc import Callable
 
-    from devports.core.diagnosis import Verdict
+    from devports.core.verdict import Verdict
 
 MADE = runpy.run_path(str(Path(__file__).parent / "regenerate.py"))
 SECTIONS: dict[str, Callable[[], str]] = MADE["SECTIONS"]
@@ -92,11 +93,22 @@ def test_the_table_of_exit_codes_is_the_contract():
 
 def test_every_verdict_is_explained_with_the_exit_code_of_check():
     verdicts: list[Verdict] = [
-        *(Free(), Lingering((), blocking=False), Lingering((), blocking=True)),
-        *(Shadowed(()), Held(()), HeldByClient(()), Unexplained(), Forbidden(), NotLocal()),
+        *(
+            Free(),
+            LingeringConnections((), blocking=False),
+            LingeringConnections((), blocking=True),
+        ),
+        *(
+            LocalhostConflict(()),
+            Held(()),
+            OutgoingConnection(()),
+            HolderUnknown(),
+            NotPermitted(),
+            NotLocal(),
+        ),
     ]
-    found = [Finding(Endpoint("127.0.0.1", 8000), verdict, Holding()) for verdict in verdicts]
-    found.insert(-2, Finding(Endpoint("127.0.0.1", 80), Forbidden(), Holding()))
+    found = [Finding(Endpoint("127.0.0.1", 8000), verdict, HolderSearch()) for verdict in verdicts]
+    found.insert(-2, Finding(Endpoint("127.0.0.1", 80), NotPermitted(), HolderSearch()))
     expected = [(code_of(finding), code_for([finding])) for finding in found]
     shown = [(row[0].strip("`"), int(row[3].split(",")[0])) for row in cells("how-it-works.md")]
     assert shown == expected
@@ -105,7 +117,7 @@ def test_every_verdict_is_explained_with_the_exit_code_of_check():
 
 def test_every_server_that_takes_a_socket_is_named():
     rows = {row[0].strip("`"): row[1] for row in cells("how-it-works.md", "chooses another one.\n")}
-    assert all(server in rows["fd"] for server in TAKERS)
+    assert all(server in rows["fd"] for server in SOCKET_ADAPTERS)
 
 
 @pytest.mark.parametrize(

@@ -5,7 +5,7 @@ from pathlib import Path
 import pytest
 
 from devports.core.service import Config, EditorTasks, Service
-from devports.editor.template import Template
+from devports.vscode.tasks import Template
 
 ROOT = Path(__file__).resolve().parents[3]
 

@@ -10,7 +10,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from devports.core.jsonc import parse, plain, same
-from devports.editor.edits import Style, append, drop, put, style_of, written
+from devports.vscode.jsonc_edit import Style, append, drop, put, style_of, written
 from tests.harness import jsonc
 
 TASKS = """{

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from devports.editor.jsregex import flaw
+from devports.vscode.lint import flaw
 
 GOOD = [
     pytest.param("", id="nothing"),

@@ -8,7 +8,7 @@ from typing import Any
 import pytest
 from hypothesis import given, settings
 
-from devports.editor.lint import Flaw, labels_of, lint_launch, lint_tasks, waited_for
+from devports.vscode.lint import LintFinding, labels_of, lint_launch, lint_tasks, waited_for
 from tests.harness import jsonc
 
 MATCHER = {
@@ -121,7 +121,7 @@ def test_tasks_that_a_debugger_waits_for() -> None:
 def test_a_flaw_has_its_place_and_says_what_follows() -> None:
     text = '{\n  "tasks": [\n    { "label": "a" },\n    { "label": "a" }\n  ]\n}\n'
     assert lint_tasks(".vscode/tasks.json", text) == (
-        Flaw(
+        LintFinding(
             "label-twice",
             ".vscode/tasks.json",
             4,

@@ -8,9 +8,9 @@ from typing import TYPE_CHECKING, Any
 import pytest
 from hypothesis import given, settings
 
-from devports.editor.plan import BrokenFileError, Plan, plan, programs_of, searched
-from devports.editor.template import Template
 from devports.errors import DevportsError
+from devports.vscode.merge import BrokenFileError, Plan, plan, programs_of, searched
+from devports.vscode.tasks import Template
 from tests.harness import jsonc
 from tests.unit.editor.conftest import ROOT, config, service, vscode
 

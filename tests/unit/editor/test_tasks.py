@@ -9,12 +9,19 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from devports.config.spec import NAME
+from devports.config.keys import NAME
 from devports.core.service import Service
-from devports.editor.launch import Hook, wanted_launch
-from devports.editor.tasks import MARK, is_ours, role_of, titles, wanted_tasks
-from devports.editor.template import Template
 from devports.errors import DevportsError
+from devports.vscode.tasks import (
+    MARK,
+    PrelaunchHook,
+    Template,
+    is_ours,
+    role_of,
+    titles,
+    wanted_launch,
+    wanted_tasks,
+)
 from tests.unit.editor.conftest import config, service, vscode
 
 if TYPE_CHECKING:
@@ -146,8 +153,8 @@ def test_one_debugger_needs_no_compound(template: Template) -> None:
 def test_hooks_free_the_port_before_what_the_user_named(template: Template) -> None:
     hooked = service(vscode=vscode(prelaunch=("F", "G")))
     assert wanted_launch(config(hooked), template).hooks == (
-        Hook("F", "Free Backend Port"),
-        Hook("G", "Free Backend Port"),
+        PrelaunchHook("F", "Free Backend Port"),
+        PrelaunchHook("G", "Free Backend Port"),
     )
 
 

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 
 import pytest
 
-from devports.system.folder import MAX_BYTES, Bounds, look
+from devports.system.project import MAX_BYTES, Bounds, look
 from tests.harness.capabilities import NEEDS_FIFO, NEEDS_LINKS, NEEDS_NOFOLLOW
 
 if TYPE_CHECKING:

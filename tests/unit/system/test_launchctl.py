@@ -6,7 +6,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from devports.system.launchctl import labels
+from devports.system.macos_tools import labels
 
 LINES = [
     pytest.param("612\t0\tcom.apple.rapportd", {612: "com.apple.rapportd"}, id="a job that runs"),

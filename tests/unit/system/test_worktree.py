@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 
 import pytest
 
-from devports.system.worktree import Worktree, worktree_of
+from devports.system.project import Worktree, worktree_of
 from tests.harness.capabilities import NEEDS_FIFO
 
 if TYPE_CHECKING:

@@ -7,13 +7,13 @@ from __future__ import annotations
 
 import pathlib
 
-from devports.ui import eventschema, resultschema
+from devports.ui import json_schema
 
 ROOT = pathlib.Path(__file__).resolve().parents[3]
 SCHEMAS = ROOT / "devports" / "schemas"
 GENERATED = {
-    SCHEMAS / "result.schema.json": resultschema.schema_text,
-    SCHEMAS / "event.schema.json": eventschema.schema_text,
+    SCHEMAS / "result.schema.json": json_schema.schema_text,
+    SCHEMAS / "event.schema.json": json_schema.event_schema_text,
 }
 
 if __name__ == "__main__":

@@ -4,15 +4,15 @@ from __future__ import annotations
 
 import pytest
 
-from devports.core.bystanders import Bystanders, Spared
-from devports.system.worktree import Worktree
-from devports.ui.around import clients_words, project_words, spared_words
+from devports.core.stop_plan import PortClients, UntouchedProcess
+from devports.system.project import Worktree
+from devports.ui.processes import clients_words, project_words, spared_words
 from tests.unit.ui import samples as s
 
 OURS = Worktree("/home/ann/shop", "main", "/home/ann/shop/.git")
 LINKED = Worktree("/home/ann/shop-fix", "fix/login", OURS.repository)
 BLOG = Worktree("/home/ann/blog", "", "/home/ann/blog/.git")
-CLIENT = Spared(s.PYTHON, "client")
+CLIENT = UntouchedProcess(s.PYTHON, "client")
 
 
 @pytest.mark.parametrize(
@@ -41,31 +41,31 @@ def test_project(theirs: Worktree | None, ours: Worktree | None, text: str):
 @pytest.mark.parametrize(
     ("around", "text"),
     [
-        pytest.param(Bystanders(3), "3 connected; not signalled", id="all elsewhere"),
+        pytest.param(PortClients(3), "3 connected; not signalled", id="all elsewhere"),
         pytest.param(
-            Bystanders(2, (CLIENT,)),
+            PortClients(2, (CLIENT,)),
             "2 connected, here `python` (pid 77); not signalled",
             id="one of them here",
         ),
         pytest.param(
-            Bystanders(6, (CLIENT,) * 6),
+            PortClients(6, (CLIENT,) * 6),
             "6 connected, here `python` (pid 77), `python` (pid 77), `python` (pid 77),"
             " `python` (pid 77) and 2 more; not signalled",
             id="more than are named",
         ),
         pytest.param(
-            Bystanders(1, (Spared(s.NODE, "outgoing"),)),
+            PortClients(1, (UntouchedProcess(s.NODE, "outgoing"),)),
             "1 connected; not signalled",
             id="who uses the number is no client",
         ),
     ],
 )
-def test_clients(around: Bystanders, text: str):
+def test_clients(around: PortClients, text: str):
     assert clients_words(around) == text
 
 
 def test_spared():
-    assert spared_words((CLIENT, Spared(s.NODE, "outgoing"))) == (
+    assert spared_words((CLIENT, UntouchedProcess(s.NODE, "outgoing"))) == (
         "left alone: `python` (pid 77), a client of the port",
         "left alone: `node` (pid 4242), its own connection uses the number",
     )

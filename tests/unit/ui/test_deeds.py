@@ -4,31 +4,30 @@ from typing import TYPE_CHECKING
 
 import pytest
 
-from devports.core.outcome import (
+from devports.core.holder_kind import Container, OtherUser, Protected, SupervisedService
+from devports.core.stop_plan import (
     AlreadyGone,
     ContainerStopped,
     Declined,
-    Freed,
+    FreeResult,
     Killing,
-    Planned,
     Question,
     Refused,
     Respawned,
-    Settling,
     StopFailed,
     Stopped,
     StoppingContainer,
     Terminating,
     TimedOut,
     WaitingForPort,
+    WatchingForRestart,
+    WouldStop,
 )
-from devports.core.standing import Container, OtherUser, Protected, Supervised
-from devports.ui import deeds
+from devports.ui import progress as deeds
 from tests.unit.ui import samples as s
 
 if TYPE_CHECKING:
-    from devports.core.outcome import Outcome, Progress, QuestionKind
-    from devports.core.plan import Target
+    from devports.core.stop_plan import Outcome, Progress, QuestionKind, StopTarget
 
 NODE = s.NODE_TARGET
 DB = NODE.but(standing=Container("docker", "shop-db-1", "postgres:16", "ab" * 32, "one"))
@@ -38,7 +37,7 @@ DB = NODE.but(standing=Container("docker", "shop-db-1", "postgres:16", "ab" * 32
     ("progress", "text"),
     [
         pytest.param(
-            Settling(3.98, s.NPM),
+            WatchingForRestart(3.98, s.NPM),
             "the port can be bound; watching for 4 s whether `npm run dev` (pid 400) starts it"
             " again",
             id="it may come back",
@@ -94,12 +93,12 @@ def test_progress(progress: Progress, text: str) -> None:
             id="it finishes with its clients",
         ),
         pytest.param(
-            Planned(NODE, asks=False),
+            WouldStop(NODE, asks=False),
             "`node` (pid 4242) would be stopped with SIGTERM",
             id="it would be ended",
         ),
         pytest.param(
-            Planned(NODE, asks=True),
+            WouldStop(NODE, asks=True),
             "`node` (pid 4242) would be stopped with SIGTERM, after a question",
             id="it would be asked about",
         ),
@@ -121,7 +120,9 @@ def test_progress(progress: Progress, text: str) -> None:
             id="not permitted, of several",
         ),
         pytest.param(
-            Refused(s.UNIT_TARGET.but(standing=Supervised("pm2", "", "pm2 list")), "supervised"),
+            Refused(
+                s.UNIT_TARGET.but(standing=SupervisedService("pm2", "", "pm2 list")), "supervised"
+            ),
             "`fakedb` (pid 412) was not signalled: pm2 runs it and may start it again;"
             " `pm2 list` tells under which name",
             id="supervised under a name that could not be read",
@@ -154,7 +155,7 @@ def test_progress(progress: Progress, text: str) -> None:
             id="a container, and nobody to ask",
         ),
         pytest.param(
-            Planned(DB, asks=True),
+            WouldStop(DB, asks=True),
             "the docker container `shop-db-1` (postgres:16) would be stopped with"
             " `docker stop shop-db-1`, after a question",
             id="a container would be stopped",
@@ -182,7 +183,7 @@ def test_progress(progress: Progress, text: str) -> None:
             id="protected without a reason",
         ),
         pytest.param(
-            Refused(s.UNIT_TARGET.but(standing=Supervised("pm2", "web", "")), "supervised"),
+            Refused(s.UNIT_TARGET.but(standing=SupervisedService("pm2", "web", "")), "supervised"),
             "`fakedb` (pid 412) was not signalled: pm2 runs it as `web` and may start it again",
             id="supervised without a command to stop it",
         ),
@@ -234,12 +235,12 @@ def test_outcome(outcome: Outcome, text: str) -> None:
 
 def test_only_a_port_that_can_be_bound_is_freed() -> None:
     stopped = Stopped(NODE, ("SIGTERM",), 0.02)
-    assert deeds.freed_words(Freed(True, 0, (stopped,), (s.FREE,)), "port 8000") == (
+    assert deeds.freed_words(FreeResult(True, 0, (stopped,), (s.FREE,)), "port 8000") == (
         "`node` (pid 4242): SIGTERM sent, exited after 0.1 s, the port can be bound",
         "port 8000 can be bound now",
     )
     vain = stopped.but(bindable=False)
-    assert deeds.freed_words(Freed(False, 94, (vain,), (s.BOUND,)), "port 8000") == (
+    assert deeds.freed_words(FreeResult(False, 94, (vain,), (s.BOUND,)), "port 8000") == (
         "`node` (pid 4242): SIGTERM sent, exited after 0.1 s, the port cannot be bound",
         "still not bindable: port 8000 is bound by `python` but nobody listens yet",
     )
@@ -293,6 +294,6 @@ def test_only_a_port_that_can_be_bound_is_freed() -> None:
         ),
     ],
 )
-def test_question(kind: QuestionKind, target: Target, service: str, text: str) -> None:
+def test_question(kind: QuestionKind, target: StopTarget, service: str, text: str) -> None:
     question = Question(kind, target, s.HELD)
     assert deeds.question_words(question, service) == text

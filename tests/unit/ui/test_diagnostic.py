@@ -4,17 +4,17 @@ from typing import Any
 
 import pytest
 
-from devports.core.value import Value
+from devports.core.value import Frozen
 from devports.errors import DevportsError
-from devports.ui import trouble, words
-from devports.ui.diagnostic import block, error_block, warning_block
-from devports.ui.layout import Look
+from devports.ui import messages
+from devports.ui.messages import block, error_block, warning_block
+from devports.ui.text import OutputStyle
 from tests.unit.ui import samples as s
 
 HINT = "to stop it and start `backend`, run `devports free backend`"
 
 
-class ByHand(Value):
+class ByHand(Frozen):
     """What a remedy looks like from here."""
 
     title: str
@@ -23,7 +23,7 @@ class ByHand(Value):
 
 
 def held() -> DevportsError:
-    return trouble.problem((s.HELD,), s.ANN, exit_code=1, subject="port 8000", hints=(HINT,))
+    return messages.problem((s.HELD,), s.ANN, exit_code=1, subject="port 8000", hints=(HINT,))
 
 
 WHOLE = """\
@@ -39,7 +39,7 @@ hint: to stop it and start `backend`, run `devports free backend`"""
 
 def test_commands_of_ours_name_the_configuration_that_was_named() -> None:
     by_hand: Any = ByHand("ends it", "devports free web", needs_root=False)
-    lines = error_block(held(), Look(config="../a b.toml"), (by_hand,)).split("\n")
+    lines = error_block(held(), OutputStyle(config="../a b.toml"), (by_hand,)).split("\n")
     assert lines[-2] == "    devports free web --config '../a b.toml'"
     assert lines[-1].endswith("run `devports free backend --config '../a b.toml'`")
 
@@ -67,21 +67,21 @@ COLOURED = (
 @pytest.mark.parametrize(
     ("look", "text"),
     [
-        pytest.param(Look(), WHOLE, id="a pipe"),
-        pytest.param(Look(width=60), NARROW, id="60 cells"),
-        pytest.param(Look(width=80), WHOLE, id="80 cells"),
-        pytest.param(Look(width=120), WHOLE, id="120 cells"),
-        pytest.param(Look(colour=True, width=80), COLOURED, id="colours"),
-        pytest.param(Look(colour=True), COLOURED, id="colours forced on a pipe"),
+        pytest.param(OutputStyle(), WHOLE, id="a pipe"),
+        pytest.param(OutputStyle(width=60), NARROW, id="60 cells"),
+        pytest.param(OutputStyle(width=80), WHOLE, id="80 cells"),
+        pytest.param(OutputStyle(width=120), WHOLE, id="120 cells"),
+        pytest.param(OutputStyle(colour=True, width=80), COLOURED, id="colours"),
+        pytest.param(OutputStyle(colour=True), COLOURED, id="colours forced on a pipe"),
     ],
 )
-def test_a_held_port(look: Look, text: str) -> None:
+def test_a_held_port(look: OutputStyle, text: str) -> None:
     assert error_block(held(), look) == text
 
 
 def test_a_bound_port_at_60_cells() -> None:
-    error = trouble.problem((s.BOUND,), s.ANN, exit_code=1, subject="port 8000", hints=(HINT,))
-    assert error_block(error, Look(width=60)) == (
+    error = messages.problem((s.BOUND,), s.ANN, exit_code=1, subject="port 8000", hints=(HINT,))
+    assert error_block(error, OutputStyle(width=60)) == (
         "error: port 8000 is bound by `python` but nobody listens yet\n"
         "  process     `python` (pid 77), you, running for 40 s\n"
         "              (since 14:12)\n"
@@ -98,7 +98,7 @@ def test_a_bound_port_at_60_cells() -> None:
 
 
 def test_a_lingering_port_is_a_warning() -> None:
-    text = warning_block(words.headline(s.LINGERING), Look(width=80))
+    text = warning_block(messages.headline(s.LINGERING), OutputStyle(width=80))
     assert text == (
         "warning: 127.0.0.1:8000: nobody holds it; an ended server left 3 connections\n"
         "         (TIME_WAIT), the last is gone in 43 s. A server that sets SO_REUSEADDR\n"
@@ -109,10 +109,10 @@ def test_a_lingering_port_is_a_warning() -> None:
 def test_a_shadowed_port_is_a_warning() -> None:
     text = block(
         "warning",
-        words.headline(s.SHADOWED),
-        Look(),
-        facts=trouble.evidence((s.SHADOWED, s.FREE_SISTER), s.ANN),
-        notes=trouble.notes((s.SHADOWED,)),
+        messages.headline(s.SHADOWED),
+        OutputStyle(),
+        facts=messages.evidence((s.SHADOWED, s.FREE_SISTER), s.ANN),
+        notes=messages.notes((s.SHADOWED,)),
         hints=("open http://127.0.0.1:8000",),
     )
     assert text == (
@@ -137,7 +137,7 @@ def test_remedies_come_before_the_hint_and_stay_whole() -> None:
         ByHand("or wait", "", needs_root=False),
     )
     error = DevportsError("port-held", "port 8000 is held", note="a\nb", hints=("one", "two"))
-    assert error_block(error, Look(width=60), remedies) == (
+    assert error_block(error, OutputStyle(width=60), remedies) == (
         "error: port 8000 is held\n"
         "\n"
         "note: a\n"
@@ -152,11 +152,11 @@ def test_remedies_come_before_the_hint_and_stay_whole() -> None:
 
 
 def test_nothing_but_a_message() -> None:
-    assert error_block(DevportsError("x", "it is so"), Look()) == "error: it is so"
+    assert error_block(DevportsError("x", "it is so"), OutputStyle()) == "error: it is so"
 
 
 def test_a_hint_with_a_lone_backtick_has_no_colour_in_it() -> None:
-    look = Look(colour=True)
+    look = OutputStyle(colour=True)
     assert block("error", "x", look, hints=("a ` b",)).endswith("hint:\x1b[0m a ` b")
 
 
@@ -164,7 +164,7 @@ def test_a_hint_with_a_lone_backtick_has_no_colour_in_it() -> None:
 def test_hostile_text_is_escaped_wherever_it_comes_in(width: int | None) -> None:
     error = DevportsError("x", s.EVIL, facts=(s.EVIL,), note=s.EVIL, hints=(s.EVIL,))
     remedies: Any = (ByHand(s.EVIL, s.EVIL, needs_root=False),)
-    text = error_block(error, Look(width=width), remedies)
+    text = error_block(error, OutputStyle(width=width), remedies)
     assert not set(text) & {"\x1b", "\x07", "\x00"}
     assert [line[:6] for line in text.split("\n")].count("error:") == 1
     assert "[red]" in text

@@ -4,10 +4,9 @@ from __future__ import annotations
 
 import pytest
 
-from devports.editor.merge import Note
-from devports.editor.plan import FileChange, Plan
-from devports.ui.editing import changes, note_block, summary
-from devports.ui.layout import Look
+from devports.ui.reports import changes, note_block, summary
+from devports.ui.text import OutputStyle
+from devports.vscode.merge import FileChange, Note, Plan
 
 NEW = FileChange(".vscode/tasks.json", None, "{\n}\n")
 STALE = FileChange(".vscode/launch.json", "{\r\n  1\r\n}", "{\r\n  2\x1b[2J\r\n}")
@@ -26,27 +25,27 @@ LINES = [
 
 @pytest.mark.parametrize(("plan", "mode", "line"), LINES)
 def test_the_last_line(plan: Plan, mode: str, line: str) -> None:
-    assert summary(plan, mode, Look()) == line
+    assert summary(plan, mode, OutputStyle()) == line
 
 
 def test_paths_are_those_from_where_the_person_is() -> None:
-    assert summary(Plan((NEW,)), "write", Look(), "shop") == "wrote shop/.vscode/tasks.json"
-    assert summary(Plan((NEW,)), "write", Look(), "..") == "wrote ../.vscode/tasks.json"
-    assert "+++ b/shop/.vscode/tasks.json" in changes(Plan((NEW,)), Look(), "shop")
+    assert summary(Plan((NEW,)), "write", OutputStyle(), "shop") == "wrote shop/.vscode/tasks.json"
+    assert summary(Plan((NEW,)), "write", OutputStyle(), "..") == "wrote ../.vscode/tasks.json"
+    assert "+++ b/shop/.vscode/tasks.json" in changes(Plan((NEW,)), OutputStyle(), "shop")
 
 
 def test_a_difference_names_nothing_above_since_git_would_not_apply_it() -> None:
-    assert "+++ b/.vscode/tasks.json" in changes(Plan((NEW,)), Look(), "..")
+    assert "+++ b/.vscode/tasks.json" in changes(Plan((NEW,)), OutputStyle(), "..")
 
 
 def test_what_writes_it_names_the_configuration() -> None:
-    assert summary(Plan((STALE,)), "check", Look(config="a.toml")) == (
+    assert summary(Plan((STALE,)), "check", OutputStyle(config="a.toml")) == (
         "not up to date: .vscode/launch.json; `devports vscode --config a.toml` writes it"
     )
 
 
 def test_the_difference_shows_foreign_text_as_text() -> None:
-    assert changes(Plan((NEW, STALE, SAME)), Look()).split("\n") == [
+    assert changes(Plan((NEW, STALE, SAME)), OutputStyle()).split("\n") == [
         "--- /dev/null",
         "+++ b/.vscode/tasks.json",
         "@@ -0,0 +1,2 @@",
@@ -63,9 +62,9 @@ def test_the_difference_shows_foreign_text_as_text() -> None:
 
 
 def test_the_difference_has_colours() -> None:
-    assert "\x1b[32m+{\x1b[0m" in changes(Plan((NEW,)), Look(colour=True))
+    assert "\x1b[32m+{\x1b[0m" in changes(Plan((NEW,)), OutputStyle(colour=True))
 
 
 def test_a_note_is_a_warning_with_its_way_out() -> None:
     note = Note("label-taken", "it is taken", ("rename it",))
-    assert note_block(note, Look()) == "warning: it is taken\n\nhint: rename it"
+    assert note_block(note, OutputStyle()) == "warning: it is taken\n\nhint: rename it"

@@ -9,20 +9,19 @@ from typing import Any
 import pytest
 
 from devports import exitcodes
-from devports.core.happening import Launched, Owned
 from devports.core.model import Endpoint
-from devports.core.recovery import Ended
+from devports.core.recovery import Ended, ServerReady, ServerStarted
 from devports.errors import DevportsError
-from devports.ui.editorline import (
+from devports.ui.run_progress import (
     NOT_RUNNING,
     after_ready,
     begins,
     failed,
+    happening_words,
     in_short,
     is_read,
     meaning,
 )
-from devports.ui.runwords import happening_words
 from tests.harness import jsonc
 
 TEMPLATE = Path(__file__).parents[3] / ".vscode-template" / "tasks.json"
@@ -43,9 +42,11 @@ ERROR = matcher()["pattern"]["regexp"]
     ("line", "pattern"),
     [
         pytest.param(begins("web"), BEGIN, id="the begin"),
-        pytest.param(happening_words(Launched("web", HERE, 1, "fd")), BEGIN, id="a start"),
-        pytest.param(happening_words(Launched("web", HERE, 2, "bare")), BEGIN, id="another start"),
-        pytest.param(happening_words(Owned("web", HERE, None, 0.1)), END, id="ready"),
+        pytest.param(happening_words(ServerStarted("web", HERE, 1, "fd")), BEGIN, id="a start"),
+        pytest.param(
+            happening_words(ServerStarted("web", HERE, 2, "bare")), BEGIN, id="another start"
+        ),
+        pytest.param(happening_words(ServerReady("web", HERE, None, 0.1)), END, id="ready"),
         pytest.param(failed("it is held: really", "devports.toml"), ERROR, id="a failure"),
     ],
 )
@@ -61,7 +62,7 @@ def test_a_debugger_stops_waiting_at_either_end() -> None:
     (debug,) = (task for task in tasks if str(task.get("command")).endswith("--debug"))
     end = debug["problemMatcher"]["background"]["endsPattern"]
     assert re.search(end, NOT_RUNNING)
-    assert re.search(end, happening_words(Owned("web", HERE, None, 0.1)))
+    assert re.search(end, happening_words(ServerReady("web", HERE, None, 0.1)))
     assert not re.search(END, NOT_RUNNING)
 
 
@@ -118,28 +119,28 @@ EVERYWHERE = Endpoint("0.0.0.0", 8000)
 @pytest.mark.parametrize(
     ("owned", "env", "line"),
     [
-        pytest.param(Owned("web", HERE, None, 0.1), {}, "", id="the server says its address"),
+        pytest.param(ServerReady("web", HERE, None, 0.1), {}, "", id="the server says its address"),
         pytest.param(
-            Owned("web", HERE, None, 0.1),
+            ServerReady("web", HERE, None, 0.1),
             VS_CODE,
             "devports: serving until it is stopped",
             id="VS Code needs a line",
         ),
         pytest.param(
-            Owned("web", HERE, None, 0.1, scheme="http"),
+            ServerReady("web", HERE, None, 0.1, scheme="http"),
             {},
             "devports: serving http://127.0.0.1:8000/ until it is stopped",
             id="the server says no address",
         ),
         pytest.param(
-            Owned("web", EVERYWHERE, None, 0.1, scheme="https"),
+            ServerReady("web", EVERYWHERE, None, 0.1, scheme="https"),
             VS_CODE,
             "devports: serving https://localhost:8000/ until it is stopped",
             id="with a certificate, on every address",
         ),
     ],
 )
-def test_behind_the_ready_line(owned: Owned, env: dict[str, str], line: str) -> None:
+def test_behind_the_ready_line(owned: ServerReady, env: dict[str, str], line: str) -> None:
     assert after_ready(owned, env) == line
     assert not any(re.search(each, line) for each in (BEGIN, END, ERROR))
 

@@ -10,20 +10,20 @@ from typing import TYPE_CHECKING
 import jsonschema
 import pytest
 
-from devports.core import happening as h
-from devports.core import outcome as o
+from devports.core import recovery as h
+from devports.core import stop_plan as o
+from devports.core.holder_kind import Container
 from devports.core.model import Endpoint
 from devports.core.recovery import Ended
-from devports.core.standing import Container
 from devports.errors import DevportsError
-from devports.ui import events, eventschema
+from devports.ui import events, json_schema
 from tests.unit.ui import samples as s
 
 if TYPE_CHECKING:
     from devports.ui.events import News
 
 HERE = Endpoint("127.0.0.1", 8000)
-VALIDATOR = jsonschema.Draft202012Validator(eventschema.event_schema())
+VALIDATOR = jsonschema.Draft202012Validator(json_schema.event_schema())
 
 CONTAINED = s.NODE_TARGET.but(standing=Container("docker", "shop-db-1", said="one"))
 
@@ -31,11 +31,11 @@ NEWS: dict[str, tuple[News, ...]] = {
     "signalling": (o.Terminating(s.NODE_TARGET), o.Killing(s.NODE_TARGET)),
     "waiting": (
         o.WaitingForPort(4.2, 3),
-        h.Predecessor("web", 7),
-        h.DependencyDown("web", "db", HERE, 60),
+        h.WaitingForPreviousRun("web", 7),
+        h.WaitingForDependency("web", "db", HERE, 60),
     ),
     "stopping-container": (o.StoppingContainer(CONTAINED),),
-    "watching": (o.Settling(4, s.NPM),),
+    "watching": (o.WatchingForRestart(4, s.NPM),),
     "freed": (
         o.Stopped(s.NODE_TARGET, ("SIGTERM",), 0.25),
         o.AlreadyGone(s.NODE_TARGET),
@@ -48,22 +48,25 @@ NEWS: dict[str, tuple[News, ...]] = {
     "taken-again": (o.Respawned(s.NODE_TARGET, s.UVICORN_TARGET),),
     "declined": (o.Declined(s.NODE_TARGET),),
     "refused": (o.Refused(s.UNIT_TARGET, "supervised"),),
-    "planned": (o.Planned(s.NODE_TARGET, asks=True),),
+    "planned": (o.WouldStop(s.NODE_TARGET, asks=True),),
     "started": (
-        h.Launched("web", HERE, 1, "fd", "UVICORN_FD=3"),
-        h.Launched("web", HERE, 2, "bare"),
+        h.ServerStarted("web", HERE, 1, "fd", "UVICORN_FD=3"),
+        h.ServerStarted("web", HERE, 2, "bare"),
     ),
-    "ready": (h.Owned("web", HERE, s.NODE, 0.5), h.Owned("web", HERE, None, 0.5)),
-    "bound-only": (h.BoundOnly("web", HERE),),
+    "ready": (h.ServerReady("web", HERE, s.NODE, 0.5), h.ServerReady("web", HERE, None, 0.5)),
+    "bound-only": (h.BoundNotListening("web", HERE),),
     "retry": (h.PortLost("web", HERE, foreign=True, line="in use", next_attempt=2, attempts=3),),
     "lost": (h.PortLost("web", HERE, foreign=False, line="", next_attempt=0, attempts=3),),
-    "handoff-failed": (h.InTheWay("web", "beside"),),
+    "handoff-failed": (h.HandoffFailed("web", "beside"),),
     "stopping": (h.StoppingServer("web", "SIGTERM"),),
-    "elsewhere": (h.Elsewhere("web", HERE, Endpoint("::1", 5174)),),
-    "strayed": (h.Strayed("web", s.NODE, ended=True), h.Strayed("web", s.NODE, ended=False)),
+    "elsewhere": (h.ListeningElsewhere("web", HERE, Endpoint("::1", 5174)),),
+    "strayed": (
+        h.DetachedProcess("web", s.NODE, ended=True),
+        h.DetachedProcess("web", s.NODE, ended=False),
+    ),
     "killing": (h.KillingServer("web", 5.01),),
-    "port-changed": (h.NextPort("web", 8000, 8001),),
-    "unrecorded": (h.Unrecorded("web", "read-only file system"),),
+    "port-changed": (h.PortChanged("web", 8000, 8001),),
+    "unrecorded": (h.RecordFailed("web", "read-only file system"),),
     "ended": (Ended(0, "child", "exited"), Ended(90, "devports", "port-held")),
 }
 
@@ -94,13 +97,13 @@ def test_a_question_is_told_with_its_answer(tmp_path: Path) -> None:
 
 def test_a_dependency_may_have_any_name(tmp_path: Path) -> None:
     log = events.EventLog(str(tmp_path / "events"), "web")
-    log.write(h.DependencyDown("web", "port", HERE, 60))
+    log.write(h.WaitingForDependency("web", "port", HERE, 60))
     (line,) = read(tmp_path / "events")
     assert (line["for"], line["dependency"]) == ("dependency", "port")
 
 
 def test_no_kind_of_the_schema_is_never_written() -> None:
-    assert set(NEWS) | {"asked"} == set(eventschema.EVENTS)
+    assert set(NEWS) | {"asked"} == set(json_schema.EVENTS)
 
 
 def test_foreign_names_are_text(tmp_path: Path) -> None:

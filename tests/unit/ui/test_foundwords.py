@@ -4,16 +4,16 @@ from __future__ import annotations
 
 import pytest
 
-from devports.detect.found import Found, Source
-from devports.ui.foundwords import findings, next_command, written
-from devports.ui.layout import Look
+from devports.detect.model import DetectedService, Source
+from devports.ui.reports import findings, next_command, written
+from devports.ui.text import OutputStyle
 from tests.unit.ui import samples as s
 
 DB = s.FOUND_DB.but(port=5432)
 
 
 def test_services_with_their_reasons() -> None:
-    assert findings("/shop", (s.FOUND, DB), (s.LEFT_OUT,), Look()) == (
+    assert findings("/shop", (s.FOUND, DB), (s.LEFT_OUT,), OutputStyle()) == (
         "found 2 services in /shop\n"
         "\n"
         "  backend  port 8000: uvicorn main:app --token *** --port {port}\n"
@@ -29,7 +29,7 @@ def test_services_with_their_reasons() -> None:
 
 
 def test_lines_are_broken_under_their_beginning() -> None:
-    lines = findings("/shop", (s.FOUND,), (s.LEFT_OUT,), Look(width=44)).splitlines()
+    lines = findings("/shop", (s.FOUND,), (s.LEFT_OUT,), OutputStyle(width=44)).splitlines()
     assert lines[2:4] == [
         "  backend  port 8000: uvicorn main:app",
         "           --token *** --port {port}",
@@ -38,14 +38,14 @@ def test_lines_are_broken_under_their_beginning() -> None:
 
 
 def test_colours_change_no_text() -> None:
-    plain = findings("/shop", (s.FOUND, DB), (), Look())
-    coloured = findings("/shop", (s.FOUND, DB), (), Look(colour=True))
+    plain = findings("/shop", (s.FOUND, DB), (), OutputStyle())
+    coloured = findings("/shop", (s.FOUND, DB), (), OutputStyle(colour=True))
     assert coloured != plain
     assert coloured.replace("\x1b[0m", "").replace("\x1b[1m", "").replace("\x1b[2m", "") == plain
 
 
 def test_nothing_found_and_not_all_looked_at() -> None:
-    assert findings("/shop", (), (), Look(), whole=False) == (
+    assert findings("/shop", (), (), OutputStyle(), whole=False) == (
         "found no server in /shop\n"
         "\n"
         "not all of the folder was looked at: it is too large or too deep"
@@ -53,8 +53,8 @@ def test_nothing_found_and_not_all_looked_at() -> None:
 
 
 def test_foreign_texts_are_made_visible() -> None:
-    evil = Found(("a",), "x", (Source("\x1b[31m", 1, "\x1b]0;x"),), command="\x1b[2J")
-    assert "\x1b" not in findings("/\x1b", (evil,), (), Look())
+    evil = DetectedService(("a",), "x", (Source("\x1b[31m", 1, "\x1b]0;x"),), command="\x1b[2J")
+    assert "\x1b" not in findings("/\x1b", (evil,), (), OutputStyle())
 
 
 STEPS = [
@@ -69,10 +69,10 @@ STEPS = [
 
 @pytest.mark.parametrize(("services", "command", "count"), STEPS)
 def test_the_end_names_the_next_command(
-    services: tuple[Found, ...], command: str, count: str
+    services: tuple[DetectedService, ...], command: str, count: str
 ) -> None:
     assert next_command(services) == command
-    lines = written("devports.toml", services, Look()).splitlines()
+    lines = written("devports.toml", services, OutputStyle()).splitlines()
     assert lines[0] == f"wrote devports.toml: {count}"
     assert lines[3].startswith(f"  {command}  ")
     assert [line.split("   ")[0].strip() for line in lines[4:]] == [
@@ -82,7 +82,7 @@ def test_the_end_names_the_next_command(
 
 
 def test_the_next_commands_stay_whole_where_there_is_little_room() -> None:
-    lines = written("a.toml", (s.FOUND,), Look(width=60, config="a.toml")).splitlines()
+    lines = written("a.toml", (s.FOUND,), OutputStyle(width=60, config="a.toml")).splitlines()
     assert lines[3:] == [
         "  devports run backend --config a.toml",
         "      starts it on its port",

@@ -4,22 +4,21 @@ from __future__ import annotations
 
 import pytest
 
-from devports.checks.facts import Declared, Facts
-from devports.checks.problem import Problem, TakeWriting
-from devports.core.diagnosis import Free
-from devports.core.model import Gap
-from devports.core.remedy import Remedy
+from devports.core.holder_kind import CurrentUser, OtherUser
+from devports.core.model import VisibilityGap
+from devports.core.remedies import Remedy
 from devports.core.service import Service
-from devports.core.standing import OtherUser, Viewer
-from devports.ui import health
-from devports.ui.layout import Look
+from devports.core.verdict import Free
+from devports.doctor.facts import Facts, PortFacts, Problem, RemoveWritePermission
+from devports.ui import reports
+from devports.ui.text import OutputStyle
 from tests.unit.ui import samples as s
 
-PIPE = Look()
+PIPE = OutputStyle()
 WEB = Service("web", 8000, command="vite")
-FREE = Declared(WEB, WEB.spec, findings=(s.FREE,))
-HELD = Declared(WEB, WEB.spec, findings=(s.HELD,))
-FACTS = Facts("linux", "/srv/shop", (FREE,), viewer=Viewer(0, 0))
+FREE = PortFacts(WEB, WEB.spec, findings=(s.FREE,))
+HELD = PortFacts(WEB, WEB.spec, findings=(s.HELD,))
+FACTS = Facts("linux", "/srv/shop", (FREE,), viewer=CurrentUser(0, 0))
 PLAIN = Problem(
     "folder-missing",
     "error",
@@ -33,7 +32,7 @@ ON_PORT = Problem("port-held", "error", why="`web` cannot start", about=HELD, se
 
 
 def report(facts: Facts = FACTS, *problems: Problem, path: str = "/srv/shop/devports.toml") -> str:
-    return health.report(path, facts, problems, s.ANN, PIPE)
+    return reports.report(path, facts, problems, s.ANN, PIPE)
 
 
 def test_a_healthy_project_gets_three_lines() -> None:
@@ -45,8 +44,8 @@ def test_a_healthy_project_gets_three_lines() -> None:
 
 
 def test_what_cannot_be_seen_is_said_in_a_healthy_project_too() -> None:
-    gaps = (Gap("other-users", "whose it is"), Gap("no-netlink", "more"))
-    lines = report(FACTS.but(gaps=gaps, viewer=Viewer(7, 7))).split("\n")
+    gaps = (VisibilityGap("other-users", "whose it is"), VisibilityGap("no-netlink", "more"))
+    lines = report(FACTS.but(gaps=gaps, viewer=CurrentUser(7, 7))).split("\n")
     assert lines[1] == (
         'not visible here: whose it is and more (`sudo "$(command -v devports)" doctor` sees more)'
     )
@@ -66,7 +65,7 @@ def test_without_a_configuration_the_machine_is_looked_at() -> None:
 
 
 def test_a_problem_is_a_block_that_ends_with_what_mends_it() -> None:
-    assert health.problem_block(PLAIN, s.ANN, PIPE).split("\n") == [
+    assert reports.problem_block(PLAIN, s.ANN, PIPE).split("\n") == [
         "error: the folder `/srv` does not exist",
         "  folder: /srv",
         "",
@@ -77,13 +76,13 @@ def test_a_problem_is_a_block_that_ends_with_what_mends_it() -> None:
 
 
 def test_a_note_is_not_noted_again() -> None:
-    assert health.problem_block(PLAIN.but(severity="note", remedies=()), s.ANN, PIPE) == (
+    assert reports.problem_block(PLAIN.but(severity="note", remedies=()), s.ANN, PIPE) == (
         "note: the folder `/srv` does not exist\n  folder: /srv\n  it matters"
     )
 
 
 def test_a_port_is_worded_by_its_verdict_and_shows_its_holder() -> None:
-    lines = health.problem_block(ON_PORT, s.ANN, PIPE).split("\n")
+    lines = reports.problem_block(ON_PORT, s.ANN, PIPE).split("\n")
     assert lines[0] == "error: `web`: 127.0.0.1:8000 is held by `node`"
     assert any("`node` (pid 4242), you" in line for line in lines)
     assert lines[-1] == "note: `web` cannot start"
@@ -91,7 +90,7 @@ def test_a_port_is_worded_by_its_verdict_and_shows_its_holder() -> None:
 
 def test_whose_a_holder_is_is_said() -> None:
     target = s.NODE_TARGET.but(standing=OtherUser("bea", permitted=True))
-    text = health.problem_block(ON_PORT.but(plan=(target,)), s.ANN, PIPE)
+    text = reports.problem_block(ON_PORT.but(plan=(target,)), s.ANN, PIPE)
     assert "belongs to user bea" in text
 
 
@@ -108,11 +107,11 @@ VERDICTS = [
 @pytest.mark.parametrize(("kinds", "words"), VERDICTS)
 def test_the_last_line_counts(kinds: tuple[str, ...], words: str) -> None:
     problems = [PLAIN.but(severity=kind) for kind in kinds]
-    assert health.verdict(problems, PIPE) == words
+    assert reports.verdict(problems, PIPE) == words
     assert report(FACTS, *problems).split("\n")[-1] == words
 
 
-MENDED = PLAIN.but(mend=TakeWriting("/srv"))
+MENDED = PLAIN.but(mend=RemoveWritePermission("/srv"))
 OFFERS = [
     pytest.param((PLAIN,), "", id="nothing that can be mended"),
     pytest.param((MENDED,), "mend it,", id="the only one"),
@@ -124,14 +123,14 @@ OFFERS = [
 
 @pytest.mark.parametrize(("problems", "words"), OFFERS)
 def test_what_devports_can_mend_is_offered_last(problems: tuple[Problem, ...], words: str) -> None:
-    offered = health.report("/srv/x", FACTS, problems, s.ANN, PIPE, offer=True).split("\n")
+    offered = reports.report("/srv/x", FACTS, problems, s.ANN, PIPE, offer=True).split("\n")
     assert words in offered[-1]
     assert offered[-1].endswith("`devports doctor --fix`") is bool(words)
     assert "--fix" not in report(FACTS, *problems)
 
 
 def test_a_rule_that_says_more_than_the_verdict_is_heard() -> None:
-    text = health.problem_block(ON_PORT.but(what="two servers share it"), s.ANN, PIPE)
+    text = reports.problem_block(ON_PORT.but(what="two servers share it"), s.ANN, PIPE)
     assert text.startswith("error: two servers share it\n")
     assert "`node` (pid 4242)" in text
 
@@ -142,25 +141,29 @@ def test_a_configuration_that_cannot_be_used_is_not_called_missing() -> None:
 
 
 def test_on_windows_an_administrator_sees_more() -> None:
-    gaps = (Gap("other-users", "whose it is"),)
-    text = report(FACTS.but(gaps=gaps, viewer=Viewer(1, 1), platform="win32"))
+    gaps = (VisibilityGap("other-users", "whose it is"),)
+    text = report(FACTS.but(gaps=gaps, viewer=CurrentUser(1, 1), platform="win32"))
     assert "whose it is (an administrator sees more)" in text
 
 
 def test_foreign_text_does_not_speak_to_the_terminal() -> None:
     evil = ON_PORT.but(about=HELD.but(findings=(s.EVIL_FINDING,)))
-    text = report(FACTS.but(gaps=(Gap("x", s.EVIL),)), evil, path=f"/{s.EVIL}/devports.toml")
+    text = report(
+        FACTS.but(gaps=(VisibilityGap("x", s.EVIL),)), evil, path=f"/{s.EVIL}/devports.toml"
+    )
     assert "\x1b" not in text
     assert "\nerror: fake" not in text
 
 
 def test_a_narrow_terminal_breaks_lines_and_leaves_commands_whole() -> None:
-    text = health.report("/srv/devports.toml", FACTS, [PLAIN, ON_PORT], s.ANN, Look(width=40))
+    text = reports.report(
+        "/srv/devports.toml", FACTS, [PLAIN, ON_PORT], s.ANN, OutputStyle(width=40)
+    )
     assert max(map(len, text.split("\n"))) <= 40 or "`" in text
     assert "`mkdir /srv`" in text
 
 
 def test_a_service_without_findings_has_no_verdict() -> None:
-    nowhere = Declared(WEB, WEB.spec, unresolved="no such name")
+    nowhere = PortFacts(WEB, WEB.spec, unresolved="no such name")
     assert (nowhere.finding, nowhere.verdict) == (None, None)
     assert isinstance(FREE.verdict, Free)

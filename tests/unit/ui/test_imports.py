@@ -46,7 +46,7 @@ def _is_module(name: str) -> bool:
 
 @pytest.mark.parametrize(
     "module",
-    [pytest.param(f"devports.ui.{name}", id=name) for name in ("words", "console", "diagnostic")],
+    [pytest.param(f"devports.ui.{name}", id=name) for name in ("messages", "console")],
 )
 def test_what_check_loads_is_light(module: str) -> None:
     loaded = {name.partition(".")[0] for name in loaded_by(module, set())}
@@ -54,7 +54,7 @@ def test_what_check_loads_is_light(module: str) -> None:
 
 
 @pytest.mark.parametrize(
-    "module", [pytest.param(f"devports.ui.{name}", id=name) for name in ("render", "prompt")]
+    "module", [pytest.param(f"devports.ui.{name}", id=name) for name in ("processes", "prompts")]
 )
 def test_tables_and_questions_load_their_libraries_when_used(module: str) -> None:
     loaded = {name.partition(".")[0] for name in loaded_by(module, set())}

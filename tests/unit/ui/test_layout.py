@@ -4,8 +4,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from devports.core.width import cells
-from devports.ui.layout import Look, aligned, ending, fold, hang_of, pad, paint, wrap
+from devports.core.text import cells
+from devports.ui.text import OutputStyle, aligned, ending, fold, hang_of, pad, paint, wrap
 
 
 @pytest.mark.parametrize(
@@ -108,6 +108,6 @@ def test_hang_of_a_line_of_spaces() -> None:
 
 
 def test_paint() -> None:
-    assert paint("x", "error", Look(colour=True)) == "\x1b[1;31mx\x1b[0m"
-    assert paint("", "error", Look(colour=True)) == ""
-    assert paint("x", "error", Look()) == "x"
+    assert paint("x", "error", OutputStyle(colour=True)) == "\x1b[1;31mx\x1b[0m"
+    assert paint("", "error", OutputStyle(colour=True)) == ""
+    assert paint("x", "error", OutputStyle()) == "x"

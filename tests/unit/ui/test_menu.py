@@ -4,19 +4,19 @@ from __future__ import annotations
 
 import pytest
 
-from devports.core.outcome import Question
-from devports.core.standing import Container, OtherUser
-from devports.ui.layout import Look
-from devports.ui.menu import Menu, answered, is_list, menu_for, menu_of, shown
+from devports.core.holder_kind import Container, OtherUser
+from devports.core.stop_plan import Question
+from devports.ui.prompts import Prompt, answered, is_list, menu_for, menu_of, shown
+from devports.ui.text import OutputStyle
 from tests.unit.ui import samples as s
 
 STOP = Question("stop", s.NODE_TARGET, s.HELD, may_move=True)
 MENU = menu_for(STOP, "backend")
-WIDE = Look(width=80)
+WIDE = OutputStyle(width=80)
 
 
-def lines(menu: Menu, width: int = 80, pointed: int = 1, rows: int = 24) -> list[str]:
-    above, below = shown(menu, pointed, Look(width=width), rows)
+def lines(menu: Prompt, width: int = 80, pointed: int = 1, rows: int = 24) -> list[str]:
+    above, below = shown(menu, pointed, OutputStyle(width=width), rows)
     return [*above, *below]
 
 
@@ -78,8 +78,8 @@ def test_one_row_is_pointed_at_and_begins_the_second_part(pointed: int) -> None:
         pytest.param(menu_of("stop it?", "d"), 80, 24, True, id="three answers are"),
     ],
 )
-def test_where_there_is_a_list(menu: Menu, width: int, rows: int, expected: bool) -> None:
-    assert is_list(menu, Look(width=width), rows) is expected
+def test_where_there_is_a_list(menu: Prompt, width: int, rows: int, expected: bool) -> None:
+    assert is_list(menu, OutputStyle(width=width), rows) is expected
 
 
 BOB = s.NODE_TARGET.but(standing=OtherUser("bob", permitted=True))
@@ -120,7 +120,7 @@ def test_hostile_names_stay_on_their_line(kind: str) -> None:
 
 
 def test_what_is_pointed_at_and_the_mark_are_coloured() -> None:
-    above, below = shown(menu_of("stop it?", "d"), 1, Look(colour=True, width=80), 24)
+    above, below = shown(menu_of("stop it?", "d"), 1, OutputStyle(colour=True, width=80), 24)
     assert above == ["\x1b[36m?\x1b[0m stop it?", "    y  yes"]
     assert below[0] == "  \x1b[1m> n  no\x1b[0m"
 
@@ -129,6 +129,6 @@ def test_what_is_left() -> None:
     assert answered(MENU, "yes", WIDE) == (
         "? stop `node` (pid 4242) with SIGTERM, so that `backend` can start? yes"
     )
-    assert answered(MENU, "", Look(width=60)) == (
+    assert answered(MENU, "", OutputStyle(width=60)) == (
         "? stop `node` (pid 4242) with SIGTERM, so that `backend` can\n  start?"
     )

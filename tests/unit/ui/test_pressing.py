@@ -11,8 +11,7 @@ from prompt_toolkit.input import DummyInput, create_pipe_input
 from prompt_toolkit.key_binding import KeyPress
 from prompt_toolkit.output import DummyOutput
 
-from devports.ui.menu import menu_of
-from devports.ui.pressing import pressed
+from devports.ui.prompts import menu_of, pressed
 from tests.harness.capabilities import NEEDS_FAKE_KEYS
 from tests.unit.ui.samples import Stage
 

@@ -12,9 +12,9 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from devports.core.quoting import quote
+from devports.core.text import quote
 from devports.ui import redaction
-from devports.ui.printable import LIMIT, command_line, printable, redacted
+from devports.ui.escape import LIMIT, command_line, printable, redacted
 
 DANGEROUS = {"Cc", "Cf", "Cs", "Co", "Cn", "Zl", "Zp"}
 ANYTHING = st.text(st.characters(), max_size=400)  # lone surrogates are among them
@@ -275,7 +275,7 @@ def test_a_quoted_word_is_one_word_again(word: str) -> None:
 def test_an_ordinary_command_line_imports_neither_re_nor_unicodedata() -> None:
     program = (
         "import sys; sys.path.insert(0, sys.argv[1])\n"
-        "from devports.ui.printable import command_line\n"
+        "from devports.ui.escape import command_line\n"
         "print(command_line(['python3', '-m', 'uvicorn', 'main:app', '--port', '8000']))\n"
         "print(command_line(['node', '/srv/node_modules/.bin/vite', '--host', 'Łódź\\x1b']))\n"
         "sys.exit(bool({'re', 'unicodedata', 'devports.ui.redaction'} & set(sys.modules)))"

@@ -1,6 +1,6 @@
 from __future__ import annotations
 
-from devports.ui.render import holder_card
+from devports.ui.processes import holder_card
 from tests.unit.ui import samples as s
 
 

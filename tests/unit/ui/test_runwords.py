@@ -6,30 +6,30 @@ from typing import TYPE_CHECKING
 
 import pytest
 
-from devports.core.bindfailure import BindFailure
-from devports.core.happening import (
-    BoundOnly,
-    DependencyDown,
-    Elsewhere,
-    InTheWay,
-    KillingServer,
-    Launched,
-    NextPort,
-    Owned,
-    PortLost,
-    Predecessor,
-    StoppingServer,
-    Strayed,
-    Unrecorded,
-)
+from devports.core.bind_errors import BindFailure
 from devports.core.model import Endpoint, Holder, Process, ProcessKey, Socket
-from devports.core.ownership import Ownership
-from devports.core.recovery import Ended
+from devports.core.recovery import (
+    BoundNotListening,
+    DetachedProcess,
+    Ended,
+    HandoffFailed,
+    KillingServer,
+    ListeningElsewhere,
+    PortChanged,
+    PortLost,
+    PortOwnership,
+    RecordFailed,
+    ServerReady,
+    ServerStarted,
+    StoppingServer,
+    WaitingForDependency,
+    WaitingForPreviousRun,
+)
 from devports.core.service import Ready, Service
-from devports.ui.runwords import ended_words, gave_up, happening_words
+from devports.ui.run_progress import ended_words, gave_up, happening_words
 
 if TYPE_CHECKING:
-    from devports.core.happening import Happening
+    from devports.core.recovery import RunEvent
 
 HERE, SISTER = Endpoint("127.0.0.1", 8000), Endpoint("::1", 8000)
 SERVER = Process(ProcessKey(42, 1), 1, 1000, "lana", "uvicorn", ("uvicorn", "main:app"))
@@ -37,42 +37,42 @@ EVIL = "\x1b[2Jaddress in use\x07"
 
 LINES = [
     pytest.param(
-        Launched("web", HERE, 1, "beside"),
+        ServerStarted("web", HERE, 1, "beside"),
         "starting `web` on 127.0.0.1:8000; the port is held until it listens",
         id="the first start",
     ),
     pytest.param(
-        Launched("web", HERE, 2, "fd", "--fd 7"),
+        ServerStarted("web", HERE, 2, "fd", "--fd 7"),
         "starting `web` on 127.0.0.1:8000, attempt 2; it takes the socket (--fd 7)",
         id="a later one, which inherits the socket",
     ),
     pytest.param(
-        Launched("web", HERE, 1, "hook"),
+        ServerStarted("web", HERE, 1, "hook"),
         "starting `web` on 127.0.0.1:8000; the port is held until its bind asks for it",
         id="one whose bind is answered",
     ),
     pytest.param(
-        Launched("web", HERE, 1, "bare"),
+        ServerStarted("web", HERE, 1, "bare"),
         "starting `web` on 127.0.0.1:8000; the port is let go for it",
         id="one that can have no hold beside it",
     ),
     pytest.param(
-        Owned("web", HERE, SERVER, 0.31),
+        ServerReady("web", HERE, SERVER, 0.31),
         "`web` is ready on 127.0.0.1:8000: `uvicorn` (pid 42), 0.3 s",
         id="ready: who owns the port, and after how long",
     ),
     pytest.param(
-        Owned("web", HERE, None, 1.0),
+        ServerReady("web", HERE, None, 1.0),
         "`web` is ready on 127.0.0.1:8000: a process that cannot be read, 1.0 s",
         id="ready, by whom cannot be told",
     ),
     pytest.param(
-        Owned("web", HERE, SERVER, 1.0, (SISTER,)),
+        ServerReady("web", HERE, SERVER, 1.0, (SISTER,)),
         "`web` is ready on 127.0.0.1:8000: `uvicorn` (pid 42), 1.0 s; nobody serves [::1]:8000",
         id="ready on one of two addresses",
     ),
     pytest.param(
-        BoundOnly("web", HERE),
+        BoundNotListening("web", HERE),
         "`web` holds 127.0.0.1:8000 but does not listen yet;"
         " a reloader waits like this for a mended file",
         id="bound and not listening",
@@ -89,17 +89,17 @@ LINES = [
         id="lost to nobody, for the last time",
     ),
     pytest.param(
-        InTheWay("web", "fd"),
+        HandoffFailed("web", "fd"),
         "`web` did not take the socket; starting it again without one",
         id="a socket that was not taken",
     ),
     pytest.param(
-        InTheWay("web", "hook"),
+        HandoffFailed("web", "hook"),
         "`web` did not ask for the port; starting it again beside our hold",
         id="a bind that did not ask",
     ),
     pytest.param(
-        InTheWay("web", "beside"),
+        HandoffFailed("web", "beside"),
         "`web` binds without SO_REUSEADDR; starting it again without our hold",
         id="our own hold",
     ),
@@ -110,37 +110,39 @@ LINES = [
         id="killed",
     ),
     pytest.param(
-        Elsewhere("web", HERE, Endpoint("127.0.0.1", 8001)),
+        ListeningElsewhere("web", HERE, Endpoint("127.0.0.1", 8001)),
         "`web` listens on 127.0.0.1:8001 and not on 127.0.0.1:8000: waiting for that",
         id="on another port",
     ),
     pytest.param(
-        Strayed("web", SERVER, ended=True),
+        DetachedProcess("web", SERVER, ended=True),
         "`web` went into the background as `uvicorn` (pid 42): ending that, a service has to stay"
         " in the foreground",
         id="in the background",
     ),
     pytest.param(
-        Strayed("web", SERVER, ended=False),
+        DetachedProcess("web", SERVER, ended=False),
         "`uvicorn` (pid 42), which `web` started, has a session of its own and still runs",
         id="something that it started",
     ),
     pytest.param(
-        NextPort("web", 8000, 8002),
+        PortChanged("web", 8000, 8002),
         "PORT CHANGED: `web` gets port 8002, port 8000 is taken",
         id="another port, loudly",
     ),
     pytest.param(
-        Predecessor("web", 7), "waiting for the last run of `web` (pid 7) to end", id="a restart"
+        WaitingForPreviousRun("web", 7),
+        "waiting for the last run of `web` (pid 7) to end",
+        id="a restart",
     ),
     pytest.param(
-        Unrecorded("web", "Read-only file system"),
+        RecordFailed("web", "Read-only file system"),
         "no record of this run of `web` can be kept (Read-only file system):"
         " a second run will not know of it",
         id="nothing can be written",
     ),
     pytest.param(
-        DependencyDown("web", "db", Endpoint("127.0.0.1", 5432), 60),
+        WaitingForDependency("web", "db", Endpoint("127.0.0.1", 5432), 60),
         "waiting up to 1 min for `db` to be ready on 127.0.0.1:5432: `web` depends on it",
         id="a dependency is down",
     ),
@@ -148,7 +150,7 @@ LINES = [
 
 
 @pytest.mark.parametrize(("happening", "line"), LINES)
-def test_one_line_marked_as_ours(happening: Happening, line: str) -> None:
+def test_one_line_marked_as_ours(happening: RunEvent, line: str) -> None:
     assert happening_words(happening) == f"devports: {line}"
 
 
@@ -179,7 +181,7 @@ def test_an_end_before_it_was_ready_is_said() -> None:
 
 
 SERVICE = Service("web", 8000, command="x", ready=Ready(http="/healthz", timeout=6.0))
-NOBODY = Ownership(None, (HERE,), bound=False, strangers=())
+NOBODY = PortOwnership(None, (HERE,), bound=False, strangers=())
 
 
 def ended(reason: str) -> Ended:
@@ -218,7 +220,7 @@ SEEN = [
 
 @pytest.mark.parametrize(("seen", "facts"), SEEN)
 def test_a_server_that_was_not_ready_is_explained(
-    seen: Ownership | None, facts: tuple[str, ...]
+    seen: PortOwnership | None, facts: tuple[str, ...]
 ) -> None:
     error = gave_up(SERVICE, ended("not-ready"), seen, None)
     assert error.message == "`web` was not ready on 127.0.0.1:8000 in 6 s"
@@ -266,7 +268,7 @@ MOVES = [
 
 @pytest.mark.parametrize(("seen", "said", "where"), MOVES)
 def test_a_server_that_moved_is_told_how_to_stay(
-    seen: Ownership | None, said: BindFailure | None, where: str
+    seen: PortOwnership | None, said: BindFailure | None, where: str
 ) -> None:
     error = gave_up(SERVICE, ended("moved"), seen, said)
     assert error.message == f"`web` went to {where} instead of 127.0.0.1:8000"

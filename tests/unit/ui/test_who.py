@@ -4,23 +4,23 @@ from typing import TYPE_CHECKING
 
 import pytest
 
-from devports.core.model import Hidden, Holder, Holding
-from devports.core.standing import (
+from devports.core.holder_kind import (
     Container,
+    OrdinaryProcess,
     OtherUser,
-    Plain,
     Protected,
-    Supervised,
+    SupervisedService,
     Tunnel,
 )
-from devports.ui import standings, who
-from devports.ui.printable import printable
+from devports.core.model import HiddenSocket, Holder, HolderSearch
+from devports.ui import processes
+from devports.ui.escape import printable
 from tests.unit.ui import samples as s
 
 if TYPE_CHECKING:
+    from devports.core.holder_kind import HolderKind
     from devports.core.model import Process
-    from devports.core.plan import Target
-    from devports.core.standing import Standing
+    from devports.core.stop_plan import StopTarget
 
 
 IN_A_BLANK = ("/my shop/bin/python3",)
@@ -39,13 +39,13 @@ IN_A_BLANK = ("/my shop/bin/python3",)
     ],
 )
 def test_duration(seconds: float, text: str) -> None:
-    assert who.duration(seconds) == text
+    assert processes.duration(seconds) == text
 
 
 def test_since_is_the_clock_of_the_reader() -> None:
     east = s.ANN.but(offset=10 * 3600)
-    assert who.since(s.NOW - 7300, s.ANN) == "12:11"
-    assert who.since(s.NOW - 7300, east) == "2026-09-21 22:11"
+    assert processes.since(s.NOW - 7300, s.ANN) == "12:11"
+    assert processes.since(s.NOW - 7300, east) == "2026-09-21 22:11"
 
 
 @pytest.mark.parametrize(
@@ -58,7 +58,7 @@ def test_since_is_the_clock_of_the_reader() -> None:
     ],
 )
 def test_listed(words: list[str], text: str) -> None:
-    assert who.listed(words) == text
+    assert processes.listed(words) == text
 
 
 @pytest.mark.parametrize(
@@ -91,7 +91,7 @@ def test_listed(words: list[str], text: str) -> None:
     ],
 )
 def test_title(process: Process, text: str) -> None:
-    assert who.title(process) == text
+    assert processes.title(process) == text
 
 
 @pytest.mark.parametrize(
@@ -103,7 +103,7 @@ def test_title(process: Process, text: str) -> None:
     ],
 )
 def test_user(process: Process, text: str) -> None:
-    assert who.user_of(process, s.ANN) == text
+    assert processes.user_of(process, s.ANN) == text
 
 
 @pytest.mark.parametrize(
@@ -116,8 +116,8 @@ def test_user(process: Process, text: str) -> None:
     ],
 )
 def test_folder(cwd: str, text: str) -> None:
-    assert who.folder(s.process(1, cwd=cwd), s.ANN) == text
-    assert who.folder(s.process(1, cwd=cwd), s.ANN.but(home="")) == cwd
+    assert processes.folder(s.process(1, cwd=cwd), s.ANN) == text
+    assert processes.folder(s.process(1, cwd=cwd), s.ANN.but(home="")) == cwd
 
 
 @pytest.mark.parametrize(
@@ -147,29 +147,29 @@ def test_folder(cwd: str, text: str) -> None:
     ],
 )
 def test_origin(ancestors: tuple[Process, ...], text: str) -> None:
-    assert who.origin(Holder(s.NODE, (), ancestors)) == text
+    assert processes.origin(Holder(s.NODE, (), ancestors)) == text
 
 
 def test_sockets_of_a_holder_in_the_words_of_the_kernel() -> None:
     sockets = (*s.EVERYWHERE, s.socket(s.HERE, "BOUND", 7), s.socket(s.HERE, "CLOSE_WAIT", 8))
-    assert who.sockets_line(Holder(s.NODE), sockets) == (
+    assert processes.sockets_line(Holder(s.NODE), sockets) == (
         "LISTEN 0.0.0.0:8000 and [::]:8000, BOUND 127.0.0.1:8000,"
         " CLOSE_WAIT 127.0.0.1:8000 -> 93.184.216.34:443"
     )
-    assert who.sockets_line(Holder(s.NODE, (6,)), sockets) == "LISTEN [::]:8000"
+    assert processes.sockets_line(Holder(s.NODE, (6,)), sockets) == "LISTEN [::]:8000"
 
 
 def test_a_family_is_one_card() -> None:
     holders = s.UVICORN_TARGET.members
-    ((top, members),) = who.families(holders)
-    card = dict(who.card(top, s.ANN, members=members))
+    ((top, members),) = processes.families(holders)
+    card = dict(processes.card(top, s.ANN, members=members))
     assert card["process"] == "`uvicorn` (pid 10), you, running for 2 h (since 12:11)"
     assert card["family"] == "2 more processes with the same socket (pid 11 and 12)"
 
 
 def test_a_card_says_only_what_is_known() -> None:
     bare = s.process(5, "x", age=0, cwd="", user="", uid=3)
-    assert who.card(Holder(bare), s.ANN) == (("process", "`x` (pid 5), uid 3"),)
+    assert processes.card(Holder(bare), s.ANN) == (("process", "`x` (pid 5), uid 3"),)
 
 
 @pytest.mark.parametrize(
@@ -183,13 +183,13 @@ def test_a_card_says_only_what_is_known() -> None:
 )
 def test_state(state: str, text: str | None) -> None:
     holder = Holder(s.NODE.but(state=state))
-    assert dict(who.card(holder, s.ANN)).get("state") == text
+    assert dict(processes.card(holder, s.ANN)).get("state") == text
 
 
 @pytest.mark.parametrize(
     ("standing", "text"),
     [
-        pytest.param(Plain(), "", id="plain"),
+        pytest.param(OrdinaryProcess(), "", id="plain"),
         pytest.param(s.MINE, "started by `devports run web`", id="mine"),
         pytest.param(OtherUser("bob", True), "belongs to user bob", id="we are root"),
         pytest.param(
@@ -198,7 +198,7 @@ def test_state(state: str, text: str | None) -> None:
             id="another user",
         ),
         pytest.param(
-            Supervised("systemd", "a.service", "systemctl stop a.service"),
+            SupervisedService("systemd", "a.service", "systemctl stop a.service"),
             "systemd runs it as `a.service` and may start it again",
             id="supervised",
         ),
@@ -247,7 +247,7 @@ def test_state(state: str, text: str | None) -> None:
             id="tunnel",
         ),
         pytest.param(
-            Supervised("pm2", "", "pm2 list"),
+            SupervisedService("pm2", "", "pm2 list"),
             "pm2 runs it and may start it again",
             id="supervised under a name that could not be read",
         ),
@@ -258,37 +258,43 @@ def test_state(state: str, text: str | None) -> None:
         ),
     ],
 )
-def test_standing(standing: Standing, text: str) -> None:
-    assert standings.standing_words(standing) == text
+def test_standing(standing: HolderKind, text: str) -> None:
+    assert processes.standing_words(standing) == text
 
 
 @pytest.mark.parametrize(
     ("holding", "text"),
     [
-        pytest.param(Holding((s.NODE_HOLDER, s.PYTHON_HOLDER)), "`node` and `python`", id="two"),
-        pytest.param(Holding(s.UVICORN_TARGET.members), "`uvicorn`", id="a family has one name"),
         pytest.param(
-            Holding((Holder(s.NODE), Holder(s.process(3)))), "2 processes named `node`", id="twins"
+            HolderSearch((s.NODE_HOLDER, s.PYTHON_HOLDER)), "`node` and `python`", id="two"
         ),
         pytest.param(
-            Holding(tuple(Holder(s.process(n, f"p{n}")) for n in range(2, 8))),
+            HolderSearch(s.UVICORN_TARGET.members), "`uvicorn`", id="a family has one name"
+        ),
+        pytest.param(
+            HolderSearch((Holder(s.NODE), Holder(s.process(3)))),
+            "2 processes named `node`",
+            id="twins",
+        ),
+        pytest.param(
+            HolderSearch(tuple(Holder(s.process(n, f"p{n}")) for n in range(2, 8))),
             "`p2`, `p3`, `p4` and 3 more",
             id="a crowd",
         ),
         pytest.param(
-            Holding((s.NODE_HOLDER,), (s.HIDDEN, s.HIDDEN)),
+            HolderSearch((s.NODE_HOLDER,), (s.HIDDEN, s.HIDDEN)),
             "`node` and user root, service `fakedb.service`, process likely 412",
             id="one seen and one hidden",
         ),
         pytest.param(
-            Holding((), (Hidden(s.EVERYWHERE[0]),)),
+            HolderSearch((), (HiddenSocket(s.EVERYWHERE[0]),)),
             "a process that cannot be seen",
             id="nothing is known",
         ),
     ],
 )
-def test_names(holding: Holding, text: str) -> None:
-    assert who.names(holding) == text
+def test_names(holding: HolderSearch, text: str) -> None:
+    assert processes.names(holding) == text
 
 
 @pytest.mark.parametrize(
@@ -306,7 +312,7 @@ def test_names(holding: Holding, text: str) -> None:
     ],
 )
 def test_unit(cgroup: str, text: str) -> None:
-    assert who.unit_words(Hidden(s.EVERYWHERE[0], cgroup=cgroup)) == text
+    assert processes.unit_words(HiddenSocket(s.EVERYWHERE[0], cgroup=cgroup)) == text
 
 
 @pytest.mark.parametrize(
@@ -331,12 +337,12 @@ def test_unit(cgroup: str, text: str) -> None:
         ),
     ],
 )
-def test_target_label(target: Target, text: str) -> None:
-    assert standings.target_label(target) == text
+def test_target_label(target: StopTarget, text: str) -> None:
+    assert processes.target_label(target) == text
 
 
 def test_hidden_card_without_a_name() -> None:
-    hidden = Hidden(s.EVERYWHERE[0])
-    assert who.hidden_card(hidden, s.ANN) == (
+    hidden = HiddenSocket(s.EVERYWHERE[0])
+    assert processes.hidden_card(hidden, s.ANN) == (
         ("socket", "LISTEN 0.0.0.0:8000, made by an unknown user"),
     )

@@ -2,11 +2,17 @@ from __future__ import annotations
 
 import pytest
 
-from devports.core.codes import CODES
-from devports.core.diagnosis import Finding, Held, HeldByClient, Lingering, Shadowed
-from devports.core.model import Holding
-from devports.core.standing import Mine, Run
-from devports.ui import trouble, words
+from devports.core.holder_kind import DevportsRun, RunInfo
+from devports.core.model import HolderSearch
+from devports.core.verdict import (
+    CODES,
+    Finding,
+    Held,
+    LingeringConnections,
+    LocalhostConflict,
+    OutgoingConnection,
+)
+from devports.ui import messages
 from tests.unit.ui import samples as s
 
 
@@ -26,7 +32,7 @@ from tests.unit.ui import samples as s
             id="the holder could not be read",
         ),
         pytest.param(
-            s.HELD.but(holding=Holding()),
+            s.HELD.but(holding=HolderSearch()),
             "127.0.0.1:8000 is held by a process that cannot be seen",
             id="a listener without any process",
         ),
@@ -50,14 +56,16 @@ from tests.unit.ui import samples as s
             id="a server that lets its clients finish",
         ),
         pytest.param(
-            s.DRAINING.but(holding=Holding()),
+            s.DRAINING.but(holding=HolderSearch()),
             "127.0.0.1:8000: nobody listens; a server closed its port and still has 2 connections"
             " (1 ESTABLISHED, 1 CLOSE_WAIT). A server that sets SO_REUSEADDR (nearly all do) can"
             " start now",
             id="a server without a name that lets its clients finish",
         ),
         pytest.param(
-            Finding(s.HERE, Lingering((s.socket(s.HERE, "FIN_WAIT1"),), True), Holding()),
+            Finding(
+                s.HERE, LingeringConnections((s.socket(s.HERE, "FIN_WAIT1"),), True), HolderSearch()
+            ),
             "127.0.0.1:8000: nobody holds it; an ended server that did not set SO_REUSEADDR left"
             " 1 connection (FIN_WAIT1), with no end set. Until then no server can start",
             id="orphans without an end",
@@ -68,7 +76,7 @@ from tests.unit.ui import samples as s
             id="another server on the sister address",
         ),
         pytest.param(
-            Finding(s.HERE, Shadowed((s.socket(s.SISTER),)), Holding()),
+            Finding(s.HERE, LocalhostConflict((s.socket(s.SISTER),)), HolderSearch()),
             "127.0.0.1:8000 is free, but `localhost` may reach another server on [::1]:8000",
             id="a server without a name on the sister address",
         ),
@@ -85,7 +93,7 @@ from tests.unit.ui import samples as s
             id="a client that allows a server beside it",
         ),
         pytest.param(
-            s.CLIENT.but(verdict=HeldByClient((*s.leftovers(2),))),
+            s.CLIENT.but(verdict=OutgoingConnection((*s.leftovers(2),))),
             "127.0.0.1:41234 is the local port of 2 outgoing connections by `curl`",
             id="a client uses the port twice",
         ),
@@ -112,7 +120,7 @@ from tests.unit.ui import samples as s
     ],
 )
 def test_headline(finding: Finding, line: str) -> None:
-    assert words.headline(finding) == line
+    assert messages.headline(finding) == line
 
 
 @pytest.mark.parametrize(
@@ -133,24 +141,24 @@ def test_headline(finding: Finding, line: str) -> None:
     ],
 )
 def test_verdict_in_a_word(finding: Finding, word: str) -> None:
-    assert trouble.short(finding.verdict) == word
+    assert messages.short(finding.verdict) == word
 
 
 def test_orphans_that_block_without_an_end() -> None:
-    verdict = Lingering((s.socket(s.HERE, "FIN_WAIT1"),), blocking=True)
-    assert trouble.short(verdict) == "leftovers"
+    verdict = LingeringConnections((s.socket(s.HERE, "FIN_WAIT1"),), blocking=True)
+    assert messages.short(verdict) == "leftovers"
 
 
 def test_a_port_in_the_words_of_the_user() -> None:
-    assert words.headline(s.HELD, "port 8000") == "port 8000 is held by `node`"
+    assert messages.headline(s.HELD, "port 8000") == "port 8000 is held by `node`"
 
 
 def test_the_worst_endpoint_decides_and_all_are_shown() -> None:
     findings = (s.FREE_SISTER, s.BOUND)
-    assert words.summary(findings, "port 8000") == (
+    assert messages.summary(findings, "port 8000") == (
         "port 8000 is bound by `python` but nobody listens yet"
     )
-    assert "\n".join(trouble.evidence(findings, s.ANN)) == (
+    assert "\n".join(messages.evidence(findings, s.ANN)) == (
         "[::1]:8000      free\n"
         "127.0.0.1:8000  bound, not listening\n"
         "process     `python` (pid 77), you, running for 40 s (since 14:12)\n"
@@ -165,10 +173,10 @@ def test_a_process_on_two_endpoints_is_described_once() -> None:
     other = s.HELD.but(
         endpoint=s.SISTER,
         verdict=Held(s.EVERYWHERE[1:]),
-        holding=Holding((s.NODE_HOLDER.but(inodes=(6,)),)),
+        holding=HolderSearch((s.NODE_HOLDER.but(inodes=(6,)),)),
     )
-    first = s.HELD.but(holding=Holding((s.NODE_HOLDER.but(inodes=(5,)),)))
-    lines = trouble.evidence((first, other), s.ANN)
+    first = s.HELD.but(holding=HolderSearch((s.NODE_HOLDER.but(inodes=(5,)),)))
+    lines = messages.evidence((first, other), s.ANN)
     assert [line for line in lines if line.startswith(("process", "socket"))] == [
         "process     `node` (pid 4242), you, running for 2 h (since 12:11)",
         "socket      LISTEN 0.0.0.0:8000 and [::]:8000",
@@ -176,7 +184,7 @@ def test_a_process_on_two_endpoints_is_described_once() -> None:
 
 
 def test_what_is_known_of_a_hidden_holder() -> None:
-    assert "\n".join(trouble.evidence((s.HIDING,), s.ANN)) == (
+    assert "\n".join(messages.evidence((s.HIDING,), s.ANN)) == (
         "socket  LISTEN 0.0.0.0:8000, made by root\n"
         "likely  `fakedb` (pid 412), root, running for 4 days (since 2026-09-16 23:06)"
     )
@@ -184,15 +192,15 @@ def test_what_is_known_of_a_hidden_holder() -> None:
 
 def test_many_holders_are_counted() -> None:
     holders = tuple(s.NODE_HOLDER.but(process=s.process(pid), ancestors=()) for pid in range(1, 9))
-    crowd = s.HELD.but(holding=Holding(holders))
-    lines = trouble.evidence((crowd,), s.ANN)
-    assert len([line for line in lines if line.startswith("process")]) == trouble.MOST_CARDS
+    crowd = s.HELD.but(holding=HolderSearch(holders))
+    lines = messages.evidence((crowd,), s.ANN)
+    assert len([line for line in lines if line.startswith("process")]) == messages.MOST_CARDS
     assert lines[-1] == "and      3 more"
 
 
 def test_the_standing_of_a_holder_is_a_note() -> None:
-    lines = trouble.evidence(
-        (s.HELD,), s.ANN, standings=((4242, Mine(Run(s.NODE.key, "backend", "/shop"))),)
+    lines = messages.evidence(
+        (s.HELD,), s.ANN, standings=((4242, DevportsRun(RunInfo(s.NODE.key, "backend", "/shop"))),)
     )
     assert lines[-1] == "note        started by `devports run backend`"
 
@@ -248,28 +256,28 @@ def test_the_standing_of_a_holder_is_a_note() -> None:
     ],
 )
 def test_notes(finding: Finding, notes: tuple[str, ...]) -> None:
-    assert trouble.notes((finding, finding)) == notes
+    assert messages.notes((finding, finding)) == notes
 
 
 def test_of_a_localhost_that_is_held_the_other_address_needs_no_note() -> None:
-    assert isinstance(s.SHADOWED.verdict, Shadowed)
+    assert isinstance(s.SHADOWED.verdict, LocalhostConflict)
     sister = s.SHADOWED.but(verdict=Held(s.SHADOWED.verdict.sockets))
-    assert trouble.notes((s.SHADOWED, sister)) == ()
+    assert messages.notes((s.SHADOWED, sister)) == ()
 
 
 @pytest.mark.parametrize("finding", s.EVERY_FINDING, ids=lambda f: type(f.verdict).__name__)
 def test_every_verdict_makes_an_error_with_its_code(finding: Finding) -> None:
-    error = trouble.problem((finding,), s.ANN, exit_code=1, service="web", hints=("do `x`",))
+    error = messages.problem((finding,), s.ANN, exit_code=1, service="web", hints=("do `x`",))
     assert error.code == (
         "port-excluded" if finding is s.EXCLUDED else CODES[type(finding.verdict)]
     )
     assert (error.exit_code, error.service, error.hints) == (1, "web", ("do `x`",))
-    assert error.message == words.headline(finding)
+    assert error.message == messages.headline(finding)
 
 
 def test_no_word_that_means_something_else() -> None:
     said = " ".join(
-        " ".join((words.headline(f), *trouble.notes((f,)), *trouble.evidence((f,), s.ANN)))
+        " ".join((messages.headline(f), *messages.notes((f,)), *messages.evidence((f,), s.ANN)))
         for f in s.EVERY_FINDING
     ).lower()
     banned = ("zombie", "stuck", "busy", "owner", "please", "failed to", "oops")
@@ -279,9 +287,9 @@ def test_no_word_that_means_something_else() -> None:
 def test_hostile_names_stay_on_their_line() -> None:
     said = "\n".join(
         (
-            words.headline(s.EVIL_FINDING, s.EVIL),
-            *trouble.evidence((s.EVIL_FINDING,), s.ANN),
-            *trouble.notes((s.EVIL_FINDING,)),
+            messages.headline(s.EVIL_FINDING, s.EVIL),
+            *messages.evidence((s.EVIL_FINDING,), s.ANN),
+            *messages.notes((s.EVIL_FINDING,)),
         )
     )
     assert "\x1b" not in said

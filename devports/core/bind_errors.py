@@ -1,0 +1,472 @@
+"""What servers print when they do not get their port: one table, one row a wording.
+
+Sources: starts on a taken port of the servers named in the rows (facts of this project), issue
+threads for Windows, macOS and Docker. The texts of one program are fixed, so the rows mind case:
+half the price of ignoring it, and the prefilter needs no lower-casing.
+
+bindfailure: Read from a server's output that it did not get its port.
+
+A text is a hint: it counts for our port, or together with a failing bind of our own where it
+names none. The truth comes from sockets. Only `run` imports this module (it needs ``re``).
+"""
+
+from __future__ import annotations
+
+import re
+from functools import partial
+
+from devports.core.value import Frozen
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from collections.abc import Collection, Iterable
+    from typing import Literal
+
+    Kind = Literal["moved", "partial", "denied", "foreign", "fatal"]
+
+
+class Pattern(Frozen):
+    """One wording.
+
+    Attributes:
+        name: kebab-case.
+        kind: fatal (it did not get the port) | moved (it took another one) | partial (it got only
+            some of its addresses) | foreign (a container engine speaks) | denied (freeing cannot
+            help: privileged or excluded port).
+        needle: a text in every match: rows whose needle is absent are not tried.
+        regex: searched in one line; group `port` is the port it names, `new` where it moved to.
+            A text: to compile all of them costs a third of a Python start, and few are ever needed.
+        sample: a line that matches.
+    """
+
+    name: str
+    kind: Kind
+    needle: str
+    regex: str
+    sample: str
+
+
+NEEDLES = (b"in use", b"INUSE", b"ort", b"Err", b"ermission", b"lready running")
+"""Each row's needle contains one of these, so output without them cannot match.
+
+Fewer would do only with needles that every log is full of ("use", "rr"). Six cost about 0.2 ms on
+64 KiB; once a server is ready nobody has to look any more.
+"""
+
+_PORT = r"(?P<port>\d{1,5})"
+_END = r"(?![\d:.])"  # the last group of an IPv6 address is no port
+_BIND_ON = rf"error while attempting to bind on address \(['\"][^'\"]+['\"], {_PORT}[^)]*\)"
+_ONE_USAGE = r"nly one usage of each socket address \(protocol/network address/port\)"
+# Before it a sign or the level of a log line: "user's address already in use" is somebody's text.
+_ADDRESS = r"(?:^|[^\w\s]\s*|\b(?:ERROR|FATAL|CRITICAL|error|fatal)\s+)[Aa]ddress"
+
+
+def _row(kind: Kind, name: str, needle: str, regex: str, sample: str) -> Pattern:
+    return Pattern(name, kind, needle, regex, sample)
+
+
+_moved = partial(_row, "moved")
+_partial = partial(_row, "partial")
+_denied = partial(_row, "denied")
+_foreign = partial(_row, "foreign")
+_fatal = partial(_row, "fatal")
+
+
+PATTERNS = (
+    # It went elsewhere.
+    _moved(
+        "trying-another",
+        "in use",
+        rf"[Pp]ort {_PORT} is (?:already )?in use,"
+        r" trying (?:another (?:one|port)|(?P<new>\d+) instead)",
+        "Port 5173 is in use, trying another one...",
+    ),
+    _moved(
+        "next-moved",
+        "in use",
+        rf"[Pp]ort {_PORT} is in use by [^\n]{{1,60}}?,"
+        r" using (?:an? )?available port (?P<new>\d+)",
+        "⚠ Port 3000 is in use by process 4242, using available port 3001 instead.",
+    ),
+    _moved(
+        "get-port-moved",
+        "available port",
+        rf"Unable to find an available port \(tried"
+        rf" {_PORT}\b[^)\n]*\)\. Using alternative port (?P<new>\d+)",
+        "[get-port] Unable to find an available port (tried 3000 on any host)."
+        " Using alternative port 3001.",
+    ),
+    _moved(
+        "serve-moved",
+        "in use",
+        rf"This port was picked because {_PORT} is in use",
+        "This port was picked because 3000 is in use.",
+    ),
+    _moved(
+        "using-another",
+        " port",
+        r"[Uu]sing (?:an? )?(?:available|alternative|random) port\b(?: (?P<new>\d+))?",
+        "using an available port instead",
+    ),
+    # It got some of its addresses.
+    _partial(
+        "vite-wildcard",
+        "in use",
+        rf"Port {_PORT} is in use on a wildcard address",
+        "Port 5173 is in use on a wildcard address, but localhost:5173 is available",
+    ),
+    _partial(
+        "postgres",
+        "in use",
+        r"could not bind IPv[46] address \"[^\"\n]+\": Address already in use",
+        'LOG:  could not bind IPv4 address "127.0.0.1": Address already in use',
+    ),
+    _partial(
+        "postgres-hint",
+        "already running on port",
+        rf"Is another postmaster already running on port {_PORT}\?",
+        "HINT:  Is another postmaster already running on port 5432? If not, wait a few seconds",
+    ),
+    # It is not allowed to. [Errno 13] with a file name behind it is about a file.
+    _denied(
+        "number-10013",
+        "Err",
+        r"\[(?:WinError|Errno) 10013\]",
+        "ERROR:    [WinError 10013] Der Zugriff auf einen Socket war unzulässig",
+    ),
+    _denied(
+        "access-permissions",
+        "access permissions",
+        r"forbidden by its access permissions",
+        "An attempt was made to access a socket in a way forbidden by its access permissions",
+    ),
+    _denied(
+        "node-denied",
+        "permission denied",
+        rf"(?:listen|bind) EACCES: permission denied (?:\S*:)?{_PORT}{_END}",
+        "Error: listen EACCES: permission denied 0.0.0.0:80",
+    ),
+    _denied(
+        "asyncio-denied",
+        "permission denied",
+        rf"{_BIND_ON}: permission denied",
+        "[Errno 13] error while attempting to bind on address ('127.0.0.1', 80): permission denied",
+    ),
+    _denied(
+        "go-denied",
+        "permission denied",
+        rf"listen tcp[46]? \S*:{_PORT}: bind: permission denied",
+        "listen tcp :80: bind: permission denied",
+    ),
+    _denied(
+        "python-denied",
+        "Permission denied",
+        r"\[Errno 13\] Permission denied(?!:)",
+        "PermissionError: [Errno 13] Permission denied",
+    ),
+    _denied(
+        "nginx-denied",
+        "Permission denied",
+        rf"bind\(\) to \S+:{_PORT} failed \(13: Permission denied",
+        "nginx: [emerg] bind() to 0.0.0.0:80 failed (13: Permission denied)",
+    ),
+    _denied(
+        "php-denied",
+        "Permission denied",
+        rf"Failed to listen on \S+:{_PORT} \(reason: Permission denied",
+        "Failed to listen on 127.0.0.1:80 (reason: Permission denied)",
+    ),
+    _denied(
+        "ruby-denied",
+        "Permission denied",
+        rf"Permission denied - bind\(2\) for \"?[^\s\"]+\"? port {_PORT}",
+        'Permission denied - bind(2) for "127.0.0.1" port 80 (Errno::EACCES)',
+    ),
+    # A container engine publishes ports: the holder may be another container.
+    _foreign(
+        "docker-allocated",
+        "port is already allocated",
+        rf"Bind for \S+:{_PORT} failed: port is already allocated",
+        "Error response from daemon: Bind for 0.0.0.0:8080 failed: port is already allocated.",
+    ),
+    _foreign(
+        "docker-ports",
+        "Ports are not available",
+        rf"Ports are not available: exposing port (?:TCP|tcp) \S+:{_PORT}{_END}",
+        "Ports are not available: exposing port TCP 0.0.0.0:80 -> 0.0.0.0:0: listen tcp 0.0.0.0:80",
+    ),
+    # It did not get its port. A Node error prints its message and then its fields: the line with
+    # `code: 'EADDRINUSE'` names no port, the message does.
+    _fatal(
+        "node",
+        "EADDRINUSE",
+        r"(?<!code: ['\"])\bEADDRINUSE\b(?!:? (?:address already in"
+        rf" use )?[/\\])(?::? (?:address already in use )?(?:\S*:)?{_PORT}{_END})?",
+        "Error: listen EADDRINUSE: address already in use :::3000",
+    ),
+    _fatal(
+        "asyncio",
+        "[Errno ",
+        rf"\[Errno (?:48|98|10048)\] {_BIND_ON}",
+        "ERROR:    [Errno 98] error while attempting to bind on address ('127.0.0.1', 8000):"
+        " address already in use",
+    ),
+    _fatal(
+        "number",
+        "Err",
+        r"\[(?:Errno|WinError) (?:48|98|10048)\]",
+        "OSError: [WinError 10048] Solo se permite un uso de cada direccion de socket",
+    ),
+    _fatal(
+        "rust-number",
+        "Err",
+        r"Err[^\n]{0,200}?\b(?:os error|code:) (?:48|98|10048)\b",
+        "Error: Normalerweise darf jede Socketadresse nur einmal verwendet werden (os error 10048)",
+    ),
+    _fatal(
+        "address",
+        "in use",
+        rf"{_ADDRESS} (?:is )?(?:already )?in use\b(?! (?:(?:by|for|in|on) |[/\\]))",
+        "RuntimeError: Address already in use (os error 98)",
+    ),
+    _fatal(
+        "one-usage",
+        "address/port)",
+        rf"[Oo]{_ONE_USAGE}",
+        "Only one usage of each socket address (protocol/network address/port) is normally",
+    ),
+    _fatal(
+        "go",
+        "in use",
+        rf"listen tcp[46]? \S*:{_PORT}: bind: address already in use",
+        "listen tcp :8080: bind: address already in use",
+    ),
+    _fatal(
+        "go-windows",
+        "address/port)",
+        rf"listen tcp[46]? \S*:{_PORT}: bind: O{_ONE_USAGE}",
+        "listen tcp :8080: bind: Only one usage of each socket address (protocol/network"
+        " address/port) is normally permitted.",
+    ),
+    _fatal(
+        "gunicorn",
+        "in use",
+        rf"Connection in use: \(['\"][^'\"\n]+['\"], {_PORT}",
+        "[ERROR] Connection in use: ('127.0.0.1', 8000)",
+    ),
+    _fatal(
+        "ruby",
+        "in use",
+        rf"Address already in use - bind\(2\) for \"?[^\s\"]+\"? port {_PORT}",
+        'Address already in use - bind(2) for "127.0.0.1" port 3000 (Errno::EADDRINUSE)',
+    ),
+    _fatal(
+        "kestrel",
+        "in use",
+        rf"Failed to bind to address \S+:{_PORT}: address already in use",
+        "Failed to bind to address http://127.0.0.1:5000: address already in use.",
+    ),
+    _fatal(
+        "php",
+        "in use",
+        rf"Failed to listen on \S+:{_PORT} \(reason: Address already in use",
+        "Failed to listen on 127.0.0.1:8000 (reason: Address already in use)",
+    ),
+    _fatal(
+        "nginx",
+        "in use",
+        rf"bind\(\) to \S+:{_PORT} failed \((?:98|48): Address already in"
+        r" use",
+        "nginx: [emerg] bind() to 0.0.0.0:8080 failed (98: Address already in use)",
+    ),
+    _fatal(
+        "redis",
+        "in use",
+        rf"TCP listening socket \S*:{_PORT}: bind: Address already in use",
+        "Could not create server TCP listening socket *:6379: bind: Address already in use",
+    ),
+    _fatal(
+        "redis-gave-up",
+        "on port ",
+        rf"Failed listening on port {_PORT}\b",
+        "# Failed listening on port 6379 (TCP), aborting.",
+    ),
+    _fatal(
+        "port-in-use",
+        "ort",
+        rf"\b[Pp]ort:? ['\"]?{_PORT}['\"]? (?:(?:is|was) (?:already )?"
+        r"(?:in use|being used|taken|occupied)|already in use)\b",
+        "Port 5000 is in use by another program.",
+    ),
+    _fatal(
+        "that-port",
+        " port is ",
+        r"\b(?:[Tt]hat|[Tt]his|[Tt]he) port is (?:already )?(?:in use|being used|taken)\b",
+        "Error: That port is already in use.",
+    ),
+    _fatal(
+        "bun",
+        "in use",
+        rf"Is port {_PORT} in use\?",
+        "error: Failed to start server. Is port 5000 in use?",
+    ),
+    _fatal(
+        "on-port",
+        "on port ",
+        rf"already (?:running|listening) on port {_PORT}\b",
+        "Something is already running on port 3000.",
+    ),
+    _fatal(
+        "not-available",
+        "ort",
+        rf"\b[Pp]ort ['\"]?{_PORT}['\"]? (?:is not available|"
+        r"is unavailable|could not be used|already allocated)",
+        "Port 8501 is not available",
+    ),
+    _fatal(
+        "tomcat",
+        "on port ",
+        rf"configured to listen on port {_PORT} failed to start",
+        "The Tomcat connector configured to listen on port 8080 failed to start.",
+    ),
+    _fatal(
+        "erlang",
+        "[port: ",
+        rf"\[port: {_PORT}\b[^\n]{{0,80}}:eaddrinuse\b",
+        "Failed to start Ranch listener MyApp.HTTP in :ranch_tcp:listen([port: 4000])"
+        " for reason :eaddrinuse (address already in use)",
+    ),
+    # No clash at all: a stale tmp/pids/server.pid, but the server did not start.
+    _fatal(
+        "rails",
+        "already running",
+        r"\bA server is already running\b",
+        "A server is already running. Check /app/tmp/pids/server.pid.",
+    ),
+)
+
+
+KINDS = ("moved", "partial", "denied", "foreign", "fatal")
+"""Of one line, most telling first: who moved also prints that the first port is in use."""
+
+NO_LOSS = ("partial", "denied")
+"""Another address is left, or nobody else has the port: what may go by while a server starts."""
+
+TAIL = 4096
+"""Bytes of output that are kept: more than the longest traceback's last lines."""
+
+_SEAM = 64
+"""Bytes of the end that are looked at together with the next chunk; no needle is longer."""
+
+# ECMA-48 5.4 (CSI), xterm's OSC with BEL or ST, and the two-character escapes. An unfinished
+# sequence loses its introducer only: it must not swallow the text behind it.
+_ESCAPES = re.compile(
+    r"(?:\x1b\[|\x9b)[0-?]*[ -/]*(?:[@-~]|\Z)"
+    r"|(?:\x1b\]|\x9d)[^\x07\x1b\x9c\n]*(?:\x07|\x1b\\|\x9c)"
+    r"|\x1b[()*+][ -~]|\x1b[\]0-Z\\^_a-~=>]?|\x08|\x00"
+)
+_RETURNS = re.compile(r"\r+\n?")
+
+
+class BindFailure(Frozen):
+    """A line of output that says so.
+
+    Attributes:
+        name: of the wording, see `bindpatterns`.
+        kind: moved | partial | denied | foreign | fatal.
+        port: the port of ours that the line names; None if it names none.
+        new_port: where it moved to, if it says so.
+        line: the line, to be shown (escape before printing).
+    """
+
+    name: str
+    kind: Kind
+    port: int | None
+    new_port: int | None
+    line: str
+
+
+def strip_ansi(data: bytes) -> str:
+    """Return `data` as text without terminal sequences; a lone carriage return ends a line."""
+    return _ESCAPES.sub("", _RETURNS.sub("\n", data.decode("utf-8", "replace")))
+
+
+def may_match(chunk: bytes) -> bool:
+    """Say whether the text of `chunk` can match at all: six substring tests, no decoding.
+
+    False is certain, unless a terminal sequence stands within one of the words; so ask
+    `match_bind_failure` once more about the whole tail when a server ends.
+    """
+    for needle in NEEDLES:  # noqa: SIM110  # any() with a generator costs as much as the search
+        if needle in chunk:
+            return True
+    return False
+
+
+def bind_failures(text: str) -> tuple[BindFailure, ...]:
+    """Return every match in `text`, whichever port it is about, line by line."""
+    rows = [row for row in PATTERNS if row.needle in text]
+    lines = text.split("\n") if rows else []
+    return tuple(found for line in lines for found in _in_line(line, rows))
+
+
+def match_bind_failure(text: str, ports: Collection[int]) -> BindFailure | None:
+    """Return what `text`, free of terminal sequences, says about one of `ports`.
+
+    A line that names other ports only is about something else of this program (a reload socket,
+    a metrics port). Of several lines one that says the port is lost counts before one that does
+    not, then the most telling kind, then one that names the port.
+    """
+    rows = [row for row in PATTERNS if row.needle in text]
+    lines = text.split("\n") if rows else []
+    ours = [found for line in lines for found in _ours(tuple(_in_line(line, rows)), ports)]
+    return min(ours, key=lambda found: (found.kind in NO_LOSS, _rank(found)), default=None)
+
+
+def _rank(found: BindFailure) -> tuple[int, bool]:
+    return KINDS.index(found.kind), found.port is None
+
+
+def _in_line(line: str, rows: Iterable[Pattern]) -> Iterable[BindFailure]:
+    for row in rows:
+        if row.needle in line:
+            for match in re.finditer(row.regex, line):
+                named = match.groupdict()
+                port, new = named.get("port"), named.get("new")
+                yield BindFailure(
+                    row.name,
+                    row.kind,
+                    int(port) if port else None,
+                    int(new) if new else None,
+                    line.strip(),
+                )
+
+
+def _ours(found: tuple[BindFailure, ...], ports: Collection[int]) -> tuple[BindFailure, ...]:
+    """Return the one that stands for a line, with the port that any wording in it names."""
+    named = [failure.port for failure in found if failure.port is not None]
+    mine = [port for port in named if port in ports]
+    if not found or (named and not mine):
+        return ()
+    best = min(found, key=_rank)
+    new = next((failure.new_port for failure in found if failure.new_port), None)
+    return (best.but(port=mine[0] if mine else None, new_port=new),)
+
+
+class Tail:
+    """The last bytes of a stream, however it is cut into chunks."""
+
+    def __init__(self, limit: int = TAIL) -> None:
+        self.limit = limit
+        self.data = b""
+
+    def add(self, chunk: bytes) -> bool:
+        """Take a chunk; say whether it, with the end of what came before, may match."""
+        hit = may_match(chunk) or may_match(self.data[-_SEAM:] + chunk[:_SEAM])
+        self.data = (self.data + chunk[-self.limit :])[-self.limit :]
+        return hit
+
+    @property
+    def text(self) -> str:
+        """What is kept, without terminal sequences."""
+        return strip_ansi(self.data)

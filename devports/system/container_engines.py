@@ -1,0 +1,132 @@
+"""Container engines, by their own command lines: what publishes a port, and how it is stopped.
+
+The forwarder that holds the port never says for which container it works; only the engine knows.
+"""
+
+from __future__ import annotations
+
+import os
+
+from devports.core import containers
+from devports.core.containers import GRACE
+from devports.core.value import Frozen
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+    from devports.core.containers import Published
+    from devports.core.holder_kind import Container, Said
+    from devports.system.subprocesses import CommandResult
+
+ASKING = 2.0
+"""Seconds that an engine may take to answer."""
+STOPPING = GRACE + 5.0
+"""Seconds until we stop waiting for the engine."""
+LONGEST = 200
+"""Characters of an engine's complaint."""
+
+
+class EngineError(Frozen):
+    """An engine that gave no answer: its program is not on PATH, or what it complained about."""
+
+    complaint: str
+    missing: bool = False
+
+
+class Engines:
+    """The engines of this machine. Every question is asked once, until it is to be forgotten."""
+
+    def __init__(self, *, asking: float = ASKING, stopping: float = STOPPING) -> None:
+        self._asking, self._stopping = asking, stopping
+        self._known: dict[tuple[str, int], tuple[Published, ...] | EngineError] = {}
+
+    def forget(self) -> None:
+        """Ask again from now on: time has passed, or a container was stopped."""
+        self._known.clear()
+
+    def named(self, container: Container, port: int) -> Container:
+        """Return the standing of a forwarder with what its engine says about the port.
+
+        Where several containers publish it (on different addresses, or as one pod), to choose one
+        would be a guess.
+        """
+        if container.engine not in QUESTIONS:
+            return container
+        match self._asked(container.engine, port):
+            case EngineError(complaint=complaint, missing=missing):
+                said: Said = "missing" if missing else "silent"
+                return container.but(said=said, complaint=complaint)
+            case ():
+                return container.but(said="none")
+            case (one,):
+                name, image, identity = one.name, one.image, one.identity
+                return container.but(said="one", name=name, image=image, identity=identity)
+            case several:
+                return container.but(said="several", names=tuple(one.name for one in several))
+
+    def stop(self, container: Container) -> str:
+        """Stop a container by its engine; return what went wrong in one line, empty if nothing."""
+        self.forget()
+        path, words = which(container.engine), f"{container.engine} stop"
+        if not path:
+            return f"`{container.engine}` is not on PATH"
+        argv = (path, "stop", "-t", str(GRACE), container.identity)
+        from devports.system import subprocesses  # threads, only with containers
+
+        ran = subprocesses.run(argv, self._stopping)
+        if ran is None:
+            return f"`{words}` did not end within {self._stopping:g} s"
+        return "" if ran.status == 0 else _complaint(ran)
+
+    def _asked(self, engine: str, port: int) -> tuple[Published, ...] | EngineError:
+        key = (engine, port)
+        if key not in self._known:
+            self._known[key] = self._ask(engine, port)
+        return self._known[key]
+
+    def _ask(self, engine: str, port: int) -> tuple[Published, ...] | EngineError:
+        path = which(engine)
+        if not path:
+            return EngineError(f"`{engine}` is not on PATH", missing=True)
+        from devports.system import subprocesses
+
+        ran = subprocesses.run((path, *QUESTIONS[engine](port)), self._asking)
+        if ran is None:
+            return EngineError(f"no answer within {self._asking:g} s")
+        if ran.status != 0:
+            return EngineError(_complaint(ran))
+        found = PARSERS[engine](ran.output, port)
+        return EngineError("an answer that is not understood") if found is None else found
+
+
+def _docker(port: int) -> tuple[str, ...]:
+    return ("ps", "--no-trunc", "--filter", f"publish={port}/tcp", "--format", containers.FORMAT)
+
+
+def _podman(_: int) -> tuple[str, ...]:
+    return ("ps", "--no-trunc", "--format", "json")
+
+
+QUESTIONS: dict[str, Callable[[int], tuple[str, ...]]] = {"docker": _docker, "podman": _podman}
+PARSERS: dict[str, Callable[[bytes, int], tuple[Published, ...] | None]] = {
+    "docker": containers.docker,
+    "podman": containers.podman,
+}
+
+
+def which(engine: str) -> str:
+    """Return the full path of an engine's program; empty if PATH has none.
+
+    Windows looks into the working directory first, and a project may bring a `docker.exe` there.
+    """
+    import shutil  # only where a container holds the port
+
+    found = shutil.which(engine) or ""
+    return found if os.path.isabs(found) else ""
+
+
+def _complaint(ran: CommandResult) -> str:
+    """Return the last line that an engine wrote: there it says what is the matter."""
+    lines = (ran.output + b"\n" + ran.errors).decode("utf-8", "replace").strip().splitlines()
+    return lines[-1].strip()[:LONGEST] if lines else f"it ended with status {ran.status}"

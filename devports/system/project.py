@@ -1,0 +1,186 @@
+"""Read the texts of a folder, within bounds: what a project is, without running anything of it.
+
+Links are not followed: a project may link to a home folder, or to itself. What others have written
+(node_modules, virtual environments, build folders) is not looked at.
+
+worktree: The git checkout that a folder belongs to, read from its files.
+
+Runs no git: it would read the configuration of a folder that may be a stranger's. The layout is
+gitrepository-layout(5): `.git` is a folder, or in a linked worktree a file that names one.
+"""
+
+from __future__ import annotations
+
+import os
+import stat
+from itertools import islice
+
+from devports.core.value import Frozen
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+
+MAX_BYTES = 128 * 1024
+"""Of one file. A file of services is a page or two; only generated code is longer."""
+
+NOT_OURS = frozenset(
+    "node_modules bower_components site-packages __pycache__ dist build out target vendor"
+    " coverage htmlcov".split()
+)
+EDITOR = ".vscode"
+ENVIRONMENT = "pyvenv.cfg"
+"""In every virtual environment (PEP 405)."""
+_FLAGS = (
+    os.O_RDONLY
+    | getattr(os, "O_NOFOLLOW", 0)
+    | getattr(os, "O_NONBLOCK", 0)  # a FIFO must not stop us
+    | getattr(os, "O_CLOEXEC", 0)
+)
+
+
+class Bounds(Frozen):
+    """How much is looked at: folders below each other, names seen, files read."""
+
+    depth: int = 5
+    names: int = 20_000
+    files: int = 500
+
+
+BOUNDS = Bounds()
+
+
+class TreeScan(Frozen):
+    """What a folder holds.
+
+    Attributes:
+        texts: path from the folder, with `/`, and text of every file that was wanted; near first.
+        names: paths of every file that was seen.
+        whole: False where a bound was met, so that there may be more.
+    """
+
+    texts: tuple[tuple[str, str], ...] = ()
+    names: frozenset[str] = frozenset()
+    whole: bool = True
+
+
+def look(root: str, wanted: Callable[[str], bool], bounds: Bounds = BOUNDS) -> TreeScan:
+    """Return the texts of a folder, the ones that are near its top first.
+
+    Args:
+        root: absolute path.
+        wanted: says by a file's name whether to read it.
+        bounds: how much to look at.
+    """
+    names: list[str] = []
+    texts: list[tuple[str, str]] = []
+    todo, whole = [("", 0)], True
+    while todo and len(names) < bounds.names:
+        folder, depth = todo.pop(0)
+        files, folders = _inside(root, folder, bounds.names)
+        names += files
+        for path in files:
+            if len(texts) < bounds.files and wanted(os.path.basename(path)):
+                text = _text(os.path.join(root, path))
+                texts += [(path, text)] if text is not None else []
+        whole = whole and (depth < bounds.depth or not folders)
+        todo += [(path, depth + 1) for path in folders if depth < bounds.depth]
+    full = len(names) >= bounds.names or len(texts) >= bounds.files
+    return TreeScan(tuple(texts), frozenset(names), whole and not full)
+
+
+def _inside(root: str, folder: str, most: int) -> tuple[list[str], list[str]]:
+    """Return the files of a folder and the folders to go on with, as paths from `root`."""
+    files, folders = [], []
+    try:
+        with os.scandir(os.path.join(root, folder)) as entries:
+            for entry in sorted(islice(entries, most), key=lambda entry: entry.name):
+                path = f"{folder}/{entry.name}" if folder else entry.name
+                if entry.is_file(follow_symlinks=False):
+                    files.append(path)
+                elif entry.is_dir(follow_symlinks=False):
+                    mark = f"{path}/{ENVIRONMENT}"
+                    if os.path.lexists(os.path.join(root, mark)):
+                        files.append(mark)  # that it is there, and nothing of what is in it
+                    elif _is_ours(entry.name):
+                        folders.append(path)
+    except OSError:  # gone, or not for us
+        pass
+    return files, folders
+
+
+def _is_ours(name: str) -> bool:
+    return name not in NOT_OURS and (not name.startswith(".") or name == EDITOR)
+
+
+def _text(path: str) -> str | None:
+    """Return the text of a regular file that is not too long; what is not UTF-8 is replaced."""
+    try:
+        with open(os.open(path, _FLAGS), "rb") as file:
+            if not stat.S_ISREG(os.fstat(file.fileno()).st_mode):
+                return None
+            raw = file.read(MAX_BYTES + 1)
+    except OSError:
+        return None
+    return None if len(raw) > MAX_BYTES else raw.decode("utf-8", "replace").replace("\r\n", "\n")
+
+
+MAX_FILE = 4096
+MAX_DEPTH = 64
+COMMIT = 8
+"""Digits by which a person knows a commit."""
+NONBLOCK = getattr(os, "O_NONBLOCK", 0)  # none on Windows; a FIFO must not stop us elsewhere
+
+
+class Worktree(Frozen):
+    """`root`: its top folder. `branch`: what is checked out, or a short commit; empty if unknown.
+
+    `repository` is shared by all worktrees of one clone.
+    """
+
+    root: str
+    branch: str
+    repository: str
+
+
+def worktree_of(folder: str) -> Worktree | None:
+    """Return the checkout around `folder`; None where there is none or it cannot be read."""
+    for _ in range(MAX_DEPTH):
+        if not folder:
+            return None
+        if (git := _git_folder(os.path.join(folder, ".git"))) is not None:
+            return Worktree(folder, _branch(_line(os.path.join(git, "HEAD"))), _shared(git))
+        above = os.path.dirname(folder)
+        folder = above if above != folder else ""
+    return None
+
+
+def _git_folder(path: str) -> str | None:
+    if os.path.isdir(path):
+        return path
+    link = _line(path).removeprefix("gitdir: ")
+    found = os.path.normpath(os.path.join(os.path.dirname(path), link))
+    return found if link and os.path.isdir(found) else None
+
+
+def _shared(git: str) -> str:
+    common = _line(os.path.join(git, "commondir"))
+    return os.path.realpath(os.path.join(git, common))
+
+
+def _branch(head: str) -> str:
+    name = head.removeprefix("ref: ")
+    return head[:COMMIT] if name == head else name.removeprefix("refs/heads/")
+
+
+def _line(path: str) -> str:
+    """Return the first line of a small regular file; empty where there is none."""
+    try:
+        descriptor = os.open(path, os.O_RDONLY | NONBLOCK)
+        with os.fdopen(descriptor, "rb") as file:
+            if not stat.S_ISREG(os.fstat(descriptor).st_mode):
+                return ""
+            return file.read(MAX_FILE).decode("utf-8", "surrogateescape").partition("\n")[0]
+    except OSError:
+        return ""

@@ -1,0 +1,535 @@
+"""Results for programs. Only this module and the other json* spell keys; `resultschema` has shapes.
+
+`jsonfacts` is what they are made of.
+
+jsoneditor: The data of ``vscode --json``. `resultschema` has the shapes.
+
+jsoninit: The result of `devports init` for programs. `resultschema` has its shape.
+
+jsonstatus: The data of ``devports status`` for programs; see `jsonout` for what it is made of.
+
+jsonfacts: Ports, processes and outcomes as JSON: what the data of several commands are made of.
+
+Names are given as they are, since JSON escapes what a terminal must not see; command lines have
+their secrets masked as everywhere else. Times are ISO-8601 in UTC, lengths of time are seconds.
+"""
+
+from __future__ import annotations
+
+import json
+import time
+
+from devports.core.hint import completed, with_config
+from devports.core.holder_kind import (
+    Container,
+    DevportsRun,
+    OrdinaryProcess,
+    OtherUser,
+    Protected,
+    SupervisedService,
+    Tunnel,
+)
+from devports.core.stop_plan import (
+    AlreadyGone,
+    ContainerStopped,
+    Declined,
+    Refused,
+    Respawned,
+    StopFailed,
+    Stopped,
+    TimedOut,
+    WouldStop,
+)
+from devports.core.value import unreachable
+from devports.core.verdict import (
+    HolderUnknown,
+    LingeringConnections,
+    code_of,
+    decisive,
+    is_bindable,
+    sockets_of,
+)
+from devports.ui.escape import command_line, redacted
+from devports.ui.json_schema import VERSION
+from devports.ui.reports import message, next_command, shown
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from collections.abc import Iterable, Sequence
+    from typing import Any, Literal, TypeAlias
+
+    from devports.core.holder_kind import HolderKind
+    from devports.core.model import HiddenSocket, Holder, Process, Socket, VisibilityGap
+    from devports.core.remedies import Remedy
+    from devports.core.service import Config, Service
+    from devports.core.stop_plan import FreeResult, Outcome, StopTarget
+    from devports.core.verdict import Finding
+    from devports.detect.model import DetectedService, SkippedService, Source
+    from devports.doctor.facts import Facts, Problem
+    from devports.errors import DevportsError
+    from devports.records import RunStatus
+    from devports.system.inspect import ListenerGroup
+    from devports.ui.status_rows import Section, StatusEntry, StatusPort
+    from devports.vscode.merge import Plan
+
+    Json: TypeAlias = dict[str, Any]
+    Status = Literal["ok", "partial", "error"]
+
+
+def document(
+    command: Sequence[str],
+    data: Json,
+    *,
+    exit_code: int,
+    errors: Iterable[DevportsError] = (),
+    status: Status | None = None,
+    config: str = "",
+) -> str:
+    """Return the whole output of a command: one line.
+
+    Args:
+        command: the name of the command and of its sub-command; empty if none was recognised.
+        data: from one of the functions below, or empty.
+        exit_code: what the process is going to end with.
+        errors: everything that went wrong.
+        status: by default ok for exit code 0, error for every other.
+        config: the file that commands of ours are to name.
+    """
+    envelope = {
+        "schema_version": VERSION,
+        "command": list(command),
+        "status": status or ("error" if exit_code else "ok"),
+        "exit_code": exit_code,
+        "data": data,
+        "errors": [_error(error, config) for error in errors],
+    }
+    # A file name can hold bytes that are no text (surrogates): only ASCII can always be written.
+    return json.dumps(envelope, ensure_ascii=True, allow_nan=False) + "\n"
+
+
+def overall(answers: Iterable[bool]) -> Status:
+    """Return the status of a command with several targets."""
+    found = set(answers)
+    if False not in found:
+        return "ok"
+    return "partial" if True in found else "error"
+
+
+def _error(error: DevportsError, config: str) -> Json:
+    return {
+        "code": error.code,
+        "message": error.message,
+        "service": error.service or None,
+        "hints": [completed(hint, config) for hint in error.hints],
+    }
+
+
+def check_data(targets: Iterable[tuple[str, Sequence[Finding]]], now: float) -> Json:
+    """Return the data of ``check``: for each target, as it was written, its findings."""
+    return {"targets": [answer(target, findings, now) for target, findings in targets]}
+
+
+def free_data(targets: Iterable[tuple[str, FreeResult]], now: float) -> Json:
+    """Return the data of ``free``: for each target, as it was written, what came of it."""
+    return {
+        "targets": [
+            {
+                **answer(target, freed.findings, now),
+                "bindable": freed.bindable,
+                "outcomes": [outcome_facts(outcome, now) for outcome in freed.outcomes],
+                "spared": [{**process_facts(s.process, now), "why": s.why} for s in freed.spared],
+            }
+            for target, freed in targets
+        ]
+    }
+
+
+def wait_data(
+    until: str, targets: Iterable[tuple[str, bool, float, Sequence[Finding]]], now: float
+) -> Json:
+    """Return the data of ``wait``: for each target whether it happened, and after how long."""
+    return {
+        "until": until,
+        "targets": [
+            {**answer(target, findings, now), "happened": happened, "seconds": round(seconds, 3)}
+            for target, happened, seconds, findings in targets
+        ],
+    }
+
+
+def doctor_data(
+    path: str,
+    facts: Facts,
+    problems: Iterable[Problem],
+    *,
+    healthy: bool,
+    now: float,
+    config: str = "",
+) -> Json:
+    """Return the data of ``doctor``: every declared port, what is wrong, what cannot be seen.
+
+    Args:
+        path: of the configuration; empty if there is none that can be used.
+        facts: what was looked at.
+        problems: what was found.
+        healthy: whether that is none.
+        now: seconds since the epoch.
+        config: the file that commands of ours are to name.
+    """
+    return {
+        "config": path or None,
+        "healthy": healthy,
+        "services": [
+            {
+                "service": declared.service.name,
+                **answer(str(declared.spec), declared.findings, now),
+            }
+            for declared in facts.ports
+            if declared.findings
+        ],
+        "problems": [_problem(problem, now, config) for problem in problems],
+        "gaps": [gap_facts(gap) for gap in facts.gaps],
+    }
+
+
+def _problem(problem: Problem, now: float, config: str) -> Json:
+    return {
+        "code": problem.code,
+        "severity": problem.severity,
+        "service": problem.service or None,
+        "port": problem.about.spec.port if problem.about else None,
+        "message": message(problem),
+        "evidence": list(problem.evidence),
+        "why": problem.why,
+        "holders": [ended_facts(target, now) for target in problem.plan],
+        "remedies": [_remedy(remedy, config) for remedy in problem.remedies],
+    }
+
+
+def _remedy(remedy: Remedy, config: str) -> Json:
+    return {
+        "title": remedy.title,
+        "command": with_config(remedy.command, config) or None,
+        "needs_root": remedy.needs_root,
+    }
+
+
+def validate_data(config: Config) -> Json:
+    """Return the data of ``validate``."""
+    return {"path": config.path, "services": [_service(service) for service in config.services]}
+
+
+def _service(service: Service) -> Json:
+    return {
+        "name": service.name,
+        "host": service.host,
+        "port": service.port,
+        "ports": dict(service.ports),
+        "command": _command(service.command),
+        "shell": service.shell,
+        "cwd": service.cwd,
+        "env": [name for name, _ in service.env],
+        "env_file": service.env_file,
+        "depends_on": list(service.depends_on),
+        "ready": {
+            "http": service.ready.http,
+            "timeout": service.ready.timeout,
+            "owner": service.ready.owner,
+            "log": service.ready.log,
+        },
+        "stop_signal": service.stop_signal,
+        "stop_timeout": service.stop_timeout,
+        "attempts": service.attempts,
+        "on_conflict": service.on_conflict,
+        "handoff": service.handoff,
+    }
+
+
+def _command(command: str | tuple[str, ...]) -> str | list[str]:
+    """Return a command as it was written, a text or a list, without its secrets."""
+    if isinstance(command, str):
+        return " ".join(redacted(command.split(" ")))
+    return list(redacted(command))
+
+
+def vscode_data(plan: Plan, mode: str) -> Json:
+    """Return the data of ``vscode``: each file with its difference, and what is to be decided."""
+    from devports.ui.reports import difference  # difflib
+
+    return {
+        "mode": mode,
+        "in_sync": mode == "write" or plan.in_sync,
+        "files": [
+            {
+                "path": file.path,
+                "state": "absent" if file.after is None else file.state,
+                "written": mode == "write" and file.state != "current",
+                "difference": list(difference(file)),
+            }
+            for file in plan.files
+        ],
+        "notes": [
+            {
+                "code": note.code,
+                "message": note.message,
+                "hints": list(note.hints),
+                "snippet": note.snippet or None,
+            }
+            for note in plan.notes
+        ],
+    }
+
+
+def init_data(
+    path: str,
+    text: str,
+    services: Sequence[DetectedService],
+    left_out: Sequence[SkippedService],
+    *,
+    written: bool,
+    whole: bool,
+) -> Json:
+    """Return the data of ``init``: the file, the services in it and why, what is left out."""
+    return {
+        "path": path,
+        "written": written,
+        "text": text,
+        "whole": whole,
+        "services": [_service_jsoninit(service) for service in services],
+        "left_out": [{**_source(left.source), "why": left.why} for left in left_out],
+        "next": next_command(services) if written else None,
+    }
+
+
+def _service_jsoninit(service: DetectedService) -> Json:
+    return {
+        "name": service.name,
+        "kind": service.kind,
+        "port": service.port or None,
+        "stated": service.stated,
+        "ports": dict(service.ports),
+        "command": shown(service.command) or None,
+        "shell": service.shell,
+        "cwd": service.folder,
+        "env": [name for name, _ in service.env],
+        "sources": [_source(source) for source in service.sources],
+        "notes": list(service.notes),
+    }
+
+
+def _source(source: Source) -> Json:
+    return {"file": source.path, "line": source.line or None, "text": shown(source.text)}
+
+
+def status_data(sections: Sequence[Section], gaps: Iterable[VisibilityGap], now: float) -> Json:
+    """Return every service that could be looked at or, where there are groups, every listener."""
+    alone = [section for section in sections if section.group is None]
+    services = [entry for section in alone for entry in section.entries if entry.places]
+    groups = [_group(s.group, s.entries, now) for s in sections if s.group is not None]
+    return {
+        "services": [_service_jsonstatus(entry, now) for entry in services],
+        "groups": None if alone else groups,
+        "gaps": [gap_facts(gap) for gap in gaps],
+    }
+
+
+def _service_jsonstatus(entry: StatusEntry, now: float) -> Json:
+    run = next((place.run for place in entry.places if place.run is not None), None)
+    return {
+        "service": entry.service or None,
+        **answer(entry.text, [place.finding for place in entry.places], now),
+        "endpoints": [_shown(place, now) for place in entry.places],
+        "run": None if run is None else _run(run),
+        "url": next((place.url for place in entry.places if place.url), None),
+    }
+
+
+def _shown(place: StatusPort, now: float) -> Json:
+    facts = endpoint_facts(place.finding, now)
+    return {**facts, "state": place.stage or None, "url": place.url or None}
+
+
+def _run(run: RunStatus) -> Json:
+    record = run.record
+    return {
+        "pid": record.key.pid,
+        "service": record.service,
+        "project": record.project,
+        "state": record.state,
+        "live": run.live,
+    }
+
+
+def _group(group: ListenerGroup, entries: Iterable[StatusEntry], now: float) -> Json:
+    return {
+        "kind": group.kind,
+        "folder": group.folder or None,
+        "branch": group.branch or None,
+        "listeners": [
+            {
+                "service": entry.service or None,
+                "run": None if place.run is None else _run(place.run),
+                "endpoint": _shown(place, now),
+            }
+            for entry in entries
+            for place in entry.places
+        ],
+    }
+
+
+LONGEST = 4000
+"""Characters of one command line."""
+
+
+def answer(target: str, findings: Sequence[Finding], now: float) -> Json:
+    finding = decisive(findings)
+    return {
+        "target": target,
+        "bindable": is_bindable(finding.verdict),
+        "verdict": code_of(finding),
+        "endpoints": [endpoint_facts(finding, now) for finding in findings],
+    }
+
+
+def endpoint_facts(finding: Finding, now: float) -> Json:
+    verdict, holding = finding.verdict, finding.holding
+    gaps = (*(verdict.gaps if isinstance(verdict, HolderUnknown) else ()), *holding.gaps)
+    return {
+        "address": finding.endpoint.address,
+        "port": finding.endpoint.port,
+        "verdict": code_of(finding),
+        "bindable": is_bindable(verdict),
+        "seconds_left": verdict.seconds if isinstance(verdict, LingeringConnections) else None,
+        "sockets": [_socket(socket) for socket in sockets_of(verdict)],
+        "holders": [_holder(holder, now) for holder in holding.holders],
+        "hidden": [_hidden(hidden, now) for hidden in holding.hidden],
+        "complete": holding.complete,
+        "gaps": [gap_facts(gap) for gap in dict.fromkeys(gaps)],
+    }
+
+
+def _socket(socket: Socket) -> Json:
+    return {
+        "address": socket.local.address,
+        "port": socket.local.port,
+        "remote_address": socket.remote.address if socket.remote else None,
+        "remote_port": socket.remote.port if socket.remote else None,
+        "state": socket.state,
+        "inode": socket.inode,
+        "uid": socket.uid,
+        "seconds_left": socket.expires,
+    }
+
+
+def process_facts(process: Process, now: float) -> Json:
+    return {
+        "pid": process.pid,
+        "ppid": process.ppid,
+        "uid": process.uid,
+        "user": process.user,
+        "name": process.name,
+        "command_line": command_line(process.argv, LONGEST),
+        "cwd": process.cwd,
+        "exe": process.exe,
+        "state": process.state,
+        "started_at": utc(process.started) if process.started else None,
+        "uptime_seconds": max(0.0, round(now - process.started, 3)) if process.started else None,
+    }
+
+
+def utc(moment: float) -> str:
+    """Return seconds since the epoch as ISO-8601 in UTC."""
+    return time.strftime("%Y-%m-%dT%H:%M:%SZ", time.gmtime(moment))
+
+
+def _holder(holder: Holder, now: float) -> Json:
+    return {
+        **process_facts(holder.process, now),
+        "inodes": list(holder.inodes),
+        "ancestors": [{"pid": parent.pid, "name": parent.name} for parent in holder.ancestors],
+    }
+
+
+def _hidden(hidden: HiddenSocket, now: float) -> Json:
+    return {
+        "socket": _socket(hidden.socket),
+        "user": hidden.user,
+        "unit": hidden.unit,
+        "likely": [process_facts(process, now) for process in hidden.likely],
+    }
+
+
+def gap_facts(gap: VisibilityGap) -> Json:
+    return {"code": gap.code, "detail": gap.detail}
+
+
+def _standing(standing: HolderKind) -> Json:
+    match standing:
+        case OrdinaryProcess():
+            return _kind("plain")
+        case DevportsRun(run=run):
+            return _kind("mine", run.service)
+        case OtherUser(user=user):
+            return _kind("other-user", user)
+        case SupervisedService(unit=unit, stop=stop):
+            return _kind("supervised", unit, stop)
+        case Tunnel(kind=kind):
+            return _kind("tunnel", kind)
+        case Container(engine=engine, name=name, image=image, said=said):
+            known: Json = {"container": name or None, "image": image or None, "engine_said": said}
+            return _kind("container", engine, standing.stop or None) | known
+        case Protected(reason=reason):
+            return _kind("protected", reason)
+        case _:
+            unreachable(standing)
+
+
+def _kind(kind: str, detail: str | None = None, stop: str | None = None) -> Json:
+    facts: Json = {"kind": kind, "detail": detail, "stop": stop}
+    return facts | {"container": None, "image": None, "engine_said": None}
+
+
+def ended_facts(target: StopTarget, now: float) -> Json:
+    return {
+        **process_facts(target.process, now),
+        "standing": _standing(target.standing),
+        "members": [member.process.pid for member in target.members],
+    }
+
+
+def outcome_facts(outcome: Outcome, now: float) -> Json:
+    done: Json = {
+        "kind": "",
+        "process": ended_facts(outcome.target, now),
+        "signals": [],
+        "exited": None,
+        "bindable": None,
+        "seconds": None,
+        "why": None,
+        "complaint": None,
+        "asks": None,
+        "successor": None,
+    }
+    match outcome:
+        case WouldStop(asks=asks):
+            return done | {"kind": "planned", "asks": asks}
+        case Stopped(signals=signals, seconds=seconds, exited=exited, bindable=bindable):
+            facts = {"signals": list(signals), "exited": exited, "bindable": bindable}
+            return done | {"kind": "stopped", "seconds": seconds, **facts}
+        case ContainerStopped(seconds=seconds, bindable=bindable):
+            return done | {"kind": "container-stopped", "seconds": seconds, "bindable": bindable}
+        case StopFailed(complaint=complaint, bindable=bindable):
+            return done | {"kind": "stop-failed", "complaint": complaint, "bindable": bindable}
+        case AlreadyGone():
+            return done | {"kind": "already-gone"}
+        case Declined():
+            return done | {"kind": "declined"}
+        case Refused(why=why):
+            return done | {"kind": "refused", "why": why}
+        case TimedOut(signals=signals):
+            facts = {"signals": list(signals), "exited": False, "bindable": False}
+            return done | {"kind": "timed-out", **facts}
+        case Respawned(successor=successor):
+            return done | {"kind": "respawned", "successor": ended_facts(successor, now)}
+        case _:
+            unreachable(outcome)

@@ -1,0 +1,224 @@
+"""What is being done and what came of it, one line each. Pure.
+
+Signalled, exited and bindable are three facts, and only the last one is success.
+"""
+
+from __future__ import annotations
+
+from devports.core.command_line import is_persons_shell
+from devports.core.holder_kind import (
+    Container,
+    DevportsRun,
+    OtherUser,
+    Protected,
+    SupervisedService,
+    Tunnel,
+)
+from devports.core.stop_plan import (
+    AlreadyGone,
+    ContainerStopped,
+    Declined,
+    Killing,
+    Refused,
+    Respawned,
+    StopFailed,
+    Stopped,
+    StoppingContainer,
+    Terminating,
+    TimedOut,
+    WaitingForPort,
+    WatchingForRestart,
+    WouldStop,
+)
+from devports.core.value import unreachable
+from devports.ui.escape import printable
+from devports.ui.messages import summary
+from devports.ui.processes import (
+    counted,
+    duration,
+    label,
+    listed,
+    spared_words,
+    standing_words,
+    target_label,
+    terminal_name,
+    whole,
+)
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+    from devports.core.holder_kind import HolderKind
+    from devports.core.model import Process
+    from devports.core.stop_plan import FreeResult, Outcome, Progress, Question, StopTarget
+
+
+def progress_words(progress: Progress) -> str:
+    """Return what is being done right now."""
+    match progress:
+        case Terminating(target=target):
+            return f"sending SIGTERM to {target_label(target)}"
+        case Killing(target=target):
+            return f"did not end in time, sending SIGKILL to {target_label(target)}"
+        case StoppingContainer(target=target):
+            return f"stopping {target_label(target)} with `{_stop(target)}`"
+        case WatchingForRestart(seconds=seconds, by=by):
+            watched = f"watching for {duration(whole(seconds))} whether {label(by)} starts it again"
+            return f"the port can be bound; {watched}"
+        case WaitingForPort(seconds=seconds, clients=clients):
+            waiting = f"waiting up to {duration(whole(seconds))} until the port can be bound"
+            return waiting + (f", {counted(clients, 'client')} still connected" if clients else "")
+        case _:
+            unreachable(progress)
+
+
+def outcome_words(outcome: Outcome) -> str:
+    """Return what came of one target."""
+    whom = target_label(outcome.target)
+    match outcome:
+        case WouldStop(asks=asks):
+            by = f"`{_stop(outcome.target)}`" if _is_container(outcome.target) else "SIGTERM"
+            return f"{whom} would be stopped with {by}" + (", after a question" if asks else "")
+        case Stopped(exited=exited, seconds=seconds, bindable=bindable):
+            end = f"exited after {took(seconds)}" if exited else "let go of the port and still runs"
+            return f"{whom}: {_sent(outcome.signals)}, {end}, {_port(bindable=bindable)}"
+        case ContainerStopped(seconds=seconds, bindable=bindable):
+            return f"{whom}: stopped after {took(seconds)}, {_port(bindable=bindable)}"
+        case StopFailed(complaint=complaint, bindable=bindable):
+            said = f"`{_stop(outcome.target)}` failed: {printable(complaint)}"
+            return f"{whom}: {said}; {_port(bindable=bindable)}"
+        case AlreadyGone():
+            return f"{whom}: nothing sent, it had ended or let go of the port by itself"
+        case Declined():
+            return f"{whom} {_verb(outcome.target, 'goes', 'go')} on running, as you said"
+        case Refused():
+            were = _verb(outcome.target, "was", "were")
+            done = "stopped" if _is_container(outcome.target) else "signalled"
+            return f"{whom} {were} not {done}: {refusal_words(outcome)}"
+        case TimedOut(signals=signals):
+            return f"{whom}: {_sent(signals)}, still running, the port cannot be bound"
+        case Respawned(successor=successor):
+            return f"{whom} exited, and the port is held again by {target_label(successor)}"
+        case _:
+            unreachable(outcome)
+
+
+def _port(*, bindable: bool) -> str:
+    return "the port can be bound" if bindable else "the port cannot be bound"
+
+
+def _is_container(target: StopTarget) -> bool:
+    """Say whether it is known by its container, and not by a process."""
+    return isinstance(target.standing, Container) and target.standing.said == "one"
+
+
+def _stop(target: StopTarget) -> str:
+    """Return the command that stops a container."""
+    stop = target.standing.stop if isinstance(target.standing, Container) else ""
+    return printable(stop)
+
+
+def _verb(target: StopTarget, one: str, many: str) -> str:
+    """Return the form of a verb for a target: its process, or with those that hang on it."""
+    alone = _is_container(target) or all(
+        member.process.key == target.process.key for member in target.members
+    )
+    return one if alone else many
+
+
+def them(target: StopTarget) -> str:
+    """Return the pronoun of a target: one process, or one with those that hang on it."""
+    return _verb(target, "it", "them")
+
+
+def _sent(signals: Sequence[str]) -> str:
+    return f"{listed(signals)} sent"
+
+
+def took(seconds: float) -> str:
+    """Return a short length of time, in tenths of a second below ten."""
+    return f"{max(seconds, 0.1):.1f} s" if seconds < 10 else duration(seconds)  # noqa: PLR2004
+
+
+def refusal_words(refused: Refused) -> str:
+    """Return which law stands in the way."""
+    standing = refused.target.standing
+    match refused.why:
+        case "protected":
+            reason = standing.reason if isinstance(standing, Protected) else "protected"
+            return f"it is {printable(reason)}"
+        case "supervised":
+            return _supervised_words(standing)
+        case "container":
+            return f"it {standing_words(standing) or 'forwards the port for a container'}"
+        case "other-user":
+            return _other_user_words(standing)
+        case "on-conflict":
+            return '`on_conflict` is "fail", so nobody was asked, and `--yes` does not count'
+        case "no-terminal":
+            return "nobody could be asked (no terminal, or no questions wanted), and no `--yes`"
+        case "denied":
+            return "this user may not signal it (EPERM)"
+        case _:
+            unreachable(refused.why)
+
+
+def _supervised_words(standing: HolderKind) -> str:
+    if not isinstance(standing, SupervisedService):
+        return "its supervisor may start it again"
+    does = "ends it for good" if standing.unit else "tells under which name"
+    ends = f"; `{printable(standing.stop)}` {does}" if standing.stop else ""
+    return standing_words(standing) + ends
+
+
+def _other_user_words(standing: HolderKind) -> str:
+    if isinstance(standing, OtherUser) and not standing.permitted:
+        return f"it {standing_words(standing)}"
+    return "it belongs to another user, whom `--yes` does not cover; `--other-users` does"
+
+
+def again_words(successor: Process, parent: Process) -> str:
+    """Return who started a server again, and what to do about it before anything else."""
+    job = successor.job
+    if job is not None and job.group == job.foreground and is_persons_shell(parent):
+        where = f"{label(parent)} on {terminal_name(job.terminal)}"
+        return f"{where} starts it again, by a loop or a list of commands: press Ctrl-C there"
+    return f"{label(parent)} starts it again: end that first, `kill -TERM {parent.pid}`"
+
+
+def freed_words(freed: FreeResult, subject: str) -> tuple[str, ...]:
+    """Return what came of every target, and last whether the port can be bound: that decides."""
+    lines = [*map(outcome_words, freed.outcomes), *spared_words(freed.spared)]
+    if freed.bindable:
+        ports = printable(subject) or listed([str(finding.endpoint) for finding in freed.findings])
+        return (*lines, f"{ports} can be bound now")
+    return (*lines, f"still not bindable: {summary(freed.findings, subject)}")
+
+
+def question_words(question: Question, service: str = "") -> str:
+    """Return the question: what will end, whose it is, and what is done to it."""
+    target = question.target
+    whom = target_label(target) + _whose(target.standing)
+    aim = f", so that `{printable(service)}` can start" if service else ""
+    match question.kind:
+        case "kill":
+            return f"{whom} did not end in time: kill it with SIGKILL{aim}?"
+        case "container":
+            return f"stop {whom}{aim}?"
+        case "stop":
+            return f"stop {whom} with SIGTERM{aim}?"
+        case _:
+            unreachable(question.kind)
+
+
+def _whose(standing: HolderKind) -> str:
+    match standing:
+        case OtherUser(user=user):
+            return f", which belongs to user {printable(user)} and not to you,"
+        case DevportsRun(run=run) if run.left:
+            return f", started by `devports run {printable(run.service)}`,"
+        case Tunnel(kind=kind):
+            return f", a tunnel (`{printable(kind)}`),"
+        case _:
+            return ""

@@ -1,0 +1,488 @@
+"""A question and its answers: a list to choose from, or one line of keys.
+
+Both are the same question with the same keys. The list is shown where there is more than yes and
+no, and room for it; there Enter takes what is pointed at, which is "no" at first. On one line Enter
+is always "no".
+
+prompt: The question before anything is ended, behind a gate of our own.
+
+A library alone would take a ``y`` from a pipe. Here only a person on a terminal can say yes:
+everything else, from Enter to a vanished terminal, is no. Ctrl-C is not an answer: it is raised
+again, so that the command ends with nothing done.
+
+wizard: The questions of `devports init`, behind the same gate as the one before anything is ended.
+
+Only a person on a terminal is asked. Ctrl-C is raised, the end of the input is no.
+
+pressing: Keys on a terminal: a question is drawn, and answered by one of them.
+
+Built on prompt_toolkit, questionary's ground: questionary's own list cuts what is too long for its
+line, and its digits only point. Nothing but Enter and the key of a choice answers: what was typed
+or pasted before the question could be read is forgotten.
+"""
+
+from __future__ import annotations
+
+from devports.core.holder_kind import OtherUser
+from devports.core.text import LAST_PORT, decimal
+from devports.core.value import Frozen
+from devports.ui.escape import printable
+from devports.ui.messages import block, headline
+from devports.ui.processes import counted, details, holder_card
+from devports.ui.progress import question_words, them
+from devports.ui.text import OutputStyle, paint, wrap
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from collections.abc import Callable, Collection, Iterator, Sequence
+    from typing import Any, Literal
+
+    from prompt_toolkit.application import Application
+    from prompt_toolkit.formatted_text import StyleAndTextTuples
+    from prompt_toolkit.input import Input
+    from prompt_toolkit.key_binding import KeyBindings, KeyPressEvent
+    from prompt_toolkit.output import Output
+
+    from devports.core.stop_plan import Answer as stop_plan_Answer
+    from devports.core.stop_plan import Question
+    from devports.detect.model import DetectedService
+    from devports.ui.console import Console
+    from devports.ui.processes import DisplayContext
+
+    Answer = Literal["yes", "no", "next", "details"]
+
+    Choose = Callable[["Prompt", Console], Answer]
+    Keys = Callable[["Prompt", Input, Output, Console], Answer]
+
+    Open = Callable[[Console], "tuple[Input, Output] | None"]
+
+    Press = Callable[[KeyPressEvent], None]
+
+
+NARROWEST_LIST = 40
+"""Cells; below, each answer would be a column of words."""
+INDENT, HANG = "  ", 7
+HOW = "arrows and Enter, or a key"
+
+
+class Option(Frozen):
+    """An answer: its key, its row in the list, its name on one line, and what is left of it."""
+
+    key: str
+    answer: Answer
+    row: str
+    short: str
+    said: str
+
+
+class Prompt(Frozen):
+    """A question. One of its choices is "no": what Enter, Esc and everything unclear mean."""
+
+    text: str
+    choices: tuple[Option, ...]
+
+    @property
+    def safe(self) -> int:
+        """The place of "no"."""
+        return next(place for place, one in enumerate(self.choices) if one.answer == "no")
+
+
+YES, NO = Option("y", "yes", "yes", "y", "yes"), Option("n", "no", "no", "N", "no")
+DETAILS = Option("d", "details", "show the details", "d = details", "details")
+OTHER = Option("p", "next", "no, take another port", "p = take another port", "no, on another port")
+MORE = {one.key: one for one in (DETAILS, OTHER)}
+
+
+def menu_of(text: str, keys: str = "") -> Prompt:
+    """Return a question with yes and no, and the answers of `keys`."""
+    return Prompt(text, (YES, NO, *(MORE[key] for key in keys)))
+
+
+def menu_for(question: Question, service: str = "") -> Prompt:
+    """Return the question before something is ended."""
+    return Prompt(question_words(question, service), tuple(_choices(question, service)))
+
+
+def _choices(question: Question, service: str) -> Iterator[Option]:
+    start = f"start `{printable(service)}`"
+    verb = "kill" if question.kind == "kill" else "stop"
+    yield YES.but(row=f"yes, {verb} {_whom(question)}" + (f" and {start}" if service else ""))
+    yield NO.but(row=f"no, leave {them(question.target)} running")
+    yield DETAILS
+    if question.may_move:
+        port = question.finding.endpoint.port
+        yield OTHER.but(row=f"no, {start} on the next free port after {port}")
+
+
+def _whom(question: Question) -> str:
+    standing = question.target.standing
+    if isinstance(standing, OtherUser):
+        return f"what belongs to {printable(standing.user, 40)}"
+    return them(question.target)
+
+
+def shown(menu: Prompt, pointed: int, look: OutputStyle, rows: int) -> tuple[list[str], list[str]]:
+    """Return what is on the screen: up to the row that is pointed at, and from there on.
+
+    Args:
+        menu: the question.
+        pointed: the place of a choice.
+        look: `width` is that of the terminal.
+        rows: how many lines the terminal has.
+    """
+    if not is_list(menu, look, rows):
+        return one_line(menu, look), []
+    told = [_row(one, look, here=at == pointed) for at, one in enumerate(menu.choices)]
+    above = [line for row in told[:pointed] for line in row]
+    below = [line for row in told[pointed:] for line in row]
+    return [*_asked(menu, look), *above], [*below, paint(f"{INDENT}{HOW}", "faint", look)]
+
+
+def is_list(menu: Prompt, look: OutputStyle, rows: int) -> bool:
+    """Say whether there is more to choose from than yes and no, and room to show it."""
+    if len(menu.choices) <= 2 or (look.width or 0) < NARROWEST_LIST:  # noqa: PLR2004  # yes and no
+        return False
+    told = sum(len(_row(one, look, here=False)) for one in menu.choices)
+    return len(_asked(menu, look)) + told + 1 < rows
+
+
+def _row(choice: Option, look: OutputStyle, *, here: bool) -> list[str]:
+    lines = wrap(f"{INDENT}{'>' if here else ' '} {choice.key}  {choice.row}", look.width, HANG)
+    return [INDENT + paint(line[len(INDENT) :], "strong", look) if here else line for line in lines]
+
+
+def _asked(menu: Prompt, look: OutputStyle) -> list[str]:
+    first, *more = wrap(f"? {menu.text}", look.width, 2)
+    return [_marked(first, look), *more]
+
+
+def _marked(line: str, look: OutputStyle) -> str:
+    return paint(line[:1], "hint", look) + line[1:]
+
+
+def one_line(menu: Prompt, look: OutputStyle) -> list[str]:
+    """Return the question with its keys behind it, on one line if the terminal is wide enough."""
+    yes, no, *more = (choice.short for choice in menu.choices)
+    keys = ", ".join([f"{yes}/{no}", *more])
+    first, *rest = wrap(f"? {menu.text} ({keys})", look.width, 2)
+    return [_marked(first, look), *rest]
+
+
+def answered(menu: Prompt, said: str, look: OutputStyle) -> str:
+    """Return the one line that stays: what was asked, and what was said."""
+    first, *more = wrap(f"? {menu.text} {said}".rstrip(), look.width, 2)
+    return "\n".join([_marked(first, look), *more])
+
+
+def ask(
+    question: Question,
+    screen: Console,
+    service: str = "",
+    *,
+    project: str = "",
+    reader: DisplayContext | None = None,
+    choose: Choose | None = None,
+) -> stop_plan_Answer:
+    """Show who holds the port and ask; "no" where nobody can be asked.
+
+    Args:
+        question: what is to be ended, and why.
+        screen: where to ask; stdout stays untouched.
+        service: what is to be started afterwards, if anything.
+        project: which project the holder belongs to, in words.
+        reader: whose home, user and clock the words are for.
+        choose: asks and returns what was chosen; by default on the terminal.
+
+    Raises:
+        KeyboardInterrupt: Ctrl-C was pressed.
+    """
+    if not screen.interactive:
+        return "no"
+    who = reader or screen.reader()
+    screen.err(introduction(question, screen, who, project))
+    menu = menu_for(question, service)
+    while True:
+        chosen = (choose or from_menu)(menu, screen)
+        if chosen != "details":
+            return chosen
+        screen.err("\n".join(details(question, who, screen.look("stderr"))))
+
+
+def introduction(question: Question, screen: Console, reader: DisplayContext, project: str) -> str:
+    """Return who it is about, as a block above the question."""
+    finding = question.finding
+    card = holder_card(question.target, finding, reader, project=project, around=question.around)
+    return block("warning", headline(finding), screen.look("stderr"), facts=card)
+
+
+def on_terminal(text: str, keys: str, screen: Console) -> Answer:
+    """Ask on the terminal behind stdin and stderr; `keys` are answers besides y and n."""
+    return from_menu(menu_of(text, keys), screen)
+
+
+def from_menu(menu: Prompt, screen: Console, *, press: Keys | None = None) -> Answer:
+    """Let a person choose on the terminal behind stdin and stderr; "no" if it has gone."""
+    try:
+        opened = terminal_of(screen)
+        return (press or _pressed)(menu, *opened, screen) if opened else "no"
+    except (EOFError, OSError):  # the terminal has gone
+        return "no"
+
+
+def _pressed(menu: Prompt, source: Input, sink: Output, screen: Console) -> Answer:
+    return pressed(menu, source, sink, screen).answer
+
+
+def terminal_of(screen: Console) -> tuple[Input, Output] | None:
+    """Return the terminal behind stdin and stderr, ready for a question; None without stdin.
+
+    Raises:
+        EOFError, OSError: it has gone.
+    """
+    stdin = screen.streams["stdin"]
+    if stdin is None:
+        return None
+    from prompt_toolkit.input import create_input  # ten bare Python starts
+    from prompt_toolkit.output import create_output
+    from prompt_toolkit.output.vt100 import Vt100_Output
+
+    source, sink = create_input(stdin), create_output(screen.streams["stderr"])
+    if isinstance(sink, Vt100_Output):
+        # Where is the cursor? A late answer of the terminal would be typed into the server.
+        sink.enable_cpr = False
+    drop_typeahead(source)
+    return source, sink
+
+
+def choose(
+    services: Sequence[DetectedService],
+    shown: str,
+    screen: Console,
+    *,
+    terminal: Open = terminal_of,
+) -> tuple[DetectedService, ...] | None:
+    """Ask which services to write, and for the ports that no file names; None: write nothing.
+
+    Args:
+        services: what was found.
+        shown: the file to be written.
+        screen: a terminal with a person.
+        terminal: opens it.
+
+    Raises:
+        KeyboardInterrupt: Ctrl-C was pressed.
+    """
+    try:
+        opened = terminal(screen)
+        return _asked_wizard(services, printable(shown), _Asker(screen, opened)) if opened else None
+    except (EOFError, OSError):  # the terminal has gone
+        return None
+
+
+def _asked_wizard(
+    services: Sequence[DetectedService], shown: str, asker: _Asker
+) -> tuple[DetectedService, ...] | None:
+    if not services:
+        return () if asker.confirm(f"write an example to {shown}?") else None
+    chosen = asker.which(services) if services[1:] else tuple(services)
+    taken = {service.port for service in chosen}
+    ready = []
+    for service in chosen:
+        ready.append(service if service.port else asker.with_port(service, taken))
+        taken.add(ready[-1].port)
+    if not ready:
+        return None
+    text = f"write {shown} with {counted(len(ready), 'service')}?"
+    return tuple(ready) if asker.confirm(text) else None
+
+
+class _Asker:
+    """Questions on one terminal."""
+
+    def __init__(self, screen: Console, opened: tuple[Input, Output]) -> None:
+        from prompt_toolkit.output import ColorDepth  # ten bare Python starts
+
+        depth = None if screen.look("stderr").colour else ColorDepth.DEPTH_1_BIT
+        self.how: dict[str, Any] = {"input": opened[0], "output": opened[1], "color_depth": depth}
+
+    def which(self, services: Sequence[DetectedService]) -> tuple[DetectedService, ...]:
+        """Ask which of several to write; all are marked at first."""
+        import questionary
+
+        from devports.ui.reports import port_words
+
+        choices = [
+            questionary.Choice(
+                f"{printable(each.name)} ({each.kind}, {port_words(each)})", each, checked=True
+            )
+            for each in services
+        ]
+        marked = questionary.checkbox(
+            "which services?",
+            choices,
+            instruction="(space: leave out or take, Enter: go on)",
+            **self.how,
+        ).unsafe_ask()
+        return tuple(marked)
+
+    def with_port(self, service: DetectedService, taken: Collection[int]) -> DetectedService:
+        """Ask for a port; without one the service is written as a comment."""
+        import questionary
+
+        answer = questionary.text(
+            f"port of `{printable(service.name)}`? (Enter: decide later)",
+            validate=lambda text: wrong_port(text, taken) or True,
+            **self.how,
+        ).unsafe_ask()
+        return service.but(port=int(answer)) if answer.strip() else service
+
+    def confirm(self, text: str) -> bool:
+        """Ask for the last word; Enter is yes: a new file, and nothing is overwritten."""
+        import questionary
+
+        return questionary.confirm(text, default=True, **self.how).unsafe_ask() is True
+
+
+def wrong_port(text: str, taken: Collection[int]) -> str:
+    """Return what is wrong with a port that was typed; empty if nothing is, or nothing was."""
+    typed = text.strip()
+    if not typed:
+        return ""
+    if not (port := decimal(typed, LAST_PORT)):
+        return f"a number from 1 to {LAST_PORT}, or nothing"
+    return "another service has it" if port in taken else ""
+
+
+UP, DOWN = ("up", "k", "c-p"), ("down", "j", "c-n")
+TAKE = ("enter",)
+ASIDE = ("escape", "c-d")
+STOP = ("c-c", "<sigint>")
+MOST_READS = 1000
+"""A read takes a kilobyte, and a terminal keeps four."""
+
+
+def pressed(menu: Prompt, source: Input, sink: Output, screen: Console) -> Option:
+    """Ask, and return what was chosen; one line of it stays on the screen.
+
+    Raises:
+        KeyboardInterrupt: Ctrl-C.
+        EOFError: the keyboard has gone.
+    """
+    drawn, said = can_draw(sink, screen), ""
+    try:
+        chosen = _Asked(menu, source, sink, screen, drawn=drawn).app.run()
+        said = chosen.said
+    except KeyboardInterrupt:
+        said = f"{menu.choices[menu.safe].said} (Ctrl-C)"
+        raise
+    finally:
+        screen.err(answered(menu, said, screen.look("stderr")) if drawn else said)
+    return chosen
+
+
+def can_draw(sink: Output, screen: Console) -> bool:
+    """Say whether its cursor can be moved: of a terminal without a name nobody knows."""
+    from prompt_toolkit.output.vt100 import Vt100_Output
+
+    return not isinstance(sink, Vt100_Output) or screen.env.get("TERM", "") not in ("", "unknown")
+
+
+class _Asked:
+    """One question on one terminal, drawn anew with each key and each change of size."""
+
+    def __init__(
+        self, menu: Prompt, source: Input, sink: Output, screen: Console, *, drawn: bool
+    ) -> None:
+        from prompt_toolkit.application import Application
+        from prompt_toolkit.layout import FormattedTextControl, Layout, Window
+        from prompt_toolkit.output import ColorDepth, DummyOutput
+
+        self._menu, self._source, self._sink, self._screen = menu, source, sink, screen
+        self._drawn, self._colour = drawn, screen.look("stderr").colour
+        self._pointed = menu.safe
+        control = FormattedTextControl(self._text)
+        self.app: Application[Option] = Application(
+            layout=Layout(Window(control, wrap_lines=True, dont_extend_height=True)),
+            key_bindings=self._bindings(),
+            input=source,
+            output=sink if drawn else DummyOutput(),
+            erase_when_done=True,
+            color_depth=None if self._colour else ColorDepth.DEPTH_1_BIT,
+            before_render=lambda _: self._begin(),
+        )
+
+    def _begin(self) -> None:
+        """Forget what was typed until now: nobody can have meant it for this question."""
+        if self.app.render_counter > 1:
+            return
+        forget(self._source)
+        if not self._drawn:
+            self._screen.write("stderr", "\n".join(one_line(self._menu, self._look)) + " ")
+
+    @property
+    def _look(self) -> OutputStyle:
+        return OutputStyle(self._colour, self._sink.get_size().columns)
+
+    def _text(self) -> StyleAndTextTuples:
+        from prompt_toolkit.formatted_text import ANSI, to_formatted_text
+
+        rows = self._sink.get_size().rows
+        above, below = shown(self._menu, self._pointed, self._look, rows)
+        if not below:
+            return to_formatted_text(ANSI("\n".join(above) + " "))
+        start = to_formatted_text(ANSI("\n".join([*above, INDENT])))
+        rest = to_formatted_text(ANSI("\n".join(below).removeprefix(INDENT)))
+        return [*start, ("[SetCursorPosition]", ""), *rest]
+
+    @property
+    def _is_list(self) -> bool:
+        return self._drawn and is_list(self._menu, self._look, self._sink.get_size().rows)
+
+    def _bindings(self) -> KeyBindings:
+        from prompt_toolkit.key_binding import KeyBindings
+
+        made = KeyBindings()
+
+        def bind(keys: tuple[str, ...], press: Press) -> None:
+            for key in keys:
+                made.add(key, eager=True)(press)
+
+        bind(UP, lambda _: self._point(-1))
+        bind(DOWN, lambda _: self._point(+1))
+        bind(TAKE, lambda _: self._choose(self._pointed if self._is_list else self._menu.safe))
+        bind(ASIDE, lambda _: self._choose(self._menu.safe))
+        bind(STOP, lambda event: event.app.exit(exception=KeyboardInterrupt))
+        for place, choice in enumerate(self._menu.choices):
+            bind((choice.key, choice.key.upper()), self._chooser(place))
+        return made
+
+    def _chooser(self, place: int) -> Press:
+        return lambda _: self._choose(place)
+
+    def _point(self, step: int) -> None:
+        self._pointed = min(max(self._pointed + step, 0), len(self._menu.choices) - 1)
+
+    def _choose(self, place: int) -> None:
+        self.app.exit(result=self._menu.choices[place])
+
+
+def forget(source: Input) -> None:
+    """Drop the keys that wait to be read, a half of one too. In raw mode: else some are kept.
+
+    Raises:
+        EOFError: there is no end of them, so they are no person's.
+    """
+    for _ in range(MOST_READS):
+        if not source.read_keys():
+            source.flush_keys()
+            return
+    raise EOFError
+
+
+def drop_typeahead(source: Input) -> None:
+    """Forget keys that were pressed before there was a question, an earlier one's surplus too."""
+    from prompt_toolkit.input.typeahead import clear_typeahead
+
+    clear_typeahead(source)
+    with source.raw_mode():  # else the terminal keeps them until Enter
+        forget(source)

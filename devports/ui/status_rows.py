@@ -1,0 +1,217 @@
+"""What `devports status` says, as rows of words. Pure.
+
+urls: Where a person reaches what is served, as an address for a browser. Pure.
+"""
+
+from __future__ import annotations
+
+from devports.core.model import WILDCARDS, Endpoint
+from devports.core.value import Frozen
+from devports.core.verdict import Free, Held, is_bindable
+from devports.ui.escape import printable
+from devports.ui.messages import short
+from devports.ui.processes import families, folder, short_folder, title, unit_words, uptime, user_of
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from collections.abc import Iterable, Sequence
+    from typing import Literal
+
+    from devports.core.model import HiddenSocket, HolderSearch, PortSpec
+    from devports.core.verdict import Finding, Verdict
+    from devports.errors import DevportsError
+    from devports.records import RunStatus, Stage
+    from devports.system.inspect import ListenerGroup
+    from devports.ui.processes import DisplayContext
+    from devports.ui.text import Style
+
+    Role = Literal["wanted", "watched", "found"]
+    State = tuple[str, Style | None]
+
+
+COLUMNS = ("service", "endpoint", "verdict", "holder", "pid", "user", "uptime", "folder", "url")
+
+
+class StatusPort(Frozen):
+    """One endpoint: what the machine shows, and what our own run has to do with it.
+
+    Attributes:
+        finding: the verdict and the people.
+        stage: how far our run has come with it, empty where it has no part.
+        url: where it is served, if our run serves it.
+        run: the run that is, or was, in charge of it.
+    """
+
+    finding: Finding
+    stage: Stage = ""
+    url: str = ""
+    run: RunStatus | None = None
+
+
+class StatusEntry(Frozen):
+    """A service, a bare port, or a listener that was found.
+
+    Attributes:
+        service: its name; empty for a bare port, and for a listener of nobody's.
+        places: its endpoints; none where `error` says why.
+        role: what a listener there means. A `wanted` port is to be ours, on a `watched` one
+            somebody else's server belongs, of a `found` one nothing is expected.
+        text: what was typed for it.
+        address: as declared, for a row without an endpoint.
+        error: what kept it from being looked at.
+    """
+
+    service: str
+    places: tuple[StatusPort, ...] = ()
+    role: Role = "wanted"
+    text: str = ""
+    address: str = ""
+    error: DevportsError | None = None
+
+    @property
+    def label(self) -> str:
+        """What a person knows it by."""
+        return printable(self.service or self.text)
+
+
+class Section(Frozen):
+    """Entries; under the name of their group, if they are one."""
+
+    entries: tuple[StatusEntry, ...]
+    group: ListenerGroup | None = None
+
+
+class StatusRow(Frozen):
+    """One line of the table, in words.
+
+    Attributes:
+        cells: as many as there are COLUMNS.
+        style: of the verdict.
+        first: whether the line above is of another service.
+        mark: what has to differ for the line to count as changed; seconds do not.
+    """
+
+    cells: tuple[str, ...]
+    style: Style | None
+    first: bool
+    mark: tuple[str, ...] = ()
+
+    @property
+    def url(self) -> str:
+        return self.cells[-1]
+
+
+def rows_of(
+    entries: Iterable[StatusEntry], reader: DisplayContext, *, asked: bool = True
+) -> list[StatusRow]:
+    """Return a row for every endpoint, each with its service.
+
+    Args:
+        entries: what to show.
+        reader: whose home, user and clock the words are for.
+        asked: whether the kernel was asked to bind; if not, nothing is called free.
+    """
+    return [
+        row
+        for entry in entries
+        for row in ([_row(entry, n, reader, asked=asked) for n in range(len(entry.places))])
+        or [_broken(entry)]
+    ]
+
+
+def _row(entry: StatusEntry, number: int, reader: DisplayContext, *, asked: bool) -> StatusRow:
+    place = entry.places[number]
+    word, style = state(place, entry.role, asked=asked)
+    service, endpoint = entry.label, str(place.finding.endpoint)
+    people = _people(place.finding.holding, reader)
+    cells = (service, endpoint, word, *people, printable(place.url))
+    mark = (service, endpoint, type(place.finding.verdict).__name__, place.stage, *people[:2])
+    return StatusRow(cells, style, first=number == 0, mark=mark)
+
+
+def _broken(entry: StatusEntry) -> StatusRow:
+    """Return the row of a service that could not be looked at."""
+    word = entry.error.code.replace("-", " ") if entry.error else ""
+    cells = (entry.label, printable(entry.address), word)
+    return StatusRow(cells + ("",) * (len(COLUMNS) - len(cells)), "error", first=True, mark=cells)
+
+
+STAGES: dict[Stage, State] = {
+    "starting": ("starting", "note"),
+    "serving": ("serving", "good"),
+    "suspended": ("suspended", "error"),
+    "stopping": ("stopping", "note"),
+    "not-listening": ("not listening", "note"),
+    "left-behind": ("left behind", "error"),
+}
+
+
+def state(place: StatusPort, role: Role, *, asked: bool) -> State:
+    """Return the word for an endpoint, and the style that says whether that is good."""
+    verdict = place.finding.verdict
+    if place.stage:
+        return STAGES[place.stage]
+    if isinstance(verdict, Held) and role != "wanted" and verdict.listens:
+        return "listening", "good" if role == "watched" else None
+    if role == "watched" and isinstance(verdict, Free):
+        return "not listening", "note"
+    return short(verdict, "free" if asked else "no holder"), _style(verdict, asked=asked)
+
+
+def _style(verdict: Verdict, *, asked: bool) -> Style | None:
+    if not is_bindable(verdict):
+        return "error"
+    if isinstance(verdict, Free):
+        return "good" if asked else None
+    return "note"
+
+
+def _people(holding: HolderSearch, reader: DisplayContext) -> tuple[str, str, str, str, str]:
+    """Return holder, pid, user, uptime and folder."""
+    if not holding.holders:
+        hidden = holding.hidden[0] if holding.hidden else None
+        if hidden is None:
+            return ("", "", "", "", "")
+        return (*_unseen(hidden), printable(hidden.user, 40), "", "")
+    first = families(holding.holders)[0][0].process
+    more = len(holding.holders) - 1 + len(holding.hidden)
+    name = title(first) + (f" (+{more})" if more else "")
+    known = (user_of(first, reader), uptime(first, reader), folder(first, reader))
+    return (name, str(first.pid), *known)
+
+
+def _unseen(hidden: HiddenSocket) -> tuple[str, str]:
+    """Return a unit and a likely pid, marked as a guess."""
+    pids = [f"{process.pid}?" for process in hidden.likely[:1]]
+    return unit_words(hidden) or "not shown", "".join(pids)
+
+
+def title_of(group: ListenerGroup, reader: DisplayContext) -> str:
+    """Return the name of a group of listeners: its folder, and the branch that is checked out."""
+    if group.kind == "system":
+        return "system services"
+    branch = f" ({printable(group.branch, 60)})" if group.branch else ""
+    return short_folder(group.folder, reader) + branch
+
+
+def url_of(host: str, port: int, scheme: str = "http") -> str:
+    """Return the address of a server; what is bound to a wildcard is reached as localhost."""
+    return f"{scheme}://{Endpoint('localhost' if host in WILDCARDS else host, port)}/"
+
+
+def with_urls(places: Sequence[StatusPort], spec: PortSpec) -> tuple[StatusPort, ...]:
+    """Give an address to what is served on the port of `spec`.
+
+    The host as it was written, once, if everything it stands for is served; else each served
+    address its own: by the name a browser might reach somebody else.
+    """
+    here = [place for place in places if place.finding.endpoint.port == spec.port]
+    served = [place for place in here if place.stage == "serving"]
+    if served and served == here:
+        return tuple(
+            p.but(url=url_of(spec.host, spec.port)) if p is served[0] else p for p in places
+        )
+    own = {id(place): place.finding.endpoint for place in served}
+    return tuple(
+        p.but(url=url_of(own[id(p)].address, spec.port)) if id(p) in own else p for p in places
+    )

@@ -1,0 +1,221 @@
+"""Change one value of a JSON text with comments, and no other byte. Pure.
+
+Each function takes a whole text that `jsonc.parse` accepts, and returns the whole new text, which
+it accepts too. Indentation, line ends and the habit of a trailing comma are taken from the text.
+"""
+
+from __future__ import annotations
+
+import json
+import re
+
+from devports.core.jsonc import COMMENT, LINE_END, TRIVIA, find, index_of, parse
+from devports.core.value import Frozen
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+    from devports.core.jsonc import Node, Path
+
+WIDEST = 72
+"""Characters of an object or array that is written on one line."""
+
+_INLINE = r"/\*(?:[^*\r\n]|\*(?!/))*\*/"
+_FIRST_INDENT = re.compile(
+    rf"[\[{{][ \t]*(?://[^\r\n]*|{_INLINE}[ \t]*)?(?:\r\n|\n|\r)([ \t]+)(?=[^ \t\r\n])"
+)
+_BLANKS = re.compile(r"[ \t]*")
+_REST_OF_LINE = re.compile(rf"(?:[ \t]*{_INLINE})*(?:[ \t]*//[^\r\n]*)?(?=[ \t]*(?:[\r\n]|\Z))")
+"""Comments that stand behind something and end with its line."""
+_COMMENT = re.compile(COMMENT)
+_TO_LINE_END = re.compile(r"[ \t]*(?:\r\n|\n|\r)")
+
+
+class Style(Frozen):
+    """How a text is laid out: one step of indentation, and the end of a line."""
+
+    unit: str = "    "
+    eol: str = "\n"
+
+
+def style_of(text: str) -> Style:
+    """Return the layout of a text; where it shows none, that of VS Code's own files."""
+    end = LINE_END.search(text)
+    eol = end[0] if end else Style.eol
+    first = _FIRST_INDENT.search(text)
+    if first is None:
+        return Style(eol=eol)
+    outer = _indent_at(text, first.start())
+    return Style(first[1].removeprefix(outer) or Style.unit, eol)
+
+
+def written(value: object, style: Style, indent: str = "") -> str:
+    """Return a value as text whose further lines stand at `indent`: short ones on one line."""
+    line = _on_one_line(value)
+    if len(line) <= WIDEST or not isinstance(value, dict | list):
+        return line
+    deeper = indent + style.unit
+    if isinstance(value, dict):
+        rows = [f"{_name(key)}: {written(v, style, deeper)}" for key, v in value.items()]
+    else:
+        rows = [written(each, style, deeper) for each in value]
+    inner = f",{style.eol}{deeper}".join(rows)
+    start, end = "{}" if isinstance(value, dict) else "[]"
+    return f"{start}{style.eol}{deeper}{inner}{style.eol}{indent}{end}"
+
+
+def _on_one_line(value: object) -> str:
+    if isinstance(value, dict) and value:
+        return "{ " + ", ".join(f"{_name(k)}: {_on_one_line(v)}" for k, v in value.items()) + " }"
+    if isinstance(value, list):
+        return "[" + ", ".join(map(_on_one_line, value)) + "]"
+    return json.dumps(value, ensure_ascii=False)
+
+
+def _name(key: str) -> str:
+    return json.dumps(key, ensure_ascii=False)
+
+
+def put(text: str, path: Path, value: object) -> str:
+    """Set the value at `path`, whose last step is a key or a position; a missing key is added.
+
+    Raises:
+        KeyError: what `path` leads through is not there.
+    """
+    *above, last = path
+    container = _container(text, tuple(above))
+    number = index_of(container, last)
+    if number is not None:
+        node = container.items[number].node
+        new = written(value, style_of(text), _indent_at(text, node.start))
+        return text[: node.start] + new + text[node.end :]
+    if not isinstance(last, str) or container.kind != "object":
+        raise KeyError(path)
+    return _insert(text, container, (value,), f"{_name(last)}: ")
+
+
+def append(text: str, path: Path, *values: object) -> str:
+    """Add values to the array at `path`, behind its last one, in one edit.
+
+    Raises:
+        KeyError: there is no array.
+    """
+    array = _container(text, path)
+    if array.kind != "array":
+        raise KeyError(path)
+    return _insert(text, array, values, "") if values else text
+
+
+def _container(text: str, path: Path) -> Node:
+    node = find(parse(text), path)
+    if node is None or node.kind == "scalar":
+        raise KeyError(path)
+    return node
+
+
+def _insert(text: str, container: Node, values: Sequence[object], name: str) -> str:
+    if not container.items:
+        return _insert_first(text, container, values, name)
+    style, first, last = style_of(text), container.items[0].start, container.items[-1].node.end
+    spread = LINE_END.search(text, container.start, first) is not None
+    indent = _indent_at(text, first)
+    gap = style.eol + indent if spread else " "
+    new = ",".join(gap + name + written(value, style, indent) for value in values)
+    comma = _comma_after(text, last)
+    if comma is None:
+        at = _line_rest(text, last) if spread else last
+        return text[:last] + "," + text[last:at] + new + text[at:]
+    at = _line_rest(text, comma + 1) if spread else comma + 1
+    return text[:at] + new + "," + text[at:]
+
+
+def _insert_first(text: str, container: Node, values: Sequence[object], name: str) -> str:
+    """Insert into brackets that hold nothing, or comments: those stay before it."""
+    style, outer = style_of(text), _indent_at(text, container.start)
+    indent = outer + style.unit
+    at = _last_comment(text, container.start + 1, container.end - 1)
+    gap = style.eol + indent
+    new = ",".join(gap + name + written(value, style, indent) for value in values)
+    return text[:at] + new + style.eol + outer + text[container.end - 1 :]
+
+
+def _last_comment(text: str, start: int, end: int) -> int:
+    """Return where the last comment between two offsets ends; `start` if there is none."""
+    at = last = start
+    while at < end:
+        if text[at] == "/":
+            comment = _COMMENT.match(text, at)
+            at = last = comment.end() if comment else end
+        else:
+            at += 1
+    return last
+
+
+def drop(text: str, path: Path) -> str:
+    """Remove the item at `path`. Comments around it stay; those inside it go with it.
+
+    Raises:
+        KeyError: there is no such item.
+    """
+    *above, last = path
+    container = _container(text, tuple(above))
+    number = index_of(container, last)
+    if number is None:
+        raise KeyError(path)
+    if len(container.items) == 1 and _only_blanks_around(text, container):
+        return text[: container.start + 1] + text[container.end - 1 :]
+    item = container.items[number]
+    start, end = item.start, item.node.end
+    comma = _comma_after(text, end)
+    if comma is None and number > 0:  # the one before becomes the last: its comma goes
+        before = _comma_after(text, container.items[number - 1].node.end)
+        assert before is not None  # noqa: S101  # two items have a comma between them
+        text = text[:before] + text[before + 1 :]
+        start, end = start - 1, end - 1
+    elif comma is not None and not text[end:comma].strip():
+        end = comma + 1
+    elif comma is not None:  # a comment stands before the comma, and stays
+        text = text[:comma] + text[comma + 1 :]
+    return _cut(text, start, end)
+
+
+def _only_blanks_around(text: str, container: Node) -> bool:
+    """Say whether brackets hold nothing but their one item: no comment that would have to stay."""
+    item = container.items[0]
+    around = text[container.start + 1 : item.start] + text[item.node.end : container.end - 1]
+    return not around.replace(",", "").strip()
+
+
+def _cut(text: str, start: int, end: int) -> str:
+    """Cut a piece out, with the lines that would be empty and the blanks that would be doubled."""
+    begin = _line_start(text, start)
+    alone = not text[begin:start].strip(" \t")
+    rest = _TO_LINE_END.match(text, end)
+    if alone and rest and begin:
+        return text[:begin] + text[rest.end() :]
+    if alone and begin:  # a comment behind it moves to its place
+        return text[:start] + text[end:].lstrip(" \t")
+    return text[:start].rstrip(" \t") + text[end:]
+
+
+def _comma_after(text: str, at: int) -> int | None:
+    """Return the offset of the comma behind an item; None if it has none."""
+    match = TRIVIA.match(text, at)
+    end = match.end() if match else at
+    return end if text[end : end + 1] == "," else None
+
+
+def _line_rest(text: str, at: int) -> int:
+    """Return the end of the comments that stand behind `at` on its line, if only they do."""
+    match = _REST_OF_LINE.match(text, at)
+    return match.end() if match else at
+
+
+def _line_start(text: str, at: int) -> int:
+    return max(text.rfind("\n", 0, at), text.rfind("\r", 0, at)) + 1
+
+
+def _indent_at(text: str, at: int) -> str:
+    match = _BLANKS.match(text, _line_start(text, at))
+    return match[0] if match else ""

@@ -1,0 +1,388 @@
+"""The tasks that a configuration means, as data. Pure.
+
+A task of ours is known by the mark at the end of its detail, since VS Code underlines keys it does
+not know; and which one it is, by what its command does. So a label can be changed in the template,
+in the configuration or by renaming a service, and the same task is found again.
+
+launch: The launch configurations that a configuration means, as data. Pure.
+
+VS Code attaches to a server that devports concerned under a debugger: with a debugger that VS Code
+starts itself, the port can be taken between the look and the start.
+
+template: What stands in `.vscode-template/`: entries with placeholders, filled for each service.
+Pure.
+
+An entry that uses a placeholder of a service is made once for each service; one without, once. An
+entry whose placeholders have no value is left out: `{debugger}` has one only for a service that
+declares `vscode.debug`. A text that is nothing but a placeholder becomes its value, list or number.
+"""
+
+from __future__ import annotations
+
+from devports.core.jsonc import JsoncError, find, parse, plain
+from devports.core.service import DEBUGGER_PORT, fill, names_in
+from devports.core.value import Frozen
+from devports.errors import DevportsError
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from collections.abc import Iterator, Mapping, Sequence
+    from typing import Any, TypeAlias
+
+    from devports.core.service import Config, Service
+
+    Role: TypeAlias = tuple[str, ...]
+    """What a task does: the words behind `devports` in its command; or its label."""
+
+    Json: TypeAlias = dict[str, Any]
+
+
+MARK = "(devports vscode)"
+PROGRAM = ("devports", "devports.exe")
+DEBUG_FLAG = "--debug"
+
+
+class Task(Frozen):
+    """One task as it should be."""
+
+    role: Role
+    label: str
+    body: Json
+
+
+def role_of(task: Mapping[str, object]) -> Role:
+    """Return what a task of ours does."""
+    command = task.get("command")
+    words = command.split() if isinstance(command, str) else []
+    names = [word.replace("\\", "/").rpartition("/")[2] for word in words]
+    at = next((i for i, name in enumerate(names) if name in PROGRAM), None)
+    return ("label", str(task.get("label"))) if at is None else tuple(words[at + 1 :])
+
+
+def is_ours(task: object) -> bool:
+    """Say whether a task was made by us."""
+    detail = task.get("detail") if isinstance(task, dict) else None
+    return isinstance(detail, str) and detail.rstrip().endswith(MARK)
+
+
+def run_role(service: str) -> Role:
+    return ("run", service)
+
+
+def free_role(service: str) -> Role:
+    return ("free", service)
+
+
+def debug_role(service: str) -> Role:
+    return ("run", service, DEBUG_FLAG)
+
+
+def titles(services: Sequence[Service]) -> dict[str, str]:
+    """Return what a person calls each service: `my-api` is `My Api`, if no other is too."""
+    spoken = {service.name: _title(service.name) for service in services}
+    several = [title for title in spoken.values() if list(spoken.values()).count(title) > 1]
+    return {name: name if title in several else title for name, title in spoken.items()}
+
+
+def _title(name: str) -> str:
+    words = name.replace("-", " ").replace("_", " ").split()
+    return " ".join(word[:1].upper() + word[1:] for word in words)
+
+
+def concerned(config: Config) -> tuple[Service, ...]:
+    """Return the services that have tasks: those that devports starts, or frees for VS Code."""
+    return tuple(s for s in config.services if s.command or s.vscode.prelaunch)
+
+
+def values_of(config: Config, template: Template) -> dict[str, dict[str, object]]:
+    """Return every placeholder that has a value, for each service that has tasks."""
+    services = concerned(config)
+    names = titles(services)
+    entries = template_entries(template, "tasks.json", "tasks")
+    values = {service.name: _own(service, names[service.name]) for service in services}
+    for service in services:
+        mine = values[service.name]
+        roles = (run_role, free_role, debug_role)
+        for name, role in zip(OF_LABELS, roles, strict=True):
+            label = _label(entries, role(service.name), service, mine)
+            if label:
+                mine[name] = label
+    common = _of_all(services, values)
+    return {name: mine | common for name, mine in values.items()}
+
+
+def _of_all(
+    services: Sequence[Service], values: Mapping[str, Mapping[str, object]]
+) -> dict[str, object]:
+    """Return what the task that runs all is made of; nothing where there are not several."""
+    runs = [values[s.name]["run_task"] for s in in_order(services) if "run_task" in values[s.name]]
+    order = "sequence" if _depend(services) else "parallel"
+    return {"all_runs": runs, "all_order": order} if len(runs) > 1 else {}
+
+
+def _own(service: Service, title: str) -> dict[str, object]:
+    values: dict[str, object] = {"service": service.name, "title": title}
+    debugger, port = service.vscode.debug, dict(service.ports).get(DEBUGGER_PORT)
+    if debugger and port:
+        values |= {"debugger": debugger, f"{debugger}_port": port}
+    return values
+
+
+def _label(
+    entries: Sequence[Json], role: Role, service: Service, values: Mapping[str, object]
+) -> str:
+    """Return the label that a task gets: the configuration's for the one that runs the service.
+
+    Empty if there is no such task for the service.
+    """
+    if not _possible(role, service):
+        return ""
+    if _has_own_label(role, service):
+        return service.vscode.task
+    for entry in entries:
+        if "{service}" in str(entry.get("command")):
+            head = {key: entry.get(key, "") for key in ("label", "command")}
+            try:
+                known = filled(head, values)
+            except KeyError:
+                continue
+            if role_of(known) == role:
+                return str(known["label"])
+    return ""
+
+
+def _possible(role: Role, service: Service) -> bool:
+    """Say whether devports would do it: a service without a command is never started."""
+    debugs = DEBUG_FLAG not in role or bool(service.vscode.debug)
+    return role[:1] != ("run",) or (bool(service.command) and debugs)
+
+
+def _depend(services: Sequence[Service]) -> bool:
+    names = {service.name for service in services}
+    return any(names & set(service.depends_on) for service in services)
+
+
+def in_order(services: Sequence[Service]) -> list[Service]:
+    """Return the services, each behind those that it depends on; a checked config has no circle."""
+    done: dict[str, Service] = {}
+    todo = list(services)
+    while todo:
+        ready = next(
+            (s for s in todo if not any(t.name in s.depends_on for t in todo if t is not s)),
+            todo[0],
+        )
+        done[ready.name] = ready
+        todo.remove(ready)
+    return list(done.values())
+
+
+def wanted_tasks(config: Config, template: Template) -> tuple[Task, ...]:
+    """Return the tasks that there should be.
+
+    Raises:
+        DevportsError: two would have one label, or the template is not right.
+    """
+    values = values_of(config, template)
+    entries = template_entries(template, "tasks.json", "tasks")
+    services = {service.name: service for service in concerned(config)}
+    tasks = tuple(task for entry in entries for task in _made(entry, values, services))
+    _refuse_twins(tasks)
+    return tasks
+
+
+def _made(
+    entry: Json, values: Mapping[str, Mapping[str, object]], services: Mapping[str, Service]
+) -> Iterator[Task]:
+    if not of_service(entry):
+        common: Mapping[str, object] = next(iter(values.values()), {})
+        yield from _filled(entry, {k: v for k, v in common.items() if k in OF_ALL}, None)
+        return
+    for name, mine in values.items():
+        yield from _filled(entry, mine, services[name])
+
+
+def _filled(entry: Json, values: Mapping[str, object], service: Service | None) -> Iterator[Task]:
+    try:
+        body = filled(entry, values)
+    except KeyError:
+        return
+    role, label = role_of(body), body.get("label", "")
+    if service is not None:
+        if not _possible(role, service):
+            return
+        label = service.vscode.task if _has_own_label(role, service) else label
+    detail = str(body.get("detail", "")).strip()
+    detail = detail if detail.endswith(MARK) else f"{detail} {MARK}".strip()
+    yield Task(role, str(label), body | {"label": str(label), "detail": detail})
+
+
+def _has_own_label(role: Role, service: Service) -> bool:
+    return bool(service.vscode.task) and role == run_role(service.name)
+
+
+def _refuse_twins(tasks: Sequence[Task]) -> None:
+    labels = [task.label for task in tasks]
+    twin = next((label for label in labels if labels.count(label) > 1), None)
+    if twin is not None:
+        raise DevportsError(
+            "labels-collide",
+            f"two tasks would be called `{twin}`",
+            facts=tuple(f"`{t.body.get('command', 'Run All')}`" for t in tasks if t.label == twin),
+            note="VS Code runs either of them, without a word",
+            hints=("give one service another label: `[services.NAME.vscode]`, `task = ...`",),
+        )
+
+
+class PrelaunchHook(Frozen):
+    """A launch configuration of the user's, by name, and the task that is to come before it."""
+
+    name: str
+    task: str
+
+
+class Launch(Frozen):
+    """What should be in launch.json."""
+
+    configurations: tuple[Json, ...] = ()
+    compounds: tuple[Json, ...] = ()
+    hooks: tuple[PrelaunchHook, ...] = ()
+
+    @property
+    def names(self) -> tuple[str, ...]:
+        """The names of our configurations."""
+        return tuple(str(each.get("name")) for each in self.configurations)
+
+    def __bool__(self) -> bool:
+        return bool(self.configurations or self.compounds or self.hooks)
+
+
+def wanted_launch(config: Config, template: Template) -> Launch:
+    """Return what launch.json should hold.
+
+    Raises:
+        DevportsError: two configurations would have one name, or the template is not right.
+    """
+    values = values_of(config, template)
+    found = template_entries(template, "launch.json", "configurations")
+    configurations = tuple(each for entry in found for each in _made_launch(entry, values))
+    names = [str(each.get("name")) for each in configurations]
+    common: dict[str, object] = {"all_debugs": names} if len(names) > 1 else {}
+    found = template_entries(template, "launch.json", "compounds")
+    compounds = tuple(each for entry in found for each in _filled_launch(entry, common))
+    _refuse_twins_launch([*names, *(str(each.get("name")) for each in compounds)])
+    return Launch(configurations, compounds, tuple(_hooks(config, values)))
+
+
+def _made_launch(entry: Json, values: Mapping[str, Mapping[str, object]]) -> Iterator[Json]:
+    for mine in values.values() if of_service(entry) else ({},):
+        yield from _filled_launch(entry, mine)
+
+
+def _filled_launch(entry: Json, values: Mapping[str, object]) -> Iterator[Json]:
+    try:
+        yield filled(entry, values)
+    except KeyError:
+        return
+
+
+def _hooks(config: Config, values: Mapping[str, Mapping[str, object]]) -> Iterator[PrelaunchHook]:
+    for service in concerned(config):
+        task = values[service.name].get("free_task")
+        for name in service.vscode.prelaunch if task else ():
+            yield PrelaunchHook(name, str(task))
+
+
+def _refuse_twins_launch(names: list[str]) -> None:
+    twin = next((name for name in names if names.count(name) > 1), None)
+    if twin is not None:
+        raise DevportsError(
+            "labels-collide",
+            f"two launch configurations would be called `{twin}`",
+            hints=("give them other names in `.vscode-template/launch.json`",),
+        )
+
+
+FOLDER = ".vscode-template"
+FILES = ("tasks.json", "launch.json")
+OF_SERVICE = ("service", "title", "debugger", "debugpy_port", "node_port")
+OF_LABELS = ("run_task", "free_task", "debug_task")
+OF_ALL = ("all_runs", "all_order", "all_debugs")
+KNOWN = (*OF_SERVICE, *OF_LABELS, *OF_ALL)
+EXECUTED = ("command", "args", "options", "linux", "osx", "windows")
+"""Keys of a task that reach a shell: a service's name, which is restricted, may stand in them."""
+
+
+class Template(Frozen):
+    """The texts of the two files, and the folder they came from, as messages call it."""
+
+    tasks: str
+    launch: str
+    folder: str = FOLDER
+
+
+def template_entries(template: Template, name: str, key: str) -> tuple[Json, ...]:
+    """Return the entries of one list of a template's file.
+
+    Raises:
+        DevportsError: the template is not right; every problem names its file.
+    """
+    text = template.tasks if name == "tasks.json" else template.launch
+    path = f"{template.folder}/{name}"
+    try:
+        node = find(parse(text), (key,))
+    except JsoncError as error:
+        raise _wrong(path, f"{path}:{error.line}:{error.column}: {error.reason}") from None
+    found = plain(node) if node is not None else []
+    if not isinstance(found, list) or not all(isinstance(each, dict) for each in found):
+        raise _wrong(path, f"`{key}` must be a list of objects")
+    for entry in found:
+        _check(path, entry)
+    return tuple(found)
+
+
+def _check(path: str, entry: Json) -> None:
+    for name in used(entry):
+        if name not in KNOWN:
+            raise _wrong(path, f"unknown placeholder `{{{name}}}`; known: {', '.join(KNOWN)}")
+    shell = {key: value for key, value in entry.items() if key in EXECUTED}
+    for name in used(shell):
+        if name != "service":
+            raise _wrong(path, f"`{{{name}}}` must not reach a command, only `{{service}}` may")
+
+
+def _wrong(path: str, fact: str) -> DevportsError:
+    return DevportsError("template-wrong", f"`{path}` cannot be used", facts=(fact,))
+
+
+def used(value: object) -> Iterator[str]:
+    """Yield the placeholders in a value, at whatever depth."""
+    if isinstance(value, str):
+        yield from names_in(value)
+    elif isinstance(value, dict):
+        for each in value.values():
+            yield from used(each)
+    elif isinstance(value, list):
+        for each in value:
+            yield from used(each)
+
+
+def of_service(entry: Json) -> bool:
+    """Say whether an entry is made for each service."""
+    return any(name in (*OF_SERVICE, *OF_LABELS) for name in used(entry))
+
+
+def filled(value: Any, values: Mapping[str, object]) -> Any:
+    """Return a value with its placeholders replaced.
+
+    Raises:
+        KeyError: one has no value: the entry is not for this service.
+    """
+    if isinstance(value, dict):
+        return {key: filled(each, values) for key, each in value.items()}
+    if isinstance(value, list):
+        return [filled(each, values) for each in value]
+    if not isinstance(value, str):
+        return value
+    if value.startswith("{") and value.endswith("}") and names_in(value) == (value[1:-1],):
+        return values[value[1:-1]]
+    return fill(value, {name: str(each) for name, each in values.items()})
