@@ -15,7 +15,7 @@ tunnels: Processes whose only job is to forward a port, and sessions that do it 
 from __future__ import annotations
 
 from devports.core.command_line import base_name, is_persons_shell, program, values_of
-from devports.core.containers import container_of, engine_of_process
+from devports.core.containers import container_of, engine_of_process, is_monitor, monitored
 from devports.core.holder_kind import (
     SHORT_ID,
     Container,
@@ -192,13 +192,29 @@ def _refusal(target: Process, viewer: CurrentUser, ancestors: Sequence[Process])
         return Container(engine)
     if reason := protection(target, viewer):
         return Protected(reason)
-    inside = container_of(target.cgroup)
-    if inside is not None and inside != container_of(viewer.cgroup):
-        return Container(inside[0], inside[1][:SHORT_ID], said="inside")
+    if inside := _inside(target, viewer, ancestors):
+        return inside
     unit = unit_of(target.cgroup)
     if unit is not None and unit != unit_of(viewer.cgroup):
         return unit if target.uid in (viewer.uid, viewer.user_uid) else of_user(unit, target.user)
     return keeper_of(target, ancestors, viewer)
+
+
+def _inside(target: Process, viewer: CurrentUser, ancestors: Sequence[Process]) -> Container | None:
+    """Return the container that a process runs inside, unless it is the one that we run in.
+
+    Its control group tells, or the monitor among its parents: with ``--cgroups=disabled``, and of
+    a user's podman on cgroup v1, a container has no group of its own.
+    """
+    own, found = container_of(viewer.cgroup), container_of(target.cgroup)
+    if found is not None and found != own:
+        return Container(found[0], found[1][:SHORT_ID], said="inside")
+    for parent in ancestors:
+        if is_monitor(parent) and parent.key not in viewer.line:
+            engine, identity, name = monitored(parent)
+            if (engine, identity) != own:
+                return Container(engine, name or identity[:SHORT_ID], said="inside")
+    return None
 
 
 def unit_of(cgroup: str) -> SupervisedService | None:

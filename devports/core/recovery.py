@@ -30,9 +30,9 @@ if TYPE_CHECKING:
     Step: TypeAlias = "tuple[State, tuple[Command, ...]]"
 
     RunEvent: TypeAlias = (
-        "ServerStarted | ServerReady | BoundNotListening | ListeningElsewhere | PortLost |"
-        " HandoffFailed | StoppingServer | KillingServer | DetachedProcess | PortChanged |"
-        " WaitingForPreviousRun | RecordFailed | WaitingForDependency"
+        "ServerStarted | ServerReady | BoundNotListening | ListeningElsewhere | Released |"
+        " PortLost | HandoffFailed | StoppingServer | KillingServer | DetachedProcess |"
+        " PortChanged | WaitingForPreviousRun | RecordFailed | WaitingForDependency"
     )
 
 
@@ -51,6 +51,10 @@ class Retry(Frozen):
         """Return the next way down the ladder, None at its foot."""
         below = self.ways[self.ways.index(way) + 1 :]
         return below[0] if below else None
+
+    def has_bare_after(self, way: HandoffMode) -> bool:
+        """Say whether a start without our reservation is still ahead."""
+        return "bare" in self.ways[self.ways.index(way) + 1 :]
 
     def before(self, attempt: int) -> float:
         """Return the wait before start number `attempt` (2, 3, ...), in seconds."""
@@ -124,7 +128,7 @@ class Ready(Frozen):
 
 
 class Moved(Frozen):
-    """The server took another port instead. `told`: its command names that one."""
+    """The server lives and listens on another port instead. `told`: its command names that one."""
 
     port: int | None
     foreign: bool
@@ -142,7 +146,12 @@ class Interrupted(Frozen):
 
 
 class TimedOut(Frozen):
-    """Not ready within its time."""
+    """Not ready within its time.
+
+    `refused`: nobody has its port, and it said that an address is in use.
+    """
+
+    refused: bool = False
 
 
 class TakePort(Frozen):
@@ -208,10 +217,8 @@ def _starting(state: Starting, event: Event, retry: Retry) -> Step:
             return _down(state.attempt, way)
         case Moved(told=True):
             return Ended(exitcodes.NOT_READY, "devports", "moved"), (StopServer(),)
-        case Moved(foreign=False) if (
-            state.way == "hook" and (way := retry.below(state.way)) is not None
-        ):
-            return _down(state.attempt, way)  # nobody asked us: it was our hold that drove it away
+        case Moved(foreign=False) | TimedOut(refused=True) if retry.has_bare_after(state.way):
+            return _down(state.attempt, "bare")  # our reservation may have been in its way
         case BindFailed() | Moved(foreign=True):
             return _again(state, retry)
         case Moved():
@@ -309,6 +316,14 @@ class ListeningElsewhere(Frozen):
     there: Endpoint
 
 
+class Released(Frozen):
+    """Our reservation of `endpoint` was released beside the living server, which printed `line`."""
+
+    service: str
+    endpoint: Endpoint
+    line: str
+
+
 class PortLost(Frozen):
     """The server did not get its port. `line`: what it said, `next_attempt`: 0 for none."""
 
@@ -321,10 +336,15 @@ class PortLost(Frozen):
 
 
 class HandoffFailed(Frozen):
-    """The server did not get the port by `way` from us; it is started again by the next one."""
+    """The server did not get the port by `way` from us; it is started again by the next one.
+
+    `waited`: seconds that it was given, after which it is started without our reservation; 0 if it
+    ended before.
+    """
 
     service: str
     way: HandoffMode
+    waited: float = 0.0
 
 
 class StoppingServer(Frozen):

@@ -22,7 +22,7 @@ from __future__ import annotations
 
 from devports.core.classify import cancel, is_session, master_exit, of_user, unit_of
 from devports.core.command_line import program
-from devports.core.containers import contained, container_of, engine_of, shown, unasked
+from devports.core.containers import contained, container_of, engine_of, is_monitor, shown, unasked
 from devports.core.holder_kind import (
     SHORT_ID,
     Container,
@@ -215,7 +215,7 @@ def _own_stop(case: RemedyContext, target: StopTarget) -> Iterator[Remedy]:
         case Tunnel(stop=stop) if stop:
             yield Remedy("closes the tunnel by its own command", stop)
         case Container() as it:
-            yield from container(case, target.process, it)
+            yield from container(case, target, it)
         case Protected(reason=reason):
             yield from protected(case, target.process, reason)
         case _:
@@ -389,8 +389,9 @@ def not_local(case: RemedyContext) -> Iterator[Remedy]:
         yield case.root("macOS has 127.0.0.1 only: this adds the address", command)
 
 
-def container(case: RemedyContext, process: Process, it: Container) -> Iterator[Remedy]:
-    """Yield what stops the container behind a process, as far as its engine has named it."""
+def container(case: RemedyContext, target: StopTarget, it: Container) -> Iterator[Remedy]:
+    """Yield what stops the container behind a target, as far as its engine has named it."""
+    process = target.process
     match it.said:
         case "one":
             of = f" ({it.image})" if it.image else ""
@@ -404,7 +405,7 @@ def container(case: RemedyContext, process: Process, it: Container) -> Iterator[
         case "none":
             yield from _stale(case, process, it)
         case "inside":
-            yield from _inside(case, process, it)
+            yield from _inside(case, target, it)
         case "unasked" | "silent" | "missing":
             where = f": {it.engine} is not on PATH here" if it.said == "missing" else ""
             ask = f"names the container that publishes the port{where}"
@@ -449,15 +450,25 @@ def _stale(case: RemedyContext, process: Process, it: Container) -> Iterator[Rem
         yield case.root(title, f"systemctl restart {name}")
 
 
-def _inside(case: RemedyContext, process: Process, it: Container) -> Iterator[Remedy]:
+def _inside(case: RemedyContext, target: StopTarget, it: Container) -> Iterator[Remedy]:
+    parents = (parent for member in target.members for parent in member.ancestors)
+    monitor = next(filter(is_monitor, parents), None)
+    if not it.name:
+        owner = monitor or target.process
+        yield _by_owner(case, owner, "names the containers that run", f"{it.tool} ps")
+        yield _by_owner(case, owner, "stops the one that it runs in", f"{it.tool} stop NAME")
+        return
     if it.engine == "kubernetes":
         yield case.root("names the container and its pod", f"crictl ps --id {quote(it.name)}")
         yield Remedy("then delete that pod, or what owns it, by kubectl: that ends it for good")
         yield case.root("ends it, until its kubelet starts it again", it.stop)
         return
     title = "stops the container that it runs in"
+    if it.engine != "docker" and monitor is not None:
+        yield _by_owner(case, monitor, title, it.stop)
+        return
     # Without root podman's groups are below user@UID.service, and docker's socket decides itself.
-    rooted = it.engine == "podman" and "/user@" not in process.cgroup
+    rooted = it.engine == "podman" and "/user@" not in target.process.cgroup
     yield case.root(title, it.stop) if rooted else Remedy(title, it.stop)
 
 

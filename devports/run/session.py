@@ -25,6 +25,7 @@ from devports.core.recovery import (
     StopServer,
     TakePort,
     Taking,
+    TimedOut,
     begin,
     goes_down,
     step,
@@ -302,7 +303,8 @@ class Session:
     def _tell_of(self, event: Event, before: State, after: State) -> None:
         name, endpoint = self.service.name, self.launch.endpoints[0]
         if isinstance(before, Starting) and goes_down(before, after):
-            self.tell(HandoffFailed(name, before.way))
+            lived = isinstance(event, Moved | TimedOut)
+            self.tell(HandoffFailed(name, before.way, self.service.ready.timeout if lived else 0))
             return
         match event, after:
             case Ready(), Serving():

@@ -446,6 +446,10 @@ EVENTS: dict[str, tuple[str, dict[str, Schema]]] = {
         "It does not listen where it should, and listens on another port.",
         {"endpoint": TEXT, "listens": TEXT},
     ),
+    "released": (
+        "It printed `line`: our reservation was released, and it keeps running.",
+        {"endpoint": TEXT, "line": TEXT},
+    ),
     "ready": (
         "A process of the server owns the port and serves.",
         {"endpoint": TEXT, "process": maybe(EVENT_PROCESS), "seconds": SECONDS},

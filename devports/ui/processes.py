@@ -356,7 +356,6 @@ def _parents(target: StopTarget) -> tuple[tuple[str, str], ...]:
 
 
 def _steps(question: Question) -> Iterator[str]:
-    from devports.core.containers import GRACE
     from devports.core.holder_kind import Container
 
     pid, standing = question.target.process.pid, question.target.standing
@@ -366,7 +365,8 @@ def _steps(question: Question) -> Iterator[str]:
     else:
         yield "the port is looked at again; if somebody else holds it then, you are asked again"
     if isinstance(standing, Container):
-        yield f"`{printable(standing.stop)}`: its engine ends all of it, after {GRACE} s by force"
+        force = f"after {standing.stop_timeout} s by force"
+        yield f"`{printable(standing.stop)}`: its engine ends all of it, {force}"
         yield "no process is signalled by devports"
     elif question.kind == "stop":
         yield f"SIGTERM to {pid}, the same as `kill -TERM {pid}`"
@@ -500,6 +500,7 @@ def target_label(target: StopTarget) -> str:
 
 
 LONGEST = 60
+"""Characters of a name or an image."""
 
 
 def container_words(container: Container) -> str:
@@ -527,8 +528,18 @@ def container_words(container: Container) -> str:
             unreachable(container.said)
 
 
+def patience_words(container: Container) -> str:
+    """Return how long its end may take, where that is longer than people are used to."""
+    from devports.core.holder_kind import STOP_TIMEOUT
+
+    seconds = container.stop_timeout
+    return f"it may take up to {seconds} s" if seconds > STOP_TIMEOUT else ""
+
+
 def container_label(container: Container) -> str:
-    """Return a container with its name and image."""
+    """Return a container with its name and image, where they are known."""
+    if not container.name:
+        return f"a container of {printable(container.engine)}"
     image = printable(container.image, LONGEST)
     of = f" ({image})" if image else ""
     return f"the {printable(container.engine)} container `{printable(container.name, LONGEST)}`{of}"

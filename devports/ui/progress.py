@@ -38,6 +38,7 @@ from devports.ui.processes import (
     duration,
     label,
     listed,
+    patience_words,
     spared_words,
     standing_words,
     target_label,
@@ -62,7 +63,8 @@ def progress_words(progress: Progress) -> str:
         case Killing(target=target):
             return f"did not end in time, sending SIGKILL to {target_label(target)}"
         case StoppingContainer(target=target):
-            return f"stopping {target_label(target)} with `{_stop(target)}`"
+            slow = _slow(target, "; ")
+            return f"stopping {target_label(target)} with `{_stop(target)}`{slow}"
         case WatchingForRestart(seconds=seconds, by=by):
             watched = f"watching for {duration(whole(seconds))} whether {label(by)} starts it again"
             return f"the port can be bound; {watched}"
@@ -117,6 +119,13 @@ def _stop(target: StopTarget) -> str:
     """Return the command that stops a container."""
     stop = target.standing.stop if isinstance(target.standing, Container) else ""
     return printable(stop)
+
+
+def _slow(target: StopTarget, joint: str) -> str:
+    """Return behind a joint how long a container may take, where that is longer than usual."""
+    standing = target.standing
+    words = patience_words(standing) if isinstance(standing, Container) else ""
+    return f"{joint}{words}" if words else ""
 
 
 def _verb(target: StopTarget, one: str, many: str) -> str:
@@ -205,7 +214,7 @@ def question_words(question: Question, service: str = "") -> str:
         case "kill":
             return f"{whom} did not end in time: kill it with SIGKILL{aim}?"
         case "container":
-            return f"stop {whom}{aim}?"
+            return f"stop {whom}{aim}{_slow(target, ', though ')}?"
         case "stop":
             return f"stop {whom} with SIGTERM{aim}?"
         case _:

@@ -19,6 +19,7 @@ from devports.core.recovery import (
     PortChanged,
     PortLost,
     RecordFailed,
+    Released,
     ServerReady,
     ServerStarted,
     StoppingServer,
@@ -37,7 +38,7 @@ if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping
 
     from devports.core.bind_errors import BindFailure
-    from devports.core.recovery import Ended, HandoffMode, PortOwnership, RunEvent
+    from devports.core.recovery import Ended, PortOwnership, RunEvent
     from devports.core.service import Service
 
 
@@ -66,8 +67,13 @@ def _words(happening: RunEvent) -> str:
             return f"`{service}` listens on {there} and not on {wanted}: waiting for that"
         case PortLost():
             return _lost(happening)
-        case HandoffFailed(service=service, way=way):
-            return f"`{service}` {_in_the_way(way)}"
+        case Released(service=service, endpoint=endpoint, line=line):
+            return (
+                f'`{service}` printed "{printable(line.strip(), 120)}": released our reservation of'
+                f" {endpoint}, which may be in its way; `{service}` keeps running"
+            )
+        case HandoffFailed():
+            return f"`{happening.service}` {_in_the_way(happening)}"
         case StoppingServer(service=service, signal=signal):
             return f"stopping `{service}` with {signal}"
         case KillingServer(service=service, seconds=seconds):
@@ -107,8 +113,13 @@ def _handoff(launched: ServerStarted) -> str:
             unreachable(launched.way)
 
 
-def _in_the_way(way: HandoffMode) -> str:
-    match way:
+def _in_the_way(it: HandoffFailed) -> str:
+    if it.waited:
+        return (
+            f"did not listen on its port in {it.waited:g} s, and our reservation may have been in"
+            " its way; starting it once more without it"
+        )
+    match it.way:
         case "fd":
             return "did not take the socket; starting it again without one"
         case "hook":
@@ -116,7 +127,7 @@ def _in_the_way(way: HandoffMode) -> str:
         case "beside" | "bare":
             return "binds without SO_REUSEADDR; starting it again without our hold"
         case _:
-            unreachable(way)
+            unreachable(it.way)
 
 
 def _owned(owned: ServerReady) -> str:

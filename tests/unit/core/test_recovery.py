@@ -121,10 +121,22 @@ HISTORIES = [
         id="that is remembered for the later starts",
     ),
     pytest.param(
-        (PortFreed(), Moved(8001, foreign=False)),
+        (PortFreed(), *(Moved(8001, foreign=False),) * 2),
         Ended(95, "devports", "moved"),
-        [TakePort(), Start(1, "beside"), StopServer()],
-        id="a server that goes elsewhere without need is stopped and named",
+        [TakePort(), Start(1, "beside"), StopServer(), Start(1, "bare"), StopServer()],
+        id="a server that goes elsewhere without our reservation too is stopped and named",
+    ),
+    pytest.param(
+        (PortFreed(), TimedOut(refused=True), Ready()),
+        Serving(),
+        [TakePort(), Start(1, "beside"), StopServer(), Start(1, "bare")],
+        id="a server that was refused a port and waits is started once without our reservation",
+    ),
+    pytest.param(
+        (PortFreed(), *(TimedOut(refused=True),) * 2),
+        Ended(95, "devports", "not-ready"),
+        [TakePort(), Start(1, "beside"), StopServer(), Start(1, "bare"), StopServer()],
+        id="and not more than once",
     ),
     pytest.param(
         (PortFreed(), Moved(8001, foreign=True), PortFreed(), Ready()),
@@ -235,7 +247,7 @@ LADDERS = [
     ),
     pytest.param(
         (PortFreed(), BindFailed(foreign=False), PortFreed(), Moved(8001, foreign=False)),
-        Taking(1, "beside"),
+        Starting(1, "bare"),
         [
             TakePort(),
             Start(1, "fd"),
@@ -243,9 +255,15 @@ LADDERS = [
             TakePort(),
             Start(1, "hook"),
             StopServer(),
-            TakePort(),
+            Start(1, "bare"),
         ],
-        id="a server that our hold drove elsewhere is started beside it",
+        id="a server that our hold may have driven elsewhere is started without it at once",
+    ),
+    pytest.param(
+        (PortFreed(), TimedOut(refused=True)),
+        Starting(1, "bare"),
+        [TakePort(), Start(1, "fd"), StopServer(), Start(1, "bare")],
+        id="time that has passed is not spent again on each way",
     ),
 ]
 
@@ -261,6 +279,8 @@ def test_a_way_that_was_asked_for_is_the_only_one():
     assert state == Ended(94, "devports", "retries-exhausted")
     state, _ = play(PortFreed(), Moved(8001, foreign=False), retry=retry)
     assert state == Ended(95, "devports", "moved")
+    state, _ = play(PortFreed(), TimedOut(refused=True), retry=retry)
+    assert state == Ended(95, "devports", "not-ready")
 
 
 @pytest.mark.parametrize(
@@ -292,6 +312,7 @@ EVENTS = st.sampled_from(
         Moved(8001, foreign=False),
         Interrupted(15),
         TimedOut(),
+        TimedOut(refused=True),
     ]
 )
 

@@ -30,6 +30,7 @@ if TYPE_CHECKING:
     from devports.core.stop_plan import Outcome, Progress, QuestionKind, StopTarget
 
 NODE = s.NODE_TARGET
+SLOW = NODE.but(standing=Container("podman", "db", said="one", stop_timeout=60))
 DB = NODE.but(standing=Container("docker", "shop-db-1", "postgres:16", "ab" * 32, "one"))
 
 
@@ -46,6 +47,11 @@ DB = NODE.but(standing=Container("docker", "shop-db-1", "postgres:16", "ab" * 32
             StoppingContainer(DB),
             "stopping the docker container `shop-db-1` (postgres:16) with `docker stop shop-db-1`",
             id="a container",
+        ),
+        pytest.param(
+            StoppingContainer(SLOW),
+            "stopping the podman container `db` with `podman stop db`; it may take up to 60 s",
+            id="a container that has more time to end than usual",
         ),
         pytest.param(Terminating(NODE), "sending SIGTERM to `node` (pid 4242)", id="terminate"),
         pytest.param(
@@ -284,6 +290,14 @@ def test_only_a_port_that_can_be_bound_is_freed() -> None:
             "web",
             "stop the docker container `shop-db-1` (postgres:16), so that `web` can start?",
             id="a container",
+        ),
+        pytest.param(
+            "container",
+            SLOW,
+            "web",
+            "stop the podman container `db`, so that `web` can start, though it may take up to"
+            " 60 s?",
+            id="a container that has more time to end than usual",
         ),
         pytest.param(
             "kill",
