@@ -52,7 +52,19 @@ def parsed(parser: Parser, words: Sequence[str]) -> argparse.Namespace:
         raise _mistyped(
             what, more[0].partition("=")[0], parser.commands.get(name, parser).options, name
         )
+    _refuse_bare(options)
     return options
+
+
+def _refuse_bare(options: argparse.Namespace) -> None:
+    """Refuse what only says whom `--yes` covers where there is no `--yes`."""
+    if getattr(options, "yes", True):
+        return
+    for name in ("other_users", "other_checkouts"):
+        if getattr(options, name, False):
+            flag = f"--{name.replace('_', '-')}"
+            hints = (f"run `devports {options.command} --help`",)
+            raise DevportsError("usage", f"`{flag}` needs `--yes` beside it", hints=hints)
 
 
 def _mistyped(
@@ -215,6 +227,12 @@ def _consent(parser: argparse.ArgumentParser) -> None:
         "--other-users",
         action="store_true",
         help="with --yes: also processes of other users, where permitted",
+    )
+    parser.add_argument(
+        "--other-checkouts",
+        action="store_true",
+        help="with --yes: also what runs in another checkout of this repository, and a live"
+        " `devports run` of another project",
     )
     parser.add_argument("--no-input", action="store_true", help="never ask; no answer is no")
 

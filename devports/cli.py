@@ -61,6 +61,8 @@ def main(argv: Sequence[str] | None = None) -> int:
         code = exitcodes.of_signal(number)
         if as_json:
             show(interrupted(number), words, screen, as_json=True)
+        elif words[:1] == ["run"]:
+            tell_editor_of_failure(f"ended by signal {number}, before a server was started", screen)
     except Exception as error:  # noqa: BLE001  # the one place for bugs
         code = show(bug(error), words, screen, as_json=as_json)
     lost = screen.lost.get("stdout", EPIPE)
@@ -161,6 +163,7 @@ def call_run(setting: Context, options: Namespace, arguments: Sequence[str]) -> 
         arguments,
         yes=options.yes,
         other_users=options.other_users,
+        other_checkouts=options.other_checkouts,
         on_conflict=options.on_conflict,
         port=options.port,
         events=options.events,
@@ -190,6 +193,7 @@ def call_patient(setting: Context, options: Namespace) -> int:
         options.target,
         yes=options.yes,
         other_users=options.other_users,
+        other_checkouts=options.other_checkouts,
         dry_run=options.dry_run,
         timeout=options.timeout,
         settle=options.settle,
@@ -239,12 +243,11 @@ def tell_editor_of_end(service: str, ended: Ended, screen: Console) -> None:
 
 
 def tell_editor_of_failure(what: str, screen: Console) -> None:
-    """Print the line that makes VS Code show the configuration in red, and the one behind it."""
+    """Print the lines that let VS Code stop the start of a debugger."""
     from devports.ui import run_progress
 
     if run_progress.is_read(screen.env):
-        screen.err(run_progress.failed(what, config_name()))
-        screen.err(run_progress.NOT_RUNNING)
+        screen.err(run_progress.failure(what, config_name()))
 
 
 def config_name() -> str:

@@ -104,6 +104,20 @@ class Context:
         self._config = loaded.config
         return loaded.config
 
+    def home(self) -> str:
+        """Return the folder that we work for: that of the configuration, if one is read or named.
+
+        Else the current one; empty where that has been removed.
+        """
+        if self._config is not None:
+            return self._config.root
+        if self._config_path:
+            return os.path.dirname(os.path.realpath(self._config_path))
+        try:
+            return os.getcwd()
+        except FileNotFoundError:
+            return ""
+
     def replace(self, config: Config) -> None:
         """Let every command take this for the configuration."""
         self._config = config

@@ -39,13 +39,15 @@ from devports.doctor.facts import (
     PortFacts,
     RunFacts,
 )
+from devports.doctor.setup_rules import UNSEEN
 from devports.errors import DevportsError
 from devports.records import charges
 from devports.system import files, linux, programs
 from devports.system.inspect import MOST_PEERS, endpoints_of, survey, with_holders, with_servers
 from devports.system.linux import reserved
+from devports.vscode.launch import LAUNCH
 from devports.vscode.lint import labels_of, lint_launch, lint_tasks, waited_for
-from devports.vscode.merge import LAUNCH, TASKS, BrokenFileError, programs_of, searched
+from devports.vscode.merge import TASKS, BrokenFileError, programs_of, searched
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -69,6 +71,9 @@ LOOPBACKS = ("127.0.0.1", "::1")
 
 def gather(setting: Context, config: Config | None, warnings: Sequence[str] = ()) -> Facts:
     """Look at everything that the rules want to know; one look at the machine for all ports."""
+    from devports.core.checkout import elsewhere_from
+    from devports.system.project import worktree_of
+
     machine = setting.machine
     services = config.services if config else ()
     ports = port_facts(machine, services)
@@ -91,6 +96,7 @@ def gather(setting: Context, config: Config | None, warnings: Sequence[str] = ()
         gaps=tuple(_blind_spots(machine, {declared.spec.port for declared in ports})),
         viewer=machine.viewer(),
         run_of=setting.records().run_of(),
+        elsewhere_of=elsewhere_from(setting.home(), worktree_of),
         named=setting.engines.named,
     )
 
@@ -158,11 +164,15 @@ def _unresolved(text: str, system: str, root: str) -> Iterator[MissingTaskComman
 
 
 def _flaws(tasks: str | None, launch: str | None) -> tuple[LintFinding, ...]:
-    """Return what a person wrote that would not work; what devports wrote is only ever stale."""
+    """Return what a person wrote that would not work.
+
+    What devports wrote is only ever stale, but for a run whose failure is not seen: whoever has to
+    know that may have a template of their own.
+    """
     found = [*(lint_tasks(TASKS, tasks, waited_for(launch or "")) if tasks else ())]
     if launch:
         found += lint_launch(LAUNCH, launch, labels_of(tasks or ""))
-    return tuple(flaw for flaw in found if not flaw.ours)
+    return tuple(flaw for flaw in found if not flaw.ours or flaw.code == UNSEEN)
 
 
 CONFIGS = {

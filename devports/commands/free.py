@@ -8,9 +8,8 @@ from __future__ import annotations
 import time
 
 from devports import exitcodes
-from devports.commands.context import here
 from devports.core.command_line import is_persons_shell
-from devports.core.holder_kind import OtherUser
+from devports.core.holder_kind import OtherCheckout, OtherUser
 from devports.core.remedies import remedies
 from devports.core.stop_plan import (
     ConfirmPolicy,
@@ -51,6 +50,7 @@ def free_targets(
     *,
     yes: bool = False,
     other_users: bool = False,
+    other_checkouts: bool = False,
     dry_run: bool = False,
     timeout: float | None = None,
     settle: float = StopTimeouts().settle,
@@ -63,13 +63,19 @@ def free_targets(
         words: the targets; none means every service.
         yes: end holders without a question.
         other_users: with `yes`, also those of other users.
+        other_checkouts: with `yes`, also those of other checkouts and other projects' runs.
         dry_run: only say what would be done.
         timeout: seconds after SIGTERM until SIGKILL; by default the service's own.
         settle: seconds to watch whether a supervisor brings a holder back.
         as_json: one document on stdout; nobody is asked.
     """
     interactive = setting.screen.interactive and not as_json
-    policy = ConfirmPolicy(yes=yes, other_users=other_users, interactive=interactive)
+    policy = ConfirmPolicy(
+        yes=yes,
+        other_users=other_users,
+        other_checkouts=other_checkouts,
+        interactive=interactive,
+    )
     limits = StopTimeouts(settle=settle)
     carry_out = rehearse if dry_run else free
     tools = tools_for(setting)
@@ -140,6 +146,8 @@ def show_plan(setting: Context, target: Target, freed: FreeResult) -> None:
 
 def tools_for(setting: Context, *, starting: str = "") -> FreeServices:
     """Return the tools of freeing: prompt and progress on the screen, our own runs by record."""
+    from devports.core.checkout import elsewhere_from
+
     screen = setting.screen
 
     def tell(news: Progress | Outcome) -> None:
@@ -151,8 +159,7 @@ def tools_for(setting: Context, *, starting: str = "") -> FreeServices:
             screen.progress(f"devports: {outcome_words(news)}")
 
     def asked(question: Question) -> Answer:
-        project = project_words(worktree_of(question.target.process.cwd), worktree_of(here()))
-        return ask(question, screen, starting, project=project)
+        return ask(question, screen, starting, project=project_of(setting, question.target))
 
     return FreeServices(
         machine=setting.machine,
@@ -160,7 +167,15 @@ def tools_for(setting: Context, *, starting: str = "") -> FreeServices:
         tell=tell,
         run_of=setting.records().run_of(),
         engines=setting.engines,
+        elsewhere_of=elsewhere_from(setting.home(), worktree_of),
     )
+
+
+def project_of(setting: Context, target: StopTarget) -> str:
+    """Return which project a target belongs to; empty where its standing tells that."""
+    if isinstance(target.standing, OtherCheckout):
+        return ""
+    return project_words(worktree_of(target.process.cwd), worktree_of(setting.home()))
 
 
 def not_freed(asked: Target, freed: FreeResult, screen: Console) -> DevportsError:
@@ -180,6 +195,9 @@ def not_freed(asked: Target, freed: FreeResult, screen: Console) -> DevportsErro
 def hints_for(asked: Target, freed: FreeResult) -> tuple[str, ...]:
     """Return the one command that would go further, where there is one of ours."""
     whys = {outcome.why for outcome in freed.outcomes if isinstance(outcome, Refused)}
+    strangers = [o for o in freed.outcomes if isinstance(o.target.standing, OtherCheckout)]
+    if whys == {"no-terminal"} and strangers:
+        return (f"to be asked whether to end it, run `devports free {asked.typed}` on a terminal",)
     if whys == {"no-terminal"}:
         return (f"to end it without a question, run `devports free {asked.typed} --yes`",)
     if whys == {"on-conflict"}:
@@ -208,6 +226,8 @@ def standings_of(plan: Sequence[StopTarget]) -> list[tuple[int, HolderKind]]:
 
 def remedies_for(setting: Context, asked: Target, freed: FreeResult) -> tuple[Remedy, ...]:
     """Return what a person can do by hand, for the finding that decides."""
+    from devports.core.checkout import elsewhere_from
+
     finding = decisive(freed.findings)
     if is_bindable(finding.verdict):
         return ()
@@ -220,6 +240,7 @@ def remedies_for(setting: Context, asked: Target, freed: FreeResult) -> tuple[Re
         typed=asked.text,
         viewer=setting.machine.viewer(),
         run_of=setting.records().run_of(),
+        elsewhere_of=elsewhere_from(setting.home(), worktree_of),
         named=setting.engines.named,
         ephemeral=setting.machine.ephemeral(),
         ignored=[o.target.process.pid for o in freed.outcomes if isinstance(o, TimedOut)],

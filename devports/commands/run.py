@@ -46,6 +46,7 @@ def run(
     *,
     yes: bool = False,
     other_users: bool = False,
+    other_checkouts: bool = False,
     on_conflict: OnConflict | None = None,
     port: int | None = None,
     events: str | None = None,
@@ -60,6 +61,7 @@ def run(
     policy = ConfirmPolicy(
         yes=yes,
         other_users=other_users,
+        other_checkouts=other_checkouts,
         interactive=setting.screen.interactive,
         reclaim=config.root if service.on_conflict == "reclaim" else "",
         movable=service.port if service.on_conflict in ("ask", "next") else 0,
@@ -88,10 +90,10 @@ def run(
     except DevportsError as error:
         setting.screen.err(error_block(error, setting.screen.look("stderr")))
         ended = Ended(error.exit_code, "devports", error.code, in_short(error))
-    started = session is not None and session.startup is not None
-    setting.screen.progress(ended_words(name, ended, started=started))
+    startup = session.startup if session is not None else None
+    setting.screen.progress(ended_words(name, ended, started=startup is not None))
     news.note(ended)
-    return ended
+    return ended.but(ready=startup is not None and startup.owned is not None)
 
 
 def log_of(path: str | None, service: str) -> EventLog | None:

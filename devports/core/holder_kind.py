@@ -13,7 +13,10 @@ if TYPE_CHECKING:
 
     Refusal: TypeAlias = "SupervisedService | Container | Protected"
     Said: TypeAlias = Literal["unasked", "one", "several", "none", "silent", "missing", "inside"]
-    HolderKind: TypeAlias = "OrdinaryProcess | DevportsRun | OtherUser | Tunnel | Refusal"
+    HolderKind: TypeAlias = (
+        "OrdinaryProcess | DevportsRun | OtherCheckout | OtherUser | Tunnel | Refusal"
+    )
+    Relation: TypeAlias = Literal["sibling", "project"]
 
 
 class CurrentUser(Frozen):
@@ -51,6 +54,35 @@ class DevportsRun(Frozen):
     """Started by a devports run."""
 
     run: RunInfo
+
+
+class Place(Frozen):
+    """The top folder of a checkout and its branch; or a project's folder, where there is no git."""
+
+    folder: str
+    branch: str = ""
+
+
+class OtherCheckout(Frozen):
+    """Of another checkout of this repository (`sibling`), or of another project.
+
+    `run`: the devports run that started it, if one did. `here`: where who asks is.
+    """
+
+    relation: Relation
+    there: Place
+    here: Place
+    run: RunInfo | None = None
+
+    @property
+    def is_guarded(self) -> bool:
+        """Whether `--yes` does not cover it: a sibling's, or another project's live run."""
+        return self.relation == "sibling" or (self.run is not None and not self.run.left)
+
+
+def run_behind(standing: HolderKind) -> RunInfo | None:
+    """Return the devports run that a process is of, or was left by."""
+    return standing.run if isinstance(standing, DevportsRun | OtherCheckout) else None
 
 
 class OtherUser(Frozen):

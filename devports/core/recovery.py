@@ -93,12 +93,14 @@ class Ended(Frozen):
         source: whose it is.
         reason: kebab-case, for messages and events.
         why: an error of ours in one line, if that was the end.
+        ready: whether the server had been ready.
     """
 
     code: int
     source: Source
     reason: str
     why: str = ""
+    ready: bool = False
 
 
 class PortFreed(Frozen):

@@ -20,6 +20,7 @@ case: A remedy, the case it is for, and the words that several verdicts share.
 
 from __future__ import annotations
 
+from devports.core.checkout import unplaced
 from devports.core.classify import cancel, is_session, master_exit, of_user, unit_of
 from devports.core.command_line import program
 from devports.core.containers import contained, container_of, engine_of, is_monitor, shown, unasked
@@ -27,6 +28,7 @@ from devports.core.holder_kind import (
     SHORT_ID,
     Container,
     CurrentUser,
+    OtherCheckout,
     Protected,
     SupervisedService,
     Tunnel,
@@ -52,6 +54,7 @@ TYPE_CHECKING = False
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator, Sequence
 
+    from devports.core.checkout import ElsewhereOf
     from devports.core.containers import Named
     from devports.core.model import HiddenSocket, Holder, HolderSearch, Platform, Process, Socket
     from devports.core.stop_plan import RunOf, StopTarget
@@ -70,6 +73,7 @@ def remedies(
     typed: str = "",
     viewer: CurrentUser | None = None,
     run_of: RunOf = no_run,
+    elsewhere_of: ElsewhereOf = unplaced,
     named: Named = unasked,
     ephemeral: tuple[int, int] = DEFAULT_EPHEMERAL,
     ignored: Sequence[int] = (),
@@ -85,6 +89,7 @@ def remedies(
         typed: what a person calls it in a command; by default the service, or else the number.
         viewer: who asks. Without one nobody can say who is protected: no command ends anything.
         run_of: tells the processes of live `devports run`.
+        elsewhere_of: tells the processes of other checkouts and projects.
         named: tells the container behind a forwarder.
         ephemeral: first and last port of the range for outgoing connections.
         ignored: pids of those who were asked to end, and did not.
@@ -98,6 +103,7 @@ def remedies(
         target,
         viewer,
         run_of,
+        elsewhere_of,
         named,
         ephemeral,
         tuple(ignored),
@@ -135,11 +141,13 @@ def held(case: RemedyContext, sockets: Sequence[Socket]) -> Iterator[Remedy]:
     holding = shown(case.holding)
     kernel = [h for h in holding.holders if _is_windows_kernel(case, h)]
     plan = _plan(case, [h for h in holding.holders if h not in kernel])
-    killable = tuple(t for t in plan if not isinstance(t.standing, (*REFUSED, Container)))
+    killable = tuple(t for t in plan if _may_be_signalled(t))
     if case.platform == "darwin" and any(socket.state == "BOUND" for socket in sockets):
         yield case.wait(
             "a Python server that is just starting looks like this for up to 35 s: ask again then"
         )
+    if any(_is_guarded(t) for t in plan):
+        yield from _beside(case)
     yield from _devports_first(case, plan, holding.hidden)
     for target in plan:
         yield from _own_stop(case, target)
@@ -161,7 +169,24 @@ def _plan(case: RemedyContext, people: Sequence[Holder]) -> tuple[StopTarget, ..
     """Return what has to end; there is one port, so every socket is on that."""
     viewer = case.viewer or NOBODY
     ports = {inode: case.port for holder in people for inode in holder.inodes}
-    return contained(targets(people, viewer, case.run_of), ports, viewer, case.named)
+    plan = targets(people, viewer, case.run_of, case.elsewhere_of)
+    return contained(plan, ports, viewer, case.named)
+
+
+def _may_be_signalled(target: StopTarget) -> bool:
+    """Say whether a command may be printed that signals it: what is printed gets copied."""
+    return not isinstance(target.standing, (*REFUSED, Container)) and not _is_guarded(target)
+
+
+def _is_guarded(target: StopTarget) -> bool:
+    return isinstance(target.standing, OtherCheckout) and target.standing.is_guarded
+
+
+def _beside(case: RemedyContext) -> Iterator[Remedy]:
+    """Yield how a service starts beside the one of another checkout."""
+    if case.service:
+        command = f"devports run {quote(case.service)} --on-conflict next"
+        yield Remedy("goes on beside it: another port, this once", command)
 
 
 def _is_windows_kernel(case: RemedyContext, holder: Holder) -> bool:
@@ -173,6 +198,8 @@ def _devports_first(
 ) -> Iterator[Remedy]:
     """Yield the command of ours, where it can get further than it did."""
     foreign = _foreign(case, [target for target in plan if _is_for_root(target)])
+    if any(_is_guarded(target) for target in plan):
+        return
     if plan and all(map(_can_end, plan)) and not foreign and not hidden:
         yield Remedy("ends what holds it, after asking", f"devports free {case.target}")
     elif foreign or (case.platform != "win32" and any(_may_be_ended(case, h) for h in hidden)):
@@ -214,6 +241,10 @@ def _own_stop(case: RemedyContext, target: StopTarget) -> Iterator[Remedy]:
             yield _stop(case, f"{by} would start it again: {does}", stop)
         case Tunnel(stop=stop) if stop:
             yield Remedy("closes the tunnel by its own command", stop)
+        case OtherCheckout(is_guarded=True, run=run, there=there):
+            folder, what = (run.project, run.service) if run else (there.folder, str(case.port))
+            title = "ends it, where it was started"
+            yield Remedy(title, f"cd {quote(folder)} && devports free {quote(what)}")
         case Container() as it:
             yield from container(case, target, it)
         case Protected(reason=reason):
@@ -549,6 +580,7 @@ class RemedyContext(Frozen):
     typed: str
     viewer: CurrentUser | None
     run_of: RunOf
+    elsewhere_of: ElsewhereOf
     named: Named
     ephemeral: tuple[int, int]
     ignored: tuple[int, ...]

@@ -9,6 +9,7 @@ from devports.core.command_line import is_persons_shell
 from devports.core.holder_kind import (
     Container,
     DevportsRun,
+    OtherCheckout,
     OtherUser,
     Protected,
     SupervisedService,
@@ -34,11 +35,13 @@ from devports.core.value import unreachable
 from devports.ui.escape import printable
 from devports.ui.messages import summary
 from devports.ui.processes import (
+    belonging,
     counted,
     duration,
     label,
     listed,
     patience_words,
+    place_words,
     spared_words,
     standing_words,
     target_label,
@@ -163,6 +166,9 @@ def refusal_words(refused: Refused) -> str:
             return f"it {standing_words(standing) or 'forwards the port for a container'}"
         case "other-user":
             return _other_user_words(standing)
+        case "other-checkout":
+            of = belonging(standing) if isinstance(standing, OtherCheckout) else "another checkout"
+            return f"it belongs to {of}, which `--yes` does not cover"
         case "on-conflict":
             return '`on_conflict` is "fail", so nobody was asked, and `--yes` does not count'
         case "no-terminal":
@@ -227,6 +233,9 @@ def _whose(standing: HolderKind) -> str:
             return f", which belongs to user {printable(user)} and not to you,"
         case DevportsRun(run=run) if run.left:
             return f", started by `devports run {printable(run.service)}`,"
+        case OtherCheckout(there=there):
+            where = place_words(printable(there.folder), there)
+            return f", which belongs to {belonging(standing)} ({where}),"
         case Tunnel(kind=kind):
             return f", a tunnel (`{printable(kind)}`),"
         case _:

@@ -3,8 +3,8 @@
 editorline: What VS Code reads from `devports run`, in words. Pure.
 
 The matcher in `.vscode-template/tasks.json` waits for these lines. A background task that ends
-without the second one lets the debugger start all the same; with it, VS Code asks first and shows
-the configuration in red. Outside VS Code nobody needs them, and they are not said.
+without those of a failure lets the debugger start all the same; with them, VS Code asks first.
+Outside VS Code nobody needs them, and they are not said.
 """
 
 from __future__ import annotations
@@ -272,6 +272,14 @@ def failed(message: str, file: str) -> str:
     return f"{PREFIX}error: {printable(file)}: {printable(message)}"
 
 
+def failure(message: str, file: str) -> str:
+    """Return all that is said of a failure, to be written at once: its line, then the end.
+
+    With the end first, VS Code would start the debugger.
+    """
+    return f"{failed(message, file)}\n{NOT_RUNNING}"
+
+
 def in_short(error: DevportsError) -> str:
     """Return what an error says in one line: for a configuration, its first problem too."""
     reason = next((fact.rpartition("^")[2].strip() for fact in error.facts if "^" in fact), "")
@@ -279,10 +287,15 @@ def in_short(error: DevportsError) -> str:
 
 
 def meaning(service: str, ended: Ended) -> str:
-    """Return how a run failed; empty for success, and for an end by a signal."""
+    """Return how a run failed; empty for success, and for an end by a signal.
+
+    Before it was ready those two are failures as well: a debugger that waits must not start.
+    """
     code = ended.code
-    if code == exitcodes.OK or code > BY_SIGNAL:
+    quiet = code == exitcodes.OK or code > BY_SIGNAL
+    if quiet and ended.ready:
         return ""
     if ended.source == "child":
-        return f"`{service}` ended with exit code {code}"
+        early = ", before it was ready" if quiet else ""
+        return f"`{service}` ended with exit code {code}{early}"
     return ended.why or f"`{service}` did not run: {MEANINGS.get(code, f'exit code {code}')}"

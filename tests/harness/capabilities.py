@@ -124,6 +124,7 @@ def _needs(ability: bool, what: str) -> pytest.MarkDecorator:
 
 NEEDS_IPV6 = _needs(_ipv6(), "IPv6 loopback")
 NEEDS_STRACE = _needs(_strace(), "strace that may trace")
+NEEDS_GIT = _needs(shutil.which("git") is not None, "git")
 NEEDS_NODE = _needs(shutil.which("node") is not None, "node")
 NEEDS_FUSE = _needs(_root() and os.path.exists("/dev/fuse"), "root with /dev/fuse")
 NEEDS_ROOT = _needs(_root(), "root")

@@ -217,6 +217,18 @@ def test_progress(progress: Progress, text: str) -> None:
             id="another user whom we may signal",
         ),
         pytest.param(
+            Refused(s.NPM_TARGET.but(standing=s.SIBLING), "other-checkout"),
+            "`devports run web` (pid 400) and its `node` (pid 4242) were not signalled: it belongs"
+            " to another checkout of this repository, which `--yes` does not cover",
+            id="another checkout",
+        ),
+        pytest.param(
+            Refused(NODE.but(standing=s.SIBLING.but(relation="project")), "other-checkout"),
+            "`devports run web` (pid 4242) was not signalled: it belongs to another project, which"
+            " `--yes` does not cover",
+            id="another project's run",
+        ),
+        pytest.param(
             Refused(NODE, "no-terminal"),
             "`node` (pid 4242) was not signalled:"
             " nobody could be asked (no terminal, or no questions wanted), and no `--yes`",
@@ -283,6 +295,14 @@ def test_only_a_port_that_can_be_bound_is_freed() -> None:
             "",
             "stop `node` (pid 4242), which belongs to user bob and not to you, with SIGTERM?",
             id="another user",
+        ),
+        pytest.param(
+            "stop",
+            s.NPM_TARGET.but(standing=s.SIBLING),
+            "",
+            "stop `devports run web` (pid 400) and its `node` (pid 4242), which belongs to another"
+            " checkout of this repository (/home/ann/shop, branch `main`), with SIGTERM?",
+            id="another checkout",
         ),
         pytest.param(
             "container",
