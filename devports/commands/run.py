@@ -20,9 +20,8 @@ from devports.run.readiness import wait_for_dependencies, with_real_ports
 from devports.run.session import Session
 from devports.run.takeover import claim
 from devports.ui import run_progress
-from devports.ui.escape import printable
 from devports.ui.messages import error_block
-from devports.ui.prompts import on_terminal
+from devports.ui.prompts import from_menu, menu_to_take_over
 from devports.ui.run_progress import ended_words, gave_up, happening_words, in_short
 
 TYPE_CHECKING = False
@@ -186,9 +185,7 @@ def may_take_over(screen: Console, other: RunRecord, policy: ConfirmPolicy) -> b
     """Ask a person whether the run that is in charge is to end."""
     if policy.fails or not policy.interactive:
         return False
-    service = printable(other.service)
-    text = f"another `devports run {service}` is in charge (pid {other.key.pid}): stop it and start"
-    return on_terminal(f"{text} here?", "", screen) == "yes"
+    return from_menu(menu_to_take_over(other.service, other.key.pid), screen) == "yes"
 
 
 def variables_of(service: Service, config: Config) -> dict[str, str]:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import shutil
 from typing import TYPE_CHECKING, Any, TypeAlias
 
+from tests.harness.terminal import ASKING
 from tests.vscode.workspace import WAITS, supervisord
 
 if TYPE_CHECKING:
@@ -20,6 +21,12 @@ QUESTION = r"stop `python3.*\?"
 
 def note(text: str) -> Step:
     return {"note": text}
+
+
+def asked() -> Iterator[Step]:
+    """Wait for the question, and until every key counts."""
+    yield {"expectTerminal": QUESTION}
+    yield {"expectTerminal": ASKING}
 
 
 def hog(space: Workspace, name: str = "backend") -> Step:
@@ -100,12 +107,14 @@ def held(space: Workspace) -> Iterator[Step]:
     yield note("Run Backend on a held port: the question is answered with the arrows and Enter")
     yield hog(space)
     yield {"runTask": "Run Backend"}
-    yield {"expectTerminal": QUESTION}
+    yield from asked()
     yield {"expectTerminal": "> n  no, leave it running"}
     yield {"screenshot": "question"}
-    yield {"press": ["ArrowDown", "ArrowDown"]}
+    yield {"press": ["ArrowDown", "ArrowDown", "ArrowDown"]}
     yield {"expectTerminal": "> p  no, start `backend` on the next free port"}
-    yield {"press": ["ArrowUp", "ArrowUp", "ArrowUp"]}
+    yield {"press": ["ArrowUp", "ArrowUp", "ArrowUp", "ArrowUp"]}
+    yield {"expectTerminal": "> n  no, leave it running"}
+    yield {"press": "ArrowDown"}
     yield {"expectTerminal": "> y  yes, stop it and start `backend`"}
     yield {"press": "Enter"}
     yield {"expectTerminal": QUESTION + " yes"}
@@ -116,7 +125,7 @@ def held(space: Workspace) -> Iterator[Step]:
     yield note("the same by one key")
     yield hog(space)
     yield {"runTask": "Run Backend"}
-    yield {"expectTerminal": QUESTION}
+    yield from asked()
     yield {"type": "y"}
     yield {"expectTerminal": "`backend` is ready on"}
     yield {"expectPage": space.url("backend")}
@@ -124,7 +133,7 @@ def held(space: Workspace) -> Iterator[Step]:
     yield note("declined, the task has failed; the problem is shown while it runs")
     yield hog(space)
     yield {"runTask": "Run Backend"}
-    yield {"expectTerminal": QUESTION}
+    yield from asked()
     yield {"type": "n"}
     yield {"expectEvent": {"event": "processEnd", "name": "Run Backend", "code": DECLINED}}
     yield {"expectProblem": {"file": "devports.toml", "text": "its port is held"}}
@@ -136,8 +145,8 @@ def beside(space: Workspace) -> Iterator[Step]:
     yield note("another port, by arrows: the holder stays")
     yield hog(space)
     yield {"runTask": "Run Backend"}
-    yield {"expectTerminal": QUESTION}
-    yield {"press": ["ArrowDown", "ArrowDown", "Enter"]}
+    yield from asked()
+    yield {"press": ["ArrowDown", "ArrowDown", "ArrowDown", "Enter"]}
     yield {"expectTerminal": QUESTION + " no, on another port"}
     yield {"expectTerminal": "`backend` is ready on"}
     yield {"expectPage": space.url("backend")}
@@ -147,8 +156,8 @@ def beside(space: Workspace) -> Iterator[Step]:
     yield note("Esc is no")
     yield hog(space)
     yield {"runTask": "Run Backend"}
-    yield {"expectTerminal": QUESTION}
-    yield {"press": ["ArrowUp", "Escape"]}
+    yield from asked()
+    yield {"press": ["ArrowDown", "Escape"]}
     yield {"expectEvent": {"event": "processEnd", "name": "Run Backend", "code": DECLINED}}
     yield {"expectPage": space.url("backend")}
     yield {"stop": "hog"}
@@ -159,13 +168,13 @@ def hooked(space: Workspace) -> Iterator[Step]:
     yield note("F5 with the hook: declined, the launch stops with the dialog of VS Code")
     yield hog(space)
     yield {"debug": "show"}
-    yield {"expectTerminal": QUESTION}
+    yield from asked()
     yield {"press": "Enter"}
     yield from launch_stops("Free Backend Port", DECLINED, "declined")
     yield note("F5 with the hook: agreed, the debugger starts")
     yield {"debug": "show"}
-    yield {"expectTerminal": QUESTION}
-    yield {"press": ["ArrowUp", "Enter"]}
+    yield from asked()
+    yield {"press": ["ArrowDown", "Enter"]}
     yield {"expectDebug": True}
     yield {"stopDebug": True}
     yield {"stop": "hog"}
@@ -277,7 +286,7 @@ def debugged(space: Workspace) -> Iterator[Step]:
     yield note("Debug Api on a held port: declined, no debugger starts")
     yield hog(space, "api")
     yield {"debug": "Debug Api"}
-    yield {"expectTerminal": QUESTION}
+    yield from asked()
     yield {"type": "n"}
     yield {"expectDialog": "Errors? exist"}
     yield {"screenshot": "debug-declined"}
