@@ -145,7 +145,7 @@ class Console:
         errors: Iterable[DevportsError] = (),
         status: Status | None = None,
     ) -> None:
-        """Write the one document of a command for programs; see `jsonout.document`."""
+        """Write the one document of a command for programs; see `json_output.document`."""
         from devports.ui.json_output import document  # json: half a start
 
         text = document(

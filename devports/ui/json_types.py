@@ -379,12 +379,12 @@ class WaitData(TypedDict):
     targets: list[WaitTarget]
 
 
-class OfService(TypedDict):
+class DoctorService(TypedDict):
     service: str | None
-
-
-class DoctorService(OfService, Answer):
-    pass
+    target: str
+    bindable: bool
+    verdict: Verdict
+    endpoints: list[Endpoint]
 
 
 class DoctorData(TypedDict):
@@ -438,8 +438,8 @@ class EventProcess(TypedDict):
     user: str
 
 
-class AtTimes(TypedDict, total=False):
-    """Keys of some events that are not there each time: nothing is promised of them."""
+class OptionalKeys(TypedDict, total=False):
+    """Keys that some events have at times: nothing is promised of them."""
 
     bindable: bool
     clients: int
@@ -452,10 +452,10 @@ class AtTimes(TypedDict, total=False):
     why: str
 
 
-For = TypedDict("For", {"for": Literal["port", "predecessor", "dependency"]})
+WaitingFor = TypedDict("WaitingFor", {"for": Literal["port", "predecessor", "dependency"]})
 
 
-class Waiting(For, AtTimes):
+class Waiting(WaitingFor, OptionalKeys):
     """Something has to happen first; a `dependency` is named by the key of that name."""
 
     event: Literal["waiting"]
@@ -494,7 +494,7 @@ class Watching(TypedDict):
     process: EventProcess
 
 
-class Freed(AtTimes):
+class Freed(OptionalKeys):
     """A holder was ended, or let go."""
 
     event: Literal["freed"]
@@ -503,7 +503,7 @@ class Freed(AtTimes):
     exited: bool
 
 
-class NotFreed(AtTimes):
+class NotFreed(OptionalKeys):
     """It did not end."""
 
     event: Literal["not-freed"]
@@ -614,7 +614,7 @@ class Retry(TypedDict):
     next_attempt: Count
 
 
-class Lost(AtTimes):
+class Lost(OptionalKeys):
     """The port was lost for good."""
 
     event: Literal["lost"]

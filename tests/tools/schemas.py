@@ -62,7 +62,7 @@ SHAPES = {
 """Every shape, with its name in the schema."""
 EVENTS = [shape for shape in SHAPES if "event" in shape.__annotations__]
 IN_PLACE = (
-    *(json_types.Result, json_types.Ready, json_types.Source, json_types.AtTimes),
+    *(json_types.Result, json_types.Ready, json_types.Source, json_types.OptionalKeys),
     *(*DATA.values(), *EVENTS),
 )
 """Described, and yet no definition that others refer to."""
