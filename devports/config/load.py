@@ -8,11 +8,12 @@ from __future__ import annotations
 
 import os
 import stat
+import sys
 
 from devports.config import report
 from devports.config.decode import parse
 from devports.config.keys import VARIABLE
-from devports.config.report import Place, Span, place, tokens, toml, visible
+from devports.config.report import Place, Span, place, tokens, visible
 from devports.core.text import quote
 from devports.core.value import Frozen
 from devports.errors import DevportsError
@@ -260,11 +261,16 @@ def _table(text: str, shown: str, name: str) -> dict[str, object] | None:
 
 
 def _toml(text: str, shown: str) -> dict[str, object]:
+    if sys.version_info >= (3, 11):
+        import tomllib  # costs 1.4 bare Python starts
+    else:  # pragma: no cover  # Python 3.10
+        import tomli as tomllib
+
     excess = beyond(text)
     if excess:
         raise report.syntax(shown, text, *excess)
     try:
-        return toml(text)
+        return tomllib.loads(text)
     except (ValueError, RecursionError, MemoryError) as error:
         raise report.syntax(shown, text, *_position(text, str(error))) from None
 

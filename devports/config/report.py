@@ -11,8 +11,6 @@ let through.
 
 from __future__ import annotations
 
-import sys
-
 from devports.config.keys import ALSO_CALLED
 from devports.core.text import cells
 from devports.core.value import Frozen
@@ -374,18 +372,5 @@ def _word(token: str) -> str:
         return token[1:-1]
     if token[0] != '"':
         return token
-    return next(iter(toml(f"{token} = 0"))) if "\\" in token else token[1:-1]
-
-
-def toml(text: str) -> dict[str, object]:
-    """Return what a TOML text holds.
-
-    Raises:
-        ValueError, RecursionError, MemoryError: it is none, or more than the reader takes.
-    """
-    if sys.version_info >= (3, 11):
-        import tomllib  # costs 1.4 bare Python starts
-    else:  # pragma: no cover  # Python 3.10
-        import tomli as tomllib
-
-    return tomllib.loads(text)
+    # TOML's escapes are Python's as well.
+    return token[1:-1].encode("latin-1", "backslashreplace").decode("unicode_escape")
