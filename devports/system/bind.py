@@ -235,7 +235,7 @@ def inode_of(sock: net.socket) -> int:
     return fstat(sock.fileno()).st_ino
 
 
-def of(host: str) -> tuple[str, ...]:
+def addresses(host: str) -> tuple[str, ...]:
     """Return the numeric addresses of a host; for an empty one the widest wildcard.
 
     Raises:
@@ -246,10 +246,10 @@ def of(host: str) -> tuple[str, ...]:
     if address := canonical(host):
         return (address,)
     found = net.getaddrinfo(host, None, 0, net.SOCK_STREAM)
-    addresses = dict.fromkeys(plain_address(str(entry[4][0])) for entry in found)
+    every = dict.fromkeys(plain_address(str(entry[4][0])) for entry in found)
     # /etc/hosts often names ::1 where IPv6 is switched off.
-    local = [address for address in addresses if probe(Endpoint(address, 0)) == "ok"]
-    return tuple(local or addresses)
+    local = [address for address in every if probe(Endpoint(address, 0)) == "ok"]
+    return tuple(local or every)
 
 
 def has_ipv6() -> bool:

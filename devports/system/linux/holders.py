@@ -3,17 +3,12 @@
 The price is one system call per open descriptor, so the look goes from the likeliest place on:
 the socket's control group, then processes of its uid with the newest first, then everything.
 
-nameless: Bound sockets that no table shows: before Linux 6.8, or where netlink is refused.
-
-Such a socket is still a descriptor of some process. Where we may read that process, its protocol
-comes from the ``system.sockprotoname`` attribute, and a copy of the descriptor (pidfd_getfd(2))
-answers getsockname(2).
-
-transit: Sockets that no process has open, because they are on their way to one.
-
-A descriptor that was sent over a unix socket (unix(7), SCM_RIGHTS) and not received yet keeps its
-socket alive, and in nobody's list of descriptors. /proc tells which unix sockets have such
-descriptors waiting (``scm_fds`` in fdinfo, Linux 5.10), and not which descriptors they are.
+Two kinds of sockets need more. Bound ones that no table shows (before Linux 6.8, or where netlink
+is refused) are still a descriptor of some process: its protocol comes from the attribute
+``system.sockprotoname``, and a copy of it (pidfd_getfd(2)) answers getsockname(2). And one that was
+sent over a unix socket and not received yet (unix(7), SCM_RIGHTS) is in nobody's list of
+descriptors: /proc tells which unix sockets have such descriptors waiting (``scm_fds`` in fdinfo,
+Linux 5.10), and not which descriptors they are.
 """
 
 from __future__ import annotations
@@ -23,14 +18,15 @@ import os
 from devports.core.model import Endpoint, HiddenSocket, Holder, HolderSearch, Socket, VisibilityGap
 from devports.system.bind import net
 from devports.system.linux import processes, procfs
+from devports.system.linux.inet_diag import LISTEN_ONLY, Malformed
 from devports.system.linux.processes import listdir, slurp
+from devports.system.linux.sockets import dump
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
     from collections.abc import Collection, Iterable, Iterator, Sequence
 
-    Found = dict[int, set[int]]
-
+    from devports.core.model import Table
 
 SMALL_CGROUP = 60
 """Up to so many processes a control group is searched first (a service, a container)."""
@@ -49,7 +45,7 @@ NOT_HERE = (
 UNLISTED = "the processes of other users, which /proc does not list for us (hidepid)"
 
 
-def find(sockets: Sequence[Socket], *, thorough: bool) -> HolderSearch:
+def holding(sockets: Sequence[Socket], *, thorough: bool) -> HolderSearch:
     """Return who has these sockets.
 
     Args:
@@ -182,14 +178,25 @@ class Search:
         return held
 
 
-def sockets_of(pids: Iterable[int]) -> set[int]:
-    """Return the inodes of every socket that these processes have open, as far as readable."""
-    links = [
-        processes.link(f"/proc/{pid}/fd/{name}")
-        for pid in pids
-        for name in listdir(f"/proc/{pid}/fd")
-    ]
-    return {int(link[8:-1]) for link in links if link.startswith("socket:[")}
+def listening(pids: Collection[int]) -> tuple[Socket, ...]:
+    """Return the sockets on which these processes listen, as far as readable, on any port.
+
+    None where netlink is refused.
+    """
+    inodes = {inode for pid in pids for _, inode in _sockets(pid)}
+    try:
+        found = dump((), LISTEN_ONLY)
+    except (OSError, Malformed):
+        return ()
+    return tuple(socket for socket in found if socket.inode in inodes)
+
+
+def _sockets(pid: int) -> Iterator[tuple[str, int]]:
+    """Yield descriptor (the name of its link) and inode of every socket that a process has open."""
+    for name in listdir(f"/proc/{pid}/fd"):
+        target = processes.link(f"/proc/{pid}/fd/{name}")
+        if target.startswith("socket:["):
+            yield name, int(target[8:-1])
 
 
 def _uid(pid: int) -> int | None:
@@ -200,7 +207,7 @@ def _uid(pid: int) -> int | None:
 
 
 def _is_zombie(pid: int) -> bool:
-    stat = procfs.stat(slurp(f"/proc/{pid}/stat"))
+    stat = processes.stat_of(pid)
     return stat is not None and stat.state == "Z"
 
 
@@ -208,9 +215,9 @@ def relatives(pids: Collection[int]) -> list[int]:
     """Return parents, siblings and descendants: a forked socket is with one of them."""
     found: list[int] = []
     for pid in pids:
-        stat = procfs.stat(slurp(f"/proc/{pid}/stat"))
+        stat = processes.stat_of(pid)
         if stat is not None and stat.ppid > 1:
-            found += (stat.ppid, *processes.children_of(stat.ppid))
+            found += (stat.ppid, *processes.children(stat.ppid))
         found += processes.descendants(pid)
     return found
 
@@ -275,7 +282,7 @@ def _holding(
         unseen += _without_their_maker(sockets, search)
     proxies = _forwarders(search.unreadable) if unseen else {}
     ours = [socket for socket in unseen if not search.unreadable or socket.uid == os.geteuid()]
-    carrying = _carriers(search.unreadable) if ours else []
+    carrying = carriers(search.unreadable) if ours else []
     hidden = tuple(
         _hidden(
             socket,
@@ -287,10 +294,6 @@ def _holding(
     )
     gaps = _gaps(search, carrying=bool(carrying)) if hidden else ()
     return HolderSearch(tuple(h for h in holders if h is not None), hidden, complete, gaps)
-
-
-def _carriers(unreadable: Collection[int]) -> list[int]:
-    return carriers(unreadable)
 
 
 def _gaps(search: Search, *, carrying: bool) -> tuple[VisibilityGap, ...]:
@@ -320,7 +323,7 @@ def _unreadable(pids: Collection[int]) -> str:
 
 
 def _holder(pid: int, inodes: Iterable[int], *, marked: bool) -> Holder | None:
-    found = processes.describe(pid)
+    found = processes.process(pid)
     if found is None:
         return None
     if marked:
@@ -338,7 +341,7 @@ def _forwarders(pids: Iterable[int]) -> dict[int, set[int]]:
 
 def _hidden(socket: Socket, path: str, members: list[int], proxies: list[int]) -> HiddenSocket:
     pids = proxies or (members if len(members) <= MAX_LIKELY else [])
-    likely = [found for pid in pids if (found := processes.describe(pid)) is not None]
+    likely = [found for pid in pids if (found := processes.process(pid)) is not None]
     user = "" if socket.uid is None else processes.user_name(socket.uid)
     return HiddenSocket(socket, user, path, tuple(likely))
 
@@ -347,34 +350,26 @@ SO_ACCEPTCONN = 30
 TCP_NAMES = b"TCP"  # TCP and TCPv6
 
 
-def find_unlisted(port: int, known: Collection[int]) -> tuple[Socket, ...]:
-    """Return the sockets bound to `port` that no table lists. `known`: inodes it does list."""
+def unlisted(port: int, known: Table) -> tuple[Socket, ...]:
+    """Return the sockets bound to `port` that no table lists."""
+    listed = {socket.inode for socket in known.sockets}
     found: dict[int, Socket] = {}
     for pid in processes.pids():
         if pid == os.getpid():
             continue
-        for number, inode in _tcp_sockets(pid):
-            if inode not in known and inode not in found:
-                socket = _look(pid, number, inode)
+        for name, inode in _sockets(pid):
+            if inode not in listed and inode not in found and _is_tcp(f"/proc/{pid}/fd/{name}"):
+                socket = _look(pid, int(name), inode)
                 if socket is not None and socket.local.port == port:
                     found[inode] = socket
     return tuple(found.values())
 
 
-def _tcp_sockets(pid: int) -> Iterator[tuple[int, int]]:
-    """Yield (descriptor number, inode) of the TCP sockets of a process, as far as readable."""
-    for name in processes.listdir(f"/proc/{pid}/fd"):
-        path = f"/proc/{pid}/fd/{name}"
-        target = processes.link(path)
-        if target.startswith("socket:[") and _protocol(path).startswith(TCP_NAMES):
-            yield int(name), int(target[8:-1])
-
-
-def _protocol(path: str) -> bytes:
+def _is_tcp(path: str) -> bool:
     try:
-        return os.getxattr(path, "system.sockprotoname")
+        return os.getxattr(path, "system.sockprotoname").startswith(TCP_NAMES)
     except OSError:
-        return b""
+        return False
 
 
 def _look(pid: int, number: int, inode: int) -> Socket | None:
@@ -420,9 +415,5 @@ def carriers(unreadable: Collection[int]) -> list[int]:
 
 
 def _carries(pid: int) -> bool:
-    base = f"/proc/{pid}"
-    return any(
-        processes.link(f"{base}/fd/{name}").startswith("socket:[")
-        and procfs.waiting_descriptors(processes.slurp(f"{base}/fdinfo/{name}"))
-        for name in processes.listdir(f"{base}/fd")
-    )
+    infos = (slurp(f"/proc/{pid}/fdinfo/{name}") for name, _ in _sockets(pid))
+    return any(map(procfs.waiting_descriptors, infos))
