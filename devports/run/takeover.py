@@ -15,7 +15,7 @@ from devports.core.recovery import RecordFailed, WaitingForPreviousRun
 from devports.errors import DevportsError
 from devports.records import RunRecord
 from devports.system import clock
-from devports.system.signal_events import CONT, TERM
+from devports.system.signals import CONT, TERM
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:

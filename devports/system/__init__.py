@@ -13,39 +13,8 @@ if TYPE_CHECKING:
     from devports.system.machine import ProcessHandle as ProcessHandle
     from devports.system.machine import Sent as Sent
 
-
-def refuse_to_run(service: str) -> None:
-    """Say where `devports run` is not built yet, before its modules are imported.
-
-    Raises:
-        DevportsError: on Windows, which has no fork, no pseudo terminal and no SIGTERM.
-    """
-    if sys.platform == "win32":  # noqa: TID251
-        from devports.core.text import quote
-
-        raise DevportsError(
-            "unsupported-platform",
-            "`devports run` does not work on Windows yet",
-            note="`check`, `status` and `free` do: free the port, then start the server yourself",
-            hints=(f"run `devports free {quote(service)}`",),
-            service=service,
-            exit_code=exitcodes.BLIND,
-        )
-
-
-def refuse_to_watch() -> None:
-    """Say where `devports status --watch` is not built yet, before its modules are imported.
-
-    Raises:
-        DevportsError: on Windows, whose keys and signals cannot be awaited together.
-    """
-    if sys.platform == "win32":  # noqa: TID251
-        raise DevportsError(
-            "unsupported-platform",
-            "`--watch` does not work on Windows yet",
-            hints=("run `devports status` for one look",),
-            exit_code=exitcodes.BLIND,
-        )
+WINDOWS = sys.platform == "win32"  # noqa: TID251  # the one place
+"""There is no fork, no pseudo terminal, no SIGTERM; keys and signals cannot be awaited together."""
 
 
 def native() -> Machine:
@@ -54,13 +23,13 @@ def native() -> Machine:
     Raises:
         DevportsError: its sockets cannot be read.
     """
-    if sys.platform == "linux":  # noqa: TID251  # the one place
+    if sys.platform == "linux":  # noqa: TID251
         return _linux()
     if sys.platform == "darwin":  # noqa: TID251
         from devports.system.macos import Darwin  # one system, one import
 
         return Darwin()
-    if sys.platform == "win32":  # noqa: TID251
+    if WINDOWS:
         from devports.system.windows import Windows
 
         return Windows()
