@@ -1,16 +1,7 @@
-"""One look at the ports in question: table, bind, verdict, holders, for any number of endpoints.
+"""One look at the ports in question, for any number of endpoints: table, bind, verdict, holders.
 
-census: Everybody who listens on this machine, by project: one look at the table, one at the
-holders.
-
-familiar: Holders that are looked up again only when something has changed, for looks that are
-repeated.
-
-To find the holder of a socket costs a system call for every open descriptor of many processes;
-to see that it is still the same process costs one small file.
-
-parents: What the parents of holders serve beside the ports in question: who serves more is not
-ended.
+`survey` looks thoroughly, `at_once` at a price that does not grow with the machine, `glance` only
+at the table, `census` at everybody who listens, by project.
 """
 
 from __future__ import annotations
@@ -95,11 +86,8 @@ def survey(
     if not wanted:
         return ()
     table = without(machine.table({endpoint.port for endpoint in wanted}), ours)
-    verdicts = [_verdict(machine, endpoint, table, ours) for endpoint in wanted]
-    return with_holders(
-        zip(wanted, verdicts, strict=True),
-        lambda sockets: machine.holding(sockets, thorough=thorough),
-    )
+    judged = [(endpoint, _verdict(machine, endpoint, table, ours)) for endpoint in wanted]
+    return with_holders(judged, lambda sockets: machine.holding(sockets, thorough=thorough))
 
 
 def at_once(machine: Machine, endpoints: Iterable[Endpoint]) -> tuple[Finding, ...]:
@@ -149,8 +137,7 @@ def glance(
     if not wanted:
         return ()
     table = machine.table({endpoint.port for endpoint in wanted})
-    verdicts = [_explained(machine, endpoint, table, "ok") for endpoint in wanted]
-    return with_holders(zip(wanted, verdicts, strict=True), who)
+    return with_holders(((end, _explained(machine, end, table, "ok")) for end in wanted), who)
 
 
 def with_holders(
@@ -160,9 +147,7 @@ def with_holders(
     pairs = tuple(judged)
     sockets = {socket: None for _, verdict in pairs for socket in sockets_of(verdict)}
     holding = who(tuple(sockets)) if sockets else HolderSearch()
-    return tuple(
-        Finding(endpoint, verdict, _of(holding, sockets_of(verdict))) for endpoint, verdict in pairs
-    )
+    return tuple(Finding(end, verdict, _of(holding, sockets_of(verdict))) for end, verdict in pairs)
 
 
 def without(table: Table, ours: Collection[int]) -> Table:
@@ -290,13 +275,11 @@ def grouped(
     findings: Iterable[Finding], viewer: CurrentUser, here: str
 ) -> tuple[ListenerGroup, ...]:
     """Return the findings by the project of whoever has them."""
-    homes: dict[str, ListenerGroup] = {}
     members: dict[ListenerGroup, list[Finding]] = {}
     for finding in sorted(findings, key=lambda each: (each.endpoint.port, each.endpoint.address)):
         leader = _leader(finding)
         folder = leader.cwd if leader and not is_service(leader, viewer) else ""
-        home = homes.setdefault(folder, _home(folder))
-        members.setdefault(home, []).append(finding)
+        members.setdefault(_home(folder), []).append(finding)
     own = _home(here)
     ordered = sorted(members, key=lambda group: (group != own, *_place(group)))
     return tuple(group.but(findings=tuple(members[group])) for group in ordered)

@@ -1,12 +1,8 @@
-"""Read the texts of a folder, within bounds: what a project is, without running anything of it.
+"""What a project is, read from its folder within bounds: its texts, and the git checkout around it.
 
-Links are not followed: a project may link to a home folder, or to itself. What others have written
-(node_modules, virtual environments, build folders) is not looked at.
-
-worktree: The git checkout that a folder belongs to, read from its files.
-
-Runs no git: it would read the configuration of a folder that may be a stranger's. The layout is
-gitrepository-layout(5): `.git` is a folder, or in a linked worktree a file that names one.
+Nothing of it is run, not even git: it would read the configuration of a folder that may be a
+stranger's. Links are not followed: a project may link to a home folder, or to itself. What others
+have written (node_modules, virtual environments, build folders) is not looked at.
 """
 
 from __future__ import annotations
@@ -32,12 +28,8 @@ NOT_OURS = frozenset(
 EDITOR = ".vscode"
 ENVIRONMENT = "pyvenv.cfg"
 """In every virtual environment (PEP 405)."""
-_FLAGS = (
-    os.O_RDONLY
-    | getattr(os, "O_NOFOLLOW", 0)
-    | getattr(os, "O_NONBLOCK", 0)  # a FIFO must not stop us
-    | getattr(os, "O_CLOEXEC", 0)
-)
+NOFOLLOW = getattr(os, "O_NOFOLLOW", 0)
+READING = os.O_RDONLY | getattr(os, "O_NONBLOCK", 0)  # a FIFO must not stop us
 
 
 class Bounds(Frozen):
@@ -65,7 +57,7 @@ class TreeScan(Frozen):
     whole: bool = True
 
 
-def look(root: str, wanted: Callable[[str], bool], bounds: Bounds = BOUNDS) -> TreeScan:
+def scan(root: str, wanted: Callable[[str], bool], bounds: Bounds = BOUNDS) -> TreeScan:
     """Return the texts of a folder, the ones that are near its top first.
 
     Args:
@@ -115,22 +107,26 @@ def _is_ours(name: str) -> bool:
 
 
 def _text(path: str) -> str | None:
-    """Return the text of a regular file that is not too long; what is not UTF-8 is replaced."""
+    """Return the text of a file that is not too long; what is not UTF-8 is replaced."""
+    raw = _read(path, MAX_BYTES + 1, NOFOLLOW)
+    if raw is None or len(raw) > MAX_BYTES:
+        return None
+    return raw.decode("utf-8", "replace").replace("\r\n", "\n")
+
+
+def _read(path: str, most: int, flags: int = 0) -> bytes | None:
+    """Return the first bytes of a file; None where it is not a regular one or not for us."""
     try:
-        with open(os.open(path, _FLAGS), "rb") as file:
-            if not stat.S_ISREG(os.fstat(file.fileno()).st_mode):
-                return None
-            raw = file.read(MAX_BYTES + 1)
+        with open(os.open(path, READING | flags), "rb") as file:
+            return file.read(most) if stat.S_ISREG(os.fstat(file.fileno()).st_mode) else None
     except OSError:
         return None
-    return None if len(raw) > MAX_BYTES else raw.decode("utf-8", "replace").replace("\r\n", "\n")
 
 
 MAX_FILE = 4096
 MAX_DEPTH = 64
 COMMIT = 8
 """Digits by which a person knows a commit."""
-NONBLOCK = getattr(os, "O_NONBLOCK", 0)  # none on Windows; a FIFO must not stop us elsewhere
 
 
 class Worktree(Frozen):
@@ -145,7 +141,11 @@ class Worktree(Frozen):
 
 
 def worktree_of(folder: str) -> Worktree | None:
-    """Return the checkout around `folder`; None where there is none or it cannot be read."""
+    """Return the checkout around `folder`; None where there is none or it cannot be read.
+
+    The layout is gitrepository-layout(5): `.git` is a folder, or in a linked worktree a file that
+    names one.
+    """
     for _ in range(MAX_DEPTH):
         if not folder:
             return None
@@ -176,11 +176,5 @@ def _branch(head: str) -> str:
 
 def _line(path: str) -> str:
     """Return the first line of a small regular file; empty where there is none."""
-    try:
-        descriptor = os.open(path, os.O_RDONLY | NONBLOCK)
-        with os.fdopen(descriptor, "rb") as file:
-            if not stat.S_ISREG(os.fstat(descriptor).st_mode):
-                return ""
-            return file.read(MAX_FILE).decode("utf-8", "surrogateescape").partition("\n")[0]
-    except OSError:
-        return ""
+    raw = _read(path, MAX_FILE) or b""
+    return raw.decode("utf-8", "surrogateescape").partition("\n")[0]

@@ -158,7 +158,7 @@ class Search:
         """Return the wanted inodes among the descriptors here; None where we may not look."""
         held: set[int] = set()
         try:
-            descriptor = os.open(folder, os.O_RDONLY | os.O_DIRECTORY | os.O_CLOEXEC)
+            descriptor = os.open(folder, os.O_RDONLY | os.O_DIRECTORY)
         except FileNotFoundError:
             return held
         except OSError:

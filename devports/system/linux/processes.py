@@ -21,7 +21,7 @@ MAX_ANCESTORS = 64
 def slurp(path: str) -> bytes:
     """Return up to 1 MiB of a file; empty where it cannot be read or its process has gone."""
     try:
-        descriptor = os.open(path, os.O_RDONLY | os.O_CLOEXEC)
+        descriptor = os.open(path, os.O_RDONLY)
     except OSError:
         return b""
     parts: list[bytes] = []
