@@ -174,6 +174,18 @@ def wait_for_queues(pins: Sequence[ProcessHandle], seconds: float) -> tuple[Proc
     return tuple(each for each in pins if each.exited)
 
 
+class ProcessWalk(Frozen):
+    """What the processes have open: who has been looked at, and how many could not be.
+
+    `own`: so many of the latter are of our own user, so that lsof may know more.
+    """
+
+    rows: tuple[Row, ...] = ()
+    read: frozenset[int] = frozenset()
+    unread: int = 0
+    own: int = 0
+
+
 class Darwin(PsMachine):
     """A `devports.system.machine.Machine`. The sources can be taken away, to see what is left."""
 
@@ -184,11 +196,33 @@ class Darwin(PsMachine):
     def __init__(self, sources: Sources | None = None) -> None:
         super().__init__()
         self._sources = Sources() if sources is None else sources
-        self._boot = ""
-        self._ephemeral: tuple[int, int] | None = None
+        self._settings: dict[tuple[str, ...], str] = {}
 
     def look(self, ports: Collection[int]) -> SocketScan:
-        return look(ports, self._sources)
+        """Return the sockets on these local ports, from as many sources as it takes.
+
+        lsof reads the same descriptors as psutil, in up to two seconds and not in milliseconds: it
+        is asked where the others have left a question.
+
+        Raises:
+            DevportsError: no source answers, so nothing can be said about any port.
+        """
+        sources = self._sources
+        walk = walked(sources.seconds) if sources.processes else ProcessWalk()
+        text = sources.ask(sources.netstat, "-anv", "-p", "tcp")
+        listed, lost = macos_tools.netstat(text or b"", ports)
+        own = [row for row in walk.rows if row.socket.local.port in ports]
+        rows = together(own, listed, walk.read, psutil_backend.name_of)
+        gaps = list(_gaps(walk, lost, netstat=bool(text)))
+        if not text or walk.own or any(map(_is_doubtful, rows)):
+            answer = sources.ask(sources.lsof, *LSOF, _selection(ports))
+            if answer is None and not text and not walk.read:
+                raise _blind()
+            own += macos_tools.lsof(answer or b"", ports)
+            rows = together(own, listed, walk.read, psutil_backend.name_of)
+            gaps += [NO_LSOF] if answer is None else []
+        everybody = bool(walk.read) and not walk.unread
+        return SocketScan(rows, everybody or (bool(text) and not lost), tuple(gaps))
 
     def marked(self, holders: tuple[Holder, ...]) -> tuple[Holder, ...]:
         """Name the jobs of launchd too, among the holders and their parents, in our own domain."""
@@ -203,60 +237,24 @@ class Darwin(PsMachine):
         )
 
     def ephemeral(self) -> tuple[int, int]:
-        if self._ephemeral is None:
-            words = (self._sources.ask(self._sources.sysctl, "-n", *RANGE) or b"").split()
-            known = len(words) == len(RANGE) and all(word.isdigit() for word in words)
-            self._ephemeral = (int(words[0]), int(words[1])) if known else EPHEMERAL
-        return self._ephemeral
+        words = self._setting(*RANGE).split()
+        known = len(words) == len(RANGE) and all(word.isdecimal() for word in words)
+        return (int(words[0]), int(words[1])) if known else EPHEMERAL
 
     def boot(self) -> str:
-        if not self._boot:
-            raw = self._sources.ask(self._sources.sysctl, "-n", SESSION) or b""
-            self._boot = raw.decode("ascii", "replace").strip() or psutil_backend.booted()
-        return self._boot
+        return self._setting(SESSION) or psutil_backend.booted()
+
+    def _setting(self, *names: str) -> str:
+        """Return settings of the kernel (sysctl(8)), asked for once; empty where it is silent."""
+        if names not in self._settings:
+            raw = self._sources.ask(self._sources.sysctl, "-n", *names) or b""
+            self._settings[names] = raw.decode("ascii", "replace").strip()
+        return self._settings[names]
 
 
 def _marked(process: Process, jobs: dict[int, str]) -> Process:
     label = jobs.get(process.pid)
     return process if label is None else process.but(marks=(*process.marks, ("launchd", label)))
-
-
-class ProcessWalk(Frozen):
-    """What the processes have open: who has been looked at, and how many could not be.
-
-    `own`: so many of the latter are of our own user, so that lsof may know more.
-    """
-
-    rows: tuple[Row, ...] = ()
-    read: frozenset[int] = frozenset()
-    unread: int = 0
-    own: int = 0
-
-
-def look(ports: Collection[int], sources: Sources) -> SocketScan:
-    """Return the sockets on these local ports, from as many sources as it takes.
-
-    lsof reads the same descriptors as psutil, in up to two seconds and not in some milliseconds:
-    it is asked where the others have left a question.
-
-    Raises:
-        DevportsError: no source answers, so nothing can be said about any port.
-    """
-    walk = walked(sources.seconds) if sources.processes else ProcessWalk()
-    text = sources.ask(sources.netstat, "-anv", "-p", "tcp")
-    listed, lost = macos_tools.netstat(text or b"", ports)
-    own = [row for row in walk.rows if row.socket.local.port in ports]
-    rows = together(own, listed, walk.read, psutil_backend.name_of)
-    gaps = list(_gaps(walk, lost, netstat=bool(text)))
-    if not text or walk.own or any(map(_is_doubtful, rows)):
-        answer = sources.ask(sources.lsof, *LSOF, _selection(ports))
-        if answer is None and not text and not walk.read:
-            raise _blind()
-        own += macos_tools.lsof(answer or b"", ports)
-        rows = together(own, listed, walk.read, psutil_backend.name_of)
-        gaps += [NO_LSOF] if answer is None else []
-    everybody = bool(walk.read) and not walk.unread
-    return SocketScan(rows, everybody or (bool(text) and not lost), tuple(gaps))
 
 
 def _selection(ports: Collection[int]) -> str:

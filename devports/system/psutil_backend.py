@@ -10,7 +10,6 @@ then nobody is who they were, and nobody is signalled.
 from __future__ import annotations
 
 import os
-import sys
 
 from devports.core.model import (
     OURS,
@@ -60,23 +59,19 @@ LETTERS = {
 """psutil's words for the state of a process, and those of proc(5), which the core knows."""
 
 
-def numbered(process: psutil.Process) -> tuple[int, str]:
+def numbered(process: Any) -> tuple[int, str]:  # POSIX only: psutil has no `uids` elsewhere
     """Return the real uid of a process, which decides who may signal it, and the user's name.
 
     Raises:
         psutil.Error: it is gone.
     """
-    if sys.platform == "win32":  # noqa: TID251  # tells the type checker: there are uids
-        raise NotImplementedError
     return process.uids().real, process.username()
 
 
-def uids_of(process: psutil.Process) -> set[int]:
+def uids_of(process: Any) -> set[int]:
     """Return the real and the effective uid of a process, none if it is gone."""
     import psutil
 
-    if sys.platform == "win32":  # noqa: TID251
-        raise NotImplementedError
     try:
         return set(process.uids()[:2])
     except psutil.Error:

@@ -13,7 +13,6 @@ of them; WM_CLOSE reaches only windows. A foreign server has neither.
 from __future__ import annotations
 
 import os
-import sys
 
 from devports import exitcodes
 from devports.core.model import OURS, VisibilityGap
@@ -66,14 +65,21 @@ MOST_HANDLES = 64
 EXIT_CODE = 1
 """What an ended process leaves as its exit code, as `taskkill /F` does."""
 
+DYNAMIC = (49152, 65535)
+"""Ports of outgoing connections, unless somebody has set others (RFC 6335 6)."""
+NOT_BOUND = VisibilityGap(
+    "bound-not-shown", "a socket that is bound and does not listen is in no table but `netstat -q`"
+)
+
 
 class Kernel32:
-    """The real ones, with their types told to ctypes: a handle is as wide as a pointer."""
+    """A kernel32 of our own, told its types: a handle is as wide as a pointer."""
 
     def __init__(self) -> None:
         import ctypes
 
-        self._dll = kernel32()
+        self._ctypes: Any = ctypes  # whose Windows half has no types elsewhere
+        self._dll = self._ctypes.WinDLL("kernel32", use_last_error=True)
         handle, number = ctypes.c_void_p, ctypes.c_uint32
         signatures = {
             "OpenProcess": (handle, number, ctypes.c_int, number),
@@ -88,42 +94,27 @@ class Kernel32:
     def open(self, pid: int, access: int) -> int:
         handle = self._dll.OpenProcess(access, 0, pid)
         if not handle:
-            raise last_error()
+            raise self._error()
         return int(handle)
 
     def wait(self, handles: Sequence[int], milliseconds: int) -> bool:
-        import ctypes
-
-        array = (ctypes.c_void_p * len(handles))(*handles)
+        array = (self._ctypes.c_void_p * len(handles))(*handles)
         found = self._dll.WaitForMultipleObjects(len(handles), array, 0, milliseconds)
         if found == WAIT_FAILED:
-            raise last_error()
+            raise self._error()
         return bool(found < len(handles))  # WAIT_OBJECT_0 + index; WAIT_TIMEOUT is 258
 
     def terminate(self, handle: int, code: int) -> None:
         if not self._dll.TerminateProcess(handle, code):
-            raise last_error()
+            raise self._error()
 
     def close(self, handle: int) -> None:
         self._dll.CloseHandle(handle)
 
-
-def kernel32() -> Any:
-    """Return a kernel32 of our own, so that nobody else's types are changed."""
-    import ctypes
-
-    if sys.platform != "win32":  # noqa: TID251  # tells the type checker: there is WinDLL
-        raise NotImplementedError
-    return ctypes.WinDLL("kernel32", use_last_error=True)
-
-
-def last_error() -> OSError:
-    """Return why the last call of this thread has failed."""
-    import ctypes
-
-    if sys.platform != "win32":  # noqa: TID251
-        raise NotImplementedError
-    return ctypes.WinError(ctypes.get_last_error())
+    def _error(self) -> OSError:
+        """Return why the last call of this thread has failed."""
+        error: OSError = self._ctypes.WinError(self._ctypes.get_last_error())
+        return error
 
 
 class WindowsHandle:
@@ -224,15 +215,6 @@ def told_apart(result: BindResult, is_excluded: Callable[[], bool | None]) -> Bi
     return "in-use" if result == "denied" and is_excluded() is False else result
 
 
-DYNAMIC = (49152, 65535)
-"""Ports of outgoing connections, unless somebody has set others (RFC 6335 6)."""
-
-
-NOT_BOUND = VisibilityGap(
-    "bound-not-shown", "a socket that is bound and does not listen is in no table but `netstat -q`"
-)
-
-
 def system32(name: str) -> str:
     """Return the path of a program of Windows: a bare name would be searched in this folder too."""
     return os.path.join(os.environ.get("SYSTEMROOT", r"C:\Windows"), "System32", name)
@@ -263,12 +245,6 @@ def _netstat(flags: str) -> list[Row]:
             exit_code=exitcodes.BLIND,
         )
     return list(windows_tools.netstat(raw))
-
-
-def look(ports: Collection[int]) -> SocketScan:
-    """Return the sockets on these local ports with their processes."""
-    found = tuple(row for row in rows() if row.socket.local.port in ports)
-    return SocketScan(found, shows_bound=False, gaps=(NOT_BOUND,))
 
 
 def bound(ports: Collection[int]) -> Iterator[Row]:
@@ -323,7 +299,8 @@ class Windows(PsMachine):
         self._dynamic: tuple[int, int] | None = None
 
     def look(self, ports: Collection[int]) -> SocketScan:
-        return look(ports)
+        found = tuple(row for row in rows() if row.socket.local.port in ports)
+        return SocketScan(found, shows_bound=False, gaps=(NOT_BOUND,))
 
     def unlisted(self, port: int, known: Table) -> tuple[Socket, ...]:
         inodes = {socket.inode for socket in known.sockets}
