@@ -15,6 +15,7 @@ from errno import EAGAIN, ELOOP, ENOTDIR
 from devports.core.value import Frozen
 from devports.errors import DevportsError
 from devports.exitcodes import NO, PERMISSION
+from devports.system import clock
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -168,14 +169,10 @@ def _open(path: str) -> int | None:
 
 def _lock(descriptor: int, path: str) -> None:
     """Lock the folder itself (flock(2) takes one): no lock file is left in the project."""
-    from devports.system import clock
-
-    deadline = clock.Deadline(LOCK_WAIT)
     try:
-        while not try_lock(descriptor):
-            if deadline.passed:
-                raise _unusable(path, "locked", BlockingIOError(EAGAIN, os.strerror(EAGAIN)))
-            clock.pause(0.01)
+        lock(descriptor, LOCK_WAIT)
+    except BlockingIOError as error:
+        raise _unusable(path, "locked", error) from None
     except OSError:
         return  # a file system without locks: what is replaced is compared all the same
 
@@ -266,6 +263,20 @@ def _take_name(draft: str, path: str) -> None:
         with contextlib.suppress(OSError):
             os.unlink(path)
         raise
+
+
+def lock(descriptor: int, seconds: float) -> None:
+    """Lock the file as `try_lock` does, and wait for it at most `seconds`.
+
+    Raises:
+        BlockingIOError: somebody else keeps it locked.
+        OSError: this file system has no locks.
+    """
+    deadline = clock.Deadline(seconds)
+    while not try_lock(descriptor):
+        if deadline.passed:
+            raise BlockingIOError(EAGAIN, os.strerror(EAGAIN))
+        clock.pause(0.01)
 
 
 def try_lock(descriptor: int) -> bool:
