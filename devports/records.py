@@ -121,7 +121,7 @@ class RunRecords:
             OSError: the folder cannot be written.
         """
         path = self._file(record.service, record.project)
-        with self._locked(path):
+        with self.locked(os.path.basename(path)):
             before = self._read(path)
             if before is not None and before.key != record.key and self.is_live(before):
                 return before
@@ -149,14 +149,14 @@ class RunRecords:
     def drop(self, record: RunRecord) -> None:
         """Remove our record; the next claimant would not have believed it anyway."""
         path = self._file(record.service, record.project)
-        with contextlib.suppress(OSError), self._locked(path):
+        with contextlib.suppress(OSError), self.locked(os.path.basename(path)):
             now = self._read(path)
             if now is not None and now.key == record.key:
                 os.unlink(path)
 
     @contextlib.contextmanager
-    def _locked(self, path: str) -> Iterator[None]:
-        """Hold the lock of this record, waiting at most a second: it is only held for moments.
+    def locked(self, name: str) -> Iterator[None]:
+        """Hold the lock of this name, waiting at most a second: it is only held for moments.
 
         Raises:
             OSError: the folder cannot be written, the lock file is a link, or it stays locked.
@@ -164,7 +164,8 @@ class RunRecords:
         from devports.system.files import lock  # for a run
 
         os.makedirs(self.path, mode=0o700, exist_ok=True)
-        descriptor = os.open(f"{path}.lock", os.O_RDWR | os.O_CREAT | NOFOLLOW, 0o600)
+        path = os.path.join(self.path, f"{name}.lock")
+        descriptor = os.open(path, os.O_RDWR | os.O_CREAT | NOFOLLOW, 0o600)
         try:
             lock(descriptor, LOCK_WAIT)
             yield

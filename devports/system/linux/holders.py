@@ -28,6 +28,8 @@ if TYPE_CHECKING:
 
     from devports.core.model import Table
 
+    Groups = dict[int, tuple[str, list[int]]]
+
 SMALL_CGROUP = 60
 """Up to so many processes a control group is searched first (a service, a container)."""
 MAX_LIKELY = 8
@@ -80,7 +82,7 @@ def _widen(search: Search, sockets: Sequence[Socket]) -> None:
     for pid in everybody:
         if not search.done and _uid(pid) in uids:
             search.look((pid,))
-    search.look(relatives(search.holders))
+    search.look(relatives(search.found))
     if not search.done:
         search.look(everybody)
 
@@ -108,14 +110,13 @@ class Search:
         self._seen: set[int] = set()
 
     @property
-    def done(self) -> bool:
-        return len({inode for held in self.found.values() for inode in held}) == len(
-            set(self.links.values())
-        )
+    def named(self) -> set[int]:
+        """The inodes that somebody has."""
+        return {inode for held in self.found.values() for inode in held}
 
     @property
-    def holders(self) -> tuple[int, ...]:
-        return tuple(self.found)
+    def done(self) -> bool:
+        return self.named == set(self.links.values())
 
     def look(self, pids: Iterable[int]) -> bool:
         """Look at these processes; say whether there were any that had not been looked at."""
@@ -222,14 +223,14 @@ def relatives(pids: Collection[int]) -> list[int]:
     return found
 
 
-def groups_of(identities: Collection[int]) -> dict[int, tuple[str, list[int]]]:
+def groups_of(identities: Collection[int]) -> Groups:
     """Return path and processes of the control groups with these ids: the inodes of their folders.
 
     A socket keeps the group it was made in, so this is a hint and no proof. Our own group and
     those around it are tried first; for all others together the tree is walked once.
     """
     root = procfs.cgroup2_mount(slurp("/proc/mounts")) if identities else ""
-    found: dict[int, tuple[str, list[int]]] = {}
+    found: Groups = {}
     if not root:
         return found
     own = procfs.cgroup_path(slurp("/proc/self/cgroup")) or "/"
@@ -240,8 +241,8 @@ def groups_of(identities: Collection[int]) -> dict[int, tuple[str, list[int]]]:
     return found | _walk(root, set(identities) - set(found))
 
 
-def _walk(root: str, missing: set[int]) -> dict[int, tuple[str, list[int]]]:
-    found: dict[int, tuple[str, list[int]]] = {}
+def _walk(root: str, missing: set[int]) -> Groups:
+    found: Groups = {}
     todo = [root]
     while todo and missing:
         folder = todo.pop()
@@ -268,15 +269,11 @@ def _members(folder: str) -> list[int]:
 
 
 def _holding(
-    sockets: Sequence[Socket],
-    search: Search,
-    groups: dict[int, tuple[str, list[int]]],
-    *,
-    complete: bool,
+    sockets: Sequence[Socket], search: Search, groups: Groups, *, complete: bool
 ) -> HolderSearch:
     found = sorted(search.found.items())
     holders = [_holder(pid, inodes, marked=complete) for pid, inodes in found]
-    named = {inode for inodes in search.found.values() for inode in inodes}
+    named = search.named
     unseen = [socket for socket in sockets if socket.inode and socket.inode not in named]
     if search.unreadable or not search.everybody_is_listed:
         unseen += _without_their_maker(sockets, search)
