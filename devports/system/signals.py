@@ -9,7 +9,6 @@ each system's own; the order of the steps is here, and the signals that end a pr
 from __future__ import annotations
 
 import os
-import select
 import signal
 import sys
 from errno import EPERM, ESRCH
@@ -103,6 +102,8 @@ def readable(descriptors: Iterable[int], seconds: float) -> set[int]:
     """
     if sys.platform == "win32":  # noqa: TID251  # tells the type checker: there is poll
         raise NotImplementedError
+    import select  # not for a dry run
+
     poll = select.poll()
     for descriptor in descriptors:
         poll.register(descriptor, select.POLLIN)
