@@ -8,12 +8,12 @@ from __future__ import annotations
 import os
 
 from devports.core import containers
-from devports.core.containers import GRACE
+from devports.core.containers import FORMAT, GRACE
 from devports.core.value import Frozen
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
-    from collections.abc import Callable
+    from collections.abc import Callable, Sequence
 
     from devports.core.containers import Published
     from devports.core.holder_kind import Container, Said
@@ -25,6 +25,16 @@ STOPPING = GRACE + 5.0
 """Seconds until we stop waiting for the engine."""
 LONGEST = 200
 """Characters of an engine's complaint."""
+
+LIST = ("ps", "--no-trunc")
+QUESTIONS: dict[str, Callable[[int], tuple[str, ...]]] = {
+    "docker": lambda port: (*LIST, "--filter", f"publish={port}/tcp", "--format", FORMAT),
+    "podman": lambda _: (*LIST, "--format", "json"),
+}
+PARSERS: dict[str, Callable[[bytes, int], tuple[Published, ...] | None]] = {
+    "docker": containers.docker,
+    "podman": containers.podman,
+}
 
 
 class EngineError(Frozen):
@@ -72,9 +82,7 @@ class Engines:
         if not path:
             return f"`{container.engine}` is not on PATH"
         argv = (path, "stop", "-t", str(GRACE), container.identity)
-        from devports.system import subprocesses  # threads, only with containers
-
-        ran = subprocesses.run(argv, self._stopping)
+        ran = _run(argv, self._stopping)
         if ran is None:
             return f"`{words}` did not end within {self._stopping:g} s"
         return "" if ran.status == 0 else _complaint(ran)
@@ -89,9 +97,7 @@ class Engines:
         path = which(engine)
         if not path:
             return EngineError(f"`{engine}` is not on PATH", missing=True)
-        from devports.system import subprocesses
-
-        ran = subprocesses.run((path, *QUESTIONS[engine](port)), self._asking)
+        ran = _run((path, *QUESTIONS[engine](port)), self._asking)
         if ran is None:
             return EngineError(f"no answer within {self._asking:g} s")
         if ran.status != 0:
@@ -100,19 +106,10 @@ class Engines:
         return EngineError("an answer that is not understood") if found is None else found
 
 
-def _docker(port: int) -> tuple[str, ...]:
-    return ("ps", "--no-trunc", "--filter", f"publish={port}/tcp", "--format", containers.FORMAT)
+def _run(argv: Sequence[str], seconds: float) -> CommandResult | None:
+    from devports.system import subprocesses  # threads, only with containers
 
-
-def _podman(_: int) -> tuple[str, ...]:
-    return ("ps", "--no-trunc", "--format", "json")
-
-
-QUESTIONS: dict[str, Callable[[int], tuple[str, ...]]] = {"docker": _docker, "podman": _podman}
-PARSERS: dict[str, Callable[[bytes, int], tuple[Published, ...] | None]] = {
-    "docker": containers.docker,
-    "podman": containers.podman,
-}
+    return subprocesses.run(argv, seconds)
 
 
 def which(engine: str) -> str:

@@ -6,6 +6,8 @@ at the table, `census` at everybody who listens, by project.
 
 from __future__ import annotations
 
+from time import monotonic
+
 from devports.core.model import Endpoint, HolderSearch
 from devports.core.value import Frozen
 from devports.core.verdict import (
@@ -330,24 +332,24 @@ STALE_AFTER = 10.0
 
 
 class HolderCache:
-    """The last answer of `machine.holding`, while it is still true. `thorough`: as there."""
+    """The last answer of `machine.holding`, while it is still true. `thorough`: as there.
+
+    To find the holder of a socket costs a system call for every open descriptor of many processes;
+    to see that it is still the same process costs one small file.
+    """
 
     def __init__(self, machine: Machine, *, thorough: bool) -> None:
-        from devports.system.clock import Deadline
-
         self._machine, self._thorough = machine, thorough
         self._inodes: frozenset[int] = frozenset()
         self._holding = HolderSearch()
-        self._age = Deadline(0)
+        self._stale_at = 0.0
 
     def holding(self, sockets: Sequence[Socket]) -> HolderSearch:
         """Return who has these sockets."""
-        from devports.system.clock import Deadline
-
         inodes = frozenset(socket.inode for socket in sockets)
-        if inodes != self._inodes or self._age.passed or not self._all_live():
+        if inodes != self._inodes or monotonic() >= self._stale_at or not self._all_live():
             self._holding = self._machine.holding(sockets, thorough=self._thorough)
-            self._inodes, self._age = inodes, Deadline(STALE_AFTER)
+            self._inodes, self._stale_at = inodes, monotonic() + STALE_AFTER
         return self._holding
 
     def _all_live(self) -> bool:

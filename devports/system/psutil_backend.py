@@ -29,7 +29,7 @@ from devports.system.identity import NOBODY, TCP_STATES, Row, identity
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
-    from collections.abc import Callable, Collection, Iterable, Iterator, Sequence
+    from collections.abc import Callable, Collection, Iterable, Sequence
     from typing import Any, TypeVar
 
     import psutil
@@ -184,16 +184,14 @@ def ancestors(process: Process, who: Who, *, adopted: bool) -> tuple[Process, ..
         adopted: whether the system gives an orphan another parent. Windows does not, and may have
             given the number of the old one to a process that has started since.
     """
-    return tuple(_parents(process, who, adopted=adopted))
-
-
-def _parents(process: Process, who: Who, *, adopted: bool) -> Iterator[Process]:
-    for _ in range(MAX_ANCESTORS):
+    found: list[Process] = []
+    while len(found) < MAX_ANCESTORS:
         parent = describe(process.ppid, who)
         if parent is None or not (adopted or parent.key.start <= process.key.start):
-            return
-        yield parent
+            break
+        found.append(parent)
         process = parent
+    return tuple(found)
 
 
 def children(pid: int) -> set[int]:

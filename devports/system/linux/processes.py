@@ -10,8 +10,6 @@ from devports.system.linux import procfs
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
-    from collections.abc import Iterator
-
     from devports.core.holder_kind import CurrentUser
 
 MAX_FILE = 1 << 20
@@ -115,16 +113,14 @@ def _epoch(ticks: int) -> float:
 
 def ancestors(of: Process) -> tuple[Process, ...]:
     """Return the parents, nearest first, up to and including the first process."""
-    return tuple(_parents(of.ppid))
-
-
-def _parents(pid: int) -> Iterator[Process]:
-    for _ in range(MAX_ANCESTORS):
-        found = process(pid) if pid > 0 else None
-        if found is None:
-            return
-        yield found
-        pid = found.ppid
+    found: list[Process] = []
+    while len(found) < MAX_ANCESTORS and of.ppid > 0:
+        parent = process(of.ppid)
+        if parent is None:
+            break
+        found.append(parent)
+        of = parent
+    return tuple(found)
 
 
 _VIEWERS: dict[int, CurrentUser] = {}
