@@ -16,16 +16,17 @@ MAX_FILE = 1 << 20
 MAX_ANCESTORS = 64
 
 
-def slurp(path: str) -> bytes:
-    """Return up to 1 MiB of a file; empty where it cannot be read or its process has gone."""
+def slurp(path: str, most: int = MAX_FILE) -> bytes:
+    """Return the beginning of a file; empty where it cannot be read or its process has gone."""
     try:
         descriptor = os.open(path, os.O_RDONLY)
     except OSError:
         return b""
     parts: list[bytes] = []
     try:
-        while sum(map(len, parts)) < MAX_FILE and (part := os.read(descriptor, 65536)):
+        while most > 0 and (part := os.read(descriptor, 65536)):
             parts.append(part)
+            most -= len(part)
     except OSError:
         return b""
     finally:

@@ -21,6 +21,9 @@ RECEIVE = 1 << 16
 MOST_PORTS = 4000
 """Ports in one request: the filter's length is a 16-bit number, at 12 bytes a port."""
 
+MOST_TEXT = 1 << 28
+"""Bytes of /proc/net/tcp: a row for each port of each address there is."""
+
 NO_BOUND = VisibilityGap(
     "bound-not-shown",
     "this kernel (before 6.8) does not list sockets that are bound but do not listen",
@@ -95,10 +98,10 @@ def without_bound(sockets: Iterable[Socket]) -> Table:
 
 def text_table(ports: Collection[int]) -> Table:
     """Return what the texts of /proc/net tell, where netlink does not answer."""
-    from devports.system.linux import procfs  # only then
+    from devports.system.linux import processes, procfs  # only then
 
     wanted = ports if isinstance(ports, range) else frozenset(ports)
-    raw = (slurp_all("/proc/net/tcp"), slurp_all("/proc/net/tcp6"))
+    raw = (processes.slurp(f"/proc/net/{name}", MOST_TEXT) for name in ("tcp", "tcp6"))
     found = tuple(socket for text in raw for socket in procfs.net_tcp(text, wanted))
     return Table(found, shows_bound=False, gaps=(NO_NETLINK,))
 
@@ -107,15 +110,6 @@ def text_listeners() -> Table:
     """Return what the texts tell about any port."""
     found = text_table(range(1 << 16))
     return found.but(sockets=tuple(s for s in found.sockets if s.state == "LISTEN"))
-
-
-def slurp_all(path: str) -> bytes:
-    """Return a whole table of /proc/net, which has no size of its own."""
-    try:
-        with open(path, "rb", buffering=1 << 16) as file:
-            return file.read()
-    except OSError:
-        return b""
 
 
 def ephemeral() -> tuple[int, int]:
