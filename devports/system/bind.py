@@ -16,23 +16,13 @@ from os import fstat
 
 from devports.core.model import Endpoint
 from devports.core.verdict import plain_address
+from devports.system.net import net
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
     from devports.core.model import BindResult
-
-__all__ = ["net"]
-
-
-try:
-    # `import socket` costs half a Python start (selectors, enum and their friends); what we need
-    # of it is all in its C half, which CPython and PyPy both have.
-    import _socket as net
-except ImportError:  # pragma: no cover  # an interpreter with another layout
-    import socket as net  # type: ignore[no-redef]  # the same names, slower
-
 
 RESULTS: dict[int, BindResult] = {
     EADDRINUSE: "in-use",

@@ -10,7 +10,7 @@ from __future__ import annotations
 from devports.core.model import Endpoint
 from devports.core.text import LAST_PORT, decimal
 from devports.core.value import Frozen
-from devports.system.bind import net
+from devports.system.net import net
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:

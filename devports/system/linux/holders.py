@@ -16,11 +16,11 @@ from __future__ import annotations
 import os
 
 from devports.core.model import Endpoint, HiddenSocket, Holder, HolderSearch, Socket, VisibilityGap
-from devports.system.bind import net
 from devports.system.linux import processes, procfs
 from devports.system.linux.inet_diag import LISTEN_ONLY, Malformed
 from devports.system.linux.processes import listdir, slurp
 from devports.system.linux.sockets import dump
+from devports.system.net import net
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:

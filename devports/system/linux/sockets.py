@@ -6,8 +6,8 @@ import os
 
 from devports.core.model import Table, VisibilityGap
 from devports.core.verdict import DEFAULT_EPHEMERAL
-from devports.system.bind import net
 from devports.system.linux import inet_diag
+from devports.system.net import net
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
