@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 
+import devports
 from devports.core.model import parse_target
 from devports.core.value import Frozen
 from devports.errors import DevportsError
@@ -179,3 +180,25 @@ def here() -> str:
             "the current folder does not exist any more",
             hints=("change to a folder that does: `cd ..`",),
         ) from None
+
+
+def print_vscode_failure(what: str, screen: Console) -> None:
+    """Print the line that makes VS Code show the configuration in red, and the one behind it."""
+    from devports.config.load import OWN, find
+    from devports.ui import run_progress
+
+    if not run_progress.is_read(screen.env):
+        return
+    try:
+        name = os.path.basename(find(os.getcwd()) or OWN)
+    except OSError:  # the folder is gone
+        name = OWN
+    screen.err(run_progress.failed(what, name))
+    screen.err(run_progress.NOT_RUNNING)
+
+
+def shipped(folder: str, name: str) -> str:
+    """Return the text of a file that is shipped in a folder of the package."""
+    path = os.path.join(os.path.dirname(devports.__file__), folder, name)
+    with open(path, encoding="utf-8") as file:
+        return file.read()

@@ -14,7 +14,7 @@ if TYPE_CHECKING:
     from devports.core.service import Config, Service
 
 
-def debug(setting: Context, name: str) -> None:
+def use_debugger(setting: Context, name: str) -> None:
     """Let the commands of this setting take a service for what it is under its debugger.
 
     Raises:

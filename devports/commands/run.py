@@ -1,14 +1,14 @@
 """`devports run`: take the port, start the server, stay with it.
 
-running: What a run is made of: its session, wired to the screen and the configuration, and its
-report.
+The session of a run is wired to the screen and the configuration here, and its end is told.
 """
 
 from __future__ import annotations
 
 import os
 
-from devports.commands.context import asked_of, service_of
+from devports.commands.context import asked_of, print_vscode_failure, service_of
+from devports.commands.debugger import use_debugger
 from devports.commands.free import show_not_freed, tools_for
 from devports.core.recovery import Ended, ServerReady
 from devports.core.service import env_file_of
@@ -50,8 +50,11 @@ def run(
     port: int | None = None,
     events: str | None = None,
     take_over: bool = False,
-) -> Ended:
+    debug: bool = False,
+) -> int:
     """Run a service to its end; the exit code is the server's own when one ran."""
+    if debug:
+        use_debugger(setting, name)
     config = setting.config()
     service = service_of(config, name)
     service = service.but(port=port or service.port, on_conflict=on_conflict or service.on_conflict)
@@ -91,7 +94,9 @@ def run(
     started = session is not None and session.startup is not None
     setting.screen.progress(ended_words(name, ended, started=started))
     news.note(ended)
-    return ended
+    if what := run_progress.meaning(name, ended):
+        print_vscode_failure(what, setting.screen)
+    return ended.code
 
 
 def log_of(path: str | None, service: str) -> EventLog | None:

@@ -1,18 +1,13 @@
-"""`devports validate`: is the configuration right? Looks at nothing else.
-
-schema: `devports schema`: the JSON Schema of the configuration or of results.
-"""
+"""`devports validate` and `devports schema`: is the configuration right, and what may it say?"""
 
 from __future__ import annotations
 
-import os
-
 from devports import exitcodes
+from devports.commands.context import shipped
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
     from devports.commands.context import Context
-    from devports.ui.console import Console
 
 
 def validate(setting: Context, *, as_json: bool = False) -> int:
@@ -41,11 +36,7 @@ def validate(setting: Context, *, as_json: bool = False) -> int:
     return exitcodes.OK
 
 
-def schema(screen: Console, kind: str) -> int:
+def schema(setting: Context, kind: str) -> int:
     """Print one of the schemas that are shipped with devports."""
-    from devports import schemas  # data of the package
-
-    path = os.path.join(os.path.dirname(schemas.__file__), f"{kind}.schema.json")
-    with open(path, encoding="utf-8") as file:
-        screen.out(file.read().rstrip("\n"))
+    setting.screen.out(shipped("schemas", f"{kind}.schema.json").rstrip("\n"))
     return exitcodes.OK
