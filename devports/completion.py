@@ -8,14 +8,13 @@ a dependency, and their scripts or their answers would still have to ask us for 
 from __future__ import annotations
 
 from devports import exitcodes
-from devports.arguments import COMMANDS, options_of
+from devports.arguments import COMMANDS, Option, options_of
 from devports.core.value import Frozen
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Iterator, Sequence
 
-    from devports.arguments import Option
     from devports.commands.context import Context
 
     Pairs = Iterable[tuple[str, str]]

@@ -5,7 +5,7 @@ from __future__ import annotations
 import os
 
 import devports
-from devports.core.model import parse_target
+from devports.core.model import Endpoint, PortSpec, parse_target
 from devports.core.value import Frozen
 from devports.errors import DevportsError
 from devports.system import native
@@ -15,13 +15,14 @@ TYPE_CHECKING = False
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
 
-    from devports.core.model import Endpoint, PortSpec
+    from devports.core.remedies import Remedy
     from devports.core.service import Config, Service
     from devports.core.verdict import Finding
     from devports.records import RunRecords
     from devports.system import Machine
     from devports.system.container_engines import Engines
     from devports.ui.console import Console
+    from devports.ui.messages import Label
 
 
 class Target(Frozen):
@@ -53,12 +54,14 @@ class Target(Frozen):
 
 
 class Context:
-    """Machine and configuration, each made when it is first asked for."""
+    """Screen, machine and configuration, the latter two made when they are first asked for.
 
-    def __init__(self, screen: Console, config_path: str | None = None) -> None:
-        self.screen = screen
-        screen.config = config_path or ""
-        self._config_path = config_path
+    `named` is the configuration that the command line names; None: the nearest one holds.
+    """
+
+    def __init__(self, screen: Console, named: str | None = None) -> None:
+        self.screen, self.named = screen, named
+        screen.config = named or ""
         self._machine: Machine | None = None
         self._config: Config | None = None
         self._engines: Engines | None = None
@@ -70,22 +73,12 @@ class Context:
         return self._machine
 
     @property
-    def searches(self) -> bool:
-        """Whether the nearest configuration is looked for, and none was named."""
-        return self._config_path is None
-
-    @property
     def engines(self) -> Engines:
         if self._engines is None:
             from devports.system.container_engines import Engines  # not for `check`
 
             self._engines = Engines()
         return self._engines
-
-    @property
-    def named(self) -> str | None:
-        """The configuration that the command line names."""
-        return self._config_path
 
     def config(self) -> Config:
         """Return the configuration, read once; its doubts become warnings.
@@ -97,13 +90,26 @@ class Context:
             return self._config
         from devports.config.load import load_with_warnings  # not for bare ports
 
-        loaded = load_with_warnings(self._config_path, here())
+        loaded = load_with_warnings(self.named, here())
         for warning in loaded.warnings:
-            from devports.ui.messages import warning_block  # mostly none
-
-            self.screen.err(warning_block(warning, self.screen.look("stderr")))
+            self.print_warning(warning)
         self._config = loaded.config
         return loaded.config
+
+    def print_error(self, error: DevportsError, remedies: Sequence[Remedy] = ()) -> None:
+        from devports.ui.messages import error_block  # mostly there is none
+
+        self.screen.err(error_block(error, self.screen.look("stderr"), remedies))
+
+    def print_warning(self, message: str, hints: Sequence[str] = ()) -> None:
+        from devports.ui.messages import warning_block
+
+        self.screen.err(warning_block(message, self.screen.look("stderr"), hints=hints))
+
+    def print_labelled(self, label: Label, text: str) -> None:
+        from devports.ui.messages import labelled
+
+        self.screen.err("\n".join(labelled(label, text, self.screen.look("stderr"))))
 
     def replace(self, config: Config) -> None:
         """Let every command take this for the configuration."""
@@ -123,11 +129,10 @@ class Context:
         if not words:
             return tuple(asked_of(service.name, service) for service in self.config().services)
         parsed = [(word, parse_target(word)) for word in words]
-        config = self.config() if any(isinstance(what, str) for _, what in parsed) else None
         return tuple(
-            asked_of(what, service_of(config, what))
-            if isinstance(what, str) and config is not None
-            else Target(word, (what,))  # type: ignore[arg-type]  # a str only with a config
+            asked_of(what, service_of(self.config(), what))
+            if isinstance(what, str)
+            else Target(word, (what,))
             for word, what in parsed
         )
 
@@ -158,12 +163,11 @@ def service_of(config: Config, name: str) -> Service:
     Raises:
         DevportsError: there is none; the nearest name is offered.
     """
+    if (service := config.get(name)) is not None:
+        return service
     from devports.config.report import unknown_service  # only to word an error
 
-    service = config.get(name)
-    if service is None:
-        raise unknown_service(config, name)
-    return service
+    raise unknown_service(config, name)
 
 
 def here() -> str:

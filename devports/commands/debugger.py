@@ -2,16 +2,11 @@
 
 from __future__ import annotations
 
-from devports.commands.context import service_of
+from devports.commands.context import Context, service_of
 from devports.core.command_line import PACKAGE_RUNNERS, Script, under_debugger
-from devports.core.service import fill, values_for
+from devports.core.service import Config, Service, fill, values_for
 from devports.errors import DevportsError
 from devports.system import programs
-
-TYPE_CHECKING = False
-if TYPE_CHECKING:
-    from devports.commands.context import Context
-    from devports.core.service import Config, Service
 
 
 def use_debugger(setting: Context, name: str) -> None:

@@ -13,7 +13,7 @@ import os
 import time
 
 from devports import exitcodes
-from devports.commands.context import here
+from devports.commands.context import Context, here
 from devports.commands.doctor_facts import fault_of, gather
 from devports.config.load import find, load_with_warnings
 from devports.core.stop_plan import ConfirmPolicy, Declined, Refused
@@ -31,7 +31,6 @@ TYPE_CHECKING = False
 if TYPE_CHECKING:
     from collections.abc import Callable
 
-    from devports.commands.context import Context
     from devports.core.service import Config
     from devports.doctor.facts import Facts, Fix, Problem
 
@@ -109,7 +108,7 @@ def _config(setting: Context) -> tuple[Config | None, tuple[str, ...], tuple[Pro
     try:
         loaded = load_with_warnings(setting.named, here())
     except DevportsError as error:
-        if error.code == "config-missing" and setting.searches:
+        if error.code == "config-missing" and setting.named is None:
             return None, (), ()
         path = setting.named or find(here()) or ""
         return None, (), (as_problem(fault_of(error, os.path.abspath(path))),)

@@ -1,6 +1,7 @@
 """`devports free`: end who holds the port, as far as the laws and the person allow.
 
-freeing: What `free` and `run` share: tools wired to the screen, and the words for a port not freed.
+`run` and `doctor` free with the same tools, wired to the screen here, and tell the same of a port
+that was not freed.
 """
 
 from __future__ import annotations
@@ -8,13 +9,15 @@ from __future__ import annotations
 import time
 
 from devports import exitcodes
-from devports.commands.context import here
+from devports.commands.context import Context, Target, here
 from devports.core.command_line import is_persons_shell
 from devports.core.holder_kind import OtherUser
-from devports.core.remedies import remedies
+from devports.core.remedies import Remedy, remedies
 from devports.core.stop_plan import (
     ConfirmPolicy,
+    FreeResult,
     Killing,
+    Question,
     Refused,
     Respawned,
     StoppingContainer,
@@ -27,7 +30,7 @@ from devports.core.stop_plan import (
 from devports.core.verdict import decisive, is_bindable
 from devports.freeing import FreeRequest, FreeServices, StopTimeouts, free, rehearse
 from devports.system.project import worktree_of
-from devports.ui.messages import error_block, evidence, problem, remedy_lines, summary
+from devports.ui.messages import evidence, problem, remedy_lines, summary
 from devports.ui.processes import project_words, spared_words
 from devports.ui.progress import again_words, freed_words, outcome_words, progress_words
 from devports.ui.prompts import ask
@@ -37,10 +40,8 @@ TYPE_CHECKING = False
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
-    from devports.commands.context import Context, Target
     from devports.core.holder_kind import HolderKind
-    from devports.core.remedies import Remedy
-    from devports.core.stop_plan import Answer, FreeResult, Outcome, Progress, Question, StopTarget
+    from devports.core.stop_plan import Answer, Outcome, Progress
     from devports.errors import DevportsError
     from devports.ui.console import Console
 
@@ -86,12 +87,12 @@ def free_targets(
         report_json(setting, done, code)
         return code
     for target, freed in done:
-        if dry_run:
-            show_plan(setting, target, freed)
-        elif freed.bindable:
+        if freed.bindable:
             for line in spared_words(freed.spared):
                 setting.screen.progress(f"devports: {line}")
             setting.screen.out(freed_words(freed, target.subject)[-1])
+        elif dry_run:
+            show_plan(setting, target, freed)
         else:
             show_not_freed(setting, target, freed)
     return code
@@ -124,18 +125,16 @@ def report_json(setting: Context, done: Sequence[tuple[Target, FreeResult]], cod
 def show_plan(setting: Context, target: Target, freed: FreeResult) -> None:
     """Say what would be done and to whom, and the commands that do it by hand."""
     screen = setting.screen
-    plan = [outcome.target for outcome in freed.outcomes]
     lines = [
-        *evidence(freed.findings, screen.reader(), standings_of(plan)),
+        *evidence(freed.findings, screen.reader(), standings_of(freed)),
         *map(outcome_words, freed.outcomes),
         *spared_words(freed.spared),
     ]
     screen.out(summary(freed.findings, target.subject))
     for line in lines:
         screen.out("\n".join(wrap(f"  {line}", screen.look("stdout").width)))
-    by_hand = remedy_lines(remedies_for(setting, target, freed), screen.look("stderr"))
-    if by_hand:
-        screen.err("\n".join(by_hand))
+    by_hand = remedies_for(setting, target, freed)
+    screen.err("\n".join(remedy_lines(by_hand, screen.look("stderr"))))
 
 
 def tools_for(setting: Context, *, starting: str = "") -> FreeServices:
@@ -173,7 +172,7 @@ def not_freed(asked: Target, freed: FreeResult, screen: Console) -> DevportsErro
         service=asked.name,
         more_notes=(*map(outcome_words, freed.outcomes), *spared_words(freed.spared)),
         hints=hints_for(asked, freed),
-        standings=standings_of([outcome.target for outcome in freed.outcomes]),
+        standings=standings_of(freed),
     )
 
 
@@ -201,8 +200,9 @@ def hints_for(asked: Target, freed: FreeResult) -> tuple[str, ...]:
     )
 
 
-def standings_of(plan: Sequence[StopTarget]) -> list[tuple[int, HolderKind]]:
-    """Return the judgement on every holder in a plan, by pid."""
+def standings_of(freed: FreeResult) -> list[tuple[int, HolderKind]]:
+    """Return the judgement on every holder that was, or was not, to end, by pid."""
+    plan = [outcome.target for outcome in freed.outcomes]
     return [(m.process.pid, target.standing) for target in plan for m in target.members]
 
 
@@ -228,6 +228,5 @@ def remedies_for(setting: Context, asked: Target, freed: FreeResult) -> tuple[Re
 
 def show_not_freed(setting: Context, asked: Target, freed: FreeResult) -> None:
     """Print the error block with the commands to run by hand."""
-    screen = setting.screen
-    error = not_freed(asked, freed, screen)
-    screen.err(error_block(error, screen.look("stderr"), remedies_for(setting, asked, freed)))
+    error = not_freed(asked, freed, setting.screen)
+    setting.print_error(error, remedies_for(setting, asked, freed))

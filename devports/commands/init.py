@@ -9,10 +9,10 @@ from __future__ import annotations
 import os
 
 from devports import exitcodes
-from devports.commands.context import here
+from devports.commands.context import Context, here
 from devports.config.load import OWN
 from devports.core.value import Frozen
-from devports.detect.model import File, Tree
+from devports.detect.model import DetectedService, File, SkippedService, Tree
 from devports.detect.services import detect, wanted
 from devports.detect.toml_writer import document
 from devports.errors import DevportsError
@@ -23,8 +23,6 @@ TYPE_CHECKING = False
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
-    from devports.commands.context import Context
-    from devports.detect.model import DetectedService, SkippedService
     from devports.ui.console import Console
 
 
@@ -39,7 +37,7 @@ def init(setting: Context, *, yes: bool, dry_run: bool, as_json: bool = False) -
     cwd = here()
     shown = setting.named or OWN
     path = os.path.abspath(os.path.join(cwd, shown))
-    refuse_if_there(path, cwd if setting.searches else "")
+    refuse_if_there(path, cwd if setting.named is None else "")
     plan = found_in(path, shown)
     screen = setting.screen
     if as_json:

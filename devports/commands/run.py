@@ -7,14 +7,14 @@ from __future__ import annotations
 
 import os
 
-from devports.commands.context import asked_of, print_vscode_failure, service_of
+from devports.commands.context import Context, asked_of, print_vscode_failure, service_of
 from devports.commands.debugger import use_debugger
 from devports.commands.free import show_not_freed, tools_for
 from devports.core.recovery import Ended, ServerReady
-from devports.core.service import env_file_of
-from devports.core.stop_plan import ConfirmPolicy
+from devports.core.service import Config, Service, env_file_of
+from devports.core.stop_plan import ConfirmPolicy, Question
 from devports.errors import DevportsError
-from devports.freeing import FreeRequest, StopTimeouts
+from devports.freeing import FreeRequest, FreeServices, StopTimeouts
 from devports.run.launch import on_next_port, prepare, refuse_impossible
 from devports.run.readiness import wait_for_dependencies, with_real_ports
 from devports.run.session import Session
@@ -29,11 +29,9 @@ TYPE_CHECKING = False
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
-    from devports.commands.context import Context
     from devports.core.recovery import RunEvent
-    from devports.core.service import Config, OnConflict, Service
-    from devports.core.stop_plan import Answer, Outcome, Progress, Question
-    from devports.freeing import FreeServices
+    from devports.core.service import OnConflict
+    from devports.core.stop_plan import Answer, Outcome, Progress
     from devports.records import RunRecord
     from devports.ui.console import Console
     from devports.ui.events import EventLog

@@ -18,32 +18,28 @@ from __future__ import annotations
 import time
 
 from devports import exitcodes
-from devports.commands.context import asked_of, here
+from devports.commands.context import Context, Target, asked_of, here
 from devports.core.value import Frozen
-from devports.core.verdict import HolderUnknown, covers, sockets_of
+from devports.core.verdict import Finding, HolderUnknown, covers, sockets_of
 from devports.errors import DevportsError
-from devports.records import charge_of, charges, holder_of, stage_of
+from devports.records import RunStatus, charge_of, charges, holder_of, stage_of
 from devports.system import clock, refuse_to_watch
 from devports.system.inspect import HolderCache, at_once, census, endpoints_of, glance
 from devports.ui.messages import error_block, gap_words, labelled
 from devports.ui.status_rows import Section, StatusEntry, StatusPort, url_of, with_urls
-from devports.ui.table import Live, changed, parts_of, plain, table
+from devports.ui.table import Live, Part, changed, parts_of, plain, table
 from devports.ui.text import paint
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Iterator, Sequence
 
-    from devports.commands.context import Context, Target
     from devports.core.model import Endpoint, PortSpec, VisibilityGap
     from devports.core.service import Config, Service
-    from devports.core.verdict import Finding
-    from devports.records import RunStatus
     from devports.system import Machine
     from devports.system.keyboard import TerminalEvents
     from devports.ui.console import Console
     from devports.ui.status_rows import Role
-    from devports.ui.table import Part
 
 
 def status(
@@ -171,7 +167,7 @@ def _config(setting: Context) -> tuple[Config | None, tuple[DevportsError, ...]]
     try:
         return setting.config(), ()
     except DevportsError as error:
-        return None, () if error.code == "config-missing" and setting.searches else (error,)
+        return None, () if error.code == "config-missing" and setting.named is None else (error,)
 
 
 def _declared(machine: Machine, config: Config) -> Iterator[tuple[Service, Endpoint]]:

@@ -3,11 +3,7 @@
 from __future__ import annotations
 
 from devports import exitcodes
-from devports.commands.context import shipped
-
-TYPE_CHECKING = False
-if TYPE_CHECKING:
-    from devports.commands.context import Context
+from devports.commands.context import Context, shipped
 
 
 def validate(setting: Context, *, as_json: bool = False) -> int:
@@ -17,14 +13,12 @@ def validate(setting: Context, *, as_json: bool = False) -> int:
         DevportsError: it is not right; every problem at once.
     """
     from devports.core.shell_syntax import unshelled
-    from devports.ui.messages import warning_block
 
     config = setting.config()
     for service in config.services:
         if written := unshelled(service):
             what = f"the command of `{service.name}` has `{written.word}`, which only a shell knows"
-            look = setting.screen.look("stderr")
-            setting.screen.err(warning_block(what, look, hints=(written.hint,)))
+            setting.print_warning(what, hints=(written.hint,))
     if as_json:
         from devports.ui.json_output import validate_data
 

@@ -1,7 +1,6 @@
 """`devports vscode`: tasks and launch configurations, made from the configuration and merged.
 
-editing: What the editor's files are and should be: the files and the template, read for the pure
-part.
+The files and the template are read here; what they should be, `devports.vscode` decides.
 """
 
 from __future__ import annotations
@@ -10,7 +9,7 @@ import os
 
 import devports
 from devports import exitcodes
-from devports.commands.context import here
+from devports.commands.context import Context, here
 from devports.config.load import OWN, SHARED, find
 from devports.errors import DevportsError
 from devports.system import files
@@ -21,7 +20,6 @@ TYPE_CHECKING = False
 if TYPE_CHECKING:
     from typing import Literal
 
-    from devports.commands.context import Context
     from devports.core.service import Config
     from devports.system.files import Folder
 
@@ -50,7 +48,11 @@ def look(config: Config) -> Plan:
 
 
 def write(config: Config) -> Plan:
-    """Change what has to be changed, with other writers kept out from the look to the end."""
+    """Change what has to be changed; return what that was.
+
+    It is looked twice: the first look makes no folder where nothing is to be written, and only from
+    the second to the end are other writers kept out, one of whom may have written it all just now.
+    """
     plan = look(config)
     if plan.in_sync:
         return plan
