@@ -86,15 +86,16 @@ def with_options(words: list[str], screen: Console) -> int:
     from devports.arguments import COMMANDS, build_parser, parsed
 
     parser = build_parser(*words[:1], width=screen.width("stdout") or DEFAULT_WIDTH)
-    command = COMMANDS.get(next(iter(words), ""))
-    ours, rest = split(words) if command and command.passes_on else (words, [])
+    first = COMMANDS.get(next(iter(words), ""))
+    ours, arguments = split(words) if first and first.passes_on else (words, [])
     options = vars(parsed(parser, ours))
     name = options.pop("command")
-    if command is None:
+    if name is None:
         screen.err(parser.format_help().rstrip())
         return exitcodes.USAGE
+    command = COMMANDS[name]
     if command.passes_on:
-        options["arguments"] = rest
+        options["arguments"] = arguments
     silent = options.pop("no_input", False)
     screen.may_ask = not (silent or options.get("as_json"))
     if name == "run":
@@ -109,9 +110,8 @@ def call(function: str, screen: Console, config: str | None = None, **options: A
     from devports.commands.context import Context
 
     module, _, name = function.partition(":")
-    code: int = getattr(__import__(module, fromlist=[name]), name)(
-        Context(screen, config), **options
-    )
+    do = getattr(__import__(module, fromlist=[name]), name)
+    code: int = do(Context(screen, config), **options)
     return code
 
 

@@ -57,19 +57,12 @@ def free_targets(
     settle: float = StopTimeouts().settle,
     as_json: bool = False,
 ) -> int:
-    """Free every target; the exit code is that of the worst.
+    """Free every target, of all services if there are none; the exit code is that of the worst.
 
-    Args:
-        setting: screen, machine and configuration.
-        words: the targets; none means every service.
-        yes: end holders without a question.
-        other_users: with `yes`, also those of other users.
-        dry_run: only say what would be done.
-        timeout: seconds after SIGTERM until SIGKILL; by default the service's own.
-        settle: seconds to watch whether a supervisor brings a holder back.
-        as_json: one document on stdout; nobody is asked.
+    `timeout` is in seconds, from SIGTERM to SIGKILL; by default the service's own. So is `settle`,
+    to watch whether a supervisor brings a holder back.
     """
-    interactive = setting.screen.interactive and not as_json
+    interactive = setting.screen.interactive
     policy = ConfirmPolicy(yes=yes, other_users=other_users, interactive=interactive)
     limits = StopTimeouts(settle=settle)
     carry_out = rehearse if dry_run else free
@@ -84,7 +77,12 @@ def free_targets(
         done.append((target, carry_out(tools, FreeRequest(endpoints, policy, within))))
     code = max((freed.exit_code for _, freed in done), default=exitcodes.OK)
     if as_json:
-        report_json(setting, done, code)
+        from devports.ui.json_output import free_data, overall
+
+        data = free_data([(target.text, freed) for target, freed in done], time.time())
+        errors = [not_freed(t, freed, setting.screen) for t, freed in done if freed.exit_code]
+        status = overall(not freed.exit_code for _, freed in done)
+        setting.screen.answer(("free",), data, exit_code=code, errors=errors, status=status)
         return code
     for target, freed in done:
         if freed.bindable:
@@ -112,16 +110,6 @@ def with_its_run(setting: Context, asked: Target) -> Target:
     return asked.but(specs=(*asked.specs, run.spec))
 
 
-def report_json(setting: Context, done: Sequence[tuple[Target, FreeResult]], code: int) -> None:
-    """Print the envelope."""
-    from devports.ui.json_output import free_data, overall
-
-    data = free_data([(target.text, freed) for target, freed in done], time.time())
-    errors = [not_freed(t, freed, setting.screen) for t, freed in done if freed.exit_code]
-    status = overall(not freed.exit_code for _, freed in done)
-    setting.screen.answer(("free",), data, exit_code=code, errors=errors, status=status)
-
-
 def show_plan(setting: Context, target: Target, freed: FreeResult) -> None:
     """Say what would be done and to whom, and the commands that do it by hand."""
     screen = setting.screen
@@ -133,8 +121,8 @@ def show_plan(setting: Context, target: Target, freed: FreeResult) -> None:
     screen.out(summary(freed.findings, target.subject))
     for line in lines:
         screen.out("\n".join(wrap(f"  {line}", screen.look("stdout").width)))
-    by_hand = remedies_for(setting, target, freed)
-    screen.err("\n".join(remedy_lines(by_hand, screen.look("stderr"))))
+    if by_hand := remedies_for(setting, target, freed):
+        screen.err("\n".join(remedy_lines(by_hand, screen.look("stderr"))))
 
 
 def tools_for(setting: Context, *, starting: str = "") -> FreeServices:

@@ -1,8 +1,4 @@
-"""`devports init`: find the servers of a project and write the configuration of them, once.
-
-founding: A configuration that is to be written: what was found, where it goes, and the writing of
-it.
-"""
+"""`devports init`: find the servers of a project and write the configuration of them, once."""
 
 from __future__ import annotations
 
@@ -52,19 +48,17 @@ def init(setting: Context, *, yes: bool, dry_run: bool, as_json: bool = False) -
         if dry_run:
             return exitcodes.OK
         raise unasked(shown)
-    chosen = plan.services if yes else _chosen(plan, screen)
+    chosen: Sequence[DetectedService] | None = plan.services
+    if not yes:
+        from devports.ui.prompts import choose
+
+        chosen = choose(plan.services, plan.shown, screen)
     if chosen is None:
         screen.err("nothing was written")
         return exitcodes.NO
     write(plan.but(services=chosen))
     screen.out(written(shown, chosen, screen.look("stdout")))
     return exitcodes.OK
-
-
-def _chosen(plan: Plan, screen: Console) -> Sequence[DetectedService] | None:
-    from devports.ui.prompts import choose
-
-    return choose(plan.services, plan.shown, screen)
 
 
 def _in_json(plan: Plan, screen: Console, *, yes: bool, dry_run: bool) -> int:

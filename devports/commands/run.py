@@ -8,7 +8,7 @@ from __future__ import annotations
 import os
 
 from devports.commands.context import Context, asked_of, print_vscode_failure, service_of
-from devports.commands.debugger import use_debugger
+from devports.commands.debugger import debugged
 from devports.commands.free import show_not_freed, tools_for
 from devports.core.recovery import Ended, ServerReady
 from devports.core.service import Config, Service, env_file_of
@@ -21,7 +21,6 @@ from devports.run.session import Session
 from devports.run.takeover import claim
 from devports.ui import run_progress
 from devports.ui.escape import printable
-from devports.ui.messages import error_block
 from devports.ui.prompts import on_terminal
 from devports.ui.run_progress import ended_words, gave_up, happening_words, in_short
 
@@ -51,10 +50,10 @@ def run(
     debug: bool = False,
 ) -> int:
     """Run a service to its end; the exit code is the server's own when one ran."""
-    if debug:
-        use_debugger(setting, name)
     config = setting.config()
     service = service_of(config, name)
+    if debug:
+        service = debugged(service, config)
     service = service.but(port=port or service.port, on_conflict=on_conflict or service.on_conflict)
     refuse_impossible(service)
     news = RunReporter(setting.screen, log_of(events, name))
@@ -87,7 +86,7 @@ def run(
             service = on_next_port(setting.machine, service, config, news.tell)
         explain(setting, session, ended)
     except DevportsError as error:
-        setting.screen.err(error_block(error, setting.screen.look("stderr")))
+        setting.print_error(error)
         ended = Ended(error.exit_code, "devports", error.code, in_short(error))
     started = session is not None and session.startup is not None
     setting.screen.progress(ended_words(name, ended, started=started))
@@ -204,7 +203,7 @@ def variables_of(service: Service, config: Config) -> dict[str, str]:
 
 def explain(setting: Context, session: Session, ended: Ended) -> None:
     """Say, where devports gave up, what was seen and what can be done by hand."""
-    screen, service, last = setting.screen, session.service, session.hold.last
+    service, last = session.service, session.hold.last
     if ended.reason == "port-held" and last is not None and not last.bindable:
         declared = setting.config().get(service.name)
         same = declared is not None and declared.port == service.port
@@ -215,4 +214,4 @@ def explain(setting: Context, session: Session, ended: Ended) -> None:
         error = gave_up(
             service, ended, start.seen, start.failure, start.status, unsaid=start.unsaid
         )
-        screen.err(error_block(error, screen.look("stderr")))
+        setting.print_error(error)
