@@ -122,6 +122,11 @@ SOME_TARGETS = Option("words", TARGET, metavar="target", nargs="+")
 CONSENT = (
     Option("-y --yes", "end holders without asking"),
     Option("--other-users", "with --yes: also processes of other users, where permitted"),
+    Option(
+        "--other-checkouts",
+        "with --yes: also what runs in another checkout of this repository, and a live"
+        " `devports run` of another project",
+    ),
     NO_INPUT,
 )
 """Who may be ended, and whether somebody is asked about it."""
@@ -305,7 +310,19 @@ def parsed(parser: argparse.ArgumentParser, words: Sequence[str]) -> argparse.Na
         flags = [flag for each in options_of(name) for flag in each.flags if flag[:2] == "--"]
         what = f"unrecognized arguments: {' '.join(more)}"
         raise _mistyped(what, more[0].partition("=")[0], flags, name)
+    _refuse_bare(options)
     return options
+
+
+def _refuse_bare(options: argparse.Namespace) -> None:
+    """Refuse what only says whom `--yes` covers where there is no `--yes`."""
+    if getattr(options, "yes", True):
+        return
+    for name in ("other_users", "other_checkouts"):
+        if getattr(options, name, False):
+            flag = f"--{name.replace('_', '-')}"
+            hints = (f"run `devports {options.command} --help`",)
+            raise DevportsError("usage", f"`{flag}` needs `--yes` beside it", hints=hints)
 
 
 def _mistyped(

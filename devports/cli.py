@@ -54,6 +54,11 @@ def main(argv: Sequence[str] | None = None) -> int:
         code = exitcodes.of_signal(number)
         if as_json:
             show(interrupted(number), words, screen, as_json=True)
+        elif words[:1] == ["run"]:
+            from devports.commands.context import print_vscode_failure
+
+            why = f"ended by signal {number}, before a server was started"
+            print_vscode_failure(why, screen)
     except Exception as error:  # noqa: BLE001  # the one place for bugs
         code = show(bug(error), words, screen, as_json=as_json)
     lost = output_error(screen.lost.get("stdout"))

@@ -128,17 +128,29 @@ class RunRecords:
                     runs[key] = RunInfo(key, record.service, record.project, left=True)
         return lambda process: runs.get(process.key)
 
-    def claim(self, record: RunRecord) -> RunRecord:
+    def claim(
+        self, record: RunRecord, *, rival: Callable[[RunRecord], bool] | None = None
+    ) -> RunRecord:
         """Write `record` unless a live run has the service; return whoever is in charge now.
+
+        Args:
+            record: ours.
+            rival: says whether another record is of a run that wants the same port. If a live one
+                is, that is returned, and ours is not written: of all that ask so, one is first.
 
         Raises:
             OSError: the folder cannot be written.
         """
         path = self._file(record.service, record.project)
-        with self.locked(os.path.basename(path)):
+        ports = () if rival is None else (record.spec.port,)
+        with self.locked_ports(ports), self.locked(os.path.basename(path)):
             before = self._read(path)
             if before is not None and before.key != record.key and self.is_live(before):
                 return before
+            if rival is not None:
+                others = (r for r in self.every() if r.key != record.key and rival(r))
+                if (first := next(filter(self.is_live, others), None)) is not None:
+                    return first
             mine = record.but(boot=self._machine.boot(), left=self._left_by(before))
             _write(path, mine)
             return mine
@@ -190,6 +202,15 @@ class RunRecords:
             yield
         finally:
             os.close(descriptor)
+
+    @contextlib.contextmanager
+    def locked_ports(self, ports: Iterable[int]) -> Iterator[None]:
+        """Hold the locks of these ports, where there can be any: the kernel decides anyway."""
+        with contextlib.ExitStack() as stack:
+            for port in sorted(set(ports)):  # in one order, so that no two wait for each other
+                with contextlib.suppress(OSError):
+                    stack.enter_context(self.locked(f"port-{port}"))
+            yield
 
     def _file(self, service: str, project: str) -> str:
         """Return the file of a service in its project.

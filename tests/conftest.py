@@ -32,7 +32,12 @@ class Zoo(Protocol):
     """Starts `tests/zoo/NAME.py WORDS...`; see `actors.start` for the rest."""
 
     def __call__(
-        self, name: str, *words: object, uid: int | None = None, shell_parent: bool = False
+        self,
+        name: str,
+        *words: object,
+        uid: int | None = None,
+        shell_parent: bool = False,
+        cwd: str = "/",
     ) -> Actor: ...
 
 
@@ -57,10 +62,14 @@ def zoo() -> Iterator[Zoo]:
     started: list[Actor] = []
 
     def begin(
-        name: str, *words: object, uid: int | None = None, shell_parent: bool = False
+        name: str,
+        *words: object,
+        uid: int | None = None,
+        shell_parent: bool = False,
+        cwd: str = "/",
     ) -> Actor:
         argv = actors.argv_of(name, *words)
-        started.append(actors.start(name, argv, uid=uid, shell_parent=shell_parent))
+        started.append(actors.start(name, argv, uid=uid, shell_parent=shell_parent, cwd=cwd))
         return started[-1]
 
     if not hasattr(os, "fork"):

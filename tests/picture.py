@@ -55,7 +55,7 @@ def shot() -> Text:
             terminal = Terminal(argv, cwd=str(shop), env=env, size=(ROWS, COLUMNS))
             try:
                 terminal.expect(ASKING)
-                terminal.send("\x1b[A")
+                terminal.send("\x1b[B")
                 terminal.expect("> y")
                 asked = terminal.cells()
                 terminal.send("\r")

@@ -111,6 +111,20 @@ class Context:
 
         self.screen.err("\n".join(labelled(label, text, self.screen.look("stderr"))))
 
+    def home(self) -> str:
+        """Return the folder that we work for: that of the configuration, if one is read or named.
+
+        Else the current one; empty where that has been removed.
+        """
+        if self._config is not None:
+            return self._config.root
+        if self.named:
+            return os.path.dirname(os.path.realpath(self.named))
+        try:
+            return os.getcwd()
+        except FileNotFoundError:
+            return ""
+
     def replace(self, config: Config) -> None:
         """Let every command take this for the configuration."""
         self._config = config
@@ -187,7 +201,7 @@ def here() -> str:
 
 
 def print_vscode_failure(what: str, screen: Console) -> None:
-    """Print the line that makes VS Code show the configuration in red, and the one behind it."""
+    """Print the lines that let VS Code stop the start of a debugger."""
     from devports.config.load import OWN, find
     from devports.ui import run_progress
 
@@ -197,8 +211,7 @@ def print_vscode_failure(what: str, screen: Console) -> None:
         name = os.path.basename(find(os.getcwd()) or OWN)
     except OSError:  # the folder is gone
         name = OWN
-    screen.err(run_progress.failed(what, name))
-    screen.err(run_progress.NOT_RUNNING)
+    screen.err(run_progress.failure(what, name))
 
 
 def shipped(folder: str, name: str) -> str:

@@ -12,6 +12,7 @@ import stat
 from devports.commands.debugger import debugged, program_of
 from devports.commands.vscode import VSCODE, template_of
 from devports.config.load import open_folder, read_env_file, takes_writing
+from devports.core.checkout import elsewhere_from
 from devports.core.command_line import SHELLS, base_name
 from devports.core.handoff import ladder, mark
 from devports.core.jsonc import JsoncError
@@ -31,13 +32,16 @@ from devports.doctor.facts import (
     PortFacts,
     RunFacts,
 )
+from devports.doctor.setup_rules import UNSEEN
 from devports.errors import DevportsError
 from devports.records import RunRecords, charges
 from devports.system import files, linux, programs
 from devports.system.inspect import MOST_PEERS, endpoints_of, survey, with_holders, with_servers
 from devports.system.linux import reserved
+from devports.system.project import worktree_of
+from devports.vscode.launch import LAUNCH
 from devports.vscode.lint import LintFinding, labels_of, lint_launch, lint_tasks, waited_for
-from devports.vscode.merge import LAUNCH, TASKS, BrokenFileError, plan, programs_of, searched
+from devports.vscode.merge import TASKS, BrokenFileError, plan, programs_of, searched
 from devports.vscode.tasks import FILES
 
 TYPE_CHECKING = False
@@ -81,6 +85,7 @@ def gather(setting: Context, config: Config | None, warnings: Sequence[str] = ()
         gaps=(*table.gaps, *gaps_of_user(machine)),
         viewer=machine.viewer(),
         run_of=records.run_of(),
+        elsewhere_of=elsewhere_from(setting.home(), worktree_of),
         named=setting.engines.named,
     )
 
@@ -358,11 +363,15 @@ def _unresolved(text: str, system: str, root: str) -> Iterator[MissingTaskComman
 
 
 def _flaws(tasks: str | None, launch: str | None) -> tuple[LintFinding, ...]:
-    """Return what a person wrote that would not work; what devports wrote is only ever stale."""
+    """Return what a person wrote that would not work.
+
+    What devports wrote is only ever stale, but for a run whose failure is not seen: whoever has to
+    know that may have a template of their own.
+    """
     found = [*(lint_tasks(TASKS, tasks, waited_for(launch or "")) if tasks else ())]
     if launch:
         found += lint_launch(LAUNCH, launch, labels_of(tasks or ""))
-    return tuple(flaw for flaw in found if not flaw.ours)
+    return tuple(flaw for flaw in found if not flaw.ours or flaw.code == UNSEEN)
 
 
 def run_facts(machine: Machine, records: RunRecords, root: str) -> Iterator[RunFacts]:

@@ -9,9 +9,9 @@ from __future__ import annotations
 import time
 
 from devports import exitcodes
-from devports.commands.context import Context, Target, here
+from devports.core.checkout import elsewhere_from
 from devports.core.command_line import is_persons_shell
-from devports.core.holder_kind import OtherUser
+from devports.core.holder_kind import OtherCheckout, OtherUser
 from devports.core.remedies import Remedy, remedies
 from devports.core.stop_plan import (
     ConfirmPolicy,
@@ -21,6 +21,7 @@ from devports.core.stop_plan import (
     Refused,
     Respawned,
     StoppingContainer,
+    StopTarget,
     Terminating,
     TimedOut,
     WaitingForPort,
@@ -40,6 +41,7 @@ TYPE_CHECKING = False
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
+    from devports.commands.context import Context, Target
     from devports.core.holder_kind import HolderKind
     from devports.core.stop_plan import Answer, Outcome, Progress
     from devports.errors import DevportsError
@@ -52,6 +54,7 @@ def free_targets(
     *,
     yes: bool = False,
     other_users: bool = False,
+    other_checkouts: bool = False,
     dry_run: bool = False,
     timeout: float | None = None,
     settle: float = StopTimeouts().settle,
@@ -62,8 +65,12 @@ def free_targets(
     `timeout` is in seconds, from SIGTERM to SIGKILL; by default the service's own. So is `settle`,
     to watch whether a supervisor brings a holder back.
     """
-    interactive = setting.screen.interactive
-    policy = ConfirmPolicy(yes=yes, other_users=other_users, interactive=interactive)
+    policy = ConfirmPolicy(
+        yes=yes,
+        other_users=other_users,
+        other_checkouts=other_checkouts,
+        interactive=setting.screen.interactive,
+    )
     limits = StopTimeouts(settle=settle)
     carry_out = rehearse if dry_run else free
     tools = tools_for(setting)
@@ -138,8 +145,7 @@ def tools_for(setting: Context, *, starting: str = "") -> FreeServices:
             screen.progress(f"devports: {outcome_words(news)}")
 
     def asked(question: Question) -> Answer:
-        project = project_words(worktree_of(question.target.process.cwd), worktree_of(here()))
-        return ask(question, screen, starting, project=project)
+        return ask(question, screen, starting, project=project_of(setting, question.target))
 
     return FreeServices(
         machine=setting.machine,
@@ -147,7 +153,15 @@ def tools_for(setting: Context, *, starting: str = "") -> FreeServices:
         tell=tell,
         run_of=setting.records().run_of(),
         engines=setting.engines,
+        elsewhere_of=elsewhere_from(setting.home(), worktree_of),
     )
+
+
+def project_of(setting: Context, target: StopTarget) -> str:
+    """Return which project a target belongs to; empty where its standing tells that."""
+    if isinstance(target.standing, OtherCheckout):
+        return ""
+    return project_words(worktree_of(target.process.cwd), worktree_of(setting.home()))
 
 
 def not_freed(asked: Target, freed: FreeResult, screen: Console) -> DevportsError:
@@ -167,6 +181,9 @@ def not_freed(asked: Target, freed: FreeResult, screen: Console) -> DevportsErro
 def hints_for(asked: Target, freed: FreeResult) -> tuple[str, ...]:
     """Return the one command that would go further, where there is one of ours."""
     whys = {outcome.why for outcome in freed.outcomes if isinstance(outcome, Refused)}
+    strangers = [o for o in freed.outcomes if isinstance(o.target.standing, OtherCheckout)]
+    if whys == {"no-terminal"} and strangers:
+        return (f"to be asked whether to end it, run `devports free {asked.typed}` on a terminal",)
     if whys == {"no-terminal"}:
         return (f"to end it without a question, run `devports free {asked.typed} --yes`",)
     if whys == {"on-conflict"}:
@@ -208,6 +225,7 @@ def remedies_for(setting: Context, asked: Target, freed: FreeResult) -> tuple[Re
         typed=asked.text,
         viewer=setting.machine.viewer(),
         run_of=setting.records().run_of(),
+        elsewhere_of=elsewhere_from(setting.home(), worktree_of),
         named=setting.engines.named,
         ephemeral=setting.machine.ephemeral(),
         ignored=[o.target.process.pid for o in freed.outcomes if isinstance(o, TimedOut)],

@@ -10,18 +10,19 @@ import os
 from devports.commands.context import Context, asked_of, print_vscode_failure, service_of
 from devports.commands.debugger import debugged
 from devports.commands.free import show_not_freed, tools_for
-from devports.core.recovery import Ended, ServerReady
+from devports.core.recovery import Ended, RecordFailed, ServerReady
 from devports.core.service import Config, Service, env_file_of
 from devports.core.stop_plan import ConfirmPolicy, Question
+from devports.core.verdict import decisive
 from devports.errors import DevportsError
 from devports.freeing import FreeRequest, FreeServices, StopTimeouts
-from devports.run.launch import on_next_port, prepare, refuse_impossible
+from devports.run.launch import prepare, refuse_impossible
 from devports.run.readiness import wait_for_dependencies, with_real_ports
+from devports.run.search import Search
 from devports.run.session import Session
-from devports.run.takeover import claim
+from devports.run.takeover import PortPromisedError, claim
 from devports.ui import run_progress
-from devports.ui.escape import printable
-from devports.ui.prompts import on_terminal
+from devports.ui.prompts import from_menu, menu_to_take_over
 from devports.ui.run_progress import ended_words, gave_up, happening_words, in_short
 
 TYPE_CHECKING = False
@@ -43,6 +44,7 @@ def run(
     *,
     yes: bool = False,
     other_users: bool = False,
+    other_checkouts: bool = False,
     on_conflict: OnConflict | None = None,
     port: int | None = None,
     events: str | None = None,
@@ -60,18 +62,17 @@ def run(
     policy = ConfirmPolicy(
         yes=yes,
         other_users=other_users,
+        other_checkouts=other_checkouts,
         interactive=setting.screen.interactive,
-        reclaim=config.root if service.on_conflict == "reclaim" else "",
-        movable=service.port if service.on_conflict in ("ask", "next") else 0,
-        fails=service.on_conflict == "fail",  # a configuration may narrow consent, --yes or not
     )
+    policy = on_conflict_of(service, policy, config.root)
     session: Session | None = None
+    ended: Ended | None = None
+    declared, search = service.port, Search(setting.machine, service, config)
     try:
-        if service.on_conflict == "next":
-            service = on_next_port(setting.machine, service, config, news.tell)
         wait_for_dependencies(setting.machine, setting.records(), config, service, news.tell)
         while True:
-            session = session_of(
+            made = session_of(
                 setting,
                 service,
                 config,
@@ -79,21 +80,34 @@ def run(
                 policy=policy,
                 news=news,
                 take_over=take_over,
+                declared=declared,
             )
-            ended = session.run()
-            if not session.moving:
+            session = made or session
+            if made is not None and (ended := made.run()) is not None:
+                explain(setting, made, ended)
                 break
-            service = on_next_port(setting.machine, service, config, news.tell)
-        explain(setting, session, ended)
+            service = search.next()
+            policy = policy.but(movable=service.port, moves=True)
     except DevportsError as error:
         setting.print_error(error)
         ended = Ended(error.exit_code, "devports", error.code, in_short(error))
-    started = session is not None and session.startup is not None
-    setting.screen.progress(ended_words(name, ended, started=started))
+    startup = session.startup if session is not None else None
+    setting.screen.progress(ended_words(name, ended, started=startup is not None))
     news.note(ended)
-    if what := run_progress.meaning(name, ended):
+    ready = startup is not None and startup.owned is not None
+    if what := run_progress.meaning(name, ended.but(ready=ready)):
         print_vscode_failure(what, setting.screen)
     return ended.code
+
+
+def on_conflict_of(service: Service, policy: ConfirmPolicy, root: str) -> ConfirmPolicy:
+    """Return a policy with what the service declares; that may narrow consent, --yes or not."""
+    return policy.but(
+        reclaim=root if service.on_conflict == "reclaim" else "",
+        movable=service.port if service.on_conflict in ("ask", "next") else 0,
+        moves=service.on_conflict == "next",
+        fails=service.on_conflict == "fail",
+    )
 
 
 def log_of(path: str | None, service: str) -> EventLog | None:
@@ -115,9 +129,14 @@ class RunReporter:
 
     def __init__(self, screen: Console, log: EventLog | None = None) -> None:
         self._screen, self._log = screen, log
+        self._unrecorded = False
 
     def tell(self, happening: RunEvent) -> None:
         """Put a piece of news on the screen."""
+        if isinstance(happening, RecordFailed):
+            if self._unrecorded:
+                return  # the service is claimed anew with each port that is tried
+            self._unrecorded = True
         self._screen.progress(happening_words(happening))
         env = self._screen.env
         if isinstance(happening, ServerReady) and (
@@ -157,25 +176,34 @@ def session_of(
     policy: ConfirmPolicy,
     news: RunReporter,
     take_over: bool = False,
-) -> Session:
-    """Claim the service, and return all that one run of it needs."""
+    declared: int,
+) -> Session | None:
+    """Claim the service, and return all that one run of it needs.
+
+    None: by its record another run is to have the port, and the policy is to leave it.
+    """
     machine, records = setting.machine, setting.records()
-    launch = prepare(
-        machine,
-        service,
-        with_real_ports(records, config),
-        arguments=arguments,
-        environ=os.environ,
-        from_file=variables_of(service, config),
-        claim=lambda: claim(
-            records,
+    try:
+        launch = prepare(
             machine,
             service,
-            config.root,
-            news.tell,
-            take_over=lambda other: take_over or may_take_over(setting.screen, other, policy),
-        ),
-    )
+            with_real_ports(records, config),
+            arguments=arguments,
+            environ=os.environ,
+            from_file=variables_of(service, config),
+            claim=lambda endpoints: claim(
+                records,
+                machine,
+                service,
+                config.root,
+                news.tell,
+                take_over=lambda other: take_over or may_take_over(setting.screen, other, policy),
+                alone=endpoints if policy.moves else (),
+            ),
+        )
+    except PortPromisedError:
+        return None
+    launch = launch.but(declared=declared if declared != service.port else 0)
     limits = StopTimeouts(stop=service.stop_timeout, settle=0, linger=LINGER)
     tools = news.tools(setting, service.name)
     job = FreeRequest(launch.everything, policy, limits)
@@ -186,9 +214,7 @@ def may_take_over(screen: Console, other: RunRecord, policy: ConfirmPolicy) -> b
     """Ask a person whether the run that is in charge is to end."""
     if policy.fails or not policy.interactive:
         return False
-    service = printable(other.service)
-    text = f"another `devports run {service}` is in charge (pid {other.key.pid}): stop it and start"
-    return on_terminal(f"{text} here?", "", screen) == "yes"
+    return from_menu(menu_to_take_over(other.service, other.key.pid), screen) == "yes"
 
 
 def variables_of(service: Service, config: Config) -> dict[str, str]:
@@ -207,7 +233,8 @@ def explain(setting: Context, session: Session, ended: Ended) -> None:
     if ended.reason == "port-held" and last is not None and not last.bindable:
         declared = setting.config().get(service.name)
         same = declared is not None and declared.port == service.port
-        text = service.name if same else str(service.spec)
+        held = service.spec.but(port=decisive(last.findings).endpoint.port)
+        text = service.name if same else str(held)
         show_not_freed(setting, asked_of(text, service), last)
     elif ended.reason in GIVEN_UP and session.startup:
         start = session.startup

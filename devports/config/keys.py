@@ -244,8 +244,8 @@ SERVICE = (
         "on_conflict",
         "text",
         "when the port is taken: `ask` before ending the holder; `reclaim`: end without asking "
-        "what an earlier run of this project left, ask for the rest; `next`: take another port "
-        "and say so; `fail`",
+        "what an earlier run of this project left, ask for the rest; `next`: take one of the 49 "
+        "ports above it, asking nobody, and say so; `fail`",
         default=Service.on_conflict,
         common=True,
         choices=("ask", "reclaim", "next", "fail"),

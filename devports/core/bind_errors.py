@@ -6,7 +6,8 @@ half the price of ignoring it, and the prefilter needs no lower-casing.
 
 bindfailure: Read from a server's output that it did not get its port.
 
-A text is a hint: it counts for our port, or together with a failing bind of our own where it
+A text is a hint: beside a server that lives it releases our reservation, and no more. Of one that
+has ended it may be the reason, for our port, or together with a failing bind of our own where it
 names none. The truth comes from sockets. Only `run` imports this module (it needs ``re``).
 """
 

@@ -14,13 +14,15 @@ tunnels: Processes whose only job is to forward a port, and sessions that do it 
 
 from __future__ import annotations
 
+from devports.core.checkout import unplaced
 from devports.core.command_line import base_name, is_persons_shell, program, values_of
-from devports.core.containers import container_of, engine_of_process
+from devports.core.containers import container_of, engine_of_process, is_monitor, monitored
 from devports.core.holder_kind import (
     SHORT_ID,
     Container,
     DevportsRun,
     OrdinaryProcess,
+    OtherCheckout,
     OtherUser,
     Protected,
     SupervisedService,
@@ -34,6 +36,7 @@ TYPE_CHECKING = False
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
 
+    from devports.core.checkout import ElsewhereOf
     from devports.core.holder_kind import CurrentUser, HolderKind, Refusal, RunInfo
     from devports.core.model import Holder, Process
 
@@ -170,7 +173,12 @@ def _client(parent: Process) -> str:
 
 
 def standing(
-    target: Process, viewer: CurrentUser, run: RunInfo | None, ancestors: Sequence[Process] = ()
+    target: Process,
+    viewer: CurrentUser,
+    run: RunInfo | None,
+    ancestors: Sequence[Process] = (),
+    *,
+    elsewhere_of: ElsewhereOf = unplaced,
 ) -> HolderKind:
     """Judge one process. The first rule that applies decides; refusals come before grants."""
     if refusal := _refusal(target, viewer, ancestors):
@@ -179,10 +187,12 @@ def standing(
         return Protected("an ssh session that forwards the port")
     if target.uid not in (viewer.uid, viewer.user_uid):
         return OtherUser(target.user, permitted=viewer.uid == 0)
-    if run is not None:
-        return DevportsRun(run)
-    kind = kind_of(target)
-    return Tunnel(kind, exit_command(target)) if kind else OrdinaryProcess()
+    other = elsewhere_of(target, run)
+    if other is not None and other.is_guarded:
+        return other
+    if run is None and (kind := kind_of(target)):
+        return Tunnel(kind, exit_command(target))
+    return other or (DevportsRun(run) if run is not None else OrdinaryProcess())
 
 
 def _refusal(target: Process, viewer: CurrentUser, ancestors: Sequence[Process]) -> Refusal | None:
@@ -192,13 +202,29 @@ def _refusal(target: Process, viewer: CurrentUser, ancestors: Sequence[Process])
         return Container(engine)
     if reason := protection(target, viewer):
         return Protected(reason)
-    inside = container_of(target.cgroup)
-    if inside is not None and inside != container_of(viewer.cgroup):
-        return Container(inside[0], inside[1][:SHORT_ID], said="inside")
+    if inside := _inside(target, viewer, ancestors):
+        return inside
     unit = unit_of(target.cgroup)
     if unit is not None and unit != unit_of(viewer.cgroup):
         return unit if target.uid in (viewer.uid, viewer.user_uid) else of_user(unit, target.user)
     return keeper_of(target, ancestors, viewer)
+
+
+def _inside(target: Process, viewer: CurrentUser, ancestors: Sequence[Process]) -> Container | None:
+    """Return the container that a process runs inside, unless it is the one that we run in.
+
+    Its control group tells, or the monitor among its parents: with ``--cgroups=disabled``, and of
+    a user's podman on cgroup v1, a container has no group of its own.
+    """
+    own, found = container_of(viewer.cgroup), container_of(target.cgroup)
+    if found is not None and found != own:
+        return Container(found[0], found[1][:SHORT_ID], said="inside")
+    for parent in ancestors:
+        if is_monitor(parent) and parent.key not in viewer.line:
+            engine, identity, name = monitored(parent)
+            if (engine, identity) != own:
+                return Container(engine, name or identity[:SHORT_ID], said="inside")
+    return None
 
 
 def unit_of(cgroup: str) -> SupervisedService | None:
@@ -228,11 +254,19 @@ def of_user(unit: SupervisedService, user: str) -> SupervisedService:
 
 
 def strictest(
-    top: Process, members: Sequence[Holder], viewer: CurrentUser, run: RunInfo | None
+    top: Process,
+    members: Sequence[Holder],
+    viewer: CurrentUser,
+    run: RunInfo | None,
+    *,
+    elsewhere_of: ElsewhereOf = unplaced,
 ) -> HolderKind:
     """Return the standing of a whole family: what holds for one member holds for all."""
     lines = [(top, parents_of(top, members)), *((m.process, m.ancestors) for m in members)]
-    return min((standing(process, viewer, run, line) for process, line in lines), key=_strictness)
+    judged = (
+        standing(process, viewer, run, line, elsewhere_of=elsewhere_of) for process, line in lines
+    )
+    return min(judged, key=_strictness)
 
 
 def _strictness(item: HolderKind) -> tuple[int, bool]:
@@ -241,11 +275,14 @@ def _strictness(item: HolderKind) -> tuple[int, bool]:
         Container,
         SupervisedService,
         OtherUser,
+        OtherCheckout,
         Tunnel,
         DevportsRun,
         OrdinaryProcess,
     )
-    return order.index(type(item)), isinstance(item, SupervisedService) and not item.unit
+    vaguer = isinstance(item, SupervisedService) and not item.unit
+    milder = isinstance(item, OtherCheckout) and not item.is_guarded
+    return order.index(type(item)), vaguer or milder
 
 
 def parents_of(top: Process, members: Sequence[Holder]) -> tuple[Process, ...]:

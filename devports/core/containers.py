@@ -18,8 +18,8 @@ from __future__ import annotations
 
 from itertools import pairwise
 
-from devports.core.command_line import base_name, program
-from devports.core.holder_kind import Container
+from devports.core.command_line import base_name, program, values_of
+from devports.core.holder_kind import STOP_TIMEOUT, Container
 from devports.core.model import Holder
 from devports.core.text import LAST_PORT, decimal
 from devports.core.value import Frozen
@@ -38,17 +38,19 @@ if TYPE_CHECKING:
 
 ID_LENGTH = 64
 """Hex digits of a container's id: a sha256."""
-GRACE = 10
-"""Seconds that an engine gives a container to end before it kills it, as we tell it."""
 
 
 class Published(Frozen):
-    """A container that publishes a port, in the words of its engine. `identity`: its whole id."""
+    """A container that publishes a port, in the words of its engine.
+
+    `identity`: its whole id. `stop_timeout`: seconds that its engine gives it to end.
+    """
 
     engine: str
     name: str
     image: str
     identity: str
+    stop_timeout: int = STOP_TIMEOUT
 
 
 FORWARDERS = {
@@ -106,14 +108,53 @@ SCOPES = {"docker": "docker", "libpod": "podman", "cri-containerd": "kubernetes"
 """What the control group of a container begins with, by the runtime that names it."""
 
 
+CONMON, SHIM = "conmon", "containerd-shim"
+"""The monitors of containers: podman's, and how the names of containerd's begin
+(``containerd-shim-runc-v2``)."""
+
+NAMESPACES = {"moby": "docker", "k8s.io": "kubernetes"}
+"""Who has which namespace of containerd, as its shim is told it; the others are nerdctl's
+(github.com/containerd/containerd/blob/main/docs/namespaces.md)."""
+
+
 def engine_of_process(process: Process) -> str:
     """Return the engine whose forwarder a process is; empty if it is none."""
-    for name in (process.name, program(process), *map(base_name, process.argv[:1])):
+    for name in _names(process):
         if name in FORWARDERS:
             return FORWARDERS[name]
     if any(folder in process.exe for folder in FOLDERS) or _is_machine_mux(process):
         return "docker"
     return ""
+
+
+def _names(process: Process) -> tuple[str, ...]:
+    """Return what a process calls itself, what was executed, and as what it was called."""
+    return (process.name, program(process), *map(base_name, process.argv[:1]))
+
+
+def is_monitor(process: Process) -> bool:
+    """Say whether an engine has this above the processes of a container: all below it are inside.
+
+    Told by names alone, which may be anybody's: that only takes away.
+    """
+    return any(name == CONMON or name.startswith(SHIM) for name in _names(process))
+
+
+def monitored(monitor: Process) -> tuple[str, str, str]:
+    """Return engine, id and name of a monitor's container, by its words; empty what they lack.
+
+    conmon(8) has ``-c ID -n NAME``, a shim ``-namespace NAMESPACE -id ID``
+    (github.com/containerd/containerd/blob/main/core/runtime/v2/README.md). One shim of kubernetes
+    has all containers of a pod, and the id of that.
+    """
+    if CONMON in _names(monitor):
+        engine, names = "podman", values_of(monitor.argv, "-n", "--name")
+        ids = values_of(monitor.argv, "-c", "--cid")
+    else:
+        namespaces = values_of(monitor.argv, "-namespace", "--namespace")
+        engine, names = NAMESPACES.get("".join(namespaces[:1]), "nerdctl"), ()
+        ids = () if engine == "kubernetes" else values_of(monitor.argv, "-id", "--id")
+    return engine, next(filter(is_identity, ids), ""), next(filter(is_name, names), "")
 
 
 def _is_machine_mux(process: Process) -> bool:
@@ -141,6 +182,11 @@ def container_of(cgroup: str) -> tuple[str, str] | None:
 
 def is_identity(text: str) -> bool:
     return len(text) == ID_LENGTH and all(char in "0123456789abcdef" for char in text)
+
+
+def is_name(text: str) -> bool:
+    """Say whether an engine gives such a name, which in a command is never taken for an option."""
+    return text[:1].isalnum()
 
 
 def engine_of(hidden: HiddenSocket, port: int) -> str:
@@ -250,6 +296,10 @@ def _answers(engine: str, uid: int, viewer: CurrentUser) -> bool:
 FORMAT = "{{.ID}}\t{{.Names}}\t{{.Image}}\t{{.Ports}}"
 """For docker. Not `{{json .}}`: that asks for the size of every container, which takes seconds."""
 FIELDS = 4
+STOP_TIMEOUT_FORMAT = "{{.Config.StopTimeout}}"
+"""For `inspect` of both (docs.docker.com/reference/api/engine, podman-inspect(1))."""
+LONGEST_STOP = 3600
+"""Seconds that we wait for a container at most: one may be made to have all the time it wants."""
 
 
 def docker(raw: bytes, port: int) -> tuple[Published, ...]:
@@ -257,9 +307,16 @@ def docker(raw: bytes, port: int) -> tuple[Published, ...]:
     rows = [line.split("\t") for line in raw.decode("utf-8", "replace").splitlines()]
     return tuple(
         Published("docker", name, image, identity)
-        for identity, name, image, ports in (row for row in rows if len(row) == FIELDS)
+        for identity, names, image, ports in (row for row in rows if len(row) == FIELDS)
         if is_identity(identity) and port in docker_ports(ports)
+        for name in (_own_name(names),)
+        if is_name(name)
     )
+
+
+def _own_name(names: str) -> str:
+    """Return a container's own name of those that links gave it: ``web/db,db`` (docker-run(1))."""
+    return next((name for name in names.split(",") if "/" not in name), names)
 
 
 def docker_ports(text: str) -> set[int]:
@@ -296,7 +353,9 @@ def _podman(rows: Iterable[Any], port: int) -> Iterator[Published]:
         facts = row if isinstance(row, dict) else {}
         identity, image, names = facts.get("Id"), facts.get("Image"), facts.get("Names")
         name = names[0] if isinstance(names, list) and names else names
-        if not (isinstance(identity, str) and is_identity(identity) and isinstance(name, str)):
+        if not (isinstance(identity, str) and isinstance(name, str)):
+            continue
+        if not (is_identity(identity) and is_name(name)):
             continue
         if any(port in _mapped(entry) for entry in _list(facts.get("Ports"))):
             yield Published("podman", name, image if isinstance(image, str) else "", identity)
@@ -313,3 +372,15 @@ def _mapped(entry: Any) -> range:
     if facts.get("protocol", "tcp") != "tcp" or type(first) is not int or type(number) is not int:
         return range(0)
     return range(first, first + max(number, 1))
+
+
+def stop_timeout(raw: bytes) -> int:
+    """Return the seconds of an answer to `STOP_TIMEOUT_FORMAT`; as usual where there is none.
+
+    docker says ``<nil>`` where the container has no time of its own, and -1 where it has no end.
+    """
+    text = raw.decode("ascii", "replace").strip()
+    if not text.removeprefix("-").isdecimal():
+        return STOP_TIMEOUT
+    seconds = decimal(text, LONGEST_STOP)
+    return LONGEST_STOP if seconds is None else seconds

@@ -30,9 +30,9 @@ if TYPE_CHECKING:
     Step: TypeAlias = "tuple[State, tuple[Command, ...]]"
 
     RunEvent: TypeAlias = (
-        "ServerStarted | ServerReady | BoundNotListening | ListeningElsewhere | PortLost |"
-        " HandoffFailed | StoppingServer | KillingServer | DetachedProcess | PortChanged |"
-        " WaitingForPreviousRun | RecordFailed | WaitingForDependency"
+        "ServerStarted | ServerReady | BoundNotListening | ListeningElsewhere | Released |"
+        " PortLost | HandoffFailed | StoppingServer | KillingServer | DetachedProcess |"
+        " PortChanged | WaitingForPreviousRun | RecordFailed | WaitingForDependency"
     )
 
 
@@ -51,6 +51,10 @@ class Retry(Frozen):
         """Return the next way down the ladder, None at its foot."""
         below = self.ways[self.ways.index(way) + 1 :]
         return below[0] if below else None
+
+    def has_bare_after(self, way: HandoffMode) -> bool:
+        """Say whether a start without our reservation is still ahead."""
+        return "bare" in self.ways[self.ways.index(way) + 1 :]
 
     def before(self, attempt: int) -> float:
         """Return the wait before start number `attempt` (2, 3, ...), in seconds."""
@@ -89,12 +93,14 @@ class Ended(Frozen):
         source: whose it is.
         reason: kebab-case, for messages and events.
         why: an error of ours in one line, if that was the end.
+        ready: whether the server had been ready.
     """
 
     code: int
     source: Source
     reason: str
     why: str = ""
+    ready: bool = False
 
 
 class PortFreed(Frozen):
@@ -102,9 +108,10 @@ class PortFreed(Frozen):
 
 
 class PortStillHeld(Frozen):
-    """The port could not be had; the exit code says why."""
+    """The port could not be had; the exit code says why. `left`: another port is to be had."""
 
     code: int
+    left: bool = False
 
 
 class BindFailed(Frozen):
@@ -124,7 +131,7 @@ class Ready(Frozen):
 
 
 class Moved(Frozen):
-    """The server took another port instead. `told`: its command names that one."""
+    """The server lives and listens on another port instead. `told`: its command names that one."""
 
     port: int | None
     foreign: bool
@@ -142,7 +149,12 @@ class Interrupted(Frozen):
 
 
 class TimedOut(Frozen):
-    """Not ready within its time."""
+    """Not ready within its time.
+
+    `refused`: nobody has its port, and it said that an address is in use.
+    """
+
+    refused: bool = False
 
 
 class TakePort(Frozen):
@@ -208,10 +220,8 @@ def _starting(state: Starting, event: Event, retry: Retry) -> Step:
             return _down(state.attempt, way)
         case Moved(told=True):
             return Ended(exitcodes.NOT_READY, "devports", "moved"), (StopServer(),)
-        case Moved(foreign=False) if (
-            state.way == "hook" and (way := retry.below(state.way)) is not None
-        ):
-            return _down(state.attempt, way)  # nobody asked us: it was our hold that drove it away
+        case Moved(foreign=False) | TimedOut(refused=True) if retry.has_bare_after(state.way):
+            return _down(state.attempt, "bare")  # our reservation may have been in its way
         case BindFailed() | Moved(foreign=True):
             return _again(state, retry)
         case Moved():
@@ -231,6 +241,17 @@ def _down(attempt: int, way: HandoffMode) -> Step:
     if way == "bare":  # it binds without SO_REUSEADDR; our hold is given up at the start
         return Starting(attempt, way), (StopServer(), Start(attempt, way))
     return Taking(attempt, way), (StopServer(), TakePort())
+
+
+def is_lost(event: Event, end: Ended) -> bool:
+    """Say whether a run has come to its end because somebody else has the port."""
+    match event:
+        case PortStillHeld(left=left):
+            return left
+        case BindFailed(foreign=True) | Moved(foreign=True):
+            return end.reason == "retries-exhausted"
+        case _:
+            return False
 
 
 def goes_down(before: Starting, after: State) -> bool:
@@ -309,6 +330,14 @@ class ListeningElsewhere(Frozen):
     there: Endpoint
 
 
+class Released(Frozen):
+    """Our reservation of `endpoint` was released beside the living server, which printed `line`."""
+
+    service: str
+    endpoint: Endpoint
+    line: str
+
+
 class PortLost(Frozen):
     """The server did not get its port. `line`: what it said, `next_attempt`: 0 for none."""
 
@@ -321,10 +350,15 @@ class PortLost(Frozen):
 
 
 class HandoffFailed(Frozen):
-    """The server did not get the port by `way` from us; it is started again by the next one."""
+    """The server did not get the port by `way` from us; it is started again by the next one.
+
+    `waited`: seconds that it was given, after which it is started without our reservation; 0 if it
+    ended before.
+    """
 
     service: str
     way: HandoffMode
+    waited: float = 0.0
 
 
 class StoppingServer(Frozen):

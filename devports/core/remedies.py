@@ -20,13 +20,15 @@ case: A remedy, the case it is for, and the words that several verdicts share.
 
 from __future__ import annotations
 
+from devports.core.checkout import unplaced
 from devports.core.classify import cancel, is_session, master_exit, of_user, unit_of
 from devports.core.command_line import program
-from devports.core.containers import contained, container_of, engine_of, shown, unasked
+from devports.core.containers import contained, container_of, engine_of, is_monitor, shown, unasked
 from devports.core.holder_kind import (
     SHORT_ID,
     Container,
     CurrentUser,
+    OtherCheckout,
     Protected,
     SupervisedService,
     Tunnel,
@@ -52,6 +54,7 @@ TYPE_CHECKING = False
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator, Sequence
 
+    from devports.core.checkout import ElsewhereOf
     from devports.core.containers import Named
     from devports.core.model import HiddenSocket, Holder, HolderSearch, Platform, Process, Socket
     from devports.core.stop_plan import RunOf, StopTarget
@@ -70,6 +73,7 @@ def remedies(
     typed: str = "",
     viewer: CurrentUser | None = None,
     run_of: RunOf = no_run,
+    elsewhere_of: ElsewhereOf = unplaced,
     named: Named = unasked,
     ephemeral: tuple[int, int] = DEFAULT_EPHEMERAL,
     ignored: Sequence[int] = (),
@@ -85,6 +89,7 @@ def remedies(
         typed: what a person calls it in a command; by default the service, or else the number.
         viewer: who asks. Without one nobody can say who is protected: no command ends anything.
         run_of: tells the processes of live `devports run`.
+        elsewhere_of: tells the processes of other checkouts and projects.
         named: tells the container behind a forwarder.
         ephemeral: first and last port of the range for outgoing connections.
         ignored: pids of those who were asked to end, and did not.
@@ -98,6 +103,7 @@ def remedies(
         target,
         viewer,
         run_of,
+        elsewhere_of,
         named,
         ephemeral,
         tuple(ignored),
@@ -135,11 +141,13 @@ def held(case: RemedyContext, sockets: Sequence[Socket]) -> Iterator[Remedy]:
     holding = shown(case.holding)
     kernel = [h for h in holding.holders if _is_windows_kernel(case, h)]
     plan = _plan(case, [h for h in holding.holders if h not in kernel])
-    killable = tuple(t for t in plan if not isinstance(t.standing, (*REFUSED, Container)))
+    killable = tuple(t for t in plan if _may_be_signalled(t))
     if case.platform == "darwin" and any(socket.state == "BOUND" for socket in sockets):
         yield case.wait(
             "a Python server that is just starting looks like this for up to 35 s: ask again then"
         )
+    if any(_is_guarded(t) for t in plan):
+        yield from _beside(case)
     yield from _devports_first(case, plan, holding.hidden)
     for target in plan:
         yield from _own_stop(case, target)
@@ -161,7 +169,24 @@ def _plan(case: RemedyContext, people: Sequence[Holder]) -> tuple[StopTarget, ..
     """Return what has to end; there is one port, so every socket is on that."""
     viewer = case.viewer or NOBODY
     ports = {inode: case.port for holder in people for inode in holder.inodes}
-    return contained(targets(people, viewer, case.run_of), ports, viewer, case.named)
+    plan = targets(people, viewer, case.run_of, case.elsewhere_of)
+    return contained(plan, ports, viewer, case.named)
+
+
+def _may_be_signalled(target: StopTarget) -> bool:
+    """Say whether a command may be printed that signals it: what is printed gets copied."""
+    return not isinstance(target.standing, (*REFUSED, Container)) and not _is_guarded(target)
+
+
+def _is_guarded(target: StopTarget) -> bool:
+    return isinstance(target.standing, OtherCheckout) and target.standing.is_guarded
+
+
+def _beside(case: RemedyContext) -> Iterator[Remedy]:
+    """Yield how a service starts beside the one of another checkout."""
+    if case.service:
+        command = f"devports run {quote(case.service)} --on-conflict next"
+        yield Remedy("goes on beside it: another port, this once", command)
 
 
 def _is_windows_kernel(case: RemedyContext, holder: Holder) -> bool:
@@ -173,6 +198,8 @@ def _devports_first(
 ) -> Iterator[Remedy]:
     """Yield the command of ours, where it can get further than it did."""
     foreign = _foreign(case, [target for target in plan if _is_for_root(target)])
+    if any(_is_guarded(target) for target in plan):
+        return
     if plan and all(map(_can_end, plan)) and not foreign and not hidden:
         yield Remedy("ends what holds it, after asking", f"devports free {case.target}")
     elif foreign or (case.platform != "win32" and any(_may_be_ended(case, h) for h in hidden)):
@@ -214,8 +241,12 @@ def _own_stop(case: RemedyContext, target: StopTarget) -> Iterator[Remedy]:
             yield _stop(case, f"{by} would start it again: {does}", stop)
         case Tunnel(stop=stop) if stop:
             yield Remedy("closes the tunnel by its own command", stop)
+        case OtherCheckout(is_guarded=True, run=run, there=there):
+            folder, what = (run.project, run.service) if run else (there.folder, str(case.port))
+            title = "ends it, where it was started"
+            yield Remedy(title, f"cd {quote(folder)} && devports free {quote(what)}")
         case Container() as it:
-            yield from container(case, target.process, it)
+            yield from container(case, target, it)
         case Protected(reason=reason):
             yield from protected(case, target.process, reason)
         case _:
@@ -389,8 +420,9 @@ def not_local(case: RemedyContext) -> Iterator[Remedy]:
         yield case.root("macOS has 127.0.0.1 only: this adds the address", command)
 
 
-def container(case: RemedyContext, process: Process, it: Container) -> Iterator[Remedy]:
-    """Yield what stops the container behind a process, as far as its engine has named it."""
+def container(case: RemedyContext, target: StopTarget, it: Container) -> Iterator[Remedy]:
+    """Yield what stops the container behind a target, as far as its engine has named it."""
+    process = target.process
     match it.said:
         case "one":
             of = f" ({it.image})" if it.image else ""
@@ -404,7 +436,7 @@ def container(case: RemedyContext, process: Process, it: Container) -> Iterator[
         case "none":
             yield from _stale(case, process, it)
         case "inside":
-            yield from _inside(case, process, it)
+            yield from _inside(case, target, it)
         case "unasked" | "silent" | "missing":
             where = f": {it.engine} is not on PATH here" if it.said == "missing" else ""
             ask = f"names the container that publishes the port{where}"
@@ -449,15 +481,25 @@ def _stale(case: RemedyContext, process: Process, it: Container) -> Iterator[Rem
         yield case.root(title, f"systemctl restart {name}")
 
 
-def _inside(case: RemedyContext, process: Process, it: Container) -> Iterator[Remedy]:
+def _inside(case: RemedyContext, target: StopTarget, it: Container) -> Iterator[Remedy]:
+    parents = (parent for member in target.members for parent in member.ancestors)
+    monitor = next(filter(is_monitor, parents), None)
+    if not it.name:
+        owner = monitor or target.process
+        yield _by_owner(case, owner, "names the containers that run", f"{it.tool} ps")
+        yield _by_owner(case, owner, "stops the one that it runs in", f"{it.tool} stop NAME")
+        return
     if it.engine == "kubernetes":
         yield case.root("names the container and its pod", f"crictl ps --id {quote(it.name)}")
         yield Remedy("then delete that pod, or what owns it, by kubectl: that ends it for good")
         yield case.root("ends it, until its kubelet starts it again", it.stop)
         return
     title = "stops the container that it runs in"
+    if it.engine != "docker" and monitor is not None:
+        yield _by_owner(case, monitor, title, it.stop)
+        return
     # Without root podman's groups are below user@UID.service, and docker's socket decides itself.
-    rooted = it.engine == "podman" and "/user@" not in process.cgroup
+    rooted = it.engine == "podman" and "/user@" not in target.process.cgroup
     yield case.root(title, it.stop) if rooted else Remedy(title, it.stop)
 
 
@@ -538,6 +580,7 @@ class RemedyContext(Frozen):
     typed: str
     viewer: CurrentUser | None
     run_of: RunOf
+    elsewhere_of: ElsewhereOf
     named: Named
     ephemeral: tuple[int, int]
     ignored: tuple[int, ...]

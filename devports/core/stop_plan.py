@@ -14,11 +14,13 @@ outcome: What was done about a port: values, worded later by `ui`.
 
 from __future__ import annotations
 
+from devports.core.checkout import unplaced
 from devports.core.command_line import is_interactive, is_persons_shell, is_shell, program
 from devports.core.holder_kind import (
     Container,
     DevportsRun,
     OrdinaryProcess,
+    OtherCheckout,
     OtherUser,
     Protected,
     SupervisedService,
@@ -32,6 +34,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Collection, Iterable, Sequence
     from typing import Literal, TypeAlias
 
+    from devports.core.checkout import ElsewhereOf
     from devports.core.holder_kind import CurrentUser, HolderKind, RunInfo
     from devports.core.model import Endpoint, Holder, HolderSearch, Process, ProcessKey, Socket
     from devports.core.verdict import Finding
@@ -55,6 +58,7 @@ if TYPE_CHECKING:
         "supervised",
         "container",
         "other-user",
+        "other-checkout",
         "on-conflict",
         "no-terminal",
         "denied",
@@ -76,9 +80,11 @@ class StopTarget(Frozen):
 class ConfirmPolicy(Frozen):
     """What the command line and the configuration allow.
 
-    `reclaim` names the project whose own leftovers may be ended without a question. `movable`
-    is the port that its service could exchange for another one, 0 if there is none. `fails`: the
-    service shall fail where its port is held, so nobody is asked and `yes` does not count.
+    `other_users` and `other_checkouts` say whom `yes` covers besides; no file can. `reclaim` names
+    the project whose own leftovers may be ended without a question. `movable` is the port that its
+    service could exchange for another one, 0 if there is none. `moves`: that port is exchanged
+    rather than freed, so whoever holds it is left alone. `fails`: the service shall fail where its
+    port is held, so nobody is asked and `yes` does not count.
     """
 
     yes: bool = False
@@ -86,7 +92,9 @@ class ConfirmPolicy(Frozen):
     interactive: bool = False
     reclaim: str = ""
     movable: int = 0
+    moves: bool = False
     fails: bool = False
+    other_checkouts: bool = False
 
 
 WATCHERS = frozenset(
@@ -220,7 +228,10 @@ def no_run(_: Process) -> None:
 
 
 def targets(
-    holders: Sequence[Holder], viewer: CurrentUser, run_of: RunOf
+    holders: Sequence[Holder],
+    viewer: CurrentUser,
+    run_of: RunOf,
+    elsewhere_of: ElsewhereOf = unplaced,
 ) -> tuple[StopTarget, ...]:
     """Group the holders by what has to end, in the order in which they were found."""
     from devports.core.classify import strictest
@@ -230,7 +241,11 @@ def targets(
         top = top_of_family(holder, holders, run_of, viewer)
         groups.setdefault(top.key, (top, []))[1].append(holder)
     return tuple(
-        StopTarget(top, strictest(top, members, viewer, run_of(top)), tuple(members))
+        StopTarget(
+            top,
+            strictest(top, members, viewer, run_of(top), elsewhere_of=elsewhere_of),
+            tuple(members),
+        )
         for top, members in groups.values()
     )
 
@@ -242,11 +257,13 @@ def consent(standing: HolderKind, policy: ConfirmPolicy) -> Consent:
             return "refused"
         case Container(said=said) if said != "one":
             return "refused"
+        case OtherCheckout(is_guarded=True) if policy.yes and not policy.other_checkouts:
+            return "refused"
         case OtherUser():
             granted = policy.yes and policy.other_users
         case DevportsRun(run=run):
             granted = policy.yes or (run.left and run.project == policy.reclaim)
-        case OrdinaryProcess() | Tunnel() | Container():
+        case OrdinaryProcess() | Tunnel() | Container() | OtherCheckout():
             granted = policy.yes
         case _:
             unreachable(standing)

@@ -5,6 +5,7 @@ problem: What a rule of the doctor finds.
 
 from __future__ import annotations
 
+from devports.core.checkout import unplaced
 from devports.core.containers import contained, shown, unasked
 from devports.core.holder_kind import CurrentUser
 from devports.core.model import merged
@@ -17,6 +18,7 @@ TYPE_CHECKING = False
 if TYPE_CHECKING:
     from typing import Literal, TypeAlias
 
+    from devports.core.checkout import ElsewhereOf
     from devports.core.containers import Named
     from devports.core.model import Platform, PortSpec, Process, Socket, VisibilityGap
     from devports.core.remedies import Remedy
@@ -215,6 +217,7 @@ class Facts(Frozen):
         gaps: what cannot be seen on this machine.
         viewer: who asks.
         run_of: tells the processes of devports runs.
+        elsewhere_of: tells the processes of other checkouts and projects.
         named: returns a container with what its engine says about a port.
     """
 
@@ -234,13 +237,14 @@ class Facts(Frozen):
     editor: Editor = Editor()
     viewer: CurrentUser = CurrentUser(-1, -1)
     run_of: RunOf = no_run
+    elsewhere_of: ElsewhereOf = unplaced
     named: Named = unasked
 
     def plan(self, declared: PortFacts) -> tuple[StopTarget, ...]:
         """Return who would have to end for a port to be free, each with its standing."""
         holdings = [shown(finding.holding) for finding in declared.findings]
         people = merged(holder for holding in holdings for holder in holding.holders)
-        found = targets(people, self.viewer, self.run_of)
+        found = targets(people, self.viewer, self.run_of, self.elsewhere_of)
         ports = {inode: declared.spec.port for holder in people for inode in holder.inodes}
         return contained(found, ports, self.viewer, self.named)
 

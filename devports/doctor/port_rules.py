@@ -9,7 +9,13 @@ from __future__ import annotations
 
 from devports.core.command_line import program
 from devports.core.containers import shown
-from devports.core.holder_kind import Container, DevportsRun, OrdinaryProcess
+from devports.core.holder_kind import (
+    Container,
+    DevportsRun,
+    OrdinaryProcess,
+    OtherCheckout,
+    run_behind,
+)
 from devports.core.model import WILDCARDS, PortSpec
 from devports.core.remedies import AIRPLAY, Remedy, remedies
 from devports.core.stop_plan import ConfirmPolicy, consent
@@ -149,13 +155,18 @@ def _moved(facts: Facts, declared: PortFacts) -> str:
 
 def _runs(facts: Facts, declared: PortFacts) -> str:
     """Return which devports run it is; empty if it is none."""
-    runs = [t.standing.run for t in facts.plan(declared) if isinstance(t.standing, DevportsRun)]
+    plan = facts.plan(declared)
+    runs = [run for target in plan if (run := run_behind(target.standing))]
     if not runs:
         return ""
     other = runs[0].project != facts.root
     if any(run.left for run in runs):
         of = f" of the project in {runs[0].project}" if other else ""
         return f"a devports run{of} that was killed has left it behind"
+    if any(
+        isinstance(t.standing, OtherCheckout) and t.standing.relation == "sibling" for t in plan
+    ):
+        return f"the checkout in {runs[0].project} runs it: two of one repository want one port"
     if other:
         return f"the project in {runs[0].project} runs it: two projects want one port"
     return f"it is the service `{runs[0].service}` of this project"
@@ -258,6 +269,7 @@ def _remedies(facts: Facts, finding: Finding, declared: PortFacts) -> tuple[Reme
         typed=str(declared.spec) if _moved(facts, declared) else service,
         viewer=facts.viewer,
         run_of=facts.run_of,
+        elsewhere_of=facts.elsewhere_of,
         named=facts.named,
         ephemeral=facts.ephemeral,
     )

@@ -24,6 +24,8 @@ if TYPE_CHECKING:
 
 MENDS = Remedy("writes what is missing and leaves the rest as it is", "devports vscode")
 
+UNSEEN = "failure-unseen"
+
 
 def files(facts: Facts) -> Iterator[Problem]:
     """What `devports vscode` makes is not there, or not what it would make now."""
@@ -83,9 +85,27 @@ def command_unresolved(facts: Facts) -> Iterator[Problem]:
         )
 
 
+def failures_unseen(facts: Facts) -> Iterator[Problem]:
+    """Runs of devports, written by it or by hand, whose failure VS Code does not see each time."""
+    found = [flaw for flaw in facts.editor.flaws if flaw.code == UNSEEN]
+    for path in dict.fromkeys(flaw.path for flaw in found):
+        here = tuple(flaw for flaw in found if flaw.path == path)
+        by_hand = Remedy(
+            'let `endsPattern` match "devports: not running" too: there, or in your template'
+        )
+        yield Problem(
+            "editor-failure-unseen",
+            "warning",
+            f"`{path}` has tasks that let the debugger start when the server did not",
+            evidence=tuple(f"{path}:{flaw.line}:{flaw.column}: {flaw.what}" for flaw in here),
+            why="VS Code does so at every second failure, if a configuration waits for one",
+            remedies=(MENDS,) if path in facts.editor.stale else (by_hand,),
+        )
+
+
 def flaws(facts: Facts) -> Iterator[Problem]:
     """Tasks and configurations, written by hand, that VS Code stumbles over."""
-    for flaw in facts.editor.flaws:
+    for flaw in (each for each in facts.editor.flaws if each.code != UNSEEN):
         yield Problem(
             f"editor-{flaw.code}",
             "warning",
@@ -95,7 +115,7 @@ def flaws(facts: Facts) -> Iterator[Problem]:
         )
 
 
-EDITOR_RULES = (files, unknowable, command_unresolved, flaws)
+EDITOR_RULES = (files, unknowable, command_unresolved, failures_unseen, flaws)
 
 
 def foreign_devports(facts: Facts) -> Iterator[Problem]:

@@ -7,6 +7,7 @@ Knows neither the screen nor the command line: questions and progress go through
 from __future__ import annotations
 
 from devports import exitcodes
+from devports.core.checkout import unplaced
 from devports.core.stop_plan import ConfirmPolicy, FreeResult, WaitingForPort
 from devports.core.value import Frozen
 from devports.core.verdict import (
@@ -27,6 +28,7 @@ TYPE_CHECKING = False
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
 
+    from devports.core.checkout import ElsewhereOf
     from devports.core.model import Endpoint, HolderSearch
     from devports.core.stop_plan import Answer, Outcome, Progress, Question, RunOf
     from devports.core.verdict import Finding
@@ -48,6 +50,7 @@ class FreeServices(Frozen):
     tell: Callable[[Progress | Outcome], None]
     run_of: RunOf
     engines: Engines
+    elsewhere_of: ElsewhereOf = unplaced
 
 
 class StopTimeouts(Frozen):
@@ -66,6 +69,12 @@ class FreeRequest(Frozen):
     policy: ConfirmPolicy = ConfirmPolicy()
     limits: StopTimeouts = StopTimeouts()
     ours: tuple[int, ...] = ()
+
+    @property
+    def exchanged(self) -> tuple[Endpoint, ...]:
+        """Those of a port that is exchanged for another one rather than freed."""
+        policy = self.policy
+        return tuple(e for e in self.endpoints if policy.moves and e.port == policy.movable)
 
 
 def free(tools: FreeServices, job: FreeRequest) -> FreeResult:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from devports import exitcodes
 from devports.core.containers import contained
-from devports.core.holder_kind import Container, OtherUser, SupervisedService
+from devports.core.holder_kind import Container, OtherCheckout, OtherUser, SupervisedService
 from devports.core.model import merged
 from devports.core.stop_plan import (
     Declined,
@@ -45,7 +45,7 @@ def holders_of(findings: Iterable[Finding]) -> tuple[Holder, ...]:
 def plan_for(tools: FreeServices, findings: Iterable[Finding]) -> tuple[StopTarget, ...]:
     """Return what has to end for these findings."""
     found, viewer = tuple(findings), tools.machine.viewer()
-    plan = targets(holders_of(found), viewer, tools.run_of)
+    plan = targets(holders_of(found), viewer, tools.run_of, tools.elsewhere_of)
     return contained(plan, ports_of(found), viewer, tools.engines.named)
 
 
@@ -60,10 +60,8 @@ def judged(target: StopTarget, policy: ConfirmPolicy) -> Outcome:
         case "refused":
             return Refused(target, why_refused(target.standing))
         case "unanswerable":
-            if policy.fails:
-                return Refused(target, "on-conflict")
-            other = isinstance(target.standing, OtherUser)
-            return Refused(target, "other-user" if other else "no-terminal")
+            why = "on-conflict" if policy.fails else why_unanswerable(target.standing)
+            return Refused(target, why)
         case answer:
             return WouldStop(target, asks=answer == "ask")
 
@@ -142,6 +140,17 @@ def parts(target: StopTarget, keys: Collection[ProcessKey]) -> list[StopTarget]:
     return [target.but(members=members)] if members else []
 
 
+def why_unanswerable(standing: HolderKind) -> Why:
+    """Say whose yes is missing where nobody can be asked: that of `--yes`, or one of its own."""
+    match standing:
+        case OtherUser():
+            return "other-user"
+        case OtherCheckout(is_guarded=True):
+            return "other-checkout"
+        case _:
+            return "no-terminal"
+
+
 def why_refused(standing: HolderKind) -> Why:
     """Name the law that stands in the way."""
     match standing:
@@ -151,6 +160,8 @@ def why_refused(standing: HolderKind) -> Why:
             return "supervised"
         case OtherUser():
             return "other-user"
+        case OtherCheckout():
+            return "other-checkout"
         case _:
             return "protected"
 

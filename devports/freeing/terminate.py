@@ -9,7 +9,7 @@ from __future__ import annotations
 import contextlib
 
 from devports import exitcodes
-from devports.core.holder_kind import Container, DevportsRun
+from devports.core.holder_kind import Container, run_behind
 from devports.core.stop_plan import (
     AlreadyGone,
     ContainerStopped,
@@ -146,7 +146,7 @@ class StopOperation:
             if not is_container(target):
                 self.tools.tell(Terminating(target))
                 self.terminate(target.process.key)
-        runs = [t.standing.run.patience for t in self.plan if isinstance(t.standing, DevportsRun)]
+        runs = [run.patience for t in self.plan if (run := run_behind(t.standing))]
         # A devports run ends its own server in its own time.
         self.patience = clock.Deadline(max([self.job.limits.stop, *runs]))
         free = self.wait(self.patience) or self.insist()

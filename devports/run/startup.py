@@ -15,6 +15,7 @@ from devports.core.recovery import (
     Moved,
     PortOwnership,
     Ready,
+    Released,
     ServerReady,
     Shared,
     TimedOut,
@@ -41,9 +42,9 @@ if TYPE_CHECKING:
     from devports.system.bind import net
 
 
-RETRIES_ITSELF = 6.0
-"""Seconds that a server which says "address in use" and lives on is given: gunicorn tries again
-for 5 s and nginx for 2.5 s (measured)."""
+STAYS = 12.0
+"""Seconds after which a stranger on our port is there to stay, if our server has nothing of it:
+gunicorn tries again for 5 s and nginx for 2.5 s (measured), and some servers end the stranger."""
 SAY_BOUND_AFTER = 3.0
 GLANCE_EVERY = 3.0
 """Seconds between looks for a listener on another port, which ask for all processes of ours."""
@@ -69,12 +70,12 @@ class ServerStart:
         self._service = launch.service
         self._beside_hold = way != "bare"
         self._scheme = launch.handed.scheme if way == "fd" and launch.handed else ""
-        self._patience: clock.Deadline | None = None
         self._said_bound = False
         self._next_glance = GLANCE_EVERY
         self._next_question = clock.Deadline(0)
         self._visit: net.socket | None = None
         self._sharing: clock.Deadline | None = None
+        self._taken: clock.Deadline | None = None
         self.status: int | None = None
         """The last answer to `ready.http`: 0 for none, None where none was asked for."""
         self.unsaid = False
@@ -87,7 +88,10 @@ class ServerStart:
         """What was seen of the port last, to explain a server that never got ready."""
 
     def hear(self, text: str) -> None:
-        """Take note of output that may say that the port is taken."""
+        """Take note of output that may say that the port is taken.
+
+        It explains the end of a server. While one lives it may release our reservation and no more.
+        """
         ports = {endpoint.port for endpoint in self._launch.everything}
         found = match_bind_failure(text, ports)
         if found is not None and found.kind not in NO_LOSS:
@@ -111,10 +115,11 @@ class ServerStart:
                     server.relay.watching = False
                     self.owned = owned
                     return Ready()
-                if self._is_lost(now):
-                    return self._bind_failed(now)
                 if self._is_shared(now):
                     return Shared()
+                if self._is_taken(now):
+                    return BindFailed(foreign=True)
+                self._make_way(now, tell)
                 self._look_elsewhere(now, server, tell)
                 if now.bound and not self._said_bound and server.elapsed > SAY_BOUND_AFTER:
                     self._said_bound = True
@@ -180,27 +185,29 @@ class ServerStart:
         self.status = answer(endpoint, path, seconds=ANSWER_WITHIN)
         return is_good(self.status)
 
-    def _is_lost(self, now: PortOwnership) -> bool:
-        """Say whether a server that lives on has lost the port, and is not just trying again.
+    def _make_way(self, now: PortOwnership, tell: Callable[[RunEvent], None]) -> None:
+        """Release our reservation if the server says "in use": it may be that which it met.
 
-        A complaint that names no port may be about another one: it counts only if something
-        stands in the way of ours.
+        Its words may be about something else, so nothing more follows from them while it lives.
         """
-        if self.failure is None:
+        if self.failure is None or not self._hold or now.owner is not None or now.strangers:
+            return
+        self._hold.release()
+        tell(Released(self._service.name, self._launch.endpoints[0], self.failure.line))
+
+    def _is_taken(self, now: PortOwnership) -> bool:
+        """Say whether a server that lost its port met somebody else, who is there to stay.
+
+        The stranger decides; silence of the server means that it may be its own proxy, of a
+        container engine, and there is time left to find out.
+        """
+        anybody = self._service.ready.owner == "any"
+        silent = self.failure is None
+        if silent or now.owner is not None or now.bound or anybody or not now.strangers:
+            self._taken = None
             return False
-        if not now.strangers:
-            self._hold.release()  # our own reservation may be what it met
-        self._patience = self._patience or clock.Deadline(RETRIES_ITSELF)
-        if self.failure.kind == "moved":
-            return True
-        if not self._patience.passed:
-            return False
-        if self.failure.port is not None or now.strangers:
-            return True
-        if not self._is_refused():
-            return False
-        now = self._watch.look(self._hold)  # it may be what is in the way by now
-        return now.owner is None and not now.bound
+        self._taken = self._taken or clock.Deadline(STAYS)
+        return self._taken.passed
 
     def _is_shared(self, now: PortOwnership) -> bool:
         """Say whether somebody else has been listening beside our server for a while."""
@@ -219,16 +226,11 @@ class ServerStart:
         if self.failure is not None and (
             self.failure.port is not None or self._beside_hold or self._is_refused()
         ):
-            return self._bind_failed(now)
+            foreign = bool(now.strangers) or (not self._beside_hold and self._is_refused())
+            return BindFailed(foreign)
         if now.strangers and code:
             return BindFailed(foreign=True)
         return Exited(code)
-
-    def _bind_failed(self, now: PortOwnership) -> Event:
-        foreign = bool(now.strangers) or (not self._beside_hold and self._is_refused())
-        if self.failure is not None and self.failure.kind == "moved":
-            return Moved(self.failure.new_port, foreign)
-        return BindFailed(foreign)
 
     def _is_refused(self) -> bool:
         """Say whether a bind fails now."""
@@ -239,11 +241,14 @@ class ServerStart:
         """Tell a server that listens elsewhere from one that does not listen."""
         elsewhere = self._watch.elsewhere()
         self.seen = self._watch.look(self._hold).but(elsewhere=elsewhere)
-        if elsewhere and self.seen.owner is None and not self.seen.bound:
+        foreign = bool(self.seen.strangers)
+        if self.seen.owner is not None or self.seen.bound:
+            return TimedOut()
+        if elsewhere:
             port = elsewhere[0].port
             told = any(word.endswith(str(port)) for word in self._launch.argv)
-            return Moved(port, foreign=bool(self.seen.strangers), told=told)
-        return TimedOut()
+            return Moved(port, foreign, told=told)
+        return TimedOut(refused=self.failure is not None and not foreign)
 
 
 ASK_AGAIN = 0.5

@@ -8,7 +8,6 @@ from __future__ import annotations
 import os
 
 from devports.core import containers
-from devports.core.containers import GRACE
 from devports.core.value import Frozen
 
 TYPE_CHECKING = False
@@ -21,8 +20,8 @@ if TYPE_CHECKING:
 
 ASKING = 2.0
 """Seconds that an engine may take to answer."""
-STOPPING = GRACE + 5.0
-"""Seconds until we stop waiting for the engine."""
+MARGIN = 5.0
+"""Seconds that an engine may take to stop a container, beside the container's own time."""
 LONGEST = 200
 """Characters of an engine's complaint."""
 
@@ -37,9 +36,11 @@ class EngineError(Frozen):
 class Engines:
     """The engines of this machine. Every question is asked once, until it is to be forgotten."""
 
-    def __init__(self, *, asking: float = ASKING, stopping: float = STOPPING) -> None:
-        self._asking, self._stopping = asking, stopping
+    def __init__(self, *, asking: float = ASKING, margin: float = MARGIN) -> None:
+        self._asking, self._margin = asking, margin
         self._known: dict[tuple[str, int], tuple[Published, ...] | EngineError] = {}
+        self._timeouts: dict[str, int] = {}
+        """By a container's whole id; nothing changes it as long as the container lives."""
 
     def forget(self) -> None:
         """Ask again from now on: time has passed, or a container was stopped."""
@@ -60,23 +61,32 @@ class Engines:
             case ():
                 return container.but(said="none")
             case (one,):
-                name, image, identity = one.name, one.image, one.identity
-                return container.but(said="one", name=name, image=image, identity=identity)
+                return container.but(
+                    said="one",
+                    name=one.name,
+                    image=one.image,
+                    identity=one.identity,
+                    stop_timeout=one.stop_timeout,
+                )
             case several:
                 return container.but(said="several", names=tuple(one.name for one in several))
 
     def stop(self, container: Container) -> str:
-        """Stop a container by its engine; return what went wrong in one line, empty if nothing."""
+        """Stop a container by its engine; return what went wrong in one line, empty if nothing.
+
+        That is the command which people are shown, word by word: so the engine gives the container
+        the time that it was made with. We wait for as long, and `MARGIN`.
+        """
         self.forget()
-        path, words = which(container.engine), f"{container.engine} stop"
+        tool, *words = container.stopping
+        path, seconds = which(tool), container.stop_timeout + self._margin
         if not path:
-            return f"`{container.engine}` is not on PATH"
-        argv = (path, "stop", "-t", str(GRACE), container.identity)
+            return f"`{tool}` is not on PATH"
         from devports.system import subprocesses  # threads, only with containers
 
-        ran = subprocesses.run(argv, self._stopping)
+        ran = subprocesses.run((path, *words), seconds)
         if ran is None:
-            return f"`{words}` did not end within {self._stopping:g} s"
+            return f"`{tool} stop` did not end within {seconds:g} s"
         return "" if ran.status == 0 else _complaint(ran)
 
     def _asked(self, engine: str, port: int) -> tuple[Published, ...] | EngineError:
@@ -96,8 +106,24 @@ class Engines:
             return EngineError(f"no answer within {self._asking:g} s")
         if ran.status != 0:
             return EngineError(_complaint(ran))
-        found = PARSERS[engine](ran.output, port)
-        return EngineError("an answer that is not understood") if found is None else found
+        match PARSERS[engine](ran.output, port):
+            case None:
+                return EngineError("an answer that is not understood")
+            case (one,):
+                return (one.but(stop_timeout=self._stop_timeout(path, one.identity)),)
+            case found:
+                return found
+
+    def _stop_timeout(self, path: str, identity: str) -> int:
+        """Return how long a container may take to end; without an answer as long as is usual."""
+        if identity not in self._timeouts:
+            from devports.system import subprocesses
+
+            words = ("inspect", "--format", containers.STOP_TIMEOUT_FORMAT, identity)
+            ran = subprocesses.run((path, *words), self._asking)
+            said = ran.output if ran is not None and ran.status == 0 else b""
+            self._timeouts[identity] = containers.stop_timeout(said)
+        return self._timeouts[identity]
 
 
 def _docker(port: int) -> tuple[str, ...]:

@@ -21,6 +21,7 @@ from devports.core.recovery import (
     PortChanged,
     PortLost,
     RecordFailed,
+    Released,
     ServerReady,
     ServerStarted,
     StoppingServer,
@@ -202,6 +203,8 @@ def _happening(news: RunEvent) -> Facts:
             return {"event": "bound-only", "endpoint": str(endpoint)}
         case ListeningElsewhere(wanted=wanted, there=there):
             return {"event": "elsewhere", "endpoint": str(wanted), "listens": str(there)}
+        case Released(endpoint=endpoint, line=line):
+            return {"event": "released", "endpoint": str(endpoint), "line": line}
         case PortLost(foreign=foreign, line=line, next_attempt=attempt):
             facts = {"foreign": foreign, "line": line, "next_attempt": attempt or None}
             return {"event": "retry" if attempt else "lost", **facts}

@@ -24,6 +24,7 @@ from devports.core.holder_kind import (
     Container,
     DevportsRun,
     OrdinaryProcess,
+    OtherCheckout,
     OtherUser,
     Protected,
     SupervisedService,
@@ -469,6 +470,10 @@ def _standing(standing: HolderKind) -> Json:
             return _kind("plain")
         case DevportsRun(run=run):
             return _kind("mine", run.service)
+        case OtherCheckout(relation=relation, there=there, run=run):
+            placed: Json = {"folder": there.folder, "branch": there.branch or None}
+            facts = _kind("elsewhere", run.service if run else None)
+            return facts | placed | {"relation": relation}
         case OtherUser(user=user):
             return _kind("other-user", user)
         case SupervisedService(unit=unit, stop=stop):
@@ -486,7 +491,8 @@ def _standing(standing: HolderKind) -> Json:
 
 def _kind(kind: str, detail: str | None = None, stop: str | None = None) -> Json:
     facts: Json = {"kind": kind, "detail": detail, "stop": stop}
-    return facts | {"container": None, "image": None, "engine_said": None}
+    unknown = ("container", "image", "engine_said", "folder", "branch", "relation")
+    return facts | dict.fromkeys(unknown)
 
 
 def ended_facts(target: StopTarget, now: float) -> Json:

@@ -166,13 +166,17 @@ DEFS: dict[str, Schema] = {
     "standing": shape(
         "What kind of process it is. `detail`: the service, user, unit, engine, tunnel or reason."
         " `engine_said`: how many containers publish the port, or why the engine did not say; with"
-        " `one` it can be stopped.",
-        kind=one_of("plain mine other-user tunnel supervised container protected"),
+        " `one` it can be stopped. `relation`: of what is `elsewhere`, whether its `folder` is"
+        " another checkout of this repository or another project.",
+        kind=one_of("plain mine elsewhere other-user tunnel supervised container protected"),
         detail=maybe(TEXT),
         stop=maybe(TEXT),
         container=maybe(TEXT),
         image=maybe(TEXT),
         engine_said=maybe(one_of("unasked one several none silent missing inside")),
+        folder=maybe(TEXT),
+        branch=maybe(TEXT),
+        relation=maybe(one_of("sibling project")),
     ),
     "ended": shape(
         "What is ended as one: a process, and the pids of the holders that hang on it.",
@@ -194,7 +198,10 @@ DEFS: dict[str, Schema] = {
         bindable=maybe(FLAG),
         seconds=maybe(SECONDS),
         why=maybe(
-            one_of("protected supervised container other-user on-conflict no-terminal denied")
+            one_of(
+                "protected supervised container other-user other-checkout on-conflict no-terminal"
+                " denied"
+            )
         ),
         complaint=maybe(TEXT),
         asks=maybe(FLAG),
@@ -445,6 +452,10 @@ EVENTS: dict[str, tuple[str, dict[str, Schema]]] = {
     "elsewhere": (
         "It does not listen where it should, and listens on another port.",
         {"endpoint": TEXT, "listens": TEXT},
+    ),
+    "released": (
+        "It printed `line`: our reservation was released, and it keeps running.",
+        {"endpoint": TEXT, "line": TEXT},
     ),
     "ready": (
         "A process of the server owns the port and serves.",

@@ -363,10 +363,11 @@ def problem(
 ) -> DevportsError:
     """Return the findings on one port as an error, ready to be raised or shown."""
     from devports.core.verdict import code_of  # not for `check`
+    from devports.ui.processes import origin_words
 
     return DevportsError(
         code_of(decisive(findings)),
-        summary(findings, subject),
+        summary(findings, subject) + origin_words([each for _, each in standings]),
         facts=evidence(findings, reader, standings),
         note="\n".join((*notes(findings), *more_notes)),
         hints=hints,

@@ -6,14 +6,14 @@ details: Everything that is known of what would end, for a person who asks befor
 
 render: The card of a holder: what is known of who would be ended.
 
+standings: What a holder's kind means for ending it, in words. Pure.
+
+contained: Containers in words: what has the port for them, and what their engine has said. Pure.
+
 around: What is around a holder, in words: its project, and who touches the port and is left alone.
 Pure.
 
 Names and branches come from outside and go through `printable`.
-
-standings: What a holder's kind means for ending it, in words. Pure.
-
-contained: Containers in words: what has the port for them, and what their engine has said. Pure.
 """
 
 from __future__ import annotations
@@ -30,11 +30,11 @@ TYPE_CHECKING = False
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator, Sequence
 
-    from devports.core.holder_kind import Container, HolderKind
+    from devports.core.checkout import Worktree
+    from devports.core.holder_kind import Container, HolderKind, OtherCheckout, Place
     from devports.core.model import HiddenSocket, Holder, HolderSearch, Process, ProcessKey, Socket
     from devports.core.stop_plan import PortClients, Question, StopTarget, UntouchedProcess
     from devports.core.verdict import Finding
-    from devports.system.project import Worktree
     from devports.ui.text import OutputStyle
 
 
@@ -207,11 +207,12 @@ def card(
     members: Sequence[Process] = (),
 ) -> tuple[tuple[str, str], ...]:
     """Return all that is worth knowing about a holder, as pairs of key and value."""
-    process, note = holder.process, ""
+    process, note, place = holder.process, "", ("", "")
     if standing is not None:
-        note = standing_words(standing)
+        note, place = standing_words(standing), whereabouts(standing, reader)
     pairs = (
         ("process", who_line(process, reader)),
+        place,
         ("socket", sockets_line(holder, sockets)),
         ("family", family(members)),
         ("folder", folder(process, reader)),
@@ -356,7 +357,6 @@ def _parents(target: StopTarget) -> tuple[tuple[str, str], ...]:
 
 
 def _steps(question: Question) -> Iterator[str]:
-    from devports.core.containers import GRACE
     from devports.core.holder_kind import Container
 
     pid, standing = question.target.process.pid, question.target.standing
@@ -366,7 +366,8 @@ def _steps(question: Question) -> Iterator[str]:
     else:
         yield "the port is looked at again; if somebody else holds it then, you are asked again"
     if isinstance(standing, Container):
-        yield f"`{printable(standing.stop)}`: its engine ends all of it, after {GRACE} s by force"
+        force = f"after {standing.stop_timeout} s by force"
+        yield f"`{printable(standing.stop)}`: its engine ends all of it, {force}"
         yield "no process is signalled by devports"
     elif question.kind == "stop":
         yield f"SIGTERM to {pid}, the same as `kill -TERM {pid}`"
@@ -400,59 +401,16 @@ def holder_card(
     return aligned(pairs)
 
 
-MOST_NAMES_AROUND = 4
-
-
-def project_words(theirs: Worktree | None, ours: Worktree | None) -> str:
-    """Return which project a holder was started in, and how that is to ours."""
-    if theirs is None:
-        return ""
-    name = theirs.root.rstrip("/").rpartition("/")[2] or theirs.root
-    branch = f" on branch `{printable(theirs.branch, 60)}`" if theirs.branch else ""
-    return f"`{printable(name, 60)}`{branch}{_relation(theirs, ours)}"
-
-
-def _relation(theirs: Worktree, ours: Worktree | None) -> str:
-    if ours is None:
-        return ""
-    if theirs.root == ours.root:
-        return ", this project"
-    if theirs.repository == ours.repository:
-        return ", another worktree of this project"
-    return ", another project"
-
-
-def clients_words(around: PortClients) -> str:
-    """Return how many clients a server has and which of them are processes here."""
-    known = [label(one.process) for one in around.spared if one.why == "client"]
-    more = len(known) - MOST_NAMES_AROUND
-    names = [*known[:MOST_NAMES_AROUND], *([f"{more} more"] if more > 0 else [])]
-    here = f", here {listed(names)}" if names else ""
-    return f"{around.clients} connected{here}; not signalled"
-
-
-def spared_words(spared: Sequence[UntouchedProcess]) -> tuple[str, ...]:
-    """Return who touched the port and was left alone, one line each, and why."""
-    lines = tuple(
-        f"left alone: {label(one.process)}, "
-        + ("a client of the port" if one.why == "client" else "its own connection uses the number")
-        for one in spared
-    )
-    more = len(lines) - MOST_NAMES_AROUND
-    return (
-        *lines[:MOST_NAMES_AROUND],
-        *([f"left alone: {more} more like these"] if more > 0 else []),
-    )
-
-
 def standing_words(standing: HolderKind) -> str:
     """Return what its kind means for ending it; empty for a plain process."""
     from devports.core.holder_kind import (
         Container,
         DevportsRun,
         OrdinaryProcess,
+        OtherCheckout,
         OtherUser,
         Protected,
+        RunInfo,
         SupervisedService,
         Tunnel,
     )
@@ -460,8 +418,10 @@ def standing_words(standing: HolderKind) -> str:
     match standing:
         case OrdinaryProcess():
             return ""
-        case DevportsRun(run=run):
+        case DevportsRun(run=run) | OtherCheckout(run=RunInfo() as run):
             return f"started by `devports run {printable(run.service)}`"
+        case OtherCheckout():
+            return ""
         case OtherUser(user=user, permitted=permitted):
             whose = f"belongs to user {printable(user)}"
             return whose if permitted else f"{whose}: only they or root can end it"
@@ -478,20 +438,40 @@ def standing_words(standing: HolderKind) -> str:
             unreachable(standing)
 
 
+def belonging(standing: OtherCheckout) -> str:
+    """Return whose it is, to follow "of"."""
+    sibling = standing.relation == "sibling"
+    return "another checkout of this repository" if sibling else "another project"
+
+
+def origin_words(standings: Sequence[HolderKind]) -> str:
+    """Return where holders come from, to follow their names; empty unless all are elsewhere."""
+    from devports.core.holder_kind import OtherCheckout
+
+    found = list(dict.fromkeys(standings))
+    if len(found) != 1 or not isinstance(found[0], OtherCheckout):
+        return ""
+    run, whose = found[0].run, belonging(found[0])
+    if run is None:
+        return f", which belongs to {whose}"
+    return f", which `devports run {printable(run.service)}` started in {whose}"
+
+
 def target_label(target: StopTarget) -> str:
     """Return a target with its family: `uvicorn` (pid 1) and its 2 workers; or a container.
 
     A run of ours is called as it was typed, whatever the system calls its process.
     """
-    from devports.core.holder_kind import Container, DevportsRun
+    from devports.core.holder_kind import Container, run_behind
 
     if isinstance(target.standing, Container):
         known = target.standing.said == "one"
         return container_label(target.standing) if known else label(target.process)
     below = [m.process for m in target.members if m.process.key != target.process.key]
     top = label(target.process)
-    if isinstance(target.standing, DevportsRun) and not target.standing.run.left:
-        top = f"`devports run {printable(target.standing.run.service)}` (pid {target.process.pid})"
+    run = run_behind(target.standing)
+    if run is not None and not run.left:
+        top = f"`devports run {printable(run.service)}` (pid {target.process.pid})"
     if not below:
         return top
     if len(below) < len(target.members):
@@ -500,6 +480,7 @@ def target_label(target: StopTarget) -> str:
 
 
 LONGEST = 60
+"""Characters of a name or an image."""
 
 
 def container_words(container: Container) -> str:
@@ -527,8 +508,83 @@ def container_words(container: Container) -> str:
             unreachable(container.said)
 
 
+def patience_words(container: Container) -> str:
+    """Return how long its end may take, where that is longer than people are used to."""
+    from devports.core.holder_kind import STOP_TIMEOUT
+
+    seconds = container.stop_timeout
+    return f"it may take up to {seconds} s" if seconds > STOP_TIMEOUT else ""
+
+
 def container_label(container: Container) -> str:
-    """Return a container with its name and image."""
+    """Return a container with its name and image, where they are known."""
+    if not container.name:
+        return f"a container of {printable(container.engine)}"
     image = printable(container.image, LONGEST)
     of = f" ({image})" if image else ""
     return f"the {printable(container.engine)} container `{printable(container.name, LONGEST)}`{of}"
+
+
+MOST_NAMES_AROUND = 4
+
+
+def project_words(theirs: Worktree | None, ours: Worktree | None) -> str:
+    """Return which project a holder was started in, and how that is to ours."""
+    if theirs is None:
+        return ""
+    name = theirs.root.rstrip("/").rpartition("/")[2] or theirs.root
+    branch = f" on branch `{printable(theirs.branch, 60)}`" if theirs.branch else ""
+    return f"`{printable(name, 60)}`{branch}{_relation(theirs, ours)}"
+
+
+def _relation(theirs: Worktree, ours: Worktree | None) -> str:
+    if ours is None:
+        return ""
+    if theirs.root == ours.root:
+        return ", this project"
+    if theirs.repository == ours.repository:
+        return ", another checkout of this repository"
+    return ", another project"
+
+
+def whereabouts(standing: HolderKind, reader: DisplayContext) -> tuple[str, str]:
+    """Return the row of a card that says of which checkout or project it is, and which is ours.
+
+    Both are empty where it is of ours, or nobody knows.
+    """
+    from devports.core.holder_kind import OtherCheckout
+
+    if not isinstance(standing, OtherCheckout):
+        return "", ""
+    key = "checkout" if standing.relation == "sibling" else "project"
+    folders = [short_folder(each.folder, reader) for each in (standing.there, standing.here)]
+    there, here = map(place_words, folders, (standing.there, standing.here))
+    return key, there + (f"; you are in {here}" if here else "")
+
+
+def place_words(folder: str, place: Place) -> str:
+    """Return a folder, as it is to be written, with its branch."""
+    return folder + (f", branch `{printable(place.branch, 60)}`" if place.branch else "")
+
+
+def clients_words(around: PortClients) -> str:
+    """Return how many clients a server has and which of them are processes here."""
+    known = [label(one.process) for one in around.spared if one.why == "client"]
+    more = len(known) - MOST_NAMES_AROUND
+    names = [*known[:MOST_NAMES_AROUND], *([f"{more} more"] if more > 0 else [])]
+    here = f", here {listed(names)}" if names else ""
+    return f"{around.clients} connected{here}; not signalled"
+
+
+def spared_words(spared: Sequence[UntouchedProcess]) -> tuple[str, ...]:
+    """Return who touched the port and was left alone, one line each, and why."""
+    lines = tuple(
+        f"left alone: {label(one.process)}, "
+        + ("a client of the port" if one.why == "client" else "its own connection uses the number")
+        for one in spared
+    )
+    more = len(lines) - MOST_NAMES_AROUND
+    return (
+        *lines[:MOST_NAMES_AROUND],
+        *([f"left alone: {more} more like these"] if more > 0 else []),
+    )

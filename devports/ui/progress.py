@@ -9,6 +9,7 @@ from devports.core.command_line import is_persons_shell
 from devports.core.holder_kind import (
     Container,
     DevportsRun,
+    OtherCheckout,
     OtherUser,
     Protected,
     SupervisedService,
@@ -34,10 +35,13 @@ from devports.core.value import unreachable
 from devports.ui.escape import printable
 from devports.ui.messages import summary
 from devports.ui.processes import (
+    belonging,
     counted,
     duration,
     label,
     listed,
+    patience_words,
+    place_words,
     spared_words,
     standing_words,
     target_label,
@@ -62,7 +66,8 @@ def progress_words(progress: Progress) -> str:
         case Killing(target=target):
             return f"did not end in time, sending SIGKILL to {target_label(target)}"
         case StoppingContainer(target=target):
-            return f"stopping {target_label(target)} with `{_stop(target)}`"
+            slow = _slow(target, "; ")
+            return f"stopping {target_label(target)} with `{_stop(target)}`{slow}"
         case WatchingForRestart(seconds=seconds, by=by):
             watched = f"watching for {duration(whole(seconds))} whether {label(by)} starts it again"
             return f"the port can be bound; {watched}"
@@ -119,6 +124,13 @@ def _stop(target: StopTarget) -> str:
     return printable(stop)
 
 
+def _slow(target: StopTarget, joint: str) -> str:
+    """Return behind a joint how long a container may take, where that is longer than usual."""
+    standing = target.standing
+    words = patience_words(standing) if isinstance(standing, Container) else ""
+    return f"{joint}{words}" if words else ""
+
+
 def _verb(target: StopTarget, one: str, many: str) -> str:
     """Return the form of a verb for a target: its process, or with those that hang on it."""
     alone = _is_container(target) or all(
@@ -154,6 +166,9 @@ def refusal_words(refused: Refused) -> str:
             return f"it {standing_words(standing) or 'forwards the port for a container'}"
         case "other-user":
             return _other_user_words(standing)
+        case "other-checkout":
+            of = belonging(standing) if isinstance(standing, OtherCheckout) else "another checkout"
+            return f"it belongs to {of}, which `--yes` does not cover"
         case "on-conflict":
             return '`on_conflict` is "fail", so nobody was asked, and `--yes` does not count'
         case "no-terminal":
@@ -205,7 +220,7 @@ def question_words(question: Question, service: str = "") -> str:
         case "kill":
             return f"{whom} did not end in time: kill it with SIGKILL{aim}?"
         case "container":
-            return f"stop {whom}{aim}?"
+            return f"stop {whom}{aim}{_slow(target, ', though ')}?"
         case "stop":
             return f"stop {whom} with SIGTERM{aim}?"
         case _:
@@ -218,6 +233,9 @@ def _whose(standing: HolderKind) -> str:
             return f", which belongs to user {printable(user)} and not to you,"
         case DevportsRun(run=run) if run.left:
             return f", started by `devports run {printable(run.service)}`,"
+        case OtherCheckout(there=there):
+            where = place_words(printable(there.folder), there)
+            return f", which belongs to {belonging(standing)} ({where}),"
         case Tunnel(kind=kind):
             return f", a tunnel (`{printable(kind)}`),"
         case _:

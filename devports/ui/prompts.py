@@ -1,8 +1,11 @@
 """A question and its answers: a list to choose from, or one line of keys.
 
-Both are the same question with the same keys. The list is shown where there is more than yes and
-no, and room for it; there Enter takes what is pointed at, which is "no" at first. On one line Enter
-is always "no".
+Both are the same question with the same keys. The list is shown where there is room for it; there
+Enter takes what is pointed at, which is "no" at first. "No" is the first row too: whoever presses
+Up and Enter, to run the last command of a shell again, must not end a process by it. On one line
+Enter is always "no".
+
+While a question is guarded only "no" counts, and how to answer is not shown yet.
 
 prompt: The question before anything is ended, behind a gate of our own.
 
@@ -18,7 +21,8 @@ pressing: Keys on a terminal: a question is drawn, and answered by one of them.
 
 Built on prompt_toolkit, questionary's ground: questionary's own list cuts what is too long for its
 line, and its digits only point. Nothing but Enter and the key of a choice answers: what was typed
-or pasted before the question could be read is forgotten.
+or pasted before the question was there is forgotten, and what comes before it could be read counts
+only where it means "no".
 """
 
 from __future__ import annotations
@@ -57,6 +61,7 @@ if TYPE_CHECKING:
     Open = Callable[[Console], "tuple[Input, Output] | None"]
 
     Press = Callable[[KeyPressEvent], None]
+    Later = Callable[[float, Callable[[], None]], object]
 
 
 NARROWEST_LIST = 40
@@ -87,15 +92,15 @@ class Prompt(Frozen):
         return next(place for place, one in enumerate(self.choices) if one.answer == "no")
 
 
-YES, NO = Option("y", "yes", "yes", "y", "yes"), Option("n", "no", "no", "N", "no")
+NO, YES = Option("n", "no", "no", "N", "no"), Option("y", "yes", "yes", "y", "yes")
 DETAILS = Option("d", "details", "show the details", "d = details", "details")
 OTHER = Option("p", "next", "no, take another port", "p = take another port", "no, on another port")
 MORE = {one.key: one for one in (DETAILS, OTHER)}
 
 
 def menu_of(text: str, keys: str = "") -> Prompt:
-    """Return a question with yes and no, and the answers of `keys`."""
-    return Prompt(text, (YES, NO, *(MORE[key] for key in keys)))
+    """Return a question with no and yes, and the answers of `keys`."""
+    return Prompt(text, (NO, YES, *(MORE[key] for key in keys)))
 
 
 def menu_for(question: Question, service: str = "") -> Prompt:
@@ -103,11 +108,19 @@ def menu_for(question: Question, service: str = "") -> Prompt:
     return Prompt(question_words(question, service), tuple(_choices(question, service)))
 
 
+def menu_to_take_over(service: str, pid: int) -> Prompt:
+    """Return the question before another run of a service, devports itself, is ended."""
+    name = printable(service)
+    text = f"another `devports run {name}` is in charge (pid {pid}): stop it and start here?"
+    no = NO.but(row="no, leave it running")
+    return Prompt(text, (no, YES.but(row=f"yes, stop it and start `{name}` here")))
+
+
 def _choices(question: Question, service: str) -> Iterator[Option]:
     start = f"start `{printable(service)}`"
     verb = "kill" if question.kind == "kill" else "stop"
-    yield YES.but(row=f"yes, {verb} {_whom(question)}" + (f" and {start}" if service else ""))
     yield NO.but(row=f"no, leave {them(question.target)} running")
+    yield YES.but(row=f"yes, {verb} {_whom(question)}" + (f" and {start}" if service else ""))
     yield DETAILS
     if question.may_move:
         port = question.finding.endpoint.port
@@ -121,7 +134,9 @@ def _whom(question: Question) -> str:
     return them(question.target)
 
 
-def shown(menu: Prompt, pointed: int, look: OutputStyle, rows: int) -> tuple[list[str], list[str]]:
+def shown(
+    menu: Prompt, pointed: int, look: OutputStyle, rows: int, *, guarded: bool = False
+) -> tuple[list[str], list[str]]:
     """Return what is on the screen: up to the row that is pointed at, and from there on.
 
     Args:
@@ -129,18 +144,20 @@ def shown(menu: Prompt, pointed: int, look: OutputStyle, rows: int) -> tuple[lis
         pointed: the place of a choice.
         look: `width` is that of the terminal.
         rows: how many lines the terminal has.
+        guarded: only "no" counts yet; the line for the keys is empty, so that nothing moves later.
     """
     if not is_list(menu, look, rows):
-        return one_line(menu, look), []
+        return one_line(menu, look, guarded=guarded), []
     told = [_row(one, look, here=at == pointed) for at, one in enumerate(menu.choices)]
     above = [line for row in told[:pointed] for line in row]
     below = [line for row in told[pointed:] for line in row]
-    return [*_asked(menu, look), *above], [*below, paint(f"{INDENT}{HOW}", "faint", look)]
+    how = "" if guarded else paint(f"{INDENT}{HOW}", "faint", look)
+    return [*_asked(menu, look), *above], [*below, how]
 
 
 def is_list(menu: Prompt, look: OutputStyle, rows: int) -> bool:
-    """Say whether there is more to choose from than yes and no, and room to show it."""
-    if len(menu.choices) <= 2 or (look.width or 0) < NARROWEST_LIST:  # noqa: PLR2004  # yes and no
+    """Say whether there is room to show the answers below each other."""
+    if (look.width or 0) < NARROWEST_LIST:
         return False
     told = sum(len(_row(one, look, here=False)) for one in menu.choices)
     return len(_asked(menu, look)) + told + 1 < rows
@@ -151,8 +168,8 @@ def _row(choice: Option, look: OutputStyle, *, here: bool) -> list[str]:
     return [INDENT + paint(line[len(INDENT) :], "strong", look) if here else line for line in lines]
 
 
-def _asked(menu: Prompt, look: OutputStyle) -> list[str]:
-    first, *more = wrap(f"? {menu.text}", look.width, 2)
+def _asked(menu: Prompt, look: OutputStyle, keys: str = "") -> list[str]:
+    first, *more = wrap(f"? {menu.text}{keys}", look.width, 2)
     return [_marked(first, look), *more]
 
 
@@ -160,18 +177,20 @@ def _marked(line: str, look: OutputStyle) -> str:
     return paint(line[:1], "hint", look) + line[1:]
 
 
-def one_line(menu: Prompt, look: OutputStyle) -> list[str]:
-    """Return the question with its keys behind it, on one line if the terminal is wide enough."""
-    yes, no, *more = (choice.short for choice in menu.choices)
-    keys = ", ".join([f"{yes}/{no}", *more])
-    first, *rest = wrap(f"? {menu.text} ({keys})", look.width, 2)
-    return [_marked(first, look), *rest]
+def one_line(menu: Prompt, look: OutputStyle, *, guarded: bool = False) -> list[str]:
+    """Return the question on one line if the terminal is wide enough, its keys behind it.
+
+    Without them, while it is guarded, it is the beginning of what it is with them.
+    """
+    if guarded:
+        return _asked(menu, look)
+    no, yes, *more = (choice.short for choice in menu.choices)
+    return _asked(menu, look, f" ({', '.join([f'{yes}/{no}', *more])})")
 
 
 def answered(menu: Prompt, said: str, look: OutputStyle) -> str:
     """Return the one line that stays: what was asked, and what was said."""
-    first, *more = wrap(f"? {menu.text} {said}".rstrip(), look.width, 2)
-    return "\n".join([_marked(first, look), *more])
+    return "\n".join(_asked(menu, look, f" {said}".rstrip()))
 
 
 def ask(
@@ -357,12 +376,26 @@ UP, DOWN = ("up", "k", "c-p"), ("down", "j", "c-n")
 TAKE = ("enter",)
 ASIDE = ("escape", "c-d")
 STOP = ("c-c", "<sigint>")
+GUARD = 0.2
+"""Seconds from the first drawing on: a key that is on its way then was meant for something else."""
 MOST_READS = 1000
 """A read takes a kilobyte, and a terminal keeps four."""
 
 
-def pressed(menu: Prompt, source: Input, sink: Output, screen: Console) -> Option:
+def pressed(
+    menu: Prompt, source: Input, sink: Output, screen: Console, *, later: Later | None = None
+) -> Option:
     """Ask, and return what was chosen; one line of it stays on the screen.
+
+    For `GUARD` seconds from the first drawing on only "no" counts: its key, Esc, Ctrl-D and Ctrl-C.
+    When they are over, the question shows how it is answered.
+
+    Args:
+        menu: the question.
+        source: the keyboard.
+        sink: the terminal to draw on.
+        screen: what it can show, and where the line goes that stays.
+        later: calls a function after so many seconds; by default the event loop does.
 
     Raises:
         KeyboardInterrupt: Ctrl-C.
@@ -370,7 +403,7 @@ def pressed(menu: Prompt, source: Input, sink: Output, screen: Console) -> Optio
     """
     drawn, said = can_draw(sink, screen), ""
     try:
-        chosen = _Asked(menu, source, sink, screen, drawn=drawn).app.run()
+        chosen = _Asked(menu, source, sink, screen, drawn=drawn, later=later).app.run()
         said = chosen.said
     except KeyboardInterrupt:
         said = f"{menu.choices[menu.safe].said} (Ctrl-C)"
@@ -391,15 +424,22 @@ class _Asked:
     """One question on one terminal, drawn anew with each key and each change of size."""
 
     def __init__(
-        self, menu: Prompt, source: Input, sink: Output, screen: Console, *, drawn: bool
+        self,
+        menu: Prompt,
+        source: Input,
+        sink: Output,
+        screen: Console,
+        *,
+        drawn: bool,
+        later: Later | None,
     ) -> None:
         from prompt_toolkit.application import Application
         from prompt_toolkit.layout import FormattedTextControl, Layout, Window
         from prompt_toolkit.output import ColorDepth, DummyOutput
 
         self._menu, self._source, self._sink, self._screen = menu, source, sink, screen
-        self._drawn, self._colour = drawn, screen.look("stderr").colour
-        self._pointed = menu.safe
+        self._drawn, self._colour, self._later = drawn, screen.look("stderr").colour, later
+        self._pointed, self._guarded = menu.safe, True
         control = FormattedTextControl(self._text)
         self.app: Application[Option] = Application(
             layout=Layout(Window(control, wrap_lines=True, dont_extend_height=True)),
@@ -409,6 +449,7 @@ class _Asked:
             erase_when_done=True,
             color_depth=None if self._colour else ColorDepth.DEPTH_1_BIT,
             before_render=lambda _: self._begin(),
+            after_render=lambda _: self._guard(),
         )
 
     def _begin(self) -> None:
@@ -417,7 +458,24 @@ class _Asked:
             return
         forget(self._source)
         if not self._drawn:
-            self._screen.write("stderr", "\n".join(one_line(self._menu, self._look)) + " ")
+            self._screen.write("stderr", f"{self._line(guarded=True)} ")
+
+    def _guard(self) -> None:
+        from asyncio import get_running_loop
+
+        if self.app.render_counter == 1:
+            (self._later or get_running_loop().call_later)(GUARD, self._open)
+
+    def _open(self) -> None:
+        """Let every key count from now on, and show it: the hint is the sign that they do."""
+        self._guarded = False
+        self.app.invalidate()
+        if not self._drawn:
+            rest = self._line().removeprefix(self._line(guarded=True))
+            self._screen.write("stderr", f"{rest.removeprefix(' ')} ")
+
+    def _line(self, *, guarded: bool = False) -> str:
+        return "\n".join(one_line(self._menu, self._look, guarded=guarded))
 
     @property
     def _look(self) -> OutputStyle:
@@ -427,7 +485,7 @@ class _Asked:
         from prompt_toolkit.formatted_text import ANSI, to_formatted_text
 
         rows = self._sink.get_size().rows
-        above, below = shown(self._menu, self._pointed, self._look, rows)
+        above, below = shown(self._menu, self._pointed, self._look, rows, guarded=self._guarded)
         if not below:
             return to_formatted_text(ANSI("\n".join(above) + " "))
         start = to_formatted_text(ANSI("\n".join([*above, INDENT])))
@@ -443,17 +501,22 @@ class _Asked:
 
         made = KeyBindings()
 
-        def bind(keys: tuple[str, ...], press: Press) -> None:
+        def bind(keys: tuple[str, ...], press: Press, *, is_no: bool = False) -> None:
+            def handle(event: KeyPressEvent) -> None:
+                if is_no or not self._guarded:
+                    press(event)
+
             for key in keys:
-                made.add(key, eager=True)(press)
+                made.add(key, eager=True)(handle)
 
         bind(UP, lambda _: self._point(-1))
         bind(DOWN, lambda _: self._point(+1))
         bind(TAKE, lambda _: self._choose(self._pointed if self._is_list else self._menu.safe))
-        bind(ASIDE, lambda _: self._choose(self._menu.safe))
-        bind(STOP, lambda event: event.app.exit(exception=KeyboardInterrupt))
+        bind(ASIDE, lambda _: self._choose(self._menu.safe), is_no=True)
+        bind(STOP, lambda event: event.app.exit(exception=KeyboardInterrupt), is_no=True)
         for place, choice in enumerate(self._menu.choices):
-            bind((choice.key, choice.key.upper()), self._chooser(place))
+            keys = (choice.key, choice.key.upper())
+            bind(keys, self._chooser(place), is_no=place == self._menu.safe)
         return made
 
     def _chooser(self, place: int) -> Press:

@@ -3,8 +3,8 @@
 editorline: What VS Code reads from `devports run`, in words. Pure.
 
 The matcher in `.vscode-template/tasks.json` waits for these lines. A background task that ends
-without the second one lets the debugger start all the same; with it, VS Code asks first and shows
-the configuration in red. Outside VS Code nobody needs them, and they are not said.
+without those of a failure lets the debugger start all the same; with them, VS Code asks first.
+Outside VS Code nobody needs them, and they are not said.
 """
 
 from __future__ import annotations
@@ -19,6 +19,7 @@ from devports.core.recovery import (
     PortChanged,
     PortLost,
     RecordFailed,
+    Released,
     ServerReady,
     ServerStarted,
     StoppingServer,
@@ -37,7 +38,7 @@ if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping
 
     from devports.core.bind_errors import BindFailure
-    from devports.core.recovery import Ended, HandoffMode, PortOwnership, RunEvent
+    from devports.core.recovery import Ended, PortOwnership, RunEvent
     from devports.core.service import Service
 
 
@@ -66,8 +67,13 @@ def _words(happening: RunEvent) -> str:
             return f"`{service}` listens on {there} and not on {wanted}: waiting for that"
         case PortLost():
             return _lost(happening)
-        case HandoffFailed(service=service, way=way):
-            return f"`{service}` {_in_the_way(way)}"
+        case Released(service=service, endpoint=endpoint, line=line):
+            return (
+                f'`{service}` printed "{printable(line.strip(), 120)}": released our reservation of'
+                f" {endpoint}, which may be in its way; `{service}` keeps running"
+            )
+        case HandoffFailed():
+            return f"`{happening.service}` {_in_the_way(happening)}"
         case StoppingServer(service=service, signal=signal):
             return f"stopping `{service}` with {signal}"
         case KillingServer(service=service, seconds=seconds):
@@ -107,8 +113,13 @@ def _handoff(launched: ServerStarted) -> str:
             unreachable(launched.way)
 
 
-def _in_the_way(way: HandoffMode) -> str:
-    match way:
+def _in_the_way(it: HandoffFailed) -> str:
+    if it.waited:
+        return (
+            f"did not listen on its port in {it.waited:g} s, and our reservation may have been in"
+            " its way; starting it once more without it"
+        )
+    match it.way:
         case "fd":
             return "did not take the socket; starting it again without one"
         case "hook":
@@ -116,7 +127,7 @@ def _in_the_way(way: HandoffMode) -> str:
         case "beside" | "bare":
             return "binds without SO_REUSEADDR; starting it again without our hold"
         case _:
-            unreachable(way)
+            unreachable(it.way)
 
 
 def _owned(owned: ServerReady) -> str:
@@ -261,6 +272,14 @@ def failed(message: str, file: str) -> str:
     return f"{PREFIX}error: {printable(file)}: {printable(message)}"
 
 
+def failure(message: str, file: str) -> str:
+    """Return all that is said of a failure, to be written at once: its line, then the end.
+
+    With the end first, VS Code would start the debugger.
+    """
+    return f"{failed(message, file)}\n{NOT_RUNNING}"
+
+
 def in_short(error: DevportsError) -> str:
     """Return what an error says in one line: for a configuration, its first problem too."""
     reason = next((fact.rpartition("^")[2].strip() for fact in error.facts if "^" in fact), "")
@@ -268,10 +287,15 @@ def in_short(error: DevportsError) -> str:
 
 
 def meaning(service: str, ended: Ended) -> str:
-    """Return how a run failed; empty for success, and for an end by a signal."""
+    """Return how a run failed; empty for success, and for an end by a signal.
+
+    Before it was ready those two are failures as well: a debugger that waits must not start.
+    """
     code = ended.code
-    if code == exitcodes.OK or code > BY_SIGNAL:
+    quiet = code == exitcodes.OK or code > BY_SIGNAL
+    if quiet and ended.ready:
         return ""
     if ended.source == "child":
-        return f"`{service}` ended with exit code {code}"
+        early = ", before it was ready" if quiet else ""
+        return f"`{service}` ended with exit code {code}{early}"
     return ended.why or f"`{service}` did not run: {MEANINGS.get(code, f'exit code {code}')}"

@@ -19,7 +19,7 @@ import re
 from devports.core.jsonc import JsoncError, find, parse, place, plain
 from devports.core.shell_syntax import hides_exit_code
 from devports.core.value import Frozen
-from devports.vscode.tasks import is_ours
+from devports.vscode.tasks import is_ours, role_of
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -32,6 +32,10 @@ if TYPE_CHECKING:
     """Code, where below the entry, and what is wrong with it."""
 
     After = Literal["nothing", "atom", "quantifier", "assertion"]
+
+
+NOT_RUNNING = "not running"
+"""What `endsPattern` has to know of the last line of a run that failed."""
 
 
 class LintFinding(Frozen):
@@ -67,6 +71,8 @@ WHY = {
     "arguments-unquoted": "VS Code gives them to the shell as they are, so it takes them apart",
     "exit-code-hidden": "VS Code takes a server that crashed, or a port that was not freed, for a"
     " good end",
+    "failure-unseen": "VS Code lets every second start that fails begin the debugger, where a"
+    " configuration waits for it",
     "close-hangs": "the next task in its terminal never ends for VS Code",
 }
 
@@ -86,6 +92,7 @@ def lint_tasks(
         yield from _label(entry, entries, "label")
         yield from _depends(entry, entries)
         yield from _background(entry)
+        yield from _unseen(entry)
         yield from _patterns(entry)
         yield from _habits(entry)
         yield from _exit_code(entry, waited)
@@ -220,6 +227,25 @@ def _half_a_matcher(where: Path, matcher: Any) -> Iterator[Found]:
             yield "matcher-unusable", (*where,), f"the matcher has a `{key}` and no `{other}`"
     if not watch:
         yield "matcher-unusable", where, "the matcher does not say when the task is ready"
+
+
+def _unseen(entry: Any) -> Iterator[Found]:
+    """Find a run of devports whose matcher does not wait for the line behind a failure.
+
+    At the end of a process VS Code forgets the second failure in a row; at that line it does not.
+    """
+    words = entry.get("args")
+    said = (entry.get("command"), *(words if isinstance(words, list) else ()))
+    role = role_of({"command": " ".join(map(str, said))})
+    if role[:1] != ("run",) or entry.get("isBackground") is not True:
+        return
+    for where, matcher in _matchers(entry):
+        watch = _inside(matcher, "background") if isinstance(matcher, dict) else {}
+        end = watch.get("endsPattern")
+        pattern = end.get("regexp") if isinstance(end, dict) else end
+        if isinstance(pattern, str) and NOT_RUNNING not in pattern:
+            path = (*where, "background", "endsPattern")
+            yield "failure-unseen", path, f"`{_name(entry, 'label')}` does not see its start fail"
 
 
 def _patterns(entry: Any) -> Iterator[Found]:

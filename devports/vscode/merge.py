@@ -4,7 +4,7 @@ merge: Bring what is ours in a file up to date, and leave everything else as it 
 Pure.
 
 Ours is set key by key, so that comments and further keys inside it live. What a person made under
-a name of ours stays, and is told of. The second time nothing is left to do.
+a name of ours stays, and is told of. So do copies of ours. The second time nothing is left to do.
 """
 
 from __future__ import annotations
@@ -15,7 +15,9 @@ from devports.core.jsonc import LINE_END, JsoncError, find, parse, plain, same
 from devports.core.value import Frozen
 from devports.errors import DevportsError
 from devports.vscode import jsonc_edit
-from devports.vscode.tasks import is_ours, role_of, wanted_launch, wanted_tasks
+from devports.vscode import tasks as templates
+from devports.vscode.launch import LAUNCH, Tasks, absent, launch_file, wanted_launch
+from devports.vscode.tasks import is_former, is_ours, role_of, wanted_tasks
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -24,12 +26,12 @@ if TYPE_CHECKING:
 
     from devports.core.jsonc import Path
     from devports.core.service import Config
-    from devports.vscode.tasks import Json, Launch, PrelaunchHook, Role, Task, Template
+    from devports.vscode.launch import Launch
+    from devports.vscode.tasks import Json, Role, Task, Template
 
 
-TASKS, LAUNCH = ".vscode/tasks.json", ".vscode/launch.json"
+TASKS = ".vscode/tasks.json"
 TASKS_VERSION = "2.0.0"
-NAMED = ("preLaunchTask", "postDebugTask")
 
 
 class FileChange(Frozen):
@@ -92,9 +94,8 @@ def plan(config: Config, template: Template, tasks: str | None, launch: str | No
     heirs = _heirs(tasks, wanted)
     first = _planned_tasks(tasks, template, wanted, heirs)
     wish = wanted_launch(config, template)
-    labels = _own_labels(tasks or "") | _own_labels(first.text)
-    labels = {label: _heir(role, heirs) for label, role in labels.items()}
-    second = _planned_launch(launch, template, wish, labels, first.renamed)
+    known = _known(tasks or "", first, heirs, template)
+    second = _planned_launch(launch, template, wish, known)
     files = (FileChange(TASKS, tasks, first.text), FileChange(LAUNCH, launch, second[0]))
     return Plan(files, (*first.notes, *second[1]))
 
@@ -102,28 +103,48 @@ def plan(config: Config, template: Template, tasks: str | None, launch: str | No
 # -- tasks.json
 
 
-def _task_kind(heirs: Mapping[str, str]) -> EntryKind:
-    return EntryKind(
-        TASKS,
-        "tasks",
-        "label",
-        "task",
-        lambda entry: _heir(role_of(entry), heirs) if is_ours(entry) else None,
-        "set `task` in `[services.NAME.vscode]`",
-    )
+def _task_kind(template: Template, heirs: Mapping[str, str]) -> EntryKind:
+    def role(entry: Json) -> Role | None:
+        return _heir(role_of(entry), heirs) if is_ours(entry) else None
+
+    def taken(name: str) -> Note:
+        return label_taken(TASKS, "task", name, "set `task` in `[services.NAME.vscode]`")
+
+    former = _formerly(template, "tasks.json", "tasks", "label", heirs)
+    return EntryKind(TASKS, "tasks", "label", role, former, taken)
 
 
 def _planned_tasks(
     text: str | None, template: Template, wanted: tuple[Task, ...], heirs: Mapping[str, str]
 ) -> Merged:
     pieces = tuple(GeneratedEntry(task.role, task.label, task.body) for task in wanted)
+    kind, roles = _task_kind(template, heirs), {task.role for task in wanted}
     try:
         start = _versioned(started_from(text or "", emptied(template.tasks, "tasks")))
-        merged = merge(start, _task_kind(heirs), pieces)
+        found = enumerate(map(kind.role, entries_of(start, kind)))
+        surplus = [n for n, role in found if role is not None and role not in roles]
+        merged = merge(without(start, kind, surplus), kind, pieces)
     except JsoncError as error:
-        raise BrokenFileError(TASKS, error, snippet("tasks", pieces)) from None
-    new = rename_references(merged.text, ("tasks",), ("dependsOn",), _renames_only(merged.renamed))
+        raise BrokenFileError(
+            TASKS, error, snippet("tasks", (task.body for task in wanted))
+        ) from None
+    new = rename_references(merged.text, ("tasks",), ("dependsOn",), merged.renamed)
     return merged.but(text=new)
+
+
+def _formerly(
+    template: Template, name: str, key: str, naming: str, heirs: Mapping[str, str]
+) -> Callable[[Role], Sequence[str]]:
+    """Return what tells the names that an entry of a role may have had."""
+
+    def former(role: Role) -> Sequence[str]:
+        if not role[1:] or role[0] == "label":
+            return ()
+        services = (role[1], *(old for old, new in heirs.items() if new == role[1]))
+        names = [templates.names_of(template, name, key, naming, each) for each in services]
+        return tuple(each for several in names for each in several)
+
+    return former
 
 
 def _heirs(text: str | None, wanted: Sequence[Task]) -> dict[str, str]:
@@ -160,127 +181,49 @@ def _versioned(text: str) -> str:
     return text
 
 
-def _renames_only(renamed: Mapping[str, str | None]) -> dict[str, str | None]:
-    """A task of a person's may wait for one that went: it is for the person to say what then."""
-    return {old: new for old, new in renamed.items() if new is not None}
-
-
 def _own_labels(text: str) -> dict[str, Role]:
     """Return the labels of our tasks in a text that can be read, and what each does."""
+    return {str(each.get("label")): role_of(each) for each in _tasks(text) if is_ours(each)}
+
+
+def _tasks(text: str) -> list[Json]:
     entries = plain(find(parse(text), ("tasks",)))
-    ours = [each for each in entries if is_ours(each)] if isinstance(entries, list) else []
-    return {str(each.get("label")): role_of(each) for each in ours}
+    found = entries if isinstance(entries, list) else []
+    return [each for each in found if isinstance(each, dict)]
 
 
 # -- launch.json
 
 
+def _known(text: str, merged: Merged, heirs: Mapping[str, str], template: Template) -> Tasks:
+    """Return what launch.json has to know of tasks.json, before and after."""
+    before, now = _own_labels(text), _own_labels(merged.text)
+    return Tasks(
+        roles={label: _heir(role, heirs) for label, role in (before | now).items()},
+        now=frozenset(now),
+        gone=frozenset(before) - {str(each.get("label")) for each in _tasks(merged.text)},
+        renamed=merged.renamed,
+        former=any(map(is_former, _tasks(text))),
+        names=_formerly(template, "launch.json", "configurations", "name", heirs),
+    )
+
+
 def _planned_launch(
-    text: str | None,
-    template: Template,
-    wish: Launch,
-    labels: Mapping[str, Role],
-    renamed: Mapping[str, str | None],
+    text: str | None, template: Template, wish: Launch, tasks: Tasks
 ) -> tuple[str | None, tuple[Note, ...]]:
     if text is None and not wish.configurations:
-        return None, tuple(_absent(hook) for hook in wish.hooks)
-    pieces = tuple(
-        GeneratedEntry(_config_role(c, labels), str(c["name"]), c) for c in wish.configurations
-    )
+        return None, tuple(absent(hook) for hook in wish.hooks)
     try:
         start = started_from(text or "", emptied(template.launch, "configurations", "compounds"))
-        merged = merge(start, _config_kind(labels), pieces)
-        return _with_compounds_and_hooks(merged, wish, renamed)
+        return launch_file(start, wish, tasks)
     except JsoncError as error:
-        raise BrokenFileError(LAUNCH, error, snippet("configurations", pieces)) from None
+        pasted = snippet("configurations", wish.configurations)
+        raise BrokenFileError(LAUNCH, error, pasted) from None
 
 
-def _with_compounds_and_hooks(
-    merged: Merged, wish: Launch, renamed: Mapping[str, str | None]
-) -> tuple[str, tuple[Note, ...]]:
-    text = rename_references(merged.text, ("configurations", "compounds"), NAMED, renamed)
-    text = rename_references(
-        text, ("compounds",), ("configurations",), _renames_only(merged.renamed)
-    )
-    ours = {*wish.names, *merged.renamed}
-    compounds = tuple(GeneratedEntry(str(c["name"]), str(c["name"]), c) for c in wish.compounds)
-    together = merge(text, _compound_kind(ours), compounds)
-    text, notes = together.text, [*merged.notes, *together.notes]
-    for hook in wish.hooks:
-        text, note = _hooked(text, hook)
-        notes += [note] if note else []
-    return text, tuple(notes)
-
-
-def _config_role(entry: object, labels: Mapping[str, Role]) -> Role | None:
-    """A configuration of ours attaches to a server that a task of ours starts."""
-    if not isinstance(entry, dict) or entry.get("request") != "attach":
-        return None
-    return labels.get(str(entry.get("preLaunchTask")))
-
-
-def _config_kind(labels: Mapping[str, Role]) -> EntryKind:
-    return EntryKind(
-        LAUNCH,
-        "configurations",
-        "name",
-        "configuration",
-        lambda entry: _config_role(entry, labels),
-        "change the name in `.vscode-template/launch.json`",
-    )
-
-
-def _compound_kind(ours: set[str]) -> EntryKind:
-    def role(entry: object) -> str | None:
-        """A compound of ours starts nothing but what is ours."""
-        names = entry.get("configurations") if isinstance(entry, dict) else None
-        mine = isinstance(names, list) and bool(names) and all(name in ours for name in names)
-        return str(entry.get("name")) if mine and isinstance(entry, dict) else None
-
-    advice = "change the name in `.vscode-template/launch.json`"
-    return EntryKind(LAUNCH, "compounds", "name", "compound", role, advice)
-
-
-def _hooked(text: str, hook: PrelaunchHook) -> tuple[str, Note | None]:
-    """Let a configuration of the user's free the port first, where nothing comes first yet."""
-    for key in ("configurations", "compounds"):
-        entries = plain(find(parse(text), (key,))) or []
-        for number, entry in enumerate(entries):
-            if isinstance(entry, dict) and entry.get("name") == hook.name:
-                now = entry.get("preLaunchTask")
-                if now is None:
-                    return jsonc_edit.put(text, (key, number, "preLaunchTask"), hook.task), None
-                return text, None if now == hook.task else _proposal(hook, now)
-    return text, _absent(hook)
-
-
-def _absent(hook: PrelaunchHook) -> Note:
-    return Note(
-        "configuration-missing",
-        f"`{LAUNCH}` has no configuration `{hook.name}` that `{hook.task}` could come before",
-        hints=("correct `prelaunch` in devports.toml, or add the configuration",),
-    )
-
-
-def _proposal(hook: PrelaunchHook, now: object) -> Note:
-    """Return how both tasks can come first: the one that is there, and ours before it."""
-    both: Json = {
-        "label": f"Before {hook.name}",
-        "dependsOn": [hook.task, now],
-        "dependsOrder": "sequence",
-        "problemMatcher": [],
-    }
-    return Note(
-        "prelaunch-taken",
-        f"`{hook.name}` in `{LAUNCH}` has another `preLaunchTask` already: it stays",
-        hints=(f"for both, add this task and name `Before {hook.name}` as its `preLaunchTask`",),
-        snippet=jsonc_edit.written(both, jsonc_edit.Style()),
-    )
-
-
-def snippet(key: str, pieces: tuple[GeneratedEntry, ...]) -> str:
+def snippet(key: str, bodies: Iterable[Json]) -> str:
     """Return what to paste, where a file cannot be edited."""
-    return jsonc_edit.written({key: [piece.body for piece in pieces]}, jsonc_edit.Style())
+    return jsonc_edit.written({key: list(bodies)}, jsonc_edit.Style())
 
 
 def searched(task: Mapping[str, object], system: str, root: str, path: str) -> str:
@@ -327,16 +270,16 @@ class Note(Frozen):
 class GeneratedEntry(Frozen):
     """One entry of ours in a list: how it is recognised, its name, and what it should be."""
 
-    role: object
+    role: Role
     name: str
     body: Json
 
 
 class Merged(Frozen):
-    """A text after the merge, and what came of names: old to new, None for one that went."""
+    """A text after the merge, and what ours were called before and are called now."""
 
     text: str
-    renamed: dict[str, str | None]
+    renamed: dict[str, str]
     notes: tuple[Note, ...] = ()
 
 
@@ -347,17 +290,17 @@ class EntryKind(Frozen):
         file: as messages call it.
         key: of the list.
         naming: the key that holds an entry's name.
-        noun: what a person calls an entry.
         role: which of ours an entry of the file is; None for one that is not ours.
-        advice: how a name can be had that is taken.
+        former: names that the entry of a role may have had: they tell it from its copies.
+        taken: what a person is told where a name of ours is another entry's.
     """
 
     file: str
     key: str
     naming: str
-    noun: str
-    role: Callable[[Json], object | None]
-    advice: str
+    role: Callable[[Json], Role | None]
+    former: Callable[[Role], Sequence[str]]
+    taken: Callable[[str], Note]
 
 
 def started_from(text: str, skeleton: str) -> str:
@@ -387,25 +330,28 @@ def emptied(text: str, *keys: str) -> str:
 
 
 def merge(text: str, kind: EntryKind, wanted: tuple[GeneratedEntry, ...]) -> Merged:
-    """Bring the entries of one list up to date.
+    """Bring the entries of one list up to date; none is removed.
 
     Raises:
         JsoncError: the text cannot be read.
         DevportsError: `editor-file-shape`: it does not have the list where it should.
     """
     text = _with_list(text, kind, needed=bool(wanted))
-    text, renamed = _without_others(text, kind, {piece.role for piece in wanted})
+    renamed: dict[str, str] = {}
     notes: list[Note] = []
     fresh: list[object] = []
-    entries = _entries(text, kind)
-    present, others = _present(entries, kind), _others(entries, kind)
+    entries = entries_of(text, kind)
+    present = chosen(entries, kind, {piece.role: piece.name for piece in wanted})
+    ours = {present.get(piece.role) for piece in wanted}
+    others = {name_of(each, kind) for number, each in enumerate(entries) if number not in ours}
     for piece in wanted:
-        number, taken = present.get(piece.role), piece.name in others
-        notes += [_conflict(kind, piece)] if taken else []
+        number = present.get(piece.role)
+        old = "" if number is None else name_of(entries[number], kind)
+        taken = piece.name in others and piece.name != old
+        notes += [kind.taken(piece.name)] if taken else []
         if number is None:
             fresh += [] if taken else [piece.body]
             continue
-        old = _name(entries[number], kind)
         if old != piece.name and not taken:
             renamed[old] = piece.name
         body = piece.body | {kind.naming: old} if taken else piece.body
@@ -414,17 +360,29 @@ def merge(text: str, kind: EntryKind, wanted: tuple[GeneratedEntry, ...]) -> Mer
     return Merged(text, renamed, tuple(notes))
 
 
-def _without_others(
-    text: str, kind: EntryKind, roles: set[object]
-) -> tuple[str, dict[str, str | None]]:
-    """Remove those of ours that nobody wants any more."""
-    gone: dict[str, str | None] = {}
-    for number, entry in reversed(list(enumerate(_entries(text, kind)))):
+def without(text: str, kind: EntryKind, numbers: Iterable[int]) -> str:
+    """Remove the entries at some places of a list."""
+    for number in sorted(numbers, reverse=True):
+        text = jsonc_edit.drop(text, (kind.key, number))
+    return text
+
+
+def chosen(entries: Sequence[Any], kind: EntryKind, wanted: Mapping[Role, str]) -> dict[Role, int]:
+    """Return where the one entry of each role is; the others of that role are copies.
+
+    It is the one with the wanted name, or else with a former one, or else the first.
+    """
+    found: dict[Role, list[int]] = {}
+    for number, entry in enumerate(entries):
         role = kind.role(entry)
-        if role is not None and role not in roles:
-            gone[_name(entry, kind)] = None
-            text = jsonc_edit.drop(text, (kind.key, number))
-    return text, gone
+        if role is not None:
+            found.setdefault(role, []).append(number)
+    result: dict[Role, int] = {}
+    for role, numbers in found.items():
+        names = {name_of(entries[number], kind): number for number in reversed(numbers)}
+        known = (wanted.get(role, ""), *kind.former(role))
+        result[role] = next((names[name] for name in known if name in names), numbers[0])
+    return result
 
 
 def _with_list(text: str, kind: EntryKind, *, needed: bool) -> str:
@@ -443,34 +401,23 @@ def _misshapen(kind: EntryKind, why: str) -> DevportsError:
     return DevportsError("editor-file-shape", f"`{kind.file}` is not what VS Code reads: {why}")
 
 
-def _entries(text: str, kind: EntryKind) -> list[Any]:
-    return plain(find(parse(text), (kind.key,))) or []
+def entries_of(text: str, kind: EntryKind) -> list[Any]:
+    """Return the entries of a list; none where there is no list."""
+    found = plain(find(parse(text), (kind.key,)))
+    return found if isinstance(found, list) else []
 
 
-def _name(entry: object, kind: EntryKind) -> str:
+def name_of(entry: object, kind: EntryKind) -> str:
+    """Return what a person calls an entry; empty where it has no name."""
     return str(entry.get(kind.naming, "")) if isinstance(entry, dict) else ""
 
 
-def _present(entries: Sequence[Any], kind: EntryKind) -> dict[object, int]:
-    """Return where each of ours is. Of copies the first is ours, the others are a person's."""
-    found: dict[object, int] = {}
-    for number, entry in enumerate(entries):
-        role = kind.role(entry)
-        if role is not None:
-            found.setdefault(role, number)
-    return found
-
-
-def _others(entries: Sequence[Any], kind: EntryKind) -> set[str]:
-    """Return the names of the entries that are not ours."""
-    return {_name(entry, kind) for entry in entries if kind.role(entry) is None}
-
-
-def _conflict(kind: EntryKind, piece: GeneratedEntry) -> Note:
+def label_taken(file: str, noun: str, name: str, advice: str) -> Note:
+    """Return that an entry of a person's has a name of ours; `advice` is how ours gets another."""
     return Note(
         "label-taken",
-        f"`{kind.file}` has a {kind.noun} `{piece.name}` that is not from devports: it stays",
-        hints=(f"rename or remove it, or {kind.advice}",),
+        f"`{file}` has a {noun} `{name}` that is not from devports: it stays",
+        hints=(f"rename or remove it, or {advice}",),
     )
 
 
@@ -488,15 +435,15 @@ def update(text: str, path: Path, wanted: Mapping[str, object]) -> str:
 
 
 def rename_references(
-    text: str, lists: tuple[str, ...], keys: tuple[str, ...], renamed: Mapping[str, str | None]
+    text: str, lists: tuple[str, ...], keys: tuple[str, ...], renamed: Mapping[str, str]
 ) -> str:
-    """Let what names an entry of ours name it by its new name; a name that went goes.
+    """Let what names an entry of ours by its old name name it by its new one.
 
     Args:
         text: of the file.
         lists: keys of the lists whose entries name others.
         keys: where in an entry a name, or a list of names, stands.
-        renamed: old to new, None for one that went.
+        renamed: old to new.
     """
     for key in lists:
         count = len(plain(find(parse(text), (key,))) or ())
@@ -506,14 +453,12 @@ def rename_references(
     return text
 
 
-def _rename_one(text: str, path: Path, renamed: Mapping[str, str | None]) -> str:
-    node = find(parse(text), path)
-    value = plain(node)
+def _rename_one(text: str, path: Path, renamed: Mapping[str, str]) -> str:
+    value = plain(find(parse(text), path))
     if isinstance(value, list):
-        for number in reversed(range(len(value))):
+        for number in range(len(value)):
             text = _rename_one(text, (*path, number), renamed)
         return text
     if not isinstance(value, str) or value not in renamed:
         return text
-    new = renamed[value]
-    return jsonc_edit.drop(text, path) if new is None else jsonc_edit.put(text, path, new)
+    return jsonc_edit.put(text, path, renamed[value])

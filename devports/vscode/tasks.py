@@ -4,11 +4,6 @@ A task of ours is known by the mark at the end of its detail, since VS Code unde
 not know; and which one it is, by what its command does. So a label can be changed in the template,
 in the configuration or by renaming a service, and the same task is found again.
 
-launch: The launch configurations that a configuration means, as data. Pure.
-
-VS Code attaches to a server that devports concerned under a debugger: with a debugger that VS Code
-starts itself, the port can be taken between the look and the start.
-
 template: What stands in `.vscode-template/`: entries with placeholders, filled for each service.
 Pure.
 
@@ -40,6 +35,9 @@ if TYPE_CHECKING:
 MARK = "(devports vscode)"
 PROGRAM = ("devports", "devports.exe")
 DEBUG_FLAG = "--debug"
+FORMER_END = "^devports: `[^`]+` is ready on "
+"""The `endsPattern` of the tasks that run a service, as it was until launch configurations got
+their mark. Such a file tells that ours have none yet. Kept until the end of 2027."""
 
 
 class Task(Frozen):
@@ -65,6 +63,13 @@ def is_ours(task: object) -> bool:
     return isinstance(detail, str) and detail.rstrip().endswith(MARK)
 
 
+def is_former(task: object) -> bool:
+    """Say whether a task of ours was written before launch configurations got their mark."""
+    matcher = task.get("problemMatcher") if isinstance(task, dict) and is_ours(task) else None
+    background = matcher.get("background") if isinstance(matcher, dict) else None
+    return isinstance(background, dict) and background.get("endsPattern") == FORMER_END
+
+
 def run_role(service: str) -> Role:
     return ("run", service)
 
@@ -79,14 +84,9 @@ def debug_role(service: str) -> Role:
 
 def titles(services: Sequence[Service]) -> dict[str, str]:
     """Return what a person calls each service: `my-api` is `My Api`, if no other is too."""
-    spoken = {service.name: _title(service.name) for service in services}
+    spoken = {service.name: title_of(service.name) for service in services}
     several = [title for title in spoken.values() if list(spoken.values()).count(title) > 1]
     return {name: name if title in several else title for name, title in spoken.items()}
-
-
-def _title(name: str) -> str:
-    words = name.replace("-", " ").replace("_", " ").split()
-    return " ".join(word[:1].upper() + word[1:] for word in words)
 
 
 def concerned(config: Config) -> tuple[Service, ...]:
@@ -233,75 +233,6 @@ def _refuse_twins(tasks: Sequence[Task]) -> None:
         )
 
 
-class PrelaunchHook(Frozen):
-    """A launch configuration of the user's, by name, and the task that is to come before it."""
-
-    name: str
-    task: str
-
-
-class Launch(Frozen):
-    """What should be in launch.json."""
-
-    configurations: tuple[Json, ...] = ()
-    compounds: tuple[Json, ...] = ()
-    hooks: tuple[PrelaunchHook, ...] = ()
-
-    @property
-    def names(self) -> tuple[str, ...]:
-        """The names of our configurations."""
-        return tuple(str(each.get("name")) for each in self.configurations)
-
-    def __bool__(self) -> bool:
-        return bool(self.configurations or self.compounds or self.hooks)
-
-
-def wanted_launch(config: Config, template: Template) -> Launch:
-    """Return what launch.json should hold.
-
-    Raises:
-        DevportsError: two configurations would have one name, or the template is not right.
-    """
-    values = values_of(config, template)
-    found = template_entries(template, "launch.json", "configurations")
-    configurations = tuple(each for entry in found for each in _made_launch(entry, values))
-    names = [str(each.get("name")) for each in configurations]
-    common: dict[str, object] = {"all_debugs": names} if len(names) > 1 else {}
-    found = template_entries(template, "launch.json", "compounds")
-    compounds = tuple(each for entry in found for each in _filled_launch(entry, common))
-    _refuse_twins_launch([*names, *(str(each.get("name")) for each in compounds)])
-    return Launch(configurations, compounds, tuple(_hooks(config, values)))
-
-
-def _made_launch(entry: Json, values: Mapping[str, Mapping[str, object]]) -> Iterator[Json]:
-    for mine in values.values() if of_service(entry) else ({},):
-        yield from _filled_launch(entry, mine)
-
-
-def _filled_launch(entry: Json, values: Mapping[str, object]) -> Iterator[Json]:
-    try:
-        yield filled(entry, values)
-    except KeyError:
-        return
-
-
-def _hooks(config: Config, values: Mapping[str, Mapping[str, object]]) -> Iterator[PrelaunchHook]:
-    for service in concerned(config):
-        task = values[service.name].get("free_task")
-        for name in service.vscode.prelaunch if task else ():
-            yield PrelaunchHook(name, str(task))
-
-
-def _refuse_twins_launch(names: list[str]) -> None:
-    twin = next((name for name in names if names.count(name) > 1), None)
-    if twin is not None:
-        raise DevportsError(
-            "labels-collide",
-            f"two launch configurations would be called `{twin}`",
-            hints=("give them other names in `.vscode-template/launch.json`",),
-        )
-
-
 FOLDER = ".vscode-template"
 FILES = ("tasks.json", "launch.json")
 OF_SERVICE = ("service", "title", "debugger", "debugpy_port", "node_port")
@@ -364,6 +295,32 @@ def used(value: object) -> Iterator[str]:
     elif isinstance(value, list):
         for each in value:
             yield from used(each)
+
+
+def names_of(template: Template, name: str, key: str, naming: str, service: str) -> tuple[str, ...]:
+    """Return what the entries of a service are called, as far as its name alone says it.
+
+    Args:
+        template: the template.
+        name: of its file.
+        key: of the list.
+        naming: the key that holds an entry's name.
+        service: its name; the service itself may be gone.
+    """
+    given = [str(entry.get(naming, "")) for entry in template_entries(template, name, key)]
+    titles = (title_of(service), service)
+    return tuple(
+        fill(text, {"service": service, "title": title})
+        for text in given
+        for title in titles
+        if names_in(text) and {*names_in(text)} <= {"service", "title"}
+    )
+
+
+def title_of(service: str) -> str:
+    """Return what a person calls a service: `my-api` is `My Api`."""
+    words = service.replace("-", " ").replace("_", " ").split()
+    return " ".join(word[:1].upper() + word[1:] for word in words)
 
 
 def of_service(entry: Json) -> bool:

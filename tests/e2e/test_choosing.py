@@ -53,7 +53,35 @@ def declined(terminal: Terminal, holder: Actor) -> None:
     assert holder.alive
 
 
-@pytest.mark.parametrize("keys", [UP + ENTER, "k" + ENTER, DOWN + UP * 2 + ENTER])
+@pytest.mark.parametrize("words", [("run", "web"), ("free", "web")], ids=["run", "free"])
+@pytest.mark.parametrize(
+    "keys",
+    [
+        pytest.param(UP + ENTER, id="the last command of a shell, once more"),
+        pytest.param(DOWN + UP * 3 + ENTER, id="there and back"),
+    ],
+)
+def test_up_and_enter_end_nobody(
+    keys: str, words: tuple[str, ...], holder: Actor, on_terminal: OnTerminal
+) -> None:
+    terminal = asked(on_terminal(*words))
+    rows = [line for line in terminal.screen().splitlines() if line[:4] in ("  > ", "    ")]
+    assert rows[0] == "  > n  no, leave it running"
+    terminal.send(keys)
+    declined(terminal, holder)
+
+
+def test_up_stays_on_no(holder: Actor, on_terminal: OnTerminal) -> None:
+    terminal = asked(on_terminal("free", "web"))
+    terminal.send(DOWN)
+    eventually(lambda: terminal.drain() and pointed(terminal) == "y")
+    terminal.send(UP * 2)
+    eventually(lambda: terminal.drain() and pointed(terminal) == "n")
+    terminal.send(ENTER)
+    declined(terminal, holder)
+
+
+@pytest.mark.parametrize("keys", [DOWN + ENTER, "j" + ENTER, DOWN * 2 + UP + ENTER])
 def test_yes_by_arrow_and_enter(
     keys: str, holder: Actor, port: int, on_terminal: OnTerminal
 ) -> None:
@@ -69,7 +97,7 @@ def test_yes_by_arrow_frees_and_starts_the_server(
     holder: Actor, port: int, on_terminal: OnTerminal
 ) -> None:
     terminal = asked(on_terminal("run", "web"))
-    terminal.send(UP)
+    terminal.send(DOWN)
     terminal.expect("> y  yes, stop it and start `web`")
     assert holder.alive
     terminal.send(ENTER)
@@ -81,7 +109,7 @@ def test_yes_by_arrow_frees_and_starts_the_server(
 
 def test_another_port_by_arrow(holder: Actor, port: int, on_terminal: OnTerminal) -> None:
     terminal = asked(on_terminal("run", "web"))
-    terminal.send(DOWN * 2 + ENTER)
+    terminal.send(DOWN * 3 + ENTER)
     terminal.expect("can start? no, on another port")
     terminal.expect("is ready on")
     assert holder.alive
@@ -95,9 +123,9 @@ def test_another_port_by_arrow(holder: Actor, port: int, on_terminal: OnTerminal
     [
         pytest.param(ENTER, id="Enter"),
         pytest.param(ESCAPE, id="Esc"),
-        pytest.param(UP + ESCAPE, id="Esc beside yes"),
-        pytest.param(UP + CTRL_D, id="Ctrl-D beside yes"),
-        pytest.param(UP + "n", id="n beside yes"),
+        pytest.param(DOWN + ESCAPE, id="Esc beside yes"),
+        pytest.param(DOWN + CTRL_D, id="Ctrl-D beside yes"),
+        pytest.param(DOWN + "n", id="n beside yes"),
         pytest.param(PASTED + ENTER, id="a pasted yes, and Enter"),
     ],
 )
@@ -116,7 +144,7 @@ def test_no_leaves_one_line_and_the_modes_as_they_were(
 def test_ctrl_c_says_so(holder: Actor, on_terminal: OnTerminal) -> None:
     terminal = on_terminal("run", "web")
     before = terminal.modes()
-    asked(terminal).send(UP)
+    asked(terminal).send(DOWN)
     terminal.ctrl_c()
     assert terminal.exit_code() == 130, terminal.screen()
     assert "can start? no (Ctrl-C)" in terminal.screen()
@@ -131,7 +159,7 @@ def test_a_signal_beside_yes_is_no_answer_and_gives_the_modes_back(
 ) -> None:
     terminal = on_terminal(*words)
     before = terminal.modes()
-    asked(terminal).send(UP)
+    asked(terminal).send(DOWN)
     eventually(lambda: terminal.drain() and pointed(terminal) == "y")
     terminal.signal(number)
     assert terminal.exit_code() == 128 + number, terminal.screen()
@@ -145,7 +173,7 @@ def test_a_terminal_that_goes_away_beside_yes_is_no(
     words: tuple[str, ...], holder: Actor, on_terminal: OnTerminal
 ) -> None:
     terminal = asked(on_terminal(*words))
-    terminal.send(UP)
+    terminal.send(DOWN)
     eventually(lambda: terminal.drain() and pointed(terminal) == "y")
     terminal.hang_up()
     assert terminal.exit_code() in (exitcodes.HELD, 128 + signal.SIGHUP)
@@ -156,7 +184,7 @@ def test_keys_from_before_the_list_move_and_answer_nothing(
     holder: Actor, on_terminal: OnTerminal
 ) -> None:
     terminal = on_terminal("run", "web")
-    terminal.send(UP + ENTER + "y" + UP)
+    terminal.send(DOWN + ENTER + "y" + UP + ENTER + DOWN)
     asked(terminal)
     assert pointed(terminal) == "n"
     terminal.send(ENTER)
@@ -167,7 +195,7 @@ def test_details_come_back_to_the_list_with_no_pointed_at(
     holder: Actor, on_terminal: OnTerminal
 ) -> None:
     terminal = asked(on_terminal("free", "web"))
-    terminal.send(DOWN + ENTER)
+    terminal.send(DOWN * 2 + ENTER)
     terminal.expect("what happens on yes")
     assert pointed(asked(terminal)) == "n"
     terminal.send(ENTER)
@@ -179,7 +207,7 @@ def test_each_of_several_holders_is_chosen_for_itself(
 ) -> None:
     second = zoo("listener", port + 2)
     terminal = asked(on_terminal("free", port, port + 2))
-    terminal.send(UP + ENTER)
+    terminal.send(DOWN + ENTER)
     terminal.expect(f"stop `python` (pid {second.pid}) with SIGTERM?")
     assert pointed(asked(terminal)) == "n"
     terminal.send(ENTER)
@@ -193,7 +221,7 @@ def test_another_users_holder_is_named_as_theirs(
     theirs = zoo("listener", port, uid=NOBODY)
     terminal = asked(on_terminal("free", port, "--yes"))
     terminal.expect("yes, stop what belongs to nobody")
-    terminal.send(UP + ENTER)
+    terminal.send(DOWN + ENTER)
     assert terminal.exit_code() == exitcodes.OK, terminal.screen()
     theirs.gone()
 
@@ -204,16 +232,16 @@ def test_what_does_not_end_is_killed_after_a_list_of_its_own(
     deaf = zoo("stubborn", port)
     terminal = asked(on_terminal("free", port, "--timeout", "0.2"))
     terminal.send("y")
-    terminal.expect("> n  no, leave it running")
     terminal.expect("y  yes, kill it")
-    terminal.send(UP + ENTER)
+    assert pointed(asked(terminal)) == "n"
+    terminal.send(DOWN + ENTER)
     assert terminal.exit_code() == exitcodes.OK, terminal.screen()
     deaf.gone()
 
 
 def test_the_list_follows_the_size_of_the_terminal(holder: Actor, on_terminal: OnTerminal) -> None:
     terminal = asked(on_terminal("run", "web"))
-    terminal.send(DOWN)
+    terminal.send(DOWN * 2)
     terminal.expect("> d  show the details")
     terminal.resize(24, 60)
     eventually(lambda: terminal.drain() and pointed(terminal) == "d")
@@ -226,7 +254,7 @@ def test_the_list_follows_the_size_of_the_terminal(holder: Actor, on_terminal: O
 def test_a_low_terminal_gets_one_line(holder: Actor, on_terminal: OnTerminal) -> None:
     terminal = on_terminal("free", "web", size=(5, 80))
     terminal.expect("with SIGTERM? (y/N, d = details)")
-    terminal.send(UP + ENTER)
+    terminal.send(DOWN + ENTER)
     declined(terminal, holder)
 
 
@@ -244,7 +272,7 @@ def test_without_colours_nothing_is_coloured_or_bold(
     holder: Actor, on_terminal: OnTerminal
 ) -> None:
     terminal = asked(on_terminal("run", "web", env={"NO_COLOR": "1"}))
-    terminal.send(UP + DOWN + ENTER)
+    terminal.send(DOWN + UP + ENTER)
     declined(terminal, holder)
     assert COLOURS.findall(terminal.bytes) == []
 
@@ -252,7 +280,7 @@ def test_without_colours_nothing_is_coloured_or_bold(
 @pytest.mark.parametrize("term", ["", "unknown"])
 @pytest.mark.parametrize(
     ("keys", "said"),
-    [pytest.param("n", "no", id="n"), pytest.param(UP + ENTER, "no", id="an arrow and Enter")],
+    [pytest.param("n", "no", id="n"), pytest.param(DOWN + ENTER, "no", id="an arrow and Enter")],
 )
 def test_a_terminal_without_a_name_gets_one_line_and_no_sequences(
     term: str, keys: str, said: str, holder: Actor, on_terminal: OnTerminal

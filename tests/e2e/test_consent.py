@@ -75,7 +75,9 @@ def test_closed_descriptors_are_no_yes(holder: Actor, devports: Command) -> None
 
 
 @pytest.mark.parametrize("words", [("run", "web"), ("free", "web")], ids=["run", "free"])
-@pytest.mark.parametrize("keys", ["n", "\r", "\x04"], ids=["n", "Enter", "Ctrl-D"])
+@pytest.mark.parametrize(
+    "keys", ["n", "\r", "\x04", "\x1b[A\r"], ids=["n", "Enter", "Ctrl-D", "up and Enter"]
+)
 def test_no_leaves_the_holder_alone(
     words: tuple[str, ...], keys: str, holder: Actor, on_terminal: OnTerminal
 ) -> None:
@@ -153,11 +155,17 @@ def test_signals_still_reach_a_run_that_has_asked(
     eventually(lambda: not tables.holding_pids(port), what="the port is given back")
 
 
-def test_a_yes_typed_before_the_question_does_not_count(
-    holder: Actor, on_terminal: OnTerminal
+@pytest.mark.parametrize("words", [("run", "web"), ("free", "web")], ids=["run", "free"])
+@pytest.mark.parametrize(
+    "keys",
+    ["y\ry\r", "\x1b[B\r", "\r", "\x1b["],
+    ids=["y", "down and Enter", "Enter", "half a key"],
+)
+def test_keys_typed_before_the_question_do_not_count(
+    keys: str, words: tuple[str, ...], holder: Actor, on_terminal: OnTerminal
 ) -> None:
-    terminal = on_terminal("run", "web")
-    terminal.send("y\ry\r")
+    terminal = on_terminal(*words)
+    terminal.send(keys)
     terminal.expect(ASKING)
     terminal.send("n")
     assert terminal.exit_code() == exitcodes.HELD, terminal.screen()
@@ -249,6 +257,7 @@ def test_another_port_is_taken_on_request(
     project.service("web", port, shlex.join(argv_of("listener", "{port}", "--stay")))
     terminal = on_terminal("run", "web")
     terminal.expect(f"on the next free port after {port}")
+    terminal.expect(ASKING)
     terminal.send("p")
     terminal.expect(f"port {port} is taken")
     eventually(lambda: tables.listening_pids(port + 2))  # the neighbour has port + 1
@@ -297,5 +306,6 @@ def test_on_conflict_fail_asks_nobody_to_take_over_either(
     running.says("is ready on")
     terminal = on_terminal("run", "web")
     assert terminal.exit_code() == exitcodes.IN_CHARGE, terminal.screen()
-    assert "start here? (y/N)" not in terminal.screen()
+    assert "start here?" not in terminal.screen()
+    assert ASKING not in terminal.screen()
     assert not running.ended

@@ -11,7 +11,7 @@ import pytest
 
 from devports import exitcodes
 from tests.harness import tables
-from tests.harness.actors import NOBODY
+from tests.harness.actors import NOBODY, argv_of
 from tests.harness.capabilities import (
     NEEDS_FORK,
     NEEDS_IPV6,
@@ -61,7 +61,7 @@ def proxy(port: int, zoo: Zoo, bystanders: Callable[[int], Bystanders]) -> Actor
 
 
 @pytest.mark.parametrize("name", ["docker", "podman"])
-def test_yes_has_it_stopped_by_its_whole_id(
+def test_yes_has_it_stopped_by_the_command_that_is_shown(
     name: str, port: int, zoo: Zoo, devports: Command, engine_of: Callable[[str], Engine]
 ) -> None:
     engine = engine_of(name)
@@ -69,7 +69,8 @@ def test_yes_has_it_stopped_by_its_whole_id(
     engine.runs(port, forwarder)
     done = devports("free", port, "--yes", env=engine.env)
     assert done.code == exitcodes.OK, done
-    assert engine.heard == ["ps", "ps", f"stop -t 10 {IDS[0]}"]
+    assert engine.heard == ["ps", "inspect", "ps", "stop shop-db-1"]
+    assert f"shop-db-1` (postgres:16) with `{name} stop shop-db-1`\n" in done.err
     assert f"the {name} container `shop-db-1` (postgres:16): stopped after" in done.err
     assert tables.bindable(port)
 
@@ -107,8 +108,46 @@ def test_on_a_terminal_it_has_a_question_of_its_own(
     terminal.expect(ASKING)
     terminal.send("y")
     assert terminal.exit_code() == exitcodes.OK, terminal.screen()
-    assert docker.stopped == IDS[:1]
+    assert docker.stopped == ["shop-db-1"]
     assert tables.bindable(port)
+
+
+SLOW = [("docker", "60"), ("podman", "15")]
+
+
+@pytest.mark.parametrize(("name", "seconds"), SLOW)
+def test_a_container_has_the_time_to_end_that_it_was_made_with(
+    *,
+    name: str,
+    seconds: str,
+    port: int,
+    zoo: Zoo,
+    devports: Command,
+    engine_of: Callable[[str], Engine],
+) -> None:
+    engine = engine_of(name)
+    forwarder = zoo("called", port, "--as", FORWARDERS[name], "--stay", "-host-port", port)
+    engine.runs(port, forwarder, stop_timeout=seconds)
+    done = devports("free", port, "--yes", env=engine.env)
+    assert done.code == exitcodes.OK, done
+    assert engine.heard[-1] == "stop shop-db-1"
+    assert f"with `{name} stop shop-db-1`; it may take up to {seconds} s\n" in done.err
+
+
+@NEEDS_PTY
+def test_the_question_says_that_a_container_may_take_its_time(
+    port: int, proxy: Actor, on_terminal: OnTerminal, docker: Engine
+) -> None:
+    docker.runs(port, proxy, stop_timeout="60")
+    terminal = on_terminal("free", port, env=docker.env)
+    terminal.expect(f"stop {NAMED}, though it may take up to 60 s?")
+    terminal.expect(ASKING)
+    terminal.send("d")
+    terminal.expect("`docker stop shop-db-1`: its engine ends all of it, after 60 s by force")
+    terminal.expect(ASKING)
+    terminal.send("y")
+    assert terminal.exit_code() == exitcodes.OK, terminal.screen()
+    assert docker.heard[-1] == "stop shop-db-1"
 
 
 @NEEDS_PTY
@@ -134,6 +173,7 @@ def test_a_service_starts_where_its_container_was(
     project.zoo("web", "listener", port)
     terminal = on_terminal("run", "web", env=docker.env)
     terminal.expect(f"stop {NAMED}, so that `web` can start?")
+    terminal.expect(ASKING)
     terminal.send("y")
     terminal.expect("is ready on")
     terminal.ctrl_c()
@@ -256,7 +296,7 @@ def test_of_two_containers_none_is_chosen_for_the_person(
 def test_an_engine_without_its_command_is_not_asked(
     port: int, proxy: Actor, devports: Command, docker: Engine
 ) -> None:
-    done = devports("free", port, "--yes", env=docker.env)
+    done = devports("free", port, "--yes", env={"PATH": docker.folder})
     assert done.code == exitcodes.PROTECTED, done
     assert "`docker` is not on PATH to ask which" in done.err
     assert proxy.alive
@@ -271,7 +311,7 @@ def test_two_forwarders_of_one_container_are_one_question(
     docker.runs(port, *both)
     done = devports("free", f"localhost:{port}", "--yes", env=docker.env)
     assert done.code == exitcodes.OK, done
-    assert docker.stopped == IDS[:1]
+    assert docker.stopped == ["shop-db-1"]
     assert done.err.count(": stopped after") == 1
 
 
@@ -283,6 +323,7 @@ def test_another_container_on_the_port_by_then_is_asked_about_anew(
     terminal = on_terminal("free", port, env=docker.env)
     terminal.expect(f"stop {NAMED}?")
     docker.runs(port, proxy, names=("other-db",))
+    terminal.expect(ASKING)
     terminal.send("y")
     terminal.expect("stop the docker container `other-db` (postgres:16)?")
     terminal.send("n")
@@ -301,7 +342,7 @@ def test_a_forwarder_of_roots_is_known_by_its_words_to_everybody(
     proxy.send(15)  # what the engine does, as root
     assert freeing.ends() == exitcodes.OK, freeing.err
     assert f"{NAMED}: stopped after" in freeing.err
-    assert docker.stopped == IDS[:1]
+    assert docker.stopped == ["shop-db-1"]
 
 
 @NEEDS_SECOND_USER
@@ -356,3 +397,48 @@ def test_the_doctor_names_the_container_and_touches_nothing(
     assert NAMED in done.out
     assert docker.stopped == []
     assert proxy.alive
+
+
+CONMON = ("--as", "conmon", "-c", IDS[0], "-n", "shop-db-1")
+SHIM = ("--as", "containerd-shim-runc-v2", "-namespace", "moby", "-id", IDS[0])
+MONITORS = [
+    pytest.param(CONMON, "podman", "shop-db-1", id="conmon"),
+    pytest.param(SHIM, "docker", IDS[0][:12], id="a shim of containerd"),
+]
+
+
+@NEEDS_STRACE
+@pytest.mark.parametrize(("words", "name", "container"), MONITORS)
+def test_who_runs_inside_without_a_control_group_is_never_signalled(
+    *,
+    words: tuple[str, ...],
+    name: str,
+    container: str,
+    port: int,
+    zoo: Zoo,
+    devports: Command,
+    engine_of: Callable[[str], Engine],
+    tmp_path: Path,
+) -> None:
+    """As with ``--cgroups=disabled --network host``: only the parents tell."""
+    engine = engine_of(name)
+    engine.answers()
+    monitor = zoo("monitor", port, *words)
+    command = devports.under("env", f"PATH={engine.env['PATH']}")
+    done, sent = strace_signals(command, "free", port, "--yes", log=str(tmp_path / "signals"))
+    assert done.code == exitcodes.PROTECTED, done
+    assert f"it runs inside the {name} container `{container}`" in done.err
+    assert f"    {name} stop {container}\n" in done.err + "\n"
+    assert "kill -" not in done.err
+    assert sent == []
+    assert all(identity.alive for identity in monitor.cast)
+    assert tables.listening_pids(port) == {monitor.pids[1]}
+
+
+def test_inside_that_container_it_is_a_process_like_any_other(port: int, devports: Command) -> None:
+    """In a development container whose parents are visible, the monitor is devports' own."""
+    inside = devports.under(*argv_of("monitor", port, *CONMON, "--"))
+    done = inside("free", port, "--yes")
+    assert done.code == exitcodes.OK, done
+    assert "sending SIGTERM to" in done.err
+    assert tables.bindable(port)

@@ -66,7 +66,7 @@ def test_one_yes_each_makes_it_healthy(
     bystanders(port)
     terminal = on_terminal("doctor", "--fix")
     terminal.expect("take the right to write it from everybody else?")
-    terminal.expect("(y/N")
+    terminal.expect(ASKING)
     terminal.send("y")
     terminal.expect(f"(pid {holder.pid}) with SIGTERM?")
     terminal.expect(ASKING)
@@ -80,7 +80,9 @@ def test_one_yes_each_makes_it_healthy(
 
 
 @NEEDS_UIDS
-@pytest.mark.parametrize("keys", ["n", "\r", "\x04"], ids=["n", "Enter", "Ctrl-D"])
+@pytest.mark.parametrize(
+    "keys", ["n", "\r", "\x04", "\x1b[A\r"], ids=["n", "Enter", "Ctrl-D", "up, Enter"]
+)
 def test_no_changes_nothing(
     keys: str, port: int, zoo: Zoo, project: Project, on_terminal: OnTerminal
 ) -> None:
@@ -93,6 +95,7 @@ def test_no_changes_nothing(
     terminal = on_terminal("doctor", "--fix")
     for words in ("the right to write it", f"(pid {holder.pid}) with SIGTERM", "write `.vscode/"):
         terminal.expect(words)
+        terminal.expect(ASKING)
         terminal.send(keys)
     assert terminal.exit_code() == exitcodes.NO, terminal.screen()
     assert holder.alive
@@ -112,9 +115,11 @@ def test_a_no_is_not_asked_again_after_another_yes(
     os.chmod(project.folder, 0o777)
     terminal = on_terminal("doctor", "--fix")
     terminal.expect(f"(pid {holder.pid}) with SIGTERM")
+    terminal.expect(ASKING)
     terminal.send("n")
     terminal.expect("goes on running, as you said")
     terminal.expect("take the right to write it from everybody else?")
+    terminal.expect(ASKING)
     terminal.send("y")
     assert terminal.exit_code() == exitcodes.NO, terminal.screen()
     assert terminal.screen().count("with SIGTERM") == 1
@@ -169,6 +174,7 @@ def test_files_of_vs_code_are_written_as_by_its_own_command(
     project.zoo("web", "listener", port, vscode={"task": "Run Web"})
     terminal = on_terminal("doctor", "--fix")
     terminal.expect("write `.vscode/tasks.json`?")
+    terminal.expect(ASKING)
     terminal.send("y")
     assert terminal.exit_code() == exitcodes.OK, terminal.screen()
     assert devports("vscode", "--check").code == exitcodes.OK
@@ -208,6 +214,7 @@ def test_the_server_that_localhost_may_lead_to_is_ended_and_no_other(
     other = zoo("listener", port, "--host", "::1")
     terminal = on_terminal("doctor", "--fix")
     terminal.expect(f"(pid {other.pid}) with SIGTERM?")
+    terminal.expect(ASKING)
     terminal.send("y")
     assert terminal.exit_code() == exitcodes.OK, terminal.screen()
     other.gone()
@@ -240,6 +247,7 @@ def test_only_who_was_agreed_on_is_signalled(
     devports.argv[:0] = tool
     terminal = on_terminal("doctor", "--fix")
     terminal.expect(f"(pid {holder.pid}) with SIGTERM")
+    terminal.expect(ASKING)
     terminal.send("y")
     assert terminal.exit_code() == exitcodes.OK, terminal.screen()
     holder.gone()

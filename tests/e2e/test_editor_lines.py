@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+import signal
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -10,11 +11,13 @@ import pytest
 
 from devports import exitcodes
 from tests.harness import jsonc
-from tests.harness.capabilities import NEEDS_FORK
+from tests.harness.capabilities import NEEDS_FORK, NEEDS_PTY
+from tests.harness.terminal import ASKING
 from tests.harness.waiting import eventually
 
 if TYPE_CHECKING:
     from tests.conftest import Zoo
+    from tests.e2e.conftest import OnTerminal
     from tests.harness.command import Command, Done
     from tests.harness.project import Project
 
@@ -31,6 +34,13 @@ def in_vscode(devports: Command) -> Command:
     return devports
 
 
+@pytest.fixture
+def held(project: Project, port: int, zoo: Zoo) -> None:
+    """A service whose port somebody has."""
+    zoo("listener", port)
+    project.zoo("web", "listener", port)
+
+
 def failure(done: Done) -> str:
     """Return what VS Code shows; the begin came first, the failure last but one."""
     lines = done.err.splitlines()
@@ -42,11 +52,8 @@ def failure(done: Done) -> str:
     return found[2]
 
 
-def test_a_held_port_that_is_not_freed(
-    project: Project, in_vscode: Command, port: int, zoo: Zoo
-) -> None:
-    zoo("listener", port)
-    project.zoo("web", "listener", port)
+@pytest.mark.usefixtures("held")
+def test_a_held_port_that_is_not_freed(in_vscode: Command) -> None:
     done = in_vscode("run", "web", "--no-input")
     assert done.code == exitcodes.HELD
     assert failure(done) == "`web` did not run: its port is held and was not freed"
@@ -62,6 +69,83 @@ def test_a_server_that_fails_by_itself(project: Project, in_vscode: Command, por
     done = in_vscode("run", "web")
     assert done.code == 3
     assert failure(done) == "`web` ended with exit code 3"
+
+
+def test_a_command_that_is_not_there(project: Project, in_vscode: Command, port: int) -> None:
+    project.service("web", port, "no-such-program-here")
+    done = in_vscode("run", "web")
+    assert done.code == exitcodes.NOT_FOUND
+    assert failure(done) == "the command `no-such-program-here` was not found"
+
+
+def test_a_service_that_is_not_there(project: Project, in_vscode: Command, port: int) -> None:
+    project.zoo("web", "listener", port)
+    assert "`wbe`" in failure(in_vscode("run", "wbe"))
+
+
+@pytest.mark.parametrize(
+    ("code", "words"),
+    [
+        pytest.param("pass", "`web` ended with exit code 0, before it was ready", id="a good end"),
+        pytest.param(
+            "import os; os.kill(os.getpid(), 9)",
+            "`web` ended with exit code 137, before it was ready",
+            id="an end by a signal",
+        ),
+    ],
+)
+def test_a_server_that_ends_before_it_is_ready(
+    project: Project, in_vscode: Command, port: int, code: str, words: str
+) -> None:
+    project.service("web", port, ["python3", "-c", code])
+    assert failure(in_vscode("run", "web")) == words
+
+
+@NEEDS_PTY
+@pytest.mark.usefixtures("in_vscode", "held")
+@pytest.mark.parametrize(
+    ("key", "code", "words"),
+    [
+        pytest.param("n", exitcodes.HELD, "its port is held and was not freed", id="no"),
+        pytest.param("\x1b", exitcodes.HELD, "its port is held and was not freed", id="Esc"),
+        pytest.param("\x03", 130, "`web` did not run: exit code 130", id="Ctrl+C"),
+    ],
+)
+def test_a_question_that_is_declined(
+    on_terminal: OnTerminal, key: str, code: int, words: str
+) -> None:
+    terminal = on_terminal("run", "web")
+    terminal.expect(ASKING)
+    terminal.send(key)
+    assert terminal.exit_code() == code, terminal.screen()
+    *_, error, end = terminal.screen().splitlines()
+    found = ERROR.search(error)
+    assert found, terminal.screen()
+    assert words in found[2]
+    assert READY.search(end)
+
+
+def test_a_signal_before_there_is_a_server(project: Project, in_vscode: Command, port: int) -> None:
+    project.service("db", port + 1)
+    project.zoo("web", "listener", port, depends_on=["db"])
+    running = in_vscode.start("run", "web")
+    running.says("to be ready on")
+    running.send(signal.SIGTERM)
+    assert running.ends() == exitcodes.of_signal(signal.SIGTERM)
+    *_, error, end = running.err.splitlines()
+    assert ERROR.search(error)
+    assert end == "devports: not running"
+
+
+def test_a_server_that_was_ready_and_is_stopped_has_not_failed(
+    project: Project, in_vscode: Command, port: int
+) -> None:
+    project.zoo("web", "listener", port)
+    running = in_vscode.start("run", "web")
+    running.says("` is ready on ")
+    running.send(signal.SIGTERM)
+    running.ends()
+    assert "not running" not in running.err
 
 
 def test_elsewhere_nothing_of_it_is_said(project: Project, devports: Command) -> None:

@@ -230,8 +230,9 @@ def test_without_consent_its_bind_fails_as_ever_and_the_other_lives(
     ("key", "ended", "then"),
     [
         pytest.param("y", True, "again", id="yes"),
-        pytest.param("\x1b[A\r", True, "again", id="yes, by arrow"),
+        pytest.param("\x1b[B\r", True, "again", id="yes, by arrow"),
         pytest.param("n", False, "Address already in use", id="no"),
+        pytest.param("\x1b[A\r", False, "Address already in use", id="no, by up and Enter"),
         pytest.param("\x03", False, "stopping `web`", id="Ctrl-C"),
     ],
 )

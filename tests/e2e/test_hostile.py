@@ -120,7 +120,8 @@ def test_what_looks_like_a_forwarder_of_containers_is_left_to_its_engine(
     name: str, engine: str, port: int, zoo: Zoo, devports: Command
 ) -> None:
     holder = zoo("called", port, "--as", name)
-    freed = devports("free", port, "--yes", "--other-users")
+    no_engine = {"PATH": "/nowhere"}  # one that is installed here would know of no container
+    freed = devports("free", port, "--yes", "--other-users", env=no_engine)
     assert freed.code == exitcodes.PROTECTED, freed
     assert f"{engine} " in freed.err
     assert "kill" not in freed.err

@@ -16,6 +16,7 @@ from tests.harness.actors import argv_of
 from tests.harness.capabilities import NEEDS_FORK, NEEDS_PROC, NEEDS_PTY
 from tests.harness.ports import reserved_block
 from tests.harness.servers import COMMANDS
+from tests.harness.terminal import ASKING
 from tests.harness.waiting import eventually
 
 if TYPE_CHECKING:
@@ -135,7 +136,16 @@ def test_a_suspended_run_is_taken_over_too(port: int, project: Project, devports
 
 
 @NEEDS_PTY
-@pytest.mark.parametrize("answer", ["y", "n"])
+@pytest.mark.parametrize(
+    "answer",
+    [
+        pytest.param("y", id="y"),
+        pytest.param("\x1b[B\r", id="yes by arrow"),
+        pytest.param("n", id="n"),
+        pytest.param("\r", id="Enter"),
+        pytest.param("\x1b[A\r", id="up and Enter"),
+    ],
+)
 def test_a_person_is_asked_before_a_run_is_taken_over(
     answer: str, port: int, project: Project, devports: Command, on_terminal: OnTerminal
 ) -> None:
@@ -143,9 +153,11 @@ def test_a_person_is_asked_before_a_run_is_taken_over(
     first = devports.start("run", "web")
     first.says("is ready on")
     terminal = on_terminal("run", "web")
-    terminal.expect(f"is in charge (pid {first.pid}): stop it and start here? (y/N)")
+    terminal.expect(f"is in charge (pid {first.pid}): stop it and start here?")
+    terminal.expect("> n  no, leave it running")
+    terminal.expect(ASKING)
     terminal.send(answer)
-    if answer == "n":
+    if answer not in ("y", "\x1b[B\r"):
         assert terminal.exit_code() == exitcodes.IN_CHARGE, terminal.screen()
         assert not first.ended
         return

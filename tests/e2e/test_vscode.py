@@ -155,6 +155,98 @@ def test_json_has_the_files_and_what_is_to_be_decided(devports: Command, project
     assert [note["code"] for note in data["notes"]] == ["configuration-missing"]
 
 
+LAUNCH = """\
+{
+    "configurations": [
+        // of a person
+        { "name": "Attach", "type": "debugpy", "request": "attach", "connect": { "port": 1 } },
+        { "name": "In the box", "type": "debugpy", "request": "attach", // Ann's
+          "preLaunchTask": "Debug Web: server", "connect": { "host": "box", "port": 1 } },
+    ],
+    "compounds": [
+        { "name": "Mine", "configurations": ["Debug Web"] },
+    ],
+}
+"""
+WITH_TASK = '"connect": { "port": 1 }, "preLaunchTask": "Free Web Port" }'
+
+
+def debugged(project: Project, **more: object) -> None:
+    vscode = {"debug": "debugpy", "prelaunch": ["Attach"]} | more
+    project.service("web", 8123, "serve", ports={"debug": 5678}, vscode=vscode)
+
+
+def launches(project: Project, key: str = "configurations") -> list[str]:
+    return [each["name"] for each in jsonc.read(read(project, "launch.json"))[key]]
+
+
+def test_what_a_person_wrote_lives_through_three_runs_and_the_end_of_the_service(
+    devports: Command, project: Project
+) -> None:
+    """A configuration that attaches behind a task of ours, one with `prelaunch`, a compound."""
+    debugged(project)
+    put(project, LAUNCH, "launch.json")
+    mine = LAUNCH.replace('"connect": { "port": 1 } }', WITH_TASK)
+    head, tail = mine.split("    ],\n", 1)
+    for said in ("wrote", "up to date", "up to date"):
+        done = devports("vscode")
+        assert (done.code, said in done.err, "warning" in done.err) == (0, True, False), done
+        text = read(project, "launch.json")
+        assert text.startswith(head)
+        assert tail.strip() in text
+        assert launches(project) == ["Attach", "In the box", "Debug Web"]
+    project.services.clear()
+    project.service("db", 8124)
+    gone = devports("vscode")
+    assert "`In the box` in `.vscode/launch.json` names the task `Debug Web: server`" in gone.err
+    assert "`Attach` in `.vscode/launch.json` names the task `Free Web Port`" in gone.err
+    assert read(project, "launch.json") == mine
+    assert devports("vscode", "--check").code == exitcodes.OK
+
+
+def test_a_copy_with_the_mark_is_neither_renamed_nor_removed(
+    devports: Command, project: Project
+) -> None:
+    debugged(project, prelaunch=[])
+    devports("vscode")
+    text = read(project, "launch.json")
+    body = text[text.index("        {\n") : text.index("        }\n") + len("        }")]
+    copy = body.replace("Debug Web", "In the box", 1).replace("127.0.0.1", "box")
+    put(project, text.replace(body, f"{copy},\n{body}"), "launch.json")
+    project.service(
+        "web", 8123, "serve", ports={"debug": 6000}, vscode={"debug": "debugpy"}
+    )  # fmt: skip
+    assert devports("vscode").err == "wrote .vscode/launch.json\n"
+    assert copy in read(project, "launch.json")
+    assert body.replace("5678", "6000") in read(project, "launch.json")
+    project.service("web", 8123, "serve")
+    assert "with the mark of devports that no service asks for" in devports("vscode").err
+    assert launches(project) == ["In the box"]
+    assert devports("vscode", "--check").code == exitcodes.OK
+
+
+def test_files_from_before_the_mark_are_adopted_and_check_says_so(
+    devports: Command, project: Project
+) -> None:
+    debugged(project, prelaunch=[])
+    devports("vscode")
+    fresh = read(project), read(project, "launch.json")
+    ends, mark = "(?:`[^`]+` is ready on |not running)", ',\n            "presentation": {'
+    assert ends in fresh[0]
+    assert mark in fresh[1]
+    put(project, fresh[0].replace(ends, "`[^`]+` is ready on "))
+    start, rest = fresh[1].split(mark)
+    put(project, start + rest[rest.index("}") + 1 :], "launch.json")
+    before = read(project, "launch.json")
+    checked = devports("vscode", "--check")
+    assert checked.code == exitcodes.NO
+    assert '+            "presentation": { "group": "devports" }\n' in checked.out
+    assert read(project, "launch.json") == before
+    assert devports("vscode").err == "wrote .vscode/tasks.json and .vscode/launch.json\n"
+    assert (read(project), read(project, "launch.json")) == fresh
+    assert devports("vscode", "--check").code == exitcodes.OK
+
+
 @NEEDS_STRACE
 @pytest.mark.parametrize(
     "words",
@@ -219,3 +311,17 @@ def test_the_doctor_lints_what_a_person_wrote(devports: Command, project: Projec
     assert codes(devports) == ["editor-matcher-missing", "editor-prelaunch-unknown"]
     done = devports("doctor")
     assert ".vscode/tasks.json:1:12" in done.out
+
+
+@NEEDS_LINKS
+@pytest.mark.usefixtures("resolved")
+def test_the_doctor_names_a_file_whose_runs_hide_that_they_failed(
+    devports: Command, project: Project
+) -> None:
+    devports("vscode")
+    fresh = read(project)
+    put(project, fresh.replace("(?:`[^`]+` is ready on |not running)", "`[^`]+` is ready on "))
+    assert codes(devports) == ["editor-files-stale", "editor-failure-unseen"]
+    assert "`Run Web` does not see its start fail" in devports("doctor").out
+    devports("vscode")
+    assert (read(project), codes(devports)) == (fresh, [])

@@ -166,6 +166,7 @@ def start(
     uid: int | None = None,
     shell_parent: bool = False,
     new_session: bool = True,
+    cwd: str = "/",
 ) -> Actor:
     """Start a program and wait for its ready line.
 
@@ -175,13 +176,14 @@ def start(
         uid: the user to run it as, ourselves by default.
         shell_parent: give it a living shell as its parent.
         new_session: start it away from our terminal and group.
+        cwd: its working directory.
     """
     words = ["/bin/sh", "-c", SHELL_PARENT, "sh", *argv] if shell_parent else list(argv)
     process = subprocess.Popen(
         [*become(uid), *words],
         stdin=subprocess.PIPE,
         stdout=subprocess.PIPE,
-        cwd="/",
+        cwd=cwd,
         env={**os.environ, "PYTHONDONTWRITEBYTECODE": "1"},
         start_new_session=new_session,
     )

@@ -17,6 +17,7 @@ SCRIPT = """#!/bin/sh
 echo "$@" >>{log}
 case $1 in
 ps) {ps} ;;
+inspect) {inspect} ;;
 stop) {stop} ;;
 esac
 """
@@ -25,8 +26,9 @@ esac
 class Engine:
     """The command line of an engine in a folder that everybody may read.
 
-    `ps` and `stop` are shell lines; by default `ps` knows one container that publishes the port
-    and `stop` ends its forwarders, as far as the caller may signal them.
+    `ps`, `inspect` and `stop` are shell lines; by default `ps` knows one container that publishes
+    the port, which `inspect` gives no time of its own, and `stop` ends its forwarders, as far as
+    the caller may signal them.
     """
 
     def __init__(self, folder: str, name: str = "docker") -> None:
@@ -40,18 +42,31 @@ class Engine:
         """The environment in which it is the only engine."""
         return {"PATH": f"{self.folder}:{STANDARD}"}
 
-    def answers(self, *, ps: str = ":", stop: str = ":") -> None:
+    def answers(self, *, ps: str = ":", inspect: str = "echo '<nil>'", stop: str = ":") -> None:
         path = os.path.join(self.folder, self.name)
-        text = SCRIPT.format(log=shlex.quote(self._log), ps=ps, stop=stop)
+        text = SCRIPT.format(log=shlex.quote(self._log), ps=ps, inspect=inspect, stop=stop)
         with open(path, "w", encoding="utf-8") as file:
             file.write(text)
         os.chmod(path, 0o755)
 
-    def runs(self, port: int, *forwarders: Actor, names: tuple[str, ...] = ("shop-db-1",)) -> None:
-        """Let it know containers that publish the port through these forwarders."""
+    def runs(
+        self,
+        port: int,
+        *forwarders: Actor,
+        names: tuple[str, ...] = ("shop-db-1",),
+        stop_timeout: str = "<nil>",
+    ) -> None:
+        """Let it know containers that publish the port through these forwarders.
+
+        `stop_timeout`: the seconds that they may take to end, as `inspect` writes it.
+        """
         who = [pid for actor in forwarders for pid in actor.pids]
         rows = self._podman(port, names) if self.name == "podman" else self._docker(port, names)
-        self.answers(ps=f"printf %s {shlex.quote(rows)}", stop=f"kill {' '.join(map(str, who))}")
+        self.answers(
+            ps=f"printf %s {shlex.quote(rows)}",
+            inspect=f"echo {shlex.quote(stop_timeout)}",
+            stop=f"kill {' '.join(map(str, who))}",
+        )
 
     def _docker(self, port: int, names: tuple[str, ...]) -> str:
         ports = f"0.0.0.0:{port}->5432/tcp, [::]:{port}->5432/tcp"

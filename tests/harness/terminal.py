@@ -19,7 +19,7 @@ if TYPE_CHECKING:
 
 ROWS, COLUMNS = 40, 120
 ASKING = "arrows and Enter, or a key"
-"""The last line of a question that is a list."""
+"""The last line of a question; it comes when every key counts, and before that only "no" does."""
 WITHIN = 20.0
 
 

@@ -46,8 +46,9 @@ def test_docker_is_asked_once_for_the_port_and_names_the_container(on_path: Put)
     log = on_path("docker", f"printf '{ROW}'")
     engines = Engines()
     assert [engines.named(DOCKER, 8000) for _ in range(3)] == [DB] * 3
-    (asked,) = log.read_text().splitlines()
+    asked, inspected = log.read_text().splitlines()
     assert asked.startswith("ps --no-trunc --filter publish=8000/tcp --format ")
+    assert inspected == f"inspect --format {{{{.Config.StopTimeout}}}} {ID}"
 
 
 def test_podman_is_asked_for_all_and_sorted_out(on_path: Put) -> None:
@@ -68,7 +69,8 @@ def test_an_engine_that_is_to_be_forgotten_is_asked_again(on_path: Put) -> None:
     engines.named(DOCKER, 8000)
     engines.stop(DB)
     engines.named(DOCKER, 8000)
-    assert [line.split()[0] for line in log.read_text().splitlines()] == ["ps", "ps", "stop", "ps"]
+    heard = [line.split()[0] for line in log.read_text().splitlines()]
+    assert heard == ["ps", "inspect", "ps", "stop", "ps"]  # no container gets another time to end
 
 
 LONG = 10.0
@@ -112,10 +114,32 @@ def test_two_containers_on_one_port_are_not_guessed_at(on_path: Put) -> None:
     assert found == DOCKER.but(said="several", names=("shop-db-1", "shop-db-1"))
 
 
-def test_a_container_is_stopped_by_its_whole_id(on_path: Put) -> None:
+def test_a_container_is_stopped_by_the_command_that_is_shown(on_path: Put) -> None:
     log = on_path("docker")
     assert Engines().stop(DB) == ""
-    assert log.read_text() == f"stop -t 10 {ID}\n"
+    assert f"docker {log.read_text()}" == f"{DB.stop}\n"
+
+
+TIMEOUTS = [
+    pytest.param("echo 60", 60, id="its own"),
+    pytest.param("echo '<nil>'", 10, id="none of its own"),
+    pytest.param("echo 60; exit 1", 10, id="an answer with an error"),
+]
+
+
+@pytest.mark.parametrize(("inspect", "seconds"), TIMEOUTS)
+def test_the_time_that_a_container_has_to_end_is_asked_for(
+    on_path: Put, inspect: str, seconds: int
+) -> None:
+    on_path("docker", f'case $1 in inspect) {inspect} ;; *) printf "{ROW}" ;; esac')
+    assert Engines(asking=LONG).named(DOCKER, 8000) == DB.but(stop_timeout=seconds)
+
+
+def test_a_stop_is_waited_for_as_long_as_the_container_may_take(on_path: Put) -> None:
+    on_path("docker", "sleep 0.3")
+    assert Engines(margin=0.0).stop(DB.but(stop_timeout=60)) == ""
+    limit = Engines(margin=0.1).stop(DB.but(stop_timeout=0))
+    assert limit == "`docker stop` did not end within 0.1 s"
 
 
 @pytest.mark.parametrize(
@@ -132,7 +156,7 @@ def test_what_went_wrong_is_one_line(
     on_path: Put, script: str, seconds: float, complaint: str
 ) -> None:
     on_path("docker", script)
-    assert Engines(stopping=seconds).stop(DB) == complaint
+    assert Engines(margin=seconds).stop(DB.but(stop_timeout=0)) == complaint
 
 
 def test_an_engine_that_is_not_there_answers_nothing(monkeypatch: pytest.MonkeyPatch) -> None:

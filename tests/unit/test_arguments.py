@@ -32,6 +32,15 @@ def test_what_was_perhaps_meant(line: str, hints: tuple[str, ...]) -> None:
     assert caught.value.hints == hints
 
 
+@pytest.mark.parametrize("flag", ["--other-users", "--other-checkouts"])
+@pytest.mark.parametrize("command", ["run", "free"])
+def test_what_widens_yes_means_nothing_alone(command: str, flag: str) -> None:
+    with pytest.raises(DevportsError) as caught:
+        parsed(build_parser(command), [command, "web", flag])
+    assert (caught.value.code, caught.value.exit_code) == ("usage", 2)
+    assert parsed(build_parser(command), [command, "web", flag, "--yes"]).yes
+
+
 def test_a_right_line_is_parsed() -> None:
     assert parsed(build_parser("run"), ["run", "web", "--port", "8001"]).port == 8001
     assert parsed(build_parser(), []).command is None

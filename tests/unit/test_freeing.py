@@ -9,7 +9,7 @@ import pytest
 
 from devports import exitcodes
 from devports.core.containers import Published
-from devports.core.holder_kind import Container, RunInfo
+from devports.core.holder_kind import Container, OtherCheckout, Place, RunInfo
 from devports.core.model import Endpoint, HolderSearch, JobControl, VisibilityGap
 from devports.core.stop_plan import (
     AlreadyGone,
@@ -54,6 +54,7 @@ class Freeing:
         self.told: list[Progress | Outcome] = []
         self.run_of: Callable[[Process], RunInfo | None] = lambda _process: None
         self.engines = FakeEngines()
+        self.elsewhere: OtherCheckout | None = None
 
     def ask(self, question: Question) -> Answer:
         self.asked.append(question)
@@ -62,7 +63,14 @@ class Freeing:
     def __call__(
         self, policy: ConfirmPolicy, limits: StopTimeouts = QUICK, *endpoints: Endpoint
     ) -> FreeResult:
-        tools = FreeServices(self.machine, self.ask, self.told.append, self.run_of, self.engines)
+        tools = FreeServices(
+            self.machine,
+            self.ask,
+            self.told.append,
+            self.run_of,
+            self.engines,
+            lambda _process, _run: self.elsewhere,
+        )
         freed = free(tools, FreeingJob(endpoints or (HERE,), policy, limits))
         assert not self.answers, "a question was expected that was not asked"
         return freed
@@ -200,6 +208,57 @@ def test_another_users_process_where_we_are_root(
     machine.add(50, uid=7)
     assert Freeing(held_by(machine, 50), *answers)(policy).exit_code == code
     assert machine.sent == sent
+
+
+SIBLING = OtherCheckout("sibling", Place("/w/shop", "main"), Place("/w/feat", "feat"))
+STRANGER = SIBLING.but(relation="project")
+HELD, SENT = exitcodes.HELD, [(50, SIGTERM)]
+BOTH = ConfirmPolicy(yes=True, other_checkouts=True)
+CHECKOUTS = [
+    pytest.param(SIBLING, YES, (), HELD, [], id="--yes does not cover a sibling"),
+    pytest.param(SIBLING, BOTH, (), exitcodes.OK, SENT, id="--yes --other-checkouts does"),
+    pytest.param(SIBLING, ConfirmPolicy(), (), HELD, [], id="nobody says anything"),
+    pytest.param(SIBLING, ASK, (True,), exitcodes.OK, SENT, id="a person says yes"),
+    pytest.param(SIBLING, ASK, (False,), HELD, [], id="a person says no"),
+    pytest.param(SIBLING, YES.but(interactive=True), (), HELD, [], id="--yes asks nobody either"),
+    pytest.param(STRANGER, YES, (), exitcodes.OK, SENT, id="--yes covers another project's"),
+    pytest.param(STRANGER, ConfirmPolicy(), (), HELD, [], id="which without it is left alone too"),
+]
+
+
+@pytest.mark.parametrize(("elsewhere", "policy", "answers", "code", "sent"), CHECKOUTS)
+def test_a_process_of_another_checkout(
+    elsewhere: OtherCheckout,
+    policy: ConfirmPolicy,
+    answers: tuple[bool, ...],
+    code: int,
+    sent: list[tuple[int, int]],
+):
+    machine = held_by(FakeMachine(), 50)
+    freeing = Freeing(machine, *answers)
+    freeing.elsewhere = elsewhere
+    freed = freeing(policy)
+    assert (freed.exit_code, machine.sent) == (code, sent)
+    if not sent and not answers:
+        (refused,) = freed.outcomes
+        assert isinstance(refused, Refused)
+        assert refused.why == ("other-checkout" if elsewhere.is_guarded else "no-terminal")
+
+
+def test_a_run_of_another_checkout_is_given_its_own_time_to_end():
+    machine = FakeMachine()
+    machine.add(40, name="devports")
+    machine.add(50, ppid=40)
+    run = RunInfo(machine.processes[40].key, "web", "/w/shop", patience=7.0)
+    freeing = Freeing(held_by(machine, 50))
+    freeing.run_of = lambda process: run if process.pid == 40 else None
+    freeing.elsewhere = SIBLING.but(run=run)
+    machine.deaf[40] = {SIGTERM}
+    told = [news for news in freeing.told if isinstance(news, WaitingForPort)]
+    machine.after_signal = lambda _pid, _number: machine.end(50)
+    assert freeing(BOTH).exit_code == exitcodes.OK
+    assert machine.sent == [(40, SIGTERM)]
+    assert not told
 
 
 def test_one_refusal_spares_all_since_ending_the_rest_would_free_nothing():

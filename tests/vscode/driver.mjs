@@ -166,6 +166,19 @@ const VERBS = {
       throw new Error(`${error.message}\n${last}`);
     });
   },
+  // Keys that come while a question is being drawn are no answer, nor those that go elsewhere.
+  expectAsked: async (value, { timeout }) => {
+    let [last, since] = ['', Date.now()];
+    const asked = async () => {
+      const text = await window.terminal();
+      const listens = new RegExp(value).test(text) && (await window.typesIntoTerminal());
+      if (text !== last || !listens) [last, since] = [text, Date.now()];
+      return Date.now() - since > 600;
+    };
+    await until(asked, timeout, value).catch(error => {
+      throw new Error(`${error.message}\n${last}`);
+    });
+  },
   expectPage: (value, { timeout }) => until(() => answers(value), timeout, `an answer of ${value}`),
   expectPort: ({ port: which, open = true }, { timeout }) =>
     until(async () => (await isOpen(which)) === open, timeout, `port ${which} ${open ? 'open' : 'closed'}`),

@@ -5,7 +5,8 @@ from __future__ import annotations
 import shutil
 from typing import TYPE_CHECKING, Any, TypeAlias
 
-from tests.vscode.workspace import supervisord
+from tests.harness.terminal import ASKING
+from tests.vscode.workspace import WAITS, supervisord
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -14,12 +15,18 @@ if TYPE_CHECKING:
 
 Step: TypeAlias = dict[str, Any]
 
-DECLINED, REFUSED, NOT_FOUND = 90, 91, 127
+USAGE, DECLINED, REFUSED, NOT_FOUND, INTERRUPTED = 2, 90, 91, 127, 130
 QUESTION = r"stop `python3.*\?"
 
 
 def note(text: str) -> Step:
     return {"note": text}
+
+
+def asked() -> Iterator[Step]:
+    """Wait for the question, and until every key counts."""
+    yield {"expectTerminal": QUESTION}
+    yield {"expectTerminal": ASKING}
 
 
 def hog(space: Workspace, name: str = "backend") -> Step:
@@ -36,12 +43,27 @@ def kept(space: Workspace, name: str = "backend") -> Step:
     return {"start": {"id": "supervisord", "words": words, "port": space.ports[name]}}
 
 
+def answered(key: str) -> Iterator[Step]:
+    """Answer the question by a key, once it can count: what is typed too early is no answer."""
+    yield {"expectAsked": QUESTION}
+    yield {"type": key}
+
+
 def launch_stops(label: str, code: int, picture: str) -> Iterator[Step]:
     """The hook of a launch has failed: it is over, VS Code says so, and nothing is debugged."""
     yield {"expectEvent": {"event": "processEnd", "name": label, "code": code}}
     yield {"expectEvent": {"event": "taskEnd", "name": label}}
     yield {"expectDialog": f"terminated with exit code {code}"}
     yield {"screenshot": picture}
+    yield {"clickDialog": "Abort"}
+    yield {"expectDebug": False}
+    yield {"expectNoToast": "Waiting for"}
+
+
+def start_is_stopped(label: str, code: int) -> Iterator[Step]:
+    """A background task that a launch waits for has failed: VS Code asks, and debugs nothing."""
+    yield {"expectEvent": {"event": "processEnd", "name": label, "code": code}}
+    yield {"expectDialog": "Errors? exist"}
     yield {"clickDialog": "Abort"}
     yield {"expectDebug": False}
     yield {"expectNoToast": "Waiting for"}
@@ -55,7 +77,7 @@ def ended(space: Workspace, label: str, name: str) -> Iterator[Step]:
 
 
 def ready_again(space: Workspace) -> Iterator[Step]:
-    yield note("the next run that is ready takes the problem away")
+    yield note("the next run is ready")
     yield {"runTask": "Run Backend"}
     yield {"expectTerminal": "`backend` is ready on"}
     yield from ended(space, "Run Backend", "backend")
@@ -85,12 +107,14 @@ def held(space: Workspace) -> Iterator[Step]:
     yield note("Run Backend on a held port: the question is answered with the arrows and Enter")
     yield hog(space)
     yield {"runTask": "Run Backend"}
-    yield {"expectTerminal": QUESTION}
+    yield from asked()
     yield {"expectTerminal": "> n  no, leave it running"}
     yield {"screenshot": "question"}
-    yield {"press": ["ArrowDown", "ArrowDown"]}
+    yield {"press": ["ArrowDown", "ArrowDown", "ArrowDown"]}
     yield {"expectTerminal": "> p  no, start `backend` on the next free port"}
-    yield {"press": ["ArrowUp", "ArrowUp", "ArrowUp"]}
+    yield {"press": ["ArrowUp", "ArrowUp", "ArrowUp", "ArrowUp"]}
+    yield {"expectTerminal": "> n  no, leave it running"}
+    yield {"press": "ArrowDown"}
     yield {"expectTerminal": "> y  yes, stop it and start `backend`"}
     yield {"press": "Enter"}
     yield {"expectTerminal": QUESTION + " yes"}
@@ -101,15 +125,15 @@ def held(space: Workspace) -> Iterator[Step]:
     yield note("the same by one key")
     yield hog(space)
     yield {"runTask": "Run Backend"}
-    yield {"expectTerminal": QUESTION}
+    yield from asked()
     yield {"type": "y"}
     yield {"expectTerminal": "`backend` is ready on"}
     yield {"expectPage": space.url("backend")}
     yield from ended(space, "Run Backend", "backend")
-    yield note("declined, the task has failed and the problem is shown")
+    yield note("declined, the task has failed; the problem is shown while it runs")
     yield hog(space)
     yield {"runTask": "Run Backend"}
-    yield {"expectTerminal": QUESTION}
+    yield from asked()
     yield {"type": "n"}
     yield {"expectEvent": {"event": "processEnd", "name": "Run Backend", "code": DECLINED}}
     yield {"expectProblem": {"file": "devports.toml", "text": "its port is held"}}
@@ -121,8 +145,8 @@ def beside(space: Workspace) -> Iterator[Step]:
     yield note("another port, by arrows: the holder stays")
     yield hog(space)
     yield {"runTask": "Run Backend"}
-    yield {"expectTerminal": QUESTION}
-    yield {"press": ["ArrowDown", "ArrowDown", "Enter"]}
+    yield from asked()
+    yield {"press": ["ArrowDown", "ArrowDown", "ArrowDown", "Enter"]}
     yield {"expectTerminal": QUESTION + " no, on another port"}
     yield {"expectTerminal": "`backend` is ready on"}
     yield {"expectPage": space.url("backend")}
@@ -132,8 +156,8 @@ def beside(space: Workspace) -> Iterator[Step]:
     yield note("Esc is no")
     yield hog(space)
     yield {"runTask": "Run Backend"}
-    yield {"expectTerminal": QUESTION}
-    yield {"press": ["ArrowUp", "Escape"]}
+    yield from asked()
+    yield {"press": ["ArrowDown", "Escape"]}
     yield {"expectEvent": {"event": "processEnd", "name": "Run Backend", "code": DECLINED}}
     yield {"expectPage": space.url("backend")}
     yield {"stop": "hog"}
@@ -144,16 +168,48 @@ def hooked(space: Workspace) -> Iterator[Step]:
     yield note("F5 with the hook: declined, the launch stops with the dialog of VS Code")
     yield hog(space)
     yield {"debug": "show"}
-    yield {"expectTerminal": QUESTION}
+    yield from asked()
     yield {"press": "Enter"}
     yield from launch_stops("Free Backend Port", DECLINED, "declined")
     yield note("F5 with the hook: agreed, the debugger starts")
     yield {"debug": "show"}
-    yield {"expectTerminal": QUESTION}
-    yield {"press": ["ArrowUp", "Enter"]}
+    yield from asked()
+    yield {"press": ["ArrowDown", "Enter"]}
     yield {"expectDebug": True}
     yield {"stopDebug": True}
     yield {"stop": "hog"}
+
+
+def awaited(space: Workspace) -> Iterator[Step]:
+    yield note("a configuration that waits for Run Backend, declined three times: never started")
+    yield hog(space)
+    for start in ({"debug": WAITS}, {"f5": True}, {"f5": True}):
+        yield start
+        yield from answered("n")
+        yield from start_is_stopped("Run Backend", DECLINED)
+    yield {"screenshot": "awaited-declined"}
+    yield note("the same with Ctrl+C at the question, and with a configuration that is wrong")
+    for _ in range(2):
+        yield {"f5": True}
+        yield {"expectAsked": QUESTION}
+        yield {"press": "Control+c"}
+        yield from start_is_stopped("Run Backend", INTERRUPTED)
+    with open(f"{space.folder}/devports.toml", encoding="utf-8") as file:
+        right = file.read()
+    yield {"write": {"file": "devports.toml", "text": right + "prot = 1\n"}}
+    for _ in range(2):
+        yield {"f5": True}
+        yield from start_is_stopped("Run Backend", USAGE)
+    yield {"write": {"file": "devports.toml", "text": right}}
+    yield note("the port is free again: F5 starts")
+    yield {"stop": "hog"}
+    yield {"f5": True}
+    yield {"expectTerminal": "`backend` is ready on"}
+    yield {"expectDebug": True}
+    yield {"expectEvent": {"event": "debugStart", "name": WAITS}}
+    yield {"screenshot": "awaited-started"}
+    yield {"stopDebug": True}
+    yield from ended(space, "Run Backend", "backend")
 
 
 def supervised(space: Workspace) -> Iterator[Step]:
@@ -215,7 +271,7 @@ def missing(space: Workspace) -> Iterator[Step]:
 
 
 def failing(space: Workspace) -> Iterator[Step]:
-    yield note("a configuration that is wrong shows on devports.toml")
+    yield note("a configuration that is wrong shows on devports.toml while the task runs")
     with open(f"{space.folder}/devports.toml", encoding="utf-8") as file:
         right = file.read()
     yield {"write": {"file": "devports.toml", "text": right + "prot = 1\n"}}
@@ -223,17 +279,14 @@ def failing(space: Workspace) -> Iterator[Step]:
     yield {
         "expectProblem": {"file": "devports.toml", "text": "has 1 problem: .*did you mean `port`"}
     }
-    yield {"command": "View: Toggle Problems"}
-    yield {"screenshot": "problem"}
     yield {"write": {"file": "devports.toml", "text": right}}
-    yield {"command": "View: Toggle Problems"}
 
 
 def debugged(space: Workspace) -> Iterator[Step]:
     yield note("Debug Api on a held port: declined, no debugger starts")
     yield hog(space, "api")
     yield {"debug": "Debug Api"}
-    yield {"expectTerminal": QUESTION}
+    yield from asked()
     yield {"type": "n"}
     yield {"expectDialog": "Errors? exist"}
     yield {"screenshot": "debug-declined"}
@@ -309,6 +362,7 @@ PARTS = {
         held,
         beside,
         hooked,
+        awaited,
         supervised,
         protected,
         missing,

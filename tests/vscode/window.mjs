@@ -96,6 +96,10 @@ export class Window {
         .join('\n').trimEnd()).join('\n-----\n'));
   }
 
+  typesIntoTerminal() {
+    return this.page.evaluate(() => Boolean(document.activeElement?.closest('.terminal-wrapper.active')));
+  }
+
   texts(selector) {
     return this.page.$$eval(selector, found => found.map(each => each.innerText));
   }

@@ -60,9 +60,15 @@ LAUNCH = """\
             "name": "show", "type": "node", "request": "launch", // quick
             "program": "${workspaceFolder}/show.js",
         },
+        {
+            "name": "waits for Run Backend", "type": "node", "request": "launch",
+            "program": "${workspaceFolder}/show.js", "preLaunchTask": "Run Backend",
+        },
     ],
 }
 """
+WAITS = "waits for Run Backend"
+"""The configuration of a person's that waits for a background task of ours."""
 SUPERVISORD = """\
 [supervisord]
 logfile=%(here)s/log

@@ -53,6 +53,28 @@ def test_a_command_that_is_not_found_says_where_it_was_looked_for() -> None:
     assert problem.evidence == ("tasks: `Run Web`", "PATH: /bin")
 
 
+def unseen(label: str, line: int, path: str = TASKS) -> LintFinding:
+    return LintFinding(
+        "failure-unseen", path, line, 2, f"`{label}` does not see its start fail", "why"
+    )
+
+
+def test_a_file_is_named_once_for_all_runs_whose_failure_is_not_seen() -> None:
+    flaws = (unseen("Run Web", 4), LintFinding("x", TASKS, 1, 1, "x", ""), unseen("Run Api", 9))
+    stale, current = (
+        examine(Facts("linux", "/srv", editor=Editor(wanted=True, stale=stale, flaws=flaws)))
+        for stale in ((TASKS,), ())
+    )
+    assert [p.code for p in stale] == ["editor-files-stale", "editor-failure-unseen", "editor-x"]
+    assert [p.code for p in current] == ["editor-failure-unseen", "editor-x"]
+    assert stale[1].evidence == (
+        f"{TASKS}:4:2: `Run Web` does not see its start fail",
+        f"{TASKS}:9:2: `Run Api` does not see its start fail",
+    )
+    assert [r.command for r in stale[1].remedies] == ["devports vscode"]
+    assert [r.command for r in current[0].remedies] == [""]
+
+
 def test_a_flaw_can_be_clicked_on() -> None:
     flaw = LintFinding("label-twice", TASKS, 4, 2, "two", "why")
     (problem,) = examine(Facts("linux", "/srv", editor=Editor(flaws=(flaw,))))

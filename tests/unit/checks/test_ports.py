@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING
 
 import pytest
 
+from devports.core.holder_kind import OtherCheckout, Place, RunInfo
 from devports.core.model import (
     Endpoint,
     HiddenSocket,
@@ -131,6 +132,19 @@ def test_a_devports_run_on_the_port_is_told_apart(look_up: object, words: list[s
     assert [word in problem.why for problem, word in zip(problems, words, strict=True)] == [
         True
     ] * len(words)
+
+
+def test_a_run_of_another_checkout_is_told_from_one_of_another_project() -> None:
+    run = RunInfo(RUN.key, "backend", "/srv/shop-feat")
+    sibling = OtherCheckout("sibling", Place("/srv/shop-feat", "feat"), Place("/srv/shop"), run)
+    port = declared(LISTENS, BACKEND, SERVER, RUN)
+    (problem,) = examine(
+        facts(port, run_of=run_of("/srv/shop-feat"), elsewhere_of=lambda _, __: sibling)
+    )
+    assert problem.why.startswith("the checkout in /srv/shop-feat runs it")
+    assert problem.remedies[0].command == "devports run backend --on-conflict next"
+    assert not any("kill" in remedy.command for remedy in problem.remedies)
+    assert problem.mend == FreePort((BACKEND.spec,), "backend", BACKEND.stop_timeout)
 
 
 @pytest.mark.parametrize(

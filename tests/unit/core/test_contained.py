@@ -128,6 +128,7 @@ def test_unasked_is_no_answer() -> None:
     [
         pytest.param(Container("docker", "a b"), "docker stop 'a b'", id="docker"),
         pytest.param(Container("kubernetes", "abab"), "crictl stop abab", id="kubernetes"),
+        pytest.param(Container("nerdctl", "abab"), "nerdctl stop abab", id="containerd's own"),
         pytest.param(Container("docker"), "", id="nobody knows which"),
     ],
 )

@@ -5,7 +5,14 @@ from __future__ import annotations
 import pytest
 
 from devports.core.classify import standing
-from devports.core.containers import container_of, engine_of, engine_of_process, forwarded
+from devports.core.containers import (
+    container_of,
+    engine_of,
+    engine_of_process,
+    forwarded,
+    is_monitor,
+    monitored,
+)
 from devports.core.holder_kind import Container, CurrentUser, OrdinaryProcess
 from devports.core.model import Endpoint, HiddenSocket, Process, ProcessKey, Socket
 
@@ -139,6 +146,130 @@ def test_inside_the_same_container_it_is_an_ordinary_process() -> None:
     inside = f"/docker/{ID}"
     server = process("node", "node", "a.js", uid=1000, cgroup=inside)
     assert standing(server, ME.but(cgroup=inside), None) == OrdinaryProcess()
+
+
+CONMON = (
+    "/usr/bin/conmon",
+    "--api-version",
+    "1",
+    "-c",
+    ID,
+    "-u",
+    ID,
+    "-n",
+    "web",
+    "--full-attach",
+    "--conmon-pidfile",
+    "/run/x/conmon.pid",
+)
+SHIM = ("/usr/bin/containerd-shim-runc-v2", "-namespace", "moby", "-id", ID, "-address", "/run/a")
+MONITORS = [
+    pytest.param(process("conmon", *CONMON), ("podman", ID, "web"), id="podman's"),
+    pytest.param(process("python3", *CONMON), ("podman", ID, "web"), id="known by its first word"),
+    pytest.param(
+        process("conmon", "conmon", f"--cid={ID}", "--name=web"),
+        ("podman", ID, "web"),
+        id="its long options",
+    ),
+    pytest.param(
+        process("conmon", "conmon", "-c", ID, "-n", "--all"),
+        ("podman", ID, ""),
+        id="a name that would be an option",
+    ),
+    pytest.param(
+        process("conmon", exe="/usr/bin/conmon"),
+        ("podman", "", ""),
+        id="one whose words cannot be read",
+    ),
+    pytest.param(
+        process("containerd-shim", *SHIM),
+        ("docker", ID, ""),
+        id="containerd's for docker, its name cut",
+    ),
+    pytest.param(
+        process("containerd-shim", "containerd-shim", "--id", "x" * 64),
+        ("nerdctl", "", ""),
+        id="an id that is none",
+    ),
+    pytest.param(
+        process("x", "containerd-shim-kata-v2", "-namespace", "default", "-id", ID),
+        ("nerdctl", ID, ""),
+        id="containerd's for nerdctl",
+    ),
+    pytest.param(
+        process("containerd-shim", *SHIM[:2], "k8s.io", *SHIM[3:]),
+        ("kubernetes", "", ""),
+        id="containerd's for a pod, whose id is no container's",
+    ),
+]
+
+
+@pytest.mark.parametrize(("monitor", "container"), MONITORS)
+def test_a_monitor_has_its_container_in_its_words(
+    monitor: Process, container: tuple[str, str, str]
+) -> None:
+    assert is_monitor(monitor)
+    assert monitored(monitor) == container
+
+
+@pytest.mark.parametrize(
+    "other",
+    [
+        pytest.param(process("node", "node", "conmon"), id="a word that is called so"),
+        pytest.param(process("sh", "sh", "/opt/conmon/run"), id="a folder that is called so"),
+        pytest.param(process("conmonitor"), id="a longer name"),
+        pytest.param(process("containerd"), id="the engine"),
+    ],
+)
+def test_others_are_no_monitors(other: Process) -> None:
+    assert not is_monitor(other)
+
+
+def above(*argv: str, pid: int = 50, uid: int = 0) -> Process:
+    return process(argv[0].rpartition("/")[2], *argv, uid=uid).but(key=ProcessKey(pid, 1))
+
+
+SERVER = process("node", "node", "a.js", uid=1000, cgroup="/")
+NPM = process("npm", "npm", "run", "dev", uid=1000).but(key=ProcessKey(55, 1))
+INNER = above("conmon", "-c", "cd" * 32, "-n", "inner", pid=54)
+INSIDE = [
+    pytest.param((above(*CONMON),), Container("podman", "web", said="inside"), id="podman"),
+    pytest.param(
+        (NPM, above(*CONMON)),
+        Container("podman", "web", said="inside"),
+        id="with a runner in between",
+    ),
+    pytest.param((above(*SHIM),), Container("docker", "0123456789ab", said="inside"), id="docker"),
+    pytest.param(
+        (above("conmon"),), Container("podman", said="inside"), id="a container that is not known"
+    ),
+    pytest.param(
+        (INNER, above(*CONMON)),
+        Container("podman", "inner", said="inside"),
+        id="the inner one of two",
+    ),
+]
+
+
+@pytest.mark.parametrize(("line", "expected"), INSIDE)
+def test_a_server_below_a_monitor_is_the_containers(
+    line: tuple[Process, ...], expected: Container
+) -> None:
+    assert standing(SERVER, ME, None, line) == expected
+
+
+def test_below_the_monitor_of_devports_itself_it_is_an_ordinary_process() -> None:
+    own = above(*CONMON)
+    me = ME.but(line=(ProcessKey(70, 1), own.key))
+    assert standing(SERVER, me, None, (own,)) == OrdinaryProcess()
+    assert standing(SERVER, me, None, (INNER, own)) == Container("podman", "inner", said="inside")
+
+
+def test_another_monitor_of_the_container_of_devports_takes_nothing_away() -> None:
+    """Each ``podman exec`` has a conmon of its own, for the same container."""
+    inside = f"/machine.slice/libpod-{ID}.scope"
+    server = SERVER.but(cgroup=inside)
+    assert standing(server, ME.but(cgroup=inside), None, (above(*CONMON),)) == OrdinaryProcess()
 
 
 HIDDEN = [

@@ -12,10 +12,13 @@ from devports.core.holder_kind import (
     CurrentUser,
     DevportsRun,
     OrdinaryProcess,
+    OtherCheckout,
     OtherUser,
+    Place,
     Protected,
     RunInfo,
     SupervisedService,
+    Tunnel,
 )
 from devports.core.model import Holder, Process, ProcessKey
 
@@ -160,3 +163,56 @@ def test_a_neighbour_in_our_own_unit_is_an_ordinary_process() -> None:
     )
     assert standing(neighbour, inside, None) == OrdinaryProcess()
     assert isinstance(standing(neighbour, outside, None), SupervisedService)
+
+
+SIBLING = OtherCheckout("sibling", Place("/w/shop", "main"), Place("/w/feat", "feat"))
+STRANGER = SIBLING.but(relation="project")
+SSH = process(name="ssh", argv=("ssh", "-N", "-L", "8000:db:5432", "host"))
+
+
+@pytest.mark.parametrize(
+    ("target", "run", "elsewhere", "expected"),
+    [
+        pytest.param(process(), None, SIBLING, SIBLING, id="a sibling's process"),
+        pytest.param(process(), None, STRANGER, STRANGER, id="another project's process"),
+        pytest.param(process(), RUN, SIBLING.but(run=RUN), SIBLING.but(run=RUN), id="a run"),
+        pytest.param(SSH, None, SIBLING, SIBLING, id="a sibling's tunnel is the sibling's"),
+        pytest.param(SSH, None, STRANGER, Tunnel("ssh -N"), id="another project's is a tunnel"),
+        pytest.param(
+            process(uid=1001, user="bob"),
+            None,
+            SIBLING,
+            OtherUser("bob", False),
+            id="another user's is theirs first",
+        ),
+        pytest.param(
+            process(name="docker-proxy", uid=0),
+            None,
+            SIBLING,
+            Container("docker"),
+            id="a container is its engine's",
+        ),
+    ],
+)
+def test_what_is_elsewhere_is_so_unless_a_stricter_law_holds(
+    target: Process, run: RunInfo | None, elsewhere: OtherCheckout, expected: HolderKind
+) -> None:
+    assert standing(target, ME, run, elsewhere_of=lambda _, __: elsewhere) == expected
+
+
+@pytest.mark.parametrize(
+    ("places", "expected"),
+    [
+        pytest.param({61: STRANGER}, STRANGER, id="one of another project"),
+        pytest.param({60: STRANGER, 61: SIBLING}, SIBLING, id="one of a sibling is stricter"),
+        pytest.param({60: SIBLING, 61: STRANGER}, SIBLING, id="in whatever order"),
+    ],
+)
+def test_the_strictest_of_a_family_counts(
+    places: dict[int, OtherCheckout], expected: HolderKind
+) -> None:
+    members = [Holder(process(61)), Holder(process(62))]
+    found = strictest(
+        process(), members, ME, None, elsewhere_of=lambda target, _: places.get(target.pid)
+    )
+    assert found == expected

@@ -13,7 +13,9 @@ from devports.core.holder_kind import (
     CurrentUser,
     DevportsRun,
     OrdinaryProcess,
+    OtherCheckout,
     OtherUser,
+    Place,
     Protected,
     RunInfo,
     SupervisedService,
@@ -312,6 +314,14 @@ def test_a_shell_in_between_is_told_from_a_persons(
     assert is_supervisor(shell) is supervises
 
 
+HOME, AWAY = Place("/w/feat", "feat"), Place("/w/shop", "main")
+LIVE, DEAD = RunInfo(RUN.key, "web", "/w/shop"), RunInfo(RUN.key, "web", "/w/shop", left=True)
+SIBLING = OtherCheckout("sibling", AWAY, HOME)
+ELSEWHERE = [
+    place.but(run=run)
+    for place in (SIBLING, SIBLING.but(relation="project"))
+    for run in (None, LIVE, DEAD)
+]
 STANDINGS: list[HolderKind] = [
     OrdinaryProcess(),
     DevportsRun(RunInfo(RUN.key, "backend", "/srv")),
@@ -325,6 +335,7 @@ STANDINGS: list[HolderKind] = [
     Container("docker", said="none"),
     Container("docker", "abab", said="inside"),
     Protected("init"),
+    *ELSEWHERE,
 ]
 
 
@@ -338,6 +349,12 @@ def allowed(standing: HolderKind, policy: ConfirmPolicy) -> str:
         if not standing.permitted:
             return "refused"
         granted = policy.yes and policy.other_users
+    elif isinstance(standing, OtherCheckout) and (
+        standing.relation == "sibling" or standing.run == LIVE
+    ):
+        if policy.yes:
+            return "granted" if policy.other_checkouts else "refused"
+        granted = False
     else:
         left_here = (
             isinstance(standing, DevportsRun)
@@ -351,8 +368,10 @@ def allowed(standing: HolderKind, policy: ConfirmPolicy) -> str:
 @pytest.mark.parametrize("standing", STANDINGS, ids=repr)
 def test_consent_follows_the_law_for_every_policy(standing: HolderKind) -> None:
     both = (False, True)
-    for yes, others, asks, reclaim in product(both, both, both, ("", "/srv", "/other")):
-        policy = ConfirmPolicy(yes, others, asks, reclaim)
+    for yes, others, asks, reclaim, checkouts in product(
+        both, both, both, ("", "/srv", "/other", "/w/shop"), both
+    ):
+        policy = ConfirmPolicy(yes, others, asks, reclaim, other_checkouts=checkouts)
         assert consent(standing, policy) == allowed(standing, policy), policy
 
 
@@ -362,6 +381,20 @@ def test_yes_alone_never_covers_another_user() -> None:
     assert consent(other, ConfirmPolicy(yes=True)) == "unanswerable"
     assert consent(other, ConfirmPolicy(other_users=True)) == "unanswerable"
     assert consent(other, ConfirmPolicy(yes=True, other_users=True)) == "granted"
+
+
+def test_yes_alone_never_covers_a_sibling_on_a_terminal_or_not() -> None:
+    sibling = SIBLING.but(run=LIVE)
+    assert consent(sibling, ConfirmPolicy(interactive=True)) == "ask"
+    assert consent(sibling, ConfirmPolicy(yes=True, interactive=True)) == "refused"
+    assert consent(sibling, ConfirmPolicy(yes=True, other_users=True)) == "refused"
+    assert consent(sibling, ConfirmPolicy(other_checkouts=True)) == "unanswerable"
+    assert consent(sibling, ConfirmPolicy(yes=True, other_checkouts=True)) == "granted"
+
+
+def test_what_a_siblings_run_left_is_not_reclaimed() -> None:
+    left = SIBLING.but(run=DEAD)
+    assert consent(left, ConfirmPolicy(reclaim="/w/shop")) == "unanswerable"
 
 
 def test_where_a_service_shall_fail_nothing_is_granted_or_asked() -> None:

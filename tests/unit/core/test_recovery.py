@@ -31,6 +31,7 @@ from devports.core.recovery import (
     TimedOut,
     begin,
     goes_down,
+    is_lost,
     step,
 )
 
@@ -121,10 +122,22 @@ HISTORIES = [
         id="that is remembered for the later starts",
     ),
     pytest.param(
-        (PortFreed(), Moved(8001, foreign=False)),
+        (PortFreed(), *(Moved(8001, foreign=False),) * 2),
         Ended(95, "devports", "moved"),
-        [TakePort(), Start(1, "beside"), StopServer()],
-        id="a server that goes elsewhere without need is stopped and named",
+        [TakePort(), Start(1, "beside"), StopServer(), Start(1, "bare"), StopServer()],
+        id="a server that goes elsewhere without our reservation too is stopped and named",
+    ),
+    pytest.param(
+        (PortFreed(), TimedOut(refused=True), Ready()),
+        Serving(),
+        [TakePort(), Start(1, "beside"), StopServer(), Start(1, "bare")],
+        id="a server that was refused a port and waits is started once without our reservation",
+    ),
+    pytest.param(
+        (PortFreed(), *(TimedOut(refused=True),) * 2),
+        Ended(95, "devports", "not-ready"),
+        [TakePort(), Start(1, "beside"), StopServer(), Start(1, "bare"), StopServer()],
+        id="and not more than once",
     ),
     pytest.param(
         (PortFreed(), Moved(8001, foreign=True), PortFreed(), Ready()),
@@ -235,7 +248,7 @@ LADDERS = [
     ),
     pytest.param(
         (PortFreed(), BindFailed(foreign=False), PortFreed(), Moved(8001, foreign=False)),
-        Taking(1, "beside"),
+        Starting(1, "bare"),
         [
             TakePort(),
             Start(1, "fd"),
@@ -243,9 +256,15 @@ LADDERS = [
             TakePort(),
             Start(1, "hook"),
             StopServer(),
-            TakePort(),
+            Start(1, "bare"),
         ],
-        id="a server that our hold drove elsewhere is started beside it",
+        id="a server that our hold may have driven elsewhere is started without it at once",
+    ),
+    pytest.param(
+        (PortFreed(), TimedOut(refused=True)),
+        Starting(1, "bare"),
+        [TakePort(), Start(1, "fd"), StopServer(), Start(1, "bare")],
+        id="time that has passed is not spent again on each way",
     ),
 ]
 
@@ -261,6 +280,8 @@ def test_a_way_that_was_asked_for_is_the_only_one():
     assert state == Ended(94, "devports", "retries-exhausted")
     state, _ = play(PortFreed(), Moved(8001, foreign=False), retry=retry)
     assert state == Ended(95, "devports", "moved")
+    state, _ = play(PortFreed(), TimedOut(refused=True), retry=retry)
+    assert state == Ended(95, "devports", "not-ready")
 
 
 @pytest.mark.parametrize(
@@ -292,6 +313,7 @@ EVENTS = st.sampled_from(
         Moved(8001, foreign=False),
         Interrupted(15),
         TimedOut(),
+        TimedOut(refused=True),
     ]
 )
 
@@ -330,3 +352,31 @@ def test_waits_double_up_to_their_limit():
 def test_a_failed_start_leaves_the_state_starting_only_to_try_without_the_hold():
     state, _ = step(Starting(2, "beside"), BindFailed(foreign=False), RETRY)
     assert state == Starting(2, "bare")
+
+
+LOST = [
+    pytest.param((PortStillHeld(94, left=True),), 3, True, id="its port is left to its holder"),
+    pytest.param((PortStillHeld(90),), 3, False, id="nobody agreed to end the holder"),
+    pytest.param(
+        (PortFreed(), BindFailed(foreign=True)), 1, True, id="the last start lost it to somebody"
+    ),
+    pytest.param(
+        (PortFreed(), Moved(8001, foreign=True)), 1, True, id="the last start fled from somebody"
+    ),
+    pytest.param(
+        (PortFreed(), *(BindFailed(foreign=False),) * 3), 1, False, id="nobody else had it"
+    ),
+    pytest.param(
+        (PortFreed(), Moved(8001, foreign=True, told=True)), 1, False, id="it was told another port"
+    ),
+    pytest.param((PortFreed(), Exited(3)), 1, False, id="the server ended by itself"),
+]
+
+
+@pytest.mark.parametrize(("events", "attempts", "lost"), LOST)
+def test_a_port_is_lost_where_somebody_else_has_it(
+    events: tuple[Event, ...], attempts: int, lost: bool
+) -> None:
+    end, _ = play(*events, retry=Retry(attempts=attempts))
+    assert isinstance(end, Ended)
+    assert is_lost(events[-1], end) is lost

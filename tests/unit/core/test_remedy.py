@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 
 import pytest
 
-from devports.core.holder_kind import CurrentUser, RunInfo
+from devports.core.holder_kind import CurrentUser, OtherCheckout, Place, RunInfo
 from devports.core.model import (
     Endpoint,
     HiddenSocket,
@@ -310,3 +310,51 @@ def test_a_podman_container_that_is_hidden_is_stopped_by_podman() -> None:
     hidden = HiddenSocket(LISTEN, "root", f"libpod-{'cd' * 32}.scope")
     found = remedies(VERDICTS["held"], HERE, held_by(hidden=(hidden,)), "linux", viewer=VIEWER)
     assert "sudo podman stop cdcdcdcdcdcd" in commands(found)
+
+
+AWAY = OtherCheckout("sibling", Place("/w/the shop", "main"), Place("/w/feat", "feat"))
+THEIR_RUN = RunInfo(ProcessKey(59, 1), "web", "/w/the shop/api")
+
+
+@pytest.mark.parametrize("platform", PLATFORMS)
+@pytest.mark.parametrize(
+    ("service", "elsewhere", "expected"),
+    [
+        pytest.param(
+            "backend",
+            AWAY.but(run=THEIR_RUN),
+            [
+                "devports run backend --on-conflict next",
+                "cd '/w/the shop/api' && devports free web",
+            ],
+            id="a run is ended where its configuration is, by its name there",
+        ),
+        pytest.param(
+            "",
+            AWAY,
+            ["cd '/w/the shop' && devports free 8000"],
+            id="what was started by hand by its port, and a bare port has no way beside it",
+        ),
+    ],
+)
+def test_what_yes_does_not_cover_is_in_no_command_that_ends_it_from_here(
+    service: str, elsewhere: OtherCheckout, expected: list[str], platform: Platform
+) -> None:
+    found = remedies(
+        VERDICTS["held"],
+        HERE,
+        HOLDINGS["two processes"],
+        platform,
+        service,
+        viewer=VIEWER,
+        elsewhere_of=lambda _, __: elsewhere,
+    )
+    assert commands(found) == expected
+
+
+def test_another_projects_plain_server_may_be_ended_by_whoever_means_it() -> None:
+    found = remedies(
+        VERDICTS["held"], HERE, HOLDINGS["a plain process"], "linux", "backend", viewer=VIEWER,
+        elsewhere_of=lambda _, __: AWAY.but(relation="project"),
+    )  # fmt: skip
+    assert commands(found) == ["devports free backend", "kill -TERM 60", "kill -KILL 60"]

@@ -53,6 +53,11 @@ def held_by(*holders: Process, hidden: tuple[HiddenSocket, ...] = ()) -> HolderS
     return HolderSearch(tuple(Holder(holder, (7,)) for holder in holders), hidden)
 
 
+def below(parent: Process) -> HolderSearch:
+    """Return a server of a mapped user, as they are in a container without root."""
+    return HolderSearch((Holder(process(60, uid=100_069), (7,), (parent,)),))
+
+
 def by_words(text: str) -> HolderSearch:
     argv = tuple(text.split())
     return held_by(process(60, argv[0], argv=argv))
@@ -65,6 +70,8 @@ def says(said: Said, **facts: object) -> Named:
 MASTER = process(60, "ssh", argv=("ssh: /home/lana/cm [mux]",), exe="/usr/bin/ssh")
 GOD = process(40, "PM2 v6", argv=("PM2 v6.0.14: God Daemon (/home/lana/.pm2)",))
 LONG = "ab" * 32
+CONMON = Process(ProcessKey(40, 1), 1, ME, "lana", "conmon", ("conmon", "-c", LONG, "-n", "web"))
+SHIM = CONMON.but(uid=0, user="root", name="containerd-shim", argv=("containerd-shim", "-id", LONG))
 OWN = "/user.slice/user-1000.slice/user@1000.service"
 HOLDINGS = {
     "a container of snap": held_by(
@@ -78,6 +85,11 @@ HOLDINGS = {
     "inside podman": held_by(process(60, cgroup=f"{OWN}/libpod-{LONG}.scope")),
     "inside root's podman": held_by(process(60, cgroup=f"/machine.slice/libpod-{LONG}.scope")),
     "inside kubernetes": held_by(process(60, cgroup=f"/kubepods/crio-{LONG}.scope")),
+    "below conmon": below(CONMON),
+    "below root's conmon": below(CONMON.but(uid=0, user="root")),
+    "below a conmon without words": below(CONMON.but(argv=())),
+    "below docker's shim": below(SHIM.but(argv=(*SHIM.argv, "-namespace", "moby"))),
+    "below nerdctl's shim": below(SHIM),
     "a hidden engine": held_by(hidden=(HiddenSocket(LISTEN, "root", "docker.service"),)),
     "a stopped process": held_by(process(60, state="T")),
     "a tunnel": by_words("ssh -N -S /run/c -L 8000:db:5432 host"),
@@ -246,6 +258,22 @@ LISTS = {
     "a process inside a pod of kubernetes": (
         listed("held", "inside kubernetes"),
         ["sudo crictl ps --id abababababab", "sudo crictl stop abababababab"],
+    ),
+    "a process below one's own conmon": (listed("held", "below conmon"), ["podman stop web"]),
+    "a process below root's conmon": (
+        listed("held", "below root's conmon"), ["sudo podman stop web"],
+    ),
+    "a process below another user's conmon, asked by root": (
+        listed("held", "below conmon", viewer=ROOT), ["sudo -iu lana podman stop web"],
+    ),
+    "a process below a conmon that does not say of which container": (
+        listed("held", "below a conmon without words"), ["podman ps", "podman stop NAME"],
+    ),
+    "a process below a shim of docker": (
+        listed("held", "below docker's shim"), ["docker stop abababababab"],
+    ),
+    "a process below a shim of nerdctl": (
+        listed("held", "below nerdctl's shim"), ["sudo nerdctl stop abababababab"],
     ),
     "a hidden engine, whose service is not the thing to stop": (
         listed("held", "a hidden engine"),

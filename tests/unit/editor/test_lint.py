@@ -143,6 +143,42 @@ def test_what_devports_wrote_is_marked() -> None:
     assert [flaw.ours for flaw in lint_tasks("t", text)] == [True]
 
 
+def run(command: object = "devports run web", end: object = "ready|not running", **more: object):
+    """Return a background task that runs a service."""
+    watch = {"beginsPattern": "^a", "endsPattern": end}
+    matcher = MATCHER | {"background": watch}
+    return {
+        "label": "r",
+        "command": command,
+        "isBackground": True,
+        "problemMatcher": matcher,
+    } | more
+
+
+READY = "^devports: `[^`]+` is ready on "
+UNSEEN = [
+    pytest.param(run(), False, id="as it should be"),
+    pytest.param(run(end=READY), True, id="as it was before"),
+    pytest.param(run("uv run devports run web", READY), True, id="behind another program"),
+    pytest.param(run("devports", READY, args=["run", "web"]), True, id="words in a list"),
+    pytest.param(run(end={"regexp": READY}), True, id="a pattern that is an object"),
+    pytest.param(run(end=READY, detail="x (devports vscode)"), True, id="what devports wrote"),
+    pytest.param(run(end=READY, isBackground=False), False, id="a task in the foreground"),
+    pytest.param(run("devports free web", READY), False, id="no run"),
+    pytest.param(run("./serve run web", READY), False, id="another program"),
+    pytest.param(run(problemMatcher="$x"), False, id="a matcher by name"),
+    pytest.param(run(end=1, args=[1]), False, id="nonsense"),
+]
+
+
+@pytest.mark.parametrize(("task", "unseen"), UNSEEN)
+def test_a_run_whose_failure_is_not_seen(task: dict[str, object], *, unseen: bool) -> None:
+    text = json.dumps({"tasks": [task]})
+    flaws = [flaw for flaw in lint_tasks("t", text) if flaw.code == "failure-unseen"]
+    assert [flaw.what for flaw in flaws] == ["`r` does not see its start fail"] * unseen
+    assert all(text[flaw.column - 1 :].startswith(('"^dev', '{"regexp"')) for flaw in flaws)
+
+
 LAUNCHES = [
     pytest.param({"name": "F", "preLaunchTask": "a"}, [], id="a task that is there"),
     pytest.param({"name": "F", "preLaunchTask": "npm: x"}, [], id="a task of an extension"),

@@ -150,11 +150,17 @@ def test_a_label_of_the_users_is_followed_in_both_files() -> None:
     ]
 
 
-def test_a_task_that_went_is_no_longer_waited_for() -> None:
+def test_a_task_that_went_stays_named_and_is_told_of() -> None:
     tasks, _ = texts(made(BOTH))
-    launch = '{"configurations": [{"name": "F", "preLaunchTask": "Free Web Port", "type": "x"}]}'
-    _, launched = texts(made(config(API.but(vscode=vscode())), tasks, launch))
-    assert jsonc.read(launched)["configurations"][0] == {"name": "F", "type": "x"}
+    launch = """{"configurations": [{"name": "F", "preLaunchTask": "Free Web Port", "type": "x"}],
+        "compounds": [{"name": "G", "postDebugTask": "Free Web Port", "preLaunchTask": 1}]}"""
+    planned = made(config(API.but(vscode=vscode())), tasks, launch)
+    assert texts(planned)[1] == launch
+    assert [note.code for note in planned.notes] == ["task-gone", "task-gone"]
+    assert planned.notes[0].message == (
+        "`F` in `.vscode/launch.json` names the task `Free Web Port`, which is gone: it stays"
+    )
+    assert made(config(API.but(vscode=vscode())), *texts(planned)).in_sync
 
 
 def test_a_task_of_the_users_under_our_label_stays_and_is_told_of() -> None:
@@ -173,6 +179,15 @@ def test_a_label_that_the_user_has_taken_is_not_given_to_ours() -> None:
     planned = made(config(service(vscode=vscode(task="Go"))), tasks)
     assert "Run Backend" in labels(texts(planned)[0])
     assert [note.code for note in planned.notes] == ["label-taken"]
+
+
+def test_a_copy_of_a_task_stays_also_where_it_comes_first() -> None:
+    tasks, _ = texts(made(ONE))
+    copy = json.dumps(jsonc.read(tasks)["tasks"][0] | {"label": "Run mine"})
+    tasks = tasks.replace('"tasks": [', f'"tasks": [\n{copy},')
+    assert made(ONE, tasks).in_sync
+    renamed, _ = texts(made(config(service("shop")), tasks))
+    assert labels(renamed)[:2] == ["Run mine", "Run Shop"]
 
 
 def test_a_copy_of_ours_is_the_users() -> None:

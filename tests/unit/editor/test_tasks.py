@@ -12,16 +12,8 @@ from hypothesis import strategies as st
 from devports.config.keys import NAME
 from devports.core.service import Service
 from devports.errors import DevportsError
-from devports.vscode.tasks import (
-    MARK,
-    PrelaunchHook,
-    Template,
-    is_ours,
-    role_of,
-    titles,
-    wanted_launch,
-    wanted_tasks,
-)
+from devports.vscode.launch import PrelaunchHook, wanted_launch
+from devports.vscode.tasks import MARK, Template, is_ours, role_of, titles, wanted_tasks
 from tests.unit.editor.conftest import config, service, vscode
 
 if TYPE_CHECKING:

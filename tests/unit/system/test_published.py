@@ -43,6 +43,31 @@ def test_docker_names_the_container() -> None:
     assert docker(ROW) == (Published("docker", "shop-db-1", "postgres:16", ID),)
 
 
+@pytest.mark.parametrize("names", ["web/db,shop-db-1", "shop-db-1,web/db"])
+def test_the_names_that_links_gave_a_container_are_not_its_own(names: str) -> None:
+    assert docker(ROW.replace("shop-db-1", names)) == docker(ROW)
+
+
+@pytest.mark.parametrize(
+    ("answer", "seconds"),
+    [
+        pytest.param(b"60\n", 60, id="a time of its own"),
+        pytest.param(b"0\n", 0, id="no time at all"),
+        pytest.param(b"<nil>\n", 10, id="none, as docker writes it"),
+        pytest.param(b"<no value>\n", 10, id="an engine that has no such fact"),
+        pytest.param(b"", 10, id="no answer"),
+        pytest.param(b"\xff\x00", 10, id="anything"),
+        pytest.param(b"-1\n", 3600, id="without an end, as docker writes it"),
+        pytest.param(b"4294967295\n", 3600, id="without an end, as podman writes it"),
+        pytest.param(b"9" * 5000, 3600, id="a number that Python does not read"),
+    ],
+)
+def test_the_time_that_a_container_has_to_end_is_read_and_bounded(
+    answer: bytes, seconds: int
+) -> None:
+    assert containers.stop_timeout(answer) == seconds
+
+
 def test_a_row_that_does_not_publish_the_port_is_none_whatever_the_filter_let_through() -> None:
     assert docker(ROW, 80) == ()
     assert docker(ROW.replace("0.0.0.0:8000->80/tcp, [::]:8000->80", "0.0.0.0:90->8000")) == ()
@@ -56,6 +81,7 @@ def test_a_row_that_does_not_publish_the_port_is_none_whatever_the_filter_let_th
         pytest.param(ROW.replace("\t", "  "), id="no tabs"),
         pytest.param(ROW.replace(ID, "-f"), id="an id that would be an option"),
         pytest.param(ROW.replace(ID, ID[:12]), id="a cut id"),
+        pytest.param(ROW.replace("shop-db-1", "-f"), id="a name that would be an option"),
     ],
 )
 def test_what_is_not_a_row_names_nobody(text: str) -> None:
@@ -84,6 +110,7 @@ PODMAN = [
     pytest.param([row(Names="web")], FOUND, id="one name, as podman 1 writes it"),
     pytest.param([row(Names=[])], (), id="no name"),
     pytest.param([row(Id="--all")], (), id="an id that would be an option"),
+    pytest.param([row(Names=["--all"])], (), id="a name that would be an option"),
     pytest.param([row(), row(Id=OTHER, Names=["b"])],
                  (*FOUND, Published("podman", "b", "nginx:1", OTHER)), id="a pod"),
     pytest.param([], (), id="no container"),

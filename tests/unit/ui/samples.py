@@ -8,10 +8,12 @@ from typing import TYPE_CHECKING, Any
 from devports.core.holder_kind import (
     DevportsRun,
     OrdinaryProcess,
+    OtherCheckout,
     OtherUser,
     RunInfo,
     SupervisedService,
 )
+from devports.core.holder_kind import Place as Home
 from devports.core.model import (
     Endpoint,
     HiddenSocket,
@@ -190,6 +192,9 @@ RECORD = RunRecord(
 )
 RUN = RunStatus(RECORD)
 MINE = DevportsRun(RunInfo(DEVPORTS.key, "web", "/shop"))
+SIBLING = OtherCheckout(
+    "sibling", Home("/home/ann/shop", "main"), Home("/home/ann/fix", "fix"), MINE.run
+)
 LEFT = DevportsRun(RunInfo(NODE.key, "web", "/shop", left=True))
 URL = "http://localhost:8000/"
 SERVED = StatusEntry(

@@ -4,9 +4,10 @@ from __future__ import annotations
 
 import pytest
 
+from devports.core.checkout import Worktree
+from devports.core.holder_kind import OrdinaryProcess, OtherCheckout, Place
 from devports.core.stop_plan import PortClients, UntouchedProcess
-from devports.system.project import Worktree
-from devports.ui.processes import clients_words, project_words, spared_words
+from devports.ui.processes import clients_words, project_words, spared_words, whereabouts
 from tests.unit.ui import samples as s
 
 OURS = Worktree("/home/ann/shop", "main", "/home/ann/shop/.git")
@@ -23,7 +24,7 @@ CLIENT = UntouchedProcess(s.PYTHON, "client")
         pytest.param(
             LINKED,
             OURS,
-            "`shop-fix` on branch `fix/login`, another worktree of this project",
+            "`shop-fix` on branch `fix/login`, another checkout of this repository",
             id="a worktree of ours",
         ),
         pytest.param(BLOG, OURS, "`blog`, another project", id="another"),
@@ -36,6 +37,36 @@ CLIENT = UntouchedProcess(s.PYTHON, "client")
 )
 def test_project(theirs: Worktree | None, ours: Worktree | None, text: str):
     assert project_words(theirs, ours) == text
+
+
+THERE, HERE = Place("/home/ann/shop", "main"), Place("/srv/shop-fix", "fix/login")
+
+
+@pytest.mark.parametrize(
+    ("standing", "row"),
+    [
+        pytest.param(
+            OtherCheckout("sibling", THERE, HERE),
+            ("checkout", "~/shop, branch `main`; you are in /srv/shop-fix, branch `fix/login`"),
+            id="another checkout",
+        ),
+        pytest.param(
+            OtherCheckout("project", Place("/srv/\x1b"), Place("/home/ann")),
+            ("project", "/srv/\\x1b; you are in ~"),
+            id="another project, without git and with a hostile name",
+        ),
+        pytest.param(
+            OtherCheckout("project", THERE, Place("")),
+            ("project", "~/shop, branch `main`"),
+            id="where the current folder has been removed",
+        ),
+        pytest.param(OrdinaryProcess(), ("", ""), id="ours"),
+    ],
+)
+def test_where_it_is_and_where_you_are(
+    standing: OtherCheckout | OrdinaryProcess, row: tuple[str, str]
+):
+    assert whereabouts(standing, s.ANN) == row
 
 
 @pytest.mark.parametrize(

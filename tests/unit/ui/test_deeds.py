@@ -30,6 +30,7 @@ if TYPE_CHECKING:
     from devports.core.stop_plan import Outcome, Progress, QuestionKind, StopTarget
 
 NODE = s.NODE_TARGET
+SLOW = NODE.but(standing=Container("podman", "db", said="one", stop_timeout=60))
 DB = NODE.but(standing=Container("docker", "shop-db-1", "postgres:16", "ab" * 32, "one"))
 
 
@@ -46,6 +47,11 @@ DB = NODE.but(standing=Container("docker", "shop-db-1", "postgres:16", "ab" * 32
             StoppingContainer(DB),
             "stopping the docker container `shop-db-1` (postgres:16) with `docker stop shop-db-1`",
             id="a container",
+        ),
+        pytest.param(
+            StoppingContainer(SLOW),
+            "stopping the podman container `db` with `podman stop db`; it may take up to 60 s",
+            id="a container that has more time to end than usual",
         ),
         pytest.param(Terminating(NODE), "sending SIGTERM to `node` (pid 4242)", id="terminate"),
         pytest.param(
@@ -211,6 +217,18 @@ def test_progress(progress: Progress, text: str) -> None:
             id="another user whom we may signal",
         ),
         pytest.param(
+            Refused(s.NPM_TARGET.but(standing=s.SIBLING), "other-checkout"),
+            "`devports run web` (pid 400) and its `node` (pid 4242) were not signalled: it belongs"
+            " to another checkout of this repository, which `--yes` does not cover",
+            id="another checkout",
+        ),
+        pytest.param(
+            Refused(NODE.but(standing=s.SIBLING.but(relation="project")), "other-checkout"),
+            "`devports run web` (pid 4242) was not signalled: it belongs to another project, which"
+            " `--yes` does not cover",
+            id="another project's run",
+        ),
+        pytest.param(
             Refused(NODE, "no-terminal"),
             "`node` (pid 4242) was not signalled:"
             " nobody could be asked (no terminal, or no questions wanted), and no `--yes`",
@@ -279,11 +297,27 @@ def test_only_a_port_that_can_be_bound_is_freed() -> None:
             id="another user",
         ),
         pytest.param(
+            "stop",
+            s.NPM_TARGET.but(standing=s.SIBLING),
+            "",
+            "stop `devports run web` (pid 400) and its `node` (pid 4242), which belongs to another"
+            " checkout of this repository (/home/ann/shop, branch `main`), with SIGTERM?",
+            id="another checkout",
+        ),
+        pytest.param(
             "container",
             DB,
             "web",
             "stop the docker container `shop-db-1` (postgres:16), so that `web` can start?",
             id="a container",
+        ),
+        pytest.param(
+            "container",
+            SLOW,
+            "web",
+            "stop the podman container `db`, so that `web` can start, though it may take up to"
+            " 60 s?",
+            id="a container that has more time to end than usual",
         ),
         pytest.param(
             "kill",

@@ -17,6 +17,7 @@ from devports.ui.run_progress import (
     after_ready,
     begins,
     failed,
+    failure,
     happening_words,
     in_short,
     is_read,
@@ -57,13 +58,20 @@ def test_the_matcher_knows_the_line(line: str, pattern: str) -> None:
     ]
 
 
-def test_a_debugger_stops_waiting_at_either_end() -> None:
+def test_whoever_waits_stops_at_either_end() -> None:
     tasks = jsonc.read(TEMPLATE.read_text("utf-8"))["tasks"]
-    (debug,) = (task for task in tasks if str(task.get("command")).endswith("--debug"))
-    end = debug["problemMatcher"]["background"]["endsPattern"]
-    assert re.search(end, NOT_RUNNING)
-    assert re.search(end, happening_words(ServerReady("web", HERE, None, 0.1)))
-    assert not re.search(END, NOT_RUNNING)
+    runs = [task for task in tasks if str(task.get("command")).startswith("devports run ")]
+    ends = [task["problemMatcher"]["background"]["endsPattern"] for task in runs]
+    assert ends == [END, END]
+    assert re.search(END, NOT_RUNNING)
+    assert re.search(END, happening_words(ServerReady("web", HERE, None, 0.1)))
+
+
+def test_all_of_a_failure_is_one_text_with_the_end_behind_the_error() -> None:
+    error, end = failure("it is held", "devports.toml").splitlines()
+    assert error == "devports: error: devports.toml: it is held"
+    assert (end, bool(re.search(ERROR, error))) == ("devports: not running", True)
+    assert not re.search(END, error)
 
 
 def test_a_failure_names_the_file_and_what_happened() -> None:
@@ -95,8 +103,6 @@ def test_an_error_of_ours_says_more_than_its_code() -> None:
 @pytest.mark.parametrize(
     ("code", "source", "words"),
     [
-        pytest.param(0, "child", "", id="success"),
-        pytest.param(exitcodes.of_signal(15), "child", "", id="an end that was wanted"),
         pytest.param(
             exitcodes.HELD,
             "devports",
@@ -110,6 +116,21 @@ def test_an_error_of_ours_says_more_than_its_code() -> None:
 )
 def test_how_a_run_failed(code: int, source: Any, words: str) -> None:
     assert meaning("web", Ended(code, source, "any")) == words
+
+
+@pytest.mark.parametrize(
+    ("source", "words"),
+    [
+        pytest.param("child", "ended with exit code {}, before it was ready", id="of a server"),
+        pytest.param("devports", "did not run: exit code {}", id="where none was started"),
+    ],
+)
+@pytest.mark.parametrize("code", [0, 130, 139, 143])
+def test_a_good_end_and_one_by_a_signal_are_failures_before_it_was_ready(
+    code: int, source: Any, words: str
+) -> None:
+    assert meaning("web", Ended(code, source, "any")) == f"`web` {words.format(code)}"
+    assert meaning("web", Ended(code, source, "any", ready=True)) == ""
 
 
 VS_CODE = {"TERM_PROGRAM": "vscode"}

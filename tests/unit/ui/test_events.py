@@ -57,6 +57,7 @@ NEWS: dict[str, tuple[News, ...]] = {
     "bound-only": (h.BoundNotListening("web", HERE),),
     "retry": (h.PortLost("web", HERE, foreign=True, line="in use", next_attempt=2, attempts=3),),
     "lost": (h.PortLost("web", HERE, foreign=False, line="", next_attempt=0, attempts=3),),
+    "released": (h.Released("web", HERE, line="Port 8000 is in use"),),
     "handoff-failed": (h.HandoffFailed("web", "beside"),),
     "stopping": (h.StoppingServer("web", "SIGTERM"),),
     "elsewhere": (h.ListeningElsewhere("web", HERE, Endpoint("::1", 5174)),),

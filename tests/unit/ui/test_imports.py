@@ -69,3 +69,10 @@ def test_only_the_screen_writes() -> None:
         if isinstance(node, ast.Call) and getattr(node.func, "id", "") == "print"
     ]
     assert calls == []
+
+
+def test_check_knows_nothing_of_checkouts() -> None:
+    """Whose a holder is matters when it is to be ended, and is read then."""
+    loaded = loaded_by("devports.commands.check", set())
+    assert loaded & {"devports.core.checkout", "devports.system.project"} == set()
+    assert "devports.core.checkout" in loaded_by("devports.commands.free", set())

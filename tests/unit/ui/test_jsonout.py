@@ -11,6 +11,7 @@ import pytest
 from devports.core.holder_kind import (
     Container,
     OrdinaryProcess,
+    OtherCheckout,
     OtherUser,
     Protected,
     SupervisedService,
@@ -223,6 +224,7 @@ def test_standing(standing: HolderKind, kind: str, detail: str | None, stop: str
     found = data["targets"][0]["outcomes"][0]["process"]["standing"]
     said = "unasked" if kind == "container" else None
     named = {"container": None, "image": None, "engine_said": said}
+    named |= {"folder": None, "branch": None, "relation": None}
     assert found == {"kind": kind, "detail": detail, "stop": stop, **named}
 
 
@@ -237,6 +239,31 @@ def test_a_container_is_named_as_far_as_its_engine_did() -> None:
     found = data["targets"][0]["outcomes"][0]["process"]["standing"]
     assert (found["container"], found["image"]) == ("shop-db-1", "postgres:16")
     assert (found["engine_said"], found["stop"]) == ("one", "docker stop shop-db-1")
+
+
+@pytest.mark.parametrize(
+    ("standing", "detail", "branch", "relation"),
+    [
+        pytest.param(s.SIBLING, "web", "main", "sibling", id="a run of a sibling"),
+        pytest.param(
+            s.SIBLING.but(relation="project", run=None, there=s.SIBLING.there.but(branch="")),
+            None, None, "project", id="a process of another project",
+        ),
+    ],
+)  # fmt: skip
+def test_another_checkout_is_named(
+    standing: OtherCheckout, detail: str | None, branch: str | None, relation: str
+) -> None:
+    target = s.NODE_TARGET.but(standing=standing)
+    refused = (Refused(target, "other-checkout"),)
+    data = json_output.free_data([("x", FreeResult(False, 90, refused, (s.HELD,)))], s.NOW)
+    read(json_output.document(["free"], data, exit_code=90))
+    outcome = data["targets"][0]["outcomes"][0]
+    found = outcome["process"]["standing"]
+    assert (outcome["kind"], outcome["why"]) == ("refused", "other-checkout")
+    assert (found["kind"], found["detail"]) == ("elsewhere", detail)
+    placed = (found["folder"], found["branch"], found["relation"])
+    assert placed == ("/home/ann/shop", branch, relation)
 
 
 def test_secrets_stay_at_home() -> None:

@@ -6,7 +6,15 @@ import pytest
 
 from devports.core.holder_kind import Container, OtherUser
 from devports.core.stop_plan import Question
-from devports.ui.prompts import Prompt, answered, is_list, menu_for, menu_of, shown
+from devports.ui.prompts import (
+    Prompt,
+    answered,
+    is_list,
+    menu_for,
+    menu_of,
+    menu_to_take_over,
+    shown,
+)
 from devports.ui.text import OutputStyle
 from tests.unit.ui import samples as s
 
@@ -15,16 +23,16 @@ MENU = menu_for(STOP, "backend")
 WIDE = OutputStyle(width=80)
 
 
-def lines(menu: Prompt, width: int = 80, pointed: int = 1, rows: int = 24) -> list[str]:
-    above, below = shown(menu, pointed, OutputStyle(width=width), rows)
+def lines(menu: Prompt, width: int = 80, rows: int = 24, *, guarded: bool = False) -> list[str]:
+    above, below = shown(menu, menu.safe, OutputStyle(width=width), rows, guarded=guarded)
     return [*above, *below]
 
 
 def test_the_list() -> None:
     assert lines(MENU) == [
         "? stop `node` (pid 4242) with SIGTERM, so that `backend` can start?",
-        "    y  yes, stop it and start `backend`",
         "  > n  no, leave it running",
+        "    y  yes, stop it and start `backend`",
         "    d  show the details",
         "    p  no, start `backend` on the next free port after 8000",
         "  arrows and Enter, or a key",
@@ -35,8 +43,8 @@ def test_the_list_at_60() -> None:
     assert lines(MENU, 60) == [
         "? stop `node` (pid 4242) with SIGTERM, so that `backend` can",
         "  start?",
-        "    y  yes, stop it and start `backend`",
         "  > n  no, leave it running",
+        "    y  yes, stop it and start `backend`",
         "    d  show the details",
         "    p  no, start `backend` on the next free port after 8000",
         "  arrows and Enter, or a key",
@@ -51,10 +59,48 @@ def test_a_narrow_terminal_gets_one_line_of_keys() -> None:
     ]
 
 
+OTHERS = [
+    pytest.param(menu_of("stop it?", "dp"), id="every answer there is"),
+    pytest.param(menu_of("write `devports.toml`?"), id="yes and no"),
+    pytest.param(menu_for(STOP, ""), id="free"),
+    pytest.param(menu_for(STOP.but(kind="kill"), "web"), id="SIGKILL"),
+    pytest.param(menu_to_take_over("web", 77), id="another run in charge"),
+]
+
+
+@pytest.mark.parametrize("menu", [*OTHERS, pytest.param(MENU, id="run")])
+def test_no_comes_first_and_is_pointed_at(menu: Prompt) -> None:
+    assert menu.safe == 0
+    assert [choice.answer for choice in menu.choices][:2] == ["no", "yes"]
+    rows = [line for line in lines(menu, 120) if not line.startswith("?")]
+    assert rows[0].startswith("  > n  no")
+
+
+def test_the_question_about_another_run_in_charge_is_a_list_too() -> None:
+    assert lines(menu_to_take_over("web", 77)) == [
+        "? another `devports run web` is in charge (pid 77): stop it and start here?",
+        "  > n  no, leave it running",
+        "    y  yes, stop it and start `web` here",
+        "  arrows and Enter, or a key",
+    ]
+
+
+@pytest.mark.parametrize("menu", [*OTHERS, pytest.param(MENU, id="run")])
+@pytest.mark.parametrize("width", [20, 36, 60, 80, 120])
+def test_how_to_answer_is_shown_last_and_moves_nothing(menu: Prompt, width: int) -> None:
+    guarded, told = lines(menu, width, guarded=True), lines(menu, width)
+    if width < 40:
+        assert "\n".join(told).startswith("\n".join(guarded))
+        assert "/N" in "".join(told).removeprefix("".join(guarded))
+        return
+    assert told == [*guarded[:-1], "  arrows and Enter, or a key"]
+    assert guarded[-1] == ""
+
+
 @pytest.mark.parametrize("width", range(20, 130))
 @pytest.mark.parametrize("rows", [3, 24])
 def test_no_word_is_broken_and_no_line_too_long(width: int, rows: int) -> None:
-    told = lines(MENU, width, rows=rows)
+    told = lines(MENU, width, rows)
     assert all(len(line) <= width for line in told)
     whole = " ".join([*lines(MENU), *lines(MENU, rows=3)]).split()
     assert [word for word in " ".join(told).split() if word not in whole] == []
@@ -74,8 +120,7 @@ def test_one_row_is_pointed_at_and_begins_the_second_part(pointed: int) -> None:
         pytest.param(MENU, 80, 6, False, id="one line too low"),
         pytest.param(MENU, 40, 24, True, id="as wide as it has to be"),
         pytest.param(MENU, 39, 24, False, id="too narrow"),
-        pytest.param(menu_of("stop it?"), 80, 24, False, id="yes and no are no list"),
-        pytest.param(menu_of("stop it?", "d"), 80, 24, True, id="three answers are"),
+        pytest.param(menu_of("stop it?"), 80, 24, True, id="yes and no are a list too"),
     ],
 )
 def test_where_there_is_a_list(menu: Prompt, width: int, rows: int, expected: bool) -> None:
@@ -85,23 +130,23 @@ def test_where_there_is_a_list(menu: Prompt, width: int, rows: int, expected: bo
 BOB = s.NODE_TARGET.but(standing=OtherUser("bob", permitted=True))
 ONE = s.NODE_TARGET.but(standing=Container("docker", name="db", said="one"))
 ROWS = [
-    pytest.param(STOP, "", ["yes, stop it", "no, leave it running"], id="free starts nothing"),
+    pytest.param(STOP, "", ["no, leave it running", "yes, stop it"], id="free starts nothing"),
     pytest.param(
         STOP.but(target=s.UVICORN_TARGET), "",
-        ["yes, stop them", "no, leave them running"], id="a server and its workers",
+        ["no, leave them running", "yes, stop them"], id="a server and its workers",
     ),
     pytest.param(
         STOP.but(kind="kill"), "web",
-        ["yes, kill it and start `web`", "no, leave it running"], id="what did not end in time",
+        ["no, leave it running", "yes, kill it and start `web`"], id="what did not end in time",
     ),
     pytest.param(
         STOP.but(target=BOB), "web",
-        ["yes, stop what belongs to bob and start `web`", "no, leave it running"],
+        ["no, leave it running", "yes, stop what belongs to bob and start `web`"],
         id="another user's",
     ),
     pytest.param(
         STOP.but(kind="container", target=ONE), "",
-        ["yes, stop it", "no, leave it running"], id="a container",
+        ["no, leave it running", "yes, stop it"], id="a container",
     ),
 ]  # fmt: skip
 
@@ -121,8 +166,8 @@ def test_hostile_names_stay_on_their_line(kind: str) -> None:
 
 def test_what_is_pointed_at_and_the_mark_are_coloured() -> None:
     above, below = shown(menu_of("stop it?", "d"), 1, OutputStyle(colour=True, width=80), 24)
-    assert above == ["\x1b[36m?\x1b[0m stop it?", "    y  yes"]
-    assert below[0] == "  \x1b[1m> n  no\x1b[0m"
+    assert above == ["\x1b[36m?\x1b[0m stop it?", "    n  no"]
+    assert below[0] == "  \x1b[1m> y  yes\x1b[0m"
 
 
 def test_what_is_left() -> None:

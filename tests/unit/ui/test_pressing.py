@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import contextlib
 from typing import TYPE_CHECKING
 
@@ -10,15 +11,19 @@ from prompt_toolkit.data_structures import Size
 from prompt_toolkit.input import DummyInput, create_pipe_input
 from prompt_toolkit.key_binding import KeyPress
 from prompt_toolkit.output import DummyOutput
+from prompt_toolkit.output.vt100 import Vt100_Output
 
-from devports.ui.prompts import menu_of, pressed
+from devports.ui.prompts import GUARD, menu_of, pressed
 from tests.harness.capabilities import NEEDS_FAKE_KEYS
 from tests.unit.ui.samples import Stage
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
+    from collections.abc import Callable, Iterator
 
-    from prompt_toolkit.input import PipeInput
+    from prompt_toolkit.input import Input, PipeInput
+    from prompt_toolkit.output import Output
+
+    from devports.ui.prompts import Answer, Later, Prompt
 
 UP, DOWN, ENTER = "\x1b[A", "\x1b[B", "\r"
 MENU, YES_NO = menu_of("stop it?", "dp"), menu_of("stop it?")
@@ -64,42 +69,71 @@ KEYS = [
     pytest.param("\x1b[200~y\r\x1b[201~n", "no", id="what is pasted answers nothing"),
 ]
 ARROWS = [
-    pytest.param(UP + ENTER, "yes", id="up"),
-    pytest.param("k" + ENTER, "yes", id="k"),
-    pytest.param("\x10" + ENTER, "yes", id="Ctrl-P"),
-    pytest.param(DOWN + ENTER, "details", id="down"),
-    pytest.param("jj" + ENTER, "next", id="j, twice"),
-    pytest.param("\x0e" + ENTER, "details", id="Ctrl-N"),
-    pytest.param(UP * 5 + ENTER, "yes", id="up beyond the first"),
+    pytest.param(UP + ENTER, "no", id="up, as in a shell: no comes first"),
+    pytest.param("k" + ENTER, "no", id="k"),
+    pytest.param("\x10" + ENTER, "no", id="Ctrl-P"),
+    pytest.param(DOWN + ENTER, "yes", id="down"),
+    pytest.param("jj" + ENTER, "details", id="j, twice"),
+    pytest.param("\x0e" + ENTER, "yes", id="Ctrl-N"),
+    pytest.param(DOWN + UP * 5 + ENTER, "no", id="up beyond the first"),
     pytest.param(DOWN * 5 + ENTER, "next", id="down beyond the last"),
-    pytest.param(UP + "n", "no", id="a key counts, wherever the arrow is"),
-    pytest.param(UP + "\x1b", "no", id="Esc, wherever the arrow is"),
-    pytest.param(UP + "\x04", "no", id="Ctrl-D, wherever the arrow is"),
+    pytest.param(DOWN * 5 + UP * 2 + ENTER, "yes", id="and back"),
+    pytest.param(DOWN + "n", "no", id="a key counts, wherever the arrow is"),
+    pytest.param(DOWN + "\x1b", "no", id="Esc, wherever the arrow is"),
+    pytest.param(DOWN + "\x04", "no", id="Ctrl-D, wherever the arrow is"),
 ]
 
 
+def at_once(_seconds: float, call: Callable[[], None]) -> None:
+    """The time in which only no counts is over as soon as the question is drawn."""
+    call()
+
+
+def never(_seconds: float, _call: Callable[[], None]) -> None:
+    """It does not end."""
+
+
+def answer(
+    menu: Prompt,
+    keys: Input,
+    sink: Output | None = None,
+    stage: Stage | None = None,
+    later: Later = at_once,
+) -> Answer:
+    screen = (stage or Stage(NO_COLOR="1")).screen
+    return pressed(menu, keys, sink or DummyOutput(), screen, later=later).answer
+
+
 @NEEDS_FAKE_KEYS
-@pytest.mark.parametrize(("typed", "answer"), [*KEYS, *ARROWS])
+@pytest.mark.parametrize(("typed", "expected"), [*KEYS, *ARROWS])
 @pytest.mark.parametrize("colour", [pytest.param("", id="colour"), pytest.param("1", id="none")])
-def test_keys_in_the_list(typed: str, answer: str, colour: str) -> None:
+def test_keys_in_the_list(typed: str, expected: str, colour: str) -> None:
     with keyboard(typed) as keys:
-        screen = Stage(NO_COLOR=colour).screen
-        assert pressed(MENU, keys, DummyOutput(), screen).answer == answer
+        assert answer(MENU, keys, stage=Stage(NO_COLOR=colour)) == expected
 
 
 @NEEDS_FAKE_KEYS
-@pytest.mark.parametrize(("typed", "answer"), [*KEYS, pytest.param(UP + ENTER, "no", id="up")])
-def test_keys_on_one_line(typed: str, answer: str) -> None:
+@pytest.mark.parametrize(
+    ("typed", "expected"), [*KEYS, pytest.param(DOWN + ENTER, "no", id="down")]
+)
+def test_keys_on_one_line(typed: str, expected: str) -> None:
     """Nothing is pointed at there, so Enter is no."""
     with keyboard(typed) as keys:
-        assert pressed(MENU, keys, Low(), Stage().screen).answer == answer
+        assert answer(MENU, keys, Low()) == expected
 
 
 @NEEDS_FAKE_KEYS
-@pytest.mark.parametrize("typed", [UP + ENTER, "pdn"], ids=["up", "keys that are not offered"])
-def test_yes_and_no_are_no_list(typed: str) -> None:
+@pytest.mark.parametrize(
+    ("typed", "expected"),
+    [
+        pytest.param(UP + ENTER, "no", id="up"),
+        pytest.param(DOWN * 3 + ENTER, "yes", id="down beyond the last"),
+        pytest.param("pdn", "no", id="keys that are not offered"),
+    ],
+)
+def test_yes_and_no_are_a_list_too(typed: str, expected: str) -> None:
     with keyboard(typed) as keys:
-        assert pressed(YES_NO, keys, DummyOutput(), Stage().screen).answer == "no"
+        assert answer(YES_NO, keys) == expected
 
 
 @NEEDS_FAKE_KEYS
@@ -114,7 +148,98 @@ def test_yes_and_no_are_no_list(typed: str) -> None:
 )
 def test_what_was_typed_before_the_question_is_forgotten(before: str) -> None:
     with keyboard("d", before) as keys:
-        assert pressed(MENU, keys, DummyOutput(), Stage().screen).answer == "details"
+        assert answer(MENU, keys) == "details"
+
+
+@contextlib.contextmanager
+def hasty(early: str, late: str) -> Iterator[tuple[PipeInput, Later]]:
+    """A keyboard on which `early` is typed right after the first drawing, `late` when it counts.
+
+    The time between them is not waited for: it is over when the early keys have been looked at.
+    """
+    with create_pipe_input() as keys:
+        read = keys.read_keys
+
+        def drawn(seconds: float, opened: Callable[[], None]) -> None:
+            assert seconds == GUARD
+
+            def reading() -> list[KeyPress]:
+                keys.read_keys = read  # type: ignore[method-assign]
+                asyncio.get_running_loop().call_soon(over)
+                return read()
+
+            def over() -> None:
+                opened()
+                keys.send_text(late)
+
+            keys.read_keys = reading  # type: ignore[method-assign]
+            keys.send_text(early)
+
+        yield keys, drawn
+
+
+EARLY = [
+    pytest.param("y", id="y"),
+    pytest.param("Y", id="Y"),
+    pytest.param(ENTER, id="Enter"),
+    pytest.param("d", id="d"),
+    pytest.param("p", id="p"),
+    pytest.param(UP + ENTER, id="up and Enter"),
+    pytest.param(DOWN + ENTER, id="down and Enter"),
+    pytest.param(DOWN, id="an arrow alone"),
+    pytest.param("jj\x0e", id="j and Ctrl-N"),
+    pytest.param("yy\ry\r" * 20, id="many keys"),
+]
+
+
+@NEEDS_FAKE_KEYS
+@pytest.mark.parametrize("early", EARLY)
+@pytest.mark.parametrize("menu", [MENU, YES_NO], ids=["four answers", "yes and no"])
+@pytest.mark.parametrize("sink", [DummyOutput(), Low()], ids=["list", "one line"])
+def test_what_comes_with_the_first_drawing_answers_nothing_and_moves_nothing(
+    early: str, menu: Prompt, sink: Output
+) -> None:
+    with hasty(early, ENTER) as (keys, later):
+        assert answer(menu, keys, sink, later=later) == "no"
+    with hasty(early, "y") as (keys, later):
+        assert answer(menu, keys, sink, later=later) == "yes"
+
+
+@NEEDS_FAKE_KEYS
+@pytest.mark.parametrize("key", ["n", "N", "\x1b", "\x04"], ids=["n", "N", "Esc", "Ctrl-D"])
+@pytest.mark.parametrize("sink", [DummyOutput(), Low()], ids=["list", "one line"])
+def test_no_counts_from_the_first_moment_on(key: str, sink: Output) -> None:
+    with keyboard(f"y{DOWN}{ENTER}{key}") as keys:
+        assert answer(MENU, keys, sink, later=never) == "no"
+
+
+@NEEDS_FAKE_KEYS
+def test_ctrl_c_counts_from_the_first_moment_on() -> None:
+    with keyboard("y\x03") as keys, pytest.raises(KeyboardInterrupt):
+        answer(MENU, keys, later=never)
+
+
+@NEEDS_FAKE_KEYS
+def test_by_default_too_a_yes_in_the_moment_of_the_first_drawing_is_none() -> None:
+    with keyboard("yn") as keys:
+        assert pressed(MENU, keys, DummyOutput(), Stage().screen).answer == "no"
+
+
+@NEEDS_FAKE_KEYS
+@pytest.mark.parametrize(
+    ("typed", "later", "said"),
+    [
+        pytest.param("y", at_once, "? stop it? (y/N) yes\n", id="its keys, when they count"),
+        pytest.param("yn", never, "? stop it? no\n", id="before that there are none"),
+    ],
+)
+def test_a_terminal_without_a_name_is_told_its_keys_when_they_count(
+    typed: str, later: Later, said: str
+) -> None:
+    stage = Stage(NO_COLOR="1", TERM="unknown")
+    with keyboard(typed) as keys:
+        answer(YES_NO, keys, Vt100_Output(stage.stderr, DummyOutput().get_size), stage, later)
+    assert stage.stderr.getvalue() == said
 
 
 class Endless(DummyInput):
@@ -126,7 +251,7 @@ class Endless(DummyInput):
 
 def test_keys_without_an_end_are_no_answer() -> None:
     with pytest.raises(EOFError):
-        pressed(MENU, Endless(), DummyOutput(), Stage().screen)
+        answer(MENU, Endless())
 
 
 @NEEDS_FAKE_KEYS
@@ -141,18 +266,18 @@ def test_keys_without_an_end_are_no_answer() -> None:
 def test_one_line_is_left(typed: str, said: str) -> None:
     stage = Stage(NO_COLOR="1")
     with keyboard(typed) as keys:
-        pressed(MENU, keys, DummyOutput(), stage.screen)
+        answer(MENU, keys, stage=stage)
     assert stage.stderr.getvalue() == said
 
 
 @NEEDS_FAKE_KEYS
 def test_ctrl_c_is_raised_and_said() -> None:
     stage = Stage(NO_COLOR="1")
-    with keyboard(UP + "\x03") as keys, pytest.raises(KeyboardInterrupt):
-        pressed(MENU, keys, DummyOutput(), stage.screen)
+    with keyboard(DOWN + "\x03") as keys, pytest.raises(KeyboardInterrupt):
+        answer(MENU, keys, stage=stage)
     assert stage.stderr.getvalue() == "? stop it? no (Ctrl-C)\n"
 
 
 def test_the_end_of_the_input_is_raised_for_the_gate() -> None:
     with pytest.raises(EOFError):
-        pressed(MENU, DummyInput(), DummyOutput(), Stage().screen)
+        answer(MENU, DummyInput())

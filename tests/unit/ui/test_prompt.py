@@ -113,8 +113,8 @@ def test_details_are_shown_and_the_question_is_asked_again() -> None:
 @pytest.mark.parametrize(
     ("may_move", "keys"),
     [
-        pytest.param(True, "yndp", id="where it may"),
-        pytest.param(False, "ynd", id="where it may not"),
+        pytest.param(True, "nydp", id="where it may"),
+        pytest.param(False, "nyd", id="where it may not"),
     ],
 )
 def test_another_port_is_offered(may_move: bool, keys: str) -> None:

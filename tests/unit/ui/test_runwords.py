@@ -19,6 +19,7 @@ from devports.core.recovery import (
     PortLost,
     PortOwnership,
     RecordFailed,
+    Released,
     ServerReady,
     ServerStarted,
     StoppingServer,
@@ -103,6 +104,18 @@ LINES = [
         "`web` binds without SO_REUSEADDR; starting it again without our hold",
         id="our own hold",
     ),
+    pytest.param(
+        HandoffFailed("web", "hook", 60),
+        "`web` did not listen on its port in 60 s, and our reservation may have been in its way;"
+        " starting it once more without it",
+        id="our own hold, perhaps",
+    ),
+    pytest.param(
+        Released("web", HERE, " Port 8000 is in use\n"),
+        '`web` printed "Port 8000 is in use": released our reservation of 127.0.0.1:8000, which may'
+        " be in its way; `web` keeps running",
+        id="our own hold, released beside it",
+    ),
     pytest.param(StoppingServer("web", "SIGINT"), "stopping `web` with SIGINT", id="stopping"),
     pytest.param(
         KillingServer("web", 2.5),
@@ -157,6 +170,7 @@ def test_one_line_marked_as_ours(happening: RunEvent, line: str) -> None:
 def test_what_a_server_said_is_never_printed_raw() -> None:
     line = happening_words(PortLost("web", HERE, True, EVIL, 0, 3))
     assert line.isprintable()
+    assert happening_words(Released("web", HERE, EVIL)).isprintable()
     error = gave_up(SERVICE, ended("not-ready"), None, failure(EVIL))
     assert all(fact.isprintable() for fact in error.facts)
 

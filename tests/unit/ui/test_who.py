@@ -216,6 +216,11 @@ def test_state(state: str, text: str | None) -> None:
             id="a process of a container",
         ),
         pytest.param(
+            Container("podman", said="inside"),
+            "runs inside a container of podman",
+            id="a process of a container without a name",
+        ),
+        pytest.param(
             Container("podman", said="several", names=("web", "api")),
             "forwards the port for one of several containers of podman: `web`, `api`",
             id="a container of several",

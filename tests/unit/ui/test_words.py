@@ -1,5 +1,7 @@
 from __future__ import annotations
 
+from typing import TYPE_CHECKING
+
 import pytest
 
 from devports.core.holder_kind import DevportsRun, RunInfo
@@ -14,6 +16,9 @@ from devports.core.verdict import (
 )
 from devports.ui import messages
 from tests.unit.ui import samples as s
+
+if TYPE_CHECKING:
+    from devports.core.holder_kind import HolderKind
 
 
 @pytest.mark.parametrize(
@@ -203,6 +208,43 @@ def test_the_standing_of_a_holder_is_a_note() -> None:
         (s.HELD,), s.ANN, standings=((4242, DevportsRun(RunInfo(s.NODE.key, "backend", "/shop"))),)
     )
     assert lines[-1] == "note        started by `devports run backend`"
+
+
+@pytest.mark.parametrize(
+    ("standings", "text"),
+    [
+        pytest.param(
+            (s.SIBLING, s.SIBLING),
+            ", which `devports run web` started in another checkout of this repository",
+            id="a run of another checkout",
+        ),
+        pytest.param(
+            (s.SIBLING.but(run=None),),
+            ", which belongs to another checkout of this repository",
+            id="started there by hand",
+        ),
+        pytest.param(
+            (s.SIBLING.but(relation="project", run=None),),
+            ", which belongs to another project",
+            id="another project's",
+        ),
+        pytest.param((s.SIBLING, s.MINE), "", id="not all of them"),
+        pytest.param((s.MINE,), "", id="ours"),
+        pytest.param((), "", id="nobody knows"),
+    ],
+)
+def test_the_error_says_at_once_where_its_holders_come_from(
+    standings: tuple[HolderKind, ...], text: str
+) -> None:
+    told = [(pid, each) for pid, each in enumerate(standings, 4242)]
+    error = messages.problem((s.HELD,), s.ANN, exit_code=90, standings=told)
+    assert error.message == f"{messages.summary((s.HELD,))}{text}"
+
+
+def test_where_a_holder_is_comes_right_behind_who_it_is() -> None:
+    lines = messages.evidence((s.HELD,), s.ANN, standings=((4242, s.SIBLING.but(run=None)),))
+    assert lines[1] == "checkout    ~/shop, branch `main`; you are in ~/fix, branch `fix`"
+    assert not [line for line in lines if line.startswith("note")]
 
 
 @pytest.mark.parametrize(

@@ -1,0 +1,108 @@
+"""Of which git checkout something is, and whether that is ours. Pure: `system.project` reads it.
+
+Two checkouts of one repository, linked worktrees or clones, may be served at the same time: by two
+people's branches, or by two agents. What runs in the other one is not ours to end unasked.
+"""
+
+from __future__ import annotations
+
+from devports.core.holder_kind import OtherCheckout, Place
+from devports.core.value import Frozen
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+    from devports.core.holder_kind import RunInfo
+    from devports.core.model import Process
+
+    ElsewhereOf = Callable[[Process, RunInfo | None], OtherCheckout | None]
+    WorktreeOf = Callable[[str], "Worktree | None"]
+
+
+class Worktree(Frozen):
+    """A checkout of a repository, linked or not.
+
+    Attributes:
+        root: its top folder.
+        branch: what is checked out, or a short commit; empty if unknown.
+        repository: the same for all its siblings: worktrees of one clone, clones of one origin.
+    """
+
+    root: str
+    branch: str
+    repository: str
+
+
+def unplaced(_: Process, __: RunInfo | None) -> None:
+    """Know of no checkout."""
+
+
+def elsewhere_from(home: str, worktree_of: WorktreeOf) -> ElsewhereOf:
+    """Return what tells whether a process is of another checkout or project than `home`.
+
+    A run is where its configuration is, everything else where it works. What is nowhere known to
+    be elsewhere counts as ours, as it does without git.
+
+    Args:
+        home: the folder that we work for.
+        worktree_of: reads the checkout around a folder; called when a process is judged.
+    """
+
+    def elsewhere(process: Process, run: RunInfo | None) -> OtherCheckout | None:
+        ours = worktree_of(home)
+        theirs = worktree_of(run.project if run else process.cwd)
+        here = Place(ours.root, ours.branch) if ours else Place(home)
+        if theirs is None:
+            if run is None or _is_within(home, run.project):
+                return None
+            return OtherCheckout("project", Place(run.project), here, run)
+        if ours is not None and ours.root == theirs.root:
+            return None
+        related = ours is not None and ours.repository == theirs.repository
+        there = Place(theirs.root, theirs.branch)
+        return OtherCheckout("sibling" if related else "project", there, here, run)
+
+    return elsewhere
+
+
+def origin_of(config: str) -> str:
+    """Return the address of `origin` in the text of a repository's `config` (git-config(1))."""
+    ours = False
+    for line in map(str.strip, config.splitlines()):
+        section, _, behind = line.rpartition("]") if line.startswith("[") else ("", "", line)
+        if section:
+            ours = section[1:].split() == ["remote", '"origin"']
+        key, _, value = behind.partition("=")
+        if ours and key.strip().lower() == "url":
+            return _plain(value.strip())
+    return ""
+
+
+def _plain(value: str) -> str:
+    """Return a value without its quotes, or without the comment behind it."""
+    if value.startswith('"'):
+        return value[1:].partition('"')[0].replace("\\\\", "\\")
+    return value.partition("#")[0].partition(";")[0].strip()
+
+
+def is_path(url: str) -> bool:
+    """Say whether git takes it for a folder of this machine (git-clone(1), GIT URLS)."""
+    return url.startswith("file://") or ":" not in url.partition("/")[0]
+
+
+def address_of(url: str) -> str:
+    """Return what all ways to one repository of a server share: `host/path`.
+
+    Scheme, user, password, port and `.git` differ between people and machines.
+    """
+    _, _, rest = url.rpartition("://")
+    host, _, path = rest.partition("/" if "://" in url else ":")
+    name, _, number = host.rpartition("@")[2].rpartition(":")
+    host = name if name and number.isdecimal() else host.rpartition("@")[2]
+    return f"{host.lower()}/{path.strip('/').removesuffix('.git')}"
+
+
+def _is_within(folder: str, project: str) -> bool:
+    """Say whether a configuration in `project` may hold in `folder`: it is looked for upwards."""
+    return f"{folder}/".startswith(f"{project.rstrip('/')}/")

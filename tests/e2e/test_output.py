@@ -1,0 +1,146 @@
+"""What a server prints about ports: it stops no server that lives, and restarts none."""
+
+from __future__ import annotations
+
+import json
+import os
+import signal
+from typing import TYPE_CHECKING, Any
+
+import pytest
+
+from devports import exitcodes
+from tests.harness import tables
+from tests.harness.actors import argv_of
+from tests.harness.capabilities import NEEDS_FORK, NEEDS_PROC
+from tests.harness.waiting import eventually
+
+if TYPE_CHECKING:
+    from tests.conftest import Zoo
+    from tests.harness.command import Command, Running
+    from tests.harness.project import Project
+
+pytestmark = [NEEDS_FORK, NEEDS_PROC]
+
+LATER = 8
+"""Seconds from its line to its bind: more than any server is known to try again for."""
+
+
+def words_of(project: Project, name: str) -> list[str]:
+    """Return the words of one file of the project, none if it is not there."""
+    path = os.path.join(project.folder, name)
+    if not os.path.exists(path):
+        return []
+    with open(path, encoding="ascii") as file:
+        return file.read().split()
+
+
+def events(project: Project) -> list[dict[str, Any]]:
+    with open(os.path.join(project.folder, "events.jsonl"), encoding="ascii") as file:
+        return [json.loads(line) for line in file if line.endswith("\n")]
+
+
+def kinds(project: Project) -> list[str]:
+    return [event["event"] for event in events(project)]
+
+
+def decided(project: Project, devports: Command) -> Running:
+    """Start the service; return when it is decided what became of it."""
+    running = devports.start("run", "web", "--events", "events.jsonl")
+    running.says("starting `web`")
+    eventually(lambda: "ready" in kinds(project) or running.ended, 60)
+    return running
+
+
+def stop(running: Running, port: int) -> None:
+    running.send(signal.SIGTERM)
+    running.ends()
+    eventually(lambda: not tables.holding_pids(port), what="nobody holds the port")
+
+
+LINES = [
+    pytest.param("HMR: using available port 24679", "auto", id="another socket of it moved"),
+    pytest.param(
+        "Port {port} is already in use, killing old process", "auto", id="it makes room itself"
+    ),
+    pytest.param(
+        "Port {port} is already in use, killing old process",
+        "plain",
+        id="it makes room itself, beside our reservation",
+    ),
+    pytest.param("connect EADDRINUSE 10.0.0.5:{port}", "auto", id="a port of another machine"),
+    pytest.param("bind EADDRINUSE 0.0.0.0:{port} (udp)", "auto", id="a port of another protocol"),
+    pytest.param(
+        "if port {port} is already in use, pass --port", "auto", id="a line of its own help"
+    ),
+]
+
+
+@pytest.mark.parametrize(("line", "handoff"), LINES)
+def test_a_line_of_output_stops_no_server_that_binds_later(
+    line: str, handoff: str, port: int, project: Project, devports: Command
+) -> None:
+    text = line.format(port=port)
+    words = ("--text", text, "--after", LATER, "--starts", "starts")
+    project.zoo("web", "noisy_server", port, *words, handoff=handoff)
+    running = decided(project, devports)
+    assert running.said_ready == 1, running.err
+    assert tables.listening_pids(port) == set(map(int, words_of(project, "starts")))
+    assert kinds(project) == ["started", "released", "ready"]
+    assert events(project)[1]["line"] == text
+    assert f"released our reservation of 127.0.0.1:{port}" in running.err
+    stop(running, port)
+
+
+@pytest.mark.parametrize("refused", ["--lives-on", "--moves"])
+def test_who_may_have_met_our_reservation_is_started_once_without_it_when_time_is_up(
+    refused: str, port: int, project: Project, devports: Command
+) -> None:
+    """It tries its bind once. That it lives proves nothing, so it gets its time first."""
+    project.zoo("web", "no_reuse_server", port, refused, handoff="plain", ready={"timeout": 2})
+    running = decided(project, devports)
+    assert running.said_ready == 1, running.err
+    begun = ["started", "released", "handoff-failed", "stopping", "started", "ready"]
+    assert kinds(project) == begun
+    assert [e["handoff"] for e in events(project) if e["event"] == "started"] == ["beside", "bare"]
+    assert "did not listen on its port in 2 s" in running.err
+    stop(running, port)
+
+
+def test_a_server_that_was_told_another_port_has_moved_when_time_is_up(
+    port: int, project: Project, devports: Command
+) -> None:
+    text = f"Port {port} is in use, trying {port + 1} instead"
+    words = argv_of("noisy_server", port + 1, "--stay", "--text", text, "--starts", "starts")
+    project.service("web", port, words, ready={"timeout": 5})
+    running = devports.start("run", "web")
+    running.says(f"`web` listens on 127.0.0.1:{port + 1} and not on 127.0.0.1:{port}")
+    assert running.ends() == exitcodes.NOT_READY, running.err
+    assert f"`web` went to 127.0.0.1:{port + 1} instead of" in running.err
+    assert len(words_of(project, "starts")) == 1
+
+
+def test_who_has_the_port_and_stays_ends_the_start_of_a_server_that_lost_it(
+    port: int, zoo: Zoo, project: Project, devports: Command
+) -> None:
+    loses = f"echo 'Port {port} is already in use'; exec sleep 60"
+    project.service("web", port, ["sh", "-c", loses], handoff="plain", attempts=1)
+    running = devports.start("run", "web")
+    running.says("released our reservation")
+    stranger = zoo("listener", port)
+    assert running.ends(40) == exitcodes.TAKEN_AGAIN, running.err
+    assert f"`web` did not get 127.0.0.1:{port}: somebody else has it" in running.err
+    assert stranger.alive
+
+
+def test_a_silent_server_has_its_time_whoever_is_on_its_port(
+    port: int, zoo: Zoo, project: Project, devports: Command
+) -> None:
+    """`docker run` is silent while its engine listens for it: nobody is ended for that."""
+    project.service("web", port, ["sleep", "60"], handoff="plain", ready={"timeout": 14})
+    running = devports.start("run", "web", "--events", "events.jsonl")
+    running.says("starting `web`")
+    stranger = zoo("listener", port)
+    assert running.ends(40) == exitcodes.NOT_READY, running.err
+    assert kinds(project).count("started") == 1
+    assert stranger.alive
