@@ -19,6 +19,16 @@ if TYPE_CHECKING:
     from collections.abc import Sequence
     from typing import Any, NoReturn
 
+REPORT = """### devports report
+
+- devports {devports}
+- {python}
+- {system}
+
+```text
+{traceback}
+```
+"""
 COMPLETE = "__complete"
 """What the completion scripts call; not declared, since nobody types it."""
 
@@ -220,19 +230,11 @@ def write(error: BaseException) -> str:
     import tempfile
     import traceback
 
-    text = "\n".join(
-        (
-            "### devports report",
-            "",
-            f"- devports {__version__}",
-            f"- {platform.python_implementation()} {platform.python_version()}",
-            f"- {platform.platform()}",
-            "",
-            "```text",
-            "".join(traceback.format_exception(error)).rstrip(),
-            "```",
-            "",
-        )
+    text = REPORT.format(
+        devports=__version__,
+        python=f"{platform.python_implementation()} {platform.python_version()}",
+        system=platform.platform(),
+        traceback="".join(traceback.format_exception(error)).rstrip(),
     )
     try:
         descriptor, path = tempfile.mkstemp(prefix="devports-report-", suffix=".md")

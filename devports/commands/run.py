@@ -58,7 +58,7 @@ def run(
         service = debugged(service, config)
     service = service.but(port=port or service.port, on_conflict=on_conflict or service.on_conflict)
     refuse_impossible(service)
-    news = RunReporter(setting.screen, log_of(events, name))
+    news = RunReporter(setting.screen, name, events)
     policy = ConfirmPolicy(
         yes=yes,
         other_users=other_users,
@@ -110,15 +110,6 @@ def on_conflict_of(service: Service, policy: ConfirmPolicy, root: str) -> Confir
     )
 
 
-def log_of(path: str | None, service: str) -> EventLog | None:
-    """Open the file for events, if one is named."""
-    if path is None:
-        return None
-    from devports.ui.events import EventLog  # only where it is asked for
-
-    return EventLog(path, service)
-
-
 GIVEN_UP = ("not-ready", "moved", "port-shared", "retries-exhausted")
 LINGER = 65.0
 """Seconds that leftovers of an ended server may keep us waiting: TIME_WAIT lasts 60."""
@@ -127,8 +118,13 @@ LINGER = 65.0
 class RunReporter:
     """Where the news of a run goes: to the screen, and into a file for programs if one is named."""
 
-    def __init__(self, screen: Console, log: EventLog | None = None) -> None:
-        self._screen, self._log = screen, log
+    def __init__(self, screen: Console, service: str, events: str | None) -> None:
+        self._screen = screen
+        self._log: EventLog | None = None
+        if events is not None:
+            from devports.ui.events import EventLog  # only where it is asked for
+
+            self._log = EventLog(events, service)
         self._unrecorded = False
 
     def tell(self, happening: RunEvent) -> None:

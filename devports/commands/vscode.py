@@ -22,6 +22,7 @@ if TYPE_CHECKING:
 
     from devports.core.service import Config
     from devports.system.files import Folder
+    from devports.ui.console import Console
 
     Mode = Literal["write", "check", "diff"]
 
@@ -37,7 +38,12 @@ def vscode(setting: Context, mode: Mode = "write", *, as_json: bool = False) -> 
             setting.screen.out(error.snippet)
         raise
     code = exitcodes.NO if mode == "check" and not plan.in_sync else exitcodes.OK
-    report(setting, plan, mode, code, os.path.relpath(config.root, here()), as_json=as_json)
+    if as_json:
+        from devports.ui.json_output import vscode_data
+
+        setting.screen.answer(("vscode",), vscode_data(plan, mode), exit_code=code)
+    else:
+        report(setting.screen, plan, mode, os.path.relpath(config.root, here()))
     return code
 
 
@@ -64,16 +70,8 @@ def write(config: Config) -> Plan:
         return plan
 
 
-def report(
-    setting: Context, plan: Plan, mode: Mode, code: int, root: str, *, as_json: bool
-) -> None:
+def report(screen: Console, plan: Plan, mode: Mode, root: str) -> None:
     """Show what was, or would be, done, and what a person has to decide."""
-    screen = setting.screen
-    if as_json:
-        from devports.ui.json_output import vscode_data
-
-        screen.answer(("vscode",), vscode_data(plan, mode), exit_code=code)
-        return
     from devports.ui.reports import changes, note_block, summary
 
     for note in plan.notes:

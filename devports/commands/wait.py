@@ -51,7 +51,11 @@ def wait(
     own = [t.service.ready.timeout for t in targets if t.service and until == "ready"]
     deadline = clock.Deadline(max(own, default=PATIENCE) if timeout is None else timeout)
     done = wait_for(setting, targets, until, deadline)
-    failed = [error(setting, one, until) for one in done if not one.happened]
+    failed = [
+        not_ready(setting, one) if until == "ready" else still_held(setting, one)
+        for one in done
+        if not one.happened
+    ]
     code = max((each.exit_code for each in failed), default=exitcodes.OK)
     if as_json:
         from devports.ui.json_output import overall, wait_data
@@ -87,7 +91,9 @@ def wait_for(
 ) -> tuple[WaitResult, ...]:
     """Wait for all of them; if that takes longer than `QUIET`, say so once."""
     took: dict[int, float] = {}
-    ends = [setting.endpoints(_judged_by(target, until)) for target in targets]
+    # A service is ready by its own port, and free when all its ports are.
+    first = [target.but(specs=target.specs[:1]) for target in targets]
+    ends = [setting.endpoints(each) for each in (first if until == "ready" else targets)]
     step, told = FIRST, False
     while True:
         for number, target in enumerate(targets):
@@ -108,11 +114,6 @@ def wait_for(
     )
 
 
-def _judged_by(target: Target, until: Until) -> Target:
-    """Return what decides: a service is ready by its own port, and free when all its ports are."""
-    return target if until == "free" else target.but(specs=target.specs[:1])
-
-
 def _happened(setting: Context, target: Target, ends: Sequence[Endpoint], until: Until) -> bool:
     if until == "free":
         return bindable(setting.machine, ends, ())
@@ -120,14 +121,6 @@ def _happened(setting: Context, target: Target, ends: Sequence[Endpoint], until:
         return is_served(setting.machine, ends)
     root = setting.config().root
     return is_ready(setting.machine, setting.records(), target.service, root, ends)
-
-
-def error(setting: Context, one: WaitResult, until: Until) -> DevportsError:
-    """Return what did not happen, as an error with what is there instead."""
-    if until == "ready":
-        return not_ready(setting, one)
-    freed = FreeResult(False, exitcodes.STILL_HELD, (), one.findings)
-    return not_freed(one.target, freed, setting.screen)
 
 
 def not_ready(setting: Context, one: WaitResult) -> DevportsError:
@@ -150,3 +143,9 @@ def not_ready(setting: Context, one: WaitResult) -> DevportsError:
         service=target.name,
         exit_code=exitcodes.NOT_READY,
     )
+
+
+def still_held(setting: Context, one: WaitResult) -> DevportsError:
+    """Return that a target was not let go of, with who has it."""
+    freed = FreeResult(False, exitcodes.STILL_HELD, (), one.findings)
+    return not_freed(one.target, freed, setting.screen)
