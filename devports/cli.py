@@ -141,12 +141,12 @@ def announce_run(service: str, screen: Console) -> None:
 
     VS Code waits five seconds for that line, and Windows cannot import them.
     """
-    from devports.system import refuse_to_run
+    from devports.run import refuse_on_windows
     from devports.ui import run_progress
 
     if run_progress.is_read(screen.env):
         screen.err(run_progress.begins(service))
-    refuse_to_run(service)
+    refuse_on_windows(service)
 
 
 def end_by_a_number() -> None:

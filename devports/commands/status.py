@@ -15,7 +15,7 @@ from devports.core.value import Frozen
 from devports.core.verdict import Finding, HolderUnknown, covers, sockets_of
 from devports.errors import DevportsError
 from devports.records import RunStatus, charge_of, charges, holder_of, stage_of
-from devports.system import clock, refuse_to_watch
+from devports.system import WINDOWS, clock
 from devports.system.inspect import HolderCache, at_once, census, endpoints_of, glance
 from devports.ui.messages import gap_words, labelled
 from devports.ui.status_rows import Section, StatusEntry, StatusPort, url_of, with_urls
@@ -29,7 +29,7 @@ if TYPE_CHECKING:
     from devports.core.model import Endpoint, PortSpec, VisibilityGap
     from devports.core.service import Config, Service
     from devports.system import Machine
-    from devports.system.keyboard import TerminalEvents
+    from devports.system.terminal_events import TerminalEvents
     from devports.ui.console import Console
     from devports.ui.status_rows import Role
 
@@ -48,8 +48,6 @@ def status(
     `interval` is in seconds, from look to look.
     """
     _refuse_contradictions(words, everything, watch, interval, as_json)
-    if watch:
-        refuse_to_watch()
     seen: AllListeners | Services = (
         AllListeners(setting, repeated=watch)
         if everything
@@ -90,7 +88,7 @@ def report_json(setting: Context, shown: StatusResult) -> int:
 def _refuse_contradictions(
     words: Sequence[str], everything: bool, watch: bool, interval: float | None, as_json: bool
 ) -> None:
-    """Refuse options that do not go together.
+    """Refuse options that do not go together, or not on this system.
 
     Raises:
         DevportsError: there are some.
@@ -104,6 +102,13 @@ def _refuse_contradictions(
         )
     if interval is not None and not watch:
         raise DevportsError("usage", "`--interval` is about `--watch`")
+    if watch and WINDOWS:
+        raise DevportsError(
+            "unsupported-platform",
+            "`--watch` does not work on Windows yet",
+            hints=("run `devports status` for one look",),
+            exit_code=exitcodes.BLIND,
+        )
 
 
 class AllListeners:
@@ -175,7 +180,7 @@ def watch_over(screen: Console, look: Callable[[], StatusResult], interval: floa
     Returns:
         0 when it was ended by hand; 128+n for another signal.
     """
-    from devports.system.keyboard import TerminalEvents
+    from devports.system.terminal_events import TerminalEvents
 
     stdout = screen.streams["stdout"]
     if stdout is None:
@@ -199,7 +204,7 @@ def _until_the_end(
     attention: TerminalEvents,
 ) -> int:
     """Look and show, again and again; return the signal that ended it, 0 for none."""
-    from devports.system.keyboard import Ended, Resized, Suspended
+    from devports.system.terminal_events import Ended, Resized, Suspended
 
     due = clock.Deadline(0)
     while True:

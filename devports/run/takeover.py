@@ -18,7 +18,7 @@ from devports.records import RunRecord
 from devports.run.reservation import overlap
 from devports.system import clock
 from devports.system.inspect import endpoints_of
-from devports.system.signal_events import CONT, TERM
+from devports.system.signals import CONT, TERM
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
