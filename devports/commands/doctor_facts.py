@@ -45,9 +45,8 @@ from devports.records import charges
 from devports.system import files, linux, programs
 from devports.system.inspect import MOST_PEERS, endpoints_of, survey, with_holders, with_servers
 from devports.system.linux import reserved
-from devports.vscode.launch import LAUNCH
 from devports.vscode.lint import labels_of, lint_launch, lint_tasks, waited_for
-from devports.vscode.merge import TASKS, BrokenFileError, programs_of, searched
+from devports.vscode.merge import LAUNCH, TASKS, BrokenFileError, programs_of, searched
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
