@@ -19,7 +19,6 @@ from devports.config.load import find, load_with_warnings
 from devports.core.stop_plan import ConfirmPolicy, Declined, Refused
 from devports.core.value import Frozen, unreachable
 from devports.doctor.facts import FreePort, RemoveWritePermission, WriteEditorFiles
-from devports.doctor.project_rules import as_problem
 from devports.doctor.setup_rules import examine
 from devports.errors import DevportsError
 from devports.system.inspect import endpoints_of
@@ -112,7 +111,7 @@ def _config(setting: Context) -> tuple[Config | None, tuple[str, ...], tuple[Pro
         if error.code == "config-missing" and setting.searches:
             return None, (), ()
         path = setting.named or find(here()) or ""
-        return None, (), (as_problem(fault_of(error, os.path.abspath(path))),)
+        return None, (), (fault_of(error, os.path.abspath(path)),)
     setting.replace(loaded.config)
     return loaded.config, loaded.warnings, ()
 
