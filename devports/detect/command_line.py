@@ -1,9 +1,7 @@
-"""Read a command line as somebody wrote it, and write it again with placeholders.
+"""From a command line, as somebody wrote it, to a service that devports can start. Pure.
 
 Not a shell: what is more than one simple command behind others (`a && b`) is not understood, and
 whoever calls says so.
-
-making: From a command that somebody wrote to a service that devports can start.
 """
 
 from __future__ import annotations
@@ -14,6 +12,7 @@ import shlex
 
 from devports.core.text import LAST_PORT, decimal, quote
 from devports.core.value import Frozen
+from devports.detect.model import DetectedService
 from devports.detect.servers import BOTH, HOST, PORT, PROGRAM, SERVERS
 
 TYPE_CHECKING = False
@@ -21,7 +20,7 @@ if TYPE_CHECKING:
     from collections.abc import Sequence
     from typing import Any
 
-    from devports.detect.model import DetectedService, Source
+    from devports.detect.model import Source
     from devports.detect.servers import Server
 
     Pairs = tuple[tuple[str, str], ...]
@@ -329,8 +328,6 @@ def from_start(
         line: what is done before it, and its variables.
         lead: what its program is started by, in place of what is written.
     """
-    from devports.detect.model import DetectedService
-
     server = start.server
     line = (line or Line(())).but(words=start.words(lead))
     return DetectedService(
@@ -359,8 +356,6 @@ def from_program(
         folder: where it runs.
         told: give it PORT.
     """
-    from devports.detect.model import DetectedService
-
     words, port = with_port(line.words)
     told = told and not any(PORT in word for word in words)
     port = port or next((port_in(value) for name, value in line.env if name == "PORT"), 0)

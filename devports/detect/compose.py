@@ -1,9 +1,8 @@
-"""Published ports in compose files: services that a container engine starts.
+"""Services that compose files publish, and those that a Procfile starts. Pure.
 
 Not a YAML reader: `services: NAME: ports:` is read in its common forms, by indentation. What is
-written otherwise (anchors, variables without a default, ranges) is named as not read.
-
-procfile: Services in a Procfile, as foreman, honcho and overmind read it: `NAME: COMMAND` lines.
+written otherwise (anchors, variables without a default, ranges) is named as not read. A Procfile
+is read as foreman, honcho and overmind do: `NAME: COMMAND` lines.
 """
 
 from __future__ import annotations
@@ -237,10 +236,10 @@ def _lines(file: File) -> Iterator[DetectedService | SkippedService]:
     for number, text in enumerate(file.text.splitlines(), 1):
         match = _LINE.fullmatch(text.strip())
         if match:
-            yield _service_procfile(file, file.line(number), match[1], match[2])
+            yield _process(file, file.line(number), match[1], match[2])
 
 
-def _service_procfile(
+def _process(
     file: File, source: Source, name: str, command: str
 ) -> DetectedService | SkippedService:
     line = read(command)

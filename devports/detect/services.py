@@ -1,15 +1,11 @@
-"""From what each detector finds to services that can live together: one each, own name, own port.
-
-A port that a file names is a fact, one that is a server's default is a guess, and a container's
-cannot be moved from here: so they are given out in the order container, named, default.
-
-editor: Servers that VS Code starts already: .vscode/launch.json and .vscode/tasks.json.
-
-detectors: What `devports init` finds in a project: one small pure detector a kind of file.
+"""What `devports init` finds in a project: services that can live together. Pure.
 
 A detector takes a `Tree`, the texts that were read, and yields what it found with the line that
 says so. To add one: write the function in the module it belongs to and name it in `DETECTORS`;
 a server that is known by its name needs no more than a row in `servers`.
+
+A port that a file names is a fact, one that is a server's default is a guess, and a container's
+cannot be moved from here: so they are given out in the order container, named, default.
 """
 
 from __future__ import annotations
