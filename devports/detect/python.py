@@ -8,9 +8,9 @@ import re
 
 from devports.core.text import LAST_PORT
 from devports.core.value import Frozen
-from devports.detect.command_line import command_text, escaped
+from devports.detect.command_line import Start, command_text
 from devports.detect.model import DetectedService, upwards
-from devports.detect.servers import BOTH, HOST, PORT
+from devports.detect.servers import PYTHON
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -130,25 +130,31 @@ def _port_of_run(module: ast.Module) -> int:
 def _service(tree: Tree, file: File, app: App) -> DetectedService:
     root, module = importable(tree, file)
     if app.kind in WSGI:
-        call, words = "flask", ("--app", module if app.factory else f"{module}:{app.name}")
-        tail: tuple[str, ...] = ("run", "--debug", "--host", HOST, "--port", PORT)
-        if app.factory or app.name in USUAL[:2]:  # flask looks for these by itself
-            words = ("--app", module)
+        found = app.factory or app.name in USUAL[:2]  # flask looks for these by itself
+        words = ("--app", module if found else f"{module}:{app.name}", "run", "--debug")
     else:
-        call, words = "uvicorn", (f"{module}:{app.name}", *(("--factory",) if app.factory else ()))
-        tail = ("--reload", "--host", HOST, "--port", PORT)
-    default = 5000 if app.kind in WSGI else 8000
-    return DetectedService(
+        factory = ("--factory",) if app.factory else ()
+        words = (f"{module}:{app.name}", *factory, "--reload")
+    kind = "flask" if app.kind in WSGI else "uvicorn"
+    made = _served(tree, root, kind, *words)
+    return made.but(
         names=names_of(root, file, "backend"),
         kind=app.kind.lower(),
         sources=(file.line(app.line),),
         target=module,
-        command=started(tree, root, call, (*words, *tail)),
-        folder=root,
-        port=app.port or default,
+        port=app.port or made.port,
         stated=bool(app.port),
-        notes=missing_from_dependencies(tree, root, call),
+        notes=missing_from_dependencies(tree, root, kind),
     )
+
+
+def _served(tree: Tree, folder: str, kind: str, *words: str) -> DetectedService:
+    """Return a known server with these words behind its name, started in its environment."""
+    server = next(server for server in PYTHON if server.kind == kind)
+    call = tuple(server.calls[0].split())
+    start = Start(server, interpreter(tree, folder, call[0]), call, words)
+    command = command_text(start.words())
+    return DetectedService((), kind, (), command=command, folder=folder, port=server.port)
 
 
 def importable(tree: Tree, file: File) -> tuple[str, str]:
@@ -180,20 +186,17 @@ def names_of(root: str, file: File, side: str) -> tuple[str, ...]:
     return tuple(filter(None, (above or side, f"{above}-{module}" if above else module)))
 
 
-def started(tree: Tree, folder: str, program: str, words: tuple[str, ...]) -> str:
-    """Return the command for a program of Python's environment, whoever keeps that.
+def interpreter(tree: Tree, folder: str, program: str) -> tuple[str, ...]:
+    """Return what stands before a program of Python's environment, whoever keeps that.
 
     A project that is kept by uv, poetry, pdm or pipenv is started by it; else the virtual
     environment that is there is used, active or not; else what is on PATH.
     """
-    words = tuple(word if word in (HOST, PORT, BOTH) else escaped(word) for word in words)
     lead = launcher(tree, folder)
-    if not lead and program != "python":
-        return command_text((program, *words))
-    if not lead or lead[-1] == "run":
-        return command_text((*lead, program if lead else "python3", *words))
-    module = () if program == "python" else ("-m", program)
-    return command_text((*lead, *module, *words))
+    kept = lead[-1:] == ("run",)
+    if program == "manage.py":
+        return (*lead, "python") if kept else lead or ("python3",)
+    return (*lead, "-m") if lead and not kept else lead
 
 
 def missing_from_dependencies(tree: Tree, folder: str, program: str) -> tuple[str, ...]:
@@ -224,14 +227,10 @@ def managed(tree: Tree) -> Iterator[DetectedService]:
     """Yield a service for each manage.py of Django."""
     for file in tree.called("manage.py"):
         if "DJANGO_SETTINGS_MODULE" in file.text:
-            yield DetectedService(
+            yield _served(tree, file.folder, "django").but(
                 names=names_of(file.folder, file, "backend")[:1],
-                kind="django",
                 sources=(file.source("DJANGO_SETTINGS_MODULE"),),
                 target="manage.py",
-                command=started(tree, file.folder, "python", ("manage.py", "runserver", BOTH)),
-                folder=file.folder,
-                port=8000,
             )
 
 
@@ -243,15 +242,8 @@ def streamlits(tree: Tree) -> Iterator[DetectedService]:
     for file in sorted(programs, key=lambda file: usual.get(file.name, len(usual))):
         if file.name in usual and file.folder not in seen:
             seen.add(file.folder)
-            words = ("run", file.name, "--server.address", HOST, "--server.port", PORT)
-            yield DetectedService(
+            yield _served(tree, file.folder, "streamlit", file.name).but(
                 names=names_of(file.folder, file, "web"),
-                kind="streamlit",
                 sources=(file.source("streamlit"),),
                 target=file.name.removesuffix(".py"),
-                command=started(
-                    tree, file.folder, "streamlit", (*words, "--server.headless", "true")
-                ),
-                folder=file.folder,
-                port=8501,
             )

@@ -21,7 +21,7 @@ from devports.detect.command_line import Line, command_text, of_line, read
 from devports.detect.compose import COMPOSE_FILES, PROCFILES, composed, procfiles
 from devports.detect.model import DetectedService, SkippedService, upwards
 from devports.detect.node import packages
-from devports.detect.python import ASGI, WSGI, applications, launcher, managed, streamlits
+from devports.detect.python import ASGI, WSGI, applications, interpreter, managed, streamlits
 from devports.detect.servers import PYTHON
 
 TYPE_CHECKING = False
@@ -268,11 +268,7 @@ def _in_its_environment(tree: Tree, folder: str, line: Line, made: DetectedServi
     """Return the command of a Python module so that a shell finds it: VS Code knows its own."""
     if line.words[0] != made.kind and line.words[0] != "manage.py":
         return made.command
-    lead = launcher(tree, folder)
-    if line.words[0] == "manage.py":
-        lead = (*lead, "python") if lead[-1:] == ("run",) else lead or ("python3",)
-    elif lead and lead[-1] != "run":
-        lead = (*lead, "-m")
+    lead = interpreter(tree, folder, line.words[0])
     return " ".join(filter(None, (command_text(lead), made.command)))
 
 
