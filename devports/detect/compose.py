@@ -13,7 +13,7 @@ from itertools import takewhile
 from devports.core.text import LAST_PORT, decimal
 from devports.core.value import Frozen
 from devports.detect.command_line import from_program, of_line, read, with_port
-from devports.detect.model import DetectedService, SkippedService
+from devports.detect.model import DetectedService, SkippedService, first_in_folders
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -61,11 +61,8 @@ class Published(Frozen):
 
 def composed(tree: Tree) -> Iterator[DetectedService | SkippedService]:
     """Yield the services whose ports a compose file publishes."""
-    seen: set[str] = set()
-    for file in (file for name in COMPOSE_FILES for file in tree.called(name)):
-        if file.folder not in seen:
-            seen.add(file.folder)
-            yield from _services(file)
+    for file in first_in_folders(tree.called(*COMPOSE_FILES)):
+        yield from _services(file)
 
 
 def _services(file: File) -> Iterator[DetectedService | SkippedService]:
@@ -205,15 +202,10 @@ def _published(port: str, inside: str, protocol: str, number: int) -> Published 
 
 def procfiles(tree: Tree) -> Iterator[DetectedService | SkippedService]:
     """Yield what each Procfile starts. Worker processes, which have no port, are left out."""
-    for name in PROCFILES:
-        for file in tree.called(name):
-            yield from _lines(file)
-
-
-def _lines(file: File) -> Iterator[DetectedService | SkippedService]:
-    for number, text in enumerate(file.text.splitlines(), 1):
-        if match := _PROCESS.fullmatch(text.strip()):
-            yield _process(file, file.line(number), match[1], match[2])
+    for file in tree.called(*PROCFILES):
+        for number, text in enumerate(file.text.splitlines(), 1):
+            if match := _PROCESS.fullmatch(text.strip()):
+                yield _process(file, file.line(number), match[1], match[2])
 
 
 def _process(

@@ -9,7 +9,7 @@ import re
 from devports.core.text import LAST_PORT
 from devports.core.value import Frozen
 from devports.detect.command_line import Start, command_text
-from devports.detect.model import DetectedService, upwards
+from devports.detect.model import DetectedService, first_in_folders, upwards
 from devports.detect.servers import PYTHON
 
 TYPE_CHECKING = False
@@ -55,18 +55,15 @@ class App(Frozen):
 
 def applications(tree: Tree) -> Iterator[DetectedService]:
     """Yield a service for each file that makes an application when it is imported."""
-    for file in _programs(tree):
-        app = app_in(file.text)
-        if app:
+    for file in filter(_is_program, tree.files):
+        if app := app_in(file.text):
             yield _service(tree, file, app)
 
 
-def _programs(tree: Tree) -> Iterator[File]:
-    for file in tree.files:
-        parts = set(file.path.split("/")[:-1])
-        test = file.name.startswith("test_") or file.name.endswith("_test.py")
-        if file.name.endswith(".py") and not parts & _ASIDE and not test:
-            yield file
+def _is_program(file: File) -> bool:
+    """Say whether a file is one of Python, and neither a test nor an example."""
+    test = file.name.startswith("test_") or file.name.endswith("_test.py")
+    return file.name.endswith(".py") and not _ASIDE & {*file.path.split("/")[:-1]} and not test
 
 
 def app_in(text: str) -> App | None:
@@ -236,14 +233,11 @@ def managed(tree: Tree) -> Iterator[DetectedService]:
 
 def streamlits(tree: Tree) -> Iterator[DetectedService]:
     """Yield a service for each folder with a Streamlit app; its `pages/` belong to it."""
-    seen: set[str] = set()
-    usual = {name: place for place, name in enumerate(STREAMLIT)}
-    programs = [file for file in _programs(tree) if _IMPORTS_STREAMLIT.search(file.text)]
-    for file in sorted(programs, key=lambda file: usual.get(file.name, len(usual))):
-        if file.name in usual and file.folder not in seen:
-            seen.add(file.folder)
-            yield _served(tree, file.folder, "streamlit", file.name).but(
-                names=names_of(file.folder, file, "web"),
-                sources=(file.source("streamlit"),),
-                target=file.name.removesuffix(".py"),
-            )
+    programs = filter(_is_program, tree.called(*STREAMLIT))
+    found = (file for file in programs if _IMPORTS_STREAMLIT.search(file.text))
+    for file in first_in_folders(found):
+        yield _served(tree, file.folder, "streamlit", file.name).but(
+            names=names_of(file.folder, file, "web"),
+            sources=(file.source("streamlit"),),
+            target=file.name.removesuffix(".py"),
+        )

@@ -127,7 +127,7 @@ def from_env_file(
     alone = sum(bool(each.command) and each.folder == find.folder for each in every) == 1
     if find.stated or not find.command or not find.takes_port or not alone:
         return find
-    for file in (file for name in _ENV_FILES for file in tree.called(name)):
+    for file in tree.called(*_ENV_FILES):
         if file.folder == find.folder and (said := env_port(file)):
             port, number = said
             sources = (*find.sources, file.line(number, f"PORT={port}"))
@@ -209,22 +209,20 @@ _WORKSPACE = re.compile(r"\$\{workspace(?:Folder|Root)\}/?")
 
 def editors(tree: Tree) -> Iterator[DetectedService | SkippedService]:
     """Yield the servers that launch configurations and tasks start; the others are not ours."""
-    for name, key in LISTS.items():
-        for file in tree.called(name):
-            if posixpath.basename(file.folder) == FOLDER:
-                yield from _entries(tree, file, key)
+    for file in tree.called(*LISTS):
+        if posixpath.basename(file.folder) == FOLDER:
+            yield from _entries(tree, file)
 
 
-def _entries(tree: Tree, file: File, key: str) -> Iterator[DetectedService | SkippedService]:
+def _entries(tree: Tree, file: File) -> Iterator[DetectedService | SkippedService]:
     try:
         data = plain(parse(file.text))
     except JsoncError:
         yield SkippedService(file.source(), "it cannot be read as JSON with comments")
         return
-    entries = data.get(key) if isinstance(data, dict) else None
+    entries = data.get(LISTS[file.name]) if isinstance(data, dict) else None
     for entry in entries if isinstance(entries, list) else ():
-        made = _service(tree, file, entry) if isinstance(entry, dict) else None
-        if made is not None:
+        if isinstance(entry, dict) and (made := _service(tree, file, entry)):
             yield made
 
 
