@@ -17,7 +17,6 @@ from devports.config.load import find, load_with_warnings
 from devports.core.stop_plan import ConfirmPolicy, Declined, Refused
 from devports.core.value import Frozen, unreachable
 from devports.doctor.facts import Facts, FreePort, Problem, RemoveWritePermission, WriteEditorFiles
-from devports.doctor.project_rules import as_problem
 from devports.doctor.setup_rules import examine
 from devports.errors import DevportsError
 from devports.system.inspect import endpoints_of
@@ -97,7 +96,7 @@ def _config(setting: Context) -> tuple[Config | None, tuple[str, ...], tuple[Pro
         if error.code == "config-missing" and setting.named is None:
             return None, (), ()
         path = setting.named or find(here()) or ""
-        return None, (), (as_problem(fault_of(error, os.path.abspath(path))),)
+        return None, (), (fault_of(error, os.path.abspath(path)),)
     setting.replace(loaded.config)
     return loaded.config, loaded.warnings, ()
 

@@ -17,6 +17,7 @@ from devports.core.command_line import SHELLS, base_name
 from devports.core.handoff import ladder, mark
 from devports.core.jsonc import JsoncError
 from devports.core.model import Endpoint, VisibilityGap
+from devports.core.remedies import Remedy
 from devports.core.service import EditorTasks, argv_of, env_file_of, fill, values_for
 from devports.core.shell_syntax import hides_exit_code
 from devports.core.verdict import Held, OutgoingConnection, is_outgoing, is_sister, sockets_of
@@ -25,13 +26,14 @@ from devports.doctor.facts import (
     Command,
     Editor,
     Facts,
-    FileProblem,
     Launch,
     Listener,
     MissingTaskCommand,
     PortFacts,
+    Problem,
     RunFacts,
 )
+from devports.doctor.project_rules import writable_by_others
 from devports.doctor.setup_rules import UNSEEN
 from devports.errors import DevportsError
 from devports.records import RunRecords, charges
@@ -39,9 +41,8 @@ from devports.system import files, linux, programs
 from devports.system.inspect import MOST_PEERS, endpoints_of, survey, with_holders, with_servers
 from devports.system.linux import reserved
 from devports.system.project import worktree_of
-from devports.vscode.launch import LAUNCH
 from devports.vscode.lint import LintFinding, labels_of, lint_launch, lint_tasks, waited_for
-from devports.vscode.merge import TASKS, BrokenFileError, plan, programs_of, searched
+from devports.vscode.merge import LAUNCH, TASKS, BrokenFileError, plan, programs_of, searched
 from devports.vscode.tasks import FILES
 
 TYPE_CHECKING = False
@@ -247,35 +248,33 @@ def undebugged(service: Service, config: Config) -> str:
     return python if programs.lacks(python, "debugpy") else ""
 
 
-def faults_of(config: Config, warnings: Sequence[str]) -> Iterator[FileProblem]:
+def faults_of(config: Config, warnings: Sequence[str]) -> Iterator[Problem]:
     """Yield what is wrong with the files of a configuration that can be read."""
     for warning in warnings:
-        yield FileProblem("config-doubtful", warning, config.path, severity="note")
+        yield Problem("config-doubtful", "note", warning)
     folder = os.path.dirname(os.path.realpath(config.path))
     status = os.stat(folder)
     if hasattr(os, "geteuid") and open_folder(folder, status):
-        yield FileProblem(
+        problem = Problem(
             "folder-open-to-all",
+            "warning",
             f"every user can put another `{os.path.basename(config.path)}` into `{folder}`",
-            folder,
             (f"mode: {stat.S_IMODE(status.st_mode):04o}",),
             "whoever can write it decides which commands run as you",
-            hints=("its owner can take that away, or root",),
-            takes=takes_writing(status),
-            severity="warning",
+            (Remedy("its owner can take that away, or root"),),
         )
+        yield writable_by_others(problem, folder) if takes_writing(status) else problem
     for service in config.services:
-        path = env_file_of(service, config)
-        try:
-            if path:
+        if path := env_file_of(service, config):
+            try:
                 read_env_file(path)
-        except DevportsError as error:
-            yield fault_of(error, path, service.name)
+            except DevportsError as error:
+                yield fault_of(error, path, service.name)
 
 
 def refusals(
     config: Config, commands: Sequence[Command], ports: Sequence[PortFacts]
-) -> Iterator[FileProblem]:
+) -> Iterator[Problem]:
     """Yield why `devports run` would refuse a service for what its command is, as it says it."""
     found = {command.service.name for command in commands if not command.trouble}
     for declared in ports:
@@ -297,19 +296,13 @@ def _plan_handoff(declared: PortFacts, config: Config) -> None:
     ladder(service, argv_of(service, values), {**os.environ, **own}, endpoints)
 
 
-def fault_of(error: DevportsError, path: str, service: str = "") -> FileProblem:
-    """Return an error of a file as a fault."""
-    unsafe = error.code == "config-unsafe"
-    return FileProblem(
-        error.code,
-        error.message,
-        os.path.realpath(path) if unsafe else path,
-        error.facts,
-        error.note,
-        error.hints,
-        takes=unsafe and takes_writing(os.stat(path)),
-        service=service,
-    )
+def fault_of(error: DevportsError, path: str, service: str = "") -> Problem:
+    """Return an error of a file as a problem."""
+    advice = tuple(Remedy(hint) for hint in error.hints)
+    problem = Problem(error.code, "error", error.message, error.facts, error.note, advice, service)
+    if error.code == "config-unsafe" and takes_writing(os.stat(path)):
+        return writable_by_others(problem, os.path.realpath(path))
+    return problem
 
 
 def localhost(machine: Machine) -> tuple[str, ...]:

@@ -27,7 +27,8 @@ if TYPE_CHECKING:
     from devports.doctor.facts import Facts, Problem, Severity
     from devports.ui.processes import DisplayContext
     from devports.ui.text import OutputStyle, Style
-    from devports.vscode.merge import FileChange, Note, Plan
+    from devports.vscode.entries import Note
+    from devports.vscode.merge import FileChange, Plan
 
 
 NOTHING = "no `devports.toml` here or above: only this machine was looked at"
