@@ -133,7 +133,6 @@ class Ready(Frozen):
 class Moved(Frozen):
     """The server lives and listens on another port instead. `told`: its command names that one."""
 
-    port: int | None
     foreign: bool
     told: bool = False
 

@@ -247,7 +247,7 @@ class ServerStart:
         if elsewhere:
             port = elsewhere[0].port
             told = any(word.endswith(str(port)) for word in self._launch.argv)
-            return Moved(port, foreign, told=told)
+            return Moved(foreign, told=told)
         return TimedOut(refused=self.failure is not None and not foreign)
 
 
