@@ -18,6 +18,7 @@ from devports.errors import DevportsError
 from devports.freeing import FreeRequest, StopTimeouts
 from devports.run.launch import prepare, refuse_impossible
 from devports.run.readiness import wait_for_dependencies, with_real_ports
+from devports.run.reservation import next_ports
 from devports.run.session import Session
 from devports.run.takeover import PortPromisedError, claim
 from devports.ui import run_progress
@@ -53,8 +54,6 @@ def run(
     take_over: bool = False,
 ) -> Ended:
     """Run a service to its end; the exit code is the server's own when one ran."""
-    from devports.run.search import Search
-
     config = setting.config()
     service = service_of(config, name)
     service = service.but(port=port or service.port, on_conflict=on_conflict or service.on_conflict)
@@ -72,7 +71,7 @@ def run(
     )
     session: Session | None = None
     ended: Ended | None = None
-    declared, search = service.port, Search(setting.machine, service, config)
+    declared, others = service.port, next_ports(setting.machine, service, config)
     try:
         wait_for_dependencies(setting.machine, setting.records(), config, service, news.tell)
         while True:
@@ -90,7 +89,7 @@ def run(
             if made is not None and (ended := made.run()) is not None:
                 explain(setting, made, ended)
                 break
-            service = search.next()
+            service = next(others)
             policy = policy.but(movable=service.port, moves=True)
     except DevportsError as error:
         setting.screen.err(error_block(error, setting.screen.look("stderr")))
