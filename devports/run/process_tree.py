@@ -11,13 +11,14 @@ import os
 from devports.core.model import HolderSearch, ProcessKey
 from devports.core.recovery import MARK
 from devports.core.verdict import covers
+from devports.freeing.bindable import table_of
 from devports.system import clock
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
 
-    from devports.core.model import Endpoint, Holder
+    from devports.core.model import Endpoint, Holder, Socket
     from devports.core.recovery import RunEvent
     from devports.system import Machine
 
@@ -80,7 +81,7 @@ class LeftoverProcesses:
     ) -> None:
         self._machine, self._endpoints, self._mark, self._own = machine, endpoints, mark, own
 
-    def __call__(self, server: ProcessKey) -> list[ProcessKey]:
+    def of(self, server: ProcessKey) -> list[ProcessKey]:
         """Return them, the server first, each once; who only waits to be reaped is gone."""
         machine = self._machine
         here = machine.key(server.pid) == server
@@ -103,11 +104,7 @@ class LeftoverProcesses:
         return min(keys, key=lambda key: (key.start, key.pid), default=None)
 
     def _holders(self) -> list[int]:
-        sockets = [
-            socket
-            for socket in self._machine.table({end.port for end in self._endpoints}).sockets
-            if any(covers(socket, end) is not False for end in self._endpoints)
-        ]
+        sockets = sockets_on(self._machine, self._endpoints)
         found = self._machine.holding(sockets, thorough=True) if sockets else HolderSearch()
         marked = (MARK, self._mark)
         return [holder.process.pid for holder in found.holders if marked in holder.process.marks]
@@ -119,3 +116,17 @@ def session_of(pid: int) -> int:
         return os.getsid(pid)
     except OSError:
         return 0
+
+
+def sockets_on(machine: Machine, endpoints: Sequence[Endpoint]) -> list[Socket]:
+    """Return the sockets that occupy one of the endpoints, or may do so as a wildcard."""
+    found = table_of(machine, endpoints).sockets
+    return [s for s in found if any(covers(s, end) is not False for end in endpoints)]
+
+
+def send(machine: Machine, key: ProcessKey, *numbers: int) -> None:
+    """Signal a process through a pin, if it is still there."""
+    if (pin := machine.pin(key)) is not None:
+        for number in numbers:
+            pin.send(number)
+        pin.close()

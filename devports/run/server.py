@@ -20,6 +20,7 @@ from devports.core.recovery import DetachedProcess, KillingServer, StoppingServe
 from devports.core.shell_syntax import instead_of
 from devports.errors import DevportsError
 from devports.run.output import Relay
+from devports.run.process_tree import send
 from devports.run.terminal import make_controlling
 from devports.system import clock, programs
 
@@ -167,15 +168,11 @@ class Server:
 
     def _signal(self, key: ProcessKey, number: int) -> None:
         try:
-            pin = self._machine.pin(key)
+            send(self._machine, key, number)
         except DevportsError:
             if key.pid == self.process.pid:
                 # Our own child keeps its number until we have waited for it, and Popen knows.
                 self.process.send_signal(number)
-            return
-        if pin is not None:
-            pin.send(number)
-            pin.close()
 
     def ask_to_end(self, number: int, seconds: float, holders: Holders) -> bool:
         """Send `number` to the tree; return whether all of it has ended within `seconds`.

@@ -96,11 +96,9 @@ class Session:
 
     def _duty(self) -> WatchdogConfig:
         own = self.terminal is not None
-        remains = LeftoverProcesses(self.machine, self.launch.everything, self.launch.mark, own=own)
         return WatchdogConfig(
             self.machine,
-            remains,
-            remains.unnamed,
+            LeftoverProcesses(self.machine, self.launch.everything, self.launch.mark, own=own),
             self.terminal,
             signal.Signals[self.service.stop_signal],
             self.service.stop_timeout,

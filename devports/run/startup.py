@@ -21,6 +21,7 @@ from devports.core.recovery import (
     TimedOut,
 )
 from devports.core.verdict import all_bindable, covers
+from devports.run.process_tree import sockets_on
 from devports.run.readiness import answer, is_good, knock
 from devports.run.server import LOOK_EVERY
 from devports.system import clock
@@ -310,10 +311,8 @@ class OwnershipWatcher:
         ours = set(hold.inodes) - set(hold.given)
         return [
             socket
-            for socket in self._machine.table(self._ports).sockets
-            if socket.state in ("LISTEN", "BOUND")
-            and socket.inode not in ours
-            and any(covers(socket, endpoint) is not False for endpoint in self._endpoints)
+            for socket in sockets_on(self._machine, self._endpoints)
+            if socket.state in ("LISTEN", "BOUND") and socket.inode not in ours
         ]
 
     def holders(self, hold: Reservations) -> tuple[Holder, ...]:

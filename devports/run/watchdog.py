@@ -18,17 +18,15 @@ from devports import exitcodes
 from devports.core.model import ProcessKey
 from devports.core.value import Frozen
 from devports.errors import DevportsError
+from devports.run.process_tree import send
 from devports.run.terminal import asking, raw
 from devports.system import clock
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
-    from collections.abc import Callable, Sequence
-
+    from devports.run.process_tree import LeftoverProcesses
     from devports.run.terminal import Terminal
     from devports.system import Machine
-
-    Left = Callable[[ProcessKey], Sequence[ProcessKey]]
 
 FAREWELL = b"bye\n"
 STEP = 0.05
@@ -64,16 +62,14 @@ class WatchdogConfig(Frozen):
 
     Attributes:
         machine: where processes are pinned and signalled.
-        left: who of a server's processes is still there, the server first.
-        unnamed: finds the server if we die before we can name it.
+        remains: who of a server's processes is still there.
         terminal: whose modes are to be put back, if we change them.
         stop_signal: what asks the server to end.
         stop_timeout: seconds until it is killed.
     """
 
     machine: Machine
-    left: Left
-    unnamed: Callable[[], ProcessKey | None]
+    remains: LeftoverProcesses
     terminal: Terminal | None = None
     stop_signal: int = signal.SIGTERM
     stop_timeout: float = 5.0
@@ -136,7 +132,7 @@ def _stand(duty: WatchdogConfig, pipe: int) -> None:
     if duty.terminal is not None:
         _restore(duty.terminal, screen)
     if server is None:
-        server = duty.unnamed()
+        server = duty.remains.unnamed()
     if server is not None:
         _end(duty, server)
 
@@ -176,16 +172,14 @@ def _end(duty: WatchdogConfig, server: ProcessKey) -> None:
     _signal(duty, server, duty.stop_signal)
     _signal(duty, server, signal.SIGCONT)  # what is stopped could not even begin to end
     deadline = clock.Deadline(duty.stop_timeout)
-    while duty.left(server) and not deadline.passed:
+    while duty.remains.of(server) and not deadline.passed:
         clock.pause(STEP)
     last = clock.Deadline(KILL_WAIT)
-    while duty.left(server) and not last.passed:
+    while duty.remains.of(server) and not last.passed:
         _signal(duty, server, signal.SIGKILL)
         clock.pause(STEP)
 
 
 def _signal(duty: WatchdogConfig, server: ProcessKey, number: int) -> None:
-    for key in duty.left(server):
-        if (pin := duty.machine.pin(key)) is not None:
-            pin.send(number)
-            pin.close()
+    for key in duty.remains.of(server):
+        send(duty.machine, key, number)
