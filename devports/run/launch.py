@@ -1,6 +1,6 @@
-"""What is to be started: a service with its texts filled, its environment and its endpoints.
+"""What is to be started, its texts, environment and endpoints filled in; and how it gets its port.
 
-ways: How one start gets its port: the effects of the ladder in `core.handoff`.
+By which way a start gets the port is decided by `core.handoff`. Here are the effects of each.
 """
 
 from __future__ import annotations
@@ -61,14 +61,9 @@ class Launch(Frozen):
         """All endpoints that have to be ours: those of the first port and of the further ones."""
         return (*self.endpoints, *self.extra)
 
-    @property
-    def mark(self) -> str:
-        """What everything that is started carries in its environment."""
-        return mark_of(self.record)
-
 
 def mark_of(record: RunRecord) -> str:
-    """Return what tells the processes of this run from those of any other."""
+    """Return what everything of this run has in its environment, and nothing of another one."""
     return f"{record.key.pid}.{record.key.start}"
 
 

@@ -37,7 +37,7 @@ from devports.core.stop_plan import Declined
 from devports.core.value import unreachable
 from devports.errors import DevportsError
 from devports.run import terminal
-from devports.run.launch import HandoffRunner
+from devports.run.launch import HandoffRunner, mark_of
 from devports.run.output import write_all
 from devports.run.process_tree import LeftoverProcesses, ServerProcessTree
 from devports.run.reservation import PortTakenError, Reservations
@@ -95,10 +95,10 @@ class Session:
         self._moves, self._lost = job.policy.moves, False
 
     def _duty(self) -> WatchdogConfig:
-        own = self.terminal is not None
+        machine, mark, own = self.machine, mark_of(self.launch.record), self.terminal is not None
         return WatchdogConfig(
-            self.machine,
-            LeftoverProcesses(self.machine, self.launch.everything, self.launch.mark, own=own),
+            machine,
+            LeftoverProcesses(machine, self.launch.everything, mark, own=own),
             self.terminal,
             signal.Signals[self.service.stop_signal],
             self.service.stop_timeout,
