@@ -65,7 +65,7 @@ class Shell:
         self.process = process
         self._machine, self._command = machine, command
         self._children = machine.children(process.pid)
-        self._resting_since: float | None = None
+        self._rest = clock.Lasting(STILL)
 
     def may_go_on(self) -> bool:
         """Look once more; say whether it lives and has not been seen at rest for long enough."""
@@ -73,13 +73,7 @@ class Shell:
         if now is None or now.key != self.process.key:
             return False
         new = self._machine.children(now.pid) - self._children
-        if not is_at_rest(now, self._command, new):
-            self._resting_since = None
-            return True
-        moment = clock.monotonic()
-        if self._resting_since is None:
-            self._resting_since = moment
-        return moment - self._resting_since < STILL
+        return not self._rest.has(is_at_rest(now, self._command, new))
 
 
 def restarters(tools: FreeServices, target: StopTarget) -> tuple[list[Process], Shell | None]:

@@ -1,9 +1,6 @@
-"""One started server: its processes, its output, its end.
+"""One started server, which is our child: its processes, its output, its end, its exact exit code.
 
-ending: The end of a server: all of its tree, and what has left its session before it was ready.
-
-child: The server as our child: on a terminal of its own or in our foreground group, exit code
-exact.
+Its end is that of its whole tree, and of what has left its session before it was ready.
 """
 
 from __future__ import annotations
@@ -26,7 +23,7 @@ from devports.system import clock, programs
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
-    from collections.abc import Callable, Collection, Mapping, Sequence
+    from collections.abc import Callable, Mapping, Sequence
 
     from devports.core.model import ProcessKey
     from devports.core.recovery import RunEvent
@@ -39,7 +36,13 @@ if TYPE_CHECKING:
     Holders = Callable[[], Sequence[ProcessKey]]
 
 
+LOOK_EVERY = 0.025
+"""Seconds between looks for our listener: 40 microseconds each."""
+STRAYS = 2.0
+"""Seconds that a server which has gone into the background may take until it binds."""
 KILL_WAIT = 2.0
+LAST_WAIT = 1.0
+"""Seconds that a killed server may take to be gone."""
 INTERNAL = (signal.SIGCHLD, signal.SIGWINCH, signal.SIGTSTP, signal.SIGCONT)
 """Signals that are answered here, and tell nobody to end."""
 STEP = 0.05
@@ -127,15 +130,11 @@ class Server:
             self._asks.register(poll)
         ready = {number for number, _ in poll.poll(milliseconds)}
         self.relay.pump(ready)
-        answered = self._asks is not None and self._answer(self._asks, ready)
-        return answered or self._interrupts.fileno() in ready or self.relay.has_keys
-
-    def _answer(self, asks: HookServer, ready: Collection[int]) -> bool:
         begun = clock.monotonic()
-        answered = asks.pump(ready)
+        answered = self._asks is not None and self._asks.pump(ready)
         if answered:
             self.answering += clock.monotonic() - begun
-        return answered
+        return answered or self._interrupts.fileno() in ready or self.relay.has_keys
 
     def _suspend(self) -> None:
         """Stop the server and ourselves, as the suspend key does, until a shell says `fg`.
@@ -210,12 +209,6 @@ class Server:
         if self._terminal is not None:
             self._terminal.take_back()
             self._interrupts.suspend(by_us=False)
-
-
-STRAYS = 2.0
-"""Seconds that a server which has gone into the background may take until it binds."""
-LAST_WAIT = 1.0
-"""Seconds that a killed server may take to be gone."""
 
 
 class Shutdown:
@@ -372,7 +365,3 @@ def _not_executable(word: str, cwd: str, why: str) -> DevportsError:
         facts=(f"folder: {cwd}",),
         exit_code=exitcodes.NOT_EXECUTABLE,
     )
-
-
-LOOK_EVERY = 0.025
-"""Seconds between looks for our listener: 40 microseconds each."""

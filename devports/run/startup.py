@@ -1,6 +1,6 @@
 """One start, from the spawn until it is decided: ready, lost, moved, ended, timed out.
 
-ownership: Ready means owned: who listens on our endpoints, and is it a process of our own tree?
+Ready means owned: a process of our own tree listens on our endpoints, whoever else may.
 """
 
 from __future__ import annotations
@@ -53,6 +53,11 @@ SHARED_FOR = 1.0
 """Seconds that a stranger has to listen beside our server before that is no passing moment."""
 ANSWER_WITHIN = 0.5
 ASK_EVERY = 0.5
+ASK_AGAIN = 0.5
+"""Seconds until a socket that was nobody's of ours is looked up again: a look walks /proc."""
+LIST_EVERY = 0.25
+"""Seconds between two whole tables, for which the kernel walks all its sockets, while who listens
+stays the same: that it looks up."""
 
 
 class ServerStart:
@@ -75,8 +80,7 @@ class ServerStart:
         self._next_glance = GLANCE_EVERY
         self._next_question = clock.Deadline(0)
         self._visit: net.socket | None = None
-        self._sharing: clock.Deadline | None = None
-        self._taken: clock.Deadline | None = None
+        self._sharing, self._taken = clock.Lasting(SHARED_FOR), clock.Lasting(STAYS)
         self.status: int | None = None
         """The last answer to `ready.http`: 0 for none, None where none was asked for."""
         self.unsaid = False
@@ -202,21 +206,14 @@ class ServerStart:
         The stranger decides; silence of the server means that it may be its own proxy, of a
         container engine, and there is time left to find out.
         """
-        anybody = self._service.ready.owner == "any"
-        silent = self.failure is None
-        if silent or now.owner is not None or now.bound or anybody or not now.strangers:
-            self._taken = None
-            return False
-        self._taken = self._taken or clock.Deadline(STAYS)
-        return self._taken.passed
+        anybody, silent = self._service.ready.owner == "any", self.failure is None
+        nothing = now.owner is None and not now.bound
+        return self._taken.has(nothing and bool(now.strangers) and not anybody and not silent)
 
     def _is_shared(self, now: PortOwnership) -> bool:
         """Say whether somebody else has been listening beside our server for a while."""
-        if now.owner is None or not any(s.state == "LISTEN" for s in now.strangers):
-            self._sharing = None
-            return False
-        self._sharing = self._sharing or clock.Deadline(SHARED_FOR)
-        return self._sharing.passed
+        listening = any(socket.state == "LISTEN" for socket in now.strangers)
+        return self._sharing.has(now.owner is not None and listening)
 
     def _ended(self, server: Server, code: int) -> Event:
         """Tell a lost port from an end of the server's own making."""
@@ -250,15 +247,6 @@ class ServerStart:
             told = any(word.endswith(str(port)) for word in self._launch.argv)
             return Moved(foreign, told=told)
         return TimedOut(refused=self.failure is not None and not foreign)
-
-
-ASK_AGAIN = 0.5
-"""Seconds until a socket that was nobody's of ours is looked up again: a look walks /proc."""
-
-
-LIST_EVERY = 0.25
-"""Seconds between two whole tables, for which the kernel walks all its sockets, while who listens
-stays the same: that it looks up."""
 
 
 class OwnershipWatcher:
