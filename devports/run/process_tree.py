@@ -8,11 +8,9 @@ from __future__ import annotations
 
 import os
 
-from devports.core.model import HolderSearch, ProcessKey
-from devports.core.recovery import MARK
+from devports.core.model import ProcessKey
 from devports.core.verdict import covers
 from devports.freeing.bindable import table_of
-from devports.system import clock
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -23,10 +21,6 @@ if TYPE_CHECKING:
     from devports.system import Machine
 
     Tell = Callable[[RunEvent], None]
-
-
-ON_ITS_WAY = 0.5
-"""Seconds that a start may take from fork(2) to execve(2)."""
 
 
 class ServerProcessTree:
@@ -67,47 +61,6 @@ class ServerProcessTree:
         """Say whether a holder is one of ours."""
         line = {process.key for process in holder.line}
         return self.me in line and not self._before & line
-
-
-class LeftoverProcesses:
-    """Who of a server is still there, seen from outside: when we are gone, nobody is below us.
-
-    What descends from the server, what is in its session if that was its own, and who has the
-    port and our mark in its environment, wherever it has gone.
-    """
-
-    def __init__(
-        self, machine: Machine, endpoints: Sequence[Endpoint], mark: str, *, own: bool
-    ) -> None:
-        self._machine, self._endpoints, self._mark, self._own = machine, endpoints, mark, own
-
-    def of(self, server: ProcessKey) -> list[ProcessKey]:
-        """Return them, the server first, each once; who only waits to be reaped is gone."""
-        machine = self._machine
-        here = machine.key(server.pid) == server
-        below = machine.descendants(server.pid) if here else []
-        everybody = machine.descendants(1) if self._own else []
-        session = [pid for pid in everybody if session_of(pid) == server.pid]
-        pids = dict.fromkeys((*([server.pid] if here else ()), *below, *session, *self._holders()))
-        found = [process for pid in pids if (process := machine.process(pid)) is not None]
-        return [process.key for process in found if process.state not in "ZX"]
-
-    def unnamed(self) -> ProcessKey | None:
-        """Return a server of which nobody was told, since we died just when it was started.
-
-        It has our mark; for a moment it may still be on its way from fork(2) to execve(2).
-        """
-        deadline = clock.Deadline(ON_ITS_WAY)
-        while not (pids := self._machine.carrying(self._mark)) and not deadline.passed:
-            clock.pause(0.02)
-        keys = [key for pid in pids if (key := self._machine.key(pid)) is not None]
-        return min(keys, key=lambda key: (key.start, key.pid), default=None)
-
-    def _holders(self) -> list[int]:
-        sockets = sockets_on(self._machine, self._endpoints)
-        found = self._machine.holding(sockets, thorough=True) if sockets else HolderSearch()
-        marked = (MARK, self._mark)
-        return [holder.process.pid for holder in found.holders if marked in holder.process.marks]
 
 
 def session_of(pid: int) -> int:

@@ -39,9 +39,9 @@ from devports.errors import DevportsError
 from devports.run import terminal
 from devports.run.launch import HandoffRunner, mark_of
 from devports.run.output import write_all
-from devports.run.process_tree import LeftoverProcesses, ServerProcessTree
+from devports.run.process_tree import ServerProcessTree
 from devports.run.reservation import PortTakenError, Reservations
-from devports.run.server import LOOK_EVERY, Server, Shutdown
+from devports.run.server import LOOK_EVERY, Server
 from devports.run.startup import OwnershipWatcher, ServerStart
 from devports.run.terminal import SignalQueue, SignalReceived, terminal_interrupts_the_server
 from devports.run.watchdog import WatchdogConfig, post
@@ -80,7 +80,6 @@ class Session:
         self.interrupts = SignalQueue()
         self.family = ServerProcessTree(self.machine)
         self.watch = OwnershipWatcher(self.machine, launch.endpoints, self.family)
-        self.ending = Shutdown(self.machine, self.service, self.family, self._holders, self.tell)
         self.ways = HandoffRunner(
             launch,
             self.hold,
@@ -95,10 +94,10 @@ class Session:
         self._moves, self._lost = job.policy.moves, False
 
     def _duty(self) -> WatchdogConfig:
-        machine, mark, own = self.machine, mark_of(self.launch.record), self.terminal is not None
         return WatchdogConfig(
-            machine,
-            LeftoverProcesses(machine, self.launch.everything, mark, own=own),
+            self.machine,
+            self.launch.everything,
+            mark_of(self.launch.record),
             self.terminal,
             signal.Signals[self.service.stop_signal],
             self.service.stop_timeout,
@@ -229,13 +228,14 @@ class Session:
         assert self.startup is not None  # noqa: S101  # made just before
         self.server = Server(
             argv,
-            self.service.cwd,
             env,
+            self.service,
             machine=self.machine,
             family=self.family,
             interrupts=self.interrupts,
             suspicious=self.startup.hear,
-            awaited=self.service.ready.log,
+            holders=self._holders,
+            tell=self.tell,
             asks=self.ways.asks,
             terminal=self.terminal,
         )
@@ -258,7 +258,7 @@ class Session:
 
     def _code(self, server: Server, number: int) -> int:
         try:
-            return self.ending.code(server, number)
+            return server.code_after(number)
         except DevportsError:
             self.server = None  # there is nothing more to be done about it
             raise
@@ -268,7 +268,7 @@ class Session:
         if self.server is not None:
             self.ways.deafen()
             ready = self.startup is not None and self.startup.owned is not None
-            self.ending.end(self.server, was_ready=ready)
+            self.server.end(was_ready=ready)
 
     def _holders(self) -> Sequence[ProcessKey]:
         """Return who of our tree has the port, also where it has left our session."""
