@@ -152,7 +152,7 @@ class HandoffRunner:
     ) -> None:
         self._launch, self._hold, self._state = launch, hold, state
         self._machine, self._family, self._interrupts = machine, family, interrupts
-        self.asks: HookServer | None = None
+        self.hooks: HookServer | None = None
         self.how = ""
         """How the last start was told of its socket."""
         self.way: HandoffMode = "bare"
@@ -193,15 +193,15 @@ class HandoffRunner:
 
     def _hooked(self, env: Mapping[str, str]) -> Mapping[str, str]:
         """Return the variables that load the hooks; without a socket for them, share the hold."""
-        if self.asks is None:
+        if self.hooks is None:
             try:
-                self.asks = HookServer({end.port for end in self._launch.everything}, self.answer)
+                self.hooks = HookServer({end.port for end in self._launch.everything}, self.answer)
             except OSError:
                 self._hold.share()
                 self.way = "beside"
                 return env
-        self.asks.deaf = False
-        return self.asks.environment(env, self._state)
+        self.hooks.deaf = False
+        return self.hooks.environment(env, self._state)
 
     def answer(self, ask: HookRequest) -> Reply:
         """Answer a bind that failed; a person may be asked, though the server runs already.
@@ -227,10 +227,10 @@ class HandoffRunner:
         return bool(OwnershipWatcher(self._machine, (endpoint,), self._family).holders(self._hold))
 
     def deafen(self) -> None:
-        """Say no from now on: the server is being stopped."""
-        if self.asks is not None:
-            self.asks.deaf = True
+        """Say no to all hooks from now on: the server is being stopped."""
+        if self.hooks is not None:
+            self.hooks.deaf = True
 
     def close(self) -> None:
-        if self.asks is not None:
-            self.asks.close()
+        if self.hooks is not None:
+            self.hooks.close()

@@ -254,11 +254,12 @@ class Relay:
         """Whether the output is looked at: until the server is ready, never after that."""
         self.inner = ServerTerminal(terminal) if terminal else None
         self._keyboard: TerminalInput | None = None
-        self._child_ends: tuple[int | None, int, int]
+        self.child_ends: tuple[int | None, int, int]
+        """The server's stdin, stdout and stderr; None for our own stdin."""
         if self.inner is not None and terminal is not None:
             self._keyboard = TerminalInput(terminal, self.inner)
             self._out = self._err = Stream(self.inner.ours, OutputFile(1))
-            self._child_ends = (self.inner.theirs,) * 3
+            self.child_ends = (self.inner.theirs,) * 3
         else:
             self._share_input()
         self._all = tuple(dict.fromkeys((self._out, self._err)))
@@ -272,7 +273,7 @@ class Relay:
         if not one_terminal:
             source, err = open_output() if os.isatty(2) else os.pipe()
             self._err = Stream(source, OutputFile(2))
-        self._child_ends = (None, out, err)
+        self.child_ends = (None, out, err)
 
     @property
     def streams(self) -> tuple[Stream, ...]:
@@ -290,12 +291,8 @@ class Relay:
         """Whether a line of ours would begin behind unfinished output of the server's."""
         return any(stream.midline and same_file(stream.target, 2) for stream in self.streams)
 
-    def child_ends(self) -> tuple[int | None, int, int]:
-        """Return the server's stdin, stdout and stderr; None for our own stdin."""
-        return self._child_ends
-
     def close_child_ends(self) -> None:
-        for descriptor in set(self._child_ends) - {None}:
+        for descriptor in set(self.child_ends) - {None}:
             os.close(descriptor)  # type: ignore[arg-type]  # not None
 
     def resize(self) -> None:

@@ -14,13 +14,10 @@ from devports.freeing.bindable import table_of
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
-    from collections.abc import Callable, Sequence
+    from collections.abc import Sequence
 
     from devports.core.model import Endpoint, Holder, Socket
-    from devports.core.recovery import RunEvent
     from devports.system import Machine
-
-    Tell = Callable[[RunEvent], None]
 
 
 class ServerProcessTree:

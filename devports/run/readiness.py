@@ -20,9 +20,9 @@ TYPE_CHECKING = False
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
+    from devports.core.recovery import Tell
     from devports.core.service import Config, Service
     from devports.records import RunRecords
-    from devports.run.process_tree import Tell
     from devports.system import Machine
 
 

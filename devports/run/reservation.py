@@ -147,7 +147,7 @@ class Reservations:
                 on the port: beside it a listen(2) on a reserved socket fails.
 
         Raises:
-            QuickerError: they could not.
+            PortTakenError: they could not.
         """
         sockets = self._held[:count]
         if listening or self._leftovers(sockets):

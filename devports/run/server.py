@@ -26,7 +26,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Mapping, Sequence
 
     from devports.core.model import ProcessKey
-    from devports.core.recovery import RunEvent
+    from devports.core.recovery import Tell
     from devports.core.service import Service
     from devports.run.hook_server import HookServer
     from devports.run.process_tree import ServerProcessTree
@@ -60,7 +60,7 @@ class Server:
         suspicious: hears output that may be a bind error.
         holders: says who of the family has the port, also where it has left our session.
         tell: hears what is done to end it.
-        asks: answers its hooks.
+        hooks: answers what they ask.
         terminal: to be lent to it.
     """
 
@@ -75,13 +75,13 @@ class Server:
         interrupts: SignalQueue,
         suspicious: Callable[[str], None],
         holders: Callable[[], Sequence[ProcessKey]],
-        tell: Callable[[RunEvent], None],
-        asks: HookServer | None = None,
+        tell: Tell,
+        hooks: HookServer | None = None,
         terminal: Terminal | None = None,
     ) -> None:
         self._machine, self._family, self._interrupts = machine, family, interrupts
         self._service, self._holders, self._tell = service, holders, tell
-        self._asks, self._terminal = asks, terminal
+        self._hooks, self._terminal = hooks, terminal
         self._searched = False
         self.relay = Relay(suspicious, terminal, service.ready.log)
         self.process = spawn(argv, service.cwd, env, self.relay)
@@ -141,12 +141,12 @@ class Server:
         poll = select.poll()
         poll.register(self._interrupts, select.POLLIN)
         self.relay.register(poll)
-        if self._asks is not None:
-            self._asks.register(poll)
+        if self._hooks is not None:
+            self._hooks.register(poll)
         ready = {number for number, _ in poll.poll(milliseconds)}
         self.relay.pump(ready)
         begun = clock.monotonic()
-        answered = self._asks is not None and self._asks.pump(ready)
+        answered = self._hooks is not None and self._hooks.pump(ready)
         if answered:
             self.answering += clock.monotonic() - begun
         return answered or self._interrupts.fileno() in ready or self.relay.has_keys
@@ -282,7 +282,7 @@ def spawn(
     Raises:
         DevportsError: as `refuse_unstartable`.
     """
-    stdin, stdout, stderr = relay.child_ends()
+    stdin, stdout, stderr = relay.child_ends
     inner = stdin is not None
     try:
         # What we were given to pass on is passed on (`-- <(command)`); ours is not inheritable.

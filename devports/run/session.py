@@ -49,16 +49,14 @@ from devports.system import clock
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
-    from collections.abc import Callable, Mapping, Sequence
+    from collections.abc import Mapping, Sequence
 
     from devports.core.model import ProcessKey
-    from devports.core.recovery import Command, Event, HandoffMode, RunEvent, State
+    from devports.core.recovery import Command, Event, HandoffMode, RunEvent, State, Tell
     from devports.core.stop_plan import Answer, Outcome, Progress, Question
     from devports.freeing import FreeRequest, FreeServices
     from devports.records import RunRecords, RunState
     from devports.run.launch import Launch
-
-    Tell = Callable[[RunEvent], None]
 
 SECOND_CTRL_C = 2.0
 TAKES_IT_WITHIN = 5.0
@@ -80,7 +78,7 @@ class Session:
         self.interrupts = SignalQueue()
         self.family = ServerProcessTree(self.machine)
         self.watch = OwnershipWatcher(self.machine, launch.endpoints, self.family)
-        self.ways = HandoffRunner(
+        self.handoff = HandoffRunner(
             launch,
             self.hold,
             records.path,
@@ -121,7 +119,7 @@ class Session:
             stack.callback(self.guard.dismiss)
             stack.enter_context(self.interrupts)
             stack.callback(self.records.drop, self.launch.record)
-            stack.callback(self.ways.close)
+            stack.callback(self.handoff.close)
             stack.callback(self.hold.release)
             stack.callback(self._stop_server)
             stack.callback(self.interrupts.install, calm=True)
@@ -167,7 +165,7 @@ class Session:
         assert startup is not None  # noqa: S101
         match state:
             case Starting():
-                return startup.until_decided(server, self._signals, self.tell)
+                return startup.until_decided(server, self._signals)
             case Serving():
                 return self._until_the_end(server)
             case Stopping(signal=number):
@@ -206,9 +204,11 @@ class Session:
     def _start(self, attempt: int, way: HandoffMode) -> Event | None:
         """Start the server; from here on signals wait for the loop, so that none orphans it."""
         self.interrupts.install(calm=True)
-        self.startup = ServerStart(self.launch, self.machine, self.watch, self.hold, way=way)
+        self.startup = ServerStart(
+            self.launch, self.machine, self.watch, self.hold, self.tell, way=way
+        )
         try:
-            self.ways.start(way, self._spawn)
+            self.handoff.start(way, self._spawn)
         except PortTakenError:
             return BindFailed(foreign=True)
         except OSError as error:
@@ -221,7 +221,7 @@ class Session:
             ) from error
         self._mark("starting")
         name, endpoint = self.service.name, self.launch.endpoints[0]
-        self.tell(ServerStarted(name, endpoint, attempt, self.ways.way, self.ways.how))
+        self.tell(ServerStarted(name, endpoint, attempt, self.handoff.way, self.handoff.how))
         return None
 
     def _spawn(self, argv: Sequence[str], env: Mapping[str, str]) -> None:
@@ -236,7 +236,7 @@ class Session:
             suspicious=self.startup.hear,
             holders=self._holders,
             tell=self.tell,
-            asks=self.ways.asks,
+            hooks=self.handoff.hooks,
             terminal=self.terminal,
         )
         key = self.machine.key(self.server.process.pid)
@@ -251,7 +251,7 @@ class Session:
                 return event
             if not self.hold:
                 patience = clock.Deadline(TAKES_IT_WITHIN)
-            elif patience.passed or self.watch.news(self.hold).owner is not None:
+            elif patience.passed or self.watch.latest(self.hold).owner is not None:
                 self.hold.release()  # it has what its reloader asked for; ours must not outlive it
         server.close()
         return Exited(code)
@@ -266,7 +266,7 @@ class Session:
     def _stop_server(self) -> None:
         """End whatever of the server is left; nothing happens if nothing is."""
         if self.server is not None:
-            self.ways.deafen()
+            self.handoff.deafen()
             ready = self.startup is not None and self.startup.owned is not None
             self.server.end(was_ready=ready)
 

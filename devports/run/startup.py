@@ -34,7 +34,7 @@ if TYPE_CHECKING:
 
     from devports.core.bind_errors import BindFailure
     from devports.core.model import Endpoint, Holder, Socket
-    from devports.core.recovery import Event, HandoffMode, RunEvent
+    from devports.core.recovery import Event, HandoffMode, Tell
     from devports.run.launch import Launch
     from devports.run.process_tree import ServerProcessTree
     from devports.run.reservation import Reservations
@@ -69,11 +69,12 @@ class ServerStart:
         machine: Machine,
         watch: OwnershipWatcher,
         hold: Reservations,
+        tell: Tell,
         *,
         way: HandoffMode,
     ) -> None:
         self._launch, self._machine, self._watch, self._hold = launch, machine, watch, hold
-        self._service = launch.service
+        self._service, self._tell = launch.service, tell
         self._beside_hold = way != "bare"
         self._scheme = launch.handed.scheme if way == "fd" and launch.handed else ""
         self._said_bound = False
@@ -102,12 +103,7 @@ class ServerStart:
         if found is not None and found.kind not in NO_LOSS:
             self.failure = self.failure or found
 
-    def until_decided(
-        self,
-        server: Server,
-        signals: Callable[[list[int]], Event | None],
-        tell: Callable[[RunEvent], None],
-    ) -> Event:
+    def until_decided(self, server: Server, signals: Callable[[list[int]], Event | None]) -> Event:
         """Watch `server` until its start is decided, or a signal decides otherwise."""
         try:
             while server.elapsed < self._service.ready.timeout:
@@ -115,7 +111,7 @@ class ServerStart:
                     return event
                 if server.code is not None:
                     return self._ended(server, server.code)
-                now = self.seen = self._watch.news(self._hold)
+                now = self.seen = self._watch.latest(self._hold)
                 if (owned := self._owned(now, server)) is not None:
                     server.relay.watching = False
                     self.owned = owned
@@ -124,26 +120,26 @@ class ServerStart:
                     return Shared()
                 if self._is_taken(now):
                     return BindFailed(foreign=True)
-                self._make_way(now, tell)
-                self._look_elsewhere(now, server, tell)
+                self._make_way(now)
+                self._look_elsewhere(now, server)
                 if now.bound and not self._said_bound and server.elapsed > SAY_BOUND_AFTER:
                     self._said_bound = True
-                    tell(BoundNotListening(self._service.name, self._launch.endpoints[0]))
+                    self._tell(BoundNotListening(self._service.name, self._launch.endpoints[0]))
             return self._timed_out()
         finally:
             if self._visit is not None:
                 self._visit.close()
 
-    def _look_elsewhere(
-        self, now: PortOwnership, server: Server, tell: Callable[[RunEvent], None]
-    ) -> None:
+    def _look_elsewhere(self, now: PortOwnership, server: Server) -> None:
         """Say where a server listens that does not listen where it should, once."""
         if now.owner is not None or now.bound or server.elapsed < self._next_glance:
             return
         self._next_glance = server.elapsed + GLANCE_EVERY
         if elsewhere := self._watch.elsewhere():
             self._next_glance = float("inf")
-            tell(ListeningElsewhere(self._service.name, self._launch.endpoints[0], elsewhere[0]))
+            self._tell(
+                ListeningElsewhere(self._service.name, self._launch.endpoints[0], elsewhere[0])
+            )
 
     def _owned(self, now: PortOwnership, server: Server) -> ServerReady | None:
         """Return the news that it is ready, if it is: on several addresses one of them will do."""
@@ -190,7 +186,7 @@ class ServerStart:
         self.status = answer(endpoint, path, seconds=ANSWER_WITHIN)
         return is_good(self.status)
 
-    def _make_way(self, now: PortOwnership, tell: Callable[[RunEvent], None]) -> None:
+    def _make_way(self, now: PortOwnership) -> None:
         """Release our reservation if the server says "in use": it may be that which it met.
 
         Its words may be about something else, so nothing more follows from them while it lives.
@@ -198,7 +194,7 @@ class ServerStart:
         if self.failure is None or not self._hold or now.owner is not None or now.strangers:
             return
         self._hold.release()
-        tell(Released(self._service.name, self._launch.endpoints[0], self.failure.line))
+        self._tell(Released(self._service.name, self._launch.endpoints[0], self.failure.line))
 
     def _is_taken(self, now: PortOwnership) -> bool:
         """Say whether a server that lost its port met somebody else, who is there to stay.
@@ -220,7 +216,7 @@ class ServerStart:
         server.close()
         for text in server.relay.tails():
             self.hear(text)
-        now = self.seen = self._watch.look(self._hold)
+        now = self.seen = self._watch.ownership(self._hold)
         if self.failure is not None and (
             self.failure.port is not None or self._beside_hold or self._is_refused()
         ):
@@ -238,7 +234,7 @@ class ServerStart:
     def _timed_out(self) -> Event:
         """Tell a server that listens elsewhere from one that does not listen."""
         elsewhere = self._watch.elsewhere()
-        self.seen = self._watch.look(self._hold).but(elsewhere=elsewhere)
+        self.seen = self._watch.ownership(self._hold).but(elsewhere=elsewhere)
         foreign = bool(self.seen.strangers)
         if self.seen.owner is not None or self.seen.bound:
             return TimedOut()
@@ -265,16 +261,16 @@ class OwnershipWatcher:
         self._basis: tuple[object, ...] = ()
         self._due = Deadline(0)
 
-    def news(self, hold: Reservations) -> PortOwnership:
-        """Return what `look` does, for a loop: while the same ones listen, the last answer."""
+    def latest(self, hold: Reservations) -> PortOwnership:
+        """Return what `ownership` does, for a loop: while the same ones listen, the last answer."""
         listeners = self._machine.listening_on(self._ports).sockets
         basis = (listeners, hold.inodes, hold.given, hold.queueing)
         if self._last is None or basis != self._basis or self._due.passed:
-            self._last, self._basis = self.look(hold), basis
+            self._last, self._basis = self.ownership(hold), basis
             self._due = Deadline(LIST_EVERY)
         return self._last
 
-    def look(self, hold: Reservations) -> PortOwnership:
+    def ownership(self, hold: Reservations) -> PortOwnership:
         """Return who has our endpoints. What we handed over counts once our server has it too."""
         for inode in hold.given:  # what we gave it is its own the moment that it takes it
             self._missed.pop(inode, None)

@@ -26,7 +26,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
 
     from devports.core.model import Endpoint
-    from devports.core.recovery import RunEvent
+    from devports.core.recovery import Tell
     from devports.core.service import Service
     from devports.records import RunRecords
     from devports.system import Machine
@@ -46,7 +46,7 @@ def claim(
     machine: Machine,
     service: Service,
     project: str,
-    tell: Callable[[RunEvent], None],
+    tell: Tell,
     *,
     take_over: Callable[[RunRecord], bool] = lambda _: False,
     alone: Sequence[Endpoint] = (),

@@ -190,7 +190,7 @@ class SignalQueue(Wakeup):
         """Let signals end what we do, those too that came while they were only collected.
 
         Raises:
-            Signalled: there was one.
+            SignalReceived: there was one.
         """
         self.install(calm=False)
         waiting = [number for number in self.collect() if number not in QUIET]

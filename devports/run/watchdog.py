@@ -75,9 +75,9 @@ class WatchdogConfig(Frozen):
     machine: Machine
     endpoints: tuple[Endpoint, ...]
     mark: str
-    terminal: Terminal | None = None
-    stop_signal: int = signal.SIGTERM
-    stop_timeout: float = 5.0
+    terminal: Terminal | None
+    stop_signal: int
+    stop_timeout: float
 
 
 def post(duty: WatchdogConfig) -> Watchdog:
