@@ -18,7 +18,7 @@ from devports.errors import DevportsError
 from devports.freeing import FreeRequest, FreeServices, StopTimeouts
 from devports.run.launch import prepare, refuse_impossible
 from devports.run.readiness import wait_for_dependencies, with_real_ports
-from devports.run.search import Search
+from devports.run.reservation import next_ports
 from devports.run.session import Session
 from devports.run.takeover import PortPromisedError, claim
 from devports.ui import run_progress
@@ -68,7 +68,7 @@ def run(
     policy = on_conflict_of(service, policy, config.root)
     session: Session | None = None
     ended: Ended | None = None
-    declared, search = service.port, Search(setting.machine, service, config)
+    declared, others = service.port, next_ports(setting.machine, service, config)
     try:
         wait_for_dependencies(setting.machine, setting.records(), config, service, news.tell)
         while True:
@@ -86,7 +86,7 @@ def run(
             if made is not None and (ended := made.run()) is not None:
                 explain(setting, made, ended)
                 break
-            service = search.next()
+            service = next(others)
             policy = policy.but(movable=service.port, moves=True)
     except DevportsError as error:
         setting.print_error(error)

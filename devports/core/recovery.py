@@ -15,6 +15,7 @@ from devports.core.value import Frozen, unreachable
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
+    from collections.abc import Callable
     from typing import Literal, TypeAlias
 
     from devports.core.model import Endpoint, Holder, Process, Socket
@@ -34,6 +35,7 @@ if TYPE_CHECKING:
         " PortLost | HandoffFailed | StoppingServer | KillingServer | DetachedProcess |"
         " PortChanged | WaitingForPreviousRun | RecordFailed | WaitingForDependency"
     )
+    Tell: TypeAlias = Callable[[RunEvent], None]
 
 
 class Retry(Frozen):
@@ -133,7 +135,6 @@ class Ready(Frozen):
 class Moved(Frozen):
     """The server lives and listens on another port instead. `told`: its command names that one."""
 
-    port: int | None
     foreign: bool
     told: bool = False
 

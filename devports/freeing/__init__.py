@@ -18,11 +18,10 @@ from devports.core.verdict import (
     all_bindable,
     is_bindable,
 )
-from devports.freeing.bindable import look, wait_until_bindable
-from devports.freeing.consent import ConfirmContext, code_of, everybody, judged, plan_for, refusals
+from devports.freeing.bindable import findings_now, wait_until_bindable
+from devports.freeing.consent import code_of, judged, plan_for, refusals
 from devports.freeing.respawn import bystanders
 from devports.freeing.terminate import end
-from devports.system.inspect import survey
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -81,7 +80,7 @@ def free(tools: FreeServices, job: FreeRequest) -> FreeResult:
     """Make all endpoints bindable, as far as the laws and the person allow."""
     findings: tuple[Finding, ...] = ()
     for _ in range(MAX_ROUNDS):
-        findings = look(tools.machine, job)
+        findings = findings_now(tools.machine, job)
         if all_bindable(findings):
             return FreeResult(True, exitcodes.OK, (), findings)
         if code := beyond_ending(findings):
@@ -89,8 +88,8 @@ def free(tools: FreeServices, job: FreeRequest) -> FreeResult:
         plan = plan_for(tools, findings)
         if not plan:
             continue  # the holder ended while we looked at it
-        around = bystanders(tools.machine, job.endpoints, everybody(plan))
-        if refused := refusals(tools, plan, ConfirmContext(findings, around), job.policy):
+        around = bystanders(tools.machine, job.endpoints, plan)
+        if refused := refusals(tools, job, plan, findings, around):
             return FreeResult(False, code_of(refused), refused, findings, around.spared)
         if (ended := end(tools, plan, job)) is not None:
             return finished(tools, ended.but(spared=around.spared), job)
@@ -104,10 +103,10 @@ def rehearse(tools: FreeServices, job: FreeRequest) -> FreeResult:
     what a script would say, and whom it does not cover is refused.
     """
     policy = job.policy.but(interactive=job.policy.interactive or not job.policy.yes)
-    findings = look(tools.machine, job)
+    findings = findings_now(tools.machine, job)
     plan = plan_for(tools, findings)
     outcomes = tuple(judged(target, policy) for target in plan)
-    around = bystanders(tools.machine, job.endpoints, everybody(plan))
+    around = bystanders(tools.machine, job.endpoints, plan)
     return FreeResult(all_bindable(findings), exitcodes.OK, outcomes, findings, around.spared)
 
 
@@ -156,7 +155,7 @@ def leave(
     if len(waits) == len(verdicts) and max(waits) <= job.limits.linger:
         tools.tell(WaitingForPort(max(waits)))
         wait_until_bindable(tools.machine, job, max(waits) + 1)
-        findings = survey(tools.machine, job.endpoints, ours=job.ours)
+        findings = findings_now(tools.machine, job)
         if all_bindable(findings):
             return FreeResult(True, exitcodes.OK, (), findings)
     return FreeResult(False, code, (), findings)

@@ -5,47 +5,39 @@ from __future__ import annotations
 from devports import exitcodes
 from devports.core.containers import contained
 from devports.core.holder_kind import Container, OtherCheckout, OtherUser, SupervisedService
-from devports.core.model import merged
 from devports.core.stop_plan import (
     Declined,
-    PortClients,
     Question,
     Refused,
     WouldStop,
     consent,
     targets,
 )
-from devports.core.value import Frozen
-from devports.core.verdict import Held, sockets_of
+from devports.core.verdict import decisive, sockets_of
+from devports.freeing.bindable import holders_in
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
     from collections.abc import Collection, Iterable, Sequence
 
     from devports.core.holder_kind import HolderKind
-    from devports.core.model import Holder, Process, ProcessKey
-    from devports.core.stop_plan import ConfirmPolicy, Outcome, QuestionKind, StopTarget, Why
+    from devports.core.model import Process, ProcessKey
+    from devports.core.stop_plan import (
+        ConfirmPolicy,
+        Outcome,
+        PortClients,
+        QuestionKind,
+        StopTarget,
+        Why,
+    )
     from devports.core.verdict import Finding
-    from devports.freeing import FreeServices
-
-
-class ConfirmContext(Frozen):
-    """What a person is shown when they are asked: the findings, and who else touches the port."""
-
-    findings: tuple[Finding, ...]
-    around: PortClients = PortClients()
-
-
-def holders_of(findings: Iterable[Finding]) -> tuple[Holder, ...]:
-    """Return everybody who holds one of the endpoints; a client's connection is no hold."""
-    held = (finding.holding for finding in findings if isinstance(finding.verdict, Held))
-    return merged(holder for holding in held for holder in holding.holders)
+    from devports.freeing import FreeRequest, FreeServices
 
 
 def plan_for(tools: FreeServices, findings: Iterable[Finding]) -> tuple[StopTarget, ...]:
     """Return what has to end for these findings."""
     found, viewer = tuple(findings), tools.machine.viewer()
-    plan = targets(holders_of(found), viewer, tools.run_of, tools.elsewhere_of)
+    plan = targets(holders_in(found), viewer, tools.run_of, tools.elsewhere_of)
     return contained(plan, ports_of(found), viewer, tools.engines.named)
 
 
@@ -68,33 +60,27 @@ def judged(target: StopTarget, policy: ConfirmPolicy) -> Outcome:
 
 def refusals(
     tools: FreeServices,
+    job: FreeRequest,
     plan: Sequence[StopTarget],
-    scene: ConfirmContext,
-    policy: ConfirmPolicy,
+    findings: Sequence[Finding],
+    around: PortClients,
+    *,
     kind: QuestionKind = "stop",
 ) -> tuple[Outcome, ...]:
     """Ask for everything before anything is ended; return what stands in the way, if anything.
 
     Ending one of two holders while the other stays would free nothing, so the first no decides.
     """
-    plans = [judged(target, policy) for target in plan]
-    refused = tuple(outcome for outcome in plans if isinstance(outcome, Refused))
-    if refused:
+    plans = [judged(target, job.policy) for target in plan]
+    if refused := tuple(outcome for outcome in plans if isinstance(outcome, Refused)):
         return refused
-    for outcome in plans:
-        if isinstance(outcome, WouldStop) and outcome.asks:
-            finding = finding_of(outcome.target, scene.findings)
-            may_move = kind == "stop" and finding.endpoint.port == policy.movable
-            question = Question(
-                "container" if is_container(outcome.target) else kind,
-                outcome.target,
-                finding,
-                scene.around,
-                may_move=may_move,
-            )
-            answer = tools.ask(question)
-            if answer != "yes":
-                return (Declined(outcome.target, moving=answer == "next"),)
+    for target in (it.target for it in plans if isinstance(it, WouldStop) and it.asks):
+        finding = finding_of(target, findings)
+        may_move = kind == "stop" and finding.endpoint.port == job.policy.movable
+        what: QuestionKind = "container" if is_container(target) else kind
+        answer = tools.ask(Question(what, target, finding, around, may_move=may_move))
+        if answer != "yes":
+            return (Declined(target, moving=answer == "next"),)
     return ()
 
 
@@ -104,20 +90,23 @@ def is_container(target: StopTarget) -> bool:
 
 
 def finding_of(target: StopTarget, findings: Sequence[Finding]) -> Finding:
-    """Return the finding in which a target was seen."""
+    """Return the finding in which a target was seen.
+
+    Where none shows it any more it is the decisive one: nobody is ended without the question.
+    """
     keys = {member.process.key for member in target.members}
-    return next(f for f in findings if any(h.process.key in keys for h in f.holding.holders))
-
-
-def everybody(plan: Iterable[StopTarget]) -> list[ProcessKey]:
-    """Return all identities of a plan, each top before its members."""
-    keys = [key for t in plan for key in (t.process.key, *(m.process.key for m in t.members))]
-    return list(dict.fromkeys(keys))
+    seen = (f for f in findings if any(h.process.key in keys for h in f.holding.holders))
+    return next(seen, None) or decisive(findings)
 
 
 def people_of(plan: Iterable[StopTarget]) -> list[Process]:
-    """Return all processes of a plan."""
+    """Return all processes of a plan, each top before its members."""
     return [p for t in plan for p in (t.process, *(member.process for member in t.members))]
+
+
+def everybody(plan: Iterable[StopTarget]) -> list[ProcessKey]:
+    """Return all identities of a plan, each once, in the order of `people_of`."""
+    return list(dict.fromkeys(process.key for process in people_of(plan)))
 
 
 def programs_of(plan: Iterable[StopTarget]) -> dict[ProcessKey, object]:

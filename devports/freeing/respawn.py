@@ -1,26 +1,23 @@
-"""Watches whether somebody starts the server again, and names who has its place then.
+"""Who may start a server again, who has its place then, and who was at the port besides.
 
-bystanders: Looks for those who touch the port and are to be left alone.
-
-shells: Watches shells of persons, which may be in the middle of a typed loop.
+Before anything is ended: its supervisors, a person's shell in the middle of a typed loop, and the
+clients, which are to be left alone. After it: whoever came back.
 """
 
 from __future__ import annotations
 
-from itertools import takewhile
-
 from devports.core import stop_plan as core
 from devports.core.command_line import STILL, is_at_rest, is_persons_shell, waits_for
 from devports.core.stop_plan import PortClients, Respawned, WatchingForRestart, is_supervisor
-from devports.freeing.bindable import POLL_LAST, bindable
-from devports.freeing.consent import plan_for, ports_of
+from devports.freeing.bindable import POLL_LAST, bindable, table_of
+from devports.freeing.consent import everybody, plan_for, ports_of
 from devports.system import clock
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
-    from collections.abc import Collection, Mapping, Sequence
+    from collections.abc import Mapping, Sequence
 
-    from devports.core.model import Endpoint, Process, ProcessKey
+    from devports.core.model import Endpoint, Process, ProcessKey, Socket
     from devports.core.stop_plan import StopTarget
     from devports.core.verdict import Finding
     from devports.freeing import FreeRequest, FreeServices
@@ -31,6 +28,8 @@ POLL_FIRST = 0.010
 """Seconds between looks at a shell, which may be about to run its next command."""
 PROMPT = 0.25
 """Seconds in which a shell is back at its prompt; before, there is nothing to tell."""
+MOST_CALLERS = 64
+"""Clients that are looked up by name; a server with more of them is not a person's own."""
 
 
 class RespawnWatcher:
@@ -38,9 +37,9 @@ class RespawnWatcher:
 
     def __init__(self, tools: FreeServices, ending: Sequence[StopTarget]) -> None:
         self.tools = tools
-        self.supervisors = [p for target in ending for p in supervisors_of(tools, target)]
-        above = [shell_above(tools, target) for target in ending]
-        self.shells = [shell for shell in above if shell is not None]
+        above = [restarters(tools, target) for target in ending]
+        self.supervisors = [parent for parents, _ in above for parent in parents]
+        self.shells = [shell for _, shell in above if shell is not None]
 
     def settle(self, job: FreeRequest, pins: Mapping[ProcessKey, ProcessHandle]) -> None:
         """Watch for a respawn, as long as somebody lives who could bring it about."""
@@ -55,9 +54,45 @@ class RespawnWatcher:
             if not told and (living or deadline.elapsed > PROMPT):
                 told = True
                 self.tools.tell(WatchingForRestart(deadline.left, (*living, *going)[0]))
-            waited = [pins[parent.key] for parent in living]
-            step = POLL_LAST if waited else POLL_FIRST
-            pass_time(machine, waited, min(step, deadline.left))
+            step = POLL_LAST if living else POLL_FIRST
+            pass_time(machine, [pins[p.key] for p in living], min(step, deadline.left))
+
+
+class Shell:
+    """A person's shell that waits for the end of a command which is going to be ended."""
+
+    def __init__(self, machine: Machine, process: Process, command: Process) -> None:
+        self.process = process
+        self._machine, self._command = machine, command
+        self._children = machine.children(process.pid)
+        self._rest = clock.Lasting(STILL)
+
+    def may_go_on(self) -> bool:
+        """Look once more; say whether it lives and has not been seen at rest for long enough."""
+        now = self._machine.process(self.process.pid)
+        if now is None or now.key != self.process.key:
+            return False
+        new = self._machine.children(now.pid) - self._children
+        return not self._rest.has(is_at_rest(now, self._command, new))
+
+
+def restarters(tools: FreeServices, target: StopTarget) -> tuple[list[Process], Shell | None]:
+    """Return the parents of a target that may start it again, nearest first, and a shell above.
+
+    The line ends at a person's shell, at what we run in ourselves, and at init. The shell is that
+    which waits for the target or for the last of them; the one that we run in waits for us.
+    """
+    own = tools.machine.viewer().line
+    found: list[Process] = []
+    for parent in tools.machine.ancestors(target.process):
+        if parent.key in own:
+            break
+        if not is_supervisor(parent):
+            command = found[-1] if found else target.process
+            typed = is_persons_shell(parent) and waits_for(parent, command)
+            return found, Shell(tools.machine, parent, command) if typed else None
+        found.append(parent)
+    return found, None
 
 
 def pass_time(machine: Machine, alive: Sequence[ProcessHandle], seconds: float) -> None:
@@ -66,16 +101,6 @@ def pass_time(machine: Machine, alive: Sequence[ProcessHandle], seconds: float) 
         machine.wait_for_exit(alive, seconds)
     else:
         clock.pause(seconds)
-
-
-def supervisors_of(tools: FreeServices, target: StopTarget) -> tuple[Process, ...]:
-    """Return the parents of a target that may start it again, nearest first.
-
-    The line ends at a person's shell, at what we run in ourselves, and at init.
-    """
-    own = tools.machine.viewer().line
-    parents = tools.machine.ancestors(target.process)
-    return tuple(takewhile(lambda p: p.key not in own and is_supervisor(p), parents))
 
 
 def successors(
@@ -104,65 +129,24 @@ def _ports(target: StopTarget, known: Mapping[int, int]) -> set[int]:
     return {known[inode] for inode in inodes & set(known)}
 
 
-MOST_CALLERS = 64
-"""Clients that are looked up by name; a server with more of them is not a person's own."""
-
-
 def bystanders(
-    machine: Machine, endpoints: Sequence[Endpoint], ending: Collection[ProcessKey]
+    machine: Machine, endpoints: Sequence[Endpoint], plan: Sequence[StopTarget]
 ) -> PortClients:
     """Return who is connected and who else uses the number, beside those who are to end.
 
     Clients on other machines are counted and have no process here. Costs a look at the table, and
     a search for processes only where there are connections.
     """
-    table = machine.table({endpoint.port for endpoint in endpoints})
-    served = core.connections(table.sockets, endpoints)
+    served = connections_to(machine, endpoints)
     ports = {s.remote.port for s in served if s.remote is not None}
     if not ports:
         return PortClients()
     near = machine.table(sorted(ports)[:MOST_CALLERS]).sockets
     calling = core.callers(served, near)
     holding = machine.holding((*served, *calling), thorough=False)
-    return core.sorted_out(served, calling, holding, ending)
+    return core.sorted_out(served, calling, holding, everybody(plan))
 
 
-class Shell:
-    """A person's shell that waits for the end of a command which is going to be ended."""
-
-    def __init__(self, machine: Machine, process: Process, command: Process) -> None:
-        self.process = process
-        self._machine, self._command = machine, command
-        self._children = machine.children(process.pid)
-        self._resting_since: float | None = None
-
-    def may_go_on(self) -> bool:
-        """Look once more; say whether it lives and has not been seen at rest for long enough."""
-        now = self._machine.process(self.process.pid)
-        if now is None or now.key != self.process.key:
-            return False
-        new = self._machine.children(now.pid) - self._children
-        if not is_at_rest(now, self._command, new):
-            self._resting_since = None
-            return True
-        moment = clock.monotonic()
-        if self._resting_since is None:
-            self._resting_since = moment
-        return moment - self._resting_since < STILL
-
-
-def shell_above(tools: FreeServices, target: StopTarget) -> Shell | None:
-    """Return the shell that waits for a target, or for whoever may start that again.
-
-    Not the one that we run in: it waits for us.
-    """
-    own = tools.machine.viewer().line
-    command = target.process
-    for parent in tools.machine.ancestors(target.process):
-        if parent.key in own:
-            return None
-        if not is_supervisor(parent):
-            typed = is_persons_shell(parent) and waits_for(parent, command)
-            return Shell(tools.machine, parent, command) if typed else None
-        command = parent
-    return None
+def connections_to(machine: Machine, endpoints: Sequence[Endpoint]) -> tuple[Socket, ...]:
+    """Return the connections that are being served on these endpoints."""
+    return core.connections(table_of(machine, endpoints).sockets, endpoints)

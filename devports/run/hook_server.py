@@ -2,10 +2,8 @@
 
 Whoever connects has to say the token, in one line and in time; the folder is ours alone. Nothing
 of it blocks: a caller that says nothing is let go, and the server's output is passed on meanwhile.
-
-hooks: The modules that are injected into a server, and where its interpreters find them.
-
-Both do nothing until a bind on a declared port fails. They then ask `run.hook_server` for the port.
+The hooks are modules that Python and Node load into a server. They do nothing until a bind on a
+declared port fails, and then ask here.
 """
 
 from __future__ import annotations
@@ -29,6 +27,10 @@ if TYPE_CHECKING:
     Reply = tuple[bytes, int | None]
 
 
+HERE = os.path.join(os.path.dirname(os.path.abspath(__file__)), "hooks")
+PYTHON_FOLDER = os.path.join(HERE, "python")
+"""For PYTHONPATH, with `sitecustomize` in it and nothing else. Should it vanish (devports is
+uninstalled under a running server), Python passes it over."""
 MOST_CALLERS = 16
 """Callers that are listened to at a time; a server has a few sockets to bind."""
 SPEAK_WITHIN = 2.0
@@ -97,7 +99,7 @@ class HookServer:
         """
         own = {
             VARIABLE: variable(self._token, self._ports, self._path),
-            "PYTHONPATH": python_path(env.get("PYTHONPATH", ""), python_folder()),
+            "PYTHONPATH": python_path(env.get("PYTHONPATH", ""), PYTHON_FOLDER),
         }
         with contextlib.suppress(OSError):
             own["NODE_OPTIONS"] = node_options(env.get("NODE_OPTIONS", ""), node_module(state))
@@ -154,17 +156,6 @@ class HookServer:
         for remove, path in ((os.unlink, self._path), (os.rmdir, self._folder)):
             with contextlib.suppress(OSError):
                 remove(path)
-
-
-HERE = os.path.join(os.path.dirname(os.path.abspath(__file__)), "hooks")
-
-
-def python_folder() -> str:
-    """Return the folder for PYTHONPATH, which has `sitecustomize` in it and nothing else.
-
-    Should it vanish (devports is uninstalled under a running server), Python passes it over.
-    """
-    return os.path.join(HERE, "python")
 
 
 def node_module(state: str) -> str:

@@ -1,6 +1,6 @@
-"""What is to be started: a service with its texts filled, its environment and its endpoints.
+"""What is to be started, its texts, environment and endpoints filled in; and how it gets its port.
 
-ways: How one start gets its port: the effects of the ladder in `core.handoff`.
+By which way a start gets the port is decided by `core.handoff`. Here are the effects of each.
 """
 
 from __future__ import annotations
@@ -61,14 +61,9 @@ class Launch(Frozen):
         """All endpoints that have to be ours: those of the first port and of the further ones."""
         return (*self.endpoints, *self.extra)
 
-    @property
-    def mark(self) -> str:
-        """What everything that is started carries in its environment."""
-        return mark_of(self.record)
-
 
 def mark_of(record: RunRecord) -> str:
-    """Return what tells the processes of this run from those of any other."""
+    """Return what everything of this run has in its environment, and nothing of another one."""
     return f"{record.key.pid}.{record.key.start}"
 
 
@@ -157,7 +152,7 @@ class HandoffRunner:
     ) -> None:
         self._launch, self._hold, self._state = launch, hold, state
         self._machine, self._family, self._interrupts = machine, family, interrupts
-        self.asks: HookServer | None = None
+        self.hooks: HookServer | None = None
         self.how = ""
         """How the last start was told of its socket."""
         self.way: HandoffMode = "bare"
@@ -198,15 +193,15 @@ class HandoffRunner:
 
     def _hooked(self, env: Mapping[str, str]) -> Mapping[str, str]:
         """Return the variables that load the hooks; without a socket for them, share the hold."""
-        if self.asks is None:
+        if self.hooks is None:
             try:
-                self.asks = HookServer({end.port for end in self._launch.everything}, self.answer)
+                self.hooks = HookServer({end.port for end in self._launch.everything}, self.answer)
             except OSError:
                 self._hold.share()
                 self.way = "beside"
                 return env
-        self.asks.deaf = False
-        return self.asks.environment(env, self._state)
+        self.hooks.deaf = False
+        return self.hooks.environment(env, self._state)
 
     def answer(self, ask: HookRequest) -> Reply:
         """Answer a bind that failed; a person may be asked, though the server runs already.
@@ -232,10 +227,10 @@ class HandoffRunner:
         return bool(OwnershipWatcher(self._machine, (endpoint,), self._family).holders(self._hold))
 
     def deafen(self) -> None:
-        """Say no from now on: the server is being stopped."""
-        if self.asks is not None:
-            self.asks.deaf = True
+        """Say no to all hooks from now on: the server is being stopped."""
+        if self.hooks is not None:
+            self.hooks.deaf = True
 
     def close(self) -> None:
-        if self.asks is not None:
-            self.asks.close()
+        if self.hooks is not None:
+            self.hooks.close()

@@ -4,9 +4,7 @@ A pipe stays a pipe, one for each stream. Where all three of our streams are one
 server gets a terminal of its own instead, an inner one, so that it can do with it what it likes:
 colours, single keys, sizes. Where only some of them are one, each of these is replaced by a
 pseudo-terminal for output only, with no output processing since the real one does that, and the
-server shares our input.
-
-outlet: Where output goes, and a way to write there that never makes us wait.
+server shares our input. Nothing of it makes us wait for a reader.
 """
 
 from __future__ import annotations
@@ -35,8 +33,68 @@ FLOOD = 2048
 """Bytes after which more are likely to be there: a pseudo-terminal gives 4095 at a time."""
 BURST = 16
 """Chunks of a flood that are passed on in one go, before signals and keys have their turn."""
+ATOMIC = select.PIPE_BUF
+"""Bytes that a pipe which is ready for writing takes without blocking (poll(2), pipe(7))."""
 DRAIN = 2.0
 """Seconds for the last output; a grandchild that keeps the stream open and goes on is cut off."""
+
+
+class OutputFile:
+    """A descriptor that others share with us. `again`: open it once more for ourselves, if we can.
+
+    O_NONBLOCK belongs to what is open, not to our descriptor (fcntl(2), F_SETFL): if we set it on
+    our stdout, the shell's next command would fail at a full pipe. What we have opened ourselves
+    is ours alone: https://github.com/libuv/libuv/blob/v1.x/src/unix/tty.c does so with terminals.
+    Where that is refused, a small piece at a time is written, after a question whether there is
+    room: enough for a pipe and for a socket, while a slow terminal may then make us wait.
+    """
+
+    def __init__(self, descriptor: int, *, again: bool = True) -> None:
+        self.descriptor = descriptor
+        self._own = opened_again(descriptor) if again else None
+
+    def write(self, data: memoryview) -> memoryview:
+        """Write what is taken now; return what is left.
+
+        Raises:
+            OSError: nobody reads any more.
+        """
+        with contextlib.suppress(BlockingIOError):
+            if self._own is not None:
+                return data[os.write(self._own, data) :]
+            poll = select.poll()
+            poll.register(self.descriptor, select.POLLOUT)
+            while data and poll.poll(0):
+                data = data[os.write(self.descriptor, data[:ATOMIC]) :]
+        return data
+
+    def close(self) -> None:
+        """Let go of what we have opened, never of what is shared."""
+        if self._own is not None:
+            os.close(self._own)
+            self._own = None
+
+
+def opened_again(descriptor: int) -> int | None:
+    """Return a descriptor of our own for the same place, which does not block; None if none can be.
+
+    A file never blocks, and keeps the one position that all its writers share. A pipe has a name
+    under /proc only (proc(5), /proc/pid/fd).
+    """
+    try:
+        mode = os.fstat(descriptor).st_mode
+        if stat.S_ISREG(mode):
+            return os.dup(descriptor)
+        if not stat.S_ISFIFO(mode) and not os.isatty(descriptor):
+            return None
+        path = f"/proc/self/fd/{descriptor}" if stat.S_ISFIFO(mode) else os.ttyname(descriptor)
+        found = os.open(path, os.O_WRONLY | os.O_NONBLOCK | os.O_NOCTTY)
+    except OSError:
+        return None
+    if os.path.sameopenfile(found, descriptor):
+        return found
+    os.close(found)
+    return None
 
 
 class Stream:
@@ -196,11 +254,12 @@ class Relay:
         """Whether the output is looked at: until the server is ready, never after that."""
         self.inner = ServerTerminal(terminal) if terminal else None
         self._keyboard: TerminalInput | None = None
-        self._child_ends: tuple[int | None, int, int]
+        self.child_ends: tuple[int | None, int, int]
+        """The server's stdin, stdout and stderr; None for our own stdin."""
         if self.inner is not None and terminal is not None:
             self._keyboard = TerminalInput(terminal, self.inner)
             self._out = self._err = Stream(self.inner.ours, OutputFile(1))
-            self._child_ends = (self.inner.theirs,) * 3
+            self.child_ends = (self.inner.theirs,) * 3
         else:
             self._share_input()
         self._all = tuple(dict.fromkeys((self._out, self._err)))
@@ -214,7 +273,7 @@ class Relay:
         if not one_terminal:
             source, err = open_output() if os.isatty(2) else os.pipe()
             self._err = Stream(source, OutputFile(2))
-        self._child_ends = (None, out, err)
+        self.child_ends = (None, out, err)
 
     @property
     def streams(self) -> tuple[Stream, ...]:
@@ -232,12 +291,8 @@ class Relay:
         """Whether a line of ours would begin behind unfinished output of the server's."""
         return any(stream.midline and same_file(stream.target, 2) for stream in self.streams)
 
-    def child_ends(self) -> tuple[int | None, int, int]:
-        """Return the server's stdin, stdout and stderr; None for our own stdin."""
-        return self._child_ends
-
     def close_child_ends(self) -> None:
-        for descriptor in set(self._child_ends) - {None}:
+        for descriptor in set(self.child_ends) - {None}:
             os.close(descriptor)  # type: ignore[arg-type]  # not None
 
     def resize(self) -> None:
@@ -303,65 +358,3 @@ class Relay:
             stream.outlet.close()
         if self._keyboard is not None:
             self._keyboard.close()
-
-
-ATOMIC = select.PIPE_BUF
-"""Bytes that a pipe which is ready for writing takes without blocking (poll(2), pipe(7))."""
-
-
-class OutputFile:
-    """A descriptor that others share with us. `again`: open it once more for ourselves, if we can.
-
-    O_NONBLOCK belongs to what is open, not to our descriptor (fcntl(2), F_SETFL): if we set it on
-    our stdout, the shell's next command would fail at a full pipe. What we have opened ourselves
-    is ours alone: https://github.com/libuv/libuv/blob/v1.x/src/unix/tty.c does so with terminals.
-    Where that is refused, a small piece at a time is written, after a question whether there is
-    room: enough for a pipe and for a socket, while a slow terminal may then make us wait.
-    """
-
-    def __init__(self, descriptor: int, *, again: bool = True) -> None:
-        self.descriptor = descriptor
-        self._own = opened_again(descriptor) if again else None
-
-    def write(self, data: memoryview) -> memoryview:
-        """Write what is taken now; return what is left.
-
-        Raises:
-            OSError: nobody reads any more.
-        """
-        with contextlib.suppress(BlockingIOError):
-            if self._own is not None:
-                return data[os.write(self._own, data) :]
-            poll = select.poll()
-            poll.register(self.descriptor, select.POLLOUT)
-            while data and poll.poll(0):
-                data = data[os.write(self.descriptor, data[:ATOMIC]) :]
-        return data
-
-    def close(self) -> None:
-        """Let go of what we have opened, never of what is shared."""
-        if self._own is not None:
-            os.close(self._own)
-            self._own = None
-
-
-def opened_again(descriptor: int) -> int | None:
-    """Return a descriptor of our own for the same place, which does not block; None if none can be.
-
-    A file never blocks, and keeps the one position that all its writers share. A pipe has a name
-    under /proc only (proc(5), /proc/pid/fd).
-    """
-    try:
-        mode = os.fstat(descriptor).st_mode
-        if stat.S_ISREG(mode):
-            return os.dup(descriptor)
-        if not stat.S_ISFIFO(mode) and not os.isatty(descriptor):
-            return None
-        path = f"/proc/self/fd/{descriptor}" if stat.S_ISFIFO(mode) else os.ttyname(descriptor)
-        found = os.open(path, os.O_WRONLY | os.O_NONBLOCK | os.O_NOCTTY)
-    except OSError:
-        return None
-    if os.path.sameopenfile(found, descriptor):
-        return found
-    os.close(found)
-    return None

@@ -8,24 +8,16 @@ from __future__ import annotations
 
 import os
 
-from devports.core.model import HolderSearch, ProcessKey
-from devports.core.recovery import MARK
+from devports.core.model import ProcessKey
 from devports.core.verdict import covers
-from devports.system import clock
+from devports.freeing.bindable import table_of
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
-    from collections.abc import Callable, Sequence
+    from collections.abc import Sequence
 
-    from devports.core.model import Endpoint, Holder
-    from devports.core.recovery import RunEvent
+    from devports.core.model import Endpoint, Holder, Socket
     from devports.system import Machine
-
-    Tell = Callable[[RunEvent], None]
-
-
-ON_ITS_WAY = 0.5
-"""Seconds that a start may take from fork(2) to execve(2)."""
 
 
 class ServerProcessTree:
@@ -68,54 +60,23 @@ class ServerProcessTree:
         return self.me in line and not self._before & line
 
 
-class LeftoverProcesses:
-    """Who of a server is still there, seen from outside: when we are gone, nobody is below us.
-
-    What descends from the server, what is in its session if that was its own, and who has the
-    port and our mark in its environment, wherever it has gone.
-    """
-
-    def __init__(
-        self, machine: Machine, endpoints: Sequence[Endpoint], mark: str, *, own: bool
-    ) -> None:
-        self._machine, self._endpoints, self._mark, self._own = machine, endpoints, mark, own
-
-    def __call__(self, server: ProcessKey) -> list[ProcessKey]:
-        """Return them, the server first, each once; who only waits to be reaped is gone."""
-        machine = self._machine
-        here = machine.key(server.pid) == server
-        below = machine.descendants(server.pid) if here else []
-        everybody = machine.descendants(1) if self._own else []
-        session = [pid for pid in everybody if session_of(pid) == server.pid]
-        pids = dict.fromkeys((*([server.pid] if here else ()), *below, *session, *self._holders()))
-        found = [process for pid in pids if (process := machine.process(pid)) is not None]
-        return [process.key for process in found if process.state not in "ZX"]
-
-    def unnamed(self) -> ProcessKey | None:
-        """Return a server of which nobody was told, since we died just when it was started.
-
-        It has our mark; for a moment it may still be on its way from fork(2) to execve(2).
-        """
-        deadline = clock.Deadline(ON_ITS_WAY)
-        while not (pids := self._machine.carrying(self._mark)) and not deadline.passed:
-            clock.pause(0.02)
-        keys = [key for pid in pids if (key := self._machine.key(pid)) is not None]
-        return min(keys, key=lambda key: (key.start, key.pid), default=None)
-
-    def _holders(self) -> list[int]:
-        sockets = [
-            socket
-            for socket in self._machine.table({end.port for end in self._endpoints}).sockets
-            if any(covers(socket, end) is not False for end in self._endpoints)
-        ]
-        found = self._machine.holding(sockets, thorough=True) if sockets else HolderSearch()
-        marked = (MARK, self._mark)
-        return [holder.process.pid for holder in found.holders if marked in holder.process.marks]
-
-
 def session_of(pid: int) -> int:
     """Return the session of a process, 0 if it is gone or only waits to be reaped."""
     try:
         return os.getsid(pid)
     except OSError:
         return 0
+
+
+def sockets_on(machine: Machine, endpoints: Sequence[Endpoint]) -> list[Socket]:
+    """Return the sockets that occupy one of the endpoints, or may do so as a wildcard."""
+    found = table_of(machine, endpoints).sockets
+    return [s for s in found if any(covers(s, end) is not False for end in endpoints)]
+
+
+def send(machine: Machine, key: ProcessKey, *numbers: int) -> None:
+    """Signal a process through a pin, if it is still there."""
+    if (pin := machine.pin(key)) is not None:
+        for number in numbers:
+            pin.send(number)
+        pin.close()

@@ -1,20 +1,17 @@
-"""Is a service ready, seen from outside its run?
+"""Is a service ready, seen from outside its run, and does a server answer?
 
 A service that devports starts is ready when its run says so: whoever else listens on its port is
 not it. A port that is only watched is ready when somebody listens, and answers where that is asked.
-
-dependencies: The other services: those that one depends on are ready first, and are called by real
-ports.
-
-reachable: Does the server answer? For services that ask for it, on top of owning the port.
+The services that one depends on are ready before it, and are called by the ports they really have.
 """
 
 from __future__ import annotations
 
 from devports import exitcodes
-from devports.core.model import LOOPBACK
+from devports.core.model import LOOPBACK, Endpoint
 from devports.core.verdict import covers
 from devports.errors import DevportsError
+from devports.freeing.bindable import table_of
 from devports.system import clock
 from devports.system.inspect import endpoints_of
 from devports.system.net import net
@@ -23,14 +20,19 @@ TYPE_CHECKING = False
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
-    from devports.core.model import Endpoint
+    from devports.core.recovery import Tell
     from devports.core.service import Config, Service
     from devports.records import RunRecords
-    from devports.run.process_tree import Tell
     from devports.system import Machine
 
 
 ANSWER_WITHIN = 1.0
+LOOK_EVERY = 0.1
+"""Seconds between looks at what is depended on."""
+FIRST_ERROR = 400
+LONGEST_STATUS = 4096
+KNOCK = 0.2
+"""Seconds; a connection on this machine is queued at once, or the queue is full."""
 
 
 def is_ready(
@@ -53,16 +55,11 @@ def is_ready(
 
 def is_served(machine: Machine, ends: Sequence[Endpoint], path: str = "") -> bool:
     """Say whether somebody listens on one of the addresses, and answers if `path` asks for it."""
-    sockets = machine.table({end.port for end in ends}).sockets
-    listening = [socket for socket in sockets if socket.state == "LISTEN"]
+    listening = [s for s in table_of(machine, ends).sockets if s.state == "LISTEN"]
     served = [end for end in ends if any(covers(socket, end) for socket in listening)]
     if not path:
         return bool(served)
     return any(is_good(answer(end, path, seconds=ANSWER_WITHIN)) for end in served)
-
-
-LOOK_EVERY = 0.1
-"""Seconds between looks at what is depended on."""
 
 
 def wait_for_dependencies(
@@ -73,7 +70,7 @@ def wait_for_dependencies(
     Raises:
         DevportsError: one did not become ready in its time.
     """
-    from devports.core.recovery import WaitingForDependency
+    from devports.core.recovery import WaitingForDependency  # not for `devports wait`
 
     for dependency in (config.get(name) for name in service.depends_on):
         if dependency is None:
@@ -113,27 +110,18 @@ def not_ready(service: Service, dependency: Service) -> DevportsError:
     )
 
 
-FIRST_ERROR = 400
-LONGEST_STATUS = 4096
-KNOCK = 0.2
-"""Seconds; a connection on this machine is queued at once, or the queue is full."""
-
-
 def answer(endpoint: Endpoint, path: str, *, seconds: float) -> int:
     """Return the status with which ``GET path`` is answered in `seconds` altogether, 0 for none.
 
     Only the status line is read: http.client bounds each read, not the whole, and a server that
     gives a byte at a time would hold us up.
     """
-    deadline = clock.Deadline(seconds)
-    host = LOOPBACK.get(endpoint.address, endpoint.address)
-    sock = net.socket(net.AF_INET6 if ":" in host else net.AF_INET, net.SOCK_STREAM, 0)
+    deadline, reachable = clock.Deadline(seconds), _reachable(endpoint)
+    sock = _connected(reachable, seconds)
+    if sock is None:
+        return 0
     try:
-        sock.settimeout(deadline.left)
-        sock.connect((host, endpoint.port))
-        name = f"[{host}]" if ":" in host else host
-        request = f"GET {path} HTTP/1.0\r\nHost: {name}:{endpoint.port}\r\n\r\n"
-        sock.sendall(request.encode("utf-8"))
+        sock.sendall(f"GET {path} HTTP/1.0\r\nHost: {reachable}\r\n\r\n".encode())
         return status_of(_status_line(sock, deadline))
     except OSError:
         return 0
@@ -143,11 +131,18 @@ def answer(endpoint: Endpoint, path: str, *, seconds: float) -> int:
 
 def knock(endpoint: Endpoint) -> net.socket | None:
     """Open one connection, to see whether anybody accepts it; None if it is not even queued."""
-    host = LOOPBACK.get(endpoint.address, endpoint.address)
-    sock = net.socket(net.AF_INET6 if ":" in host else net.AF_INET, net.SOCK_STREAM, 0)
+    return _connected(_reachable(endpoint), KNOCK)
+
+
+def _reachable(endpoint: Endpoint) -> Endpoint:
+    return endpoint.but(address=LOOPBACK.get(endpoint.address, endpoint.address))
+
+
+def _connected(endpoint: Endpoint, seconds: float) -> net.socket | None:
+    sock = net.socket(net.AF_INET6 if endpoint.is_v6 else net.AF_INET, net.SOCK_STREAM, 0)
     try:
-        sock.settimeout(KNOCK)
-        sock.connect((host, endpoint.port))
+        sock.settimeout(seconds)
+        sock.connect((endpoint.address, endpoint.port))
     except OSError:
         sock.close()
         return None
@@ -158,8 +153,7 @@ def _status_line(sock: net.socket, deadline: clock.Deadline) -> bytes:
     data = b""
     while b"\n" not in data and len(data) < LONGEST_STATUS and not deadline.passed:
         sock.settimeout(max(deadline.left, 0.001))
-        part = sock.recv(LONGEST_STATUS)
-        if not part:
+        if not (part := sock.recv(LONGEST_STATUS)):
             break
         data += part
     return data.partition(b"\n")[0]

@@ -1,4 +1,7 @@
-"""Our hold on the port: taken before the server starts, handed over or shared, given back."""
+"""Our hold on the port: taken before the server starts, handed over or shared, given back.
+
+And the ports above it, for a service that takes another one where its own cannot be had.
+"""
 
 from __future__ import annotations
 
@@ -6,24 +9,30 @@ import contextlib
 import os
 
 from devports import exitcodes
-from devports.core.model import Endpoint, Socket
+from devports.core.model import Endpoint, HolderSearch, Socket
 from devports.core.recovery import PortFreed, PortStillHeld
-from devports.core.verdict import covers, holding, is_bindable
+from devports.core.text import LAST_PORT
+from devports.core.verdict import all_bindable, covers, holding
+from devports.errors import DevportsError
 from devports.freeing import free
+from devports.freeing.bindable import nobody_is_on, table_of
 from devports.system.bind import Reservation, replace
-from devports.system.inspect import judge, without
+from devports.system.inspect import endpoints_of, glance
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
     from collections.abc import Callable, Collection, Iterator, Sequence
 
     from devports.core.recovery import Event
+    from devports.core.service import Config, Service
     from devports.core.stop_plan import FreeResult
     from devports.freeing import FreeRequest, FreeServices
     from devports.records import RunRecords
     from devports.system import Machine
 
 MAX_TAKES = 3
+NEXT_PORTS = 50
+"""So many ports are tried at most, the declared one included."""
 
 
 class PortTakenError(Exception):
@@ -86,7 +95,7 @@ class Reservations:
         if not endpoints:
             return True
         machine = self._tools.machine
-        table = without(machine.table({endpoint.port for endpoint in endpoints}), self.inodes)
+        table = table_of(machine, endpoints, self.inodes)
         return not any(holding(table, end, wildcards=machine.wildcards) for end in endpoints)
 
     def _reserve(self) -> bool:
@@ -138,7 +147,7 @@ class Reservations:
                 on the port: beside it a listen(2) on a reserved socket fails.
 
         Raises:
-            QuickerError: they could not.
+            PortTakenError: they could not.
         """
         sockets = self._held[:count]
         if listening or self._leftovers(sockets):
@@ -157,8 +166,8 @@ class Reservations:
                 os.set_inheritable(reservation.fileno(), False)
 
     def _leftovers(self, sockets: list[Reservation]) -> bool:
-        ports = {reservation.endpoint.port for reservation in sockets}
-        return any(s.inode not in self.inodes for s in self._tools.machine.table(ports).sockets)
+        ends = [reservation.endpoint for reservation in sockets]
+        return bool(table_of(self._tools.machine, ends, self.inodes).sockets)
 
     # -- handed over on request
 
@@ -215,13 +224,31 @@ class Reservations:
         return True
 
 
-def nobody_is_on(machine: Machine, endpoints: Sequence[Endpoint]) -> bool:
-    """Say whether all endpoints can be bound now, at the price of one table for all of them."""
-    table = machine.table({endpoint.port for endpoint in endpoints})
-    return all(is_bindable(judge(machine, endpoint, table)) for endpoint in endpoints)
-
-
 def overlap(one: Endpoint, other: Endpoint) -> bool:
     """Say whether a socket on one of these is in the way of a bind to the other."""
     ways = ((one, other), (other, one))
     return any(covers(Socket(a, None, "BOUND"), b) is not False for a, b in ways)
+
+
+def next_ports(machine: Machine, service: Service, config: Config) -> Iterator[Service]:
+    """Yield the service with each port above its own on which nobody is seen, yet to be taken.
+
+    Ports that the configuration gives to others, or to this service by another name, are left. The
+    kernel is not asked, so that no bind of ours meets that of another run which takes the port.
+
+    Raises:
+        DevportsError: none is left.
+    """
+    declared = {n for one in config.services for n in (one.port, *dict(one.ports).values())}
+    for port in range(service.port + 1, min(service.port + NEXT_PORTS, LAST_PORT + 1)):
+        moved = service.but(port=port)
+        if port not in declared and all_bindable(
+            glance(machine, endpoints_of(machine, moved.spec), lambda _: HolderSearch())
+        ):
+            yield moved
+    raise DevportsError(
+        "no-next-port",
+        f"none of the {NEXT_PORTS} ports from {service.port} on is free",
+        service=service.name,
+        exit_code=exitcodes.HELD,
+    )

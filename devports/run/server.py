@@ -1,9 +1,6 @@
-"""One started server: its processes, its output, its end.
+"""One started server, which is our child: its processes, its output, its end, its exact exit code.
 
-ending: The end of a server: all of its tree, and what has left its session before it was ready.
-
-child: The server as our child: on a terminal of its own or in our foreground group, exit code
-exact.
+Its end is that of its whole tree, and of what has left its session before it was ready.
 """
 
 from __future__ import annotations
@@ -20,25 +17,30 @@ from devports.core.recovery import DetachedProcess, KillingServer, StoppingServe
 from devports.core.shell_syntax import instead_of
 from devports.errors import DevportsError
 from devports.run.output import Relay
+from devports.run.process_tree import send
 from devports.run.terminal import make_controlling
 from devports.system import clock, programs
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
-    from collections.abc import Callable, Collection, Mapping, Sequence
+    from collections.abc import Callable, Mapping, Sequence
 
     from devports.core.model import ProcessKey
-    from devports.core.recovery import RunEvent
+    from devports.core.recovery import Tell
     from devports.core.service import Service
     from devports.run.hook_server import HookServer
     from devports.run.process_tree import ServerProcessTree
     from devports.run.terminal import SignalQueue, Terminal
     from devports.system import Machine
 
-    Holders = Callable[[], Sequence[ProcessKey]]
 
-
+LOOK_EVERY = 0.025
+"""Seconds between looks for our listener: 40 microseconds each."""
+STRAYS = 2.0
+"""Seconds that a server which has gone into the background may take until it binds."""
 KILL_WAIT = 2.0
+LAST_WAIT = 1.0
+"""Seconds that a killed server may take to be gone."""
 INTERNAL = (signal.SIGCHLD, signal.SIGWINCH, signal.SIGTSTP, signal.SIGCONT)
 """Signals that are answered here, and tell nobody to end."""
 STEP = 0.05
@@ -46,26 +48,43 @@ STEP = 0.05
 
 
 class Server:
-    """A running server and everything below us that belongs to it."""
+    """A running server and everything below us that belongs to it.
+
+    Args:
+        argv: what is started.
+        env: its environment.
+        service: says where it is started, what it prints when it is ready, how it is to be ended.
+        machine: where it is.
+        family: who belongs to it.
+        interrupts: signals to us.
+        suspicious: hears output that may be a bind error.
+        holders: says who of the family has the port, also where it has left our session.
+        tell: hears what is done to end it.
+        hooks: answers what they ask.
+        terminal: to be lent to it.
+    """
 
     def __init__(
         self,
         argv: Sequence[str],
-        cwd: str,
         env: Mapping[str, str],
+        service: Service,
         *,
         machine: Machine,
         family: ServerProcessTree,
         interrupts: SignalQueue,
         suspicious: Callable[[str], None],
-        awaited: str = "",
-        asks: HookServer | None = None,
+        holders: Callable[[], Sequence[ProcessKey]],
+        tell: Tell,
+        hooks: HookServer | None = None,
         terminal: Terminal | None = None,
     ) -> None:
         self._machine, self._family, self._interrupts = machine, family, interrupts
-        self._asks, self._terminal = asks, terminal
-        self.relay = Relay(suspicious, terminal, awaited)
-        self.process = spawn(argv, cwd, env, self.relay)
+        self._service, self._holders, self._tell = service, holders, tell
+        self._hooks, self._terminal = hooks, terminal
+        self._searched = False
+        self.relay = Relay(suspicious, terminal, service.ready.log)
+        self.process = spawn(argv, service.cwd, env, self.relay)
         family.sessions.add(self.process.pid)
         if terminal is not None:
             interrupts.suspend(by_us=True)
@@ -122,19 +141,15 @@ class Server:
         poll = select.poll()
         poll.register(self._interrupts, select.POLLIN)
         self.relay.register(poll)
-        if self._asks is not None:
-            self._asks.register(poll)
+        if self._hooks is not None:
+            self._hooks.register(poll)
         ready = {number for number, _ in poll.poll(milliseconds)}
         self.relay.pump(ready)
-        answered = self._asks is not None and self._answer(self._asks, ready)
-        return answered or self._interrupts.fileno() in ready or self.relay.has_keys
-
-    def _answer(self, asks: HookServer, ready: Collection[int]) -> bool:
         begun = clock.monotonic()
-        answered = asks.pump(ready)
+        answered = self._hooks is not None and self._hooks.pump(ready)
         if answered:
             self.answering += clock.monotonic() - begun
-        return answered
+        return answered or self._interrupts.fileno() in ready or self.relay.has_keys
 
     def _suspend(self) -> None:
         """Stop the server and ourselves, as the suspend key does, until a shell says `fg`.
@@ -167,44 +182,88 @@ class Server:
 
     def _signal(self, key: ProcessKey, number: int) -> None:
         try:
-            pin = self._machine.pin(key)
+            send(self._machine, key, number)
         except DevportsError:
             if key.pid == self.process.pid:
                 # Our own child keeps its number until we have waited for it, and Popen knows.
                 self.process.send_signal(number)
-            return
-        if pin is not None:
-            pin.send(number)
-            pin.close()
 
-    def ask_to_end(self, number: int, seconds: float, holders: Holders) -> bool:
-        """Send `number` to the tree; return whether all of it has ended within `seconds`.
+    def end(self, *, was_ready: bool) -> None:
+        """End whatever is left of it; nothing happens if nothing is."""
+        runs = self.code is None
+        if runs:
+            self._tell(StoppingServer(self._service.name, self._service.stop_signal))
+        if runs or self._family.group():
+            self._insist()
+        if not self._searched and not was_ready:
+            self._searched = True
+            self._look_for_strays()
+        if self._holders():
+            self._insist()
+        self.close()
 
-        Args:
-            number: the signal that asks.
-            seconds: how long it may take; Ctrl-C cuts that short, other signals are only kept:
-                an editor and a closing shell may send SIGHUP each.
-            holders: says who of ours still has the port, wherever it has gone.
-        """
-        self.signal_tree(number, holders())
+    def _insist(self) -> None:
+        """Ask the tree and who has the port to end, and kill what has not in time."""
+        begun = clock.monotonic()
+        self.signal_tree(signal.Signals[self._service.stop_signal], self._holders())
         self.signal_tree(signal.SIGCONT)  # what is stopped could not even begin to end
-        return self._ended(seconds, holders)
+        if not self._has_ended(self._service.stop_timeout):
+            self._tell(KillingServer(self._service.name, clock.monotonic() - begun))
+            self.signal_tree(signal.SIGKILL, self._holders())
+            self._has_ended(KILL_WAIT)
 
-    def kill(self, holders: Holders) -> None:
-        """Kill what is left of the tree."""
-        self.signal_tree(signal.SIGKILL, holders())
-        self._ended(KILL_WAIT, holders)
+    def _has_ended(self, seconds: float) -> bool:
+        """Say whether all of it has ended within `seconds`, which Ctrl-C cuts short.
 
-    def _ended(self, seconds: float, holders: Holders) -> bool:
+        Other signals are only kept: an editor and a closing shell may send SIGHUP each.
+        """
         deadline = clock.Deadline(seconds)
         while not deadline.passed:
-            if self.code is not None and not self._family.group() and not holders():
+            if self.code is not None and not self._family.group() and not self._holders():
                 return True
             numbers = self.turn(min(STEP, deadline.left))
             self.hurried = self.hurried or next(iter(numbers), 0)
             if signal.SIGINT in (*numbers, *self.keys):
                 return False
         return False
+
+    def _look_for_strays(self) -> None:
+        """Name what has left the session of a server that was never ready.
+
+        A server that goes into the background does so before it binds (daemon(3)), so it may still
+        be about to take the port. A browser that a server has opened never will, and is left alone.
+        """
+        deadline, holders = clock.Deadline(STRAYS), self._holders()
+        while self._family.members() and not holders and not deadline.passed:
+            self.turn(LOOK_EVERY)
+            holders = self._holders()
+        for key in holders[:1] or self._family.members():
+            if (process := self._machine.process(key.pid)) is not None and process.key == key:
+                self._tell(DetachedProcess(self._service.name, process, ended=bool(holders)))
+
+    def code_after(self, number: int) -> int:
+        """Return the exit code of a server that was stopped for a signal, after a moment's wait.
+
+        Raises:
+            DevportsError: it does not end at all: a device is in its way, or it is another user.
+        """
+        deadline = clock.Deadline(LAST_WAIT)
+        while (code := self.code) is None and not deadline.passed:
+            self.turn(LOOK_EVERY)
+        self.close()
+        if code is not None:
+            return code
+        pid = self.process.pid
+        process = self._machine.process(pid)
+        state = f"state {process.state}, user {process.user}" if process else "gone"
+        raise DevportsError(
+            "server-not-ended",
+            f"`{self._service.name}` (pid {pid}) could not be ended",
+            facts=(f"it is still there after SIGKILL: {state}",),
+            hints=(f"run `sudo kill -KILL {pid}`",),
+            service=self._service.name,
+            exit_code=exitcodes.of_signal(number),
+        )
 
     def close(self) -> None:
         """Pass on the last output and let go of the streams."""
@@ -215,98 +274,6 @@ class Server:
             self._interrupts.suspend(by_us=False)
 
 
-STRAYS = 2.0
-"""Seconds that a server which has gone into the background may take until it binds."""
-LAST_WAIT = 1.0
-"""Seconds that a killed server may take to be gone."""
-
-
-class Shutdown:
-    """Ends the servers of one run.
-
-    Args:
-        machine: where they are.
-        service: says how it wants to be ended.
-        family: who belongs to a server.
-        holders: says who of those has the port, also where it has left our session.
-        tell: hears what is done.
-    """
-
-    def __init__(
-        self,
-        machine: Machine,
-        service: Service,
-        family: ServerProcessTree,
-        holders: Holders,
-        tell: Callable[[RunEvent], None],
-    ) -> None:
-        self._machine, self._service, self._family = machine, service, family
-        self._holders, self._tell = holders, tell
-        self._searched: Server | None = None
-
-    def end(self, server: Server, *, was_ready: bool) -> None:
-        """End whatever of a server is left; nothing happens if nothing is."""
-        runs = server.code is None
-        if runs:
-            self._tell(StoppingServer(self._service.name, self._service.stop_signal))
-        if runs or self._family.group():
-            self._insist(server)
-        if self._searched is not server and not was_ready:
-            self._searched = server
-            self._look_for_strays(server)
-        if self._holders():
-            self._insist(server)
-        server.close()
-
-    def _insist(self, server: Server) -> None:
-        begun = clock.monotonic()
-        number = signal.Signals[self._service.stop_signal]
-        if not server.ask_to_end(number, self._service.stop_timeout, self._holders):
-            self._tell(KillingServer(self._service.name, clock.monotonic() - begun))
-            server.kill(self._holders)
-
-    def _look_for_strays(self, server: Server) -> None:
-        """Name what has left the session of a server that was never ready.
-
-        A server that goes into the background does so before it binds (daemon(3)), so it may still
-        be about to take the port. A browser that a server has opened never will, and is left alone.
-        """
-        deadline, holders = clock.Deadline(STRAYS), self._holders()
-        while self._family.members() and not holders and not deadline.passed:
-            server.turn(LOOK_EVERY)
-            holders = self._holders()
-        for key in holders[:1] or self._family.members():
-            if (process := self._machine.process(key.pid)) is not None and process.key == key:
-                self._tell(DetachedProcess(self._service.name, process, ended=bool(holders)))
-
-    def code(self, server: Server, number: int) -> int:
-        """Return the exit code of a server that was stopped, waiting for it for a moment.
-
-        Args:
-            server: the one.
-            number: the signal for which it was stopped.
-
-        Raises:
-            DevportsError: it does not end at all: a device is in its way, or it is another user.
-        """
-        deadline = clock.Deadline(LAST_WAIT)
-        while (code := server.code) is None and not deadline.passed:
-            server.turn(LOOK_EVERY)
-        server.close()
-        if code is None:
-            process = self._machine.process(server.process.pid)
-            state = f"state {process.state}, user {process.user}" if process else "gone"
-            raise DevportsError(
-                "server-not-ended",
-                f"`{self._service.name}` (pid {server.process.pid}) could not be ended",
-                facts=(f"it is still there after SIGKILL: {state}",),
-                hints=(f"run `sudo kill -KILL {server.process.pid}`",),
-                service=self._service.name,
-                exit_code=exitcodes.of_signal(number),
-            )
-        return code
-
-
 def spawn(
     argv: Sequence[str], cwd: str, env: Mapping[str, str], relay: Relay
 ) -> subprocess.Popen[bytes]:
@@ -315,7 +282,7 @@ def spawn(
     Raises:
         DevportsError: as `refuse_unstartable`.
     """
-    stdin, stdout, stderr = relay.child_ends()
+    stdin, stdout, stderr = relay.child_ends
     inner = stdin is not None
     try:
         # What we were given to pass on is passed on (`-- <(command)`); ours is not inheritable.
@@ -375,7 +342,3 @@ def _not_executable(word: str, cwd: str, why: str) -> DevportsError:
         facts=(f"folder: {cwd}",),
         exit_code=exitcodes.NOT_EXECUTABLE,
     )
-
-
-LOOK_EVERY = 0.025
-"""Seconds between looks for our listener: 40 microseconds each."""

@@ -37,11 +37,11 @@ from devports.core.stop_plan import Declined
 from devports.core.value import unreachable
 from devports.errors import DevportsError
 from devports.run import terminal
-from devports.run.launch import HandoffRunner
+from devports.run.launch import HandoffRunner, mark_of
 from devports.run.output import write_all
-from devports.run.process_tree import LeftoverProcesses, ServerProcessTree
+from devports.run.process_tree import ServerProcessTree
 from devports.run.reservation import PortTakenError, Reservations
-from devports.run.server import LOOK_EVERY, Server, Shutdown
+from devports.run.server import LOOK_EVERY, Server
 from devports.run.startup import OwnershipWatcher, ServerStart
 from devports.run.terminal import SignalQueue, SignalReceived, terminal_interrupts_the_server
 from devports.run.watchdog import WatchdogConfig, post
@@ -49,16 +49,14 @@ from devports.system import clock
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
-    from collections.abc import Callable, Mapping, Sequence
+    from collections.abc import Mapping, Sequence
 
     from devports.core.model import ProcessKey
-    from devports.core.recovery import Command, Event, HandoffMode, RunEvent, State
+    from devports.core.recovery import Command, Event, HandoffMode, RunEvent, State, Tell
     from devports.core.stop_plan import Answer, Outcome, Progress, Question
     from devports.freeing import FreeRequest, FreeServices
     from devports.records import RunRecords, RunState
     from devports.run.launch import Launch
-
-    Tell = Callable[[RunEvent], None]
 
 SECOND_CTRL_C = 2.0
 TAKES_IT_WITHIN = 5.0
@@ -80,8 +78,7 @@ class Session:
         self.interrupts = SignalQueue()
         self.family = ServerProcessTree(self.machine)
         self.watch = OwnershipWatcher(self.machine, launch.endpoints, self.family)
-        self.ending = Shutdown(self.machine, self.service, self.family, self._holders, self.tell)
-        self.ways = HandoffRunner(
+        self.handoff = HandoffRunner(
             launch,
             self.hold,
             records.path,
@@ -95,12 +92,10 @@ class Session:
         self._moves, self._lost = job.policy.moves, False
 
     def _duty(self) -> WatchdogConfig:
-        own = self.terminal is not None
-        remains = LeftoverProcesses(self.machine, self.launch.everything, self.launch.mark, own=own)
         return WatchdogConfig(
             self.machine,
-            remains,
-            remains.unnamed,
+            self.launch.everything,
+            mark_of(self.launch.record),
             self.terminal,
             signal.Signals[self.service.stop_signal],
             self.service.stop_timeout,
@@ -124,7 +119,7 @@ class Session:
             stack.callback(self.guard.dismiss)
             stack.enter_context(self.interrupts)
             stack.callback(self.records.drop, self.launch.record)
-            stack.callback(self.ways.close)
+            stack.callback(self.handoff.close)
             stack.callback(self.hold.release)
             stack.callback(self._stop_server)
             stack.callback(self.interrupts.install, calm=True)
@@ -170,7 +165,7 @@ class Session:
         assert startup is not None  # noqa: S101
         match state:
             case Starting():
-                return startup.until_decided(server, self._signals, self.tell)
+                return startup.until_decided(server, self._signals)
             case Serving():
                 return self._until_the_end(server)
             case Stopping(signal=number):
@@ -209,9 +204,11 @@ class Session:
     def _start(self, attempt: int, way: HandoffMode) -> Event | None:
         """Start the server; from here on signals wait for the loop, so that none orphans it."""
         self.interrupts.install(calm=True)
-        self.startup = ServerStart(self.launch, self.machine, self.watch, self.hold, way=way)
+        self.startup = ServerStart(
+            self.launch, self.machine, self.watch, self.hold, self.tell, way=way
+        )
         try:
-            self.ways.start(way, self._spawn)
+            self.handoff.start(way, self._spawn)
         except PortTakenError:
             return BindFailed(foreign=True)
         except OSError as error:
@@ -224,21 +221,22 @@ class Session:
             ) from error
         self._mark("starting")
         name, endpoint = self.service.name, self.launch.endpoints[0]
-        self.tell(ServerStarted(name, endpoint, attempt, self.ways.way, self.ways.how))
+        self.tell(ServerStarted(name, endpoint, attempt, self.handoff.way, self.handoff.how))
         return None
 
     def _spawn(self, argv: Sequence[str], env: Mapping[str, str]) -> None:
         assert self.startup is not None  # noqa: S101  # made just before
         self.server = Server(
             argv,
-            self.service.cwd,
             env,
+            self.service,
             machine=self.machine,
             family=self.family,
             interrupts=self.interrupts,
             suspicious=self.startup.hear,
-            awaited=self.service.ready.log,
-            asks=self.ways.asks,
+            holders=self._holders,
+            tell=self.tell,
+            hooks=self.handoff.hooks,
             terminal=self.terminal,
         )
         key = self.machine.key(self.server.process.pid)
@@ -253,14 +251,14 @@ class Session:
                 return event
             if not self.hold:
                 patience = clock.Deadline(TAKES_IT_WITHIN)
-            elif patience.passed or self.watch.news(self.hold).owner is not None:
+            elif patience.passed or self.watch.latest(self.hold).owner is not None:
                 self.hold.release()  # it has what its reloader asked for; ours must not outlive it
         server.close()
         return Exited(code)
 
     def _code(self, server: Server, number: int) -> int:
         try:
-            return self.ending.code(server, number)
+            return server.code_after(number)
         except DevportsError:
             self.server = None  # there is nothing more to be done about it
             raise
@@ -268,9 +266,9 @@ class Session:
     def _stop_server(self) -> None:
         """End whatever of the server is left; nothing happens if nothing is."""
         if self.server is not None:
-            self.ways.deafen()
+            self.handoff.deafen()
             ready = self.startup is not None and self.startup.owned is not None
-            self.ending.end(self.server, was_ready=ready)
+            self.server.end(was_ready=ready)
 
     def _holders(self) -> Sequence[ProcessKey]:
         """Return who of our tree has the port, also where it has left our session."""

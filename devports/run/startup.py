@@ -1,6 +1,6 @@
 """One start, from the spawn until it is decided: ready, lost, moved, ended, timed out.
 
-ownership: Ready means owned: who listens on our endpoints, and is it a process of our own tree?
+Ready means owned: a process of our own tree listens on our endpoints, whoever else may.
 """
 
 from __future__ import annotations
@@ -21,6 +21,7 @@ from devports.core.recovery import (
     TimedOut,
 )
 from devports.core.verdict import all_bindable, covers
+from devports.run.process_tree import sockets_on
 from devports.run.readiness import answer, is_good, knock
 from devports.run.server import LOOK_EVERY
 from devports.system import clock
@@ -33,7 +34,7 @@ if TYPE_CHECKING:
 
     from devports.core.bind_errors import BindFailure
     from devports.core.model import Endpoint, Holder, Socket
-    from devports.core.recovery import Event, HandoffMode, RunEvent
+    from devports.core.recovery import Event, HandoffMode, Tell
     from devports.run.launch import Launch
     from devports.run.process_tree import ServerProcessTree
     from devports.run.reservation import Reservations
@@ -52,6 +53,11 @@ SHARED_FOR = 1.0
 """Seconds that a stranger has to listen beside our server before that is no passing moment."""
 ANSWER_WITHIN = 0.5
 ASK_EVERY = 0.5
+ASK_AGAIN = 0.5
+"""Seconds until a socket that was nobody's of ours is looked up again: a look walks /proc."""
+LIST_EVERY = 0.25
+"""Seconds between two whole tables, for which the kernel walks all its sockets, while who listens
+stays the same: that it looks up."""
 
 
 class ServerStart:
@@ -63,19 +69,19 @@ class ServerStart:
         machine: Machine,
         watch: OwnershipWatcher,
         hold: Reservations,
+        tell: Tell,
         *,
         way: HandoffMode,
     ) -> None:
         self._launch, self._machine, self._watch, self._hold = launch, machine, watch, hold
-        self._service = launch.service
+        self._service, self._tell = launch.service, tell
         self._beside_hold = way != "bare"
         self._scheme = launch.handed.scheme if way == "fd" and launch.handed else ""
         self._said_bound = False
         self._next_glance = GLANCE_EVERY
         self._next_question = clock.Deadline(0)
         self._visit: net.socket | None = None
-        self._sharing: clock.Deadline | None = None
-        self._taken: clock.Deadline | None = None
+        self._sharing, self._taken = clock.Lasting(SHARED_FOR), clock.Lasting(STAYS)
         self.status: int | None = None
         """The last answer to `ready.http`: 0 for none, None where none was asked for."""
         self.unsaid = False
@@ -97,12 +103,7 @@ class ServerStart:
         if found is not None and found.kind not in NO_LOSS:
             self.failure = self.failure or found
 
-    def until_decided(
-        self,
-        server: Server,
-        signals: Callable[[list[int]], Event | None],
-        tell: Callable[[RunEvent], None],
-    ) -> Event:
+    def until_decided(self, server: Server, signals: Callable[[list[int]], Event | None]) -> Event:
         """Watch `server` until its start is decided, or a signal decides otherwise."""
         try:
             while server.elapsed < self._service.ready.timeout:
@@ -110,7 +111,7 @@ class ServerStart:
                     return event
                 if server.code is not None:
                     return self._ended(server, server.code)
-                now = self.seen = self._watch.news(self._hold)
+                now = self.seen = self._watch.latest(self._hold)
                 if (owned := self._owned(now, server)) is not None:
                     server.relay.watching = False
                     self.owned = owned
@@ -119,26 +120,26 @@ class ServerStart:
                     return Shared()
                 if self._is_taken(now):
                     return BindFailed(foreign=True)
-                self._make_way(now, tell)
-                self._look_elsewhere(now, server, tell)
+                self._make_way(now)
+                self._look_elsewhere(now, server)
                 if now.bound and not self._said_bound and server.elapsed > SAY_BOUND_AFTER:
                     self._said_bound = True
-                    tell(BoundNotListening(self._service.name, self._launch.endpoints[0]))
+                    self._tell(BoundNotListening(self._service.name, self._launch.endpoints[0]))
             return self._timed_out()
         finally:
             if self._visit is not None:
                 self._visit.close()
 
-    def _look_elsewhere(
-        self, now: PortOwnership, server: Server, tell: Callable[[RunEvent], None]
-    ) -> None:
+    def _look_elsewhere(self, now: PortOwnership, server: Server) -> None:
         """Say where a server listens that does not listen where it should, once."""
         if now.owner is not None or now.bound or server.elapsed < self._next_glance:
             return
         self._next_glance = server.elapsed + GLANCE_EVERY
         if elsewhere := self._watch.elsewhere():
             self._next_glance = float("inf")
-            tell(ListeningElsewhere(self._service.name, self._launch.endpoints[0], elsewhere[0]))
+            self._tell(
+                ListeningElsewhere(self._service.name, self._launch.endpoints[0], elsewhere[0])
+            )
 
     def _owned(self, now: PortOwnership, server: Server) -> ServerReady | None:
         """Return the news that it is ready, if it is: on several addresses one of them will do."""
@@ -185,7 +186,7 @@ class ServerStart:
         self.status = answer(endpoint, path, seconds=ANSWER_WITHIN)
         return is_good(self.status)
 
-    def _make_way(self, now: PortOwnership, tell: Callable[[RunEvent], None]) -> None:
+    def _make_way(self, now: PortOwnership) -> None:
         """Release our reservation if the server says "in use": it may be that which it met.
 
         Its words may be about something else, so nothing more follows from them while it lives.
@@ -193,7 +194,7 @@ class ServerStart:
         if self.failure is None or not self._hold or now.owner is not None or now.strangers:
             return
         self._hold.release()
-        tell(Released(self._service.name, self._launch.endpoints[0], self.failure.line))
+        self._tell(Released(self._service.name, self._launch.endpoints[0], self.failure.line))
 
     def _is_taken(self, now: PortOwnership) -> bool:
         """Say whether a server that lost its port met somebody else, who is there to stay.
@@ -201,28 +202,21 @@ class ServerStart:
         The stranger decides; silence of the server means that it may be its own proxy, of a
         container engine, and there is time left to find out.
         """
-        anybody = self._service.ready.owner == "any"
-        silent = self.failure is None
-        if silent or now.owner is not None or now.bound or anybody or not now.strangers:
-            self._taken = None
-            return False
-        self._taken = self._taken or clock.Deadline(STAYS)
-        return self._taken.passed
+        anybody, silent = self._service.ready.owner == "any", self.failure is None
+        nothing = now.owner is None and not now.bound
+        return self._taken.has(nothing and bool(now.strangers) and not anybody and not silent)
 
     def _is_shared(self, now: PortOwnership) -> bool:
         """Say whether somebody else has been listening beside our server for a while."""
-        if now.owner is None or not any(s.state == "LISTEN" for s in now.strangers):
-            self._sharing = None
-            return False
-        self._sharing = self._sharing or clock.Deadline(SHARED_FOR)
-        return self._sharing.passed
+        listening = any(socket.state == "LISTEN" for socket in now.strangers)
+        return self._sharing.has(now.owner is not None and listening)
 
     def _ended(self, server: Server, code: int) -> Event:
         """Tell a lost port from an end of the server's own making."""
         server.close()
         for text in server.relay.tails():
             self.hear(text)
-        now = self.seen = self._watch.look(self._hold)
+        now = self.seen = self._watch.ownership(self._hold)
         if self.failure is not None and (
             self.failure.port is not None or self._beside_hold or self._is_refused()
         ):
@@ -240,24 +234,15 @@ class ServerStart:
     def _timed_out(self) -> Event:
         """Tell a server that listens elsewhere from one that does not listen."""
         elsewhere = self._watch.elsewhere()
-        self.seen = self._watch.look(self._hold).but(elsewhere=elsewhere)
+        self.seen = self._watch.ownership(self._hold).but(elsewhere=elsewhere)
         foreign = bool(self.seen.strangers)
         if self.seen.owner is not None or self.seen.bound:
             return TimedOut()
         if elsewhere:
             port = elsewhere[0].port
             told = any(word.endswith(str(port)) for word in self._launch.argv)
-            return Moved(port, foreign, told=told)
+            return Moved(foreign, told=told)
         return TimedOut(refused=self.failure is not None and not foreign)
-
-
-ASK_AGAIN = 0.5
-"""Seconds until a socket that was nobody's of ours is looked up again: a look walks /proc."""
-
-
-LIST_EVERY = 0.25
-"""Seconds between two whole tables, for which the kernel walks all its sockets, while who listens
-stays the same: that it looks up."""
 
 
 class OwnershipWatcher:
@@ -276,16 +261,16 @@ class OwnershipWatcher:
         self._basis: tuple[object, ...] = ()
         self._due = Deadline(0)
 
-    def news(self, hold: Reservations) -> PortOwnership:
-        """Return what `look` does, for a loop: while the same ones listen, the last answer."""
+    def latest(self, hold: Reservations) -> PortOwnership:
+        """Return what `ownership` does, for a loop: while the same ones listen, the last answer."""
         listeners = self._machine.listening_on(self._ports).sockets
         basis = (listeners, hold.inodes, hold.given, hold.queueing)
         if self._last is None or basis != self._basis or self._due.passed:
-            self._last, self._basis = self.look(hold), basis
+            self._last, self._basis = self.ownership(hold), basis
             self._due = Deadline(LIST_EVERY)
         return self._last
 
-    def look(self, hold: Reservations) -> PortOwnership:
+    def ownership(self, hold: Reservations) -> PortOwnership:
         """Return who has our endpoints. What we handed over counts once our server has it too."""
         for inode in hold.given:  # what we gave it is its own the moment that it takes it
             self._missed.pop(inode, None)
@@ -310,10 +295,8 @@ class OwnershipWatcher:
         ours = set(hold.inodes) - set(hold.given)
         return [
             socket
-            for socket in self._machine.table(self._ports).sockets
-            if socket.state in ("LISTEN", "BOUND")
-            and socket.inode not in ours
-            and any(covers(socket, endpoint) is not False for endpoint in self._endpoints)
+            for socket in sockets_on(self._machine, self._endpoints)
+            if socket.state in ("LISTEN", "BOUND") and socket.inode not in ours
         ]
 
     def holders(self, hold: Reservations) -> tuple[Holder, ...]:

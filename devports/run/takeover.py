@@ -15,6 +15,7 @@ from devports.core.model import ProcessKey
 from devports.core.recovery import RecordFailed, WaitingForPreviousRun
 from devports.errors import DevportsError
 from devports.records import RunRecord
+from devports.run.process_tree import send
 from devports.run.reservation import overlap
 from devports.system import clock
 from devports.system.inspect import endpoints_of
@@ -25,7 +26,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
 
     from devports.core.model import Endpoint
-    from devports.core.recovery import RunEvent
+    from devports.core.recovery import Tell
     from devports.core.service import Service
     from devports.records import RunRecords
     from devports.system import Machine
@@ -45,7 +46,7 @@ def claim(
     machine: Machine,
     service: Service,
     project: str,
-    tell: Callable[[RunEvent], None],
+    tell: Tell,
     *,
     take_over: Callable[[RunRecord], bool] = lambda _: False,
     alone: Sequence[Endpoint] = (),
@@ -87,7 +88,7 @@ def claim(
             if stopping or not take_over(now):
                 raise _in_charge(now)
             ending, gone = True, clock.Deadline(max(patience, now.patience))
-            _tell_to_end(machine, now)
+            send(machine, now.key, TERM, CONT)  # stopped by Ctrl-Z it could not even begin to end
             continue
         if stopping and not told:
             told = True
@@ -104,14 +105,6 @@ def wants(machine: Machine, endpoints: Sequence[Endpoint], other: RunRecord) -> 
     except DevportsError:
         return False
     return any(overlap(one, end) for one in theirs for end in endpoints)
-
-
-def _tell_to_end(machine: Machine, record: RunRecord) -> None:
-    pin = machine.pin(record.key)
-    if pin is not None:
-        pin.send(TERM)
-        pin.send(CONT)  # stopped by Ctrl-Z it could not even begin to end
-        pin.close()
 
 
 def _wait_for(machine: Machine, record: RunRecord, seconds: float) -> None:

@@ -1,13 +1,11 @@
-"""The terminal we were started on, and the inner one that the server gets in its place.
+"""The terminal we were started on, the inner one that the server gets in its place, and signals.
 
 The inner one does all that a terminal does: echo, lines, Ctrl-C. So while it is lent the real one
-is raw and only carries bytes (termios(3), cfmakeraw), and is put back whenever we speak, ask,
-stop or end. What was typed is never looked at but for two keys: interrupt and suspend.
+is raw and only carries bytes, and is put back whenever we speak, ask, stop or end. What was typed
+is never looked at but for two keys: interrupt and suspend.
 
-interrupts: Signals to devports itself, as things to wait for beside the server's output.
-
-While a server runs they are only collected. Before there is one to take care of, a signal ends what
-we are doing (a look, a question, a wait) at once.
+While a server runs, signals to devports itself are only collected. Before there is one to take care
+of, a signal ends what we are doing (a look, a question, a wait) at once.
 """
 
 from __future__ import annotations
@@ -34,33 +32,37 @@ if TYPE_CHECKING:
 
 IFLAG, OFLAG, CFLAG, LFLAG, CC = 0, 1, 2, 3, 6
 """Places in the list of tcgetattr(3)."""
+LINE_ENDS = termios.INLCR | termios.IGNCR | termios.ICRNL
+DISABLED = (b"\0", b"\xff")
+"""_POSIX_VDISABLE on Linux and on macOS; no key of a keyboard sends either."""
+OF_TERMINALS = (signal.SIGINT, signal.SIGQUIT, signal.SIGTSTP, signal.SIGTTIN, signal.SIGTTOU)
+STOPPING = (signal.SIGTERM, signal.SIGHUP, signal.SIGQUIT)
+WATCHED = (*STOPPING, signal.SIGINT, signal.SIGCHLD, signal.SIGWINCH)
+SUSPENDING = (signal.SIGTSTP, signal.SIGCONT)
+"""Watched beside those where the server has a terminal of its own: else Ctrl-Z stops both of us."""
+QUIET = (signal.SIGCHLD, signal.SIGWINCH, *SUSPENDING)
+"""Signals that end nothing."""
 
 
 def raw(modes: Modes) -> Modes:
-    """Return modes in which every byte passes unchanged, both ways (cfmakeraw)."""
-    made = [*modes[:CC], list(modes[CC])]
-    made[IFLAG] &= ~(
-        termios.IGNBRK
-        | termios.BRKINT
-        | termios.PARMRK
-        | termios.ISTRIP
-        | termios.INLCR
-        | termios.IGNCR
-        | termios.ICRNL
-        | termios.IXON
-    )
+    """Return modes in which every byte passes unchanged, both ways (termios(3), cfmakeraw)."""
+    breaks = termios.IGNBRK | termios.BRKINT | termios.PARMRK | termios.ISTRIP
+    made = _by_byte(modes, breaks | LINE_ENDS | termios.IXON, termios.ECHONL)
     made[OFLAG] &= ~termios.OPOST
-    made[LFLAG] &= ~(termios.ECHO | termios.ECHONL | termios.ICANON | termios.ISIG | termios.IEXTEN)
     made[CFLAG] = (made[CFLAG] & ~(termios.CSIZE | termios.PARENB)) | termios.CS8
-    made[CC][termios.VMIN], made[CC][termios.VTIME] = 1, 0
     return made
 
 
 def asking(modes: Modes) -> Modes:
     """Return modes as a question of prompt_toolkit sets them (its input/vt100.py, `raw_mode`)."""
+    return _by_byte(modes, termios.IXON | termios.IXOFF | LINE_ENDS)
+
+
+def _by_byte(modes: Modes, without_input: int, without_local: int = 0) -> Modes:
+    """Return modes in which each byte comes by itself, unechoed, and no key is a signal."""
     made = [*modes[:CC], list(modes[CC])]
-    made[IFLAG] &= ~(termios.IXON | termios.IXOFF | termios.ICRNL | termios.INLCR | termios.IGNCR)
-    made[LFLAG] &= ~(termios.ECHO | termios.ICANON | termios.IEXTEN | termios.ISIG)
+    made[IFLAG] &= ~without_input
+    made[LFLAG] &= ~(termios.ECHO | termios.ICANON | termios.ISIG | termios.IEXTEN | without_local)
     made[CC][termios.VMIN], made[CC][termios.VTIME] = 1, 0
     return made
 
@@ -73,17 +75,9 @@ class Terminal:
         self.modes: Modes = termios.tcgetattr(descriptor)
         self.lent = False
 
-    @property
-    def foreground(self) -> bool:
-        """Whether it is ours to change: a background job that tried would be stopped."""
-        try:
-            return os.tcgetpgrp(self.descriptor) == os.getpgrp()
-        except OSError:
-            return False
-
     def lend(self) -> None:
         """Let the inner terminal do the work of this one."""
-        if self.foreground:
+        if is_foreground(self.descriptor):
             self.modes = self.modes if self.lent else termios.tcgetattr(self.descriptor)
             self._set(raw(self.modes))
             self.lent = True
@@ -115,10 +109,6 @@ class Terminal:
         return b"" if byte in DISABLED else byte
 
 
-DISABLED = (b"\0", b"\xff")
-"""_POSIX_VDISABLE on Linux and on macOS; no key of a keyboard sends either."""
-
-
 def of_process() -> Terminal | None:
     """Return the terminal that all three of our streams are, if we are in its foreground."""
     try:
@@ -126,7 +116,7 @@ def of_process() -> Terminal | None:
         terminal = Terminal(0)
     except (OSError, termios.error):
         return None
-    return terminal if len(names) == 1 and terminal.foreground else None
+    return terminal if len(names) == 1 and is_foreground(0) else None
 
 
 class ServerTerminal:
@@ -150,9 +140,6 @@ def copy_size(source: int, target: int) -> None:
         fcntl.ioctl(target, termios.TIOCSWINSZ, size)
 
 
-OF_TERMINALS = (signal.SIGINT, signal.SIGQUIT, signal.SIGTSTP, signal.SIGTTIN, signal.SIGTTOU)
-
-
 def make_controlling() -> None:
     """Make stdin the terminal of a new session, whose leader we are (TIOCSCTTY).
 
@@ -163,14 +150,6 @@ def make_controlling() -> None:
     for number in OF_TERMINALS:
         signal.signal(number, signal.SIG_DFL)
     signal.pthread_sigmask(signal.SIG_UNBLOCK, OF_TERMINALS)
-
-
-STOPPING = (signal.SIGTERM, signal.SIGHUP, signal.SIGQUIT)
-WATCHED = (*STOPPING, signal.SIGINT, signal.SIGCHLD, signal.SIGWINCH)
-SUSPENDING = (signal.SIGTSTP, signal.SIGCONT)
-"""Watched beside those where the server has a terminal of its own: else Ctrl-Z stops both of us."""
-QUIET = (signal.SIGCHLD, signal.SIGWINCH, *SUSPENDING)
-"""Signals that end nothing."""
 
 
 class SignalReceived(Exception):  # noqa: N818  # an event, not an error
@@ -211,7 +190,7 @@ class SignalQueue(Wakeup):
         """Let signals end what we do, those too that came while they were only collected.
 
         Raises:
-            Signalled: there was one.
+            SignalReceived: there was one.
         """
         self.install(calm=False)
         waiting = [number for number in self.collect() if number not in QUIET]
@@ -235,8 +214,14 @@ def terminal_interrupts_the_server() -> bool:
     except OSError:
         return False
     try:
+        return is_foreground(terminal)
+    finally:
+        os.close(terminal)
+
+
+def is_foreground(terminal: int) -> bool:
+    """Say whether a terminal is ours to change: a background job that tried would be stopped."""
+    try:
         return os.tcgetpgrp(terminal) == os.getpgrp()
     except OSError:
         return False
-    finally:
-        os.close(terminal)

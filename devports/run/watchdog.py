@@ -15,24 +15,25 @@ import termios
 from errno import EAGAIN
 
 from devports import exitcodes
-from devports.core.model import ProcessKey
+from devports.core.model import HolderSearch, ProcessKey
+from devports.core.recovery import MARK
 from devports.core.value import Frozen
 from devports.errors import DevportsError
+from devports.run.process_tree import send, session_of, sockets_on
 from devports.run.terminal import asking, raw
 from devports.system import clock
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
-    from collections.abc import Callable, Sequence
-
+    from devports.core.model import Endpoint
     from devports.run.terminal import Terminal
     from devports.system import Machine
-
-    Left = Callable[[ProcessKey], Sequence[ProcessKey]]
 
 FAREWELL = b"bye\n"
 STEP = 0.05
 KILL_WAIT = 2.0
+ON_ITS_WAY = 0.5
+"""Seconds that a start may take from fork(2) to execve(2)."""
 LONGEST_NEWS = 4096
 IGNORED = (signal.SIGINT, signal.SIGTERM, signal.SIGHUP, signal.SIGQUIT, signal.SIGTSTP)
 
@@ -64,19 +65,19 @@ class WatchdogConfig(Frozen):
 
     Attributes:
         machine: where processes are pinned and signalled.
-        left: who of a server's processes is still there, the server first.
-        unnamed: finds the server if we die before we can name it.
-        terminal: whose modes are to be put back, if we change them.
+        endpoints: the port that is to be given back.
+        mark: what everything of this run has in its environment.
+        terminal: whose modes are to be put back, if the server has one of its own in its place.
         stop_signal: what asks the server to end.
         stop_timeout: seconds until it is killed.
     """
 
     machine: Machine
-    left: Left
-    unnamed: Callable[[], ProcessKey | None]
-    terminal: Terminal | None = None
-    stop_signal: int = signal.SIGTERM
-    stop_timeout: float = 5.0
+    endpoints: tuple[Endpoint, ...]
+    mark: str
+    terminal: Terminal | None
+    stop_signal: int
+    stop_timeout: float
 
 
 def post(duty: WatchdogConfig) -> Watchdog:
@@ -136,7 +137,7 @@ def _stand(duty: WatchdogConfig, pipe: int) -> None:
     if duty.terminal is not None:
         _restore(duty.terminal, screen)
     if server is None:
-        server = duty.unnamed()
+        server = unnamed(duty)
     if server is not None:
         _end(duty, server)
 
@@ -176,16 +177,51 @@ def _end(duty: WatchdogConfig, server: ProcessKey) -> None:
     _signal(duty, server, duty.stop_signal)
     _signal(duty, server, signal.SIGCONT)  # what is stopped could not even begin to end
     deadline = clock.Deadline(duty.stop_timeout)
-    while duty.left(server) and not deadline.passed:
+    while left(duty, server) and not deadline.passed:
         clock.pause(STEP)
     last = clock.Deadline(KILL_WAIT)
-    while duty.left(server) and not last.passed:
+    while left(duty, server) and not last.passed:
         _signal(duty, server, signal.SIGKILL)
         clock.pause(STEP)
 
 
 def _signal(duty: WatchdogConfig, server: ProcessKey, number: int) -> None:
-    for key in duty.left(server):
-        if (pin := duty.machine.pin(key)) is not None:
-            pin.send(number)
-            pin.close()
+    for key in left(duty, server):
+        send(duty.machine, key, number)
+
+
+def left(duty: WatchdogConfig, server: ProcessKey) -> list[ProcessKey]:
+    """Return who of a server is still there, seen from outside: nobody is below us any more.
+
+    What descends from it, what is in its session if that was its own, and who has the port and our
+    mark in its environment, wherever it has gone. The server first, each once; who only waits to be
+    reaped is gone.
+    """
+    machine = duty.machine
+    tree = (
+        [server.pid, *machine.descendants(server.pid)] if machine.key(server.pid) == server else []
+    )
+    everybody = machine.descendants(1) if duty.terminal is not None else []
+    session = [pid for pid in everybody if session_of(pid) == server.pid]
+    pids = dict.fromkeys((*tree, *session, *_marked_holders(duty)))
+    found = [process for pid in pids if (process := machine.process(pid)) is not None]
+    return [process.key for process in found if process.state not in "ZX"]
+
+
+def _marked_holders(duty: WatchdogConfig) -> list[int]:
+    sockets = sockets_on(duty.machine, duty.endpoints)
+    found = duty.machine.holding(sockets, thorough=True) if sockets else HolderSearch()
+    marked = (MARK, duty.mark)
+    return [holder.process.pid for holder in found.holders if marked in holder.process.marks]
+
+
+def unnamed(duty: WatchdogConfig) -> ProcessKey | None:
+    """Return a server of which nobody was told, since we died just when it was started.
+
+    It has our mark; for a moment it may still be on its way from fork(2) to execve(2).
+    """
+    deadline = clock.Deadline(ON_ITS_WAY)
+    while not (pids := duty.machine.carrying(duty.mark)) and not deadline.passed:
+        clock.pause(0.02)
+    keys = [key for pid in pids if (key := duty.machine.key(pid)) is not None]
+    return min(keys, key=lambda key: (key.start, key.pid), default=None)

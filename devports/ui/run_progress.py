@@ -179,8 +179,8 @@ def gave_up(
         facts.append(f"it said: {printable(failure.line.strip(), 200)}")
     hints: tuple[str, ...] = (f"run `devports check {service.spec.port}` to see who has it now",)
     match ended.reason:
-        case "moved":
-            where = moved_to(seen, failure)
+        case "moved" if seen is not None:  # it went where its sockets were found
+            where = ", ".join(map(str, seen.elsewhere))
             message = f"`{name}` went to {where} instead of {service.spec}"
             hints = ("make it keep its port (vite: --strictPort), or declare the other one",)
         case "port-shared":
@@ -205,13 +205,6 @@ def gave_up(
         service=name,
         exit_code=ended.code,
     )
-
-
-def moved_to(seen: PortOwnership | None, failure: BindFailure | None) -> str:
-    """Return where a server went, from its sockets or else from what it said."""
-    if seen is not None and seen.elsewhere:
-        return ", ".join(map(str, seen.elsewhere))
-    return f"port {failure.new_port}" if failure and failure.new_port else "another port"
 
 
 def seen_lines(seen: PortOwnership | None) -> Iterator[str]:

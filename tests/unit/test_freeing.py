@@ -17,6 +17,7 @@ from devports.core.stop_plan import (
     ContainerStopped,
     Declined,
     Killing,
+    PortClients,
     Refused,
     Respawned,
     StopFailed,
@@ -30,6 +31,8 @@ from devports.core.stop_plan import (
 )
 from devports.freeing import FreeRequest as FreeingJob
 from devports.freeing import FreeServices, StopTimeouts, code_of_hidden, free, rehearse, terminate
+from devports.freeing.bindable import findings_now
+from devports.freeing.consent import plan_for, refusals
 from tests.fakes import ME, SIGKILL, SIGTERM, FakeEngines, FakeMachine
 
 if TYPE_CHECKING:
@@ -339,6 +342,26 @@ def test_a_holder_that_ends_while_the_person_thinks_needs_no_signal():
     assert freed.bindable
     assert machine.sent == []
     assert isinstance(freed.outcomes[0], AlreadyGone)
+
+
+@pytest.mark.parametrize("next_holder", [None, 60], ids=["nobody has it", "another has it"])
+def test_a_target_that_the_last_look_does_not_show_is_asked_about_all_the_same(
+    next_holder: int | None,
+):
+    machine = held_by(FakeMachine(), 50)
+    freeing = Freeing(machine, False)
+    tools = FreeServices(machine, freeing.ask, freeing.told.append, freeing.run_of, FakeEngines())
+    job = FreeingJob((Endpoint("::1", 8000), HERE), ASK, QUICK)
+    plan = plan_for(tools, findings_now(machine, job))
+    machine.end(50)
+    if next_holder:
+        held_by(machine, next_holder)
+    findings = findings_now(machine, job)
+    refused = refusals(tools, job, plan, findings, PortClients())
+    assert [type(outcome) for outcome in refused] == [Declined]
+    (question,) = freeing.asked
+    assert question.target.process.pid == 50
+    assert question.finding == findings[1 if next_holder else 0]
 
 
 def test_holders_that_keep_changing_end_the_patience():

@@ -122,7 +122,7 @@ HISTORIES = [
         id="that is remembered for the later starts",
     ),
     pytest.param(
-        (PortFreed(), *(Moved(8001, foreign=False),) * 2),
+        (PortFreed(), *(Moved(foreign=False),) * 2),
         Ended(95, "devports", "moved"),
         [TakePort(), Start(1, "beside"), StopServer(), Start(1, "bare"), StopServer()],
         id="a server that goes elsewhere without our reservation too is stopped and named",
@@ -140,7 +140,7 @@ HISTORIES = [
         id="and not more than once",
     ),
     pytest.param(
-        (PortFreed(), Moved(8001, foreign=True), PortFreed(), Ready()),
+        (PortFreed(), Moved(foreign=True), PortFreed(), Ready()),
         Serving(),
         [
             TakePort(),
@@ -153,7 +153,7 @@ HISTORIES = [
         id="a server that was driven elsewhere is brought back",
     ),
     pytest.param(
-        (PortFreed(), Moved(8001, foreign=True, told=True)),
+        (PortFreed(), Moved(foreign=True, told=True)),
         Ended(95, "devports", "moved"),
         [TakePort(), Start(1, "beside"), StopServer()],
         id="a server that was told another port is not started again",
@@ -247,7 +247,7 @@ LADDERS = [
         id="what somebody else took is tried again by the same way",
     ),
     pytest.param(
-        (PortFreed(), BindFailed(foreign=False), PortFreed(), Moved(8001, foreign=False)),
+        (PortFreed(), BindFailed(foreign=False), PortFreed(), Moved(foreign=False)),
         Starting(1, "bare"),
         [
             TakePort(),
@@ -278,7 +278,7 @@ def test_a_way_that_was_asked_for_is_the_only_one():
     retry = Retry(attempts=1, ways=("hook",))
     state, _ = play(PortFreed(), BindFailed(foreign=False), retry=retry)
     assert state == Ended(94, "devports", "retries-exhausted")
-    state, _ = play(PortFreed(), Moved(8001, foreign=False), retry=retry)
+    state, _ = play(PortFreed(), Moved(foreign=False), retry=retry)
     assert state == Ended(95, "devports", "moved")
     state, _ = play(PortFreed(), TimedOut(refused=True), retry=retry)
     assert state == Ended(95, "devports", "not-ready")
@@ -309,8 +309,8 @@ EVENTS = st.sampled_from(
         BindFailed(foreign=False),
         Exited(1),
         Ready(),
-        Moved(None, foreign=True),
-        Moved(8001, foreign=False),
+        Moved(foreign=True),
+        Moved(foreign=False),
         Interrupted(15),
         TimedOut(),
         TimedOut(refused=True),
@@ -361,13 +361,13 @@ LOST = [
         (PortFreed(), BindFailed(foreign=True)), 1, True, id="the last start lost it to somebody"
     ),
     pytest.param(
-        (PortFreed(), Moved(8001, foreign=True)), 1, True, id="the last start fled from somebody"
+        (PortFreed(), Moved(foreign=True)), 1, True, id="the last start fled from somebody"
     ),
     pytest.param(
         (PortFreed(), *(BindFailed(foreign=False),) * 3), 1, False, id="nobody else had it"
     ),
     pytest.param(
-        (PortFreed(), Moved(8001, foreign=True, told=True)), 1, False, id="it was told another port"
+        (PortFreed(), Moved(foreign=True, told=True)), 1, False, id="it was told another port"
     ),
     pytest.param((PortFreed(), Exited(3)), 1, False, id="the server ended by itself"),
 ]
