@@ -2,103 +2,69 @@
 
 from __future__ import annotations
 
-import pytest
-
 from devports.core.checkout import Worktree
 from devports.core.holder_kind import OrdinaryProcess, OtherCheckout, Place
 from devports.core.stop_plan import PortClients, UntouchedProcess
 from devports.ui.processes import clients_words, project_words, spared_words, whereabouts
 from tests.unit.ui import samples as s
+from tests.unit.ui.golden import Family
 
+FAMILY = Family("around")
 OURS = Worktree("/home/ann/shop", "main", "/home/ann/shop/.git")
 LINKED = Worktree("/home/ann/shop-fix", "fix/login", OURS.repository)
 BLOG = Worktree("/home/ann/blog", "", "/home/ann/blog/.git")
 CLIENT = UntouchedProcess(s.PYTHON, "client")
 
 
-@pytest.mark.parametrize(
-    ("theirs", "ours", "text"),
-    [
-        pytest.param(None, OURS, "", id="no project"),
-        pytest.param(OURS, OURS, "`shop` on branch `main`, this project", id="ours"),
-        pytest.param(
-            LINKED,
-            OURS,
-            "`shop-fix` on branch `fix/login`, another checkout of this repository",
-            id="a worktree of ours",
-        ),
-        pytest.param(BLOG, OURS, "`blog`, another project", id="another"),
-        pytest.param(BLOG, None, "`blog`", id="where we have none"),
-        pytest.param(BLOG.but(root="/"), None, "`/`", id="a checkout of the whole disk"),
-        pytest.param(
-            BLOG.but(branch="\x1b[31m"), None, "`blog` on branch `\\x1b[31m`", id="a hostile branch"
-        ),
-    ],
+FAMILY.says(
+    "project",
+    lambda case: project_words(*case),
+    {
+        "no project": (None, OURS),
+        "ours": (OURS, OURS),
+        "a worktree of ours": (LINKED, OURS),
+        "another": (BLOG, OURS),
+        "where we have none": (BLOG, None),
+        "a checkout of the whole disk": (BLOG.but(root="/"), None),
+        "a hostile branch": (BLOG.but(branch="\x1b[31m"), None),
+    },
 )
-def test_project(theirs: Worktree | None, ours: Worktree | None, text: str):
-    assert project_words(theirs, ours) == text
 
 
 THERE, HERE = Place("/home/ann/shop", "main"), Place("/srv/shop-fix", "fix/login")
 
 
-@pytest.mark.parametrize(
-    ("standing", "row"),
-    [
-        pytest.param(
-            OtherCheckout("sibling", THERE, HERE),
-            ("checkout", "~/shop, branch `main`; you are in /srv/shop-fix, branch `fix/login`"),
-            id="another checkout",
+FAMILY.says(
+    "where",
+    lambda case: "  ".join(whereabouts(case, s.ANN)).strip(),
+    {
+        "another checkout": OtherCheckout("sibling", THERE, HERE),
+        "another project, without git and with a hostile name": OtherCheckout(
+            "project", Place("/srv/\x1b"), Place("/home/ann")
         ),
-        pytest.param(
-            OtherCheckout("project", Place("/srv/\x1b"), Place("/home/ann")),
-            ("project", "/srv/\\x1b; you are in ~"),
-            id="another project, without git and with a hostile name",
-        ),
-        pytest.param(
-            OtherCheckout("project", THERE, Place("")),
-            ("project", "~/shop, branch `main`"),
-            id="where the current folder has been removed",
-        ),
-        pytest.param(OrdinaryProcess(), ("", ""), id="ours"),
-    ],
+        "where the current folder has been removed": OtherCheckout("project", THERE, Place("")),
+        "ours": OrdinaryProcess(),
+    },
 )
-def test_where_it_is_and_where_you_are(
-    standing: OtherCheckout | OrdinaryProcess, row: tuple[str, str]
-):
-    assert whereabouts(standing, s.ANN) == row
 
 
-@pytest.mark.parametrize(
-    ("around", "text"),
-    [
-        pytest.param(PortClients(3), "3 connected; not signalled", id="all elsewhere"),
-        pytest.param(
-            PortClients(2, (CLIENT,)),
-            "2 connected, here `python` (pid 77); not signalled",
-            id="one of them here",
-        ),
-        pytest.param(
-            PortClients(6, (CLIENT,) * 6),
-            "6 connected, here `python` (pid 77), `python` (pid 77), `python` (pid 77),"
-            " `python` (pid 77) and 2 more; not signalled",
-            id="more than are named",
-        ),
-        pytest.param(
-            PortClients(1, (UntouchedProcess(s.NODE, "outgoing"),)),
-            "1 connected; not signalled",
-            id="who uses the number is no client",
-        ),
-    ],
+FAMILY.says(
+    "clients",
+    clients_words,
+    {
+        "all elsewhere": PortClients(3),
+        "one of them here": PortClients(2, (CLIENT,)),
+        "more than are named": PortClients(6, (CLIENT,) * 6),
+        "who uses the number is no client": PortClients(1, (UntouchedProcess(s.NODE, "outgoing"),)),
+    },
 )
-def test_clients(around: PortClients, text: str):
-    assert clients_words(around) == text
 
 
-def test_spared():
-    assert spared_words((CLIENT, UntouchedProcess(s.NODE, "outgoing"))) == (
-        "left alone: `python` (pid 77), a client of the port",
-        "left alone: `node` (pid 4242), its own connection uses the number",
-    )
-    assert len(spared_words((CLIENT,) * 9)) == 5
-    assert spared_words((CLIENT,) * 9)[-1] == "left alone: 5 more like these"
+FAMILY.says(
+    "left alone",
+    spared_words,
+    {
+        "a client, and who uses the number": (CLIENT, UntouchedProcess(s.NODE, "outgoing")),
+        "more than are named": (CLIENT,) * 9,
+    },
+)

@@ -13,7 +13,9 @@ from devports.doctor.facts import Facts, PortFacts, Problem, RemoveWritePermissi
 from devports.ui import reports
 from devports.ui.text import OutputStyle
 from tests.unit.ui import samples as s
+from tests.unit.ui.golden import Family
 
+FAMILY = Family("health")
 PIPE = OutputStyle()
 WEB = Service("web", 8000, command="vite")
 FREE = PortFacts(WEB, WEB.spec, findings=(s.FREE,))
@@ -35,63 +37,60 @@ def report(facts: Facts = FACTS, *problems: Problem, path: str = "/srv/shop/devp
     return reports.report(path, facts, problems, s.ANN, PIPE)
 
 
-def test_a_healthy_project_gets_three_lines() -> None:
-    assert report().split("\n") == [
-        "/srv/shop/devports.toml: 1 service on 1 address",
-        "nothing is hidden from this user",
-        "nothing is wrong",
-    ]
+MENDED = PLAIN.but(mend=RemoveWritePermission("/srv"))
+GAPS = (VisibilityGap("other-users", "whose it is"), VisibilityGap("no-netlink", "more"))
+USER = CurrentUser(7, 7)
+DEBUG = FREE.but(name="debug", findings=(s.FREE, s.FREE_SISTER))
+THEIRS = s.NODE_TARGET.but(standing=OtherUser("bea", permitted=True))
+NOTE, WARNING = PLAIN.but(severity="note"), PLAIN.but(severity="warning")
 
-
-def test_what_cannot_be_seen_is_said_in_a_healthy_project_too() -> None:
-    gaps = (VisibilityGap("other-users", "whose it is"), VisibilityGap("no-netlink", "more"))
-    lines = report(FACTS.but(gaps=gaps, viewer=CurrentUser(7, 7))).split("\n")
-    assert lines[1] == (
-        'not visible here: whose it is and more (`sudo "$(command -v devports)" doctor` sees more)'
-    )
-    as_root = report(FACTS.but(gaps=gaps)).split("\n")
-    assert as_root[1] == "not visible here: whose it is and more"
-
-
-def test_services_are_counted_once_and_addresses_each() -> None:
-    debug = FREE.but(name="debug", findings=(s.FREE, s.FREE_SISTER))
-    assert report(FACTS.but(ports=(FREE, debug))).startswith(
-        "/srv/shop/devports.toml: 1 service on 3 addresses\n"
-    )
-
-
-def test_without_a_configuration_the_machine_is_looked_at() -> None:
-    assert report(Facts("linux"), path="").startswith("no `devports.toml` here or above")
-
-
-def test_a_problem_is_a_block_that_ends_with_what_mends_it() -> None:
-    assert reports.problem_block(PLAIN, s.ANN, PIPE).split("\n") == [
-        "error: the folder `/srv` does not exist",
-        "  folder: /srv",
-        "",
-        "note: it matters",
-        "hint: make it",
-        "hint: makes it: `mkdir /srv`",
-    ]
-
-
-def test_a_note_is_not_noted_again() -> None:
-    assert reports.problem_block(PLAIN.but(severity="note", remedies=()), s.ANN, PIPE) == (
-        "note: the folder `/srv` does not exist\n  folder: /srv\n  it matters"
-    )
-
-
-def test_a_port_is_worded_by_its_verdict_and_shows_its_holder() -> None:
-    lines = reports.problem_block(ON_PORT, s.ANN, PIPE).split("\n")
-    assert lines[0] == "error: `web`: 127.0.0.1:8000 is held by `node`"
-    assert any("`node` (pid 4242), you" in line for line in lines)
-    assert lines[-1] == "note: `web` cannot start"
-
-
-def test_whose_a_holder_is_is_said() -> None:
-    target = s.NODE_TARGET.but(standing=OtherUser("bea", permitted=True))
-    text = reports.problem_block(ON_PORT.but(plan=(target,)), s.ANN, PIPE)
-    assert "belongs to user bea" in text
+FAMILY.says(
+    "report",
+    lambda case: report(*case),
+    {
+        "a healthy project gets three lines": (),
+        "what cannot be seen is said of a healthy project too": (
+            FACTS.but(gaps=GAPS, viewer=USER),
+        ),
+        "root sees no more": (FACTS.but(gaps=GAPS),),
+        "on Windows an administrator sees more": (
+            FACTS.but(gaps=GAPS[:1], viewer=USER, platform="win32"),
+        ),
+        "services are counted once and addresses each": (FACTS.but(ports=(FREE, DEBUG)),),
+        "only a note": (FACTS, NOTE),
+        "some of each": (FACTS, PLAIN, PLAIN, WARNING, NOTE),
+        "what devports can mend is offered only where it is asked to": (FACTS, MENDED),
+    },
+)
+FAMILY.says(
+    "report without a path",
+    lambda case: report(*case, path=""),
+    {
+        "without a configuration the machine is looked at": (Facts("linux"),),
+        "a configuration that cannot be used is not called missing": (
+            FACTS,
+            PLAIN.but(code="config-unsafe"),
+        ),
+    },
+)
+FAMILY.says(
+    "problem",
+    lambda problem: reports.problem_block(problem, s.ANN, PIPE),
+    {
+        "it is a block that ends with what mends it": PLAIN,
+        "a note is not noted again": NOTE.but(remedies=()),
+        "a port is worded by its verdict and shows its holder": ON_PORT,
+        "whose a holder is is said": ON_PORT.but(plan=(THEIRS,)),
+        "a rule that says more than the verdict is heard": ON_PORT.but(what="two servers share it"),
+    },
+)
+FAMILY.says(
+    "on 40 cells",
+    lambda problems: reports.report(
+        "/srv/devports.toml", FACTS, problems, s.ANN, OutputStyle(width=40), offer=True
+    ),
+    {"lines are broken and commands stay whole": (MENDED, ON_PORT)},
+)
 
 
 VERDICTS = [
@@ -111,7 +110,6 @@ def test_the_last_line_counts(kinds: tuple[str, ...], words: str) -> None:
     assert report(FACTS, *problems).split("\n")[-1] == words
 
 
-MENDED = PLAIN.but(mend=RemoveWritePermission("/srv"))
 OFFERS = [
     pytest.param((PLAIN,), "", id="nothing that can be mended"),
     pytest.param((MENDED,), "mend it,", id="the only one"),
@@ -129,23 +127,6 @@ def test_what_devports_can_mend_is_offered_last(problems: tuple[Problem, ...], w
     assert "--fix" not in report(FACTS, *problems)
 
 
-def test_a_rule_that_says_more_than_the_verdict_is_heard() -> None:
-    text = reports.problem_block(ON_PORT.but(what="two servers share it"), s.ANN, PIPE)
-    assert text.startswith("error: two servers share it\n")
-    assert "`node` (pid 4242)" in text
-
-
-def test_a_configuration_that_cannot_be_used_is_not_called_missing() -> None:
-    unsafe = PLAIN.but(code="config-unsafe")
-    assert report(FACTS, unsafe, path="").startswith("the configuration cannot be used")
-
-
-def test_on_windows_an_administrator_sees_more() -> None:
-    gaps = (VisibilityGap("other-users", "whose it is"),)
-    text = report(FACTS.but(gaps=gaps, viewer=CurrentUser(1, 1), platform="win32"))
-    assert "whose it is (an administrator sees more)" in text
-
-
 def test_foreign_text_does_not_speak_to_the_terminal() -> None:
     evil = ON_PORT.but(about=HELD.but(findings=(s.EVIL_FINDING,)))
     text = report(
@@ -153,14 +134,6 @@ def test_foreign_text_does_not_speak_to_the_terminal() -> None:
     )
     assert "\x1b" not in text
     assert "\nerror: fake" not in text
-
-
-def test_a_narrow_terminal_breaks_lines_and_leaves_commands_whole() -> None:
-    text = reports.report(
-        "/srv/devports.toml", FACTS, [PLAIN, ON_PORT], s.ANN, OutputStyle(width=40)
-    )
-    assert max(map(len, text.split("\n"))) <= 40 or "`" in text
-    assert "`mkdir /srv`" in text
 
 
 def test_a_service_without_findings_has_no_verdict() -> None:

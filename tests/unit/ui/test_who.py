@@ -1,7 +1,5 @@
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
-
 import pytest
 
 from devports.core.holder_kind import (
@@ -13,16 +11,13 @@ from devports.core.holder_kind import (
     Tunnel,
 )
 from devports.core.model import HiddenSocket, Holder, HolderSearch
+from devports.core.stop_plan import PortClients, Question, UntouchedProcess
 from devports.ui import processes
-from devports.ui.escape import printable
+from devports.ui.text import OutputStyle
 from tests.unit.ui import samples as s
+from tests.unit.ui.golden import Family
 
-if TYPE_CHECKING:
-    from devports.core.holder_kind import HolderKind
-    from devports.core.model import Process
-    from devports.core.stop_plan import StopTarget
-
-
+FAMILY = Family("processes")
 IN_A_BLANK = ("/my shop/bin/python3",)
 
 
@@ -61,49 +56,37 @@ def test_listed(words: list[str], text: str) -> None:
     assert processes.listed(words) == text
 
 
-@pytest.mark.parametrize(
-    ("process", "text"),
-    [
-        pytest.param(s.NODE, "node", id="its name"),
-        pytest.param(
-            s.process(1, "MainThread", "/usr/bin/node", "x"), "node", id="named after its thread"
+FAMILY.says(
+    "name",
+    processes.title,
+    {
+        "its name": s.NODE,
+        "named after its thread": s.process(1, "MainThread", "/usr/bin/node", "x"),
+        "a name that the kernel cut": s.process(
+            1, "containers-root", exe="/usr/libexec/containers-rootlessport"
         ),
-        pytest.param(
-            s.process(1, "containers-root", exe="/usr/libexec/containers-rootlessport"),
-            "containers-rootlessport",
-            id="a name that the kernel cut",
+        "no name at all": s.process(1, ""),
+        "a hostile name": s.process(1, "a\x1bb"),
+        "a console script whose path has a blank": s.process(
+            1, "python3", *IN_A_BLANK, "/my shop/bin/uvicorn", "main:app"
         ),
-        pytest.param(s.process(1, ""), "?", id="no name at all"),
-        pytest.param(s.process(1, "a\x1bb"), printable("a\x1bb"), id="a hostile name"),
-        pytest.param(
-            s.process(1, "python3", *IN_A_BLANK, "/my shop/bin/uvicorn", "main:app"),
-            "uvicorn",
-            id="a console script whose path has a blank",
+        "a program of Python, by its file": s.process(
+            1, "python3", *IN_A_BLANK, "/my shop/bin/serve.py"
         ),
-        pytest.param(
-            s.process(1, "python3", *IN_A_BLANK, "/my shop/bin/serve.py"),
-            "python3",
-            id="a program of Python, by its file",
-        ),
-        pytest.param(
-            s.process(1, "python3", *IN_A_BLANK, "/my shop/manage"), "python3", id="not a script"
-        ),
-    ],
+        "not a script": s.process(1, "python3", *IN_A_BLANK, "/my shop/manage"),
+    },
 )
-def test_title(process: Process, text: str) -> None:
-    assert processes.title(process) == text
 
 
-@pytest.mark.parametrize(
-    ("process", "text"),
-    [
-        pytest.param(s.NODE, "you", id="the reader"),
-        pytest.param(s.ROOT_DB, "root", id="somebody else"),
-        pytest.param(s.process(1, uid=7, user=""), "uid 7", id="a user without a name"),
-    ],
+FAMILY.says(
+    "user",
+    lambda case: processes.user_of(case, s.ANN),
+    {
+        "the reader": s.NODE,
+        "somebody else": s.ROOT_DB,
+        "a user without a name": s.process(1, uid=7, user=""),
+    },
 )
-def test_user(process: Process, text: str) -> None:
-    assert processes.user_of(process, s.ANN) == text
 
 
 @pytest.mark.parametrize(
@@ -120,34 +103,25 @@ def test_folder(cwd: str, text: str) -> None:
     assert processes.folder(s.process(1, cwd=cwd), s.ANN.but(home="")) == cwd
 
 
-@pytest.mark.parametrize(
-    ("ancestors", "text"),
-    [
-        pytest.param((), "", id="nobody known"),
-        pytest.param((s.INIT,), "", id="only the first process"),
-        pytest.param((s.NPM, s.ZSH, s.CODE), "`npm run dev` <- `zsh` <- `code`", id="npm"),
-        pytest.param(
-            (s.process(9, "node", "node", "/usr/bin/npm-cli.js", "run", "dev", "--x"),),
-            "`npm run dev`",
-            id="npm as a script of node",
+FAMILY.says(
+    "started by",
+    lambda case: processes.origin(Holder(s.NODE, (), case)),
+    {
+        "nobody known": (),
+        "only the first process": (s.INIT,),
+        "npm": (s.NPM, s.ZSH, s.CODE),
+        "npm as a script of node": (
+            s.process(9, "node", "node", "/usr/bin/npm-cli.js", "run", "dev", "--x"),
         ),
-        pytest.param(
-            (s.process(9, "make", "make", "PASSWORD=1", "-j"),), "`make`", id="no option is shown"
+        "no option is shown": (s.process(9, "make", "make", "PASSWORD=1", "-j"),),
+        "a shell": (s.process(9, "sh", "sh", "-c", "node x"),),
+        "a run of ours, from a path with a blank": (
+            s.process(9, "python3", *IN_A_BLANK, "/my shop/bin/devports", "run", "my_api"),
         ),
-        pytest.param((s.process(9, "sh", "sh", "-c", "node x"),), "`sh`", id="a shell"),
-        pytest.param(
-            (s.process(9, "python3", *IN_A_BLANK, "/my shop/bin/devports", "run", "my_api"),),
-            "`devports run my_api`",
-            id="a run of ours, from a path with a blank",
-        ),
-        pytest.param((s.ZSH, s.ZSH, s.CODE), "`zsh` <- `code`", id="a shell in a shell"),
-        pytest.param(
-            (s.ZSH, s.NODE) * 3, "`zsh` <- `node` <- `zsh` <- `node` <- ...", id="a long line"
-        ),
-    ],
+        "a shell in a shell": (s.ZSH, s.ZSH, s.CODE),
+        "a long line": (s.ZSH, s.NODE) * 3,
+    },
 )
-def test_origin(ancestors: tuple[Process, ...], text: str) -> None:
-    assert processes.origin(Holder(s.NODE, (), ancestors)) == text
 
 
 def test_sockets_of_a_holder_in_the_words_of_the_kernel() -> None:
@@ -172,178 +146,87 @@ def test_a_card_says_only_what_is_known() -> None:
     assert processes.card(Holder(bare), s.ANN) == (("process", "`x` (pid 5), uid 3"),)
 
 
-@pytest.mark.parametrize(
-    ("state", "text"),
-    [
-        pytest.param("T", "stopped (Ctrl-Z or SIGSTOP): it answers nobody", id="stopped"),
-        pytest.param("t", "halted by a debugger", id="traced"),
-        pytest.param("Z", "its main thread has ended, other threads still run", id="leader gone"),
-        pytest.param("S", None, id="sleeping is normal"),
-    ],
+FAMILY.says(
+    "state",
+    lambda case: dict(processes.card(Holder(s.NODE.but(state=case)), s.ANN)).get("state", ""),
+    {
+        "stopped": "T",
+        "traced": "t",
+        "leader gone": "Z",
+        "sleeping is normal": "S",
+    },
 )
-def test_state(state: str, text: str | None) -> None:
-    holder = Holder(s.NODE.but(state=state))
-    assert dict(processes.card(holder, s.ANN)).get("state") == text
 
 
-@pytest.mark.parametrize(
-    ("standing", "text"),
-    [
-        pytest.param(OrdinaryProcess(), "", id="plain"),
-        pytest.param(s.MINE, "started by `devports run web`", id="mine"),
-        pytest.param(OtherUser("bob", True), "belongs to user bob", id="we are root"),
-        pytest.param(
-            OtherUser("bob", False),
-            "belongs to user bob: only they or root can end it",
-            id="another user",
+FAMILY.says(
+    "kind of holder",
+    processes.standing_words,
+    {
+        "plain": OrdinaryProcess(),
+        "mine": s.MINE,
+        "we are root": OtherUser("bob", True),
+        "another user": OtherUser("bob", False),
+        "supervised": SupervisedService("systemd", "a.service", "systemctl stop a.service"),
+        "container": Container("docker"),
+        "a container that its engine named": Container(
+            "docker", "shop-db-1", "postgres:16", said="one"
         ),
-        pytest.param(
-            SupervisedService("systemd", "a.service", "systemctl stop a.service"),
-            "systemd runs it as `a.service` and may start it again",
-            id="supervised",
+        "a process of a container": Container("docker", "0123456789ab", said="inside"),
+        "a process of a container without a name": Container("podman", said="inside"),
+        "a container of several": Container("podman", said="several", names=("web", "api")),
+        "a container whose engine does not answer": Container(
+            "docker", said="silent", complaint="no\x1b permission"
         ),
-        pytest.param(
-            Container("docker"), "forwards the port for a container of docker", id="container"
-        ),
-        pytest.param(
-            Container("docker", "shop-db-1", "postgres:16", said="one"),
-            "forwards the port for the docker container `shop-db-1` (postgres:16)",
-            id="a container that its engine named",
-        ),
-        pytest.param(
-            Container("docker", "0123456789ab", said="inside"),
-            "runs inside the docker container `0123456789ab`",
-            id="a process of a container",
-        ),
-        pytest.param(
-            Container("podman", said="inside"),
-            "runs inside a container of podman",
-            id="a process of a container without a name",
-        ),
-        pytest.param(
-            Container("podman", said="several", names=("web", "api")),
-            "forwards the port for one of several containers of podman: `web`, `api`",
-            id="a container of several",
-        ),
-        pytest.param(
-            Container("docker", said="silent", complaint="no\x1b permission"),
-            "forwards the port for a container of docker, and `docker ps` does not say which:"
-            " no\\x1b permission",
-            id="a container whose engine does not answer",
-        ),
-        pytest.param(
-            Container("docker", said="missing"),
-            "forwards the port for a container of docker, and `docker` is not on PATH to ask which",
-            id="a container whose engine's command is missing",
-        ),
-        pytest.param(
-            Container("docker", said="none"),
-            "forwards the port for docker, which knows of no container that publishes it",
-            id="a forwarder that was left behind",
-        ),
-        pytest.param(
-            Container("docker", "a\x1b[2J", "b\nc", said="one"),
-            "forwards the port for the docker container `a\\x1b[2J` (b\\x0ac)",
-            id="a container with a hostile name",
-        ),
-        pytest.param(
-            Tunnel("ssh -N"),
-            "a tunnel (`ssh -N`): it forwards the port to another machine",
-            id="tunnel",
-        ),
-        pytest.param(
-            SupervisedService("pm2", "", "pm2 list"),
-            "pm2 runs it and may start it again",
-            id="supervised under a name that could not be read",
-        ),
-        pytest.param(
-            Protected("a kernel thread"),
-            "never ended by devports: it is a kernel thread",
-            id="protected",
-        ),
-    ],
+        "a container whose engine's command is missing": Container("docker", said="missing"),
+        "a forwarder that was left behind": Container("docker", said="none"),
+        "a container with a hostile name": Container("docker", "a\x1b[2J", "b\nc", said="one"),
+        "tunnel": Tunnel("ssh -N"),
+        "supervised under a name that could not be read": SupervisedService("pm2", "", "pm2 list"),
+        "protected": Protected("a kernel thread"),
+    },
 )
-def test_standing(standing: HolderKind, text: str) -> None:
-    assert processes.standing_words(standing) == text
 
 
-@pytest.mark.parametrize(
-    ("holding", "text"),
-    [
-        pytest.param(
-            HolderSearch((s.NODE_HOLDER, s.PYTHON_HOLDER)), "`node` and `python`", id="two"
-        ),
-        pytest.param(
-            HolderSearch(s.UVICORN_TARGET.members), "`uvicorn`", id="a family has one name"
-        ),
-        pytest.param(
-            HolderSearch((Holder(s.NODE), Holder(s.process(3)))),
-            "2 processes named `node`",
-            id="twins",
-        ),
-        pytest.param(
-            HolderSearch(tuple(Holder(s.process(n, f"p{n}")) for n in range(2, 8))),
-            "`p2`, `p3`, `p4` and 3 more",
-            id="a crowd",
-        ),
-        pytest.param(
-            HolderSearch((s.NODE_HOLDER,), (s.HIDDEN, s.HIDDEN)),
-            "`node` and user root, service `fakedb.service`, process likely 412",
-            id="one seen and one hidden",
-        ),
-        pytest.param(
-            HolderSearch((), (HiddenSocket(s.EVERYWHERE[0]),)),
-            "a process that cannot be seen",
-            id="nothing is known",
-        ),
-    ],
+FAMILY.says(
+    "behind a port",
+    processes.names,
+    {
+        "two": HolderSearch((s.NODE_HOLDER, s.PYTHON_HOLDER)),
+        "a family has one name": HolderSearch(s.UVICORN_TARGET.members),
+        "twins": HolderSearch((Holder(s.NODE), Holder(s.process(3)))),
+        "a crowd": HolderSearch(tuple(Holder(s.process(n, f"p{n}")) for n in range(2, 8))),
+        "one seen and one hidden": HolderSearch((s.NODE_HOLDER,), (s.HIDDEN, s.HIDDEN)),
+        "nothing is known": HolderSearch((), (HiddenSocket(s.EVERYWHERE[0]),)),
+    },
 )
-def test_names(holding: HolderSearch, text: str) -> None:
-    assert processes.names(holding) == text
 
 
-@pytest.mark.parametrize(
-    ("cgroup", "text"),
-    [
-        pytest.param("redis.service", "service `redis.service`", id="a service"),
-        pytest.param(f"docker-{'ab' * 32}.scope", "container `abababababab`", id="docker"),
-        pytest.param(f"/x/crio-{'ef' * 32}.scope", "container `efefefefefef`", id="crio"),
-        pytest.param(
-            f"/m/libpod-{'ef' * 32}.scope/container", "container `efefefefefef`", id="inside podman"
-        ),
-        pytest.param("/kubepods/" + "cd" * 32, "container `cdcdcdcdcdcd`", id="a bare id"),
-        pytest.param("session-3.scope", "", id="a login says nothing"),
-        pytest.param("", "", id="nothing"),
-    ],
+FAMILY.says(
+    "hidden unit",
+    lambda case: processes.unit_words(HiddenSocket(s.EVERYWHERE[0], cgroup=case)),
+    {
+        "a service": "redis.service",
+        "docker": f"docker-{'ab' * 32}.scope",
+        "crio": f"/x/crio-{'ef' * 32}.scope",
+        "inside podman": f"/m/libpod-{'ef' * 32}.scope/container",
+        "a bare id": "/kubepods/" + "cd" * 32,
+        "a login says nothing": "session-3.scope",
+        "nothing": "",
+    },
 )
-def test_unit(cgroup: str, text: str) -> None:
-    assert processes.unit_words(HiddenSocket(s.EVERYWHERE[0], cgroup=cgroup)) == text
 
 
-@pytest.mark.parametrize(
-    ("target", "text"),
-    [
-        pytest.param(s.NODE_TARGET, "`node` (pid 4242)", id="one process"),
-        pytest.param(s.UVICORN_TARGET, "`uvicorn` (pid 10) and its 2 workers", id="a family"),
-        pytest.param(
-            s.NPM_TARGET,
-            "`npm run dev` (pid 400) and its `node` (pid 4242)",
-            id="a runner and its server",
-        ),
-        pytest.param(
-            s.NPM_TARGET.but(standing=s.MINE),
-            "`devports run web` (pid 400) and its `node` (pid 4242)",
-            id="a run of ours, whatever its process is called",
-        ),
-        pytest.param(
-            s.NODE_TARGET.but(standing=s.LEFT),
-            "`node` (pid 4242)",
-            id="the server that a run of ours left",
-        ),
-    ],
+FAMILY.says(
+    "target",
+    processes.target_label,
+    {
+        "one process": s.NODE_TARGET,
+        "a family": s.UVICORN_TARGET,
+        "a runner and its server": s.NPM_TARGET,
+        "a run of ours, whatever its process is called": s.NPM_TARGET.but(standing=s.MINE),
+        "the server that a run of ours left": s.NODE_TARGET.but(standing=s.LEFT),
+    },
 )
-def test_target_label(target: StopTarget, text: str) -> None:
-    assert processes.target_label(target) == text
 
 
 def test_hidden_card_without_a_name() -> None:
@@ -351,3 +234,30 @@ def test_hidden_card_without_a_name() -> None:
     assert processes.hidden_card(hidden, s.ANN) == (
         ("socket", "LISTEN 0.0.0.0:8000, made by an unknown user"),
     )
+
+
+FAMILY.says(
+    "card",
+    lambda target: processes.holder_card(target, s.HELD, s.ANN),
+    {"a family": s.UVICORN_TARGET},
+)
+WITH_CLIENT = PortClients(2, (UntouchedProcess(s.PYTHON, "client"),))
+FAMILY.says(
+    "details",
+    lambda question: processes.details(question, s.ANN, OutputStyle(width=100)),
+    {
+        "a family with a client": Question(
+            "stop",
+            s.UVICORN_TARGET,
+            s.HELD,
+            PortClients(2, (UntouchedProcess(s.PYTHON, "client"),)),
+        ),
+        "what started the server ends too": Question("stop", s.NPM_TARGET, s.HELD),
+        "what did not end": Question("kill", s.UVICORN_TARGET, s.HELD),
+        "a container": Question(
+            "container",
+            s.NODE_TARGET.but(standing=Container("docker", "db", "", "ab" * 32, "one")),
+            s.HELD,
+        ),
+    },
+)

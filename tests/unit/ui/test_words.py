@@ -16,137 +16,67 @@ from devports.core.verdict import (
 )
 from devports.ui import messages
 from tests.unit.ui import samples as s
+from tests.unit.ui.golden import Family
 
 if TYPE_CHECKING:
     from devports.core.holder_kind import HolderKind
 
+FAMILY = Family("verdicts")
 
-@pytest.mark.parametrize(
-    ("finding", "line"),
-    [
-        pytest.param(s.FREE, "127.0.0.1:8000 is free", id="nothing is in the way"),
-        pytest.param(s.HELD, "127.0.0.1:8000 is held by `node`", id="a server listens"),
-        pytest.param(
-            s.BOUND,
-            "127.0.0.1:8000 is bound by `python` but nobody listens yet",
-            id="a program has bound the port and does not listen",
+
+FAMILY.says(
+    "headline",
+    messages.headline,
+    {
+        "nothing is in the way": s.FREE,
+        "a server listens": s.HELD,
+        "a program has bound the port and does not listen": s.BOUND,
+        "the holder could not be read": s.HIDING,
+        "a listener without any process": s.HELD.but(holding=HolderSearch()),
+        "TIME_WAIT that stops hardly anybody": s.LINGERING,
+        "TIME_WAIT that stops everybody": s.BLOCKING,
+        "a server that lets its clients finish": s.DRAINING,
+        "a server without a name that lets its clients finish": s.DRAINING.but(
+            holding=HolderSearch()
         ),
-        pytest.param(
-            s.HIDING,
-            "127.0.0.1:8000 is held by user root, service `fakedb.service`, process likely 412",
-            id="the holder could not be read",
+        "orphans without an end": Finding(
+            s.HERE, LingeringConnections((s.socket(s.HERE, "FIN_WAIT1"),), True), HolderSearch()
         ),
-        pytest.param(
-            s.HELD.but(holding=HolderSearch()),
-            "127.0.0.1:8000 is held by a process that cannot be seen",
-            id="a listener without any process",
+        "another server on the sister address": s.SHADOWED,
+        "a server without a name on the sister address": Finding(
+            s.HERE, LocalhostConflict((s.socket(s.SISTER),)), HolderSearch()
         ),
-        pytest.param(
-            s.LINGERING,
-            "127.0.0.1:8000: nobody holds it; an ended server left 3 connections (TIME_WAIT), the"
-            " last is gone in 43 s. A server that sets SO_REUSEADDR (nearly all do) can start now",
-            id="TIME_WAIT that stops hardly anybody",
+        "a client happens to use the port": s.CLIENT,
+        "a client that allows a server beside it": s.BESIDE_CLIENT,
+        "a client uses the port twice": s.CLIENT.but(
+            verdict=OutgoingConnection((*s.leftovers(2),))
         ),
-        pytest.param(
-            s.BLOCKING,
-            "127.0.0.1:8000: nobody holds it; an ended server that did not set SO_REUSEADDR left"
-            " 1 connection (TIME_WAIT), gone in 41 s. Until then no server can start",
-            id="TIME_WAIT that stops everybody",
-        ),
-        pytest.param(
-            s.DRAINING,
-            "127.0.0.1:8000: nobody listens; `node` closed its port and still has 2 connections"
-            " (1 ESTABLISHED, 1 CLOSE_WAIT). A server that sets SO_REUSEADDR (nearly all do) can"
-            " start now",
-            id="a server that lets its clients finish",
-        ),
-        pytest.param(
-            s.DRAINING.but(holding=HolderSearch()),
-            "127.0.0.1:8000: nobody listens; a server closed its port and still has 2 connections"
-            " (1 ESTABLISHED, 1 CLOSE_WAIT). A server that sets SO_REUSEADDR (nearly all do) can"
-            " start now",
-            id="a server without a name that lets its clients finish",
-        ),
-        pytest.param(
-            Finding(
-                s.HERE, LingeringConnections((s.socket(s.HERE, "FIN_WAIT1"),), True), HolderSearch()
-            ),
-            "127.0.0.1:8000: nobody holds it; an ended server that did not set SO_REUSEADDR left"
-            " 1 connection (FIN_WAIT1), with no end set. Until then no server can start",
-            id="orphans without an end",
-        ),
-        pytest.param(
-            s.SHADOWED,
-            "127.0.0.1:8000 is free, but `localhost` may reach `node` on [::1]:8000",
-            id="another server on the sister address",
-        ),
-        pytest.param(
-            Finding(s.HERE, LocalhostConflict((s.socket(s.SISTER),)), HolderSearch()),
-            "127.0.0.1:8000 is free, but `localhost` may reach another server on [::1]:8000",
-            id="a server without a name on the sister address",
-        ),
-        pytest.param(
-            s.CLIENT,
-            "127.0.0.1:41234 is the local port of an outgoing connection to 93.184.216.34:443"
-            " by `curl`",
-            id="a client happens to use the port",
-        ),
-        pytest.param(
-            s.BESIDE_CLIENT,
-            "127.0.0.1:41234 is free for a server that sets SO_REUSEADDR, and the local port of an"
-            " outgoing connection to 93.184.216.34:443 by `curl`",
-            id="a client that allows a server beside it",
-        ),
-        pytest.param(
-            s.CLIENT.but(verdict=OutgoingConnection((*s.leftovers(2),))),
-            "127.0.0.1:41234 is the local port of 2 outgoing connections by `curl`",
-            id="a client uses the port twice",
-        ),
-        pytest.param(
-            s.UNEXPLAINED,
-            "127.0.0.1:8000 is in use (EADDRINUSE), and nothing to be seen holds it",
-            id="in use and nothing to be seen",
-        ),
-        pytest.param(
-            s.PRIVILEGED,
-            "port 80 is a privileged port that this user may not bind (EACCES)",
-            id="a privileged port",
-        ),
-        pytest.param(
-            s.EXCLUDED,
-            "port 50000 is reserved by this system: nobody may bind it (EACCES)",
-            id="an excluded port",
-        ),
-        pytest.param(
-            s.ELSEWHERE,
-            "10.9.9.9:8000: no interface of this machine has this address (EADDRNOTAVAIL)",
-            id="an address of another machine",
-        ),
-    ],
+        "in use and nothing to be seen": s.UNEXPLAINED,
+        "a privileged port": s.PRIVILEGED,
+        "an excluded port": s.EXCLUDED,
+        "an address of another machine": s.ELSEWHERE,
+    },
 )
-def test_headline(finding: Finding, line: str) -> None:
-    assert messages.headline(finding) == line
 
 
-@pytest.mark.parametrize(
-    ("finding", "word"),
-    [
-        pytest.param(s.FREE, "free", id="free"),
-        pytest.param(s.HELD, "held", id="held"),
-        pytest.param(s.BOUND, "bound, not listening", id="bound"),
-        pytest.param(s.LINGERING, "free, leftovers for 43 s", id="leftovers with an end"),
-        pytest.param(s.BLOCKING, "leftovers for 41 s", id="leftovers that block"),
-        pytest.param(s.DRAINING, "free, leftovers", id="leftovers with no end set"),
-        pytest.param(s.SHADOWED, "free, shadowed", id="shadowed"),
-        pytest.param(s.CLIENT, "held by a client", id="client"),
-        pytest.param(s.BESIDE_CLIENT, "free, used by a client", id="beside a client"),
-        pytest.param(s.UNEXPLAINED, "in use, unexplained", id="unexplained"),
-        pytest.param(s.PRIVILEGED, "no permission", id="forbidden"),
-        pytest.param(s.ELSEWHERE, "not local", id="not local"),
-    ],
+FAMILY.says(
+    "in a word",
+    lambda case: messages.short(case.verdict),
+    {
+        "free": s.FREE,
+        "held": s.HELD,
+        "bound": s.BOUND,
+        "leftovers with an end": s.LINGERING,
+        "leftovers that block": s.BLOCKING,
+        "leftovers with no end set": s.DRAINING,
+        "shadowed": s.SHADOWED,
+        "client": s.CLIENT,
+        "beside a client": s.BESIDE_CLIENT,
+        "unexplained": s.UNEXPLAINED,
+        "forbidden": s.PRIVILEGED,
+        "not local": s.ELSEWHERE,
+    },
 )
-def test_verdict_in_a_word(finding: Finding, word: str) -> None:
-    assert messages.short(finding.verdict) == word
 
 
 def test_orphans_that_block_without_an_end() -> None:
@@ -247,58 +177,22 @@ def test_where_a_holder_is_comes_right_behind_who_it_is() -> None:
     assert not [line for line in lines if line.startswith("note")]
 
 
-@pytest.mark.parametrize(
-    ("finding", "notes"),
-    [
-        pytest.param(s.HELD, (), id="a holder speaks for itself"),
-        pytest.param(s.FREE, (), id="free needs no note"),
-        pytest.param(
-            s.BOUND,
-            ("it can start to listen at any moment, and then a second server would fail",),
-            id="bound only",
-        ),
-        pytest.param(
-            s.HIDING,
-            ("not readable: the descriptors of 3 processes of other users",),
-            id="unread processes",
-        ),
-        pytest.param(
-            s.CLIENT,
-            ("devports never ends a client; the port is free when that connection ends",),
-            id="client",
-        ),
-        pytest.param(
-            s.BESIDE_CLIENT,
-            ("a server that does not set SO_REUSEADDR can start when that connection ends",),
-            id="beside a client",
-        ),
-        pytest.param(
-            s.SHADOWED,
-            ("127.0.0.1:8000 is this server for certain, localhost:8000 may be the other one",),
-            id="shadowed",
-        ),
-        pytest.param(
-            s.UNEXPLAINED,
-            (
-                "asked several times; the holder may be in another network namespace or hidden",
-                "the kernel's socket monitor is not available here",
-            ),
-            id="unexplained",
-        ),
-        pytest.param(
-            s.BLOCKING,
-            ("the kernel keeps ended connections for a while; no process has them",),
-            id="leftovers that block",
-        ),
-        pytest.param(
-            s.PRIVILEGED,
-            ("ports below 1024 need root or CAP_NET_BIND_SERVICE",),
-            id="privileged",
-        ),
-    ],
+FAMILY.says(
+    "notes",
+    lambda case: messages.notes((case, case)),
+    {
+        "a holder speaks for itself": s.HELD,
+        "free needs no note": s.FREE,
+        "bound only": s.BOUND,
+        "unread processes": s.HIDING,
+        "client": s.CLIENT,
+        "beside a client": s.BESIDE_CLIENT,
+        "shadowed": s.SHADOWED,
+        "unexplained": s.UNEXPLAINED,
+        "leftovers that block": s.BLOCKING,
+        "privileged": s.PRIVILEGED,
+    },
 )
-def test_notes(finding: Finding, notes: tuple[str, ...]) -> None:
-    assert messages.notes((finding, finding)) == notes
 
 
 def test_of_a_localhost_that_is_held_the_other_address_needs_no_note() -> None:
