@@ -16,7 +16,7 @@ from devports.core.verdict import (
 )
 from devports.errors import DevportsError
 from devports.system.inspect import at_once
-from devports.ui.messages import summary
+from devports.ui.escape import port_name
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -82,20 +82,20 @@ def code_for(findings: Sequence[Finding]) -> int:
 
 def show(screen: Console, target: Target, findings: Sequence[Finding]) -> None:
     """Print the answer on stdout, what it means and what to do about it on stderr."""
-    screen.out(summary(findings, target.subject))
-    if not all(isinstance(finding.verdict, Free) for finding in findings):
+    if all(isinstance(finding.verdict, Free) for finding in findings):
+        # Of a port that is free nothing else is said: the other words are not even loaded.
+        screen.out(f"{port_name(findings[0].endpoint, target.subject)} is free")
+    else:
         explain(screen, target, findings)
 
 
 def explain(screen: Console, target: Target, findings: Sequence[Finding]) -> None:
     """Print who is there and what that means."""
-    from devports.ui.messages import (
-        evidence,
-        labelled,  # not for a port that is free
-        notes,
-    )
+    from devports.ui.messages import labelled
+    from devports.ui.processes import evidence, notes, summary
     from devports.ui.text import wrap
 
+    screen.out(summary(findings, target.subject))
     look = screen.look("stderr")
     verdict = worst(finding.verdict for finding in findings)
     if not is_bindable(verdict) or isinstance(verdict, LocalhostConflict):

@@ -98,9 +98,9 @@ class Context:
 
         loaded = load_with_warnings(self._config_path, here())
         for warning in loaded.warnings:
-            from devports.ui.messages import warning_block  # mostly none
+            from devports.ui.messages import block  # mostly none
 
-            self.screen.err(warning_block(warning, self.screen.look("stderr")))
+            self.screen.err(block("warning", warning, self.screen.look("stderr")))
         self._config = loaded.config
         return loaded.config
 

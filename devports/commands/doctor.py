@@ -24,8 +24,8 @@ from devports.doctor.setup_rules import examine
 from devports.errors import DevportsError
 from devports.system.inspect import endpoints_of
 from devports.ui.messages import error_block, labelled
-from devports.ui.processes import listed
 from devports.ui.reports import problem_block
+from devports.ui.text import listed
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:

@@ -25,10 +25,11 @@ from devports.errors import DevportsError
 from devports.records import charge_of, charges, holder_of, stage_of
 from devports.system import clock, refuse_to_watch
 from devports.system.inspect import HolderCache, at_once, census, endpoints_of, glance
-from devports.ui.messages import error_block, gap_words, labelled
-from devports.ui.status_rows import Section, StatusEntry, StatusPort, url_of, with_urls
+from devports.ui.messages import error_block, labelled
+from devports.ui.processes import gap_words
+from devports.ui.status_rows import Section, StatusEntry, StatusPort, with_urls
 from devports.ui.table import Live, changed, parts_of, plain, table
-from devports.ui.text import paint
+from devports.ui.text import paint, url_of
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:

@@ -22,14 +22,15 @@ def validate(setting: Context, *, as_json: bool = False) -> int:
         DevportsError: it is not right; every problem at once.
     """
     from devports.core.shell_syntax import unshelled
-    from devports.ui.messages import warning_block
 
     config = setting.config()
     for service in config.services:
         if written := unshelled(service):
+            from devports.ui.messages import block  # mostly none
+
             what = f"the command of `{service.name}` has `{written.word}`, which only a shell knows"
             look = setting.screen.look("stderr")
-            setting.screen.err(warning_block(what, look, hints=(written.hint,)))
+            setting.screen.err(block("warning", what, look, hints=(written.hint,)))
     if as_json:
         from devports.ui.json_output import validate_data
 

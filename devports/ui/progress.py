@@ -33,21 +33,16 @@ from devports.core.stop_plan import (
 )
 from devports.core.value import unreachable
 from devports.ui.escape import printable
-from devports.ui.messages import summary
-from devports.ui.processes import (
-    belonging,
-    counted,
-    duration,
-    label,
-    listed,
+from devports.ui.holders import (
+    WHOSE,
     patience_words,
     place_words,
     spared_words,
     standing_words,
     target_label,
-    terminal_name,
-    whole,
 )
+from devports.ui.processes import label, summary, terminal_name
+from devports.ui.text import counted, duration, listed, took, whole
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -66,8 +61,8 @@ def progress_words(progress: Progress) -> str:
         case Killing(target=target):
             return f"did not end in time, sending SIGKILL to {target_label(target)}"
         case StoppingContainer(target=target):
-            slow = _slow(target, "; ")
-            return f"stopping {target_label(target)} with `{_stop(target)}`{slow}"
+            slow = patience_words(target.standing, "; ")
+            return f"stopping {target_label(target)} with {_means(target)}{slow}"
         case WatchingForRestart(seconds=seconds, by=by):
             watched = f"watching for {duration(whole(seconds))} whether {label(by)} starts it again"
             return f"the port can be bound; {watched}"
@@ -83,15 +78,15 @@ def outcome_words(outcome: Outcome) -> str:
     whom = target_label(outcome.target)
     match outcome:
         case WouldStop(asks=asks):
-            by = f"`{_stop(outcome.target)}`" if _is_container(outcome.target) else "SIGTERM"
-            return f"{whom} would be stopped with {by}" + (", after a question" if asks else "")
+            asked = ", after a question" if asks else ""
+            return f"{whom} would be stopped with {_means(outcome.target)}{asked}"
         case Stopped(exited=exited, seconds=seconds, bindable=bindable):
             end = f"exited after {took(seconds)}" if exited else "let go of the port and still runs"
             return f"{whom}: {_sent(outcome.signals)}, {end}, {_port(bindable=bindable)}"
         case ContainerStopped(seconds=seconds, bindable=bindable):
             return f"{whom}: stopped after {took(seconds)}, {_port(bindable=bindable)}"
         case StopFailed(complaint=complaint, bindable=bindable):
-            said = f"`{_stop(outcome.target)}` failed: {printable(complaint)}"
+            said = f"{_means(outcome.target)} failed: {printable(complaint)}"
             return f"{whom}: {said}; {_port(bindable=bindable)}"
         case AlreadyGone():
             return f"{whom}: nothing sent, it had ended or let go of the port by itself"
@@ -118,17 +113,10 @@ def _is_container(target: StopTarget) -> bool:
     return isinstance(target.standing, Container) and target.standing.said == "one"
 
 
-def _stop(target: StopTarget) -> str:
-    """Return the command that stops a container."""
-    stop = target.standing.stop if isinstance(target.standing, Container) else ""
-    return printable(stop)
-
-
-def _slow(target: StopTarget, joint: str) -> str:
-    """Return behind a joint how long a container may take, where that is longer than usual."""
+def _means(target: StopTarget) -> str:
+    """Return what stops it: the command of its engine, or else a signal."""
     standing = target.standing
-    words = patience_words(standing) if isinstance(standing, Container) else ""
-    return f"{joint}{words}" if words else ""
+    return f"`{printable(standing.stop)}`" if isinstance(standing, Container) else "SIGTERM"
 
 
 def _verb(target: StopTarget, one: str, many: str) -> str:
@@ -148,11 +136,6 @@ def _sent(signals: Sequence[str]) -> str:
     return f"{listed(signals)} sent"
 
 
-def took(seconds: float) -> str:
-    """Return a short length of time, in tenths of a second below ten."""
-    return f"{max(seconds, 0.1):.1f} s" if seconds < 10 else duration(seconds)  # noqa: PLR2004
-
-
 def refusal_words(refused: Refused) -> str:
     """Return which law stands in the way."""
     standing = refused.target.standing
@@ -164,11 +147,13 @@ def refusal_words(refused: Refused) -> str:
             return _supervised_words(standing)
         case "container":
             return f"it {standing_words(standing) or 'forwards the port for a container'}"
+        case "other-user" if isinstance(standing, OtherUser) and not standing.permitted:
+            return f"it {standing_words(standing)}"
         case "other-user":
-            return _other_user_words(standing)
+            return "it belongs to another user, whom `--yes` does not cover; `--other-users` does"
         case "other-checkout":
-            of = belonging(standing) if isinstance(standing, OtherCheckout) else "another checkout"
-            return f"it belongs to {of}, which `--yes` does not cover"
+            relation = standing.relation if isinstance(standing, OtherCheckout) else "sibling"
+            return f"it belongs to {WHOSE[relation]}, which `--yes` does not cover"
         case "on-conflict":
             return '`on_conflict` is "fail", so nobody was asked, and `--yes` does not count'
         case "no-terminal":
@@ -185,12 +170,6 @@ def _supervised_words(standing: HolderKind) -> str:
     does = "ends it for good" if standing.unit else "tells under which name"
     ends = f"; `{printable(standing.stop)}` {does}" if standing.stop else ""
     return standing_words(standing) + ends
-
-
-def _other_user_words(standing: HolderKind) -> str:
-    if isinstance(standing, OtherUser) and not standing.permitted:
-        return f"it {standing_words(standing)}"
-    return "it belongs to another user, whom `--yes` does not cover; `--other-users` does"
 
 
 def again_words(successor: Process, parent: Process) -> str:
@@ -220,7 +199,7 @@ def question_words(question: Question, service: str = "") -> str:
         case "kill":
             return f"{whom} did not end in time: kill it with SIGKILL{aim}?"
         case "container":
-            return f"stop {whom}{aim}{_slow(target, ', though ')}?"
+            return f"stop {whom}{aim}{patience_words(target.standing, ', though ')}?"
         case "stop":
             return f"stop {whom} with SIGTERM{aim}?"
         case _:
@@ -233,9 +212,9 @@ def _whose(standing: HolderKind) -> str:
             return f", which belongs to user {printable(user)} and not to you,"
         case DevportsRun(run=run) if run.left:
             return f", started by `devports run {printable(run.service)}`,"
-        case OtherCheckout(there=there):
+        case OtherCheckout(relation=relation, there=there):
             where = place_words(printable(there.folder), there)
-            return f", which belongs to {belonging(standing)} ({where}),"
+            return f", which belongs to {WHOSE[relation]} ({where}),"
         case Tunnel(kind=kind):
             return f", a tunnel (`{printable(kind)}`),"
         case _:

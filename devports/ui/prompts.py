@@ -31,10 +31,11 @@ from devports.core.holder_kind import OtherUser
 from devports.core.text import LAST_PORT, decimal
 from devports.core.value import Frozen
 from devports.ui.escape import printable
-from devports.ui.messages import block, headline
-from devports.ui.processes import counted, details, holder_card
+from devports.ui.holders import details, holder_card
+from devports.ui.messages import block
+from devports.ui.processes import headline
 from devports.ui.progress import question_words, them
-from devports.ui.text import OutputStyle, paint, wrap
+from devports.ui.text import OutputStyle, counted, paint, wrap
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:

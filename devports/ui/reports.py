@@ -1,11 +1,7 @@
-"""What the doctor has found, in words. Pure.
+"""What `doctor`, `init` and `vscode` report, in words. Pure.
 
-A healthy project gets three lines: what was looked at, what cannot be seen here, and that all is
-well. A problem is a block of its own, like every error, and its last line mends it.
-
-editing: What `devports vscode` has done or would do, in words. Pure.
-
-foundwords: What `devports init` has found, and what it has written, in words. Pure.
+A healthy project gets three lines of the doctor: what was looked at, what cannot be seen here, and
+that all is well. A problem is a block of its own, like every error, and its last line mends it.
 """
 
 from __future__ import annotations
@@ -13,10 +9,10 @@ from __future__ import annotations
 from devports.core.hint import completed, with_config
 from devports.core.text import cells
 from devports.ui.escape import printable, redacted
-from devports.ui.messages import block, evidence, headline, labelled, warning_block
-from devports.ui.messages import notes as meanings
-from devports.ui.processes import counted, listed
-from devports.ui.text import pad, paint, wrap
+from devports.ui.messages import block, labelled
+from devports.ui.processes import evidence, headline
+from devports.ui.processes import notes as meanings
+from devports.ui.text import counted, listed, pad, paint, wrap
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -186,7 +182,7 @@ def difference(file: FileChange, root: str = ".") -> Iterator[str]:
 
 def note_block(note: Note, look: OutputStyle) -> str:
     """Return what a person has to decide."""
-    return warning_block(note.message, look, hints=note.hints)
+    return block("warning", note.message, look, hints=note.hints)
 
 
 def summary(plan: Plan, mode: str, look: OutputStyle, root: str = ".") -> str:

@@ -1,10 +1,8 @@
-"""What happens during a run, in one line each, marked as ours among the server's own output.
+"""What happens during a run, one line each, marked as ours among the server's own output. Pure.
 
-editorline: What VS Code reads from `devports run`, in words. Pure.
-
-The matcher in `.vscode-template/tasks.json` waits for these lines. A background task that ends
-without those of a failure lets the debugger start all the same; with them, VS Code asks first.
-Outside VS Code nobody needs them, and they are not said.
+Some of the lines are read by VS Code: the matcher in `.vscode-template/tasks.json` waits for them.
+A background task that ends without those of a failure lets the debugger start all the same; with
+them, VS Code asks first. Those of a failure are not said outside VS Code, where nobody needs them.
 """
 
 from __future__ import annotations
@@ -29,9 +27,8 @@ from devports.core.recovery import (
 from devports.core.value import unreachable
 from devports.errors import DevportsError
 from devports.ui.escape import printable
-from devports.ui.processes import duration, label, whole
-from devports.ui.progress import took
-from devports.ui.status_rows import url_of
+from devports.ui.processes import label
+from devports.ui.text import duration, took, url_of, whole
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -46,18 +43,17 @@ PREFIX = "devports: "
 STAYS = "a service has to stay in the foreground"
 
 
-def happening_words(happening: RunEvent) -> str:
-    """Return the line for one event."""
-    return PREFIX + _words(happening)
+def event_line(event: RunEvent) -> str:
+    return PREFIX + _words(event)
 
 
-def _words(happening: RunEvent) -> str:
-    match happening:
+def _words(event: RunEvent) -> str:
+    match event:
         case ServerStarted(service=service, endpoint=endpoint, attempt=attempt):
             again = f", attempt {attempt}" if attempt > 1 else ""
-            return f"starting `{service}` on {endpoint}{again}; {_handoff(happening)}"
+            return f"starting `{service}` on {endpoint}{again}; {_handoff(event)}"
         case ServerReady():
-            return _owned(happening)
+            return _ready(event)
         case BoundNotListening(service=service, endpoint=endpoint):
             return (
                 f"`{service}` holds {endpoint} but does not listen yet;"
@@ -66,14 +62,14 @@ def _words(happening: RunEvent) -> str:
         case ListeningElsewhere(service=service, wanted=wanted, there=there):
             return f"`{service}` listens on {there} and not on {wanted}: waiting for that"
         case PortLost():
-            return _lost(happening)
+            return _lost(event)
         case Released(service=service, endpoint=endpoint, line=line):
             return (
                 f'`{service}` printed "{printable(line.strip(), 120)}": released our reservation of'
                 f" {endpoint}, which may be in its way; `{service}` keeps running"
             )
         case HandoffFailed():
-            return f"`{happening.service}` {_in_the_way(happening)}"
+            return f"`{event.service}` {_in_the_way(event)}"
         case StoppingServer(service=service, signal=signal):
             return f"stopping `{service}` with {signal}"
         case KillingServer(service=service, seconds=seconds):
@@ -94,9 +90,9 @@ def _words(happening: RunEvent) -> str:
             )
         case WaitingForDependency(service=service, dependency=dependency, seconds=seconds):
             within = f"waiting up to {duration(whole(seconds))} for `{dependency}`"
-            return f"{within} to be ready on {happening.endpoint}: `{service}` depends on it"
+            return f"{within} to be ready on {event.endpoint}: `{service}` depends on it"
         case _:
-            unreachable(happening)
+            unreachable(event)
 
 
 def _handoff(launched: ServerStarted) -> str:
@@ -130,11 +126,11 @@ def _in_the_way(it: HandoffFailed) -> str:
             unreachable(it.way)
 
 
-def _owned(owned: ServerReady) -> str:
-    who = "a process that cannot be read" if owned.process is None else label(owned.process)
-    line = f"`{owned.service}` is ready on {owned.endpoint}: {who}, {took(owned.seconds)}"
-    if owned.unserved:
-        line += f"; nobody serves {', '.join(map(str, owned.unserved))}"
+def _ready(ready: ServerReady) -> str:
+    who = "a process that cannot be read" if ready.process is None else label(ready.process)
+    line = f"`{ready.service}` is ready on {ready.endpoint}: {who}, {took(ready.seconds)}"
+    if ready.unserved:
+        line += f"; nobody serves {', '.join(map(str, ready.unserved))}"
     return line
 
 
@@ -150,13 +146,13 @@ def _lost(lost: PortLost) -> str:
 
 def ended_words(service: str, ended: Ended, *, started: bool = True) -> str:
     """Return the last line: what the exit code is and whose."""
+    code = f"exit code {ended.code} (source: {ended.source})"
     if not started:
-        how = f"was not started: exit code {ended.code} (source: {ended.source})"
-        return f"{PREFIX}`{service}` {how}"
-    early = ", before it was ready" if ended.reason == "ended-early" else ""
-    if early and ended.code == 0:
-        early += f": {STAYS}"
-    return f"{PREFIX}`{service}` ended with exit code {ended.code} (source: {ended.source}){early}"
+        return f"{PREFIX}`{service}` was not started: {code}"
+    line = f"{PREFIX}`{service}` ended with {code}"
+    if ended.reason == "ended-early":
+        line += ", before it was ready" + (f": {STAYS}" if ended.code == 0 else "")
+    return line
 
 
 def gave_up(
@@ -169,7 +165,7 @@ def gave_up(
     unsaid: bool = False,
 ) -> DevportsError:
     """Return why a server was given up, from what was seen last and what it said."""
-    name, facts = service.name, list(seen_lines(seen))
+    name, facts = service.name, list(_seen_lines(seen))
     if status is not None:
         what = f"with status {status}" if status else "not at all"
         facts.append(f"GET {service.ready.http} was answered {what}")
@@ -180,7 +176,7 @@ def gave_up(
     hints: tuple[str, ...] = (f"run `devports check {service.spec.port}` to see who has it now",)
     match ended.reason:
         case "moved":
-            where = moved_to(seen, failure)
+            where = _moved_to(seen, failure)
             message = f"`{name}` went to {where} instead of {service.spec}"
             hints = ("make it keep its port (vite: --strictPort), or declare the other one",)
         case "port-shared":
@@ -207,14 +203,14 @@ def gave_up(
     )
 
 
-def moved_to(seen: PortOwnership | None, failure: BindFailure | None) -> str:
+def _moved_to(seen: PortOwnership | None, failure: BindFailure | None) -> str:
     """Return where a server went, from its sockets or else from what it said."""
     if seen is not None and seen.elsewhere:
         return ", ".join(map(str, seen.elsewhere))
     return f"port {failure.new_port}" if failure and failure.new_port else "another port"
 
 
-def seen_lines(seen: PortOwnership | None) -> Iterator[str]:
+def _seen_lines(seen: PortOwnership | None) -> Iterator[str]:
     """Yield what was known of the port when the server was given up."""
     if seen is None:
         return
@@ -255,29 +251,24 @@ def begins(service: str) -> str:
     return f"{PREFIX}taking the port of `{printable(service, 80)}`"
 
 
-def after_ready(owned: ServerReady, env: Mapping[str, str]) -> str:
+def after_ready(ready: ServerReady, env: Mapping[str, str]) -> str:
     """Return the line behind the ready line, empty where there is nothing to say.
 
     It has the address, for a click, where the server says none. VS Code gets it in any case: after
     a reload of its window it does not find the ready line again if nothing follows.
     """
-    if owned.scheme:
-        url = url_of(owned.endpoint.address, owned.endpoint.port, owned.scheme)
+    if ready.scheme:
+        url = url_of(ready.endpoint.address, ready.endpoint.port, ready.scheme)
         return f"{PREFIX}serving {url} until it is stopped"
     return f"{PREFIX}serving until it is stopped" if is_read(env) else ""
-
-
-def failed(message: str, file: str) -> str:
-    """Return the line of a failure: the file that VS Code is to show, and what happened."""
-    return f"{PREFIX}error: {printable(file)}: {printable(message)}"
 
 
 def failure(message: str, file: str) -> str:
     """Return all that is said of a failure, to be written at once: its line, then the end.
 
-    With the end first, VS Code would start the debugger.
+    VS Code is to show `file`. With the end first, it would start the debugger.
     """
-    return f"{failed(message, file)}\n{NOT_RUNNING}"
+    return f"{PREFIX}error: {printable(file)}: {printable(message)}\n{NOT_RUNNING}"
 
 
 def in_short(error: DevportsError) -> str:

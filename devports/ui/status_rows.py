@@ -1,16 +1,12 @@
-"""What `devports status` says, as rows of words. Pure.
-
-urls: Where a person reaches what is served, as an address for a browser. Pure.
-"""
+"""What `devports status` says, as rows of words. Pure."""
 
 from __future__ import annotations
 
-from devports.core.model import WILDCARDS, Endpoint
 from devports.core.value import Frozen
 from devports.core.verdict import Free, Held, is_bindable
 from devports.ui.escape import printable
-from devports.ui.messages import short
-from devports.ui.processes import families, folder, short_folder, title, unit_words, uptime, user_of
+from devports.ui.processes import families, short, short_folder, title, unit_words, uptime, user_of
+from devports.ui.text import url_of
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -176,7 +172,7 @@ def _people(holding: HolderSearch, reader: DisplayContext) -> tuple[str, str, st
     first = families(holding.holders)[0][0].process
     more = len(holding.holders) - 1 + len(holding.hidden)
     name = title(first) + (f" (+{more})" if more else "")
-    known = (user_of(first, reader), uptime(first, reader), folder(first, reader))
+    known = (user_of(first, reader), uptime(first, reader), short_folder(first.cwd, reader))
     return (name, str(first.pid), *known)
 
 
@@ -192,11 +188,6 @@ def title_of(group: ListenerGroup, reader: DisplayContext) -> str:
         return "system services"
     branch = f" ({printable(group.branch, 60)})" if group.branch else ""
     return short_folder(group.folder, reader) + branch
-
-
-def url_of(host: str, port: int, scheme: str = "http") -> str:
-    """Return the address of a server; what is bound to a wildcard is reached as localhost."""
-    return f"{scheme}://{Endpoint('localhost' if host in WILDCARDS else host, port)}/"
 
 
 def with_urls(places: Sequence[StatusPort], spec: PortSpec) -> tuple[StatusPort, ...]:

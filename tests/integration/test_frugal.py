@@ -44,14 +44,14 @@ FREE = {
     *("", ".cli", ".errors", ".exitcodes"),
     *(".core", ".core.value", ".core.text", ".core.model", ".core.verdict"),
     *(".commands", ".commands.check", ".commands.context"),
-    *(".ui", ".ui.console", ".ui.escape", ".ui.messages"),
+    *(".ui", ".ui.console", ".ui.escape"),
     *(".system", ".system.inspect", ".system.bind"),
     *(".system.linux", ".system.linux.inet_diag", ".system.linux.sockets"),
 }
 PEOPLE = {
     *(".core.hint", ".core.command_line", ".core.service", ".system.user"),
     *(".system.linux.procfs", ".system.linux.holders", ".system.linux.processes"),
-    *(".ui.processes", ".ui.text"),
+    *(".ui.messages", ".ui.processes", ".ui.text"),
 }
 
 COMMANDS = [

@@ -24,7 +24,7 @@ from devports.core.recovery import (
 )
 from devports.core.service import Ready, Service
 from devports.ui.messages import error_block
-from devports.ui.run_progress import ended_words, gave_up, happening_words
+from devports.ui.run_progress import ended_words, event_line, gave_up
 from devports.ui.text import OutputStyle
 from tests.unit.ui.golden import Family
 
@@ -36,7 +36,7 @@ EVIL = "\x1b[2Jaddress in use\x07"
 
 FAMILY.says(
     "during a run",
-    happening_words,
+    event_line,
     {
         "the first start": ServerStarted("web", HERE, 1, "beside"),
         "a later one, which inherits the socket": ServerStarted("web", HERE, 2, "fd", "--fd 7"),
@@ -69,9 +69,9 @@ FAMILY.says(
 
 
 def test_what_a_server_said_is_never_printed_raw() -> None:
-    line = happening_words(PortLost("web", HERE, True, EVIL, 0, 3))
+    line = event_line(PortLost("web", HERE, True, EVIL, 0, 3))
     assert line.isprintable()
-    assert happening_words(Released("web", HERE, EVIL)).isprintable()
+    assert event_line(Released("web", HERE, EVIL)).isprintable()
     error = gave_up(SERVICE, ended("not-ready"), None, failure(EVIL))
     assert all(fact.isprintable() for fact in error.facts)
 

@@ -14,7 +14,7 @@ from devports.core.verdict import (
     LocalhostConflict,
     OutgoingConnection,
 )
-from devports.ui import messages
+from devports.ui import processes
 from tests.unit.ui import samples as s
 from tests.unit.ui.golden import Family
 
@@ -26,7 +26,7 @@ FAMILY = Family("verdicts")
 
 FAMILY.says(
     "headline",
-    messages.headline,
+    processes.headline,
     {
         "nothing is in the way": s.FREE,
         "a server listens": s.HELD,
@@ -61,7 +61,7 @@ FAMILY.says(
 
 FAMILY.says(
     "in a word",
-    lambda case: messages.short(case.verdict),
+    lambda case: processes.short(case.verdict),
     {
         "free": s.FREE,
         "held": s.HELD,
@@ -81,19 +81,19 @@ FAMILY.says(
 
 def test_orphans_that_block_without_an_end() -> None:
     verdict = LingeringConnections((s.socket(s.HERE, "FIN_WAIT1"),), blocking=True)
-    assert messages.short(verdict) == "leftovers"
+    assert processes.short(verdict) == "leftovers"
 
 
 def test_a_port_in_the_words_of_the_user() -> None:
-    assert messages.headline(s.HELD, "port 8000") == "port 8000 is held by `node`"
+    assert processes.headline(s.HELD, "port 8000") == "port 8000 is held by `node`"
 
 
 def test_the_worst_endpoint_decides_and_all_are_shown() -> None:
     findings = (s.FREE_SISTER, s.BOUND)
-    assert messages.summary(findings, "port 8000") == (
+    assert processes.summary(findings, "port 8000") == (
         "port 8000 is bound by `python` but nobody listens yet"
     )
-    assert "\n".join(messages.evidence(findings, s.ANN)) == (
+    assert "\n".join(processes.evidence(findings, s.ANN)) == (
         "[::1]:8000      free\n"
         "127.0.0.1:8000  bound, not listening\n"
         "process     `python` (pid 77), you, running for 40 s (since 14:12)\n"
@@ -111,7 +111,7 @@ def test_a_process_on_two_endpoints_is_described_once() -> None:
         holding=HolderSearch((s.NODE_HOLDER.but(inodes=(6,)),)),
     )
     first = s.HELD.but(holding=HolderSearch((s.NODE_HOLDER.but(inodes=(5,)),)))
-    lines = messages.evidence((first, other), s.ANN)
+    lines = processes.evidence((first, other), s.ANN)
     assert [line for line in lines if line.startswith(("process", "socket"))] == [
         "process     `node` (pid 4242), you, running for 2 h (since 12:11)",
         "socket      LISTEN 0.0.0.0:8000 and [::]:8000",
@@ -119,7 +119,7 @@ def test_a_process_on_two_endpoints_is_described_once() -> None:
 
 
 def test_what_is_known_of_a_hidden_holder() -> None:
-    assert "\n".join(messages.evidence((s.HIDING,), s.ANN)) == (
+    assert "\n".join(processes.evidence((s.HIDING,), s.ANN)) == (
         "socket  LISTEN 0.0.0.0:8000, made by root\n"
         "likely  `fakedb` (pid 412), root, running for 4 days (since 2026-09-16 23:06)"
     )
@@ -128,13 +128,13 @@ def test_what_is_known_of_a_hidden_holder() -> None:
 def test_many_holders_are_counted() -> None:
     holders = tuple(s.NODE_HOLDER.but(process=s.process(pid), ancestors=()) for pid in range(1, 9))
     crowd = s.HELD.but(holding=HolderSearch(holders))
-    lines = messages.evidence((crowd,), s.ANN)
-    assert len([line for line in lines if line.startswith("process")]) == messages.MOST_CARDS
+    lines = processes.evidence((crowd,), s.ANN)
+    assert len([line for line in lines if line.startswith("process")]) == processes.MOST_CARDS
     assert lines[-1] == "and      3 more"
 
 
 def test_the_standing_of_a_holder_is_a_note() -> None:
-    lines = messages.evidence(
+    lines = processes.evidence(
         (s.HELD,), s.ANN, standings=((4242, DevportsRun(RunInfo(s.NODE.key, "backend", "/shop"))),)
     )
     assert lines[-1] == "note        started by `devports run backend`"
@@ -167,19 +167,19 @@ def test_the_error_says_at_once_where_its_holders_come_from(
     standings: tuple[HolderKind, ...], text: str
 ) -> None:
     told = [(pid, each) for pid, each in enumerate(standings, 4242)]
-    error = messages.problem((s.HELD,), s.ANN, exit_code=90, standings=told)
-    assert error.message == f"{messages.summary((s.HELD,))}{text}"
+    error = processes.problem((s.HELD,), s.ANN, exit_code=90, standings=told)
+    assert error.message == f"{processes.summary((s.HELD,))}{text}"
 
 
 def test_where_a_holder_is_comes_right_behind_who_it_is() -> None:
-    lines = messages.evidence((s.HELD,), s.ANN, standings=((4242, s.SIBLING.but(run=None)),))
+    lines = processes.evidence((s.HELD,), s.ANN, standings=((4242, s.SIBLING.but(run=None)),))
     assert lines[1] == "checkout    ~/shop, branch `main`; you are in ~/fix, branch `fix`"
     assert not [line for line in lines if line.startswith("note")]
 
 
 FAMILY.says(
     "notes",
-    lambda case: messages.notes((case, case)),
+    lambda case: processes.notes((case, case)),
     {
         "a holder speaks for itself": s.HELD,
         "free needs no note": s.FREE,
@@ -198,22 +198,22 @@ FAMILY.says(
 def test_of_a_localhost_that_is_held_the_other_address_needs_no_note() -> None:
     assert isinstance(s.SHADOWED.verdict, LocalhostConflict)
     sister = s.SHADOWED.but(verdict=Held(s.SHADOWED.verdict.sockets))
-    assert messages.notes((s.SHADOWED, sister)) == ()
+    assert processes.notes((s.SHADOWED, sister)) == ()
 
 
 @pytest.mark.parametrize("finding", s.EVERY_FINDING, ids=lambda f: type(f.verdict).__name__)
 def test_every_verdict_makes_an_error_with_its_code(finding: Finding) -> None:
-    error = messages.problem((finding,), s.ANN, exit_code=1, service="web", hints=("do `x`",))
+    error = processes.problem((finding,), s.ANN, exit_code=1, service="web", hints=("do `x`",))
     assert error.code == (
         "port-excluded" if finding is s.EXCLUDED else CODES[type(finding.verdict)]
     )
     assert (error.exit_code, error.service, error.hints) == (1, "web", ("do `x`",))
-    assert error.message == messages.headline(finding)
+    assert error.message == processes.headline(finding)
 
 
 def test_no_word_that_means_something_else() -> None:
     said = " ".join(
-        " ".join((messages.headline(f), *messages.notes((f,)), *messages.evidence((f,), s.ANN)))
+        " ".join((processes.headline(f), *processes.notes((f,)), *processes.evidence((f,), s.ANN)))
         for f in s.EVERY_FINDING
     ).lower()
     banned = ("zombie", "stuck", "busy", "owner", "please", "failed to", "oops")
@@ -223,9 +223,9 @@ def test_no_word_that_means_something_else() -> None:
 def test_hostile_names_stay_on_their_line() -> None:
     said = "\n".join(
         (
-            messages.headline(s.EVIL_FINDING, s.EVIL),
-            *messages.evidence((s.EVIL_FINDING,), s.ANN),
-            *messages.notes((s.EVIL_FINDING,)),
+            processes.headline(s.EVIL_FINDING, s.EVIL),
+            *processes.evidence((s.EVIL_FINDING,), s.ANN),
+            *processes.notes((s.EVIL_FINDING,)),
         )
     )
     assert "\x1b" not in said

@@ -15,7 +15,7 @@ from devports.ui.text import OutputStyle
 from tests.unit.ui import samples as s
 from tests.unit.ui.golden import Family
 
-FAMILY = Family("health")
+FAMILY = Family("doctor_report")
 PIPE = OutputStyle()
 WEB = Service("web", 8000, command="vite")
 FREE = PortFacts(WEB, WEB.spec, findings=(s.FREE,))

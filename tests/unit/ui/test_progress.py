@@ -19,7 +19,7 @@ from devports.core.stop_plan import (
     WatchingForRestart,
     WouldStop,
 )
-from devports.ui import progress as deeds
+from devports.ui import progress
 from tests.unit.ui import samples as s
 from tests.unit.ui.golden import Family
 
@@ -31,7 +31,7 @@ DB = NODE.but(standing=Container("docker", "shop-db-1", "postgres:16", "ab" * 32
 
 FAMILY.says(
     "right now",
-    deeds.progress_words,
+    progress.progress_words,
     {
         "it may come back": WatchingForRestart(3.98, s.NPM),
         "a container": StoppingContainer(DB),
@@ -46,7 +46,7 @@ FAMILY.says(
 
 FAMILY.says(
     "in the end",
-    deeds.outcome_words,
+    progress.outcome_words,
     {
         "it ended": Stopped(NODE, ("SIGTERM",), 0.31),
         "it was killed": Stopped(s.UVICORN_TARGET, ("SIGTERM", "SIGKILL"), 12.5),
@@ -92,7 +92,7 @@ FAMILY.says(
 STOPPED = Stopped(NODE, ("SIGTERM",), 0.02)
 FAMILY.says(
     "freed",
-    lambda freed: deeds.freed_words(freed, "port 8000"),
+    lambda freed: progress.freed_words(freed, "port 8000"),
     {
         "it can be bound": FreeResult(True, 0, (STOPPED,), (s.FREE,)),
         "only a port that can be bound is freed": FreeResult(
@@ -102,7 +102,7 @@ FAMILY.says(
 )
 FAMILY.says(
     "asked",
-    lambda case: deeds.question_words(Question(case[0], case[1], s.HELD), case[2]),
+    lambda case: progress.question_words(Question(case[0], case[1], s.HELD), case[2]),
     {
         "one process": ("stop", NODE, ""),
         "a family, for a service": ("stop", s.UVICORN_TARGET, "web"),

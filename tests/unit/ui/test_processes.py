@@ -2,18 +2,8 @@ from __future__ import annotations
 
 import pytest
 
-from devports.core.holder_kind import (
-    Container,
-    OrdinaryProcess,
-    OtherUser,
-    Protected,
-    SupervisedService,
-    Tunnel,
-)
 from devports.core.model import HiddenSocket, Holder, HolderSearch
-from devports.core.stop_plan import PortClients, Question, UntouchedProcess
 from devports.ui import processes
-from devports.ui.text import OutputStyle
 from tests.unit.ui import samples as s
 from tests.unit.ui.golden import Family
 
@@ -21,39 +11,10 @@ FAMILY = Family("processes")
 IN_A_BLANK = ("/my shop/bin/python3",)
 
 
-@pytest.mark.parametrize(
-    ("seconds", "text"),
-    [
-        pytest.param(0.4, "under 1 s", id="a blink"),
-        pytest.param(8.9, "8 s", id="seconds"),
-        pytest.param(60, "1 min", id="a minute"),
-        pytest.param(299, "4 min", id="minutes"),
-        pytest.param(7300, "2 h", id="hours"),
-        pytest.param(86400, "1 day", id="a day"),
-        pytest.param(300_000, "3 days", id="days"),
-    ],
-)
-def test_duration(seconds: float, text: str) -> None:
-    assert processes.duration(seconds) == text
-
-
 def test_since_is_the_clock_of_the_reader() -> None:
     east = s.ANN.but(offset=10 * 3600)
     assert processes.since(s.NOW - 7300, s.ANN) == "12:11"
     assert processes.since(s.NOW - 7300, east) == "2026-09-21 22:11"
-
-
-@pytest.mark.parametrize(
-    ("words", "text"),
-    [
-        pytest.param([], "", id="nothing"),
-        pytest.param(["a"], "a", id="one"),
-        pytest.param(["a", "b"], "a and b", id="two"),
-        pytest.param(["a", "b", "c"], "a, b and c", id="three"),
-    ],
-)
-def test_listed(words: list[str], text: str) -> None:
-    assert processes.listed(words) == text
 
 
 FAMILY.says(
@@ -99,8 +60,8 @@ FAMILY.says(
     ],
 )
 def test_folder(cwd: str, text: str) -> None:
-    assert processes.folder(s.process(1, cwd=cwd), s.ANN) == text
-    assert processes.folder(s.process(1, cwd=cwd), s.ANN.but(home="")) == cwd
+    assert processes.short_folder(cwd, s.ANN) == text
+    assert processes.short_folder(cwd, s.ANN.but(home="")) == cwd
 
 
 FAMILY.says(
@@ -159,35 +120,6 @@ FAMILY.says(
 
 
 FAMILY.says(
-    "kind of holder",
-    processes.standing_words,
-    {
-        "plain": OrdinaryProcess(),
-        "mine": s.MINE,
-        "we are root": OtherUser("bob", True),
-        "another user": OtherUser("bob", False),
-        "supervised": SupervisedService("systemd", "a.service", "systemctl stop a.service"),
-        "container": Container("docker"),
-        "a container that its engine named": Container(
-            "docker", "shop-db-1", "postgres:16", said="one"
-        ),
-        "a process of a container": Container("docker", "0123456789ab", said="inside"),
-        "a process of a container without a name": Container("podman", said="inside"),
-        "a container of several": Container("podman", said="several", names=("web", "api")),
-        "a container whose engine does not answer": Container(
-            "docker", said="silent", complaint="no\x1b permission"
-        ),
-        "a container whose engine's command is missing": Container("docker", said="missing"),
-        "a forwarder that was left behind": Container("docker", said="none"),
-        "a container with a hostile name": Container("docker", "a\x1b[2J", "b\nc", said="one"),
-        "tunnel": Tunnel("ssh -N"),
-        "supervised under a name that could not be read": SupervisedService("pm2", "", "pm2 list"),
-        "protected": Protected("a kernel thread"),
-    },
-)
-
-
-FAMILY.says(
     "behind a port",
     processes.names,
     {
@@ -216,48 +148,8 @@ FAMILY.says(
 )
 
 
-FAMILY.says(
-    "target",
-    processes.target_label,
-    {
-        "one process": s.NODE_TARGET,
-        "a family": s.UVICORN_TARGET,
-        "a runner and its server": s.NPM_TARGET,
-        "a run of ours, whatever its process is called": s.NPM_TARGET.but(standing=s.MINE),
-        "the server that a run of ours left": s.NODE_TARGET.but(standing=s.LEFT),
-    },
-)
-
-
 def test_hidden_card_without_a_name() -> None:
     hidden = HiddenSocket(s.EVERYWHERE[0])
     assert processes.hidden_card(hidden, s.ANN) == (
         ("socket", "LISTEN 0.0.0.0:8000, made by an unknown user"),
     )
-
-
-FAMILY.says(
-    "card",
-    lambda target: processes.holder_card(target, s.HELD, s.ANN),
-    {"a family": s.UVICORN_TARGET},
-)
-WITH_CLIENT = PortClients(2, (UntouchedProcess(s.PYTHON, "client"),))
-FAMILY.says(
-    "details",
-    lambda question: processes.details(question, s.ANN, OutputStyle(width=100)),
-    {
-        "a family with a client": Question(
-            "stop",
-            s.UVICORN_TARGET,
-            s.HELD,
-            PortClients(2, (UntouchedProcess(s.PYTHON, "client"),)),
-        ),
-        "what started the server ends too": Question("stop", s.NPM_TARGET, s.HELD),
-        "what did not end": Question("kill", s.UVICORN_TARGET, s.HELD),
-        "a container": Question(
-            "container",
-            s.NODE_TARGET.but(standing=Container("docker", "db", "", "ab" * 32, "one")),
-            s.HELD,
-        ),
-    },
-)
