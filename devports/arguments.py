@@ -70,7 +70,7 @@ def _refuse_bare(options: argparse.Namespace) -> None:
 def _mistyped(
     what: str, word: str, known: Iterable[str], command: str, *, facts: tuple[str, ...] = ()
 ) -> DevportsError:
-    from devports.config.problem import nearest  # only where there is a mistake
+    from devports.config.report import nearest  # only where there is a mistake
 
     meant = nearest(word, known)
     suggestion = (f"did you mean `{meant}`?",) if meant else ()

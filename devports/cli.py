@@ -147,9 +147,9 @@ def call(options: Namespace, arguments: Sequence[str], screen: Console) -> int:
 
 def call_run(setting: Context, options: Namespace, arguments: Sequence[str]) -> int:
     tell_editor_of_begin(options.service, setting.screen)
-    from devports.system import refuse_to_run
+    from devports.run import refuse_on_windows
 
-    refuse_to_run(options.service)
+    refuse_on_windows(options.service)
     from devports.commands.run import run
 
     end_by_a_number()

@@ -17,7 +17,7 @@ from devports.detect.services import detect, wanted
 from devports.detect.toml_writer import document
 from devports.errors import DevportsError
 from devports.system.files import write_new
-from devports.system.project import look
+from devports.system.project import scan
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -101,7 +101,7 @@ class Plan(Frozen):
 
 def found_in(path: str, shown: str) -> Plan:
     """Return the services of the folder of a file that is to be written."""
-    looked = look(os.path.dirname(path), wanted)
+    looked = scan(os.path.dirname(path), wanted)
     files = tuple(File(name, text) for name, text in looked.texts)
     found = detect(Tree(files, looked.names))
     return Plan(path, shown, found.services, found.left_out, looked.whole)

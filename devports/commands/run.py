@@ -10,15 +10,16 @@ import os
 
 from devports.commands.context import asked_of, service_of
 from devports.commands.free import show_not_freed, tools_for
-from devports.core.recovery import Ended, ServerReady
+from devports.core.recovery import Ended, RecordFailed, ServerReady
 from devports.core.service import env_file_of
 from devports.core.stop_plan import ConfirmPolicy
+from devports.core.verdict import decisive
 from devports.errors import DevportsError
 from devports.freeing import FreeRequest, StopTimeouts
-from devports.run.launch import on_next_port, prepare, refuse_impossible
+from devports.run.launch import prepare, refuse_impossible
 from devports.run.readiness import wait_for_dependencies, with_real_ports
 from devports.run.session import Session
-from devports.run.takeover import claim
+from devports.run.takeover import PortPromisedError, claim
 from devports.ui import run_progress
 from devports.ui.messages import error_block
 from devports.ui.run_progress import ended_words, event_line, gave_up, in_short
@@ -51,6 +52,8 @@ def run(
     take_over: bool = False,
 ) -> Ended:
     """Run a service to its end; the exit code is the server's own when one ran."""
+    from devports.run.search import Search
+
     config = setting.config()
     service = service_of(config, name)
     service = service.but(port=port or service.port, on_conflict=on_conflict or service.on_conflict)
@@ -63,15 +66,16 @@ def run(
         interactive=setting.screen.interactive,
         reclaim=config.root if service.on_conflict == "reclaim" else "",
         movable=service.port if service.on_conflict in ("ask", "next") else 0,
+        moves=service.on_conflict == "next",
         fails=service.on_conflict == "fail",  # a configuration may narrow consent, --yes or not
     )
     session: Session | None = None
+    ended: Ended | None = None
+    declared, search = service.port, Search(setting.machine, service, config)
     try:
-        if service.on_conflict == "next":
-            service = on_next_port(setting.machine, service, config, news.tell)
         wait_for_dependencies(setting.machine, setting.records(), config, service, news.tell)
         while True:
-            session = session_of(
+            made = session_of(
                 setting,
                 service,
                 config,
@@ -79,12 +83,14 @@ def run(
                 policy=policy,
                 news=news,
                 take_over=take_over,
+                declared=declared,
             )
-            ended = session.run()
-            if not session.moving:
+            session = made or session
+            if made is not None and (ended := made.run()) is not None:
+                explain(setting, made, ended)
                 break
-            service = on_next_port(setting.machine, service, config, news.tell)
-        explain(setting, session, ended)
+            service = search.next()
+            policy = policy.but(movable=service.port, moves=True)
     except DevportsError as error:
         setting.screen.err(error_block(error, setting.screen.look("stderr")))
         ended = Ended(error.exit_code, "devports", error.code, in_short(error))
@@ -113,9 +119,14 @@ class RunReporter:
 
     def __init__(self, screen: Console, log: EventLog | None = None) -> None:
         self._screen, self._log = screen, log
+        self._unrecorded = False
 
     def tell(self, happening: RunEvent) -> None:
         """Put a piece of news on the screen."""
+        if isinstance(happening, RecordFailed):
+            if self._unrecorded:
+                return  # the service is claimed anew with each port that is tried
+            self._unrecorded = True
         self._screen.progress(event_line(happening))
         env = self._screen.env
         if isinstance(happening, ServerReady) and (
@@ -155,25 +166,34 @@ def session_of(
     policy: ConfirmPolicy,
     news: RunReporter,
     take_over: bool = False,
-) -> Session:
-    """Claim the service, and return all that one run of it needs."""
+    declared: int,
+) -> Session | None:
+    """Claim the service, and return all that one run of it needs.
+
+    None: by its record another run is to have the port, and the policy is to leave it.
+    """
     machine, records = setting.machine, setting.records()
-    launch = prepare(
-        machine,
-        service,
-        with_real_ports(records, config),
-        arguments=arguments,
-        environ=os.environ,
-        from_file=variables_of(service, config),
-        claim=lambda: claim(
-            records,
+    try:
+        launch = prepare(
             machine,
             service,
-            config.root,
-            news.tell,
-            take_over=lambda other: take_over or may_take_over(setting.screen, other, policy),
-        ),
-    )
+            with_real_ports(records, config),
+            arguments=arguments,
+            environ=os.environ,
+            from_file=variables_of(service, config),
+            claim=lambda endpoints: claim(
+                records,
+                machine,
+                service,
+                config.root,
+                news.tell,
+                take_over=lambda other: take_over or may_take_over(setting.screen, other, policy),
+                alone=endpoints if policy.moves else (),
+            ),
+        )
+    except PortPromisedError:
+        return None
+    launch = launch.but(declared=declared if declared != service.port else 0)
     limits = StopTimeouts(stop=service.stop_timeout, settle=0, linger=LINGER)
     tools = news.tools(setting, service.name)
     job = FreeRequest(launch.everything, policy, limits)
@@ -205,7 +225,8 @@ def explain(setting: Context, session: Session, ended: Ended) -> None:
     if ended.reason == "port-held" and last is not None and not last.bindable:
         declared = setting.config().get(service.name)
         same = declared is not None and declared.port == service.port
-        text = service.name if same else str(service.spec)
+        held = service.spec.but(port=decisive(last.findings).endpoint.port)
+        text = service.name if same else str(held)
         show_not_freed(setting, asked_of(text, service), last)
     elif ended.reason in GIVEN_UP and session.startup:
         start = session.startup

@@ -23,7 +23,7 @@ from devports.core.value import Frozen
 from devports.core.verdict import HolderUnknown, covers, sockets_of
 from devports.errors import DevportsError
 from devports.records import charge_of, charges, holder_of, stage_of
-from devports.system import clock, refuse_to_watch
+from devports.system import WINDOWS, clock
 from devports.system.inspect import HolderCache, at_once, census, endpoints_of, glance
 from devports.ui.messages import error_block, labelled
 from devports.ui.processes import gap_words
@@ -41,7 +41,7 @@ if TYPE_CHECKING:
     from devports.core.verdict import Finding
     from devports.records import RunStatus
     from devports.system import Machine
-    from devports.system.keyboard import TerminalEvents
+    from devports.system.terminal_events import TerminalEvents
     from devports.ui.console import Console
     from devports.ui.status_rows import Role
     from devports.ui.table import Part
@@ -67,8 +67,13 @@ def status(
         as_json: one document on stdout.
     """
     _refuse_contradictions(words, everything, watch, interval, as_json)
-    if watch:
-        refuse_to_watch()
+    if watch and WINDOWS:
+        raise DevportsError(
+            "unsupported-platform",
+            "`--watch` does not work on Windows yet",
+            hints=("run `devports status` for one look",),
+            exit_code=exitcodes.BLIND,
+        )
     look = _look_at(setting, words, everything=everything, repeated=watch)
     if watch:
         return watch_over(setting.screen, look, interval or INTERVAL)
@@ -204,7 +209,7 @@ def watch_over(screen: Console, look: Callable[[], StatusResult], interval: floa
     Returns:
         0 when it was ended by hand; 128+n for another signal.
     """
-    from devports.system.keyboard import TerminalEvents
+    from devports.system.terminal_events import TerminalEvents
 
     stdout = screen.streams["stdout"]
     if stdout is None:
@@ -228,7 +233,7 @@ def _until_the_end(
     attention: TerminalEvents,
 ) -> int:
     """Look and show, again and again; return the signal that ended it, 0 for none."""
-    from devports.system.keyboard import Ended, Resized, Suspended
+    from devports.system.terminal_events import Ended, Resized, Suspended
 
     due = clock.Deadline(0)
     while True:

@@ -44,9 +44,8 @@ def validate(setting: Context, *, as_json: bool = False) -> int:
 
 def schema(screen: Console, kind: str) -> int:
     """Print one of the schemas that are shipped with devports."""
-    from devports import schemas  # data of the package
-
-    path = os.path.join(os.path.dirname(schemas.__file__), f"{kind}.schema.json")
+    package = os.path.dirname(exitcodes.__file__)
+    path = os.path.join(package, "schemas", f"{kind}.schema.json")
     with open(path, encoding="utf-8") as file:
         screen.out(file.read().rstrip("\n"))
     return exitcodes.OK

@@ -3,27 +3,27 @@
 from __future__ import annotations
 
 from devports.config import keys
-from devports.config.problem import Problem, Problems, dotted, nearest, short
+from devports.config.report import Problem, dotted, nearest, short
 from devports.config.validate import broken_rules, wrong_host
 from devports.core.service import Config, EditorTasks, Ready, Service
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
-    from collections.abc import Callable, Mapping
+    from collections.abc import Callable, Mapping, Sequence
     from typing import Any, TypeAlias
 
     from devports.config.keys import Key
-    from devports.config.problem import Path
+    from devports.config.report import Path
 
     Table: TypeAlias = Mapping[str, object]
-    Reader: TypeAlias = Callable[[Key, object, Path, list[Problem]], Any]
+    Reader: TypeAlias = Callable[[Key, Any, Path, list[Problem]], Any]
 
 _LOOKED_AT = 20
 _PRINTED = 10**12
 """Integers beyond this are described, not printed: TOML's have no bound, str() has one."""
 
 
-def parse(data: Table, *, path: str = "", root: str = "") -> Config | Problems:
+def parse(data: Table, *, path: str = "", root: str = "") -> Config | tuple[Problem, ...]:
     """Return the configuration, or all its problems; never raises, whatever the mapping holds.
 
     Args:
@@ -32,20 +32,10 @@ def parse(data: Table, *, path: str = "", root: str = "") -> Config | Problems:
         root: folder of the file, for the result only; `cwd` and `env_file` stay as written.
     """
     found = [_unknown(name, (name,), keys.TOP) for name in data if name not in keys.TOP]
-    defaults = _defaults(data.get("defaults", {}), found)
-    services = _services(data.get("services", {}), defaults, found)
+    defaults = _fields(keys.DEFAULTS, data.get("defaults", {}), ("defaults",), found)
+    services = _services(data.get("services", {}), defaults or {}, found)
     found += broken_rules(services)
-    if found:
-        return Problems(tuple(found))
-    return Config(path, root, services)
-
-
-def _defaults(value: object, found: list[Problem]) -> dict[str, Any]:
-    path: Path = ("defaults",)
-    if not isinstance(value, dict):
-        found.append(_not_a(value, path, "a table"))
-        return {}
-    return _fields(keys.DEFAULTS, value, path, found)
+    return tuple(found) or Config(path, root, services)
 
 
 def _services(value: object, defaults: Table, found: list[Problem]) -> tuple[Service, ...]:
@@ -56,9 +46,7 @@ def _services(value: object, defaults: Table, found: list[Problem]) -> tuple[Ser
     if not value:
         found.append(Problem((), "no services: add `[services.NAME]` with a `port`"))
     if len(value) > keys.MAX_SERVICES:
-        found.append(
-            Problem(path, f"{len(value)} services, {keys.MAX_SERVICES} are possible", "key")
-        )
+        found.append(_too_many(value, path, "services", keys.MAX_SERVICES))
         return ()
     services = (_service(name, raw, defaults, found) for name, raw in value.items())
     return tuple(service for service in services if service is not None)
@@ -72,18 +60,22 @@ def _service(name: str, raw: object, defaults: Table, found: list[Problem]) -> S
             "a letter or digit first"
         )
         found.append(Problem(path, reason, "key"))
-    if not isinstance(raw, dict):
-        found.append(_not_a(raw, path, "a table"))
+    own = _fields(keys.SERVICE, raw, path, found)
+    if own is None:
         return None
-    fields = {**defaults, **_fields(keys.SERVICE, raw, path, found)}
     # A port that is missing or wrong is a problem already; 0 keeps the service in the rules.
-    fields.setdefault("port", 0)
+    fields = {"port": 0, **defaults, **own}
     ready, vscode = Ready(**fields.pop("ready", {})), EditorTasks(**fields.pop("vscode", {}))
     return Service(name=name, ready=ready, vscode=vscode, **fields)
 
 
-def _fields(keys: tuple[Key, ...], raw: Table, path: Path, found: list[Problem]) -> dict[str, Any]:
+def _fields(
+    keys: Sequence[Key], raw: object, path: Path, found: list[Problem]
+) -> dict[str, Any] | None:
     """Read one table: only the keys that are there and right are in the result."""
+    if not isinstance(raw, dict):
+        found.append(_not_a(raw, path, "a table"))
+        return None
     known = {key.name: key for key in keys}
     names = tuple(known)
     unknown = [name for name in raw if name not in known]
@@ -142,18 +134,17 @@ def _matches(pattern: str, text: str) -> bool:
     return re.fullmatch(pattern, text) is not None
 
 
-def _integer(key: Key, value: object, path: Path, found: list[Problem]) -> int | None:
-    if isinstance(value, int) and not isinstance(value, bool) and key.low <= value <= key.high:
-        return value
-    found.append(_not_a(value, path, f"an integer from {key.low:g} to {key.high:g}"))
-    return None
+def _too_many(table: Table, path: Path, what: str, most: int) -> Problem:
+    return Problem(path, f"{len(table)} {what}, {most} are possible", "key")
 
 
 def _number(key: Key, value: object, path: Path, found: list[Problem]) -> float | None:
+    fraction = key.kind == "number"
     number = None if isinstance(value, bool) else value
-    if isinstance(number, (int, float)) and key.low <= number <= key.high:
-        return float(number)
-    found.append(_not_a(value, path, f"a number from {key.low:g} to {key.high:g}"))
+    if isinstance(number, (int, float) if fraction else int) and key.low <= number <= key.high:
+        return float(number) if fraction else number
+    what = "a number" if fraction else "an integer"
+    found.append(_not_a(value, path, f"{what} from {key.low:g} to {key.high:g}"))
     return None
 
 
@@ -179,14 +170,9 @@ def _text(key: Key, value: object, path: Path, found: list[Problem]) -> str | No
     text = _any_text(value, path, found)
     if text is None or (text in key.choices if key.choices else _matches(key.pattern, text)):
         return text
-    if key.choices:
-        words = ", ".join(f'"{choice}"' for choice in key.choices)
-        only = words if len(key.choices) == 1 else f"one of {words}"
-        found.append(
-            Problem(path, f"`{dotted(path)}` must be {only}", wrote=text, choices=key.choices)
-        )
-    else:
-        found.append(Problem(path, f"`{dotted(path)}` {key.rule}"))
+    words = ", ".join(f'"{choice}"' for choice in key.choices)
+    rule = f"must be one of {words}" if words else key.rule
+    found.append(Problem(path, f"`{dotted(path)}` {rule}", wrote=text, choices=key.choices))
     return None
 
 
@@ -210,7 +196,7 @@ def _path(_: Key, value: object, path: Path, found: list[Problem]) -> str | None
 
 def _command(_: Key, value: object, path: Path, found: list[Problem]) -> Any:
     if isinstance(value, list):
-        words = _list(value, path, found)
+        words = tuple(text or "" for text in _strings(value, path, found))
         if not value or value[0] == "":
             found.append(Problem(path, f"`{dotted(path)}` has no program: leave the key out"))
         return words
@@ -223,24 +209,21 @@ def _command(_: Key, value: object, path: Path, found: list[Problem]) -> Any:
     return text
 
 
-def _list(value: list[object], path: Path, found: list[Problem]) -> tuple[str, ...]:
-    """Read the items; a wrong one stays as an empty text, so that the others keep their place."""
-    return tuple(_any_text(item, (*path, i), found) or "" for i, item in enumerate(value))
+def _strings(value: list[object], path: Path, found: list[Problem]) -> list[str | None]:
+    return [_any_text(item, (*path, i), found) for i, item in enumerate(value)]
 
 
 def _texts(key: Key, value: object, path: Path, found: list[Problem]) -> tuple[str, ...] | None:
+    """Read a list; a wrong item stays as an empty text, so that the others keep their place."""
     if not isinstance(value, list):
         found.append(_not_a(value, path, "a list of strings"))
         return None
-    wrong = {i for i, item in enumerate(value) if not _fits(key.pattern, item)}
-    found += [Problem((*path, i), f"`{dotted(path)}` {key.rule}") for i in sorted(wrong)]
-    texts = _list(value, path, found)
-    return tuple("" if i in wrong else text for i, text in enumerate(texts))
-
-
-def _fits(pattern: str, item: object) -> bool:
-    """Whether a text matches; what is no text, or none for a program, is reported elsewhere."""
-    return not isinstance(item, str) or "\0" in item or _matches(pattern, item)
+    texts = _strings(value, path, found)
+    for i, text in enumerate(texts):
+        if text is not None and not _matches(key.pattern, text):
+            found.append(Problem((*path, i), f"`{dotted(path)}` {key.rule}"))
+            texts[i] = None
+    return tuple(text or "" for text in texts)
 
 
 def _pairs(key: Key, value: object, path: Path, found: list[Problem], rule: str) -> Table | None:
@@ -265,21 +248,14 @@ def _env(key: Key, value: object, path: Path, found: list[Problem]) -> Any:
 def _ports(key: Key, value: object, path: Path, found: list[Problem]) -> Any:
     table = _pairs(key, value, path, found, "a name for a port: letters, digits, `_-`") or {}
     if len(table) > keys.MAX_PORTS:
-        found.append(Problem(path, f"{len(table)} ports, {keys.MAX_PORTS} are possible", "key"))
+        found.append(_too_many(table, path, "ports", keys.MAX_PORTS))
         return ()
-    numbers = {name: _integer(key, item, (*path, name), found) for name, item in table.items()}
+    numbers = {name: _number(key, item, (*path, name), found) for name, item in table.items()}
     return tuple((name, number or 0) for name, number in numbers.items())
 
 
-def _table(key: Key, value: object, path: Path, found: list[Problem]) -> dict[str, Any] | None:
-    if not isinstance(value, dict):
-        found.append(_not_a(value, path, "a table"))
-        return None
-    return _fields(key.keys, value, path, found)
-
-
 _READERS: dict[str, Reader] = {
-    "integer": _integer,
+    "integer": _number,
     "number": _number,
     "boolean": _boolean,
     "text": _text,
@@ -289,5 +265,5 @@ _READERS: dict[str, Reader] = {
     "texts": _texts,
     "env": _env,
     "ports": _ports,
-    "table": _table,
+    "table": lambda key, *table: _fields(key.keys, *table),
 }

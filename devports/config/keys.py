@@ -244,8 +244,8 @@ SERVICE = (
         "on_conflict",
         "text",
         "when the port is taken: `ask` before ending the holder; `reclaim`: end without asking "
-        "what an earlier run of this project left, ask for the rest; `next`: take another port "
-        "and say so; `fail`",
+        "what an earlier run of this project left, ask for the rest; `next`: take one of the 49 "
+        "ports above it, asking nobody, and say so; `fail`",
         default=Service.on_conflict,
         common=True,
         choices=("ask", "reclaim", "next", "fail"),
@@ -271,26 +271,17 @@ DEFAULTS = tuple(key for key in SERVICE if key.common)
 TOP = ("defaults", "services")
 
 ALSO_CALLED = {
-    "cmd": "command",
-    "run": "command",
-    "exec": "command",
-    "dir": "cwd",
-    "directory": "cwd",
-    "path": "cwd",
-    "workdir": "cwd",
-    "working_dir": "cwd",
-    "environment": "env",
-    "dotenv": "env_file",
-    "address": "host",
-    "bind": "host",
-    "hostname": "host",
-    "requires": "depends_on",
-    "healthcheck": "ready",
-    "health": "ready",
-    "retries": "attempts",
-    "signal": "stop_signal",
-    "timeout": "stop_timeout",
-    "url": "http",
-    "label": "task",
+    "command": ("cmd", "run", "exec"),
+    "cwd": ("dir", "directory", "path", "workdir", "working_dir"),
+    "env": ("environment",),
+    "env_file": ("dotenv",),
+    "host": ("address", "bind", "hostname"),
+    "depends_on": ("requires",),
+    "ready": ("healthcheck", "health"),
+    "attempts": ("retries",),
+    "stop_signal": ("signal",),
+    "stop_timeout": ("timeout",),
+    "http": ("url",),
+    "task": ("label",),
 }
 """What neighbours (compose, supervisord, tasks.json) call our keys: for "did you mean" only."""

@@ -1,15 +1,7 @@
-"""Find and read the configuration. Reading it never runs anything.
+"""Find and read the configuration and env files. Reading them never runs anything.
 
+A file that others can write is refused: who can write it decides which commands run as its reader.
 `devports check NAME` comes through here, so nothing heavy is imported before it is needed.
-
-limits: What is refused before the TOML reader sees it.
-
-tomllib of Python 3.11.7 takes 28 s and 3.3 GB for one dotted key of 60 KB, and raises
-RecursionError for deep lists (https://github.com/python/cpython/issues/149231).
-
-dotenv: The text of an `env_file`: `NAME=value` lines, nothing is expanded and nothing is run.
-
-trust: Whose file it is. Who can write the file decides which commands run as its reader.
 """
 
 from __future__ import annotations
@@ -21,8 +13,8 @@ import sys
 from devports.config import report
 from devports.config.decode import parse
 from devports.config.keys import VARIABLE
-from devports.config.problem import Problems, visible
-from devports.config.report import Place, Span, place, tokens
+from devports.config.report import Place, Span, place, tokens, visible
+from devports.core.text import quote
 from devports.core.value import Frozen
 from devports.errors import DevportsError
 from devports.system.user import invoking
@@ -32,7 +24,6 @@ if TYPE_CHECKING:
     import re
     from collections.abc import Iterable, Iterator
 
-    from devports.config.problem import Path
     from devports.core.service import Config, Service
 
 
@@ -46,7 +37,11 @@ MAX_WORD = 1024
 
 
 def beyond(text: str) -> tuple[Place, str] | None:
-    """Return the first place in `text` that exceeds a limit, and which; None if all is well."""
+    """Return the first place in `text` that exceeds a limit, and which; None if all is well.
+
+    tomllib of Python 3.11.7 takes 28 s and 3.3 GB for one dotted key of 60 KB, and raises
+    RecursionError for deep lists (https://github.com/python/cpython/issues/149231).
+    """
     parts = depth = 0
     for start, end in tokens(text):
         first = text[start]
@@ -172,8 +167,8 @@ def read_text(text: str, path: str, shown: str) -> Config:
     if table is None:
         raise DevportsError("config-missing", f"`{shown}` has no table `[tool.devports]`")
     config = parse(table, path=path, root=root)
-    if isinstance(config, Problems):
-        prefix: Path = ("tool", "devports") if name == SHARED else ()
+    if isinstance(config, tuple):
+        prefix = ("tool", "devports") if name == SHARED else ()
         raise report.invalid(config, text, shown, prefix)
     services = tuple(_absolute(service, root) for service in config.services)
     return config.but(services=services)
@@ -300,18 +295,14 @@ _ASSIGNMENT = (
 _ESCAPES = {"n": "\n", "r": "\r", "t": "\t", '"': '"', "\\": "\\", "$": "$"}
 
 
-class EnvProblem(Frozen):
-    """A line, from 1, that is no assignment. Its text is not repeated: it may be a secret."""
-
-    line: int
-    reason: str
-
-
 class Env(Frozen):
-    """The variables in order, and what was wrong. A name that comes twice has its last value."""
+    """The variables in order, and what was wrong. A name that comes twice has its last value.
+
+    A problem names its line and does not repeat the text, which may be a secret.
+    """
 
     pairs: tuple[tuple[str, str], ...] = ()
-    problems: tuple[EnvProblem, ...] = ()
+    problems: tuple[str, ...] = ()
 
 
 def parse_env(text: str) -> Env:
@@ -326,7 +317,7 @@ def parse_env(text: str) -> Env:
     text = text.removeprefix("\ufeff").replace("\r\n", "\n")
     assignment = re.compile(_ASSIGNMENT)
     pairs: dict[str, str] = {}
-    problems: list[EnvProblem] = []
+    problems: list[str] = []
     position = number = 0
     while position < len(text):
         end = text.find("\n", position) + 1 or len(text)
@@ -335,7 +326,7 @@ def parse_env(text: str) -> Env:
         match = assignment.match(text, position)
         wrong = _wrong(match, line)
         if wrong:
-            problems.append(EnvProblem(number, wrong))
+            problems.append(f"line {number}: {wrong}")
         elif match:
             pairs[match["name"]] = _value(match)
             number += text.count("\n", end, match.end())
@@ -358,18 +349,13 @@ def _wrong(match: re.Match[str] | None, line: str) -> str:
 
 
 def _value(match: re.Match[str]) -> str:
-    if match["bare"] is not None:
-        return _uncommented(match["bare"]).strip()
-    if match["single"] is not None:
-        return match["single"]
     import re  # as above
 
+    if match["bare"] is not None:
+        return re.split(r"[ \t]#", match["bare"], maxsplit=1)[0].strip()
+    if match["single"] is not None:
+        return match["single"]
     return re.sub(r"\\([nrt\"\\$])", lambda sign: _ESCAPES[sign[1]], match["double"])
-
-
-def _uncommented(value: str) -> str:
-    ends = [value.find(mark) for mark in (" #", "\t#") if mark in value]
-    return value[: min(ends)] if ends else value
 
 
 _FOREIGN = frozenset(
@@ -402,7 +388,7 @@ def distrust(path: str, status: os.stat_result, mounts: str | None = None) -> st
             path,
             "belongs to another user",
             f"owner: uid {status.st_uid}, you: uid {trusted[0]}",
-            f"sudo chown {trusted[0]} {_quoted(path)}",
+            f"sudo chown {trusted[0]} {quote(path)}",
         )
     if status.st_mode & stat.S_IWOTH:
         if on_foreign_mount(path, _mounts() if mounts is None else mounts):
@@ -411,7 +397,7 @@ def distrust(path: str, status: os.stat_result, mounts: str | None = None) -> st
             path,
             "can be written by every user",
             f"mode: {status.st_mode & 0o777:04o}",
-            f"chmod o-w {_quoted(path)}",
+            f"chmod o-w {quote(path)}",
         )
     # Many systems give each user a group of their own, with the same number: nobody else is in it.
     if status.st_mode & stat.S_IWGRP and status.st_gid != status.st_uid:
@@ -449,12 +435,6 @@ def _unsafe(path: str, what: str, fact: str, hint: str) -> DevportsError:
         note="whoever can write it decides which commands run as you",
         hints=(f"after reading it, run `{hint}`",),
     )
-
-
-def _quoted(path: str) -> str:
-    import shlex  # only for the error
-
-    return shlex.quote(path)
 
 
 def on_foreign_mount(path: str, mounts: str) -> bool:

@@ -1,30 +1,29 @@
-"""Problems as a `DevportsError`: the line, a caret under the place, the reason. Pure.
+"""What is wrong with a configuration: as values, as a `DevportsError`, and where in the text. Pure.
 
 Lengths are cut and control characters written as escapes here, since the carets depend on both;
 the screen edge escapes once more whatever it prints.
 
-locate: Where in a TOML text a key and its value stand: the readers of TOML do not say. Pure.
-
-A scanner of its own, since the one library that keeps positions (tomlkit) costs as much at import
-as the rest of the program. It trusts the text to be valid TOML (https://toml.io/en/v1.0.0): call
-it on what tomllib has accepted and `limits` has let through.
+The readers of TOML do not say where a key stands, and the one library that keeps positions
+(tomlkit) costs as much at import as the rest of the program. The scanner trusts the text to be
+valid TOML (https://toml.io/en/v1.0.0): call it on what tomllib has accepted and `load.beyond` has
+let through.
 """
 
 from __future__ import annotations
 
-from devports.config.problem import dotted, nearest, short, visible
+from devports.config.keys import ALSO_CALLED
 from devports.core.text import cells
 from devports.core.value import Frozen
 from devports.errors import DevportsError
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
-    import re
-    from collections.abc import Iterator
+    from collections.abc import Iterable, Iterator, Sequence
+    from typing import Literal, TypeAlias
 
-    from devports.config.load import EnvProblem
-    from devports.config.problem import Path, Problems
     from devports.core.service import Config
+
+    Path: TypeAlias = tuple[str | int, ...]
 
 
 MOST_SHOWN = 20
@@ -36,30 +35,101 @@ _EXAMPLE = (
     "  port = 8000",
     '  command = "python3 -m http.server {port} --bind {host}"',
 )
+_LONGEST_NAME = 64
+_MOST_CHOICES = 256
 
 
-def invalid(problems: Problems, text: str, shown: str, prefix: Path = ()) -> DevportsError:
+class Problem(Frozen):
+    """One thing that is wrong.
+
+    Attributes:
+        path: keys from the top of the file (from `[tool.devports]`), list positions as numbers.
+        reason: one clause, names in backticks, no period.
+        at: whether the key or the value is to blame.
+        wrote: the word that was written where one of `choices` was expected.
+    """
+
+    path: Path
+    reason: str
+    at: Literal["key", "value"] = "value"
+    wrote: str = ""
+    choices: tuple[str, ...] = ()
+
+    @property
+    def text(self) -> str:
+        """The reason with the nearest choice. Worded only when shown: difflib is slow."""
+        meant = nearest(self.wrote, self.choices)
+        return f"{self.reason}, did you mean `{meant}`?" if meant else self.reason
+
+
+def nearest(wrote: str, choices: Iterable[str]) -> str:
+    """Return the choice that `wrote` resembles most; empty if none does, or it is absurdly long."""
+    if not wrote or len(wrote) > _LONGEST_NAME:
+        return ""
+    import difflib  # only a file with a mistake pays for it
+
+    folded = {choice.lower(): choice for choice in tuple(choices)[:_MOST_CHOICES]}
+    for key, names in ALSO_CALLED.items():
+        if wrote.lower() in names and key in folded:
+            return key
+    close = difflib.get_close_matches(wrote.lower(), folded, 1)
+    return folded[close[0]] if close else ""
+
+
+def visible(text: str) -> str:
+    """Return `text` in one line: what a terminal would obey or hide is written as an escape."""
+    if text.isprintable():
+        return text
+    return "".join(map(_visible, text))
+
+
+def _visible(char: str) -> str:
+    if char == "\t":
+        return "    "
+    return char if char.isprintable() else char.encode("unicode_escape").decode("ascii")
+
+
+def short(text: str, limit: int = 60) -> str:
+    """Return `text` visible and cut to `limit` columns."""
+    shown = visible(text[: limit + 1])
+    return shown if len(shown) <= limit else shown[: limit - 3] + "..."
+
+
+def dotted(path: Path) -> str:
+    """Return the path as TOML writes it, parts cut to a readable length."""
+    return "".join(_part(part, first=not i) for i, part in enumerate(path))
+
+
+def _part(part: str | int, *, first: bool) -> str:
+    if isinstance(part, int):
+        return f"[{part}]"
+    shown = short(part)
+    bare = shown.replace("-", "_").replace("_", "a").isalnum() and shown.isascii()
+    word = shown if bare else f'"{shown}"'
+    return word if first else f".{word}"
+
+
+def invalid(problems: Sequence[Problem], text: str, shown: str, prefix: Path = ()) -> DevportsError:
     """Return the error for a file that can be read but means nothing.
 
     Args:
-        problems: what is wrong.
+        problems: what is wrong, never nothing.
         text: the whole file.
         shown: name of the file, as messages call it.
         prefix: path of our table in the file: `("tool", "devports")` in pyproject.toml.
     """
-    spans, listed = scan(text), problems.problems[:MOST_SHOWN]
+    spans = scan(text)
     found: list[tuple[Place | None, str]] = []
-    for problem in listed:
+    for problem in problems[:MOST_SHOWN]:
         where = locate(text, spans, prefix + problem.path, value=problem.at == "value")
         unplaced = problem.path and not where
         reason = f"{dotted(prefix + problem.path)}: {problem.text}" if unplaced else problem.text
         found.append((where, reason))
     found.sort(key=lambda item: (item[0].line, item[0].column) if item[0] else (0, 0))
-    count = len(problems.problems)
     return DevportsError(
         "config-invalid",
-        f"`{shown}` has {_problems(count)}",
-        facts=(*snippets(text, found), *_more(count)),
+        f"`{shown}` has {_counted(problems)}",
+        facts=(*snippets(text, found), *_more(problems)),
     )
 
 
@@ -75,25 +145,22 @@ def syntax(
     )
 
 
-def invalid_env(problems: tuple[EnvProblem, ...], shown: str) -> DevportsError:
-    """Return the error for an env file; its lines are not shown, they may be secrets."""
-    count = len(problems)
+def invalid_env(problems: tuple[str, ...], shown: str) -> DevportsError:
+    """Return the error for an env file."""
     return DevportsError(
         "env-file-invalid",
-        f"`{shown}` has {_problems(count)}",
-        facts=(
-            *(f"line {problem.line}: {problem.reason}" for problem in problems[:MOST_SHOWN]),
-            *_more(count),
-        ),
+        f"`{shown}` has {_counted(problems)}",
+        facts=(*problems[:MOST_SHOWN], *_more(problems)),
     )
 
 
-def _problems(count: int) -> str:
-    return "1 problem" if count == 1 else f"{count} problems"
+def _counted(problems: Sequence[object]) -> str:
+    return "1 problem" if len(problems) == 1 else f"{len(problems)} problems"
 
 
-def _more(count: int) -> tuple[str, ...]:
-    return (f"... and {count - MOST_SHOWN} more",) if count > MOST_SHOWN else ()
+def _more(problems: Sequence[object]) -> tuple[str, ...]:
+    more = len(problems) - MOST_SHOWN
+    return (f"... and {more} more",) if more > 0 else ()
 
 
 def unknown_service(config: Config, name: str) -> DevportsError:
@@ -161,8 +228,6 @@ PIECE = (
 )
 """One token. Every alternative matches whatever follows, so hostile text costs linear time."""
 
-_ESCAPES = {"b": "\b", "t": "\t", "n": "\n", "f": "\f", "r": "\r", "e": "\x1b"}
-
 
 class Span(Frozen):
     """A piece of the text, as offsets."""
@@ -177,13 +242,6 @@ class Place(Frozen):
     line: int
     column: int
     length: int
-
-
-class Spans(Frozen):
-    """Every key and every value of a text. The first mention of a key counts."""
-
-    keys: dict[Path, Span]
-    values: dict[Path, Span]
 
 
 def locate(text: str, spans: Spans, path: Path, *, value: bool) -> Place | None:
@@ -202,12 +260,12 @@ def place(text: str, span: Span) -> Place:
 
 def scan(text: str) -> Spans:
     """Return the places of everything in `text`; of nothing if it is not what we understand."""
-    scanner = _Scanner(text)
+    spans = Spans(text)
     try:
-        scanner.document()
-    except (IndexError, RecursionError, ValueError, OverflowError):
-        return Spans({}, {})
-    return Spans(scanner.keys, scanner.values)
+        spans.document()
+    except (IndexError, RecursionError, ValueError):
+        return Spans("")
+    return spans
 
 
 def tokens(text: str) -> Iterator[tuple[int, int]]:
@@ -219,26 +277,24 @@ def tokens(text: str) -> Iterator[tuple[int, int]]:
             yield match.span()
 
 
-class _Scanner:
+class Spans:
+    """Every key and every value of a text. The first mention of a key counts."""
+
     def __init__(self, text: str) -> None:
         self.text = text
-        self.todo = list(tokens(text))
-        self.todo.reverse()
+        self.todo = list(tokens(text))[::-1]
         self.end = 0
         self.keys: dict[Path, Span] = {}
         self.values: dict[Path, Span] = {}
         self.arrays: dict[Path, int] = {}
-
-    def peek(self) -> str:
-        start, end = self.todo[-1]
-        return self.text[start:end]
 
     def next(self) -> Span:
         start, self.end = self.todo.pop()
         return Span(start, self.end)
 
     def at(self, *wanted: str) -> bool:
-        return self.peek() in wanted
+        start, end = self.todo[-1]
+        return self.text[start:end] in wanted
 
     def document(self) -> None:
         table: Path = ()
@@ -257,10 +313,9 @@ class _Scanner:
             self.next()
         path = self.key((), arrays=True)
         self.next()
-        if not array:
-            return self.inside(path)
-        self.next()
-        self.arrays[path] = self.arrays.get(path, -1) + 1
+        if array:
+            self.next()
+            self.arrays[path] = self.arrays.get(path, -1) + 1
         return self.inside(path)
 
     def inside(self, path: Path) -> Path:
@@ -287,34 +342,27 @@ class _Scanner:
 
     def value(self, path: Path) -> None:
         start, _ = self.todo[-1]
-        if self.at("["):
-            self.items(path)
-        elif self.at("{"):
-            self.members(path)
+        if self.at("[", "{"):
+            self.inner(path)
         else:
             self.next()
             while self.todo and not self.at("\n", ",", "]", "}"):
                 self.next()
         self.values.setdefault(path, Span(start, self.end))
 
-    def items(self, path: Path) -> None:
+    def inner(self, path: Path) -> None:
+        """Read a list or an inline table."""
+        end = "]" if self.at("[") else "}"
         self.next()
         index = 0
-        while not self.at("]"):
+        while not self.at(end):
             if self.at("\n", ","):
                 self.next()
+            elif end == "}":
+                self.pair(path)
             else:
                 self.value((*path, index))
                 index += 1
-        self.next()
-
-    def members(self, path: Path) -> None:
-        self.next()
-        while not self.at("}"):
-            if self.at("\n", ","):
-                self.next()
-            else:
-                self.pair(path)
         self.next()
 
 
@@ -322,17 +370,7 @@ def _word(token: str) -> str:
     """Return the name that a key's token stands for."""
     if token[0] == "'":
         return token[1:-1]
-    return _unescaped(token[1:-1]) if token[0] == '"' else token
-
-
-def _unescaped(text: str) -> str:
-    if "\\" not in text:
-        return text
-    import re  # as above
-
-    return re.sub(r"\\(x\w{2}|u\w{4}|U\w{8}|.)", _escaped, text)
-
-
-def _escaped(match: re.Match[str]) -> str:
-    sign = match[1]
-    return chr(int(sign[1:], 16)) if len(sign) > 1 else _ESCAPES.get(sign, sign)
+    if token[0] != '"':
+        return token
+    # TOML's escapes are Python's as well.
+    return token[1:-1].encode("latin-1", "backslashreplace").decode("unicode_escape")

@@ -1,14 +1,12 @@
-"""What must hold between the keys of a service and between services. Pure.
+"""What must hold between the keys of a service and between services, and for a host. Pure.
 
 The services may come from a file with other problems: a port of 0 is one that was wrong already.
-
-hosts: Hosts as they are written: what is acceptable, and when two of them meet on a port. Pure.
 """
 
 from __future__ import annotations
 
 from devports.config import keys
-from devports.config.problem import Problem, dotted, short
+from devports.config.report import Problem, dotted, short
 from devports.core.model import is_of_one_interface
 from devports.core.service import DEBUGGER_PORT, foreign_names_in, names_in, own_values
 
@@ -16,7 +14,7 @@ TYPE_CHECKING = False
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping, Sequence
 
-    from devports.config.problem import Path
+    from devports.config.report import Path
     from devports.core.service import Service
 
 

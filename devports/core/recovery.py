@@ -108,9 +108,10 @@ class PortFreed(Frozen):
 
 
 class PortStillHeld(Frozen):
-    """The port could not be had; the exit code says why."""
+    """The port could not be had; the exit code says why. `left`: another port is to be had."""
 
     code: int
+    left: bool = False
 
 
 class BindFailed(Frozen):
@@ -240,6 +241,17 @@ def _down(attempt: int, way: HandoffMode) -> Step:
     if way == "bare":  # it binds without SO_REUSEADDR; our hold is given up at the start
         return Starting(attempt, way), (StopServer(), Start(attempt, way))
     return Taking(attempt, way), (StopServer(), TakePort())
+
+
+def is_lost(event: Event, end: Ended) -> bool:
+    """Say whether a run has come to its end because somebody else has the port."""
+    match event:
+        case PortStillHeld(left=left):
+            return left
+        case BindFailed(foreign=True) | Moved(foreign=True):
+            return end.reason == "retries-exhausted"
+        case _:
+            return False
 
 
 def goes_down(before: Starting, after: State) -> bool:

@@ -82,8 +82,9 @@ class ConfirmPolicy(Frozen):
 
     `other_users` and `other_checkouts` say whom `yes` covers besides; no file can. `reclaim` names
     the project whose own leftovers may be ended without a question. `movable` is the port that its
-    service could exchange for another one, 0 if there is none. `fails`: the service shall fail
-    where its port is held, so nobody is asked and `yes` does not count.
+    service could exchange for another one, 0 if there is none. `moves`: that port is exchanged
+    rather than freed, so whoever holds it is left alone. `fails`: the service shall fail where its
+    port is held, so nobody is asked and `yes` does not count.
     """
 
     yes: bool = False
@@ -91,6 +92,7 @@ class ConfirmPolicy(Frozen):
     interactive: bool = False
     reclaim: str = ""
     movable: int = 0
+    moves: bool = False
     fails: bool = False
     other_checkouts: bool = False
 

@@ -70,6 +70,12 @@ class FreeRequest(Frozen):
     limits: StopTimeouts = StopTimeouts()
     ours: tuple[int, ...] = ()
 
+    @property
+    def exchanged(self) -> tuple[Endpoint, ...]:
+        """Those of a port that is exchanged for another one rather than freed."""
+        policy = self.policy
+        return tuple(e for e in self.endpoints if policy.moves and e.port == policy.movable)
+
 
 def free(tools: FreeServices, job: FreeRequest) -> FreeResult:
     """Make all endpoints bindable, as far as the laws and the person allow."""

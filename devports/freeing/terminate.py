@@ -42,7 +42,7 @@ from devports.freeing.consent import (
 )
 from devports.freeing.respawn import RespawnWatcher, bystanders, pass_time, successors
 from devports.system import clock
-from devports.system.signal_events import CONT, KILL, NAMES, TERM
+from devports.system.signals import CONT, KILL, NAMES, TERM
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:

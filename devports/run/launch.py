@@ -8,19 +8,17 @@ from __future__ import annotations
 import os
 import signal
 
-from devports import exitcodes
 from devports.core.command_line import launching_of
 from devports.core.handoff import NO, RETRY, YES, ladder, mark, numbered
-from devports.core.recovery import MARK, PortChanged, Retry
+from devports.core.recovery import MARK, Retry
 from devports.core.service import argv_of, fill, values_for
 from devports.core.value import Frozen, unreachable
-from devports.core.verdict import all_bindable
 from devports.errors import DevportsError
 from devports.run.hook_server import HookServer
 from devports.run.server import refuse_unstartable
 from devports.run.startup import OwnershipWatcher
 from devports.run.terminal import SignalReceived
-from devports.system.inspect import endpoints_of, survey
+from devports.system.inspect import endpoints_of
 from devports.system.programs import interpreter_of
 
 TYPE_CHECKING = False
@@ -28,12 +26,12 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Mapping, Sequence
 
     from devports.core.handoff import HandedCommand, HookRequest
-    from devports.core.model import Endpoint, PortSpec
+    from devports.core.model import Endpoint
     from devports.core.recovery import HandoffMode
     from devports.core.service import Config, Service
     from devports.records import RunRecord
     from devports.run.hook_server import Reply
-    from devports.run.process_tree import ServerProcessTree, Tell
+    from devports.run.process_tree import ServerProcessTree
     from devports.run.reservation import Reservations
     from devports.run.terminal import SignalQueue
     from devports.system import Machine
@@ -41,13 +39,11 @@ if TYPE_CHECKING:
     Spawn = Callable[[Sequence[str], Mapping[str, str]], None]
 
 
-NEXT_PORTS = 20
-
-
 class Launch(Frozen):
     """What is to be started: service, command line and environment filled, and our record.
 
     `handed`: command and environment for a server that inherits the socket.
+    `declared`: the port that the service was to have, where it is another than the one it gets.
     """
 
     service: Service
@@ -58,6 +54,7 @@ class Launch(Frozen):
     extra: tuple[Endpoint, ...] = ()
     retry: Retry = Retry()
     handed: HandedCommand | None = None
+    declared: int = 0
 
     @property
     def everything(self) -> tuple[Endpoint, ...]:
@@ -83,7 +80,7 @@ def prepare(
     arguments: Sequence[str],
     environ: Mapping[str, str],
     from_file: Mapping[str, str],
-    claim: Callable[[], RunRecord],
+    claim: Callable[[tuple[Endpoint, ...]], RunRecord],
 ) -> Launch:
     """Fill command line and environment, and say which endpoints the service is to have.
 
@@ -94,8 +91,8 @@ def prepare(
         arguments: to be appended to the command.
         environ: our own environment; PORT, the file and the service's own come on top, in order.
         from_file: the variables of `service.env_file`.
-        claim: puts us in charge of the service. Nobody is told to go for what cannot start, so it
-            comes last.
+        claim: puts us in charge of the service, whose first port has these endpoints. Nobody is
+            told to go for what cannot start, so it comes last.
 
     Raises:
         DevportsError: the command cannot be started, or the service wants to be handed a socket and
@@ -113,7 +110,7 @@ def prepare(
         service, argv, env, endpoints, interpreter_of(lead, cwd, env.get("PATH", os.defpath))
     )
     refuse_unstartable(argv, cwd, env)
-    record = claim()
+    record = claim(endpoints)
     return Launch(
         service=service.but(cwd=cwd),
         argv=argv,
@@ -140,35 +137,6 @@ def refuse_impossible(service: Service) -> None:
             hints=(f'add `command = "..."` to `[services.{service.name}]`',),
             service=service.name,
         )
-
-
-def on_next_port(machine: Machine, service: Service, config: Config, tell: Tell) -> Service:
-    """Return the service with the first port from its own on that can be had, loudly.
-
-    Ports that the configuration gives to others, or to this service by another name, are left.
-
-    Raises:
-        DevportsError: none of the next ports can.
-    """
-    declared = {n for other in config.services for n in (other.port, *dict(other.ports).values())}
-    for port in range(service.port, min(service.port + NEXT_PORTS, 65536)):
-        moved = service.but(port=port)
-        if (port == service.port or port not in declared) and nobody_is_on(machine, moved.spec):
-            if port != service.port:
-                tell(PortChanged(service.name, service.port, port))
-            return moved
-    raise DevportsError(
-        "no-next-port",
-        f"none of the {NEXT_PORTS} ports from {service.port} on is free",
-        service=service.name,
-        exit_code=exitcodes.HELD,
-    )
-
-
-def nobody_is_on(machine: Machine, spec: PortSpec) -> bool:
-    """Say whether a port can be bound on all of its addresses."""
-    findings = survey(machine, endpoints_of(machine, spec))
-    return all_bindable(findings)
 
 
 class HandoffRunner:

@@ -16,8 +16,8 @@ from devports.core.model import LOOPBACK
 from devports.core.verdict import covers
 from devports.errors import DevportsError
 from devports.system import clock
-from devports.system.bind import net
 from devports.system.inspect import endpoints_of
+from devports.system.net import net
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:

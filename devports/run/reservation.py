@@ -8,18 +8,20 @@ import os
 from devports import exitcodes
 from devports.core.model import Endpoint, Socket
 from devports.core.recovery import PortFreed, PortStillHeld
-from devports.core.verdict import covers
+from devports.core.verdict import covers, holding, is_bindable
 from devports.freeing import free
 from devports.system.bind import Reservation, replace
+from devports.system.inspect import judge, without
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
-    from collections.abc import Callable, Collection, Iterator
+    from collections.abc import Callable, Collection, Iterator, Sequence
 
     from devports.core.recovery import Event
     from devports.core.stop_plan import FreeResult
     from devports.freeing import FreeRequest, FreeServices
     from devports.records import RunRecords
+    from devports.system import Machine
 
 MAX_TAKES = 3
 
@@ -58,16 +60,34 @@ class Reservations:
     def take(self) -> Event:
         """Free the endpoints and reserve them; somebody may be quicker in between, so again.
 
+        A port that is exchanged rather than freed is had at once or left, and nobody is asked.
         Always a fresh bind: a socket that an earlier start has had would hide its orphans.
         """
         self.release()  # what is left of an earlier start would stand in our own way
+        job, exchanged = self._job, self._job.exchanged
+        others = tuple(endpoint for endpoint in job.endpoints if endpoint not in exchanged)
         for _ in range(MAX_TAKES):
-            self.last = free(self._tools, self._job)
+            if exchanged and not nobody_is_on(self._tools.machine, exchanged):
+                continue  # somebody's probe lasts for microseconds: look again
+            self.last = free(self._tools, job.but(endpoints=others))
             if not self.last.bindable:
                 return PortStillHeld(self.last.exit_code)
             if self._reserve():
-                return PortFreed()
-        return PortStillHeld(exitcodes.TAKEN_AGAIN)
+                if self._is_alone_on(exchanged):
+                    return PortFreed()
+                self.release()
+        return PortStillHeld(exitcodes.TAKEN_AGAIN, left=bool(exchanged))
+
+    def _is_alone_on(self, endpoints: Sequence[Endpoint]) -> bool:
+        """Say whether our hold is the only one: a bind works beside one that is shared already.
+
+        Records and locks keep the runs of one user apart, and not those of another.
+        """
+        if not endpoints:
+            return True
+        machine = self._tools.machine
+        table = without(machine.table({endpoint.port for endpoint in endpoints}), self.inodes)
+        return not any(holding(table, end, wildcards=machine.wildcards) for end in endpoints)
 
     def _reserve(self) -> bool:
         with self._lock():
@@ -80,14 +100,8 @@ class Reservations:
                 self._held.append(taken)
             return True
 
-    @contextlib.contextmanager
-    def _lock(self) -> Iterator[None]:
-        """Hold the lock of the port, where there can be one; the kernel decides anyway."""
-        with contextlib.ExitStack() as stack:
-            with contextlib.suppress(OSError):
-                port = self._job.endpoints[0].port
-                stack.enter_context(self._records.locked(f"port-{port}"))
-            yield
+    def _lock(self) -> contextlib.AbstractContextManager[None]:
+        return self._records.locked_ports(endpoint.port for endpoint in self._job.endpoints)
 
     def share(self, *, behind: int = 0) -> None:
         """Let our server bind beside us, on all endpoints or on those behind the first ones."""
@@ -199,6 +213,12 @@ class Reservations:
             self._held.remove(reservation)
             reservation.close()
         return True
+
+
+def nobody_is_on(machine: Machine, endpoints: Sequence[Endpoint]) -> bool:
+    """Say whether all endpoints can be bound now, at the price of one table for all of them."""
+    table = machine.table({endpoint.port for endpoint in endpoints})
+    return all(is_bindable(judge(machine, endpoint, table)) for endpoint in endpoints)
 
 
 def overlap(one: Endpoint, other: Endpoint) -> bool:

@@ -15,6 +15,8 @@ from devports.core.recovery import (
     Interrupted,
     Moved,
     Pause,
+    PortChanged,
+    PortFreed,
     PortLost,
     Ready,
     ServerStarted,
@@ -28,6 +30,7 @@ from devports.core.recovery import (
     TimedOut,
     begin,
     goes_down,
+    is_lost,
     step,
 )
 from devports.core.stop_plan import Declined
@@ -89,6 +92,7 @@ class Session:
         self.server: Server | None = None
         self.startup: ServerStart | None = None
         self._ctrl_c = clock.Deadline(0)
+        self._moves, self._lost = job.policy.moves, False
 
     def _duty(self) -> WatchdogConfig:
         own = self.terminal is not None
@@ -103,15 +107,15 @@ class Session:
         )
 
     @property
-    def moving(self) -> bool:
-        """Whether the person wants another port for the service instead of this one."""
+    def _moving(self) -> bool:
+        """Whether the service is to get another port: a person wants that, or this one is lost."""
         outcomes = self.hold.last.outcomes if self.hold.last else ()
-        return any(isinstance(one, Declined) and one.moving for one in outcomes)
+        return self._lost or any(isinstance(one, Declined) and one.moving for one in outcomes)
 
     # -- the loop
 
-    def run(self) -> Ended:
-        """Run to the end and leave nothing behind.
+    def run(self) -> Ended | None:
+        """Run to the end and leave nothing behind; None if the service is to get another port.
 
         Raises:
             DevportsError: the command cannot be started at all, or the server cannot be ended.
@@ -129,15 +133,16 @@ class Session:
             except SignalReceived as signalled:
                 return Ended(exitcodes.of_signal(signalled.number), "devports", "interrupted")
 
-    def _drive(self) -> Ended:
+    def _drive(self) -> Ended | None:
         state, commands = begin(self.launch.retry)
         while True:
             event = self._perform(commands)
             if isinstance(state, Ended):
-                return state
+                return None if self._moving else state
             event = event or self._next(state)
             before = state
             state, commands = step(before, event, self.launch.retry)
+            self._lost = self._moves and isinstance(state, Ended) and is_lost(event, state)
             self._tell_of(event, before, state)
 
     def _perform(self, commands: tuple[Command, ...]) -> Event | None:
@@ -307,6 +312,8 @@ class Session:
             self.tell(HandoffFailed(name, before.way, self.service.ready.timeout if lived else 0))
             return
         match event, after:
+            case PortFreed(), Starting() if self.launch.declared and self.startup is None:
+                self.tell(PortChanged(name, self.launch.declared, self.service.port))
             case Ready(), Serving():
                 self.hold.release()
                 self._mark("serving")

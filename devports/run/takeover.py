@@ -8,19 +8,23 @@ given half a second to show it.
 from __future__ import annotations
 
 import os
+from functools import partial
 
 from devports import exitcodes
 from devports.core.model import ProcessKey
 from devports.core.recovery import RecordFailed, WaitingForPreviousRun
 from devports.errors import DevportsError
 from devports.records import RunRecord
+from devports.run.reservation import overlap
 from devports.system import clock
-from devports.system.signal_events import CONT, TERM
+from devports.system.inspect import endpoints_of
+from devports.system.signals import CONT, TERM
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
-    from collections.abc import Callable
+    from collections.abc import Callable, Sequence
 
+    from devports.core.model import Endpoint
     from devports.core.recovery import RunEvent
     from devports.core.service import Service
     from devports.records import RunRecords
@@ -32,6 +36,10 @@ BEYOND_STOP = 3.0
 """Seconds a dying run may need on top of its service's stop_timeout: SIGKILL and the clean-up."""
 
 
+class PortPromisedError(Exception):
+    """A live run of something else has claimed the same port first."""
+
+
 def claim(
     records: RunRecords,
     machine: Machine,
@@ -40,6 +48,7 @@ def claim(
     tell: Callable[[RunEvent], None],
     *,
     take_over: Callable[[RunRecord], bool] = lambda _: False,
+    alone: Sequence[Endpoint] = (),
 ) -> RunRecord:
     """Put ourselves in charge of a service.
 
@@ -50,23 +59,29 @@ def claim(
         project: the folder of its configuration.
         tell: hears whom we wait for.
         take_over: says whether a run that stays is to be told to end.
+        alone: endpoints of the service's port, where it is to be had before any other run or not
+            at all: one that is started without a hold has nothing but its record to show for it.
 
     Raises:
         DevportsError: another run is in charge and stays.
+        PortPromisedError: `alone`, and a run of another service or project has the port.
     """
     me = machine.key(os.getpid()) or ProcessKey(os.getpid(), 0)
     patience = service.stop_timeout + BEYOND_STOP
     mine = RunRecord(me, service.name, project, "starting", service.spec, patience=patience)
     mark, gone = clock.Deadline(MARK_WAIT), clock.Deadline(patience)
     told = ending = False
+    rival = partial(wants, machine, alone) if alone else None
     while True:
         try:
-            now = records.claim(mine)
+            now = records.claim(mine, rival=rival)
         except OSError as error:
             tell(RecordFailed(service.name, error.strerror or type(error).__name__))
             return mine
         if now.key == me:
             return now
+        if (now.service, now.project) != (mine.service, mine.project):
+            raise PortPromisedError
         stopping = ending or now.state == "stopping"
         if (gone if stopping else mark).passed:
             if stopping or not take_over(now):
@@ -78,6 +93,17 @@ def claim(
             told = True
             tell(WaitingForPreviousRun(service.name, now.key.pid))
         _wait_for(machine, now, gone.left if stopping else 0.02)
+
+
+def wants(machine: Machine, endpoints: Sequence[Endpoint], other: RunRecord) -> bool:
+    """Say whether a run was started for one of these endpoints."""
+    if other.spec.port not in {endpoint.port for endpoint in endpoints}:
+        return False
+    try:
+        theirs = endpoints_of(machine, other.spec)
+    except DevportsError:
+        return False
+    return any(overlap(one, end) for one in theirs for end in endpoints)
 
 
 def _tell_to_end(machine: Machine, record: RunRecord) -> None:

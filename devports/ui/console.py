@@ -16,10 +16,10 @@ TYPE_CHECKING = False
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping, Sequence
     from io import RawIOBase
-    from typing import Any, Literal, TextIO
+    from typing import Literal, TextIO
 
     from devports.errors import DevportsError
-    from devports.ui.json_output import Status
+    from devports.ui.json_types import Status
     from devports.ui.processes import DisplayContext
     from devports.ui.text import OutputStyle
 
@@ -139,13 +139,13 @@ class Console:
     def answer(
         self,
         command: Sequence[str],
-        data: dict[str, Any],
+        data: Mapping[str, object],
         *,
         exit_code: int,
         errors: Iterable[DevportsError] = (),
         status: Status | None = None,
     ) -> None:
-        """Write the one document of a command for programs; see `jsonout.document`."""
+        """Write the one document of a command for programs; see `json_output.document`."""
         from devports.ui.json_output import document  # json: half a start
 
         text = document(

@@ -1,7 +1,7 @@
 """What happens during a run, for programs: one JSON object a line, beside the words for people.
 
-Every event has `event`, `time` (ISO-8601, UTC) and `service`; the others depend on its kind and
-are listed in `eventschema`. Nothing of it goes to stdout, which is the server's.
+Every event has `event`, `time` (ISO-8601, UTC) and `service`; the others depend on its kind, see
+`ui.json_types`. Nothing of it goes to stdout, which is the server's.
 """
 
 from __future__ import annotations
@@ -49,13 +49,13 @@ from devports.errors import DevportsError
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
-    from typing import Any, TypeAlias
+    from typing import TypeAlias
 
     from devports.core.model import Process
     from devports.core.recovery import RunEvent
     from devports.core.stop_plan import Answer, Outcome, Progress, Question, StopTarget
+    from devports.ui import json_types as shape
 
-    Facts: TypeAlias = dict[str, Any]
     News: TypeAlias = RunEvent | Progress | Outcome | Ended
 
 
@@ -82,97 +82,124 @@ class EventLog:
 
     def write(self, news: News) -> None:
         """Append one line, in one write: who follows the file never reads half of it."""
-        self._append(facts_of(news))
+        self._append(_event(news))
 
     def asked(self, question: Question, answer: Answer) -> None:
         """Append what a person was asked, and what they said."""
-        target = process_of(question.target.process)
+        target = _process(question.target.process)
         self._append({"event": "asked", "kind": question.kind, "process": target, "answer": answer})
 
-    def _append(self, facts: Facts) -> None:
+    def _append(self, event: shape.Event) -> None:
         now = time.time()
-        moment = (
-            time.strftime("%Y-%m-%dT%H:%M:%S", time.gmtime(now)) + f".{int(now % 1 * 1000):03}Z"
-        )
-        line = {"event": facts.pop("event"), "time": moment, "service": self._service, **facts}
+        moment = time.strftime("%Y-%m-%dT%H:%M:%S", time.gmtime(now))
+        stamp = {"time": f"{moment}.{int(now % 1 * 1000):03}Z", "service": self._service}
+        line = {"event": event["event"], **stamp, **event}
         try:
             os.write(self._descriptor, json.dumps(line).encode() + b"\n")
         except OSError:
             return
 
 
-def process_of(process: Process) -> Facts:
+def _process(process: Process) -> shape.EventProcess:
     """Return who it is about; names are given as they are, JSON escapes them."""
     return {"pid": process.pid, "name": process.name, "user": process.user}
 
 
-def facts_of(news: News) -> Facts:
-    """Return the kind of an event and its facts."""
-    if isinstance(news, Ended):
-        facts: Facts = {"exit_code": news.code, "source": news.source, "reason": news.reason}
-        return {"event": "ended", **facts}
-    if isinstance(
-        news, Terminating | Killing | StoppingContainer | WaitingForPort | WatchingForRestart
-    ):
-        return _progress(news)
-    if isinstance(
-        news,
-        WouldStop
-        | Stopped
-        | AlreadyGone
-        | ContainerStopped
-        | StopFailed
-        | Declined
-        | Refused
-        | TimedOut
-        | Respawned,
-    ):
-        return _outcome(news)
-    return _happening(news)
-
-
-def _progress(news: Progress) -> Facts:
+def _event(news: News) -> shape.Event:
     match news:
         case Terminating(target=target):
-            return _signalling("SIGTERM", target.process)
+            return {"event": "signalling", "signal": "SIGTERM", "process": _process(target.process)}
         case Killing(target=target):
-            return _signalling("SIGKILL", target.process)
+            return {"event": "signalling", "signal": "SIGKILL", "process": _process(target.process)}
         case StoppingContainer(target=target):
-            return {"event": "stopping-container", **_contained(target)}
+            process, it = _process(target.process), _container(target)
+            return {"event": "stopping-container", "process": process, "container": it}
         case WaitingForPort(seconds=seconds, clients=clients):
             return {"event": "waiting", "for": "port", "seconds": seconds, "clients": clients}
         case WatchingForRestart(seconds=seconds, by=by):
-            return {"event": "watching", "seconds": seconds, "process": process_of(by)}
+            return {"event": "watching", "seconds": seconds, "process": _process(by)}
+        case ServerStarted(endpoint=endpoint, attempt=attempt, way=way, how=how):
+            return {
+                "event": "started",
+                "endpoint": str(endpoint),
+                "attempt": attempt,
+                "handoff": way,
+                "how": how or None,
+            }
+        case ServerReady(endpoint=endpoint, process=owner, seconds=seconds):
+            return {
+                "event": "ready",
+                "endpoint": str(endpoint),
+                "process": _process(owner) if owner else None,
+                "seconds": round(seconds, 3),
+            }
+        case BoundNotListening(endpoint=endpoint):
+            return {"event": "bound-only", "endpoint": str(endpoint)}
+        case ListeningElsewhere(wanted=wanted, there=there):
+            return {"event": "elsewhere", "endpoint": str(wanted), "listens": str(there)}
+        case Released(endpoint=endpoint, line=line):
+            return {"event": "released", "endpoint": str(endpoint), "line": line}
+        case PortLost(foreign=foreign, line=line, next_attempt=0):
+            return {"event": "lost", "foreign": foreign, "line": line, "next_attempt": None}
+        case PortLost(foreign=foreign, line=line, next_attempt=attempt):
+            return {"event": "retry", "foreign": foreign, "line": line, "next_attempt": attempt}
+        case HandoffFailed(way=way):
+            return {"event": "handoff-failed", "handoff": way}
+        case StoppingServer(signal=signal):
+            return {"event": "stopping", "signal": signal}
+        case KillingServer(seconds=seconds):
+            return {"event": "killing", "seconds": round(seconds, 3)}
+        case DetachedProcess(process=stray, ended=ended):
+            return {"event": "strayed", "process": _process(stray), "ended": ended}
+        case PortChanged(declared=declared, used=used):
+            return {"event": "port-changed", "declared": declared, "used": used}
+        case WaitingForPreviousRun(pid=pid):
+            return {"event": "waiting", "for": "predecessor", "pid": pid}
+        case RecordFailed(why=why):
+            return {"event": "unrecorded", "why": why}
+        case WaitingForDependency(dependency=name, endpoint=endpoint):
+            at = str(endpoint)
+            return {"event": "waiting", "for": "dependency", "dependency": name, "endpoint": at}
+        case Ended(code=code, source=source, reason=reason):
+            return {"event": "ended", "exit_code": code, "source": source, "reason": reason}
         case _:
-            unreachable(news)
+            return _outcome(news)
 
 
-def _signalling(signal: str, process: Process) -> Facts:
-    return {"event": "signalling", "signal": signal, "process": process_of(process)}
-
-
-def _outcome(news: Outcome) -> Facts:
-    process = process_of(news.target.process)
+def _outcome(news: Outcome) -> shape.Event:
+    process = _process(news.target.process)
     match news:
         case Stopped(signals=signals, exited=exited, bindable=bindable):
-            three = {"signals": list(signals), "exited": exited, "bindable": bindable}
-            return {"event": "freed", "process": process, **three}
+            return {
+                "event": "freed",
+                "process": process,
+                "signals": list(signals),
+                "exited": exited,
+                "bindable": bindable,
+            }
         case AlreadyGone():
             return {"event": "freed", "process": process, "signals": [], "exited": True}
         case ContainerStopped(bindable=bindable):
-            facts: Facts = {"signals": [], "exited": True, "bindable": bindable}
-            return {"event": "freed", **_contained(news.target), **facts}
-        case StopFailed(complaint=complaint):
+            return {
+                "event": "freed",
+                "process": process,
+                "container": _container(news.target),
+                "signals": [],
+                "exited": True,
+                "bindable": bindable,
+            }
+        case StopFailed(complaint=why):
             return {
                 "event": "not-freed",
-                **_contained(news.target),
+                "process": process,
+                "container": _container(news.target),
                 "signals": [],
-                "why": complaint,
+                "why": why,
             }
         case TimedOut(signals=signals):
             return {"event": "not-freed", "process": process, "signals": list(signals)}
         case Respawned(successor=successor):
-            return {"event": "taken-again", "process": process_of(successor.process)}
+            return {"event": "taken-again", "process": _process(successor.process)}
         case Declined():
             return {"event": "declined", "process": process}
         case Refused(why=why):
@@ -183,47 +210,7 @@ def _outcome(news: Outcome) -> Facts:
             unreachable(news)
 
 
-def _contained(target: StopTarget) -> Facts:
-    """Return the forwarder of a container, and the container that it works for."""
+def _container(target: StopTarget) -> str | None:
+    """Return the name of the container that a forwarder works for, where it is known."""
     it = target.standing
-    name = it.name if isinstance(it, Container) else ""
-    return {"process": process_of(target.process), "container": name or None}
-
-
-def _happening(news: RunEvent) -> Facts:
-    match news:
-        case ServerStarted(endpoint=endpoint, attempt=attempt, way=way, how=how):
-            facts: Facts = {"endpoint": str(endpoint), "attempt": attempt}
-            return {"event": "started", **facts, "handoff": way, "how": how or None}
-        case ServerReady(endpoint=endpoint, process=process, seconds=seconds):
-            owner = process_of(process) if process else None
-            facts = {"endpoint": str(endpoint), "process": owner, "seconds": round(seconds, 3)}
-            return {"event": "ready", **facts}
-        case BoundNotListening(endpoint=endpoint):
-            return {"event": "bound-only", "endpoint": str(endpoint)}
-        case ListeningElsewhere(wanted=wanted, there=there):
-            return {"event": "elsewhere", "endpoint": str(wanted), "listens": str(there)}
-        case Released(endpoint=endpoint, line=line):
-            return {"event": "released", "endpoint": str(endpoint), "line": line}
-        case PortLost(foreign=foreign, line=line, next_attempt=attempt):
-            facts = {"foreign": foreign, "line": line, "next_attempt": attempt or None}
-            return {"event": "retry" if attempt else "lost", **facts}
-        case HandoffFailed(way=way):
-            return {"event": "handoff-failed", "handoff": way}
-        case StoppingServer(signal=signal):
-            return {"event": "stopping", "signal": signal}
-        case KillingServer(seconds=seconds):
-            return {"event": "killing", "seconds": round(seconds, 3)}
-        case DetachedProcess(process=process, ended=ended):
-            return {"event": "strayed", "process": process_of(process), "ended": ended}
-        case PortChanged(declared=declared, used=used):
-            return {"event": "port-changed", "declared": declared, "used": used}
-        case WaitingForPreviousRun(pid=pid):
-            return {"event": "waiting", "for": "predecessor", "pid": pid}
-        case RecordFailed(why=why):
-            return {"event": "unrecorded", "why": why}
-        case WaitingForDependency(dependency=dependency, endpoint=endpoint):
-            facts = {"dependency": dependency, "endpoint": str(endpoint)}
-            return {"event": "waiting", "for": "dependency", **facts}
-        case _:
-            unreachable(news)
+    return (it.name or None) if isinstance(it, Container) else None

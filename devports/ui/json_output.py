@@ -1,14 +1,4 @@
-"""Results for programs. Only this module and the other json* spell keys; `resultschema` has shapes.
-
-`jsonfacts` is what they are made of.
-
-jsoneditor: The data of ``vscode --json``. `resultschema` has the shapes.
-
-jsoninit: The result of `devports init` for programs. `resultschema` has its shape.
-
-jsonstatus: The data of ``devports status`` for programs; see `jsonout` for what it is made of.
-
-jsonfacts: Ports, processes and outcomes as JSON: what the data of several commands are made of.
+"""The results of commands for programs, as one line of JSON; `ui.json_types` has their shapes.
 
 Names are given as they are, since JSON escapes what a terminal must not see; command lines have
 their secrets masked as everywhere else. Times are ISO-8601 in UTC, lengths of time are seconds.
@@ -51,13 +41,12 @@ from devports.core.verdict import (
     sockets_of,
 )
 from devports.ui.escape import command_line, redacted
-from devports.ui.json_schema import VERSION
 from devports.ui.reports import message, next_command, shown
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Sequence
-    from typing import Any, Literal, TypeAlias
+    from collections.abc import Iterable, Mapping, Sequence
+    from typing import Literal
 
     from devports.core.holder_kind import HolderKind
     from devports.core.model import HiddenSocket, Holder, Process, Socket, VisibilityGap
@@ -70,20 +59,20 @@ if TYPE_CHECKING:
     from devports.errors import DevportsError
     from devports.records import RunStatus
     from devports.system.inspect import ListenerGroup
+    from devports.ui import json_types as shape
     from devports.ui.status_rows import Section, StatusEntry, StatusPort
     from devports.vscode.merge import Plan
 
-    Json: TypeAlias = dict[str, Any]
-    Status = Literal["ok", "partial", "error"]
+    Mode = Literal["write", "check", "diff"]
 
 
 def document(
     command: Sequence[str],
-    data: Json,
+    data: Mapping[str, object],
     *,
     exit_code: int,
     errors: Iterable[DevportsError] = (),
-    status: Status | None = None,
+    status: shape.Status | None = None,
     config: str = "",
 ) -> str:
     """Return the whole output of a command: one line.
@@ -96,8 +85,8 @@ def document(
         status: by default ok for exit code 0, error for every other.
         config: the file that commands of ours are to name.
     """
-    envelope = {
-        "schema_version": VERSION,
+    result: shape.Result = {
+        "schema_version": 1,
         "command": list(command),
         "status": status or ("error" if exit_code else "ok"),
         "exit_code": exit_code,
@@ -105,10 +94,10 @@ def document(
         "errors": [_error(error, config) for error in errors],
     }
     # A file name can hold bytes that are no text (surrogates): only ASCII can always be written.
-    return json.dumps(envelope, ensure_ascii=True, allow_nan=False) + "\n"
+    return json.dumps(result, ensure_ascii=True, allow_nan=False) + "\n"
 
 
-def overall(answers: Iterable[bool]) -> Status:
+def overall(answers: Iterable[bool]) -> shape.Status:
     """Return the status of a command with several targets."""
     found = set(answers)
     if False not in found:
@@ -116,7 +105,7 @@ def overall(answers: Iterable[bool]) -> Status:
     return "partial" if True in found else "error"
 
 
-def _error(error: DevportsError, config: str) -> Json:
+def _error(error: DevportsError, config: str) -> shape.Error:
     return {
         "code": error.code,
         "message": error.message,
@@ -125,20 +114,20 @@ def _error(error: DevportsError, config: str) -> Json:
     }
 
 
-def check_data(targets: Iterable[tuple[str, Sequence[Finding]]], now: float) -> Json:
+def check_data(targets: Iterable[tuple[str, Sequence[Finding]]], now: float) -> shape.CheckData:
     """Return the data of ``check``: for each target, as it was written, its findings."""
-    return {"targets": [answer(target, findings, now) for target, findings in targets]}
+    return {"targets": [_answer(target, findings, now) for target, findings in targets]}
 
 
-def free_data(targets: Iterable[tuple[str, FreeResult]], now: float) -> Json:
+def free_data(targets: Iterable[tuple[str, FreeResult]], now: float) -> shape.FreeData:
     """Return the data of ``free``: for each target, as it was written, what came of it."""
     return {
         "targets": [
             {
-                **answer(target, freed.findings, now),
+                **_answer(target, freed.findings, now),
                 "bindable": freed.bindable,
-                "outcomes": [outcome_facts(outcome, now) for outcome in freed.outcomes],
-                "spared": [{**process_facts(s.process, now), "why": s.why} for s in freed.spared],
+                "outcomes": [_outcome(outcome, now) for outcome in freed.outcomes],
+                "spared": [{**_process(s.process, now), "why": s.why} for s in freed.spared],
             }
             for target, freed in targets
         ]
@@ -146,13 +135,15 @@ def free_data(targets: Iterable[tuple[str, FreeResult]], now: float) -> Json:
 
 
 def wait_data(
-    until: str, targets: Iterable[tuple[str, bool, float, Sequence[Finding]]], now: float
-) -> Json:
+    until: Literal["ready", "free"],
+    targets: Iterable[tuple[str, bool, float, Sequence[Finding]]],
+    now: float,
+) -> shape.WaitData:
     """Return the data of ``wait``: for each target whether it happened, and after how long."""
     return {
         "until": until,
         "targets": [
-            {**answer(target, findings, now), "happened": happened, "seconds": round(seconds, 3)}
+            {**_answer(target, findings, now), "happened": happened, "seconds": round(seconds, 3)}
             for target, happened, seconds, findings in targets
         ],
     }
@@ -166,7 +157,7 @@ def doctor_data(
     healthy: bool,
     now: float,
     config: str = "",
-) -> Json:
+) -> shape.DoctorData:
     """Return the data of ``doctor``: every declared port, what is wrong, what cannot be seen.
 
     Args:
@@ -183,17 +174,17 @@ def doctor_data(
         "services": [
             {
                 "service": declared.service.name,
-                **answer(str(declared.spec), declared.findings, now),
+                **_answer(str(declared.spec), declared.findings, now),
             }
             for declared in facts.ports
             if declared.findings
         ],
         "problems": [_problem(problem, now, config) for problem in problems],
-        "gaps": [gap_facts(gap) for gap in facts.gaps],
+        "gaps": [_gap(gap) for gap in facts.gaps],
     }
 
 
-def _problem(problem: Problem, now: float, config: str) -> Json:
+def _problem(problem: Problem, now: float, config: str) -> shape.Problem:
     return {
         "code": problem.code,
         "severity": problem.severity,
@@ -202,12 +193,12 @@ def _problem(problem: Problem, now: float, config: str) -> Json:
         "message": message(problem),
         "evidence": list(problem.evidence),
         "why": problem.why,
-        "holders": [ended_facts(target, now) for target in problem.plan],
+        "holders": [_ended(target, now) for target in problem.plan],
         "remedies": [_remedy(remedy, config) for remedy in problem.remedies],
     }
 
 
-def _remedy(remedy: Remedy, config: str) -> Json:
+def _remedy(remedy: Remedy, config: str) -> shape.Remedy:
     return {
         "title": remedy.title,
         "command": with_config(remedy.command, config) or None,
@@ -215,12 +206,12 @@ def _remedy(remedy: Remedy, config: str) -> Json:
     }
 
 
-def validate_data(config: Config) -> Json:
+def validate_data(config: Config) -> shape.ValidateData:
     """Return the data of ``validate``."""
     return {"path": config.path, "services": [_service(service) for service in config.services]}
 
 
-def _service(service: Service) -> Json:
+def _service(service: Service) -> shape.Service:
     return {
         "name": service.name,
         "host": service.host,
@@ -253,7 +244,7 @@ def _command(command: str | tuple[str, ...]) -> str | list[str]:
     return list(redacted(command))
 
 
-def vscode_data(plan: Plan, mode: str) -> Json:
+def vscode_data(plan: Plan, mode: Mode) -> shape.VscodeData:
     """Return the data of ``vscode``: each file with its difference, and what is to be decided."""
     from devports.ui.reports import difference  # difflib
 
@@ -289,20 +280,20 @@ def init_data(
     *,
     written: bool,
     whole: bool,
-) -> Json:
+) -> shape.InitData:
     """Return the data of ``init``: the file, the services in it and why, what is left out."""
     return {
         "path": path,
         "written": written,
         "text": text,
         "whole": whole,
-        "services": [_service_jsoninit(service) for service in services],
+        "services": [_found(service) for service in services],
         "left_out": [{**_source(left.source), "why": left.why} for left in left_out],
         "next": next_command(services) if written else None,
     }
 
 
-def _service_jsoninit(service: DetectedService) -> Json:
+def _found(service: DetectedService) -> shape.Found:
     return {
         "name": service.name,
         "kind": service.kind,
@@ -318,39 +309,41 @@ def _service_jsoninit(service: DetectedService) -> Json:
     }
 
 
-def _source(source: Source) -> Json:
+def _source(source: Source) -> shape.Source:
     return {"file": source.path, "line": source.line or None, "text": shown(source.text)}
 
 
-def status_data(sections: Sequence[Section], gaps: Iterable[VisibilityGap], now: float) -> Json:
+def status_data(
+    sections: Sequence[Section], gaps: Iterable[VisibilityGap], now: float
+) -> shape.StatusData:
     """Return every service that could be looked at or, where there are groups, every listener."""
     alone = [section for section in sections if section.group is None]
     services = [entry for section in alone for entry in section.entries if entry.places]
     groups = [_group(s.group, s.entries, now) for s in sections if s.group is not None]
     return {
-        "services": [_service_jsonstatus(entry, now) for entry in services],
+        "services": [_entry(entry, now) for entry in services],
         "groups": None if alone else groups,
-        "gaps": [gap_facts(gap) for gap in gaps],
+        "gaps": [_gap(gap) for gap in gaps],
     }
 
 
-def _service_jsonstatus(entry: StatusEntry, now: float) -> Json:
+def _entry(entry: StatusEntry, now: float) -> shape.StatusService:
     run = next((place.run for place in entry.places if place.run is not None), None)
     return {
         "service": entry.service or None,
-        **answer(entry.text, [place.finding for place in entry.places], now),
+        **_answer(entry.text, [place.finding for place in entry.places], now),
         "endpoints": [_shown(place, now) for place in entry.places],
         "run": None if run is None else _run(run),
         "url": next((place.url for place in entry.places if place.url), None),
     }
 
 
-def _shown(place: StatusPort, now: float) -> Json:
-    facts = endpoint_facts(place.finding, now)
+def _shown(place: StatusPort, now: float) -> shape.Shown:
+    facts = _endpoint(place.finding, now)
     return {**facts, "state": place.stage or None, "url": place.url or None}
 
 
-def _run(run: RunStatus) -> Json:
+def _run(run: RunStatus) -> shape.Run:
     record = run.record
     return {
         "pid": record.key.pid,
@@ -361,7 +354,7 @@ def _run(run: RunStatus) -> Json:
     }
 
 
-def _group(group: ListenerGroup, entries: Iterable[StatusEntry], now: float) -> Json:
+def _group(group: ListenerGroup, entries: Iterable[StatusEntry], now: float) -> shape.Group:
     return {
         "kind": group.kind,
         "folder": group.folder or None,
@@ -382,17 +375,17 @@ LONGEST = 4000
 """Characters of one command line."""
 
 
-def answer(target: str, findings: Sequence[Finding], now: float) -> Json:
+def _answer(target: str, findings: Sequence[Finding], now: float) -> shape.Answer:
     finding = decisive(findings)
     return {
         "target": target,
         "bindable": is_bindable(finding.verdict),
         "verdict": code_of(finding),
-        "endpoints": [endpoint_facts(finding, now) for finding in findings],
+        "endpoints": [_endpoint(finding, now) for finding in findings],
     }
 
 
-def endpoint_facts(finding: Finding, now: float) -> Json:
+def _endpoint(finding: Finding, now: float) -> shape.Endpoint:
     verdict, holding = finding.verdict, finding.holding
     gaps = (*(verdict.gaps if isinstance(verdict, HolderUnknown) else ()), *holding.gaps)
     return {
@@ -405,11 +398,11 @@ def endpoint_facts(finding: Finding, now: float) -> Json:
         "holders": [_holder(holder, now) for holder in holding.holders],
         "hidden": [_hidden(hidden, now) for hidden in holding.hidden],
         "complete": holding.complete,
-        "gaps": [gap_facts(gap) for gap in dict.fromkeys(gaps)],
+        "gaps": [_gap(gap) for gap in dict.fromkeys(gaps)],
     }
 
 
-def _socket(socket: Socket) -> Json:
+def _socket(socket: Socket) -> shape.Socket:
     return {
         "address": socket.local.address,
         "port": socket.local.port,
@@ -422,7 +415,8 @@ def _socket(socket: Socket) -> Json:
     }
 
 
-def process_facts(process: Process, now: float) -> Json:
+def _process(process: Process, now: float) -> shape.Process:
+    started = time.strftime("%Y-%m-%dT%H:%M:%SZ", time.gmtime(process.started))
     return {
         "pid": process.pid,
         "ppid": process.ppid,
@@ -433,80 +427,90 @@ def process_facts(process: Process, now: float) -> Json:
         "cwd": process.cwd,
         "exe": process.exe,
         "state": process.state,
-        "started_at": utc(process.started) if process.started else None,
+        "started_at": started if process.started else None,
         "uptime_seconds": max(0.0, round(now - process.started, 3)) if process.started else None,
     }
 
 
-def utc(moment: float) -> str:
-    """Return seconds since the epoch as ISO-8601 in UTC."""
-    return time.strftime("%Y-%m-%dT%H:%M:%SZ", time.gmtime(moment))
-
-
-def _holder(holder: Holder, now: float) -> Json:
+def _holder(holder: Holder, now: float) -> shape.Holder:
     return {
-        **process_facts(holder.process, now),
+        **_process(holder.process, now),
         "inodes": list(holder.inodes),
         "ancestors": [{"pid": parent.pid, "name": parent.name} for parent in holder.ancestors],
     }
 
 
-def _hidden(hidden: HiddenSocket, now: float) -> Json:
+def _hidden(hidden: HiddenSocket, now: float) -> shape.Hidden:
     return {
         "socket": _socket(hidden.socket),
         "user": hidden.user,
         "unit": hidden.unit,
-        "likely": [process_facts(process, now) for process in hidden.likely],
+        "likely": [_process(process, now) for process in hidden.likely],
     }
 
 
-def gap_facts(gap: VisibilityGap) -> Json:
+def _gap(gap: VisibilityGap) -> shape.Gap:
     return {"code": gap.code, "detail": gap.detail}
 
 
-def _standing(standing: HolderKind) -> Json:
+def _standing(standing: HolderKind) -> shape.Standing:
+    facts: shape.Standing = {
+        "kind": "plain",
+        "detail": None,
+        "stop": None,
+        "container": None,
+        "image": None,
+        "engine_said": None,
+        "folder": None,
+        "branch": None,
+        "relation": None,
+    }
     match standing:
         case OrdinaryProcess():
-            return _kind("plain")
+            return facts
         case DevportsRun(run=run):
-            return _kind("mine", run.service)
+            return facts | {"kind": "mine", "detail": run.service}
         case OtherCheckout(relation=relation, there=there, run=run):
-            placed: Json = {"folder": there.folder, "branch": there.branch or None}
-            facts = _kind("elsewhere", run.service if run else None)
-            return facts | placed | {"relation": relation}
+            return facts | {
+                "kind": "elsewhere",
+                "detail": run.service if run else None,
+                "folder": there.folder,
+                "branch": there.branch or None,
+                "relation": relation,
+            }
         case OtherUser(user=user):
-            return _kind("other-user", user)
+            return facts | {"kind": "other-user", "detail": user}
         case SupervisedService(unit=unit, stop=stop):
-            return _kind("supervised", unit, stop)
+            return facts | {"kind": "supervised", "detail": unit, "stop": stop}
         case Tunnel(kind=kind):
-            return _kind("tunnel", kind)
+            return facts | {"kind": "tunnel", "detail": kind}
         case Container(engine=engine, name=name, image=image, said=said):
-            known: Json = {"container": name or None, "image": image or None, "engine_said": said}
-            return _kind("container", engine, standing.stop or None) | known
+            return facts | {
+                "kind": "container",
+                "detail": engine,
+                "stop": standing.stop or None,
+                "container": name or None,
+                "image": image or None,
+                "engine_said": said,
+            }
         case Protected(reason=reason):
-            return _kind("protected", reason)
+            return facts | {"kind": "protected", "detail": reason}
         case _:
             unreachable(standing)
 
 
-def _kind(kind: str, detail: str | None = None, stop: str | None = None) -> Json:
-    facts: Json = {"kind": kind, "detail": detail, "stop": stop}
-    unknown = ("container", "image", "engine_said", "folder", "branch", "relation")
-    return facts | dict.fromkeys(unknown)
-
-
-def ended_facts(target: StopTarget, now: float) -> Json:
+def _ended(target: StopTarget, now: float) -> shape.Ended:
     return {
-        **process_facts(target.process, now),
+        **_process(target.process, now),
         "standing": _standing(target.standing),
         "members": [member.process.pid for member in target.members],
     }
 
 
-def outcome_facts(outcome: Outcome, now: float) -> Json:
-    done: Json = {
-        "kind": "",
-        "process": ended_facts(outcome.target, now),
+def _outcome(outcome: Outcome, now: float) -> shape.Outcome:
+    done: shape.Outcome = {
+        "kind": "declined",
+        "process": _ended(outcome.target, now),
         "signals": [],
         "exited": None,
         "bindable": None,
@@ -520,8 +524,13 @@ def outcome_facts(outcome: Outcome, now: float) -> Json:
         case WouldStop(asks=asks):
             return done | {"kind": "planned", "asks": asks}
         case Stopped(signals=signals, seconds=seconds, exited=exited, bindable=bindable):
-            facts = {"signals": list(signals), "exited": exited, "bindable": bindable}
-            return done | {"kind": "stopped", "seconds": seconds, **facts}
+            return done | {
+                "kind": "stopped",
+                "signals": list(signals),
+                "exited": exited,
+                "bindable": bindable,
+                "seconds": seconds,
+            }
         case ContainerStopped(seconds=seconds, bindable=bindable):
             return done | {"kind": "container-stopped", "seconds": seconds, "bindable": bindable}
         case StopFailed(complaint=complaint, bindable=bindable):
@@ -529,13 +538,17 @@ def outcome_facts(outcome: Outcome, now: float) -> Json:
         case AlreadyGone():
             return done | {"kind": "already-gone"}
         case Declined():
-            return done | {"kind": "declined"}
+            return done
         case Refused(why=why):
             return done | {"kind": "refused", "why": why}
         case TimedOut(signals=signals):
-            facts = {"signals": list(signals), "exited": False, "bindable": False}
-            return done | {"kind": "timed-out", **facts}
+            return done | {
+                "kind": "timed-out",
+                "signals": list(signals),
+                "exited": False,
+                "bindable": False,
+            }
         case Respawned(successor=successor):
-            return done | {"kind": "respawned", "successor": ended_facts(successor, now)}
+            return done | {"kind": "respawned", "successor": _ended(successor, now)}
         case _:
             unreachable(outcome)

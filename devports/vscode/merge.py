@@ -22,7 +22,7 @@ from devports.vscode.tasks import is_former, is_ours, role_of, wanted_tasks
 TYPE_CHECKING = False
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
-    from typing import Any
+    from typing import Any, Literal
 
     from devports.core.jsonc import Path
     from devports.core.service import Config
@@ -46,7 +46,7 @@ class FileChange(Frozen):
         return self.path.rpartition("/")[2]
 
     @property
-    def state(self) -> str:
+    def state(self) -> Literal["current", "missing", "stale"]:
         """What is the matter with it: `current`, `missing` or `stale`."""
         if self.before == self.after:
             return "current"

@@ -52,20 +52,29 @@ def _lock(descriptor: int) -> bool:
 
 
 @contextlib.contextmanager
-def reserved_block() -> Iterator[int]:
-    """Give the first port of a block that no other test, in any process, gets meanwhile."""
+def reserved_block(blocks: int = 1) -> Iterator[int]:
+    """Give the first port of a block that no other test, in any process, gets meanwhile.
+
+    `blocks`: so many, one behind the other, for a test that needs more ports.
+    """
     folder = os.path.join(
         tempfile.gettempdir(), f"devports-test-ports-{os.environ.get('USER', '')}"
     )
     os.makedirs(folder, exist_ok=True)
-    blocks = list(range(FIRST, LAST, BLOCK))
-    random.shuffle(blocks)
-    for port in blocks:
-        descriptor = os.open(os.path.join(folder, str(port)), os.O_RDWR | os.O_CREAT, 0o600)
-        try:
-            if _lock(descriptor) and all(nobody_has(p) for p in range(port, port + BLOCK)):
+    firsts = list(range(FIRST, LAST - (blocks - 1) * BLOCK, BLOCK))
+    random.shuffle(firsts)
+    for port in firsts:
+        ports = range(port, port + blocks * BLOCK)
+        with contextlib.ExitStack() as stack:
+            ours = all(_locked(stack, os.path.join(folder, str(p))) for p in ports[::BLOCK])
+            if ours and all(nobody_has(p) for p in ports):
                 yield port
                 return
-        finally:
-            os.close(descriptor)
     raise RuntimeError("no free block of ports")
+
+
+def _locked(stack: contextlib.ExitStack, path: str) -> bool:
+    """Lock a file until the stack is closed, and say whether that worked."""
+    descriptor = os.open(path, os.O_RDWR | os.O_CREAT, 0o600)
+    stack.callback(os.close, descriptor)
+    return _lock(descriptor)

@@ -11,13 +11,13 @@ from typing import TYPE_CHECKING
 import pytest
 
 from devports.core.holder_kind import RunInfo
-from devports.core.model import PortSpec, ProcessKey
+from devports.core.model import Endpoint, PortSpec, ProcessKey
 from devports.core.recovery import WaitingForPreviousRun
 from devports.core.service import Service
 from devports.errors import DevportsError
 from devports.records import RunRecord, RunRecords, folder
 from devports.run import takeover
-from devports.run.takeover import claim
+from devports.run.takeover import PortPromisedError, claim
 from devports.system import native
 from tests.fakes import FakeMachine
 from tests.harness.capabilities import NEEDS_FORK, NEEDS_NOFOLLOW
@@ -288,6 +288,34 @@ def test_of_eight_at_once_exactly_one_is_in_charge(tmp_path: Path):
     assert sorted(won) == [False] * 7 + [True]
 
 
+def _claim_a_port_and_stay(path: str, number: int, barrier: Any, results: Any) -> None:
+    machine = native()
+    records = RunRecords(path, machine)
+    key = machine.key(os.getpid())
+    assert key is not None
+    barrier.wait()
+    mine = RunRecord(key, "web", f"/{number}", "starting", SPEC)
+    results.put(records.claim(mine, rival=lambda other: other.spec == SPEC).key == key)
+    barrier.wait()
+
+
+@NEEDS_FORK
+def test_of_eight_projects_that_want_one_port_alone_exactly_one_has_it(tmp_path: Path):
+    context = multiprocessing.get_context("fork")
+    barrier, results = context.Barrier(8), context.Queue()
+    path = str(tmp_path / "state")
+    runs = [
+        context.Process(target=_claim_a_port_and_stay, args=(path, number, barrier, results))
+        for number in range(8)
+    ]
+    for run in runs:
+        run.start()
+    won = [results.get(timeout=30) for _ in runs]
+    for run in runs:
+        run.join()
+    assert sorted(won) == [False] * 7 + [True]
+
+
 # -- claiming for a run
 
 
@@ -303,6 +331,48 @@ def claiming(
 
 def test_a_run_puts_itself_in_charge(records: RunRecords, machine: FakeMachine):
     assert claiming(records, machine).key == machine.key(os.getpid())
+
+
+def claiming_alone(records: RunRecords, machine: FakeMachine) -> RunRecord:
+    machine.add(os.getpid())
+    ends = (Endpoint("127.0.0.1", 8000),)
+    return claim(records, machine, SERVICE, "/p", lambda _news: None, alone=ends)
+
+
+@pytest.mark.parametrize("host", ["127.0.0.1", "localhost", "0.0.0.0"])
+def test_a_port_in_the_record_of_a_living_run_is_had_by_nobody_alone(
+    records: RunRecords, machine: FakeMachine, host: str
+):
+    theirs = record_of(machine, 50, project="/q").but(spec=PortSpec(host, 8000))
+    records.claim(theirs)
+    with pytest.raises(PortPromisedError):
+        claiming_alone(records, machine)
+    assert [record.project for record in live(records)] == ["/q"]
+    machine.end(50)
+    assert claiming_alone(records, machine).key == machine.key(os.getpid())
+
+
+@pytest.mark.parametrize(
+    "spec",
+    [
+        pytest.param(PortSpec("127.0.0.1", 8001), id="another port"),
+        pytest.param(PortSpec("127.0.0.2", 8000), id="another address"),
+        pytest.param(PortSpec("nowhere.invalid", 8000), id="a host that is none any more"),
+    ],
+)
+def test_a_living_run_elsewhere_is_not_in_the_way(
+    records: RunRecords, machine: FakeMachine, spec: PortSpec
+):
+    records.claim(record_of(machine, 50, project="/q").but(spec=spec))
+    assert claiming_alone(records, machine).key == machine.key(os.getpid())
+
+
+def test_who_wants_a_port_alone_may_take_it_from_its_own_last_run(
+    records: RunRecords, machine: FakeMachine
+):
+    records.claim(record_of(machine, 50))
+    machine.end(50)
+    assert claiming_alone(records, machine).key == machine.key(os.getpid())
 
 
 def test_a_living_run_is_named_with_the_command_that_ends_it(

@@ -7,7 +7,7 @@ from hypothesis import strategies as st
 
 from devports.config import keys
 from devports.config.decode import parse
-from devports.config.problem import Problems
+from devports.core.service import Config
 
 if TYPE_CHECKING:
     from devports.config.keys import Key
@@ -34,8 +34,8 @@ SERVICES = st.dictionaries(st.sampled_from(["a", "b", "c d"]) | st.text(max_size
 @given(st.fixed_dictionaries({}, optional={"services": SERVICES | VALUE, "defaults": TABLE | LEAF}))
 def test_whatever_the_file_holds_there_is_an_answer(data: dict[str, Any]):
     result = parse(data)
-    if isinstance(result, Problems):
-        assert result.problems
-        assert all(problem.text.isprintable() for problem in result.problems)
-    else:
+    if isinstance(result, Config):
         assert result.services
+    else:
+        assert result
+        assert all(problem.text.isprintable() for problem in result)

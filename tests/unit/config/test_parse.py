@@ -6,19 +6,19 @@ import pytest
 
 from devports.config import keys
 from devports.config.decode import parse
-from devports.config.problem import Problem, Problems
 from devports.core.service import Config, EditorTasks, Ready, Service
 
 if TYPE_CHECKING:
     from devports.config.keys import Key
+    from devports.config.report import Problem
 
 
 def problems(data: dict[str, Any]) -> list[Problem]:
     match parse(data):
-        case Problems(found):
-            return list(found)
         case Config() as config:
             pytest.fail(f"accepted: {config}")
+        case found:
+            return list(found)
 
 
 def service(**keys: Any) -> dict[str, Any]:

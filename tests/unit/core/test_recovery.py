@@ -31,6 +31,7 @@ from devports.core.recovery import (
     TimedOut,
     begin,
     goes_down,
+    is_lost,
     step,
 )
 
@@ -351,3 +352,31 @@ def test_waits_double_up_to_their_limit():
 def test_a_failed_start_leaves_the_state_starting_only_to_try_without_the_hold():
     state, _ = step(Starting(2, "beside"), BindFailed(foreign=False), RETRY)
     assert state == Starting(2, "bare")
+
+
+LOST = [
+    pytest.param((PortStillHeld(94, left=True),), 3, True, id="its port is left to its holder"),
+    pytest.param((PortStillHeld(90),), 3, False, id="nobody agreed to end the holder"),
+    pytest.param(
+        (PortFreed(), BindFailed(foreign=True)), 1, True, id="the last start lost it to somebody"
+    ),
+    pytest.param(
+        (PortFreed(), Moved(8001, foreign=True)), 1, True, id="the last start fled from somebody"
+    ),
+    pytest.param(
+        (PortFreed(), *(BindFailed(foreign=False),) * 3), 1, False, id="nobody else had it"
+    ),
+    pytest.param(
+        (PortFreed(), Moved(8001, foreign=True, told=True)), 1, False, id="it was told another port"
+    ),
+    pytest.param((PortFreed(), Exited(3)), 1, False, id="the server ended by itself"),
+]
+
+
+@pytest.mark.parametrize(("events", "attempts", "lost"), LOST)
+def test_a_port_is_lost_where_somebody_else_has_it(
+    events: tuple[Event, ...], attempts: int, lost: bool
+) -> None:
+    end, _ = play(*events, retry=Retry(attempts=attempts))
+    assert isinstance(end, Ended)
+    assert is_lost(events[-1], end) is lost

@@ -5,7 +5,6 @@ from __future__ import annotations
 import ast
 import itertools
 import re
-import runpy
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -30,14 +29,12 @@ from devports.core.verdict import (
     code_of,
 )
 from tests.harness import pages
+from tests.tools import schemas
+from tests.tools.pages import PART, SECTIONS, made
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
-
     from devports.core.verdict import Verdict
 
-MADE = runpy.run_path(str(Path(__file__).parent / "regenerate.py"))
-SECTIONS: dict[str, Callable[[], str]] = MADE["SECTIONS"]
 DOCS = pages.ROOT / "docs"
 CODE_TABLE = "## What devports itself says"
 SEEN_AS = {
@@ -65,14 +62,20 @@ def cells(page: str, heading: str = "") -> list[list[str]]:
 @pytest.mark.parametrize("page", [pytest.param(p, id=p.name) for p in sorted(DOCS.glob("*.md"))])
 def test_what_is_made_is_what_the_code_gives(page: Path):
     text = page.read_text(encoding="utf-8")
-    assert text == MADE["made"](text), "run tests/unit/docs/regenerate.py"
+    assert text == made(text), "run tests/tools/pages.py"
+
+
+@pytest.mark.parametrize("path", [pytest.param(path, id=path.name) for path in schemas.GENERATED])
+def test_a_shipped_schema_is_what_the_code_gives(path: Path):
+    shape = schemas.GENERATED[path]()
+    assert path.read_bytes() == schemas.as_text(shape).encode(), "run tests/tools/schemas.py"
 
 
 def test_every_made_part_has_its_place():
     found = [
         name
         for page in DOCS.glob("*.md")
-        for _, name, _ in MADE["PART"].findall(page.read_text(encoding="utf-8"))
+        for _, name, _ in PART.findall(page.read_text(encoding="utf-8"))
     ]
     assert sorted(found) == sorted(SECTIONS)
 

@@ -12,8 +12,8 @@ from devports.core.verdict import Free
 from devports.doctor.facts import Facts, PortFacts, Problem, RemoveWritePermission
 from devports.ui import reports
 from devports.ui.text import OutputStyle
+from tests.tools.golden import Family
 from tests.unit.ui import samples as s
-from tests.unit.ui.golden import Family
 
 FAMILY = Family("doctor_report")
 PIPE = OutputStyle()

@@ -1,10 +1,10 @@
-"""What is said is what the golden files have; see `golden.py`."""
+"""What is said is what the golden files have; see `tests/tools/golden.py`."""
 
 from __future__ import annotations
 
 import pytest
 
-from tests.unit.ui.golden import FOLDER, Family, families
+from tests.tools.golden import FOLDER, Family, families
 
 FAMILIES = {family.path.stem: family for family in families()}
 CASES = [

@@ -17,8 +17,8 @@ from devports.core.stop_plan import PortClients, Question, UntouchedProcess
 from devports.ui import holders
 from devports.ui.holders import clients_words, project_words, spared_words, whereabouts
 from devports.ui.text import OutputStyle
+from tests.tools.golden import Family
 from tests.unit.ui import samples as s
-from tests.unit.ui.golden import Family
 
 FAMILY = Family("holders")
 OURS = Worktree("/home/ann/shop", "main", "/home/ann/shop/.git")

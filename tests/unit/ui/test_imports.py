@@ -61,6 +61,13 @@ def test_tables_and_questions_load_their_libraries_when_used(module: str) -> Non
     assert loaded & {"rich", "questionary", "prompt_toolkit"} == set()
 
 
+@pytest.mark.parametrize(
+    "module", [pytest.param(f"devports.ui.{name}", id=name) for name in ("json_output", "events")]
+)
+def test_the_shapes_of_json_are_for_the_type_checker_alone(module: str) -> None:
+    assert loaded_by(module, set()) & {"devports.ui.json_types", "typing"} == set()
+
+
 def test_only_the_screen_writes() -> None:
     calls = [
         f"{path.name}:{node.lineno}"

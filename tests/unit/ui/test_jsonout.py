@@ -1,8 +1,6 @@
 from __future__ import annotations
 
 import json
-import runpy
-from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import jsonschema
@@ -31,17 +29,17 @@ from devports.core.stop_plan import (
 )
 from devports.doctor.facts import Facts, PortFacts, Problem
 from devports.errors import DevportsError
-from devports.ui import json_output, json_schema
+from devports.ui import json_output
 from devports.ui.json_output import status_data, vscode_data
 from devports.ui.status_rows import Section, StatusEntry, StatusPort
 from devports.vscode.merge import FileChange, Note, Plan
+from tests.tools import schemas
 from tests.unit.ui import samples as s
 
 if TYPE_CHECKING:
     from devports.core.holder_kind import HolderKind
 
-HERE = Path(__file__).parent
-SCHEMA = json_schema.result_schema()
+SCHEMA = schemas.result_schema()
 VALIDATOR = jsonschema.Draft202012Validator(SCHEMA)
 
 OUTCOMES = (
@@ -69,7 +67,7 @@ PROBLEMS = (
     Problem("folder-missing", "error", "no folder", ("it is not there",), "why", (Remedy("mend"),)),
 )
 
-SAMPLES = {
+SAMPLES: dict[str, Any] = {
     "check": json_output.check_data([("8000", s.EVERY_FINDING), ("web", (s.EVIL_FINDING,))], s.NOW),
     "status": status_data(
         (Section((s.SERVED, StatusEntry("", (StatusPort(s.PRIVILEGED),), text="80"), s.BROKEN)),),
@@ -303,12 +301,6 @@ def test_overall(answers: list[bool], status: str) -> None:
 def test_a_status_can_be_given() -> None:
     text = json_output.document(["check"], {"targets": []}, exit_code=1, status="partial")
     assert read(text)["status"] == "partial"
-
-
-def test_the_shipped_schema_is_the_generated_one() -> None:
-    generated = runpy.run_path(str(HERE / "regenerate.py"))["GENERATED"]
-    for path, text in generated.items():
-        assert path.read_bytes() == text().encode()
 
 
 def objects(schema: Any) -> list[Any]:

@@ -4,8 +4,8 @@ import pytest
 
 from devports.core.model import HiddenSocket, Holder, HolderSearch
 from devports.ui import processes
+from tests.tools.golden import Family
 from tests.unit.ui import samples as s
-from tests.unit.ui.golden import Family
 
 FAMILY = Family("processes")
 IN_A_BLANK = ("/my shop/bin/python3",)

@@ -20,8 +20,8 @@ from devports.core.stop_plan import (
     WouldStop,
 )
 from devports.ui import progress
+from tests.tools.golden import Family
 from tests.unit.ui import samples as s
-from tests.unit.ui.golden import Family
 
 FAMILY = Family("progress")
 NODE = s.NODE_TARGET

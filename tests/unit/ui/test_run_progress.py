@@ -26,7 +26,7 @@ from devports.core.service import Ready, Service
 from devports.ui.messages import error_block
 from devports.ui.run_progress import ended_words, event_line, gave_up
 from devports.ui.text import OutputStyle
-from tests.unit.ui.golden import Family
+from tests.tools.golden import Family
 
 FAMILY = Family("run_progress")
 HERE, SISTER = Endpoint("127.0.0.1", 8000), Endpoint("::1", 8000)

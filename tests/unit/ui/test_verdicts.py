@@ -15,8 +15,8 @@ from devports.core.verdict import (
     OutgoingConnection,
 )
 from devports.ui import processes
+from tests.tools.golden import Family
 from tests.unit.ui import samples as s
-from tests.unit.ui.golden import Family
 
 if TYPE_CHECKING:
     from devports.core.holder_kind import HolderKind

@@ -1,6 +1,6 @@
-"""What devports says, whole, in one file for each family of messages: tests/unit/ui/golden/.
+"""Write again what devports says, whole: tests/unit/ui/golden/, a file for each family of messages.
 
-A change of words is one command and a difference to read: python -m tests.unit.ui.golden
+After a change of words, its difference is to be read: python -m tests.tools.golden
 """
 
 from __future__ import annotations
@@ -12,8 +12,8 @@ from typing import TYPE_CHECKING, Any
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Iterator, Mapping
 
-HERE = Path(__file__).parent
-FOLDER = HERE / "golden"
+TESTS = Path(__file__).parents[1] / "unit" / "ui"
+FOLDER = TESTS / "golden"
 MARK = "== "
 
 
@@ -54,7 +54,7 @@ class Family:
 def families() -> list[Family]:
     """Return those of the test modules beside this one."""
     mark = "\nFAMILY = "
-    paths = sorted(path for path in HERE.glob("test_*.py") if mark in path.read_text("utf-8"))
+    paths = sorted(path for path in TESTS.glob("test_*.py") if mark in path.read_text("utf-8"))
     return [importlib.import_module(f"tests.unit.ui.{path.stem}").FAMILY for path in paths]
 
 

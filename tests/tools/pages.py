@@ -1,26 +1,31 @@
 """Write again what is made in the pages of docs/ from the code: tables of what it knows.
 
 A made part stands between `<!-- made: NAME, by ... -->` and `<!-- end -->`. Run it from anywhere
-after a change of what it is made from: python tests/unit/docs/regenerate.py
+after a change of what it is made from: python tests/tools/pages.py
 """
 
 from __future__ import annotations
 
 import ast
+import functools
 import pathlib
 import re
 import sys
 from typing import TYPE_CHECKING, Any
 
-ROOT = pathlib.Path(__file__).resolve().parents[3]
+ROOT = pathlib.Path(__file__).resolve().parents[2]
 sys.path.insert(0, str(ROOT))
 
 from devports import exitcodes  # noqa: E402  # found by the line above
+from devports.config import keys  # noqa: E402
 from devports.core.bind_errors import PATTERNS  # noqa: E402
-from devports.ui.json_schema import DATA, EVENTS  # noqa: E402
+from devports.core.value import unreachable  # noqa: E402
+from tests.tools import schemas  # noqa: E402
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterator
+    from collections.abc import Callable, Iterable
+
+    from devports.config.keys import Key
 
 PART = re.compile(r"(<!-- made: (\w+), by [^>]* -->\n).*?(<!-- end -->)", re.DOTALL)
 MEANINGS = {
@@ -37,7 +42,7 @@ def code(text: str) -> str:
     return "`" + text.replace("|", "\\|") + "`"
 
 
-def table(head: str, rows: Iterator[tuple[str, ...]]) -> str:
+def table(head: str, rows: Iterable[tuple[str, ...]]) -> str:
     """Return a table, with `head` as its first line."""
     bar = "|" + "---|" * (head.count("|") - 1)
     lines = [head, bar, *("| " + " | ".join(row) + " |" for row in rows)]
@@ -46,8 +51,8 @@ def table(head: str, rows: Iterator[tuple[str, ...]]) -> str:
 
 def data() -> str:
     """Return what `data` of a result holds, by command."""
-    rows = ((code(name), _keys(shape)) for name, shape in DATA.items())
-    return table("| command | keys |", rows)
+    shapes = {name: schemas.shape_of(shape) for name, shape in schemas.DATA.items()}
+    return table("| command | keys |", ((code(name), _keys(it)) for name, it in shapes.items()))
 
 
 def _keys(shape: dict[str, Any]) -> str:
@@ -60,8 +65,73 @@ def _keys(shape: dict[str, Any]) -> str:
 
 
 def events() -> str:
-    rows = ((code(name), text, ", ".join(map(code, keys))) for name, (text, keys) in EVENTS.items())
+    rows = (
+        (code(it["properties"]["event"]["const"]), it["description"], _codes_of(it["required"]))
+        for it in schemas.event_schema()["oneOf"]
+    )
     return table("| event | meaning | further keys |", rows)
+
+
+def _codes_of(names: Iterable[str]) -> str:
+    return ", ".join(map(code, names))
+
+
+def inner(name: str) -> str:
+    """Return what a table inside a service is for, and its keys."""
+    (key,) = (key for key in keys.SERVICE if key.name == name)
+    text = f"{_sentence(key.doc)} Written inline or as `[services.NAME.{name}]`."
+    return f"{text}\n\n{rows_of(key.keys)}"
+
+
+def rows_of(keys: Iterable[Key]) -> str:
+    """Return the keys of a table of `devports.toml`."""
+    rows = (
+        (
+            code(key.name),
+            _allowed(key),
+            "required" if key.required else _default(key.default),
+            _sentence(key.doc) + (f" Example: `{key.example}`" if key.example else ""),
+        )
+        for key in keys
+    )
+    return table("| key | value | default | meaning |", rows)
+
+
+def _sentence(doc: str) -> str:
+    first = doc if doc.startswith("`") else doc[0].upper() + doc[1:]
+    return first + "."
+
+
+def _default(value: object) -> str:
+    if value is None:
+        return ""
+    if isinstance(value, bool):
+        return f"`{str(value).lower()}`"
+    return f'`"{value}"`' if isinstance(value, str) else f"`{value:g}`"
+
+
+def _allowed(key: Key) -> str:
+    match key.kind:
+        case "integer" | "number":
+            return f"{key.kind}, {key.low:g} to {key.high:g}"
+        case "text" if key.choices:
+            return ", ".join(f'`"{choice}"`' for choice in key.choices)
+        case "command":
+            return "string or list of strings"
+        case "texts":
+            return "list of strings"
+        case "env":
+            return "table of strings"
+        case "ports":
+            return f"table of integers, {key.low:g} to {key.high:g}"
+        case "boolean":
+            return "`true` or `false`"
+        case "table":
+            return "table"
+        case "host" | "path" | "text":
+            return "string"
+        case _:
+            unreachable(key.kind)
 
 
 def wordings() -> str:
@@ -89,7 +159,7 @@ def findings() -> str:
                     for name in _codes(node.args[0])
                     if "..." not in name
                 ]
-    return table("| code | severity | text | why it matters |", iter(sorted(rows)))
+    return table("| code | severity | text | why it matters |", sorted(rows))
 
 
 def raised() -> dict[str, tuple[set[str], list[str]]]:
@@ -152,6 +222,10 @@ SECTIONS: dict[str, Callable[[], str]] = {
     "wordings": wordings,
     "errors": errors,
     "findings": findings,
+    "service": functools.partial(rows_of, keys.SERVICE),
+    "ready": functools.partial(inner, "ready"),
+    "vscode": functools.partial(inner, "vscode"),
+    "defaults": functools.partial(rows_of, keys.DEFAULTS),
 }
 
 
