@@ -224,6 +224,6 @@ def _freed(setting: Context, todo: FreePort) -> bool:
 
 def _agreed(setting: Context, question: str) -> bool:
     """Ask as everything else is asked: only a person on a terminal can say yes."""
-    from devports.ui.prompts import on_terminal
+    from devports.ui.prompts import from_menu, yes_or_no
 
-    return setting.screen.interactive and on_terminal(question, "", setting.screen) == "yes"
+    return setting.screen.interactive and from_menu(yes_or_no(question), setting.screen) == "yes"
