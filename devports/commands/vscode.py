@@ -72,10 +72,11 @@ def report(
 
         screen.answer(("vscode",), vscode_data(plan, mode), exit_code=code)
         return
-    from devports.ui.reports import changes, note_block, summary
+    from devports.ui.messages import block
+    from devports.ui.reports import changes, summary
 
     for note in plan.notes:
-        screen.err(note_block(note, screen.look("stderr")))
+        screen.err(block("warning", note.message, screen.look("stderr"), hints=note.hints))
         if note.snippet:
             screen.err(note.snippet)
     if mode != "write" and not plan.in_sync:
