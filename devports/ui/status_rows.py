@@ -26,6 +26,7 @@ if TYPE_CHECKING:
 
 
 COLUMNS = ("service", "endpoint", "verdict", "holder", "pid", "user", "uptime", "folder", "url")
+SERVICE, ENDPOINT, VERDICT, HOLDER, PID, USER, UPTIME, FOLDER, URL = range(len(COLUMNS))
 
 
 class StatusPort(Frozen):
@@ -94,7 +95,16 @@ class StatusRow(Frozen):
 
     @property
     def url(self) -> str:
-        return self.cells[-1]
+        return self.cells[URL]
+
+    def gone(self) -> StatusRow:
+        """Return the row of an endpoint that is no longer there."""
+        return self.but(cells=_filled(*self.cells[:VERDICT], "gone"))
+
+
+def _filled(*cells: str) -> tuple[str, ...]:
+    """Return the first cells of a row, and empty ones behind them."""
+    return (*cells, *[""] * (len(COLUMNS) - len(cells)))
 
 
 def rows_of(
@@ -102,34 +112,31 @@ def rows_of(
 ) -> list[StatusRow]:
     """Return a row for every endpoint, each with its service.
 
-    Args:
-        entries: what to show.
-        reader: whose home, user and clock the words are for.
-        asked: whether the kernel was asked to bind; if not, nothing is called free.
+    Without the kernel having been `asked` to bind nothing is called free.
     """
-    return [
-        row
-        for entry in entries
-        for row in ([_row(entry, n, reader, asked=asked) for n in range(len(entry.places))])
-        or [_broken(entry)]
-    ]
+    rows: list[StatusRow] = []
+    for entry in entries:
+        rows += [_row(entry, place, reader, asked=asked) for place in entry.places]
+        rows += [] if entry.places else [_broken(entry)]
+    return rows
 
 
-def _row(entry: StatusEntry, number: int, reader: DisplayContext, *, asked: bool) -> StatusRow:
-    place = entry.places[number]
+def _row(
+    entry: StatusEntry, place: StatusPort, reader: DisplayContext, *, asked: bool
+) -> StatusRow:
     word, style = state(place, entry.role, asked=asked)
-    service, endpoint = entry.label, str(place.finding.endpoint)
+    names = (entry.label, str(place.finding.endpoint))
     people = _people(place.finding.holding, reader)
-    cells = (service, endpoint, word, *people, printable(place.url))
-    mark = (service, endpoint, type(place.finding.verdict).__name__, place.stage, *people[:2])
-    return StatusRow(cells, style, first=number == 0, mark=mark)
+    cells = (*_filled(*names, word, *people)[:URL], printable(place.url))
+    mark = (*names, type(place.finding.verdict).__name__, place.stage, *people[:2])
+    return StatusRow(cells, style, first=place is entry.places[0], mark=mark)
 
 
 def _broken(entry: StatusEntry) -> StatusRow:
     """Return the row of a service that could not be looked at."""
     word = entry.error.code.replace("-", " ") if entry.error else ""
-    cells = (entry.label, printable(entry.address), word)
-    return StatusRow(cells + ("",) * (len(COLUMNS) - len(cells)), "error", first=True, mark=cells)
+    mark = (entry.label, printable(entry.address), word)
+    return StatusRow(_filled(*mark), "error", first=True, mark=mark)
 
 
 STAGES: dict[Stage, State] = {
@@ -162,13 +169,10 @@ def _style(verdict: Verdict, *, asked: bool) -> Style | None:
     return "note"
 
 
-def _people(holding: HolderSearch, reader: DisplayContext) -> tuple[str, str, str, str, str]:
-    """Return holder, pid, user, uptime and folder."""
+def _people(holding: HolderSearch, reader: DisplayContext) -> tuple[str, ...]:
+    """Return holder, pid, user, uptime and folder, as far as they are known."""
     if not holding.holders:
-        hidden = holding.hidden[0] if holding.hidden else None
-        if hidden is None:
-            return ("", "", "", "", "")
-        return (*_unseen(hidden), printable(hidden.user, 40), "", "")
+        return _unseen(holding.hidden[0]) if holding.hidden else ()
     first = families(holding.holders)[0][0].process
     more = len(holding.holders) - 1 + len(holding.hidden)
     name = title(first) + (f" (+{more})" if more else "")
@@ -176,10 +180,10 @@ def _people(holding: HolderSearch, reader: DisplayContext) -> tuple[str, str, st
     return (name, str(first.pid), *known)
 
 
-def _unseen(hidden: HiddenSocket) -> tuple[str, str]:
-    """Return a unit and a likely pid, marked as a guess."""
+def _unseen(hidden: HiddenSocket) -> tuple[str, str, str]:
+    """Return a unit, a likely pid, marked as a guess, and the user."""
     pids = [f"{process.pid}?" for process in hidden.likely[:1]]
-    return unit_words(hidden) or "not shown", "".join(pids)
+    return unit_words(hidden) or "not shown", "".join(pids), printable(hidden.user, 40)
 
 
 def title_of(group: ListenerGroup, reader: DisplayContext) -> str:
@@ -198,11 +202,7 @@ def with_urls(places: Sequence[StatusPort], spec: PortSpec) -> tuple[StatusPort,
     """
     here = [place for place in places if place.finding.endpoint.port == spec.port]
     served = [place for place in here if place.stage == "serving"]
+    urls = {id(place): url_of(place.finding.endpoint.address, spec.port) for place in served}
     if served and served == here:
-        return tuple(
-            p.but(url=url_of(spec.host, spec.port)) if p is served[0] else p for p in places
-        )
-    own = {id(place): place.finding.endpoint for place in served}
-    return tuple(
-        p.but(url=url_of(own[id(p)].address, spec.port)) if id(p) in own else p for p in places
-    )
+        urls = {id(served[0]): url_of(spec.host, spec.port)}
+    return tuple(place.but(url=urls.get(id(place), place.url)) for place in places)

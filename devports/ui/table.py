@@ -4,12 +4,10 @@ A person gets what fits the terminal; a pipe gets every column, whole, with ever
 line in the line itself, so that grep finds whole facts. Made by hand: rich would cost more than
 all the rest of the command.
 
-live: A screen that is kept up to date: only the lines that have changed are written, all at once.
-
-It lives on the alternate screen (xterm's private mode 1049), so that what was on the terminal
-before comes back as it was. Lines are never wrapped by the terminal (DECAWM off): one that is too
-long is cut at the edge and cannot push the others down. Sequences: ECMA-48 and xterm's ctlseqs;
-what a terminal does not know it ignores.
+`Live` keeps it up to date on the alternate screen (xterm's private mode 1049), so that what was on
+the terminal before comes back as it was. Only the lines that have changed are written, all at
+once, and the terminal wraps none (DECAWM off): one that is too long is cut at the edge and cannot
+push the others down. Sequences: ECMA-48 and xterm's ctlseqs; unknown ones are ignored.
 """
 
 from __future__ import annotations
@@ -17,7 +15,21 @@ from __future__ import annotations
 from devports.core.text import cells
 from devports.core.value import Frozen
 from devports.ui.processes import short_folder
-from devports.ui.status_rows import COLUMNS, StatusRow, rows_of, title_of
+from devports.ui.status_rows import (
+    COLUMNS,
+    ENDPOINT,
+    FOLDER,
+    HOLDER,
+    PID,
+    SERVICE,
+    UPTIME,
+    URL,
+    USER,
+    VERDICT,
+    StatusRow,
+    rows_of,
+    title_of,
+)
 from devports.ui.text import ending, fold, linked, pad, paint, wrap
 
 TYPE_CHECKING = False
@@ -32,7 +44,6 @@ if TYPE_CHECKING:
 
 GAP = 2
 """Cells between two columns."""
-SERVICE, ENDPOINT, VERDICT, HOLDER, PID, USER, UPTIME, FOLDER, URL = range(len(COLUMNS))
 ESSENTIAL = (SERVICE, ENDPOINT, VERDICT)
 """Columns that are never left out. Without room for them and a holder, lines are stacked."""
 BY_WORTH = (*ESSENTIAL, HOLDER, PID, URL, UPTIME, USER, FOLDER)
@@ -107,7 +118,7 @@ def changed(before: Sequence[Part], after: Sequence[Part], look: OutputStyle) ->
     known = {_name(part, row): row.mark for part in before for row in part.rows}
     now = {_name(part, row) for part in after for row in part.rows}
     gone = [
-        Part(part.title, tuple(_gone(r) for r in part.rows if _name(part, r) not in now))
+        Part(part.title, tuple(row.gone() for row in part.rows if _name(part, row) not in now))
         for part in before
     ]
     fresh = [
@@ -121,17 +132,13 @@ def _name(part: Part, row: StatusRow) -> tuple[str, str, str]:
     return part.title, row.cells[SERVICE], row.cells[ENDPOINT]
 
 
-def _gone(row: StatusRow) -> StatusRow:
-    cells = (*row.cells[:VERDICT], "gone", *[""] * (len(COLUMNS) - VERDICT - 1))
-    return row.but(cells=cells)
-
-
 def fitted_columns(rows: Sequence[StatusRow], width: int) -> dict[int, int]:
     """Return the columns to be shown and their widths, those of most worth first to be taken.
 
     A column without any content is left out; what room is left goes to those that would fold.
     """
-    natural = _natural(rows)
+    every = [COLUMNS, *(row.cells for row in rows)]
+    natural = [max(map(cells, column)) for column in zip(*every, strict=True)]
     used = [c for c in BY_WORTH if any(row.cells[c] for row in rows) or c in ESSENTIAL[1:]]
     taken: dict[int, int] = {}
     for column in used:
@@ -145,12 +152,6 @@ def fitted_columns(rows: Sequence[StatusRow], width: int) -> dict[int, int]:
             taken[column] += more
             left -= more
     return dict(sorted(taken.items()))
-
-
-def _natural(rows: Sequence[StatusRow]) -> list[int]:
-    """Return the widths that need no folding."""
-    every = [COLUMNS, *(row.cells for row in rows)]
-    return [max(map(cells, column)) for column in zip(*every, strict=True)]
 
 
 def _joined(
@@ -209,10 +210,7 @@ def grid(row: StatusRow, widths: dict[int, int], look: OutputStyle) -> list[str]
 def stacked(row: StatusRow, widths: Sequence[int], look: OutputStyle) -> list[str]:
     """Return, for a narrow terminal, a line for the endpoint and one for whoever is there.
 
-    Args:
-        row: what to show.
-        widths: of service and endpoint; a service of no width is left out.
-        look: how wide the terminal is.
+    `widths` are those of service and endpoint; a service of no width is left out.
     """
     names = [pair for pair in zip(row.cells[:VERDICT], widths, strict=True) if pair[1]]
     verdict, indent = row.cells[VERDICT], " " * GAP
