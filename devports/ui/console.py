@@ -71,7 +71,6 @@ class Console:
 
     @classmethod
     def of_process(cls, *, may_ask: bool = True) -> Console:
-        """Return the screen of this process."""
         return cls(sys.stdin, sys.stdout, sys.stderr, os.environ, may_ask=may_ask)
 
     def is_terminal(self, name: Stream) -> bool:

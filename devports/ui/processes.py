@@ -203,7 +203,6 @@ def card(
 
 
 def who_line(process: Process, reader: DisplayContext) -> str:
-    """Return name, pid, user and how long it runs."""
     run = running(process, reader)
     words = (label(process), user_of(process, reader), run and f"running {run}")
     return ", ".join(filter(None, words))

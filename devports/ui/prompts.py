@@ -89,7 +89,6 @@ def yes_or_no(text: str) -> Prompt:
 
 
 def menu_for(question: Question, service: str = "") -> Prompt:
-    """Return the question before something is ended."""
     start = f"start `{printable(service)}`"
     verb = "kill" if question.kind == "kill" else "stop"
     whom, standing = them(question.target), question.target.standing

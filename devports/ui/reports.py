@@ -58,7 +58,6 @@ def report(
 
 
 def _scope(path: str, facts: Facts, problems: Sequence[Problem]) -> str:
-    """Return what was looked at."""
     if not path:
         wrong = any(problem.code.startswith("config-") for problem in problems)
         return UNUSABLE if wrong else NOTHING

@@ -67,7 +67,6 @@ class StatusEntry(Frozen):
 
     @property
     def label(self) -> str:
-        """What a person knows it by."""
         return printable(self.service or self.text)
 
 
@@ -133,7 +132,6 @@ def _row(
 
 
 def _broken(entry: StatusEntry) -> StatusRow:
-    """Return the row of a service that could not be looked at."""
     word = entry.error.code.replace("-", " ") if entry.error else ""
     mark = (entry.label, printable(entry.address), word)
     return StatusRow(_filled(*mark), "error", first=True, mark=mark)
