@@ -27,8 +27,8 @@ from devports.system import WINDOWS, clock
 from devports.system.inspect import HolderCache, at_once, census, endpoints_of, glance
 from devports.ui.messages import error_block, labelled
 from devports.ui.processes import gap_words
-from devports.ui.status_rows import Section, StatusEntry, StatusPort, with_urls
-from devports.ui.table import Live, changed, parts_of, plain, table
+from devports.ui.status_rows import Section, StatusEntry, StatusPort, rows_of, with_urls
+from devports.ui.table import Live, changed, plain, table
 from devports.ui.text import paint, url_of
 
 TYPE_CHECKING = False
@@ -43,8 +43,7 @@ if TYPE_CHECKING:
     from devports.system import Machine
     from devports.system.terminal_events import TerminalEvents
     from devports.ui.console import Console
-    from devports.ui.status_rows import Role
-    from devports.ui.table import Part
+    from devports.ui.status_rows import Role, StatusRow
 
 
 def status(
@@ -92,8 +91,8 @@ def _look_at(
 
 def report(screen: Console, shown: StatusResult) -> int:
     """Print the table on stdout, what could not be seen or looked at on stderr."""
-    parts = parts_of(shown.sections, screen.reader(), asked=shown.asked)
-    screen.out("\n".join(table(parts, screen.look_with_links("stdout"))))
+    rows = rows_of(shown.sections, screen.reader(), asked=shown.asked)
+    screen.out("\n".join(table(rows, screen.look_with_links("stdout"))))
     look = screen.look("stderr")
     for gap in shown.gaps:
         screen.err("\n".join(labelled("note", gap_words(gap), look)))
@@ -290,8 +289,8 @@ class LiveView:
         return [head, "", *self._table(shown), *(["", *notes] if notes else [])]
 
     def _table(self, shown: StatusResult) -> list[str]:
-        parts = parts_of(shown.sections, self._screen.reader(), asked=shown.asked)
-        return table(parts, self._screen.look_with_links("stdout"))
+        rows = rows_of(shown.sections, self._screen.reader(), asked=shown.asked)
+        return table(rows, self._screen.look_with_links("stdout"))
 
 
 class LineView:
@@ -299,13 +298,13 @@ class LineView:
 
     def __init__(self, screen: Console) -> None:
         self._screen = screen
-        self._before: list[Part] | None = None
+        self._before: list[StatusRow] | None = None
 
     def show(self, shown: StatusResult) -> None:
-        parts = parts_of(shown.sections, self._screen.reader(), asked=shown.asked)
+        rows = rows_of(shown.sections, self._screen.reader(), asked=shown.asked)
         look = self._screen.look("stdout").but(width=None)
-        lines = plain(parts, look) if self._before is None else changed(self._before, parts, look)
-        self._before = parts
+        lines = plain(rows, look) if self._before is None else changed(self._before, rows, look)
+        self._before = rows
         if lines:
             self._screen.out("\n".join(lines))
 

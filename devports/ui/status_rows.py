@@ -85,16 +85,25 @@ class StatusRow(Frozen):
         style: of the verdict.
         first: whether the line above is of another service.
         mark: what has to differ for the line to count as changed; seconds do not.
+        title: of the group it is in, if it is in one.
+        root: the folder that the title names, as it is in the cells.
     """
 
     cells: tuple[str, ...]
     style: Style | None
     first: bool
     mark: tuple[str, ...] = ()
+    title: str = ""
+    root: str = ""
 
     @property
     def url(self) -> str:
         return self.cells[URL]
+
+    @property
+    def name(self) -> tuple[str, str, str]:
+        """What stays the same from one look to the next."""
+        return self.title, self.cells[SERVICE], self.cells[ENDPOINT]
 
     def gone(self) -> StatusRow:
         """Return the row of an endpoint that is no longer there."""
@@ -107,16 +116,20 @@ def _filled(*cells: str) -> tuple[str, ...]:
 
 
 def rows_of(
-    entries: Iterable[StatusEntry], reader: DisplayContext, *, asked: bool = True
+    sections: Iterable[Section], reader: DisplayContext, *, asked: bool = True
 ) -> list[StatusRow]:
-    """Return a row for every endpoint, each with its service.
+    """Return a row for every endpoint, and for what has none.
 
     Without the kernel having been `asked` to bind nothing is called free.
     """
     rows: list[StatusRow] = []
-    for entry in entries:
-        rows += [_row(entry, place, reader, asked=asked) for place in entry.places]
-        rows += [] if entry.places else [_broken(entry)]
+    for section in sections:
+        group = section.group
+        title = title_of(group, reader) if group else ""
+        root = short_folder(group.folder, reader) if group else ""
+        for entry in section.entries:
+            found = [_row(entry, place, reader, asked=asked) for place in entry.places]
+            rows += [row.but(title=title, root=root) for row in found or [_broken(entry)]]
     return rows
 
 
