@@ -17,7 +17,7 @@ from devports.core.verdict import (
 )
 from devports.errors import DevportsError
 from devports.system.inspect import at_once
-from devports.ui.messages import summary
+from devports.ui.escape import port_name
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -39,8 +39,10 @@ def check(setting: Context, words: Sequence[str], *, as_json: bool = False) -> i
         setting.screen.answer(("check",), data, exit_code=code, errors=errors)
         return code
     for target, findings in looked:
-        setting.screen.out(summary(findings, target.subject))
-        if not all(isinstance(finding.verdict, Free) for finding in findings):
+        if all(isinstance(finding.verdict, Free) for finding in findings):
+            # Nothing else is said of it, and the words for all others are not even loaded.
+            setting.screen.out(f"{port_name(findings[0].endpoint, target.subject)} is free")
+        else:
             explain(setting, target, findings)
     for error in errors:
         setting.print_error(error)
@@ -81,10 +83,11 @@ def code_for(findings: Sequence[Finding]) -> int:
 
 def explain(setting: Context, target: Target, findings: Sequence[Finding]) -> None:
     """Print who is there on stdout, what that means and what to do about it on stderr."""
-    from devports.ui.messages import evidence, notes  # not for a port that is free
+    from devports.ui.processes import evidence, notes, summary
     from devports.ui.text import wrap
 
     screen, verdict = setting.screen, worst(finding.verdict for finding in findings)
+    screen.out(summary(findings, target.subject))
     if not is_bindable(verdict) or isinstance(verdict, LocalhostConflict):
         for line in evidence(findings, screen.reader()):
             screen.out("\n".join(wrap(f"  {line}", screen.look("stdout").width)))

@@ -102,9 +102,9 @@ class Context:
         self.screen.err(error_block(error, self.screen.look("stderr"), remedies))
 
     def print_warning(self, message: str, hints: Sequence[str] = ()) -> None:
-        from devports.ui.messages import warning_block
+        from devports.ui.messages import block
 
-        self.screen.err(warning_block(message, self.screen.look("stderr"), hints=hints))
+        self.screen.err(block("warning", message, self.screen.look("stderr"), hints=hints))
 
     def print_labelled(self, label: Label, text: str) -> None:
         from devports.ui.messages import labelled

@@ -20,8 +20,8 @@ from devports.doctor.facts import Facts, FreePort, Problem, RemoveWritePermissio
 from devports.doctor.setup_rules import examine
 from devports.errors import DevportsError
 from devports.system.inspect import endpoints_of
-from devports.ui.processes import listed
 from devports.ui.reports import problem_block
+from devports.ui.text import listed
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -190,6 +190,6 @@ def _freed(setting: Context, todo: FreePort) -> bool:
 
 def _agreed(setting: Context, question: str) -> bool:
     """Ask as everything else is asked: only a person on a terminal can say yes."""
-    from devports.ui.prompts import on_terminal
+    from devports.ui.prompts import from_menu, yes_or_no
 
-    return setting.screen.interactive and on_terminal(question, "", setting.screen) == "yes"
+    return setting.screen.interactive and from_menu(yes_or_no(question), setting.screen) == "yes"

@@ -31,10 +31,10 @@ from devports.core.stop_plan import (
 from devports.core.verdict import decisive, is_bindable
 from devports.freeing import FreeRequest, FreeServices, StopTimeouts, free, rehearse
 from devports.system.project import worktree_of
-from devports.ui.messages import evidence, problem, remedy_lines, summary
-from devports.ui.processes import project_words, spared_words
+from devports.ui.holders import project_words, spared_words
+from devports.ui.messages import remedy_lines
+from devports.ui.processes import evidence, problem, summary
 from devports.ui.progress import again_words, freed_words, outcome_words, progress_words
-from devports.ui.prompts import ask
 from devports.ui.text import wrap
 
 TYPE_CHECKING = False
@@ -145,6 +145,8 @@ def tools_for(setting: Context, *, starting: str = "") -> FreeServices:
             screen.progress(f"devports: {outcome_words(news)}")
 
     def asked(question: Question) -> Answer:
+        from devports.ui.prompts import ask
+
         return ask(question, screen, starting, project=project_of(setting, question.target))
 
     return FreeServices(

@@ -22,8 +22,7 @@ from devports.run.reservation import next_ports
 from devports.run.session import Session
 from devports.run.takeover import PortPromisedError, claim
 from devports.ui import run_progress
-from devports.ui.prompts import from_menu, menu_to_take_over
-from devports.ui.run_progress import ended_words, gave_up, happening_words, in_short
+from devports.ui.run_progress import ended_words, event_line, gave_up, in_short
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -133,7 +132,7 @@ class RunReporter:
             if self._unrecorded:
                 return  # the service is claimed anew with each port that is tried
             self._unrecorded = True
-        self._screen.progress(happening_words(happening))
+        self._screen.progress(event_line(happening))
         env = self._screen.env
         if isinstance(happening, ServerReady) and (
             line := run_progress.after_ready(happening, env)
@@ -210,6 +209,8 @@ def may_take_over(screen: Console, other: RunRecord, policy: ConfirmPolicy) -> b
     """Ask a person whether the run that is in charge is to end."""
     if policy.fails or not policy.interactive:
         return False
+    from devports.ui.prompts import from_menu, menu_to_take_over
+
     return from_menu(menu_to_take_over(other.service, other.key.pid), screen) == "yes"
 
 

@@ -17,10 +17,18 @@ from devports.errors import DevportsError
 from devports.records import RunStatus, charge_of, charges, holder_of, stage_of
 from devports.system import WINDOWS, clock
 from devports.system.inspect import HolderCache, at_once, census, endpoints_of, glance
-from devports.ui.messages import gap_words, labelled
-from devports.ui.status_rows import Section, StatusEntry, StatusPort, url_of, with_urls
-from devports.ui.table import Live, Part, changed, parts_of, plain, table
-from devports.ui.text import paint
+from devports.ui.messages import labelled
+from devports.ui.processes import gap_words
+from devports.ui.status_rows import (
+    Section,
+    StatusEntry,
+    StatusPort,
+    StatusRow,
+    rows_of,
+    with_urls,
+)
+from devports.ui.table import Live, changed, plain, table
+from devports.ui.text import paint, url_of
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -69,8 +77,8 @@ def report(setting: Context, shown: StatusResult) -> int:
 
 
 def table_of(shown: StatusResult, screen: Console) -> list[str]:
-    parts = parts_of(shown.sections, screen.reader(), asked=shown.asked)
-    return table(parts, screen.look_with_links("stdout"))
+    rows = rows_of(shown.sections, screen.reader(), asked=shown.asked)
+    return table(rows, screen.look_with_links("stdout"))
 
 
 def report_json(setting: Context, shown: StatusResult) -> int:
@@ -264,13 +272,13 @@ class LineView:
 
     def __init__(self, screen: Console) -> None:
         self._screen = screen
-        self._before: list[Part] | None = None
+        self._before: list[StatusRow] | None = None
 
     def show(self, shown: StatusResult) -> None:
-        parts = parts_of(shown.sections, self._screen.reader(), asked=shown.asked)
+        rows = rows_of(shown.sections, self._screen.reader(), asked=shown.asked)
         look = self._screen.look("stdout").but(width=None)
-        lines = plain(parts, look) if self._before is None else changed(self._before, parts, look)
-        self._before = parts
+        lines = plain(rows, look) if self._before is None else changed(self._before, rows, look)
+        self._before = rows
         if lines:
             self._screen.out("\n".join(lines))
 

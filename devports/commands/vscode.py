@@ -72,10 +72,11 @@ def write(config: Config) -> Plan:
 
 def report(screen: Console, plan: Plan, mode: Mode, root: str) -> None:
     """Show what was, or would be, done, and what a person has to decide."""
-    from devports.ui.reports import changes, note_block, summary
+    from devports.ui.messages import block
+    from devports.ui.reports import changes, summary
 
     for note in plan.notes:
-        screen.err(note_block(note, screen.look("stderr")))
+        screen.err(block("warning", note.message, screen.look("stderr"), hints=note.hints))
         if note.snippet:
             screen.err(note.snippet)
     if mode != "write" and not plan.in_sync:

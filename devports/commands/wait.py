@@ -13,9 +13,8 @@ from devports.freeing.bindable import bindable
 from devports.run.readiness import is_ready, is_served
 from devports.system import clock
 from devports.system.inspect import survey
-from devports.ui.messages import evidence, summary
-from devports.ui.processes import listed, whole
-from devports.ui.progress import took
+from devports.ui.processes import evidence, summary
+from devports.ui.text import listed, took, whole
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
