@@ -13,6 +13,8 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Sequence
     from typing import Any, NoReturn
 
+    from devports.core.hint import Hint
+
 TARGET = "a service, a port (8000), an address (127.0.0.1:8000, [::1]:8000) or a URL"
 
 LONGEST_WAIT = 3600
@@ -32,7 +34,13 @@ class Parser(argparse.ArgumentParser):
         return [word for word in self._option_string_actions if word.startswith("--")]
 
     def error(self, message: str) -> NoReturn:
-        raise DevportsError("usage", message, hints=(f"run `{self.prog} --help`",))
+        raise DevportsError("usage", message, hints=(_help(*self.prog.split()[1:]),))
+
+
+def _help(*command: str) -> Hint:
+    from devports.core.hint import hint, ours
+
+    return hint("run ", ours(*command, "--help"))
 
 
 def parsed(parser: Parser, words: Sequence[str]) -> argparse.Namespace:
@@ -62,8 +70,7 @@ def _mistyped(
 
     meant = nearest(word, known)
     suggestion = (f"did you mean `{meant}`?",) if meant else ()
-    help_of = " ".join(filter(None, ("devports", command, "--help")))
-    return DevportsError("usage", what, facts=facts, hints=(*suggestion, f"run `{help_of}`"))
+    return DevportsError("usage", what, facts=facts, hints=(*suggestion, _help(*command.split())))
 
 
 def build_parser(only: str = "", *, width: int = 80) -> Parser:

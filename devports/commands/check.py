@@ -89,6 +89,7 @@ def show(screen: Console, target: Target, findings: Sequence[Finding]) -> None:
 
 def explain(screen: Console, target: Target, findings: Sequence[Finding]) -> None:
     """Print who is there and what that means."""
+    from devports.core.hint import hint, ours
     from devports.ui.messages import (
         evidence,
         labelled,  # not for a port that is free
@@ -104,5 +105,5 @@ def explain(screen: Console, target: Target, findings: Sequence[Finding]) -> Non
     for note in notes(findings):
         screen.err("\n".join(labelled("note", note, look)))
     if isinstance(verdict, Held) and not any(f.holding.hidden for f in findings):
-        hint = f"to end it safely, run `devports free {target.typed}`"
-        screen.err("\n".join(labelled("hint", hint, look)))
+        ends = hint("to end it safely, run ", ours("free", target.typed))
+        screen.err("\n".join(labelled("hint", ends, look)))

@@ -41,9 +41,7 @@ class Target(Frozen):
 
         A URL is cut down to its port: in what is behind it a shell may see more than letters.
         """
-        from devports.core.text import quote  # not for a free port
-
-        return str(self.specs[0]) if "://" in self.text else quote(self.text)
+        return str(self.specs[0]) if "://" in self.text else self.text
 
     @property
     def subject(self) -> str:

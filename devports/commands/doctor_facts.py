@@ -22,6 +22,7 @@ from devports.commands.vscode import VSCODE, planned
 from devports.config.load import open_folder, read_env_file, takes_writing
 from devports.core.command_line import SHELLS, base_name
 from devports.core.handoff import ladder, mark
+from devports.core.hint import text_of
 from devports.core.jsonc import JsoncError
 from devports.core.model import Endpoint, VisibilityGap
 from devports.core.service import EditorTasks, argv_of, env_file_of, fill, values_for
@@ -431,7 +432,7 @@ def fault_of(error: DevportsError, path: str, service: str = "") -> FileProblem:
         os.path.realpath(path) if unsafe else path,
         error.facts,
         error.note,
-        error.hints,
+        tuple(map(text_of, error.hints)),
         takes=unsafe and takes_writing(os.stat(path)),
         service=service,
     )

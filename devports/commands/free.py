@@ -38,6 +38,7 @@ if TYPE_CHECKING:
     from collections.abc import Sequence
 
     from devports.commands.context import Context, Target
+    from devports.core.hint import Advice
     from devports.core.holder_kind import HolderKind
     from devports.core.remedies import Remedy
     from devports.core.stop_plan import Answer, FreeResult, Outcome, Progress, Question, StopTarget
@@ -177,21 +178,23 @@ def not_freed(asked: Target, freed: FreeResult, screen: Console) -> DevportsErro
     )
 
 
-def hints_for(asked: Target, freed: FreeResult) -> tuple[str, ...]:
+def hints_for(asked: Target, freed: FreeResult) -> tuple[Advice, ...]:
     """Return the one command that would go further, where there is one of ours."""
+    from devports.core.hint import hint, ours
+
     whys = {outcome.why for outcome in freed.outcomes if isinstance(outcome, Refused)}
     if whys == {"no-terminal"}:
-        return (f"to end it without a question, run `devports free {asked.typed} --yes`",)
+        return (hint("to end it without a question, run ", ours("free", asked.typed, "--yes")),)
     if whys == {"on-conflict"}:
-        return (f"to be asked, run `devports run {asked.name} --on-conflict ask`",)
+        return (hint("to be asked, run ", ours("run", asked.name, "--on-conflict", "ask")),)
     permitted = [
         outcome.target.standing.permitted
         for outcome in freed.outcomes
         if isinstance(outcome, Refused) and isinstance(outcome.target.standing, OtherUser)
     ]
     if whys == {"other-user"} and all(permitted):
-        flags = "--yes --other-users"
-        return (f"to end it without a question, run `devports free {asked.typed} {flags}`",)
+        again = ours("free", asked.typed, "--yes", "--other-users")
+        return (hint("to end it without a question, run ", again),)
     return tuple(
         again_words(outcome.successor.process, parent)
         for outcome in freed.outcomes

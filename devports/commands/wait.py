@@ -26,6 +26,7 @@ if TYPE_CHECKING:
     from typing import Literal
 
     from devports.commands.context import Context, Target
+    from devports.core.hint import Advice
     from devports.core.model import Endpoint
     from devports.core.verdict import Finding
 
@@ -162,25 +163,27 @@ def _happened(setting: Context, target: Target, ends: Sequence[Endpoint], until:
 
 def not_ready(setting: Context, one: WaitResult) -> DevportsError:
     """Return that a target did not become ready, with what is on its port instead."""
+    from devports.core.hint import hint, ours
+
     target, started = one.target, bool(one.target.service and one.target.service.command)
     run = setting.records().in_charge(target.name, setting.config().root) if started else None
     facts = (
         summary(one.findings, target.subject),
         *evidence(one.findings, setting.screen.reader()),
     )
+    note = ""
+    hints: tuple[Advice, ...] = ()
     if run is not None:
-        note, hint = f"its run (pid {run.key.pid}) is {run.state}", ""
+        note = f"its run (pid {run.key.pid}) is {run.state}"
     elif started:
         note = "no `devports run` of it is there, and nobody else's server counts as it"
-        hint = f"run `devports run {target.typed}`, or wait for the bare port"
-    else:
-        note, hint = "", ""
+        hints = (hint("run ", ours("run", target.typed), ", or wait for the bare port"),)
     return DevportsError(
         "not-ready",
         f"`{target.text}` was not ready in {one.seconds:.1f} s",
         facts=facts,
         note=note,
-        hints=(hint,) if hint else (),
+        hints=hints,
         service=target.name,
         exit_code=exitcodes.NOT_READY,
     )

@@ -23,6 +23,7 @@ from __future__ import annotations
 from devports.core.classify import cancel, is_session, master_exit, of_user, unit_of
 from devports.core.command_line import program
 from devports.core.containers import contained, container_of, engine_of, is_monitor, shown, unasked
+from devports.core.hint import ours
 from devports.core.holder_kind import (
     SHORT_ID,
     Container,
@@ -53,6 +54,7 @@ if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator, Sequence
 
     from devports.core.containers import Named
+    from devports.core.hint import OwnCommand
     from devports.core.model import HiddenSocket, Holder, HolderSearch, Platform, Process, Socket
     from devports.core.stop_plan import RunOf, StopTarget
     from devports.core.verdict import Verdict
@@ -174,9 +176,9 @@ def _devports_first(
     """Yield the command of ours, where it can get further than it did."""
     foreign = _foreign(case, [target for target in plan if _is_for_root(target)])
     if plan and all(map(_can_end, plan)) and not foreign and not hidden:
-        yield Remedy("ends what holds it, after asking", f"devports free {case.target}")
+        yield Remedy("ends what holds it, after asking", ours("free", case.typed))
     elif foreign or (case.platform != "win32" and any(_may_be_ended(case, h) for h in hidden)):
-        yield case.devports("ends what holds it, after asking", f"free {case.target}")
+        yield case.root("ends what holds it, after asking", ours("free", case.typed))
 
 
 def _may_be_ended(case: RemedyContext, hidden: HiddenSocket) -> bool:
@@ -338,8 +340,8 @@ def shadowed(case: RemedyContext, sockets: Sequence[Socket]) -> Iterator[Remedy]
     here = Endpoint(LOOPBACK.get(address, address), case.port)
     yield Remedy(f"use http://{here}: `localhost` may reach the other server")
     for sister in dict.fromkeys(str(socket.local) for socket in sockets):
-        yield Remedy("shows the other server", f"devports check {quote(sister)}")
-        yield Remedy("ends the other server, after asking", f"devports free {quote(sister)}")
+        yield Remedy("shows the other server", ours("check", sister))
+        yield Remedy("ends the other server, after asking", ours("free", sister))
 
 
 def unexplained(case: RemedyContext) -> Iterator[Remedy]:
@@ -537,7 +539,7 @@ class Remedy(Frozen):
     """
 
     title: str
-    command: str = ""
+    command: str | OwnCommand = ""
     needs_root: bool = False
 
 
@@ -558,11 +560,6 @@ class RemedyContext(Frozen):
         return self.endpoint.port
 
     @property
-    def target(self) -> str:
-        """What a person calls the port."""
-        return quote(self.typed)
-
-    @property
     def is_root(self) -> bool:
         return self.viewer is not None and self.viewer.uid == 0
 
@@ -571,29 +568,22 @@ class RemedyContext(Frozen):
         low, high = self.ephemeral
         return low <= port <= high
 
-    def root(self, title: str, command: str) -> Remedy:
+    def root(self, title: str, command: str | OwnCommand) -> Remedy:
         """Return a command that only root, or on Windows an elevated terminal, may run."""
         if self.platform == "win32":
             return Remedy(f"{title} (in a terminal of an administrator)", command)
-        return (
-            Remedy(title, command)
-            if self.is_root
-            else Remedy(title, f"sudo {command}", needs_root=True)
-        )
-
-    def devports(self, title: str, words: str) -> Remedy:
-        """Return a command of ours for root, whose PATH under sudo has no folder of a user's."""
-        as_we_are = self.is_root or self.platform == "win32"
-        program = "devports" if as_we_are else '"$(command -v devports)"'
-        return self.root(title, f"{program} {words}")
+        if self.is_root:
+            return Remedy(title, command)
+        by_sudo = f"sudo {command}" if isinstance(command, str) else command.but(sudo=True)
+        return Remedy(title, by_sudo, needs_root=True)
 
     def wait(self, title: str) -> Remedy:
-        return Remedy(title, f"devports check {self.target}")
+        return Remedy(title, ours("check", self.typed))
 
     def elsewhere(self, title: str, port: int) -> Remedy:
         """Return the way out that always works: another port."""
         if self.service:
-            return Remedy(title, f"devports run {quote(self.service)} --port {port}")
+            return Remedy(title, ours("run", self.service, "--port", str(port)))
         return Remedy(f"{title}, for example {port}")
 
 
@@ -624,7 +614,7 @@ def look(case: RemedyContext, title: str) -> Iterator[Remedy]:
     if case.platform == "win32":
         yield Remedy("lists its sockets; the last column is the holder's pid", pids_on(case))
         return
-    yield case.devports(title, f"check {case.target}")
+    yield case.root(title, ours("check", case.typed))
     if case.platform == "linux":
         yield case.root("the same by ss", f"ss -tanp 'sport = :{case.port}'")
     else:

@@ -9,6 +9,7 @@ from __future__ import annotations
 
 from devports.core.command_line import program
 from devports.core.containers import shown
+from devports.core.hint import ours
 from devports.core.holder_kind import Container, DevportsRun, OrdinaryProcess
 from devports.core.model import WILDCARDS, PortSpec
 from devports.core.remedies import AIRPLAY, Remedy, remedies
@@ -32,6 +33,7 @@ TYPE_CHECKING = False
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
 
+    from devports.core.hint import OwnCommand
     from devports.core.model import Endpoint, Process, Socket
     from devports.core.stop_plan import StopTarget
     from devports.core.verdict import Finding
@@ -466,8 +468,8 @@ def _moved_runs(run: RunFacts, server: Listener) -> Problem:
     )
 
 
-def _restart(service: str) -> str:
-    return f"devports run {service} --take-over"
+def _restart(service: str) -> OwnCommand:
+    return ours("run", service, "--take-over")
 
 
 def _is_wider(socket: Socket, declared: PortFacts) -> bool:
@@ -503,7 +505,7 @@ def suspended(facts: Facts) -> Iterator[Problem]:
             why="its server has the port and answers nobody",
             remedies=(
                 Remedy("type `fg` in its terminal, and it goes on"),
-                Remedy("ends it, after asking", f"devports free {run.service}"),
+                Remedy("ends it, after asking", ours("free", run.service)),
             ),
             service=run.service,
         )

@@ -10,6 +10,7 @@ machine: Rules about this machine: which `devports` a script or an editor gets w
 
 from __future__ import annotations
 
+from devports.core.hint import ours
 from devports.core.remedies import Remedy
 from devports.doctor import port_rules, project_rules
 from devports.doctor.facts import Problem, WriteEditorFiles
@@ -22,7 +23,7 @@ if TYPE_CHECKING:
     from devports.system.programs import Program
 
 
-MENDS = Remedy("writes what is missing and leaves the rest as it is", "devports vscode")
+MENDS = Remedy("writes what is missing and leaves the rest as it is", ours("vscode"))
 
 
 def files(facts: Facts) -> Iterator[Problem]:
@@ -45,7 +46,7 @@ def files(facts: Facts) -> Iterator[Problem]:
             "warning",
             f"{_listed(editor.stale)} {_be(editor.stale)} not what the configuration means now",
             why="a task may start another service, or none",
-            remedies=(MENDS, Remedy("shows what would be changed", "devports vscode --diff")),
+            remedies=(MENDS, Remedy("shows what would be changed", ours("vscode", "--diff"))),
             mend=writes,
         )
 

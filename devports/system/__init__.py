@@ -133,13 +133,13 @@ def refuse_to_run(service: str) -> None:
         DevportsError: on Windows, which has no fork, no pseudo terminal and no SIGTERM.
     """
     if sys.platform == "win32":  # noqa: TID251
-        from devports.core.text import quote
+        from devports.core.hint import hint, ours
 
         raise DevportsError(
             "unsupported-platform",
             "`devports run` does not work on Windows yet",
             note="`check`, `status` and `free` do: free the port, then start the server yourself",
-            hints=(f"run `devports free {quote(service)}`",),
+            hints=(hint("run ", ours("free", service)),),
             service=service,
             exit_code=exitcodes.BLIND,
         )
@@ -152,10 +152,12 @@ def refuse_to_watch() -> None:
         DevportsError: on Windows, whose keys and signals cannot be awaited together.
     """
     if sys.platform == "win32":  # noqa: TID251
+        from devports.core.hint import hint, ours
+
         raise DevportsError(
             "unsupported-platform",
             "`--watch` does not work on Windows yet",
-            hints=("run `devports status` for one look",),
+            hints=(hint("run ", ours("status"), " for one look"),),
             exit_code=exitcodes.BLIND,
         )
 

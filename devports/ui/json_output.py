@@ -19,7 +19,7 @@ from __future__ import annotations
 import json
 import time
 
-from devports.core.hint import completed, with_config
+from devports.core.hint import text_of
 from devports.core.holder_kind import (
     Container,
     DevportsRun,
@@ -120,7 +120,7 @@ def _error(error: DevportsError, config: str) -> Json:
         "code": error.code,
         "message": error.message,
         "service": error.service or None,
-        "hints": [completed(hint, config) for hint in error.hints],
+        "hints": [text_of(hint, config) for hint in error.hints],
     }
 
 
@@ -209,7 +209,7 @@ def _problem(problem: Problem, now: float, config: str) -> Json:
 def _remedy(remedy: Remedy, config: str) -> Json:
     return {
         "title": remedy.title,
-        "command": with_config(remedy.command, config) or None,
+        "command": text_of(remedy.command, config) or None,
         "needs_root": remedy.needs_root,
     }
 
@@ -297,7 +297,7 @@ def init_data(
         "whole": whole,
         "services": [_service_jsoninit(service) for service in services],
         "left_out": [{**_source(left.source), "why": left.why} for left in left_out],
-        "next": next_command(services) if written else None,
+        "next": text_of(next_command(services)) if written else None,
     }
 
 

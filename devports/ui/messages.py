@@ -36,6 +36,7 @@ if TYPE_CHECKING:
     from collections.abc import Iterable, Sequence
     from typing import Literal
 
+    from devports.core.hint import Advice
     from devports.core.holder_kind import HolderKind
     from devports.core.model import HolderSearch, Socket, VisibilityGap
     from devports.core.remedies import Remedy
@@ -86,7 +87,7 @@ def error_block(error: DevportsError, look: OutputStyle, remedies: Sequence[Reme
     )
 
 
-def warning_block(message: str, look: OutputStyle, *, hints: Sequence[str] = ()) -> str:
+def warning_block(message: str, look: OutputStyle, *, hints: Sequence[Advice] = ()) -> str:
     """Return the block of a warning: something to know about that stops nothing."""
     return block("warning", message, look, hints=hints)
 
@@ -98,7 +99,7 @@ def block(
     *,
     facts: Sequence[str] = (),
     notes: Sequence[str] = (),
-    hints: Sequence[str] = (),
+    hints: Sequence[Advice] = (),
     remedies: Sequence[Remedy] = (),
 ) -> str:
     """Return `level: message` and what belongs to it, coloured and broken for `look`."""
@@ -114,15 +115,14 @@ def block(
     return "\n".join([*lines, "", *advice] if advice else lines)
 
 
-def labelled(label: Label, text: str, look: OutputStyle) -> list[str]:
+def labelled(label: Label, text: Advice, look: OutputStyle) -> list[str]:
     """Return `label: text` as lines; the label and, in hints, what can be typed are coloured."""
-    from devports.core.hint import completed
+    from devports.core.hint import text_of
     from devports.ui.text import paint, wrap
 
-    if label == "hint":
-        text = completed(text, look.config)
     start = f"{label}: "
-    lines = wrap(start + printable(text, LONGEST), look.width, hang=len(start))
+    said = printable(text_of(text, look.config), LONGEST)
+    lines = wrap(start + said, look.width, hang=len(start))
     if label == "hint":
         lines = [_lit(line, look) for line in lines]
     lines[0] = paint(f"{label}:", label, look) + lines[0][len(start) - 1 :]
@@ -141,7 +141,7 @@ def _lit(line: str, look: OutputStyle) -> str:
 
 def remedy_lines(remedies: Sequence[Remedy], look: OutputStyle) -> list[str]:
     """Return what a person can run by hand. Commands stay whole, so that they can be copied."""
-    from devports.core.hint import with_config
+    from devports.core.hint import text_of
     from devports.ui.text import paint, wrap
 
     lines = [paint("to do it by hand:", "strong", look)]
@@ -149,7 +149,7 @@ def remedy_lines(remedies: Sequence[Remedy], look: OutputStyle) -> list[str]:
         root = " (needs root)" if remedy.needs_root else ""
         lines += wrap(f"  {printable(remedy.title, LONGEST)}{root}", look.width)
         if remedy.command:
-            command = printable(with_config(remedy.command, look.config), LONGEST)
+            command = printable(text_of(remedy.command, look.config), LONGEST)
             lines.append("    " + paint(command, "hint", look))
     return lines
 
@@ -358,7 +358,7 @@ def problem(
     subject: str = "",
     service: str = "",
     more_notes: tuple[str, ...] = (),
-    hints: tuple[str, ...] = (),
+    hints: tuple[Advice, ...] = (),
     standings: Sequence[tuple[int, HolderKind]] = (),
 ) -> DevportsError:
     """Return the findings on one port as an error, ready to be raised or shown."""

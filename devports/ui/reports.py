@@ -10,7 +10,7 @@ foundwords: What `devports init` has found, and what it has written, in words. P
 
 from __future__ import annotations
 
-from devports.core.hint import completed, with_config
+from devports.core.hint import OwnCommand, hint, ours, text_of
 from devports.core.text import cells
 from devports.ui.escape import printable, redacted
 from devports.ui.messages import block, evidence, headline, labelled, warning_block
@@ -22,6 +22,7 @@ TYPE_CHECKING = False
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
 
+    from devports.core.hint import Advice
     from devports.core.remedies import Remedy
     from devports.detect.model import DetectedService, SkippedService
     from devports.doctor.facts import Facts, Problem, Severity
@@ -77,8 +78,8 @@ def unseen(facts: Facts, look: OutputStyle) -> list[str]:
     if not facts.gaps:
         return ["nothing is hidden from this user"]
     hidden = listed([printable(gap.detail) for gap in facts.gaps])
-    by_root = '`sudo "$(command -v devports)" doctor`'
-    who = "an administrator" if facts.platform == "win32" else completed(by_root, look.config)
+    by_root = text_of(hint(OwnCommand(("doctor",), sudo=True)), look.config)
+    who = "an administrator" if facts.platform == "win32" else by_root
     more = "" if facts.viewer.uid == 0 else f" ({who} sees more)"
     return wrap(f"not visible here: {hidden}{more}", look.width, hang=2)
 
@@ -101,9 +102,8 @@ def mendable(problems: Sequence[Problem], look: OutputStyle) -> list[str]:
         return []
     some = f"{number} of them" if number > 1 else "one of them"
     which = some if number < len(problems) else "them" if number > 1 else "it"
-    return labelled(
-        "hint", f"devports can mend {which}, after asking: `devports doctor --fix`", look
-    )
+    mends = hint(f"devports can mend {which}, after asking: ", ours("doctor", "--fix"))
+    return labelled("hint", mends, look)
 
 
 def problem_block(problem: Problem, reader: DisplayContext, look: OutputStyle) -> str:
@@ -140,13 +140,14 @@ def meaning(problem: Problem) -> tuple[str, ...]:
     return meanings(problem.about.findings) if problem.about and not problem.what else ()
 
 
-def mending(remedies: Sequence[Remedy]) -> Iterator[str]:
+def mending(remedies: Sequence[Remedy]) -> Iterator[Advice]:
     """Yield the best advice, and the first command."""
     if remedies and not remedies[0].command:
         yield remedies[0].title
     for remedy in remedies:
         if remedy.command:
-            yield f"{remedy.title}: `{remedy.command}`"
+            does, command = f"{remedy.title}: ", remedy.command
+            yield f"{does}`{command}`" if isinstance(command, str) else hint(does, command)
             return
 
 
@@ -205,7 +206,7 @@ def summary(plan: Plan, mode: str, look: OutputStyle, root: str = ".") -> str:
     elif mode == "write":
         line = f"wrote {listed(changed)}"
     else:
-        command = with_config("devports vscode", look.config)
+        command = text_of(ours("vscode"), look.config)
         line = f"not up to date: {listed(changed)}; `{command}` writes it"
     return "\n".join(wrap(printable(line), look.width, hang=2))
 
@@ -277,10 +278,10 @@ def written(path: str, services: Sequence[DetectedService], look: OutputStyle) -
     count = counted(len(with_port), "service") if with_port else "the example of a service"
     steps = [
         (next_command(services), "starts it on its port"),
-        ("devports vscode", "writes the tasks and launch configurations of VS Code"),
-        ("devports validate", "checks the file, in a pre-commit hook too"),
+        (ours("vscode"), "writes the tasks and launch configurations of VS Code"),
+        (ours("validate"), "checks the file, in a pre-commit hook too"),
     ]
-    told = [(with_config(command, look.config), does) for command, does in steps]
+    told = [(text_of(command, look.config), does) for command, does in steps]
     width = max(cells(command) for command, _ in told)
     lines = [f"  {pad(command, width)}   {does}" for command, does in told]
     if look.width is not None and max(map(cells, lines)) > look.width:
@@ -293,10 +294,10 @@ def _below(command: str, does: str, width: int) -> list[str]:
     return [f"  {command}", *wrap(f"      {does}", width)]
 
 
-def next_command(services: Sequence[DetectedService]) -> str:
+def next_command(services: Sequence[DetectedService]) -> OwnCommand:
     """Return the command to go on with: run the first service that can be, else look at all."""
     with_port = [service for service in services if service.port]
     if not with_port:
-        return "devports run backend"
+        return ours("run", "backend")
     first = next((service.name for service in with_port if service.command), "")
-    return f"devports run {first}" if first else "devports status"
+    return ours("run", first) if first else ours("status")

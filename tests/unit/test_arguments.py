@@ -5,6 +5,7 @@ from __future__ import annotations
 import pytest
 
 from devports.arguments import build_parser, parsed
+from devports.core.hint import text_of
 from devports.errors import DevportsError
 
 MISTYPED = [
@@ -26,7 +27,7 @@ def test_what_was_perhaps_meant(line: str, hints: tuple[str, ...]) -> None:
     words = line.split()
     with pytest.raises(DevportsError) as caught:
         parsed(build_parser(*words[:1]), words)
-    assert caught.value.hints == hints
+    assert tuple(map(text_of, caught.value.hints)) == hints
 
 
 def test_a_right_line_is_parsed() -> None:

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING
 
 import pytest
 
+from devports.core.hint import text_of
 from devports.core.holder_kind import CurrentUser, RunInfo
 from devports.core.model import (
     Endpoint,
@@ -110,7 +111,7 @@ def cases(platform: Platform) -> Iterator[tuple[HolderSearch, CurrentUser | None
 
 
 def commands(found: tuple[Remedy, ...]) -> list[str]:
-    return [remedy.command for remedy in found if remedy.command]
+    return [text_of(remedy.command) for remedy in found if remedy.command]
 
 
 def signalled(command: str) -> set[int]:
@@ -129,7 +130,7 @@ def test_every_verdict_but_free_has_an_answer_that_runs_on_its_system(
         assert found
         for remedy in found:
             assert remedy.title.isprintable()
-            words = shlex.split(remedy.command)
+            words = shlex.split(text_of(remedy.command))
             ours = {"devports", "$(command -v devports)"}
             assert set(words[: 1 + ("sudo" in words)]) <= KNOWN[platform] | ours | {"-iu"}
             as_root = "sudo" in words and "-iu" not in words  # root becomes a user by sudo too

@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING
 
 import pytest
 
+from devports.core.hint import text_of
 from devports.core.holder_kind import CurrentUser
 from devports.core.model import (
     Endpoint,
@@ -134,7 +135,7 @@ def test_who_was_asked_to_end_and_did_not_is_not_asked_again() -> None:
     found = remedies(
         VERDICTS["held"], HERE, HOLDINGS["a plain process"], "linux", viewer=VIEWER, ignored=[60]
     )
-    assert [remedy.command for remedy in found] == ["devports free 8000", "kill -KILL 60"]
+    assert [text_of(remedy.command) for remedy in found] == ["devports free 8000", "kill -KILL 60"]
     assert "since it was asked to end and did not" in found[-1].title
 
 
@@ -150,7 +151,7 @@ def test_a_port_has_one_name_in_all_commands() -> None:
         VERDICTS["held"], HERE, HOLDINGS["a plain process"], "linux", "web",
         typed="[::1]:8001", viewer=VIEWER,
     )  # fmt: skip
-    assert found[0].command == "devports free '[::1]:8001'"
+    assert text_of(found[0].command) == "devports free '[::1]:8001'"
 
 
 # What a person reads: the whole list, in order.
@@ -161,7 +162,7 @@ def listed(
 ) -> list[str]:
     facts: dict[str, object] = {"endpoint": HERE, "viewer": VIEWER, **more}
     found = remedies(VERDICTS[verdict], holding=HOLDINGS[who], platform=platform, **facts)  # type: ignore[arg-type]
-    return [remedy.command for remedy in found if remedy.command]
+    return [text_of(remedy.command) for remedy in found if remedy.command]
 
 
 LISTS = {

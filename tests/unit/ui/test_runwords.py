@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING
 import pytest
 
 from devports.core.bind_errors import BindFailure
+from devports.core.hint import text_of
 from devports.core.model import Endpoint, Holder, Process, ProcessKey, Socket
 from devports.core.recovery import (
     BoundNotListening,
@@ -240,7 +241,7 @@ def test_a_server_that_was_not_ready_is_explained(
     assert error.message == "`web` was not ready on 127.0.0.1:8000 in 6 s"
     assert error.facts == facts
     assert (error.code, error.exit_code, error.service) == ("not-ready", 95, "web")
-    assert "timeout = 120" in error.hints[-1]
+    assert "timeout = 120" in text_of(error.hints[-1])
 
 
 def test_a_reloader_that_waits_for_mended_code_is_no_slow_server() -> None:
@@ -258,7 +259,7 @@ def test_a_reloader_that_waits_for_mended_code_is_no_slow_server() -> None:
 def test_what_the_server_answered_is_said(status: int, fact: str, hint: str) -> None:
     error = gave_up(SERVICE, ended("not-ready"), NOBODY, None, status)
     assert error.facts[-1] == fact
-    assert hint in error.hints[0]
+    assert hint in text_of(error.hints[0])
 
 
 def test_without_a_path_to_ask_nothing_is_said_of_an_answer() -> None:
@@ -286,11 +287,11 @@ def test_a_server_that_moved_is_told_how_to_stay(
 ) -> None:
     error = gave_up(SERVICE, ended("moved"), seen, said)
     assert error.message == f"`web` went to {where} instead of 127.0.0.1:8000"
-    assert "--strictPort" in error.hints[0]
+    assert "--strictPort" in text_of(error.hints[0])
 
 
 def test_a_port_lost_too_often_names_the_starts_and_the_next_command() -> None:
     error = gave_up(SERVICE, ended("retries-exhausted"), NOBODY, failure())
     assert error.message == "`web` did not get 127.0.0.1:8000 in 3 starts"
     assert error.facts[-1] == "it said: in use"
-    assert error.hints == ("run `devports check 8000` to see who has it now",)
+    assert tuple(map(text_of, error.hints)) == ("run `devports check 8000` to see who has it now",)
