@@ -23,6 +23,7 @@ from devports.config.decode import parse
 from devports.config.keys import VARIABLE
 from devports.config.problem import Problems, visible
 from devports.config.report import Place, Span, place, tokens
+from devports.core.text import quote
 from devports.core.value import Frozen
 from devports.errors import DevportsError
 from devports.system.user import invoking
@@ -402,7 +403,7 @@ def distrust(path: str, status: os.stat_result, mounts: str | None = None) -> st
             path,
             "belongs to another user",
             f"owner: uid {status.st_uid}, you: uid {trusted[0]}",
-            f"sudo chown {trusted[0]} {_quoted(path)}",
+            f"sudo chown {trusted[0]} {quote(path)}",
         )
     if status.st_mode & stat.S_IWOTH:
         if on_foreign_mount(path, _mounts() if mounts is None else mounts):
@@ -411,7 +412,7 @@ def distrust(path: str, status: os.stat_result, mounts: str | None = None) -> st
             path,
             "can be written by every user",
             f"mode: {status.st_mode & 0o777:04o}",
-            f"chmod o-w {_quoted(path)}",
+            f"chmod o-w {quote(path)}",
         )
     # Many systems give each user a group of their own, with the same number: nobody else is in it.
     if status.st_mode & stat.S_IWGRP and status.st_gid != status.st_uid:
@@ -449,12 +450,6 @@ def _unsafe(path: str, what: str, fact: str, hint: str) -> DevportsError:
         note="whoever can write it decides which commands run as you",
         hints=(f"after reading it, run `{hint}`",),
     )
-
-
-def _quoted(path: str) -> str:
-    import shlex  # only for the error
-
-    return shlex.quote(path)
 
 
 def on_foreign_mount(path: str, mounts: str) -> bool:

@@ -43,8 +43,6 @@ EXECS = frozenset("exec nohup setsid".split())
 LOSES = frozenset("npm npx yarn concurrently cross-env honcho poetry pipenv pdm hatch sudo".split())
 """Those that close descriptors (measured), or of which it is not known that they keep them."""
 UV_VALUED = frozenset("--with --env-file --python -p --package --extra --group --directory".split())
-SPECIAL = frozenset("|&;<>()$`\\*?[]#~{}!\n")
-"""What makes a shell do more than to start one program with the words as they stand."""
 ISOLATED = frozenset("EIS")
 """Flags of Python that leave PYTHONPATH or `site` out (docs.python.org/3/using/cmdline.html)."""
 
@@ -95,20 +93,13 @@ def launching_of(argv: Sequence[str]) -> ParsedCommand:
 
 
 def _in_shell(before: tuple[str, ...], words: tuple[str, ...]) -> ParsedCommand:
-    opaque = ParsedCommand(
-        before, words[:1], base_name(words[0]), words[1:], after=None, opaque=words[2]
-    )
-    if SPECIAL & set(words[2]):
-        return opaque
-    import shlex  # brings `re`
+    from devports.core.shell_syntax import plain_words  # not for `check`
 
-    try:
-        inside = tuple(shlex.split(words[2]))
-    except ValueError:
-        return opaque
-    inner, rest = _split(inside)
+    inner, rest = _split(plain_words(words[2]))
     if not rest or base_name(rest[0]) in SHELLS or any(_is_broken(word) for word in inner):
-        return opaque
+        return ParsedCommand(
+            before, words[:1], base_name(words[0]), words[1:], after=None, opaque=words[2]
+        )
     found = _program((), rest)
     return found.but(before=(*before, *words[:2]), inner=inner, after=words[3:])
 

@@ -176,12 +176,19 @@ def argv_of(service: Service, values: Mapping[str, str]) -> tuple[str, ...]:
         ValueError: a text that cannot be split; a checked config has none.
     """
     command = service.command
-    if not command:
-        return ()
-    if isinstance(command, tuple):
-        return tuple(fill(word, values) for word in command)
-    if service.shell:
+    if service.shell and command and isinstance(command, str):
         return ("/bin/sh", "-c", fill(command, values))
-    import shlex  # brings `re`
+    return tuple(fill(word, values) for word in words_of(service))
 
-    return tuple(fill(word, values) for word in shlex.split(command))
+
+def words_of(service: Service) -> tuple[str, ...]:
+    """Return the words of a command that no shell reads, with their placeholders.
+
+    Raises:
+        ValueError: see `argv_of`.
+    """
+    if isinstance(service.command, tuple):
+        return service.command
+    from devports.core.shell_syntax import split  # not for `check`
+
+    return split(service.command)
