@@ -152,9 +152,9 @@ def test_what_is_done_before_a_command_is_kept_as_it_is() -> None:
     ],
 )
 def test_an_operator_that_is_quoted_is_none(text: str, word: str) -> None:
-    line = read(f"cd web && vite {text}")
+    line = read(f"cd web; vite {text}")
     assert line is not None
-    assert (line.before, line.words[0], line.words[-1]) == ("cd web && ", "vite", word)
+    assert (line.before, line.words[0], line.words[-1]) == ("cd web; ", "vite", word)
 
 
 @pytest.mark.parametrize(
