@@ -11,7 +11,7 @@ from devports import exitcodes
 from devports.commands.context import here
 from devports.core.command_line import is_persons_shell
 from devports.core.holder_kind import OtherUser
-from devports.core.remedies import remedies
+from devports.core.remedies import RemedyContext, remedies
 from devports.core.stop_plan import (
     ConfirmPolicy,
     Killing,
@@ -216,16 +216,18 @@ def remedies_for(setting: Context, asked: Target, freed: FreeResult) -> tuple[Re
         return ()
     return remedies(
         finding.verdict,
-        finding.endpoint,
-        finding.holding,
-        setting.machine.platform,
-        service=asked.name,
-        typed=asked.text,
-        viewer=setting.machine.viewer(),
-        run_of=setting.records().run_of(),
-        named=setting.engines.named,
-        ephemeral=setting.machine.ephemeral(),
-        ignored=[o.target.process.pid for o in freed.outcomes if isinstance(o, TimedOut)],
+        RemedyContext(
+            finding.endpoint,
+            finding.holding,
+            setting.machine.platform,
+            service=asked.name,
+            typed=asked.text,
+            viewer=setting.machine.viewer(),
+            run_of=setting.records().run_of(),
+            named=setting.engines.named,
+            ephemeral=setting.machine.ephemeral(),
+            ignored=tuple(o.target.process.pid for o in freed.outcomes if isinstance(o, TimedOut)),
+        ),
     )
 
 

@@ -1,21 +1,10 @@
 """What a person can run by hand, safest first, on this operating system.
 
-Sources of the commands: ss(8), sysctl(8), setcap(8), systemctl(1), launchctl(1), lsof(8),
-netstat(1), `netsh int ipv4` and `netsh http`, ssh(1), and those of container engines. A command
-never ends a process that only talks to the port, and ends nothing the hard way before it was asked
-to end.
-
-held: What to do about a port that somebody holds.
-
-others: What to do where no process can or need be ended.
-
-containers: What to do about a port that a container has: by its engine, never by a signal.
-
-Sources: docker-ps(1), docker-stop(1), podman-ps(1), podman-pod-stop(1), crictl(1), systemctl(1).
-
-protected: What to do about a port whose holder is never ended.
-
-case: A remedy, the case it is for, and the words that several verdicts share.
+A command never ends a process that only talks to the port, and ends nothing the hard way before it
+was asked to end; what a container has is stopped by its engine, never by a signal. Sources of the
+commands: ss(8), sysctl(8), setcap(8), systemctl(1), launchctl(1), lsof(8), netstat(1), ssh(1),
+`netsh int ipv4`, `netsh http`, docker-ps(1), docker-stop(1), podman-ps(1), podman-pod-stop(1),
+crictl(1).
 """
 
 from __future__ import annotations
@@ -59,51 +48,84 @@ if TYPE_CHECKING:
     from devports.core.stop_plan import RunOf, StopTarget
     from devports.core.verdict import Verdict
 
-__all__ = ["Remedy", "remedies"]
+
+class Remedy(Frozen):
+    """One thing to do: why, and the text to copy. An empty command makes it advice.
+
+    `needs_root`: it takes another user's rights than those of who asks.
+    """
+
+    title: str
+    command: str | OwnCommand = ""
+    needs_root: bool = False
 
 
-def remedies(
-    verdict: Verdict,
-    endpoint: Endpoint,
-    holding: HolderSearch,
-    platform: Platform,
-    service: str = "",
-    *,
-    typed: str = "",
-    viewer: CurrentUser | None = None,
-    run_of: RunOf = no_run,
-    named: Named = unasked,
-    ephemeral: tuple[int, int] = DEFAULT_EPHEMERAL,
-    ignored: Sequence[int] = (),
-) -> tuple[Remedy, ...]:
-    """Return what can be done by hand about `endpoint`, the safest first.
+class RemedyContext(Frozen):
+    """What advice depends on, beside the verdict.
 
-    Args:
-        verdict: what is the matter; `Free` has no remedy, every other has one.
+    Attributes:
         endpoint: what the server wants to bind.
         holding: who holds it.
         platform: as in sys.platform.
         service: whose port it is; empty: nobody's.
-        typed: what a person calls it in a command; by default the service, or else the number.
+        typed: what a person calls it in a command; empty: the service, or else the number.
         viewer: who asks. Without one nobody can say who is protected: no command ends anything.
         run_of: tells the processes of live `devports run`.
         named: tells the container behind a forwarder.
         ephemeral: first and last port of the range for outgoing connections.
         ignored: pids of those who were asked to end, and did not.
     """
-    target = typed or service or str(endpoint.port)
-    case = RemedyContext(
-        endpoint,
-        holding,
-        platform,
-        service,
-        target,
-        viewer,
-        run_of,
-        named,
-        ephemeral,
-        tuple(ignored),
-    )
+
+    endpoint: Endpoint
+    holding: HolderSearch
+    platform: Platform
+    service: str = ""
+    typed: str = ""
+    viewer: CurrentUser | None = None
+    run_of: RunOf = no_run
+    named: Named = unasked
+    ephemeral: tuple[int, int] = DEFAULT_EPHEMERAL
+    ignored: tuple[int, ...] = ()
+
+    @property
+    def port(self) -> int:
+        return self.endpoint.port
+
+    @property
+    def target(self) -> str:
+        """What a person calls the port."""
+        return self.typed or self.service or str(self.port)
+
+    @property
+    def is_root(self) -> bool:
+        return self.viewer is not None and self.viewer.uid == 0
+
+    def outgoing(self, port: int) -> bool:
+        """Say whether outgoing connections get this port."""
+        low, high = self.ephemeral
+        return low <= port <= high
+
+    def root(self, title: str, command: str | OwnCommand) -> Remedy:
+        """Return a command that only root, or on Windows an elevated terminal, may run."""
+        if self.platform == "win32":
+            return Remedy(f"{title} (in a terminal of an administrator)", command)
+        if self.is_root:
+            return Remedy(title, command)
+        by_sudo = f"sudo {command}" if isinstance(command, str) else command.but(sudo=True)
+        return Remedy(title, by_sudo, needs_root=True)
+
+    def wait(self, title: str) -> Remedy:
+        return Remedy(title, ours("check", self.target))
+
+    def elsewhere(self, title: str, port: int) -> Remedy:
+        """Return the way out that always works: another port."""
+        if self.service:
+            return Remedy(title, ours("run", self.service, "--port", str(port)))
+        return Remedy(f"{title}, for example {port}")
+
+
+def remedies(verdict: Verdict, case: RemedyContext) -> tuple[Remedy, ...]:
+    """Return what can be done by hand about an endpoint, the safest first; `Free` has nothing."""
     match verdict:
         case Free():
             return ()
@@ -135,7 +157,8 @@ REFUSED = (Protected, SupervisedService)
 
 def held(case: RemedyContext, sockets: Sequence[Socket]) -> Iterator[Remedy]:
     holding = shown(case.holding)
-    kernel = [h for h in holding.holders if _is_windows_kernel(case, h)]
+    windows = case.platform == "win32"
+    kernel = [h for h in holding.holders if windows and h.process.pid in HTTP_SYS]
     plan = _plan(case, [h for h in holding.holders if h not in kernel])
     killable = tuple(t for t in plan if not isinstance(t.standing, (*REFUSED, Container)))
     if case.platform == "darwin" and any(socket.state == "BOUND" for socket in sockets):
@@ -166,19 +189,15 @@ def _plan(case: RemedyContext, people: Sequence[Holder]) -> tuple[StopTarget, ..
     return contained(targets(people, viewer, case.run_of), ports, viewer, case.named)
 
 
-def _is_windows_kernel(case: RemedyContext, holder: Holder) -> bool:
-    return case.platform == "win32" and holder.process.pid in HTTP_SYS
-
-
 def _devports_first(
     case: RemedyContext, plan: Sequence[StopTarget], hidden: Sequence[HiddenSocket]
 ) -> Iterator[Remedy]:
     """Yield the command of ours, where it can get further than it did."""
     foreign = _foreign(case, [target for target in plan if _is_for_root(target)])
     if plan and all(map(_can_end, plan)) and not foreign and not hidden:
-        yield Remedy("ends what holds it, after asking", ours("free", case.typed))
+        yield Remedy("ends what holds it, after asking", ours("free", case.target))
     elif foreign or (case.platform != "win32" and any(_may_be_ended(case, h) for h in hidden)):
-        yield case.root("ends what holds it, after asking", ours("free", case.typed))
+        yield case.root("ends what holds it, after asking", ours("free", case.target))
 
 
 def _may_be_ended(case: RemedyContext, hidden: HiddenSocket) -> bool:
@@ -239,7 +258,9 @@ def _hidden_stop(case: RemedyContext, hidden: HiddenSocket) -> Iterator[Remedy]:
     elif unit is not None and case.platform == "linux":
         whose = unit if _own(case, hidden.socket.uid) else of_user(unit, hidden.user)
         yield _stop(case, "stops the service that the socket was made in", whose.stop)
-    yield from hidden_container(case, hidden.cgroup)
+    if found := container_of(hidden.cgroup):  # nothing but its control group is known of it
+        stop = Container(found[0], found[1][:SHORT_ID]).stop
+        yield case.root("stops the container that the socket was made in", stop)
 
 
 def _signal(
@@ -474,15 +495,6 @@ def _inside(case: RemedyContext, target: StopTarget, it: Container) -> Iterator[
     yield case.root(title, it.stop) if rooted else Remedy(title, it.stop)
 
 
-def hidden_container(case: RemedyContext, cgroup: str) -> Iterator[Remedy]:
-    """Yield what stops a container of which nothing but its control group is known."""
-    found = container_of(cgroup)
-    if found is not None:
-        engine, identity = found
-        stop = Container(engine, identity[:SHORT_ID]).stop
-        yield case.root("stops the container that the socket was made in", stop)
-
-
 AIRPLAY = (5000, 7000)
 """What the AirPlay Receiver of macOS listens on (12 and later), on every address."""
 
@@ -532,61 +544,6 @@ def _session(case: RemedyContext, process: Process) -> Iterator[Remedy]:
         yield Remedy("ends the shared connection and every session in it", command)
 
 
-class Remedy(Frozen):
-    """One thing to do: why, and the text to copy. An empty command makes it advice.
-
-    `needs_root`: it takes another user's rights than those of who asks.
-    """
-
-    title: str
-    command: str | OwnCommand = ""
-    needs_root: bool = False
-
-
-class RemedyContext(Frozen):
-    endpoint: Endpoint
-    holding: HolderSearch
-    platform: Platform
-    service: str
-    typed: str
-    viewer: CurrentUser | None
-    run_of: RunOf
-    named: Named
-    ephemeral: tuple[int, int]
-    ignored: tuple[int, ...]
-
-    @property
-    def port(self) -> int:
-        return self.endpoint.port
-
-    @property
-    def is_root(self) -> bool:
-        return self.viewer is not None and self.viewer.uid == 0
-
-    def outgoing(self, port: int) -> bool:
-        """Say whether outgoing connections get this port."""
-        low, high = self.ephemeral
-        return low <= port <= high
-
-    def root(self, title: str, command: str | OwnCommand) -> Remedy:
-        """Return a command that only root, or on Windows an elevated terminal, may run."""
-        if self.platform == "win32":
-            return Remedy(f"{title} (in a terminal of an administrator)", command)
-        if self.is_root:
-            return Remedy(title, command)
-        by_sudo = f"sudo {command}" if isinstance(command, str) else command.but(sudo=True)
-        return Remedy(title, by_sudo, needs_root=True)
-
-    def wait(self, title: str) -> Remedy:
-        return Remedy(title, ours("check", self.typed))
-
-    def elsewhere(self, title: str, port: int) -> Remedy:
-        """Return the way out that always works: another port."""
-        if self.service:
-            return Remedy(title, ours("run", self.service, "--port", str(port)))
-        return Remedy(f"{title}, for example {port}")
-
-
 def next_port(case: RemedyContext) -> int:
     """Return the port after it; round numbers where that would be none or an outgoing one."""
     port = case.port + 1
@@ -614,7 +571,7 @@ def look(case: RemedyContext, title: str) -> Iterator[Remedy]:
     if case.platform == "win32":
         yield Remedy("lists its sockets; the last column is the holder's pid", pids_on(case))
         return
-    yield case.root(title, ours("check", case.typed))
+    yield case.root(title, ours("check", case.target))
     if case.platform == "linux":
         yield case.root("the same by ss", f"ss -tanp 'sport = :{case.port}'")
     else:

@@ -12,7 +12,7 @@ from devports.core.containers import shown
 from devports.core.hint import ours
 from devports.core.holder_kind import Container, DevportsRun, OrdinaryProcess
 from devports.core.model import WILDCARDS, PortSpec
-from devports.core.remedies import AIRPLAY, Remedy, remedies
+from devports.core.remedies import AIRPLAY, Remedy, RemedyContext, remedies
 from devports.core.stop_plan import ConfirmPolicy, consent
 from devports.core.value import Frozen, unreachable
 from devports.core.verdict import (
@@ -252,16 +252,18 @@ def _remedies(facts: Facts, finding: Finding, declared: PortFacts) -> tuple[Reme
     service = declared.service.name
     return remedies(
         finding.verdict,
-        finding.endpoint,
-        finding.holding,
-        facts.platform,
-        service=service,
-        # By its name a run that has moved away would be ended with who is here.
-        typed=str(declared.spec) if _moved(facts, declared) else service,
-        viewer=facts.viewer,
-        run_of=facts.run_of,
-        named=facts.named,
-        ephemeral=facts.ephemeral,
+        RemedyContext(
+            finding.endpoint,
+            finding.holding,
+            facts.platform,
+            service=service,
+            # By its name a run that has moved away would be ended with who is here.
+            typed=str(declared.spec) if _moved(facts, declared) else service,
+            viewer=facts.viewer,
+            run_of=facts.run_of,
+            named=facts.named,
+            ephemeral=facts.ephemeral,
+        ),
     )
 
 

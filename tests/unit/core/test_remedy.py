@@ -19,7 +19,7 @@ from devports.core.model import (
     ProcessKey,
     Socket,
 )
-from devports.core.remedies import Remedy, remedies
+from devports.core.remedies import Remedy, RemedyContext, remedies
 from devports.core.verdict import (
     Free,
     Held,
@@ -126,7 +126,7 @@ def test_every_verdict_but_free_has_an_answer_that_runs_on_its_system(
     verdict: Verdict, platform: Platform
 ) -> None:
     for holding, viewer in cases(platform):
-        found = remedies(verdict, HERE, holding, platform, "backend", viewer=viewer)
+        found = remedies(verdict, RemedyContext(HERE, holding, platform, "backend", viewer=viewer))
         assert found
         for remedy in found:
             assert remedy.title.isprintable()
@@ -142,7 +142,7 @@ def test_nothing_is_ended_the_hard_way_first_or_against_the_law(
     verdict: Verdict, platform: Platform
 ) -> None:
     for holding, viewer in cases(platform):
-        lines = commands(remedies(verdict, HERE, holding, platform, viewer=viewer))
+        lines = commands(remedies(verdict, RemedyContext(HERE, holding, platform, viewer=viewer)))
         hard = [at for at, line in enumerate(lines) if "KILL" in line or "/F" in line]
         asked = [at for at, line in enumerate(lines) if signalled(line) and at not in hard]
         assert not any("-9" in line for line in lines)
@@ -157,18 +157,18 @@ def test_nothing_is_ended_the_hard_way_first_or_against_the_law(
                                  "the editor", "the shell that devports runs in",
                                  "a shell", "the first process", "AirPlay"])  # fmt: skip
 def test_a_protected_process_is_in_no_command(who: str, platform: Platform) -> None:
-    found = remedies(VERDICTS["held"], HERE, HOLDINGS[who], platform, viewer=VIEWER)
+    found = remedies(VERDICTS["held"], RemedyContext(HERE, HOLDINGS[who], platform, viewer=VIEWER))
     assert not any(signalled(line) for line in commands(found))
 
 
 @pytest.mark.parametrize("platform", PLATFORMS)
 def test_a_free_port_needs_no_remedy(platform: Platform) -> None:
-    assert remedies(Free(), HERE, HolderSearch(), platform, viewer=VIEWER) == ()
+    assert remedies(Free(), RemedyContext(HERE, HolderSearch(), platform, viewer=VIEWER)) == ()
 
 
 def titles(verdict: Verdict, who: str, platform: Platform = "linux", port: int = 8000) -> str:
     where = Endpoint("127.0.0.1", port)
-    found = remedies(verdict, where, HOLDINGS[who], platform, viewer=VIEWER)
+    found = remedies(verdict, RemedyContext(where, HOLDINGS[who], platform, viewer=VIEWER))
     return "\n".join(remedy.title for remedy in found)
 
 
@@ -207,7 +207,9 @@ def test_how_long_leftovers_last_is_said() -> None:
     ],
 )
 def test_a_shadowed_server_is_reached_by_its_address(address: str, url: str) -> None:
-    found = remedies(VERDICTS["shadowed"], Endpoint(address, 8000), HolderSearch(), "linux")
+    found = remedies(
+        VERDICTS["shadowed"], RemedyContext(Endpoint(address, 8000), HolderSearch(), "linux")
+    )
     assert url in found[0].title
 
 
@@ -234,7 +236,7 @@ def test_a_family_is_ended_at_its_top_and_by_force_with_its_members() -> None:
     top = process(60, argv=("python3", "uvicorn", "--reload"))
     child = process(61, argv=("python3", "-c", "from multiprocessing.spawn import spawn_main"))
     holding = HolderSearch((Holder(child, (7,), (top,)),))
-    found = remedies(VERDICTS["held"], HERE, holding, "linux", viewer=VIEWER)
+    found = remedies(VERDICTS["held"], RemedyContext(HERE, holding, "linux", viewer=VIEWER))
     assert commands(found)[1:] == ["kill -TERM 60", "kill -KILL 60 61"]
 
 
@@ -242,18 +244,26 @@ def test_a_live_devports_run_is_what_gets_ended() -> None:
     run = process(59, "devports")
     holding = HolderSearch((Holder(process(60), (7,), (run,)),))
     found = remedies(
-        VERDICTS["held"], HERE, holding, "linux", viewer=VIEWER,
-        run_of=lambda p: RunInfo(p.key, "backend", "/srv") if p.pid == 59 else None,
-    )  # fmt: skip
+        VERDICTS["held"],
+        RemedyContext(
+            HERE,
+            holding,
+            "linux",
+            viewer=VIEWER,
+            run_of=lambda p: RunInfo(p.key, "backend", "/srv") if p.pid == 59 else None,
+        ),
+    )
     assert "kill -TERM 59" in commands(found)
 
 
 def test_a_service_whose_name_begins_with_a_dash_is_no_option() -> None:
     hidden = HiddenSocket(LISTEN, "root", "-H.service")
-    found = remedies(VERDICTS["held"], HERE, held_by(hidden=(hidden,)), "linux", viewer=VIEWER)
+    found = remedies(
+        VERDICTS["held"], RemedyContext(HERE, held_by(hidden=(hidden,)), "linux", viewer=VIEWER)
+    )
     assert "sudo systemctl stop -- -H.service" in commands(found)
     shown = process(60, cgroup="/system.slice/-H.service")
-    found = remedies(VERDICTS["held"], HERE, held_by(shown), "linux", viewer=VIEWER)
+    found = remedies(VERDICTS["held"], RemedyContext(HERE, held_by(shown), "linux", viewer=VIEWER))
     assert commands(found) == ["sudo systemctl stop -- -H.service"]
 
 
@@ -271,7 +281,9 @@ def test_a_hidden_service_of_a_user_is_stopped_by_that_users_manager(
 ) -> None:
     group = "/user.slice/user-1001.slice/user@1001.service/app.slice/web.service"
     hidden = HiddenSocket(LISTEN.but(uid=uid), "lana", group)
-    found = remedies(VERDICTS["held"], HERE, held_by(hidden=(hidden,)), "linux", viewer=VIEWER)
+    found = remedies(
+        VERDICTS["held"], RemedyContext(HERE, held_by(hidden=(hidden,)), "linux", viewer=VIEWER)
+    )
     assert command in commands(found)
 
 
@@ -284,7 +296,9 @@ def test_a_hidden_service_of_a_user_is_stopped_by_that_users_manager(
 )
 def test_what_holds_every_program_of_a_user_is_not_stopped(unit: str) -> None:
     hidden = HiddenSocket(LISTEN, "lana", f"/user.slice/user@1001.service/{unit}")
-    found = remedies(VERDICTS["held"], HERE, held_by(hidden=(hidden,)), "linux", viewer=VIEWER)
+    found = remedies(
+        VERDICTS["held"], RemedyContext(HERE, held_by(hidden=(hidden,)), "linux", viewer=VIEWER)
+    )
     assert not [line for line in commands(found) if "systemctl" in line]
 
 
@@ -300,7 +314,9 @@ def test_what_is_said_of_another_port_holds_on_this_machine(
     outgoing: tuple[int, int], words: str
 ) -> None:
     client = OutgoingConnection((DRAIN,))
-    found = remedies(client, HERE, HolderSearch(), "linux", viewer=VIEWER, ephemeral=outgoing)
+    found = remedies(
+        client, RemedyContext(HERE, HolderSearch(), "linux", viewer=VIEWER, ephemeral=outgoing)
+    )
     (title,) = [each.title for each in found if each.title.startswith("choose another port")]
     said = title.removeprefix("choose another port").partition(", for example")[0]
     assert said.startswith(words)
@@ -309,5 +325,7 @@ def test_what_is_said_of_another_port_holds_on_this_machine(
 
 def test_a_podman_container_that_is_hidden_is_stopped_by_podman() -> None:
     hidden = HiddenSocket(LISTEN, "root", f"libpod-{'cd' * 32}.scope")
-    found = remedies(VERDICTS["held"], HERE, held_by(hidden=(hidden,)), "linux", viewer=VIEWER)
+    found = remedies(
+        VERDICTS["held"], RemedyContext(HERE, held_by(hidden=(hidden,)), "linux", viewer=VIEWER)
+    )
     assert "sudo podman stop cdcdcdcdcdcd" in commands(found)

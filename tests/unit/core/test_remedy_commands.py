@@ -17,7 +17,7 @@ from devports.core.model import (
     ProcessKey,
     Socket,
 )
-from devports.core.remedies import remedies
+from devports.core.remedies import RemedyContext, remedies
 from devports.core.verdict import (
     Held,
     HolderUnknown,
@@ -133,7 +133,8 @@ VERDICTS: dict[str, Verdict] = {
 
 def test_who_was_asked_to_end_and_did_not_is_not_asked_again() -> None:
     found = remedies(
-        VERDICTS["held"], HERE, HOLDINGS["a plain process"], "linux", viewer=VIEWER, ignored=[60]
+        VERDICTS["held"],
+        RemedyContext(HERE, HOLDINGS["a plain process"], "linux", viewer=VIEWER, ignored=(60,)),
     )
     assert [text_of(remedy.command) for remedy in found] == ["devports free 8000", "kill -KILL 60"]
     assert "since it was asked to end and did not" in found[-1].title
@@ -142,15 +143,17 @@ def test_who_was_asked_to_end_and_did_not_is_not_asked_again() -> None:
 def test_root_is_not_told_that_it_needs_root() -> None:
     for viewer, needed in ((VIEWER, True), (ROOT.but(user_uid=0), False)):
         who = HOLDINGS["another user's process"]
-        found = remedies(VERDICTS["held"], HERE, who, "linux", viewer=viewer)
+        found = remedies(VERDICTS["held"], RemedyContext(HERE, who, "linux", viewer=viewer))
         assert {remedy.needs_root for remedy in found} == {needed}
 
 
 def test_a_port_has_one_name_in_all_commands() -> None:
     found = remedies(
-        VERDICTS["held"], HERE, HOLDINGS["a plain process"], "linux", "web",
-        typed="[::1]:8001", viewer=VIEWER,
-    )  # fmt: skip
+        VERDICTS["held"],
+        RemedyContext(
+            HERE, HOLDINGS["a plain process"], "linux", "web", typed="[::1]:8001", viewer=VIEWER
+        ),
+    )
     assert text_of(found[0].command) == "devports free '[::1]:8001'"
 
 
@@ -161,7 +164,8 @@ def listed(
     verdict: str, who: str = "nobody that can be seen", platform: Platform = "linux", **more: object
 ) -> list[str]:
     facts: dict[str, object] = {"endpoint": HERE, "viewer": VIEWER, **more}
-    found = remedies(VERDICTS[verdict], holding=HOLDINGS[who], platform=platform, **facts)  # type: ignore[arg-type]
+    case = RemedyContext(holding=HOLDINGS[who], platform=platform, **facts)  # type: ignore[arg-type]
+    found = remedies(VERDICTS[verdict], case)
     return [text_of(remedy.command) for remedy in found if remedy.command]
 
 
