@@ -1,4 +1,4 @@
-"""Containers behind a port: in what was found, in a plan, and in the words of their engines.
+"""Containers behind a port: in what was found, in a plan, and in the words of their engines. Pure.
 
 The process that listens is the engine's forwarder (or the engine): ending it leaves a container
 that runs and cannot be reached, so it is never ended, and the container is stopped by its engine.

@@ -1,7 +1,4 @@
-"""What the user declared: services and the ports they want.
-
-placeholder: Placeholders in commands, variables and paths: `{port}`, `{services.db.port}`, `{fd}`
-...
+"""What the user declared: services, the ports they want, and the placeholders in their texts.
 
 Only `{word}` and `{word.word}` are placeholders, and `{{word}}` is the text `{word}`. Every other
 brace stays as it is, so JSON in a variable survives; so does `${word}`, which is the shell's.

@@ -8,6 +8,7 @@ and a command in the background with 0. Without `shell = true` a command is only
 
 from __future__ import annotations
 
+from devports.core.text import assignment
 from devports.core.value import Frozen
 
 TYPE_CHECKING = False
@@ -174,8 +175,8 @@ def instead_of(words: Sequence[str]) -> str:
 
 def _assigned(word: str) -> str:
     """Return `NAME=...` for an assignment, without its value: that may be a secret."""
-    name, sign, _ = word.partition("=")
-    return f"{name}=..." if sign and name.isidentifier() else ""
+    found = assignment(word)
+    return f"{found[0]}=..." if found else ""
 
 
 def _operator_unshelled(word: str) -> str:

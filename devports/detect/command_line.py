@@ -1,9 +1,7 @@
-"""Read a command line as somebody wrote it, and write it again with placeholders.
+"""Read a command line as somebody wrote it, write it with placeholders, make a service of it.
 
-Not a shell: what is more than one simple command behind others (`a && b`) is not understood, and
-whoever calls says so.
-
-making: From a command that somebody wrote to a service that devports can start.
+What is more than one simple command behind others (`a && b`) is not understood, and whoever calls
+says so.
 """
 
 from __future__ import annotations
@@ -12,7 +10,7 @@ import posixpath
 import re
 
 from devports.core.shell_syntax import commands, has_more_than_words, split
-from devports.core.text import LAST_PORT, decimal, quote
+from devports.core.text import LAST_PORT, assignment, decimal, quote
 from devports.core.value import Frozen
 from devports.detect.servers import BOTH, HOST, PORT, PROGRAM, SERVERS
 
@@ -48,7 +46,6 @@ LAUNCHING = frozenset(
 PROGRAMS = (".bin", "bin", "Scripts")
 """Folders of programs: what is elsewhere and has the name of a server is the user's own."""
 
-_ASSIGNMENT = re.compile(r"([A-Za-z_]\w*)=(.*)", re.DOTALL)
 _VARIABLE = re.compile(r"\$(?:PORT|\{PORT(?::?-(\d{1,5}))?\})")
 _ADDRESS = re.compile(r"(?:(?:\w+://)?([\w.-]*|\[[\w:.]*\]):)?(\d{1,5}|\$\{?PORT\b.*)")
 _BRACES = re.compile(r"(?<!\$)\{([A-Za-z_][\w.-]*)\}")
@@ -128,9 +125,8 @@ def _assignments(words: tuple[str, ...]) -> tuple[tuple[tuple[str, str], ...], t
     """Split off `NAME=value` words, and env and cross-env before them."""
     env: list[tuple[str, str]] = []
     while words:
-        match = _ASSIGNMENT.fullmatch(words[0])
-        if match:
-            env.append((match[1], match[2]))
+        if found := assignment(words[0]):
+            env.append(found)
         elif words[0] not in ("env", "cross-env"):
             break
         words = words[1:]
