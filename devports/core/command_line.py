@@ -22,7 +22,7 @@ if TYPE_CHECKING:
     from devports.core.model import Process
 
 
-EXECS = frozenset("exec nohup setsid".split())
+EXECS = frozenset("env exec nohup setsid".split())
 """They become their words, and take no options that anybody gives."""
 LOSES = frozenset("npm npx yarn concurrently cross-env honcho poetry pipenv pdm hatch sudo".split())
 """Those that close descriptors (measured), or of which it is not known that they keep them."""
@@ -103,8 +103,6 @@ def _launcher(words: tuple[str, ...]) -> int:
     if assignment(words[0]):
         return 1
     match (base_name(words[0]), *words[1:2]):
-        case ("env", *rest):
-            return 1 if rest and not rest[0].startswith("-") else 0
         case ("timeout", duration) if duration[:1].isdigit():
             return 2
         case ("uv", "run"):
@@ -129,14 +127,14 @@ def _uv(words: tuple[str, ...]) -> int:
 
 def _program(before: tuple[str, ...], words: tuple[str, ...]) -> ParsedCommand:
     name = base_name(words[0]) if words else ""
-    if is_python(name):
-        flags, own, run = split_options(words[1:])
-        isolated = bool(flags & ISOLATED)
-        if run[:1] == ("-m",) and run[1:]:
-            lead = (words[0], *own, *run[:2])
-            return ParsedCommand(before, lead, run[1], run[2:], isolated=isolated)
-        return ParsedCommand(before, words[:1], name, words[1:], isolated=isolated)
-    return ParsedCommand(before, words[:1], name, words[1:])
+    if not is_python(name):
+        return ParsedCommand(before, words[:1], name, words[1:])
+    flags, own, run = split_options(words[1:])
+    isolated = bool(flags & ISOLATED)
+    if run[:1] == ("-m",) and run[1:]:
+        lead = (words[0], *own, *run[:2])
+        return ParsedCommand(before, lead, run[1], run[2:], isolated=isolated)
+    return ParsedCommand(before, words[:1], name, words[1:], isolated=isolated)
 
 
 # It listens there whatever the service's own host is: whoever reaches a debugger runs code as you.
