@@ -172,14 +172,14 @@ def held(case: RemedyContext, sockets: Sequence[Socket]) -> Iterator[Remedy]:
         yield from _hidden_stop(case, hidden)
     unasked = [t.process for t in killable if t.process.pid not in case.ignored]
     if case.viewer is not None and unasked:
-        yield from _signal(case, killable, "TERM", unasked)
+        yield _signal(case, killable, "TERM", unasked)
     if kernel:
         yield from http_sys(case)
     if holding.hidden or not holding.holders:
         yield from look(case, "shows who holds it, which needs root for another user's process")
     if case.viewer is not None and killable:
         members = [member.process for target in killable for member in target.members]
-        yield from _signal(case, killable, "KILL", [*(t.process for t in killable), *members])
+        yield _signal(case, killable, "KILL", [*(t.process for t in killable), *members])
 
 
 def _plan(case: RemedyContext, people: Sequence[Holder]) -> tuple[StopTarget, ...]:
@@ -265,37 +265,38 @@ def _hidden_stop(case: RemedyContext, hidden: HiddenSocket) -> Iterator[Remedy]:
 
 def _signal(
     case: RemedyContext, killable: Sequence[StopTarget], name: str, processes: Sequence[Process]
-) -> Iterator[Remedy]:
-    pids = dict.fromkeys(process.pid for process in processes)
-    if case.platform == "win32":
-        yield _by_right(case, killable, *_taskkill(name, pids))
-        return
+) -> Remedy:
+    kill = _taskkill if case.platform == "win32" else _kill
+    title, command = kill(case, name, processes)
+    return case.root(title, command) if _foreign(case, killable) else Remedy(title, command)
+
+
+def _kill(case: RemedyContext, name: str, processes: Sequence[Process]) -> tuple[str, str]:
+    """Return title and command."""
     when = "since it was asked to end and did not" if case.ignored else "when it ignores that"
     title = "asks it to end" if name == "TERM" else f"last resort, {when}: nothing is saved"
-    command = f"kill -{name} {' '.join(map(str, pids))}"
-    stopped = [str(process.pid) for process in processes if process.state == "T"]
+    command = f"kill -{name} {_pids(processes)}"
+    stopped = [process for process in processes if process.state == "T"]
     if name == "TERM" and stopped:
         title += "; it is stopped (Ctrl-Z), so it must go on to take notice"
-        command += f" && kill -CONT {' '.join(dict.fromkeys(stopped))}"
-    yield _by_right(case, killable, title, command)
+        command += f" && kill -CONT {_pids(stopped)}"
+    return title, command
 
 
-def _taskkill(name: str, pids: Iterable[int]) -> tuple[str, str]:
+def _taskkill(_: RemedyContext, name: str, processes: Sequence[Process]) -> tuple[str, str]:
     """Return title and command for Windows; /T is for the children too.
 
     Without /F it posts WM_CLOSE, which a console program does not get.
     """
-    which = " ".join(f"/PID {pid}" for pid in pids)
+    which = _pids(processes, "/PID ")
     if name == "TERM":
         title = "asks it and its children to end; a console program may refuse"
         return title, f"taskkill {which} /T"
     return "last resort, for it and its children: nothing is saved", f"taskkill {which} /T /F"
 
 
-def _by_right(
-    case: RemedyContext, killable: Sequence[StopTarget], title: str, command: str
-) -> Remedy:
-    return case.root(title, command) if _foreign(case, killable) else Remedy(title, command)
+def _pids(processes: Iterable[Process], before: str = "") -> str:
+    return " ".join(dict.fromkeys(f"{before}{process.pid}" for process in processes))
 
 
 def client(case: RemedyContext) -> Iterator[Remedy]:
@@ -318,8 +319,9 @@ def client(case: RemedyContext) -> Iterator[Remedy]:
 
 
 def _seen_by(case: RemedyContext) -> str:
+    """Return what lists the sockets on a port; on Windows the pid stands in the last column."""
     if case.platform == "win32":
-        return pids_on(case)
+        return f"netstat -ano | findstr :{case.port}"
     if case.platform == "darwin":
         return f"lsof -nP -iTCP:{case.port}"
     return f"ss -tanp 'sport = :{case.port}'"
@@ -557,11 +559,6 @@ def common_port(case: RemedyContext) -> int:
     return port + 1 if port == case.port else port
 
 
-def pids_on(case: RemedyContext) -> str:
-    """Return what lists the sockets of a port on Windows, with the pid in the last column."""
-    return f"netstat -ano | findstr :{case.port}"
-
-
 def http_sys(case: RemedyContext) -> Iterator[Remedy]:
     title = "Windows itself (http.sys) listens for a program: this names it"
     yield case.root(title, "netsh http show servicestate")
@@ -569,10 +566,10 @@ def http_sys(case: RemedyContext) -> Iterator[Remedy]:
 
 def look(case: RemedyContext, title: str) -> Iterator[Remedy]:
     if case.platform == "win32":
-        yield Remedy("lists its sockets; the last column is the holder's pid", pids_on(case))
+        yield Remedy("lists its sockets; the last column is the holder's pid", _seen_by(case))
         return
     yield case.root(title, ours("check", case.target))
     if case.platform == "linux":
-        yield case.root("the same by ss", f"ss -tanp 'sport = :{case.port}'")
+        yield case.root("the same by ss", _seen_by(case))
     else:
         yield case.root("the same by lsof", f"lsof -nP +c0 -iTCP:{case.port}")
