@@ -16,6 +16,8 @@ if TYPE_CHECKING:
     from collections.abc import Iterable, Sequence
     from typing import Any, NoReturn
 
+    from devports.core.hint import Hint
+
 LONGEST_WAIT = 3600
 SHORTEST_PACE = 0.1
 FINEST = 10**9 - 1
@@ -267,7 +269,7 @@ def build_parser(only: str = "", *, width: int = 80) -> argparse.ArgumentParser:
         """A parser whose errors are ours, so that they look like every other one."""
 
         def error(self, message: str) -> NoReturn:
-            raise DevportsError("usage", message, hints=(f"run `{self.prog} --help`",))
+            raise DevportsError("usage", message, hints=(_help(*self.prog.split()[1:]),))
 
     def formatter(prog: str) -> argparse.HelpFormatter:
         return argparse.HelpFormatter(prog, width=width - 2)
@@ -321,8 +323,14 @@ def _refuse_bare(options: argparse.Namespace) -> None:
     for name in ("other_users", "other_checkouts"):
         if getattr(options, name, False):
             flag = f"--{name.replace('_', '-')}"
-            hints = (f"run `devports {options.command} --help`",)
+            hints = (_help(options.command),)
             raise DevportsError("usage", f"`{flag}` needs `--yes` beside it", hints=hints)
+
+
+def _help(*command: str) -> Hint:
+    from devports.core.hint import hint, ours  # only where there is a mistake
+
+    return hint("run ", ours(*command, "--help"))
 
 
 def _mistyped(
@@ -332,5 +340,4 @@ def _mistyped(
 
     meant = nearest(word, known)
     suggestion = (f"did you mean `{meant}`?",) if meant else ()
-    help_of = " ".join(filter(None, ("devports", command, "--help")))
-    return DevportsError("usage", what, facts=facts, hints=(*suggestion, f"run `{help_of}`"))
+    return DevportsError("usage", what, facts=facts, hints=(*suggestion, _help(*command.split())))

@@ -8,6 +8,10 @@ from __future__ import annotations
 
 from devports import exitcodes
 
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from devports.core.hint import Advice
+
 
 class DevportsError(Exception):
     """An outcome that ends the command.
@@ -29,7 +33,7 @@ class DevportsError(Exception):
         *,
         facts: tuple[str, ...] = (),
         note: str = "",
-        hints: tuple[str, ...] = (),
+        hints: tuple[Advice, ...] = (),
         service: str = "",
         exit_code: int = exitcodes.USAGE,
     ) -> None:

@@ -83,6 +83,7 @@ def code_for(findings: Sequence[Finding]) -> int:
 
 def explain(setting: Context, target: Target, findings: Sequence[Finding]) -> None:
     """Print who is there on stdout, what that means and what to do about it on stderr."""
+    from devports.core.hint import hint, ours
     from devports.ui.processes import evidence, notes, summary
     from devports.ui.text import wrap
 
@@ -94,5 +95,5 @@ def explain(setting: Context, target: Target, findings: Sequence[Finding]) -> No
     for note in notes(findings):
         setting.print_labelled("note", note)
     if isinstance(verdict, Held) and not any(f.holding.hidden for f in findings):
-        hint = f"to end it safely, run `devports free {target.typed}`"
-        setting.print_labelled("hint", hint)
+        ends = hint("to end it safely, run ", ours("free", target.typed))
+        setting.print_labelled("hint", ends)

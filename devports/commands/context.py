@@ -15,6 +15,7 @@ TYPE_CHECKING = False
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
 
+    from devports.core.hint import Advice
     from devports.core.remedies import Remedy
     from devports.core.service import Config, Service
     from devports.core.verdict import Finding
@@ -43,9 +44,7 @@ class Target(Frozen):
 
         A URL is cut down to its port: in what is behind it a shell may see more than letters.
         """
-        from devports.core.text import quote  # not for a free port
-
-        return str(self.specs[0]) if "://" in self.text else quote(self.text)
+        return str(self.specs[0]) if "://" in self.text else self.text
 
     @property
     def subject(self) -> str:
@@ -106,7 +105,7 @@ class Context:
 
         self.screen.err(block("warning", message, self.screen.look("stderr"), hints=hints))
 
-    def print_labelled(self, label: Label, text: str) -> None:
+    def print_labelled(self, label: Label, text: Advice) -> None:
         from devports.ui.messages import labelled
 
         self.screen.err("\n".join(labelled(label, text, self.screen.look("stderr"))))

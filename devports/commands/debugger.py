@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from devports.core.command_line import PACKAGE_RUNNERS, Script, under_debugger
-from devports.core.service import Config, Service, fill, values_for
+from devports.core.service import Config, Service, fill, values_for, words_of
 from devports.errors import DevportsError
 from devports.system import programs
 
@@ -22,20 +22,11 @@ def debugged(service: Service, config: Config) -> Service:
             hints=(f'add `debug = "debugpy"` or `"node"` to `[services.{service.name}.vscode]`',),
             service=service.name,
         )
-    words = words_of(service)
+    words = () if service.shell else words_of(service)
     command = under_debugger(words, debugger, script_of(service, words, config)) if words else None
     if command is None:
         raise not_debuggable(service, words)
     return service.but(command=command)
-
-
-def words_of(service: Service) -> tuple[str, ...]:
-    """Return the words of the command, placeholders left; none if a shell takes it apart."""
-    if isinstance(service.command, tuple) or service.shell:
-        return () if service.shell else tuple(service.command)
-    import shlex  # brings `re`
-
-    return tuple(shlex.split(service.command))
 
 
 def script_of(service: Service, words: tuple[str, ...], config: Config) -> Script | None:

@@ -14,6 +14,7 @@ from devports import exitcodes
 from devports.commands.context import Context, here
 from devports.commands.doctor_facts import fault_of, gather
 from devports.config.load import find, load_with_warnings
+from devports.core.hint import hint, ours
 from devports.core.stop_plan import ConfirmPolicy, Declined, Refused
 from devports.core.value import Frozen, unreachable
 from devports.doctor.facts import Facts, FreePort, Problem, RemoveWritePermission, WriteEditorFiles
@@ -57,7 +58,7 @@ def doctor(setting: Context, *, fix: bool = False, as_json: bool = False) -> int
         raise DevportsError(
             "usage",
             "`--fix` asks, and `--json` never does",
-            hints=("run `devports doctor --fix` on a terminal",),
+            hints=(hint("run ", ours("doctor", "--fix"), " on a terminal"),),
         )
     seen = mend(setting, look(setting)) if fix else look(setting)
     code = exitcodes.OK if seen.healthy else exitcodes.NO

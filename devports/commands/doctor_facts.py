@@ -15,6 +15,7 @@ from devports.config.load import open_folder, read_env_file, takes_writing
 from devports.core.checkout import elsewhere_from
 from devports.core.command_line import SHELLS, base_name
 from devports.core.handoff import ladder, mark
+from devports.core.hint import text_of
 from devports.core.jsonc import JsoncError
 from devports.core.model import Endpoint, VisibilityGap
 from devports.core.remedies import Remedy
@@ -298,7 +299,7 @@ def _plan_handoff(declared: PortFacts, config: Config) -> None:
 
 def fault_of(error: DevportsError, path: str, service: str = "") -> Problem:
     """Return an error of a file as a problem."""
-    advice = tuple(Remedy(hint) for hint in error.hints)
+    advice = tuple(Remedy(text_of(hint)) for hint in error.hints)
     problem = Problem(error.code, "error", error.message, error.facts, error.note, advice, service)
     if error.code == "config-unsafe" and takes_writing(os.stat(path)):
         return writable_by_others(problem, os.path.realpath(path))

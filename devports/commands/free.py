@@ -12,7 +12,7 @@ from devports import exitcodes
 from devports.core.checkout import elsewhere_from
 from devports.core.command_line import is_persons_shell
 from devports.core.holder_kind import OtherCheckout, OtherUser
-from devports.core.remedies import Remedy, remedies
+from devports.core.remedies import Remedy, RemedyContext, remedies
 from devports.core.stop_plan import (
     ConfirmPolicy,
     FreeResult,
@@ -42,6 +42,7 @@ if TYPE_CHECKING:
     from collections.abc import Sequence
 
     from devports.commands.context import Context, Target
+    from devports.core.hint import Advice
     from devports.core.holder_kind import HolderKind
     from devports.core.stop_plan import Answer, Outcome, Progress
     from devports.errors import DevportsError
@@ -180,24 +181,30 @@ def not_freed(asked: Target, freed: FreeResult, screen: Console) -> DevportsErro
     )
 
 
-def hints_for(asked: Target, freed: FreeResult) -> tuple[str, ...]:
+def hints_for(asked: Target, freed: FreeResult) -> tuple[Advice, ...]:
     """Return the one command that would go further, where there is one of ours."""
+    from devports.core.hint import hint, ours
+
     whys = {outcome.why for outcome in freed.outcomes if isinstance(outcome, Refused)}
     strangers = [o for o in freed.outcomes if isinstance(o.target.standing, OtherCheckout)]
     if whys == {"no-terminal"} and strangers:
-        return (f"to be asked whether to end it, run `devports free {asked.typed}` on a terminal",)
+        return (
+            hint(
+                "to be asked whether to end it, run ", ours("free", asked.typed), " on a terminal"
+            ),
+        )
     if whys == {"no-terminal"}:
-        return (f"to end it without a question, run `devports free {asked.typed} --yes`",)
+        return (hint("to end it without a question, run ", ours("free", asked.typed, "--yes")),)
     if whys == {"on-conflict"}:
-        return (f"to be asked, run `devports run {asked.name} --on-conflict ask`",)
+        return (hint("to be asked, run ", ours("run", asked.name, "--on-conflict", "ask")),)
     permitted = [
         outcome.target.standing.permitted
         for outcome in freed.outcomes
         if isinstance(outcome, Refused) and isinstance(outcome.target.standing, OtherUser)
     ]
     if whys == {"other-user"} and all(permitted):
-        flags = "--yes --other-users"
-        return (f"to end it without a question, run `devports free {asked.typed} {flags}`",)
+        again = ours("free", asked.typed, "--yes", "--other-users")
+        return (hint("to end it without a question, run ", again),)
     return tuple(
         again_words(outcome.successor.process, parent)
         for outcome in freed.outcomes
@@ -218,8 +225,7 @@ def remedies_for(setting: Context, asked: Target, freed: FreeResult) -> tuple[Re
     finding = decisive(freed.findings)
     if is_bindable(finding.verdict):
         return ()
-    return remedies(
-        finding.verdict,
+    case = RemedyContext(
         finding.endpoint,
         finding.holding,
         setting.machine.platform,
@@ -230,8 +236,9 @@ def remedies_for(setting: Context, asked: Target, freed: FreeResult) -> tuple[Re
         elsewhere_of=elsewhere_from(setting.home(), worktree_of),
         named=setting.engines.named,
         ephemeral=setting.machine.ephemeral(),
-        ignored=[o.target.process.pid for o in freed.outcomes if isinstance(o, TimedOut)],
+        ignored=tuple(o.target.process.pid for o in freed.outcomes if isinstance(o, TimedOut)),
     )
+    return remedies(finding.verdict, case)
 
 
 def show_not_freed(setting: Context, asked: Target, freed: FreeResult) -> None:

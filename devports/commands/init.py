@@ -7,6 +7,7 @@ import os
 from devports import exitcodes
 from devports.commands.context import Context, here
 from devports.config.load import OWN
+from devports.core.hint import hint, ours
 from devports.core.value import Frozen
 from devports.detect.model import DetectedService, File, SkippedService, Tree
 from devports.detect.services import detect, wanted
@@ -135,11 +136,12 @@ def write(plan: Plan) -> None:
 
 def exists(path: str) -> DevportsError:
     """Return that there is a configuration, which is never overwritten."""
+    check, other = ours("validate"), ours("init", "--dry-run", "--config", "NEW")
     return DevportsError(
         "config-exists",
         f"there is a configuration already: `{path}`",
         note="it is never overwritten",
-        hints=("run `devports validate` to check it, or `devports init --dry-run --config NEW`",),
+        hints=(hint("run ", check, " to check it, or ", other),),
         exit_code=exitcodes.NO,
     )
 
@@ -149,6 +151,6 @@ def unasked(shown: str) -> DevportsError:
     return DevportsError(
         "nobody-to-ask",
         f"`{shown}` was not written: there is no terminal to ask on",
-        hints=("run `devports init --yes` to write it as shown",),
+        hints=(hint("run ", ours("init", "--yes"), " to write it as shown"),),
         exit_code=exitcodes.NO,
     )

@@ -104,17 +104,19 @@ def _refuse_contradictions(
     if everything and words:
         raise DevportsError("usage", "`--all` shows every listener, so it takes no target")
     if watch and as_json:
-        hint = "run it without `--json`: on a pipe it prints a line for each change"
+        without = "run it without `--json`: on a pipe it prints a line for each change"
         raise DevportsError(
-            "usage", "`--watch` goes on, and `--json` is one document", hints=(hint,)
+            "usage", "`--watch` goes on, and `--json` is one document", hints=(without,)
         )
     if interval is not None and not watch:
         raise DevportsError("usage", "`--interval` is about `--watch`")
     if watch and WINDOWS:
+        from devports.core.hint import hint, ours
+
         raise DevportsError(
             "unsupported-platform",
             "`--watch` does not work on Windows yet",
-            hints=("run `devports status` for one look",),
+            hints=(hint("run ", ours("status"), " for one look"),),
             exit_code=exitcodes.BLIND,
         )
 

@@ -6,6 +6,7 @@ import time
 
 from devports import exitcodes
 from devports.commands.free import not_freed
+from devports.core.hint import hint, ours
 from devports.core.stop_plan import FreeResult
 from devports.core.value import Frozen
 from devports.errors import DevportsError
@@ -22,6 +23,7 @@ if TYPE_CHECKING:
     from typing import Literal
 
     from devports.commands.context import Context, Target
+    from devports.core.hint import Advice
     from devports.core.model import Endpoint
     from devports.core.verdict import Finding
 
@@ -127,12 +129,13 @@ def not_ready(setting: Context, one: WaitResult) -> DevportsError:
     target, started = one.target, bool(one.target.service and one.target.service.command)
     run = setting.records().in_charge(target.name, setting.config().root) if started else None
     evident = evidence(one.findings, setting.screen.reader())
-    note, hints = "", tuple[str, ...]()
+    note = ""
+    hints: tuple[Advice, ...] = ()
     if run is not None:
         note = f"its run (pid {run.key.pid}) is {run.state}"
     elif started:
         note = "no `devports run` of it is there, and nobody else's server counts as it"
-        hints = (f"run `devports run {target.typed}`, or wait for the bare port",)
+        hints = (hint("run ", ours("run", target.typed), ", or wait for the bare port"),)
     return DevportsError(
         "not-ready",
         f"`{target.text}` was not ready in {one.seconds:.1f} s",

@@ -179,11 +179,14 @@ def unknown_service(config: Config, name: str) -> DevportsError:
 
 def no_config(cwd: str) -> DevportsError:
     """Return the error for a service name where there is no file."""
+    from devports.core.hint import hint, ours
+
+    init, check = ours("init"), ours("check", "8000")
     return DevportsError(
         "config-missing",
         "no `devports.toml` here or above",
         facts=(f"looked from {visible(cwd)} up to the repository root", "it can be:", *_EXAMPLE),
-        hints=("run `devports init`, or give a port: `devports check 8000` works without a file",),
+        hints=(hint("run ", init, ", or give a port: ", check, " works without a file"),),
     )
 
 

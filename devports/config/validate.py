@@ -54,10 +54,10 @@ def _debugger(service: Service) -> Iterator[Problem]:
 def _wrong_words(command: str) -> str:
     if not any(sign in command for sign in "\"'\\"):
         return ""
-    import shlex  # only for quotes
+    from devports.core.shell_syntax import split  # only for quotes
 
     try:
-        return "" if any(shlex.split(command)[:1]) else "its first word is empty"
+        return "" if any(split(command)[:1]) else "its first word is empty"
     except ValueError as error:
         return str(error).lower()
 

@@ -1,10 +1,8 @@
-"""What servers print when they do not get their port: one table, one row a wording.
+"""Read from a server's output that it did not get its port: one table, one row a wording.
 
 Sources: starts on a taken port of the servers named in the rows (facts of this project), issue
 threads for Windows, macOS and Docker. The texts of one program are fixed, so the rows mind case:
 half the price of ignoring it, and the prefilter needs no lower-casing.
-
-bindfailure: Read from a server's output that it did not get its port.
 
 A text is a hint: beside a server that lives it releases our reservation, and no more. Of one that
 has ended it may be the reason, for our port, or together with a failing bind of our own where it
@@ -26,22 +24,26 @@ if TYPE_CHECKING:
     Kind = Literal["moved", "partial", "denied", "foreign", "fatal"]
 
 
+KINDS: tuple[Kind, ...] = ("moved", "partial", "denied", "foreign", "fatal")
+"""Of one line, most telling first: who moved also prints that the first port is in use."""
+
+
 class Pattern(Frozen):
     """One wording.
 
     Attributes:
-        name: kebab-case.
         kind: fatal (it did not get the port) | moved (it took another one) | partial (it got only
             some of its addresses) | foreign (a container engine speaks) | denied (freeing cannot
             help: privileged or excluded port).
+        name: kebab-case.
         needle: a text in every match: rows whose needle is absent are not tried.
         regex: searched in one line; group `port` is the port it names, `new` where it moved to.
             A text: to compile all of them costs a third of a Python start, and few are ever needed.
         sample: a line that matches.
     """
 
-    name: str
     kind: Kind
+    name: str
     needle: str
     regex: str
     sample: str
@@ -62,15 +64,7 @@ _ONE_USAGE = r"nly one usage of each socket address \(protocol/network address/p
 _ADDRESS = r"(?:^|[^\w\s]\s*|\b(?:ERROR|FATAL|CRITICAL|error|fatal)\s+)[Aa]ddress"
 
 
-def _row(kind: Kind, name: str, needle: str, regex: str, sample: str) -> Pattern:
-    return Pattern(name, kind, needle, regex, sample)
-
-
-_moved = partial(_row, "moved")
-_partial = partial(_row, "partial")
-_denied = partial(_row, "denied")
-_foreign = partial(_row, "foreign")
-_fatal = partial(_row, "fatal")
+_moved, _partial, _denied, _foreign, _fatal = (partial(Pattern, kind) for kind in KINDS)
 
 
 PATTERNS = (
@@ -346,10 +340,6 @@ PATTERNS = (
     ),
 )
 
-
-KINDS = ("moved", "partial", "denied", "foreign", "fatal")
-"""Of one line, most telling first: who moved also prints that the first port is in use."""
-
 NO_LOSS = ("partial", "denied")
 """Another address is left, or nobody else has the port: what may go by while a server starts."""
 
@@ -373,7 +363,7 @@ class BindFailure(Frozen):
     """A line of output that says so.
 
     Attributes:
-        name: of the wording, see `bindpatterns`.
+        name: of the wording, see `PATTERNS`.
         kind: moved | partial | denied | foreign | fatal.
         port: the port of ours that the line names; None if it names none.
         new_port: where it moved to, if it says so.
@@ -430,17 +420,10 @@ def _rank(found: BindFailure) -> tuple[int, bool]:
 
 def _in_line(line: str, rows: Iterable[Pattern]) -> Iterable[BindFailure]:
     for row in rows:
-        if row.needle in line:
-            for match in re.finditer(row.regex, line):
-                named = match.groupdict()
-                port, new = named.get("port"), named.get("new")
-                yield BindFailure(
-                    row.name,
-                    row.kind,
-                    int(port) if port else None,
-                    int(new) if new else None,
-                    line.strip(),
-                )
+        for match in re.finditer(row.regex, line) if row.needle in line else ():
+            told = match.groupdict()
+            port, new = (int(told[key]) if told.get(key) else None for key in ("port", "new"))
+            yield BindFailure(row.name, row.kind, port, new, line.strip())
 
 
 def _ours(found: tuple[BindFailure, ...], ports: Collection[int]) -> tuple[BindFailure, ...]:

@@ -1,15 +1,10 @@
-"""Who would start a server again, by evidence from its line of parents. Pure.
-
-The variables that a supervisor sets are inherited by everything below it, a terminal among it. So
-they count only where the supervisor is found above, with no person's place in between.
-
-judging: Which standing a process has. Pure judgement over process facts.
+"""Which kind of holder a process is: pure judgement over process facts.
 
 A name is free text that any process can choose, so nothing is granted by name; names only take
 away (protected, container, supervised). Evidence that cannot be faked decides the rest: uid,
-control group, ancestry, a record of ours.
-
-tunnels: Processes whose only job is to forward a port, and sessions that do it beside. Pure.
+control group, ancestry, a record of ours. The variables that a supervisor sets are inherited by
+everything below it, a terminal among it: they count only where the supervisor is found above, with
+no person's place in between.
 """
 
 from __future__ import annotations
@@ -372,15 +367,11 @@ def _options(argv: Sequence[str]) -> Iterator[tuple[str, str]]:
             yield "", word
             continue
         for at, letter in enumerate(word[1:], 1):
-            if letter in TAKES_VALUE or (letter == "M" and _is_autossh(argv)):
+            # -M of autossh(1) is the port that it watches.
+            if letter in TAKES_VALUE or (letter == "M" and base_name(argv[0]) == "autossh"):
                 yield letter, word[at + 1 :] or next(words, "")
                 break
             yield letter, ""
-
-
-def _is_autossh(argv: Sequence[str]) -> bool:
-    """Say whether it is autossh(1), whose -M is the port that it watches."""
-    return base_name(argv[0]) == "autossh"
 
 
 def exit_command(process: Process) -> str:

@@ -1,34 +1,18 @@
-"""A command line, seen through its launchers: which program is started, and by whom.
+"""A command line: which program it starts, through which launchers, with which options.
 
 Only launchers that were measured to hand descriptors and variables on are looked through; what
-else stands before the program ends the look.
-
-debugger: A service's command, changed so that it runs under a debugger that an editor attaches to.
-Pure.
-
-The debugger listens on 127.0.0.1 whatever the service's own host is: whoever reaches a debugger
-runs code as you. Its port is the further port `debug` of the service, freed and held like the
-first one. Options: `python -m debugpy --help`, https://nodejs.org/api/cli.html#--inspecthostport
-
-options: Options among a program's words: found, read and taken out. Pure.
-
-shells: Shells: a person's, and the ``sh -c`` that a runner puts in between. Pure.
-
-A person's shell starts nothing by itself, unless a loop or a list of commands was typed into it.
-Whether it is in the middle of one shows when the command that it waited for has ended.
-
-program: Which program a process runs, by the best evidence there is. Pure.
-
-pythonline: Python's own command line: whether a program is one, and where its options end. Pure.
-
-https://docs.python.org/3/using/cmdline.html; letters may stand together, and `-m` and `-c` end the
-options: what is behind them is for the program.
+else stands before the program ends the look. Shells are told apart: a person's, which starts
+nothing by itself unless a loop or a list was typed into it, and the ``sh -c`` of a runner. Python
+by docs.python.org/3/using/cmdline.html, debuggers by `python -m debugpy --help` and
+nodejs.org/api/cli.html#--inspecthostport.
 """
 
 from __future__ import annotations
 
+from itertools import takewhile
+
 from devports.core.service import DEBUGGER_PORT
-from devports.core.text import quote
+from devports.core.text import assignment, quote
 from devports.core.value import Frozen
 
 TYPE_CHECKING = False
@@ -38,13 +22,11 @@ if TYPE_CHECKING:
     from devports.core.model import Process
 
 
-EXECS = frozenset("exec nohup setsid".split())
+EXECS = frozenset("env exec nohup setsid".split())
 """They become their words, and take no options that anybody gives."""
 LOSES = frozenset("npm npx yarn concurrently cross-env honcho poetry pipenv pdm hatch sudo".split())
 """Those that close descriptors (measured), or of which it is not known that they keep them."""
 UV_VALUED = frozenset("--with --env-file --python -p --package --extra --group --directory".split())
-SPECIAL = frozenset("|&;<>()$`\\*?[]#~{}!\n")
-"""What makes a shell do more than to start one program with the words as they stand."""
 ISOLATED = frozenset("EIS")
 """Flags of Python that leave PYTHONPATH or `site` out (docs.python.org/3/using/cmdline.html)."""
 
@@ -95,27 +77,17 @@ def launching_of(argv: Sequence[str]) -> ParsedCommand:
 
 
 def _in_shell(before: tuple[str, ...], words: tuple[str, ...]) -> ParsedCommand:
-    opaque = ParsedCommand(
-        before, words[:1], base_name(words[0]), words[1:], after=None, opaque=words[2]
-    )
-    if SPECIAL & set(words[2]):
-        return opaque
-    import shlex  # brings `re`
+    from devports.core.shell_syntax import plain_words  # not for `check`
 
-    try:
-        inside = tuple(shlex.split(words[2]))
-    except ValueError:
-        return opaque
-    inner, rest = _split(inside)
-    if not rest or base_name(rest[0]) in SHELLS or any(_is_broken(word) for word in inner):
-        return opaque
+    inner, rest = _split(plain_words(words[2]))
+    # An assignment would be none any more once it is quoted as a whole.
+    broken = any("=" in word and quote(word) != word for word in inner)
+    if not rest or base_name(rest[0]) in SHELLS or broken:
+        return ParsedCommand(
+            before, words[:1], base_name(words[0]), words[1:], after=None, opaque=words[2]
+        )
     found = _program((), rest)
     return found.but(before=(*before, *words[:2]), inner=inner, after=words[3:])
-
-
-def _is_broken(word: str) -> bool:
-    """Say whether an assignment would be none any more once it is quoted as a whole."""
-    return "=" in word and quote(word) != word
 
 
 def _split(words: tuple[str, ...]) -> tuple[tuple[str, ...], tuple[str, ...]]:
@@ -128,11 +100,9 @@ def _split(words: tuple[str, ...]) -> tuple[tuple[str, ...], tuple[str, ...]]:
 
 def _launcher(words: tuple[str, ...]) -> int:
     """Return how many words a launcher at the beginning takes, 0 if it is none that is known."""
-    if _is_assignment(words[0]):
+    if assignment(words[0]):
         return 1
     match (base_name(words[0]), *words[1:2]):
-        case ("env", *rest):
-            return 1 if rest and not rest[0].startswith("-") else 0
         case ("timeout", duration) if duration[:1].isdigit():
             return 2
         case ("uv", "run"):
@@ -141,10 +111,6 @@ def _launcher(words: tuple[str, ...]) -> int:
             return 1 if rest and not rest[0].startswith("-") else 0
         case _:
             return 0
-
-
-def _is_assignment(word: str) -> bool:
-    return word.partition("=")[0].isidentifier() and "=" in word
 
 
 def _uv(words: tuple[str, ...]) -> int:
@@ -161,16 +127,17 @@ def _uv(words: tuple[str, ...]) -> int:
 
 def _program(before: tuple[str, ...], words: tuple[str, ...]) -> ParsedCommand:
     name = base_name(words[0]) if words else ""
-    if is_python(name):
-        flags, own, run = split_options(words[1:])
-        isolated = bool(flags & ISOLATED)
-        if run[:1] == ("-m",) and run[1:]:
-            lead = (words[0], *own, *run[:2])
-            return ParsedCommand(before, lead, run[1], run[2:], isolated=isolated)
-        return ParsedCommand(before, words[:1], name, words[1:], isolated=isolated)
-    return ParsedCommand(before, words[:1], name, words[1:])
+    if not is_python(name):
+        return ParsedCommand(before, words[:1], name, words[1:])
+    flags, own, run = split_options(words[1:])
+    isolated = bool(flags & ISOLATED)
+    if run[:1] == ("-m",) and run[1:]:
+        lead = (words[0], *own, *run[:2])
+        return ParsedCommand(before, lead, run[1], run[2:], isolated=isolated)
+    return ParsedCommand(before, words[:1], name, words[1:], isolated=isolated)
 
 
+# It listens there whatever the service's own host is: whoever reaches a debugger runs code as you.
 ADDRESS = f"127.0.0.1:{{ports.{DEBUGGER_PORT}}}"
 RUNNERS = ("uv", "poetry", "pdm", "pipenv", "hatch", "rye")
 """`uv run python ...` starts the project's own Python."""
@@ -409,7 +376,8 @@ def split_options(words: Sequence[str]) -> tuple[frozenset[str], tuple[str, ...]
     flags, at = frozenset[str](), 0
     while at < len(words) and words[at].startswith("-") and words[at] not in ("-", "--"):
         word = words[at]
-        letters = "" if word.startswith("--") else _without_value(word[1:])
+        plain = "".join(takewhile(lambda letter: letter not in VALUED, word[1:]))
+        letters = "" if word.startswith("--") else plain
         flags |= frozenset(letters)
         valued, value = word[1 + len(letters) :][:1], word[2 + len(letters) :]
         if valued in PROGRAM:
@@ -419,9 +387,3 @@ def split_options(words: Sequence[str]) -> tuple[frozenset[str], tuple[str, ...]
         at += 2 if word == LONG_VALUED or (valued in VALUED and not value) else 1
     ended = at + 1 if words[at : at + 1] == ("--",) else at
     return flags, tuple(words[:at]), tuple(words[ended:])
-
-
-def _without_value(letters: str) -> str:
-    from itertools import takewhile
-
-    return "".join(takewhile(lambda letter: letter not in VALUED, letters))

@@ -1,17 +1,10 @@
-"""Containers behind a port: by whose engine it is published, as far as processes show it. Pure.
+"""Containers behind a port: in what was found, in a plan, and in the words of their engines. Pure.
 
 The process that listens is the engine's forwarder (or the engine): ending it leaves a container
 that runs and cannot be reached, so it is never ended, and the container is stopped by its engine.
-
-contained: Containers in the place of their forwarders, in what was found and in a plan. Pure.
-
 A forwarder never says for which container it works: its engine does, through a function that the
-caller brings. A forwarder of root's docker cannot be read by others, but its words can.
-
-published: What `docker ps` and `podman ps` print about published ports, parsed. Opens nothing.
-
-Each answer is compared with the port again: the filter of docker before 20.10 looked at the port
-inside the container (github.com/moby/moby/issues/40405), and podman has none.
+caller brings. Each answer is compared with the port again: the filter of docker before 20.10
+looked at the port inside (github.com/moby/moby/issues/40405), and podman has none.
 """
 
 from __future__ import annotations
@@ -53,33 +46,20 @@ class Published(Frozen):
     stop_timeout: int = STOP_TIMEOUT
 
 
-FORWARDERS = {
-    "docker-proxy": "docker",
-    "dockerd": "docker",  # newer engines listen for their containers themselves
-    "rootlesskit": "docker",
-    "rootlesskit-docker-proxy": "docker",
-    "rootlesskit-doc": "docker",
-    "com.docker.backend": "docker",
-    "com.docker.proxy": "docker",
-    "com.docker.vpnkit": "docker",
-    "vpnkit": "docker",
-    "vpnkit-bridge": "docker",
-    "OrbStack": "docker",
-    "OrbStack Helper": "docker",
-    "limactl": "docker",
-    "colima": "docker",
-    "host-switch": "docker",  # Rancher Desktop
-    "rootlessport": "podman",
-    "rootlessport-child": "podman",
-    "containers-root": "podman",
-    "containers-rootlessport": "podman",
-    "pasta": "podman",
-    "pasta.avx2": "podman",
-    "passt": "podman",
-    "slirp4netns": "podman",
-    "conmon": "podman",
-    "gvproxy": "podman",
-}
+FORWARDERS = dict.fromkeys(
+    [
+        "OrbStack Helper",
+        *"docker-proxy rootlesskit rootlesskit-docker-proxy rootlesskit-doc com.docker.backend"
+        " com.docker.proxy com.docker.vpnkit vpnkit vpnkit-bridge OrbStack limactl colima"
+        " dockerd"  # newer engines listen for their containers themselves
+        " host-switch".split(),  # Rancher Desktop
+    ],
+    "docker",
+) | dict.fromkeys(
+    "rootlessport rootlessport-child containers-root containers-rootlessport pasta pasta.avx2"
+    " passt slirp4netns conmon gvproxy".split(),
+    "podman",
+)
 """Programs that listen for containers, and the engine to ask about them. The kernel cuts names
 after 15 characters (prctl(2), PR_SET_NAME)."""
 
@@ -119,12 +99,9 @@ NAMESPACES = {"moby": "docker", "k8s.io": "kubernetes"}
 
 def engine_of_process(process: Process) -> str:
     """Return the engine whose forwarder a process is; empty if it is none."""
-    for name in _names(process):
-        if name in FORWARDERS:
-            return FORWARDERS[name]
-    if any(folder in process.exe for folder in FOLDERS) or _is_machine_mux(process):
-        return "docker"
-    return ""
+    named = next((FORWARDERS[name] for name in _names(process) if name in FORWARDERS), "")
+    desktop = any(folder in process.exe for folder in FOLDERS) or _is_machine_mux(process)
+    return named or ("docker" if desktop else "")
 
 
 def _names(process: Process) -> tuple[str, ...]:

@@ -1,17 +1,10 @@
 """How the port gets from us to the server: a ladder of ways, best first, and why.
 
-`fd`: it inherits the socket. `hook`: its own bind is answered by us. `beside`: our reservation
-stays beside its own bind until it listens. `bare`: released, then started at once.
-
-asking: What a hook says to us and we to it: one line each way over a private socket. Pure.
-
-A hook is injected into the server (`run/hooks`); it asks when a bind of the server's has failed.
-
-takers: Servers that take a socket they inherit, and how each of them is told.
-
-What is here was measured (listening, bound or reserved socket; reload; end), see the row's words.
-A server takes the socket only where its own words name the address that was declared: one that is
-told to listen on 0.0.0.0 must not find itself on 127.0.0.1.
+`fd`: it inherits the socket. `hook`: its own bind is answered by us, over a private socket.
+`beside`: our reservation stays beside its own bind until it listens. `bare`: released, then
+started at once. Which servers take a socket was measured; each function says the version. One is
+handed it only where its own words name the address that was declared: who is told to listen on
+0.0.0.0 must not find itself on 127.0.0.1.
 """
 
 from __future__ import annotations
@@ -48,17 +41,24 @@ BIND_BY_THEMSELVES = frozenset("granian robyn bun bunx deno".split())
 """Written for Python or Node, and binding where no module of either language is asked."""
 
 
-class HandedCommand(Frozen):
-    """The command and the variables with which a server takes the socket.
+class SocketHandoff(Frozen):
+    """How a server is told to take the socket.
 
-    `mark(0)` in any of the texts stands for the descriptor's number.
-    `scheme` is that of an address which it does not say itself, see `Intake`.
+    Attributes:
+        argv: its own words, and in a plan the whole command; `mark(0)` stands for the first
+            descriptor's number.
+        env: variables to set, marks in them likewise.
+        how: the words or the variable, for the screen.
+        listening: whether it never calls listen(2) itself, so that the socket has to listen.
+        asked: whether this is done only where the configuration asks for it: it costs something.
+        scheme: that of its address, `http` or `https`, if with a socket it no longer says it.
     """
 
     argv: tuple[str, ...]
-    env: tuple[tuple[str, str], ...]
     how: str
-    listening: bool
+    env: tuple[tuple[str, str], ...] = ()
+    listening: bool = False
+    asked: bool = False
     scheme: str = ""
 
 
@@ -66,7 +66,7 @@ class HandoffPlan(Frozen):
     """The ways to try, best first; `handed` is there where the first one is `fd`."""
 
     ways: tuple[HandoffMode, ...]
-    handed: HandedCommand | None = None
+    handed: SocketHandoff | None = None
 
 
 def ladder(
@@ -91,31 +91,27 @@ def ladder(
     launching = launching_of(argv)
     taking = taken(AdapterRequest(launching, env, service.spec.host, endpoints))
     wants_number = any(mark(0) in text for text in (*argv, *env.values()))
-    if isinstance(taking, str) and (wants_number or service.handoff == "fd"):
-        raise refusal(service, taking)
-    match service.handoff:
-        case "plain":
-            return HandoffPlan(("beside", "bare"))
-        case "hook":
-            return HandoffPlan(("hook",))
-        case "fd":
-            return _only(taking, launching)
-        case _:
-            if wants_number:
-                return _only(taking, launching)
-            ways: tuple[HandoffMode, ...] = ("beside", "bare")
-            if is_hookable(launching, interpreter):
-                ways = ("hook", *ways)
-            if isinstance(taking, str) or taking.asked:
-                return HandoffPlan(ways)
-            return _only(taking, launching).but(ways=("fd", *ways))
-
-
-def _only(taking: SocketHandoff | str, launching: ParsedCommand) -> HandoffPlan:
-    assert isinstance(taking, SocketHandoff)  # noqa: S101  # the caller has refused the other
-    argv = launching.argv(taking.args)
-    handed = HandedCommand(argv, taking.env, taking.how, taking.listening, scheme=taking.scheme)
-    return HandoffPlan(("fd",), handed)
+    if isinstance(taking, str):
+        if wants_number or service.handoff == "fd":
+            raise DevportsError(
+                "handoff-unavailable",
+                f"`{service.name}` cannot be handed a socket: {taking}",
+                hints=('use `handoff = "auto"`: devports takes the best way that is possible',),
+                service=service.name,
+            )
+        handed = None
+    else:
+        handed = taking.but(argv=launching.argv(taking.argv))
+    if service.handoff == "plain":
+        return HandoffPlan(("beside", "bare"))
+    if service.handoff == "hook":
+        return HandoffPlan(("hook",))
+    if service.handoff == "fd" or wants_number:
+        return HandoffPlan(("fd",), handed)
+    hooks: tuple[HandoffMode, ...] = ("hook",) if is_hookable(launching, interpreter) else ()
+    if handed is None or handed.asked:
+        return HandoffPlan((*hooks, "beside", "bare"))
+    return HandoffPlan(("fd", *hooks, "beside", "bare"), handed)
 
 
 def taken(request: AdapterRequest) -> SocketHandoff | str:
@@ -123,7 +119,8 @@ def taken(request: AdapterRequest) -> SocketHandoff | str:
     launching = request.launching
     if launching.loser:
         return f"`{launching.loser}` does not hand descriptors on"
-    if any(mark(0) in text for text in (*_all_words(launching), *request.env.values())):
+    words = (*launching.before, *launching.inner, *launching.lead, *launching.args)
+    if any(mark(0) in text for text in (*words, *request.env.values())):
         if len(request.endpoints) > 1:
             both = " and ".join(map(str, request.endpoints))
             return f"`{{fd}}` is one socket, and the host means two: {both}"
@@ -131,24 +128,8 @@ def taken(request: AdapterRequest) -> SocketHandoff | str:
         return SocketHandoff(request.args, f"descriptor {mark(0)}", listening=listening)
     if launching.opaque:
         return "its shell text does more than to start one program"
-    taker = SOCKET_ADAPTERS.get(launching.name)
-    if taker is None:
-        return f"`{launching.name}` is not known to take a socket"
-    return taker(request)
-
-
-def _all_words(launching: ParsedCommand) -> tuple[str, ...]:
-    return (*launching.before, *launching.inner, *launching.lead, *launching.args)
-
-
-def refusal(service: Service, why: str) -> DevportsError:
-    """Return the error for a socket that is wanted and cannot be handed over."""
-    return DevportsError(
-        "handoff-unavailable",
-        f"`{service.name}` cannot be handed a socket: {why}",
-        hints=('use `handoff = "auto"`: devports takes the best way that is possible',),
-        service=service.name,
-    )
+    adapter = SOCKET_ADAPTERS.get(launching.name)
+    return adapter(request) if adapter else f"`{launching.name}` is not known to take a socket"
 
 
 def is_hookable(launching: ParsedCommand, interpreter: str) -> bool:
@@ -259,34 +240,24 @@ class AdapterRequest(Frozen):
             return ""
         return f"its own words bind {', '.join(named)}, not {', '.join(map(str, self.endpoints))}"
 
+    def misses_one(
+        self, host: tuple[str, ...], port: tuple[str, ...], default: str, variables: str = ""
+    ) -> str:
+        """Return the same for the address that these two options say, or variables, or nobody.
 
-class SocketHandoff(Frozen):
-    """How a server is told to take the socket.
-
-    Attributes:
-        args: its words; `mark(0)` stands for the first descriptor's number.
-        env: variables to set, marks in them likewise.
-        how: the words or the variable, for the screen.
-        listening: whether it never calls listen(2) itself, so that the socket has to listen.
-        asked: whether this is done only where the configuration asks for it: it costs something.
-        scheme: that of its address, `http` or `https`, if with a socket it no longer says it.
-    """
-
-    args: tuple[str, ...]
-    how: str
-    env: tuple[tuple[str, str], ...] = ()
-    listening: bool = False
-    asked: bool = False
-    scheme: str = ""
+        `variables`: how the names of those begin; empty if there are none. The host is by default
+        127.0.0.1, the port `default`.
+        """
+        env = self.env if variables else {}
+        hosts = values_of(self.args, *host) or (env.get(f"{variables}HOST", LOCALHOST),)
+        ports = values_of(self.args, *port) or (env.get(f"{variables}PORT", default),)
+        shown = f"[{hosts[-1]}]" if ":" in hosts[-1] else hosts[-1]
+        return self.misses(f"{shown}:{ports[-1]}")
 
 
 def mark(index: int) -> str:
     """Return what stands for a descriptor's number until there is one; no word can hold a NUL."""
     return f"\0fd{index}\0"
-
-
-def _joined(host: str, port: str) -> str:
-    return f"[{host}]:{port}" if ":" in host else f"{host}:{port}"
 
 
 def _uvicorn(request: AdapterRequest) -> SocketHandoff | str:
@@ -298,9 +269,7 @@ def _uvicorn(request: AdapterRequest) -> SocketHandoff | str:
     names = ("--fd", "--uds")
     if values_of(args, *names) or env.get("UVICORN_FD") or env.get("UVICORN_UDS"):
         return "its own words name a socket"
-    host = (values_of(args, "--host") or (env.get("UVICORN_HOST", LOCALHOST),))[-1]
-    port = (values_of(args, "--port") or (env.get("UVICORN_PORT", "8000"),))[-1]
-    if reason := request.misses(_joined(host, port)):
+    if reason := request.misses_one(("--host",), ("--port",), "8000", "UVICORN_"):
         return reason
     keys = values_of(args, "--ssl-keyfile", "--ssl-certfile")
     secure = keys or env.get("UVICORN_SSL_KEYFILE") or env.get("UVICORN_SSL_CERTFILE")
@@ -308,31 +277,25 @@ def _uvicorn(request: AdapterRequest) -> SocketHandoff | str:
     return SocketHandoff((*args, "--fd", mark(0)), f"--fd {mark(0)}", scheme=scheme)
 
 
-def _binds(request: AdapterRequest, default: str) -> SocketHandoff | str:
+def _binds(request: AdapterRequest) -> SocketHandoff | str:
     """`--bind fd://N` in place of each address (gunicorn 27, hypercorn 0.18).
+
+    Where none is named, hypercorn has one of its own unless a file says another; gunicorn's would
+    be $PORT on every address, or what a file says.
 
     Listening, though both call listen(2) themselves: they set SO_REUSEADDR on it right before, and
     in between another server can bind beside a socket that only is bound (seen in 1 of 3 starts).
     """
-    named = values_of(request.args, "--bind", "-b") or ((default,) if default else ())
+    named = values_of(request.args, "--bind", "-b")
+    if request.launching.name == "hypercorn" and not values_of(request.args, "--config", "-c"):
+        named = named or (f"{LOCALHOST}:8000",)
     if not named:
         return "its command does not say where it binds"
     if reason := request.misses(*named):
         return reason
     added = [word for at in range(len(named)) for word in ("--bind", f"fd://{mark(at)}")]
-    return SocketHandoff(
-        (*without(request.args, "--bind", "-b"), *added), " ".join(added), listening=True
-    )
-
-
-def _gunicorn(request: AdapterRequest) -> SocketHandoff | str:
-    """A default of its own would be $PORT on every address, or what a configuration file says."""
-    return _binds(request, "")
-
-
-def _hypercorn(request: AdapterRequest) -> SocketHandoff | str:
-    file = values_of(request.args, "--config", "-c")
-    return _binds(request, "" if file else f"{LOCALHOST}:8000")
+    argv = (*without(request.args, "--bind", "-b"), *added)
+    return SocketHandoff(argv, " ".join(added), listening=True)
 
 
 def _daphne(request: AdapterRequest) -> SocketHandoff | str:
@@ -340,9 +303,7 @@ def _daphne(request: AdapterRequest) -> SocketHandoff | str:
     args = request.args
     if values_of(args, "--fd", "-e", "--endpoint", "-u"):
         return "its own words name a socket"
-    host = (values_of(args, "--bind", "-b") or (LOCALHOST,))[-1]
-    port = (values_of(args, "--port", "-p") or ("8000",))[-1]
-    if reason := request.misses(_joined(host, port)):
+    if reason := request.misses_one(("--bind", "-b"), ("--port", "-p"), "8000"):
         return reason
     rest = without(args, "--bind", "-b", "--port", "-p")
     return SocketHandoff(("--fd", mark(0), *rest), f"--fd {mark(0)}", listening=True)
@@ -356,12 +317,9 @@ def _flask(request: AdapterRequest) -> SocketHandoff | str:
     args, env = request.args, request.env
     if "run" not in args:
         return "it serves by `run` only"
-    debug = {"--debug", "--reload"} & set(args) or env.get("FLASK_DEBUG", "0") not in ("", "0")
-    if debug:
+    if {"--debug", "--reload"} & set(args) or env.get("FLASK_DEBUG", "0") not in ("", "0"):
         return "with its reloader it binds by itself"
-    host = (values_of(args, "--host", "-h") or (env.get("FLASK_RUN_HOST", LOCALHOST),))[-1]
-    port = (values_of(args, "--port", "-p") or (env.get("FLASK_RUN_PORT", "5000"),))[-1]
-    if reason := request.misses(_joined(host, port)):
+    if reason := request.misses_one(("--host", "-h"), ("--port", "-p"), "5000", "FLASK_RUN_"):
         return reason
     told = (("WERKZEUG_SERVER_FD", mark(0)), ("WERKZEUG_RUN_MAIN", "true"))
     how = f"WERKZEUG_SERVER_FD={mark(0)}"
@@ -377,9 +335,8 @@ def _puma(request: AdapterRequest) -> SocketHandoff | str:
     if reason := request.misses(named[0].removeprefix("tcp://")):
         return reason
     value = f"{mark(0)}:{named[0]}"
-    return SocketHandoff(
-        request.args, f"PUMA_INHERIT_0={value}", (("PUMA_INHERIT_0", value),), True
-    )
+    told = (("PUMA_INHERIT_0", value),)
+    return SocketHandoff(request.args, f"PUMA_INHERIT_0={value}", told, listening=True)
 
 
 def _nginx(request: AdapterRequest) -> SocketHandoff | str:
@@ -387,13 +344,14 @@ def _nginx(request: AdapterRequest) -> SocketHandoff | str:
     if len(request.endpoints) != 1:
         return "it would have to take two sockets"
     value = f"{mark(0)};"
-    return SocketHandoff(request.args, f"NGINX={value}", (("NGINX", value),), True, asked=True)
+    told = (("NGINX", value),)
+    return SocketHandoff(request.args, f"NGINX={value}", told, listening=True, asked=True)
 
 
 SOCKET_ADAPTERS: dict[str, SocketAdapter] = {
     "uvicorn": _uvicorn,
-    "gunicorn": _gunicorn,
-    "hypercorn": _hypercorn,
+    "gunicorn": _binds,
+    "hypercorn": _binds,
     "daphne": _daphne,
     "flask": _flask,
     "puma": _puma,

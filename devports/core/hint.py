@@ -1,50 +1,78 @@
-"""Commands of ours that are named in advice: they act on the configuration that was acted on.
+"""Advice: words, and the commands of ours in them as lists of arguments.
 
-Whoever writes a hint names the service and no file; who shows it adds the file that `--config`
-named, so that a command that is copied does not act on another configuration, or on none.
+Who gives advice names the service and no file; who shows it says which configuration was acted
+on, so that a command that is copied does not act on another one, or on none.
 """
 
 from __future__ import annotations
 
 from devports.core.text import quote
+from devports.core.value import Frozen
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from typing import TypeAlias
+
+    Advice: TypeAlias = "str | Hint"
 
 ABOUT_PROJECT = ("run", "status", "doctor", "init", "vscode", "validate")
 """Commands that read or write a configuration, whatever stands behind them."""
 ABOUT_TARGETS = ("free", "check", "wait")
 """Commands that read one for a service, and none for a port."""
-NAMES = ("devports ", 'sudo "$(command -v devports)" ')
 
 
-def completed(text: str, config: str) -> str:
-    """Return `text` with the commands of ours in its backticks as `with_config` gives them."""
-    if not config or text.count("`") % 2:
-        return text
-    parts = text.split("`")
-    parts[1::2] = [with_config(part, config) for part in parts[1::2]]
-    return "`".join(parts)
+class OwnCommand(Frozen):
+    """A command of ours: its arguments, the sub-command first.
 
-
-def with_config(command: str, config: str) -> str:
-    """Return a command of ours that acts on the file `config`; every other as it is.
-
-    The words behind a ``--`` are a server's own: nothing is added to those.
+    `sudo`: for root, whose PATH under sudo has no folder of a user's.
     """
-    name = next((name for name in NAMES if command.startswith(name)), "")
-    ours, dashes, servers = command.partition(" -- ")
-    words = ours[len(name) :].split(" ")
-    if not (config and name and _reads(words)):
-        return command
-    return f"{ours} --config {quote(config)}{dashes}{servers}"
+
+    args: tuple[str, ...]
+    sudo: bool = False
 
 
-def _reads(words: list[str]) -> bool:
-    """Say whether these words of ours, the command first, want a configuration and name none."""
-    command, *more = words
-    if "--config" in more or "--help" in more:
-        return False
+class Hint(Frozen):
+    """Words, and the commands of ours between them."""
+
+    parts: tuple[str | OwnCommand, ...]
+
+
+def ours(*args: str) -> OwnCommand:
+    """Return the command of ours with these arguments."""
+    return OwnCommand(args)
+
+
+def hint(*parts: str | OwnCommand) -> Hint:
+    """Return advice: `hint("run ", ours("free", "web"), ", then start again")`."""
+    return Hint(parts)
+
+
+def text_of(advice: Advice | OwnCommand, config: str = "") -> str:
+    """Return advice as it is shown, in a sentence with its commands in backticks.
+
+    Args:
+        advice: what to do, or one command alone, which is copied as it is.
+        config: the file that `--config` named, empty for the nearest.
+    """
+    if isinstance(advice, str):
+        return advice
+    if isinstance(advice, Hint):
+        return "".join(
+            part if isinstance(part, str) else f"`{text_of(part, config)}`" for part in advice.parts
+        )
+    program = 'sudo "$(command -v devports)"' if advice.sudo else "devports"
+    return " ".join([program, *map(quote, with_config(advice.args, config))])
+
+
+def with_config(args: tuple[str, ...], config: str) -> tuple[str, ...]:
+    """Return arguments of ours for the file `config`, where they want one and name none."""
+    name, *more = args
+    if not config or "--config" in more or "--help" in more:
+        return args
     targets = [word for word in more if not word.startswith("-")]
     named = not targets or not all(map(_is_port, targets))
-    return command in ABOUT_PROJECT or (command in ABOUT_TARGETS and named)
+    reads = name in ABOUT_PROJECT or (name in ABOUT_TARGETS and named)
+    return (*args, "--config", config) if reads else args
 
 
 def _is_port(word: str) -> bool:

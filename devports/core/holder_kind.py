@@ -1,4 +1,4 @@
-"""What kind of process a holder is, as values; `judging` decides which."""
+"""What kind of process a holder is, as values; `core.classify` decides which."""
 
 from __future__ import annotations
 

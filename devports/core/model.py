@@ -1,9 +1,7 @@
-"""Sockets and processes, in the kernel's words.
+"""Sockets and processes, in the kernel's words, and what a person types for a port.
 
 Plain text for addresses and constants for states: ``ipaddress`` and ``enum`` each cost half a
 Python start, and `devports check` must cost about one.
-
-target: What a person types for a port: a service, `8000`, `host:8000`, `[::1]:8000` or a URL.
 """
 
 from __future__ import annotations

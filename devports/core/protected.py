@@ -89,10 +89,7 @@ WINDOWS = dict.fromkeys(
 ) | dict.fromkeys(("wslrelay", "wslhost"), RELAY)  # fmt: skip
 """Names on Windows, in lower case and without `.exe`."""
 
-ROOTS = {
-    "/System/": SYSTEM,
-    "/usr/libexec/": SYSTEM,
-}
+ROOTS = ("/System/", "/usr/libexec/")
 """Folders of the operating system: macOS keeps them under System Integrity Protection."""
 
 INTERPRETERS = frozenset("python Python platform-python pypy ruby perl php node java".split())
@@ -113,23 +110,11 @@ APPS = dict.fromkeys(
 """Applications of macOS; their helpers lie in the same folder. Not Xcode: it carries the Python
 that a person's servers run on."""
 
-EDITOR_FOLDERS = (
-    "/.vscode-server/",
-    "/.vscode-server-insiders/",
-    "/.vscode-server-oss/",
-    "/.vscodium-server/",
-    "/.cursor-server/",
-    "/.windsurf-server/",
-    "/.positron-server/",
-    "/.zed_server/",
-    "/JetBrains/Toolbox/apps/",
-    "/JetBrains/RemoteDev/",
-    "/jbr/bin/",
-    "/android-studio/",
-    "/share/code/",
-    "/share/cursor/",
-    "/share/codium/",
-    "/code-server/lib/",
+EDITOR_FOLDERS = tuple(
+    "/.vscode-server/ /.vscode-server-insiders/ /.vscode-server-oss/ /.vscodium-server/"
+    " /.cursor-server/ /.windsurf-server/ /.positron-server/ /.zed_server/"
+    " /JetBrains/Toolbox/apps/ /JetBrains/RemoteDev/ /jbr/bin/ /android-studio/"
+    " /share/code/ /share/cursor/ /share/codium/ /code-server/lib/".split()
 )
 """Where editors keep the programs of their remote ends and helpers: a node or a java like any
 other by name."""
@@ -159,9 +144,8 @@ def names_of(process: Process) -> tuple[str, ...]:
 def by_name(names: Iterable[str]) -> str:
     """Return what a process with one of these names is; empty for an ordinary one."""
     for name in names:
-        for prefix, reason in PREFIXES.items():
-            if name.startswith(prefix):
-                return reason
+        if begun := next((why for start, why in PREFIXES.items() if name.startswith(start)), ""):
+            return begun
         if name in NAMES:
             return NAMES[name]
         if name.lower().endswith(".exe") and without_exe(name).lower() in WINDOWS:
@@ -173,15 +157,14 @@ def by_place(exe: str) -> str:
     """Return what a program is by the folder it lies in; empty for an ordinary one."""
     if is_windows_path(exe):
         return _by_windows_path(exe)
-    for folder in EDITOR_FOLDERS:
-        if folder in exe:
-            return EDITOR
+    if any(folder in exe for folder in EDITOR_FOLDERS):
+        return EDITOR
     before, app, _ = exe.partition(".app/Contents/")
     if app and before.rpartition("/")[2] in APPS:
         return APPS[before.rpartition("/")[2]]
     if base_name(exe).rstrip("0123456789.") in INTERPRETERS:
         return ""
-    return next((reason for root, reason in ROOTS.items() if exe.startswith(root)), "")
+    return SYSTEM if exe.startswith(ROOTS) else ""
 
 
 def _by_windows_path(exe: str) -> str:

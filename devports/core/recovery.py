@@ -1,17 +1,14 @@
-"""How a start goes on, as a pure machine: ``step(state, event, retry)``.
+"""How a start goes on, as a pure machine, ``step(state, event, retry)``, and what is told of it.
 
 The first taking of the port and every later one are the same step, so nothing is special about
-recovery. Starts are counted, waits grow, and every way ends in `Ended`.
-
-happening: What happens while a service is started and runs: values, worded later by `ui`.
-
-ownership: Ready means owned: what is known of the endpoints of a started server.
+recovery. Starts are counted, waits grow, and every way ends in `Ended`. Ready means owned: see
+`PortOwnership`. What happens is a `RunEvent`, worded by `ui`.
 """
 
 from __future__ import annotations
 
 from devports import exitcodes
-from devports.core.value import Frozen, unreachable
+from devports.core.value import Frozen
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -179,6 +176,15 @@ class Pause(Frozen):
     seconds: float
 
 
+GIVEN_UP = {
+    "moved": exitcodes.NOT_READY,
+    "port-shared": exitcodes.NOT_READY,
+    "not-ready": exitcodes.NOT_READY,
+    "retries-exhausted": exitcodes.TAKEN_AGAIN,
+}
+"""Why a server that lives is ended by us, and with which exit code."""
+
+
 def begin(retry: Retry) -> Step:
     """Return the first state and what to do for it."""
     return Taking(1, retry.ways[0]), (TakePort(),)
@@ -186,29 +192,23 @@ def begin(retry: Retry) -> Step:
 
 def step(state: State, event: Event, retry: Retry) -> Step:
     """Return what comes next. An event that means nothing in a state leaves it as it is."""
-    match state:
-        case Taking():
-            return _taking(state, event)
-        case Starting():
-            return _starting(state, event, retry)
-        case Serving():
-            return _running(state, event)
-        case Stopping():
-            return _stopping(state, event)
-        case Ended():
-            return state, ()
-        case _:
-            unreachable(state)
-
-
-def _taking(state: Taking, event: Event) -> Step:
-    match event:
-        case PortFreed():
-            return Starting(state.attempt, state.way), (Start(state.attempt, state.way),)
-        case PortStillHeld(code=code):
+    match state, event:
+        case Taking(attempt, way), PortFreed():
+            return Starting(attempt, way), (Start(attempt, way),)
+        case Taking(), PortStillHeld(code):
             return Ended(code, "devports", "port-held"), ()
-        case Interrupted(signal=number):
+        case Taking(), Interrupted(number):
             return Ended(exitcodes.of_signal(number), "devports", "interrupted"), ()
+        case Starting(), Exited(code):
+            return Ended(code, "child", "ended-early"), ()
+        case Serving(), Exited(code):
+            return Ended(code, "child", "exited"), ()
+        case Stopping(), Exited(code):
+            return Ended(code, "child", "interrupted"), ()
+        case Starting() | Serving(), Interrupted(number):
+            return Stopping(number), (StopServer(),)
+        case Starting(), _:
+            return _starting(state, event, retry)
         case _:
             return state, ()
 
@@ -220,21 +220,23 @@ def _starting(state: Starting, event: Event, retry: Retry) -> Step:
         case BindFailed(foreign=False) if (way := retry.below(state.way)) is not None:
             return _down(state.attempt, way)
         case Moved(told=True):
-            return Ended(exitcodes.NOT_READY, "devports", "moved"), (StopServer(),)
+            return _given_up("moved")
         case Moved(foreign=False) | TimedOut(refused=True) if retry.has_bare_after(state.way):
             return _down(state.attempt, "bare")  # our reservation may have been in its way
         case BindFailed() | Moved(foreign=True):
             return _again(state, retry)
         case Moved():
-            return Ended(exitcodes.NOT_READY, "devports", "moved"), (StopServer(),)
+            return _given_up("moved")
         case Shared():
-            return Ended(exitcodes.NOT_READY, "devports", "port-shared"), (StopServer(),)
+            return _given_up("port-shared")
         case TimedOut():
-            return Ended(exitcodes.NOT_READY, "devports", "not-ready"), (StopServer(),)
-        case Exited(code=code):
-            return Ended(code, "child", "ended-early"), ()
+            return _given_up("not-ready")
         case _:
-            return _running(state, event)
+            return state, ()
+
+
+def _given_up(reason: str) -> Step:
+    return Ended(GIVEN_UP[reason], "devports", reason), (StopServer(),)
 
 
 def _down(attempt: int, way: HandoffMode) -> Step:
@@ -264,28 +266,10 @@ def goes_down(before: Starting, after: State) -> bool:
 
 def _again(state: Starting, retry: Retry) -> Step:
     if state.attempt >= retry.attempts:
-        return Ended(exitcodes.TAKEN_AGAIN, "devports", "retries-exhausted"), (StopServer(),)
+        return _given_up("retries-exhausted")
     attempt = state.attempt + 1
     commands = (StopServer(), Pause(retry.before(attempt)), TakePort())
     return Taking(attempt, state.way), commands
-
-
-def _running(state: Starting | Serving, event: Event) -> Step:
-    match event:
-        case Exited(code=code):
-            return Ended(code, "child", "exited"), ()
-        case Interrupted(signal=number):
-            return Stopping(number), (StopServer(),)
-        case _:
-            return state, ()
-
-
-def _stopping(state: Stopping, event: Event) -> Step:
-    match event:
-        case Exited(code=code):
-            return Ended(code, "child", "interrupted"), ()
-        case _:
-            return state, ()
 
 
 class ServerStarted(Frozen):

@@ -1,21 +1,10 @@
 """What a person can run by hand, safest first, on this operating system.
 
-Sources of the commands: ss(8), sysctl(8), setcap(8), systemctl(1), launchctl(1), lsof(8),
-netstat(1), `netsh int ipv4` and `netsh http`, ssh(1), and those of container engines. A command
-never ends a process that only talks to the port, and ends nothing the hard way before it was asked
-to end.
-
-held: What to do about a port that somebody holds.
-
-others: What to do where no process can or need be ended.
-
-containers: What to do about a port that a container has: by its engine, never by a signal.
-
-Sources: docker-ps(1), docker-stop(1), podman-ps(1), podman-pod-stop(1), crictl(1), systemctl(1).
-
-protected: What to do about a port whose holder is never ended.
-
-case: A remedy, the case it is for, and the words that several verdicts share.
+A command never ends a process that only talks to the port, and ends nothing the hard way before it
+was asked to end; what a container has is stopped by its engine, never by a signal. Sources of the
+commands: ss(8), sysctl(8), setcap(8), systemctl(1), launchctl(1), lsof(8), netstat(1), ssh(1),
+`netsh int ipv4`, `netsh http`, docker-ps(1), docker-stop(1), podman-ps(1), podman-pod-stop(1),
+crictl(1).
 """
 
 from __future__ import annotations
@@ -24,6 +13,7 @@ from devports.core.checkout import unplaced
 from devports.core.classify import cancel, is_session, master_exit, of_user, unit_of
 from devports.core.command_line import program
 from devports.core.containers import contained, container_of, engine_of, is_monitor, shown, unasked
+from devports.core.hint import ours
 from devports.core.holder_kind import (
     SHORT_ID,
     Container,
@@ -56,37 +46,32 @@ if TYPE_CHECKING:
 
     from devports.core.checkout import ElsewhereOf
     from devports.core.containers import Named
+    from devports.core.hint import OwnCommand
     from devports.core.model import HiddenSocket, Holder, HolderSearch, Platform, Process, Socket
     from devports.core.stop_plan import RunOf, StopTarget
     from devports.core.verdict import Verdict
 
-__all__ = ["Remedy", "remedies"]
+
+class Remedy(Frozen):
+    """One thing to do: why, and the text to copy. An empty command makes it advice.
+
+    `needs_root`: it takes another user's rights than those of who asks.
+    """
+
+    title: str
+    command: str | OwnCommand = ""
+    needs_root: bool = False
 
 
-def remedies(
-    verdict: Verdict,
-    endpoint: Endpoint,
-    holding: HolderSearch,
-    platform: Platform,
-    service: str = "",
-    *,
-    typed: str = "",
-    viewer: CurrentUser | None = None,
-    run_of: RunOf = no_run,
-    elsewhere_of: ElsewhereOf = unplaced,
-    named: Named = unasked,
-    ephemeral: tuple[int, int] = DEFAULT_EPHEMERAL,
-    ignored: Sequence[int] = (),
-) -> tuple[Remedy, ...]:
-    """Return what can be done by hand about `endpoint`, the safest first.
+class RemedyContext(Frozen):
+    """What advice depends on, beside the verdict.
 
-    Args:
-        verdict: what is the matter; `Free` has no remedy, every other has one.
+    Attributes:
         endpoint: what the server wants to bind.
         holding: who holds it.
         platform: as in sys.platform.
         service: whose port it is; empty: nobody's.
-        typed: what a person calls it in a command; by default the service, or else the number.
+        typed: what a person calls it in a command; empty: the service, or else the number.
         viewer: who asks. Without one nobody can say who is protected: no command ends anything.
         run_of: tells the processes of live `devports run`.
         elsewhere_of: tells the processes of other checkouts and projects.
@@ -94,20 +79,58 @@ def remedies(
         ephemeral: first and last port of the range for outgoing connections.
         ignored: pids of those who were asked to end, and did not.
     """
-    target = typed or service or str(endpoint.port)
-    case = RemedyContext(
-        endpoint,
-        holding,
-        platform,
-        service,
-        target,
-        viewer,
-        run_of,
-        elsewhere_of,
-        named,
-        ephemeral,
-        tuple(ignored),
-    )
+
+    endpoint: Endpoint
+    holding: HolderSearch
+    platform: Platform
+    service: str = ""
+    typed: str = ""
+    viewer: CurrentUser | None = None
+    run_of: RunOf = no_run
+    elsewhere_of: ElsewhereOf = unplaced
+    named: Named = unasked
+    ephemeral: tuple[int, int] = DEFAULT_EPHEMERAL
+    ignored: tuple[int, ...] = ()
+
+    @property
+    def port(self) -> int:
+        return self.endpoint.port
+
+    @property
+    def target(self) -> str:
+        """What a person calls the port."""
+        return self.typed or self.service or str(self.port)
+
+    @property
+    def is_root(self) -> bool:
+        return self.viewer is not None and self.viewer.uid == 0
+
+    def outgoing(self, port: int) -> bool:
+        """Say whether outgoing connections get this port."""
+        low, high = self.ephemeral
+        return low <= port <= high
+
+    def root(self, title: str, command: str | OwnCommand) -> Remedy:
+        """Return a command that only root, or on Windows an elevated terminal, may run."""
+        if self.platform == "win32":
+            return Remedy(f"{title} (in a terminal of an administrator)", command)
+        if self.is_root:
+            return Remedy(title, command)
+        by_sudo = f"sudo {command}" if isinstance(command, str) else command.but(sudo=True)
+        return Remedy(title, by_sudo, needs_root=True)
+
+    def wait(self, title: str) -> Remedy:
+        return Remedy(title, ours("check", self.target))
+
+    def elsewhere(self, title: str, port: int) -> Remedy:
+        """Return the way out that always works: another port."""
+        if self.service:
+            return Remedy(title, ours("run", self.service, "--port", str(port)))
+        return Remedy(f"{title}, for example {port}")
+
+
+def remedies(verdict: Verdict, case: RemedyContext) -> tuple[Remedy, ...]:
+    """Return what can be done by hand about an endpoint, the safest first; `Free` has nothing."""
     match verdict:
         case Free():
             return ()
@@ -139,7 +162,8 @@ REFUSED = (Protected, SupervisedService)
 
 def held(case: RemedyContext, sockets: Sequence[Socket]) -> Iterator[Remedy]:
     holding = shown(case.holding)
-    kernel = [h for h in holding.holders if _is_windows_kernel(case, h)]
+    windows = case.platform == "win32"
+    kernel = [h for h in holding.holders if windows and h.process.pid in HTTP_SYS]
     plan = _plan(case, [h for h in holding.holders if h not in kernel])
     killable = tuple(t for t in plan if _may_be_signalled(t))
     if case.platform == "darwin" and any(socket.state == "BOUND" for socket in sockets):
@@ -155,14 +179,14 @@ def held(case: RemedyContext, sockets: Sequence[Socket]) -> Iterator[Remedy]:
         yield from _hidden_stop(case, hidden)
     unasked = [t.process for t in killable if t.process.pid not in case.ignored]
     if case.viewer is not None and unasked:
-        yield from _signal(case, killable, "TERM", unasked)
+        yield _signal(case, killable, "TERM", unasked)
     if kernel:
         yield from http_sys(case)
     if holding.hidden or not holding.holders:
         yield from look(case, "shows who holds it, which needs root for another user's process")
     if case.viewer is not None and killable:
         members = [member.process for target in killable for member in target.members]
-        yield from _signal(case, killable, "KILL", [*(t.process for t in killable), *members])
+        yield _signal(case, killable, "KILL", [*(t.process for t in killable), *members])
 
 
 def _plan(case: RemedyContext, people: Sequence[Holder]) -> tuple[StopTarget, ...]:
@@ -185,12 +209,8 @@ def _is_guarded(target: StopTarget) -> bool:
 def _beside(case: RemedyContext) -> Iterator[Remedy]:
     """Yield how a service starts beside the one of another checkout."""
     if case.service:
-        command = f"devports run {quote(case.service)} --on-conflict next"
-        yield Remedy("goes on beside it: another port, this once", command)
-
-
-def _is_windows_kernel(case: RemedyContext, holder: Holder) -> bool:
-    return case.platform == "win32" and holder.process.pid in HTTP_SYS
+        again = ours("run", case.service, "--on-conflict", "next")
+        yield Remedy("goes on beside it: another port, this once", again)
 
 
 def _devports_first(
@@ -201,9 +221,9 @@ def _devports_first(
     if any(_is_guarded(target) for target in plan):
         return
     if plan and all(map(_can_end, plan)) and not foreign and not hidden:
-        yield Remedy("ends what holds it, after asking", f"devports free {case.target}")
+        yield Remedy("ends what holds it, after asking", ours("free", case.target))
     elif foreign or (case.platform != "win32" and any(_may_be_ended(case, h) for h in hidden)):
-        yield case.devports("ends what holds it, after asking", f"free {case.target}")
+        yield case.root("ends what holds it, after asking", ours("free", case.target))
 
 
 def _may_be_ended(case: RemedyContext, hidden: HiddenSocket) -> bool:
@@ -268,42 +288,45 @@ def _hidden_stop(case: RemedyContext, hidden: HiddenSocket) -> Iterator[Remedy]:
     elif unit is not None and case.platform == "linux":
         whose = unit if _own(case, hidden.socket.uid) else of_user(unit, hidden.user)
         yield _stop(case, "stops the service that the socket was made in", whose.stop)
-    yield from hidden_container(case, hidden.cgroup)
+    if found := container_of(hidden.cgroup):  # nothing but its control group is known of it
+        stop = Container(found[0], found[1][:SHORT_ID]).stop
+        yield case.root("stops the container that the socket was made in", stop)
 
 
 def _signal(
     case: RemedyContext, killable: Sequence[StopTarget], name: str, processes: Sequence[Process]
-) -> Iterator[Remedy]:
-    pids = dict.fromkeys(process.pid for process in processes)
-    if case.platform == "win32":
-        yield _by_right(case, killable, *_taskkill(name, pids))
-        return
+) -> Remedy:
+    kill = _taskkill if case.platform == "win32" else _kill
+    title, command = kill(case, name, processes)
+    return case.root(title, command) if _foreign(case, killable) else Remedy(title, command)
+
+
+def _kill(case: RemedyContext, name: str, processes: Sequence[Process]) -> tuple[str, str]:
+    """Return title and command."""
     when = "since it was asked to end and did not" if case.ignored else "when it ignores that"
     title = "asks it to end" if name == "TERM" else f"last resort, {when}: nothing is saved"
-    command = f"kill -{name} {' '.join(map(str, pids))}"
-    stopped = [str(process.pid) for process in processes if process.state == "T"]
+    command = f"kill -{name} {_pids(processes)}"
+    stopped = [process for process in processes if process.state == "T"]
     if name == "TERM" and stopped:
         title += "; it is stopped (Ctrl-Z), so it must go on to take notice"
-        command += f" && kill -CONT {' '.join(dict.fromkeys(stopped))}"
-    yield _by_right(case, killable, title, command)
+        command += f" && kill -CONT {_pids(stopped)}"
+    return title, command
 
 
-def _taskkill(name: str, pids: Iterable[int]) -> tuple[str, str]:
+def _taskkill(_: RemedyContext, name: str, processes: Sequence[Process]) -> tuple[str, str]:
     """Return title and command for Windows; /T is for the children too.
 
     Without /F it posts WM_CLOSE, which a console program does not get.
     """
-    which = " ".join(f"/PID {pid}" for pid in pids)
+    which = _pids(processes, "/PID ")
     if name == "TERM":
         title = "asks it and its children to end; a console program may refuse"
         return title, f"taskkill {which} /T"
     return "last resort, for it and its children: nothing is saved", f"taskkill {which} /T /F"
 
 
-def _by_right(
-    case: RemedyContext, killable: Sequence[StopTarget], title: str, command: str
-) -> Remedy:
-    return case.root(title, command) if _foreign(case, killable) else Remedy(title, command)
+def _pids(processes: Iterable[Process], before: str = "") -> str:
+    return " ".join(dict.fromkeys(f"{before}{process.pid}" for process in processes))
 
 
 def client(case: RemedyContext) -> Iterator[Remedy]:
@@ -326,8 +349,9 @@ def client(case: RemedyContext) -> Iterator[Remedy]:
 
 
 def _seen_by(case: RemedyContext) -> str:
+    """Return what lists the sockets on a port; on Windows the pid stands in the last column."""
     if case.platform == "win32":
-        return pids_on(case)
+        return f"netstat -ano | findstr :{case.port}"
     if case.platform == "darwin":
         return f"lsof -nP -iTCP:{case.port}"
     return f"ss -tanp 'sport = :{case.port}'"
@@ -369,8 +393,8 @@ def shadowed(case: RemedyContext, sockets: Sequence[Socket]) -> Iterator[Remedy]
     here = Endpoint(LOOPBACK.get(address, address), case.port)
     yield Remedy(f"use http://{here}: `localhost` may reach the other server")
     for sister in dict.fromkeys(str(socket.local) for socket in sockets):
-        yield Remedy("shows the other server", f"devports check {quote(sister)}")
-        yield Remedy("ends the other server, after asking", f"devports free {quote(sister)}")
+        yield Remedy("shows the other server", ours("check", sister))
+        yield Remedy("ends the other server, after asking", ours("free", sister))
 
 
 def unexplained(case: RemedyContext) -> Iterator[Remedy]:
@@ -503,15 +527,6 @@ def _inside(case: RemedyContext, target: StopTarget, it: Container) -> Iterator[
     yield case.root(title, it.stop) if rooted else Remedy(title, it.stop)
 
 
-def hidden_container(case: RemedyContext, cgroup: str) -> Iterator[Remedy]:
-    """Yield what stops a container of which nothing but its control group is known."""
-    found = container_of(cgroup)
-    if found is not None:
-        engine, identity = found
-        stop = Container(engine, identity[:SHORT_ID]).stop
-        yield case.root("stops the container that the socket was made in", stop)
-
-
 AIRPLAY = (5000, 7000)
 """What the AirPlay Receiver of macOS listens on (12 and later), on every address."""
 
@@ -561,74 +576,6 @@ def _session(case: RemedyContext, process: Process) -> Iterator[Remedy]:
         yield Remedy("ends the shared connection and every session in it", command)
 
 
-class Remedy(Frozen):
-    """One thing to do: why, and the text to copy. An empty command makes it advice.
-
-    `needs_root`: it takes another user's rights than those of who asks.
-    """
-
-    title: str
-    command: str = ""
-    needs_root: bool = False
-
-
-class RemedyContext(Frozen):
-    endpoint: Endpoint
-    holding: HolderSearch
-    platform: Platform
-    service: str
-    typed: str
-    viewer: CurrentUser | None
-    run_of: RunOf
-    elsewhere_of: ElsewhereOf
-    named: Named
-    ephemeral: tuple[int, int]
-    ignored: tuple[int, ...]
-
-    @property
-    def port(self) -> int:
-        return self.endpoint.port
-
-    @property
-    def target(self) -> str:
-        """What a person calls the port."""
-        return quote(self.typed)
-
-    @property
-    def is_root(self) -> bool:
-        return self.viewer is not None and self.viewer.uid == 0
-
-    def outgoing(self, port: int) -> bool:
-        """Say whether outgoing connections get this port."""
-        low, high = self.ephemeral
-        return low <= port <= high
-
-    def root(self, title: str, command: str) -> Remedy:
-        """Return a command that only root, or on Windows an elevated terminal, may run."""
-        if self.platform == "win32":
-            return Remedy(f"{title} (in a terminal of an administrator)", command)
-        return (
-            Remedy(title, command)
-            if self.is_root
-            else Remedy(title, f"sudo {command}", needs_root=True)
-        )
-
-    def devports(self, title: str, words: str) -> Remedy:
-        """Return a command of ours for root, whose PATH under sudo has no folder of a user's."""
-        as_we_are = self.is_root or self.platform == "win32"
-        program = "devports" if as_we_are else '"$(command -v devports)"'
-        return self.root(title, f"{program} {words}")
-
-    def wait(self, title: str) -> Remedy:
-        return Remedy(title, f"devports check {self.target}")
-
-    def elsewhere(self, title: str, port: int) -> Remedy:
-        """Return the way out that always works: another port."""
-        if self.service:
-            return Remedy(title, f"devports run {quote(self.service)} --port {port}")
-        return Remedy(f"{title}, for example {port}")
-
-
 def next_port(case: RemedyContext) -> int:
     """Return the port after it; round numbers where that would be none or an outgoing one."""
     port = case.port + 1
@@ -642,11 +589,6 @@ def common_port(case: RemedyContext) -> int:
     return port + 1 if port == case.port else port
 
 
-def pids_on(case: RemedyContext) -> str:
-    """Return what lists the sockets of a port on Windows, with the pid in the last column."""
-    return f"netstat -ano | findstr :{case.port}"
-
-
 def http_sys(case: RemedyContext) -> Iterator[Remedy]:
     title = "Windows itself (http.sys) listens for a program: this names it"
     yield case.root(title, "netsh http show servicestate")
@@ -654,10 +596,10 @@ def http_sys(case: RemedyContext) -> Iterator[Remedy]:
 
 def look(case: RemedyContext, title: str) -> Iterator[Remedy]:
     if case.platform == "win32":
-        yield Remedy("lists its sockets; the last column is the holder's pid", pids_on(case))
+        yield Remedy("lists its sockets; the last column is the holder's pid", _seen_by(case))
         return
-    yield case.devports(title, f"check {case.target}")
+    yield case.root(title, ours("check", case.target))
     if case.platform == "linux":
-        yield case.root("the same by ss", f"ss -tanp 'sport = :{case.port}'")
+        yield case.root("the same by ss", _seen_by(case))
     else:
         yield case.root("the same by lsof", f"lsof -nP +c0 -iTCP:{case.port}")

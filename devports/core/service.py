@@ -1,7 +1,4 @@
-"""What the user declared: services and the ports they want.
-
-placeholder: Placeholders in commands, variables and paths: `{port}`, `{services.db.port}`, `{fd}`
-...
+"""What the user declared: services, the ports they want, and the placeholders in their texts.
 
 Only `{word}` and `{word.word}` are placeholders, and `{{word}}` is the text `{word}`. Every other
 brace stays as it is, so JSON in a variable survives; so does `${word}`, which is the shell's.
@@ -176,12 +173,19 @@ def argv_of(service: Service, values: Mapping[str, str]) -> tuple[str, ...]:
         ValueError: a text that cannot be split; a checked config has none.
     """
     command = service.command
-    if not command:
-        return ()
-    if isinstance(command, tuple):
-        return tuple(fill(word, values) for word in command)
-    if service.shell:
+    if service.shell and command and isinstance(command, str):
         return ("/bin/sh", "-c", fill(command, values))
-    import shlex  # brings `re`
+    return tuple(fill(word, values) for word in words_of(service))
 
-    return tuple(fill(word, values) for word in shlex.split(command))
+
+def words_of(service: Service) -> tuple[str, ...]:
+    """Return the words of a command that no shell reads, with their placeholders.
+
+    Raises:
+        ValueError: see `argv_of`.
+    """
+    if isinstance(service.command, tuple):
+        return service.command
+    from devports.core.shell_syntax import split  # not for `check`
+
+    return split(service.command)

@@ -1,24 +1,19 @@
-"""What a shell makes of a text: its words, and the exit codes of its commands.
+"""What a shell makes of a text: its commands, its words, the exit code that comes of it.
 
-Pure, and no shell: quotes, `$(...)`, operators.
-
-A pipeline ends with the exit code of its last command (POSIX 2.9.2), a list with that of the last
-command that ran (2.9.3), and a command in the background with 0.
-
-unshelled: A command that was written for a shell, and gets none: what it has of one, and what to
-write.
-
-Without `shell = true` a text is only split into words: `cd` is looked for as a program, and `|`
-goes to the program as an argument.
+No shell: quotes, `$(...)` and operators are read, nothing is expanded. A pipeline ends with the
+exit code of its last command (POSIX 2.9.2), a list with that of the last command that ran (2.9.3),
+and a command in the background with 0. Without `shell = true` a command is only split into words:
+`cd` is looked for as a program, and `|` goes to the program as an argument.
 """
 
 from __future__ import annotations
 
+from devports.core.text import assignment
 from devports.core.value import Frozen
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Iterator, Sequence
 
     from devports.core.service import Service
 
@@ -27,6 +22,61 @@ QUIET = ("true", ":", "exit 0", "echo", "read", "sleep", "pause", "printf")
 """What is put behind a command so that its failure is no failure, or to keep a window open."""
 ENDS = {"'": "'", '"': '"', "`": "`", "(": ")"}
 OPERATORS = ("||", "&&", "|&", "|", ";", "&", "\n")
+SPECIAL = frozenset("|&;<>()$`\\*?[]#~{}!\n")
+"""What makes a shell do more than to start one program with the words as they stand."""
+
+
+class ShellCommand(Frozen):
+    """One command of a text: the operator before it, where it begins, and what it is."""
+
+    operator: str
+    start: int
+    text: str
+
+
+def split(text: str) -> tuple[str, ...]:
+    """Return the words of a text, without their quotes, as a POSIX shell splits one command.
+
+    Raises:
+        ValueError: a quote is not closed.
+    """
+    import shlex  # brings `re`
+
+    return tuple(shlex.split(text))
+
+
+def plain_words(text: str) -> tuple[str, ...]:
+    """Return the words with which a shell starts one program; none where it does more than that."""
+    try:
+        return () if SPECIAL & set(text) else split(text)
+    except ValueError:
+        return ()
+
+
+def commands(text: str) -> list[ShellCommand]:
+    """Return the commands of a text."""
+    found, operator, begin = list[ShellCommand](), "", 0
+    for at, _ in _pieces(text):
+        if at >= begin and (next_one := _operator(text, at)):
+            found.append(ShellCommand(operator, begin, text[begin:at].strip()))
+            operator, begin = next_one, at + len(next_one)
+    return [*found, ShellCommand(operator, begin, text[begin:].strip())]
+
+
+def has_more_than_words(text: str) -> bool:
+    """Say whether one command has a redirection, or something in brackets, among its words."""
+    return any(piece[0] in "()<>" for _, piece in _pieces(text))
+
+
+def raw_words(text: str) -> tuple[str, ...]:
+    """Return the words of a text with their quotes, so that `'|'` is not mistaken for `|`."""
+    words = [""]
+    for _, piece in _pieces(text):
+        if piece.isspace():
+            words.append("")
+        else:
+            words[-1] += piece
+    return tuple(filter(None, words))
 
 
 def hides_exit_code(text: str) -> str:
@@ -34,39 +84,14 @@ def hides_exit_code(text: str) -> str:
 
     Only what is certain: `cd web; serve` and `serve && notify` hide nothing that matters.
     """
-    parts = _parts(text.strip())
-    operator, last = parts[-1]
-    if operator == "&" and not last:
+    last = commands(text.strip())[-1]
+    if last.operator == "&" and not last.text:
         return "&"
-    if operator in ("|", "|&"):
-        return "" if "pipefail" in text else f"{operator} {last}"
-    quiet = any(last == word or last.startswith(f"{word} ") for word in QUIET)
-    return f"{operator} {last}".strip() if operator in ("||", ";", "\n") and quiet else ""
-
-
-def raw_words(text: str) -> tuple[str, ...]:
-    """Return the words of a text with their quotes, so that `'|'` is not mistaken for `|`."""
-    words, at = [""], 0
-    while at < len(text):
-        end = _behind(text, at)
-        if text[at:end].isspace():
-            words.append("")
-        else:
-            words[-1] += text[at:end]
-        at = end
-    return tuple(filter(None, words))
-
-
-def _parts(text: str) -> list[tuple[str, str]]:
-    """Return the commands of a text, each with the operator before it."""
-    parts, operator, begin, at = [], "", 0, 0
-    while at < len(text):
-        found = _operator(text, at)
-        if found:
-            parts.append((operator, text[begin:at].strip()))
-            operator, begin = found, at + len(found)
-        at = begin if found else _behind(text, at)
-    return [*parts, (operator, text[begin:].strip())]
+    end = f"{last.operator} {last.text}".strip()
+    if last.operator in ("|", "|&"):
+        return "" if "pipefail" in text else end
+    quiet = any(last.text == word or last.text.startswith(f"{word} ") for word in QUIET)
+    return end if last.operator in ("||", ";", "\n") and quiet else ""
 
 
 def _operator(text: str, at: int) -> str:
@@ -74,6 +99,15 @@ def _operator(text: str, at: int) -> str:
     found = next((each for each in OPERATORS if text.startswith(each, at)), "")
     redirects = text[at - 1 : at] == ">" or text[at + 1 : at + 2] == ">"
     return "" if found == "&" and redirects else found
+
+
+def _pieces(text: str) -> Iterator[tuple[int, str]]:
+    """Yield each letter, or all that is quoted or in brackets as one, with its place."""
+    at = 0
+    while at < len(text):
+        end = _behind(text, at)
+        yield at, text[at:end]
+        at = end
 
 
 def _behind(text: str, at: int) -> int:
@@ -141,8 +175,8 @@ def instead_of(words: Sequence[str]) -> str:
 
 def _assigned(word: str) -> str:
     """Return `NAME=...` for an assignment, without its value: that may be a secret."""
-    name, sign, _ = word.partition("=")
-    return f"{name}=..." if sign and name.isidentifier() else ""
+    found = assignment(word)
+    return f"{found[0]}=..." if found else ""
 
 
 def _operator_unshelled(word: str) -> str:

@@ -1,15 +1,9 @@
-"""What has to end so that a port is free, and with whose consent.
+"""What has to end so that a port is free, with whose consent, and what came of it.
 
 A reloader or pre-fork server is one thing with several processes: ending only the worker brings
-up the next one, so a plan names the top of the family and carries its members along.
-
-bystanders: Who touches a port without holding it: clients of the server, and other users of its
-number.
-
-They are counted and named, so that a person sees before the question and after the deed that
-nobody of them was signalled.
-
-outcome: What was done about a port: values, worded later by `ui`.
+up the next one, so a plan names the top of the family and carries its members along. Who touches
+the port without holding it is counted and named, so that a person sees before the question and
+after the deed that nobody of them was signalled.
 """
 
 from __future__ import annotations
@@ -325,7 +319,7 @@ def sorted_out(
         ending: the processes that are to end.
     """
     far = {socket.inode for socket in calling}
-    left = [h for h in holding.holders if not _is_within(h, ending)]
+    left = [h for h in holding.holders if not any(p.key in ending for p in h.line)]
     elsewhere = {inode for h in left for inode in h.inodes} - far
     return PortClients(
         sum(socket.inode not in elsewhere for socket in served),
@@ -334,10 +328,6 @@ def sorted_out(
             for h in left
         ),
     )
-
-
-def _is_within(holder: Holder, family: Collection[ProcessKey]) -> bool:
-    return any(process.key in family for process in holder.line)
 
 
 class WouldStop(Frozen):

@@ -1,9 +1,6 @@
-"""Quote a word for a POSIX shell, without the price of ``shlex`` (it imports re).
+"""Words, numbers and widths of text: small, and without the price of ``shlex`` (it imports re).
 
-number: Numbers in text from outside: Python would read digits of every script, and any length.
-Pure.
-
-width: How wide a text is on a terminal.
+Numbers from outside are ASCII and bounded: Python would read digits of every script, any length.
 """
 
 from __future__ import annotations
@@ -18,6 +15,12 @@ def quote(word: str, *, also: str = "") -> str:
     if word and all(char in plain or (char.isascii() and char.isalnum()) for char in word):
         return word
     return "'" + word.replace("'", "'\"'\"'") + "'"
+
+
+def assignment(word: str) -> tuple[str, str] | None:
+    """Return name and value of `NAME=value`, as a shell takes it before a command."""
+    name, sign, value = word.partition("=")
+    return (name, value) if sign and name.isidentifier() else None
 
 
 LAST_PORT = 65535

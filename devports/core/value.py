@@ -1,7 +1,7 @@
 """Immutable records, without the price of ``dataclasses``.
 
 ``import dataclasses`` with two records costs 1.5 bare Python starts (it pulls in inspect, re and
-enum), which is more than everything else ``devports check`` does. `Value` gives the part of it
+enum), which is more than everything else ``devports check`` does. `Frozen` gives the part of it
 that we use; type checkers see it as a frozen dataclass (PEP 681).
 """
 

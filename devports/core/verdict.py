@@ -3,8 +3,6 @@
 The address rules are Linux's, measured for every pair of addresses; macOS and Windows differ in
 one point (there a wildcard listener does not stop a bind to one address), told by `wildcards`. Who
 wants every address wants each of them: it is held, though the kernel there would give the rest.
-
-codes: The name of each verdict: kebab-case, one table for text, JSON, docs and tests.
 """
 
 from __future__ import annotations
@@ -307,7 +305,7 @@ CODES: dict[type[Verdict], str] = {
     NotPermitted: "privileged-port",
     NotLocal: "address-not-local",
 }
-
+"""The name of each verdict: one table for text, JSON, docs and tests."""
 
 EXCLUDED = "port-excluded"
 """Forbidden as well, but no right helps: the system keeps the port for itself."""

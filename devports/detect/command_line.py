@@ -8,9 +8,9 @@ from __future__ import annotations
 
 import posixpath
 import re
-import shlex
 
-from devports.core.text import LAST_PORT, decimal, quote
+from devports.core.shell_syntax import commands, has_more_than_words, split
+from devports.core.text import LAST_PORT, assignment, decimal, quote
 from devports.core.value import Frozen
 from devports.detect.model import DetectedService
 from devports.detect.servers import BOTH, HOST, PORT, PROGRAM, SERVERS
@@ -29,7 +29,6 @@ if TYPE_CHECKING:
 LONGEST = 4000
 """Characters of a command line; more is no command that a person wrote."""
 
-OPERATORS = frozenset("();<>|&")
 JOINS = ("&&", ";")
 """What may stand between what is done before, and the server."""
 
@@ -48,7 +47,6 @@ LAUNCHING = frozenset(
 PROGRAMS = (".bin", "bin", "Scripts")
 """Folders of programs: what is elsewhere and has the name of a server is the user's own."""
 
-_ASSIGNMENT = re.compile(r"([A-Za-z_]\w*)=(.*)", re.DOTALL)
 _VARIABLE = re.compile(r"\$(?:PORT|\{PORT(?::?-(\d{1,5}))?\})")
 _ADDRESS = re.compile(r"(?:(?:\w+://)?([\w.-]*|\[[\w:.]*\]):)?(\d{1,5}|\$\{?PORT\b.*)")
 _BRACES = re.compile(r"(?<!\$)\{([A-Za-z_][\w.-]*)\}")
@@ -107,36 +105,28 @@ def read(text: str) -> Line | None:
 
     A pipe, a background process or a redirection is not understood.
     """
-    tokens = _tokens(text)
-    if not tokens:
+    text = text.strip()
+    if len(text) > LONGEST or "\n" in text or "\0" in text:
         return None
-    marks = [token for token in tokens if set(token) <= OPERATORS]
-    if any(mark not in JOINS for mark in marks):
+    parts = commands(text)
+    joined = all(part.operator in JOINS for part in parts[1:])
+    if not joined or not all(part.text for part in parts) or has_more_than_words(text):
         return None
-    last = max((i + 1 for i, token in enumerate(tokens) if token in JOINS), default=0)
-    env, words = _assignments(tuple(tokens[last:]))
-    cut = max(text.rfind(mark) + len(mark) for mark in marks) if marks else 0
-    return Line(words, f"{escaped(text[:cut].strip())} " if cut else "", env) if words else None
-
-
-def _tokens(text: str) -> list[str]:
-    if len(text) > LONGEST or "\n" in text.strip() or "\0" in text:
-        return []
-    reader = shlex.shlex(text, posix=True, punctuation_chars=True)
-    reader.whitespace_split, reader.commenters = True, ""
+    last = parts[-1]
     try:
-        return list(reader)
+        env, words = _assignments(split(last.text))
     except ValueError:  # a quote that is not closed
-        return []
+        return None
+    before = f"{escaped(text[: last.start].strip())} " if last.operator else ""
+    return Line(words, before, env) if words else None
 
 
 def _assignments(words: tuple[str, ...]) -> tuple[Pairs, tuple[str, ...]]:
     """Split off `NAME=value` words, and env and cross-env before them."""
     env: list[tuple[str, str]] = []
     while words:
-        match = _ASSIGNMENT.fullmatch(words[0])
-        if match:
-            env.append((match[1], match[2]))
+        if found := assignment(words[0]):
+            env.append(found)
         elif words[0] not in ("env", "cross-env"):
             break
         words = words[1:]

@@ -7,10 +7,10 @@ from __future__ import annotations
 
 from devports.core.checkout import unplaced
 from devports.core.containers import contained, shown, unasked
+from devports.core.hint import ours
 from devports.core.holder_kind import CurrentUser
 from devports.core.model import merged
 from devports.core.stop_plan import no_run, targets
-from devports.core.text import quote
 from devports.core.value import Frozen
 from devports.core.verdict import DEFAULT_EPHEMERAL, decisive
 
@@ -20,6 +20,7 @@ if TYPE_CHECKING:
 
     from devports.core.checkout import ElsewhereOf
     from devports.core.containers import Named
+    from devports.core.hint import OwnCommand
     from devports.core.model import Platform, PortSpec, Process, Socket, VisibilityGap
     from devports.core.remedies import Remedy
     from devports.core.service import Service
@@ -242,9 +243,9 @@ class FreePort(Frozen):
     stop_timeout: float = 5.0
 
     @property
-    def command(self) -> str:
+    def command(self) -> OwnCommand:
         """What a person types for it."""
-        return " ".join(["devports free", *(quote(str(spec)) for spec in self.specs)])
+        return ours("free", *map(str, self.specs))
 
 
 class RemoveWritePermission(Frozen):

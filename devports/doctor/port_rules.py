@@ -7,6 +7,7 @@ from __future__ import annotations
 
 from devports.core.command_line import program
 from devports.core.containers import shown
+from devports.core.hint import ours
 from devports.core.holder_kind import (
     Container,
     DevportsRun,
@@ -15,7 +16,7 @@ from devports.core.holder_kind import (
     run_behind,
 )
 from devports.core.model import WILDCARDS, PortSpec
-from devports.core.remedies import AIRPLAY, Remedy, remedies
+from devports.core.remedies import AIRPLAY, Remedy, RemedyContext, remedies
 from devports.core.stop_plan import ConfirmPolicy, consent
 from devports.core.value import unreachable
 from devports.core.verdict import (
@@ -254,8 +255,7 @@ def _one_too_many(plan: Sequence[StopTarget]) -> tuple[Remedy, ...]:
 
 def _remedies(facts: Facts, finding: Finding, declared: PortFacts) -> tuple[Remedy, ...]:
     service = declared.service.name
-    return remedies(
-        finding.verdict,
+    case = RemedyContext(
         finding.endpoint,
         finding.holding,
         facts.platform,
@@ -268,6 +268,7 @@ def _remedies(facts: Facts, finding: Finding, declared: PortFacts) -> tuple[Reme
         named=facts.named,
         ephemeral=facts.ephemeral,
     )
+    return remedies(finding.verdict, case)
 
 
 def _with_ways_out(facts: Facts, declared: PortFacts, judged: Problem) -> Problem:
@@ -483,7 +484,7 @@ def suspended(facts: Facts) -> Iterator[Problem]:
             why="its server has the port and answers nobody",
             remedies=(
                 Remedy("type `fg` in its terminal, and it goes on"),
-                Remedy("ends it, after asking", f"devports free {run.service}"),
+                Remedy("ends it, after asking", ours("free", run.service)),
             ),
             service=run.service,
         )

@@ -9,6 +9,7 @@ from __future__ import annotations
 
 from functools import partial
 
+from devports.core.hint import ours
 from devports.core.remedies import Remedy
 from devports.doctor import port_rules, project_rules
 from devports.doctor.facts import Problem, WriteEditorFiles
@@ -24,7 +25,7 @@ if TYPE_CHECKING:
     Rule: TypeAlias = Callable[[Facts], Iterable[Problem]]
 
 
-MENDS = Remedy("writes what is missing and leaves the rest as it is", "devports vscode")
+MENDS = Remedy("writes what is missing and leaves the rest as it is", ours("vscode"))
 
 UNSEEN = "failure-unseen"
 
@@ -50,7 +51,7 @@ def files(facts: Facts) -> Iterator[Problem]:
             "warning",
             f"{_listed(editor.stale)} {_be(editor.stale)} not what the configuration means now",
             why="a task may start another service, or none",
-            remedies=(MENDS, Remedy("shows what would be changed", "devports vscode --diff")),
+            remedies=(MENDS, Remedy("shows what would be changed", ours("vscode", "--diff"))),
             mend=writes,
         )
 

@@ -14,13 +14,13 @@ def refuse_on_windows(service: str) -> None:
         DevportsError: on Windows.
     """
     if WINDOWS:
-        from devports.core.text import quote
+        from devports.core.hint import hint, ours
 
         raise DevportsError(
             "unsupported-platform",
             "`devports run` does not work on Windows yet",
             note="`check`, `status` and `free` do: free the port, then start the server yourself",
-            hints=(f"run `devports free {quote(service)}`",),
+            hints=(hint("run ", ours("free", service)),),
             service=service,
             exit_code=exitcodes.BLIND,
         )

@@ -25,7 +25,7 @@ TYPE_CHECKING = False
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping, Sequence
 
-    from devports.core.handoff import HandedCommand, HookRequest
+    from devports.core.handoff import HookRequest, SocketHandoff
     from devports.core.model import Endpoint
     from devports.core.recovery import HandoffMode
     from devports.core.service import Config, Service
@@ -53,7 +53,7 @@ class Launch(Frozen):
     endpoints: tuple[Endpoint, ...]
     extra: tuple[Endpoint, ...] = ()
     retry: Retry = Retry()
-    handed: HandedCommand | None = None
+    handed: SocketHandoff | None = None
     declared: int = 0
 
     @property
@@ -182,7 +182,7 @@ class HandoffRunner:
             case _:
                 unreachable(way)
 
-    def _hand(self, handed: HandedCommand, spawn: Spawn) -> None:
+    def _hand(self, handed: SocketHandoff, spawn: Spawn) -> None:
         count = len(self._launch.endpoints)
         self._hold.share(behind=count)
         with self._hold.handing(count, listening=handed.listening) as numbers:

@@ -98,13 +98,15 @@ def with_real_ports(records: RunRecords, config: Config) -> Config:
 
 def not_ready(service: Service, dependency: Service) -> DevportsError:
     """Return that a dependency was not ready in time, and what starts it."""
+    from devports.core.hint import hint, ours
+
     name = dependency.name
-    start = f"run `devports run {name}`" if dependency.command else f"start what serves `{name}`"
+    start = ("run ", ours("run", name)) if dependency.command else (f"start what serves `{name}`",)
     return DevportsError(
         "dependency-not-ready",
         f"`{name}`, which `{service.name}` depends on, was not ready on {dependency.spec} in"
         f" {dependency.ready.timeout:g} s",
-        hints=(f"{start}, then `devports run {service.name}`",),
+        hints=(hint(*start, ", then ", ours("run", service.name)),),
         service=service.name,
         exit_code=exitcodes.NOT_READY,
     )

@@ -115,13 +115,16 @@ def _wait_for(machine: Machine, record: RunRecord, seconds: float) -> None:
 
 
 def _in_charge(record: RunRecord) -> DevportsError:
+    from devports.core.hint import hint, ours
+
+    again = ours("run", record.service, "--take-over")
     return DevportsError(
         "run-in-charge",
         f"another `devports run {record.service}` is in charge (pid {record.key.pid})",
         facts=(f"endpoint: {record.spec}", f"project: {record.project}"),
         hints=(
-            f"to end it, run `devports free {record.service}`",
-            f"to start here instead of it, run `devports run {record.service} --take-over`",
+            hint("to end it, run ", ours("free", record.service)),
+            hint("to start here instead of it, run ", again),
         ),
         service=record.service,
         exit_code=exitcodes.IN_CHARGE,

@@ -73,9 +73,9 @@ def interpreter(path: str) -> tuple[str, ...]:
         while words and (words[0].startswith("-") or "=" in words[0]):
             del words[0]
     if words[:1] == ["/bin/sh"] and second.startswith(b"\x27\x27\x27exec\x27 "):
-        import shlex  # brings `re`
+        from devports.core.shell_syntax import split
 
-        words = shlex.split(os.fsdecode(second).partition(" ")[2])[:1]
+        words = list(split(os.fsdecode(second).partition(" ")[2])[:1])
     return tuple(words)
 
 

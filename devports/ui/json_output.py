@@ -9,7 +9,7 @@ from __future__ import annotations
 import json
 import time
 
-from devports.core.hint import completed, with_config
+from devports.core.hint import text_of
 from devports.core.holder_kind import (
     Container,
     DevportsRun,
@@ -110,7 +110,7 @@ def _error(error: DevportsError, config: str) -> shape.Error:
         "code": error.code,
         "message": error.message,
         "service": error.service or None,
-        "hints": [completed(hint, config) for hint in error.hints],
+        "hints": [text_of(hint, config) for hint in error.hints],
     }
 
 
@@ -201,7 +201,7 @@ def _problem(problem: Problem, now: float, config: str) -> shape.Problem:
 def _remedy(remedy: Remedy, config: str) -> shape.Remedy:
     return {
         "title": remedy.title,
-        "command": with_config(remedy.command, config) or None,
+        "command": text_of(remedy.command, config) or None,
         "needs_root": remedy.needs_root,
     }
 
@@ -289,7 +289,7 @@ def init_data(
         "whole": whole,
         "services": [_found(service) for service in services],
         "left_out": [{**_source(left.source), "why": left.why} for left in left_out],
-        "next": next_command(services) if written else None,
+        "next": text_of(next_command(services)) if written else None,
     }
 
 

@@ -6,6 +6,7 @@ line is the thing to do. On a terminal lines are broken with a hanging indent, o
 
 from __future__ import annotations
 
+from devports.core.hint import text_of
 from devports.ui.escape import printable
 from devports.ui.text import paint, wrap
 
@@ -14,6 +15,7 @@ if TYPE_CHECKING:
     from collections.abc import Sequence
     from typing import Literal
 
+    from devports.core.hint import Advice
     from devports.core.remedies import Remedy
     from devports.errors import DevportsError
     from devports.ui.text import OutputStyle
@@ -45,7 +47,7 @@ def block(
     *,
     facts: Sequence[str] = (),
     notes: Sequence[str] = (),
-    hints: Sequence[str] = (),
+    hints: Sequence[Advice] = (),
     remedies: Sequence[Remedy] = (),
 ) -> str:
     """Return `level: message` and what belongs to it, coloured and broken for `look`."""
@@ -58,14 +60,11 @@ def block(
     return "\n".join([*lines, "", *advice] if advice else lines)
 
 
-def labelled(label: Label, text: str, look: OutputStyle) -> list[str]:
+def labelled(label: Label, text: Advice, look: OutputStyle) -> list[str]:
     """Return `label: text` as lines; the label and, in hints, what can be typed are coloured."""
-    if label == "hint":
-        from devports.core.hint import completed  # mostly there is none
-
-        text = completed(text, look.config)
     start = f"{label}: "
-    lines = wrap(start + printable(text, LONGEST), look.width, hang=len(start))
+    said = printable(text_of(text, look.config), LONGEST)
+    lines = wrap(start + said, look.width, hang=len(start))
     if label == "hint":
         lines = [_lit(line, look) for line in lines]
     lines[0] = paint(f"{label}:", label, look) + lines[0][len(start) - 1 :]
@@ -82,13 +81,11 @@ def _lit(line: str, look: OutputStyle) -> str:
 
 def remedy_lines(remedies: Sequence[Remedy], look: OutputStyle) -> list[str]:
     """Return what a person can run by hand. Commands stay whole, so that they can be copied."""
-    from devports.core.hint import with_config
-
     lines = [paint("to do it by hand:", "strong", look)]
     for remedy in remedies:
         root = " (needs root)" if remedy.needs_root else ""
         lines += wrap(f"  {printable(remedy.title, LONGEST)}{root}", look.width)
         if remedy.command:
-            command = printable(with_config(remedy.command, look.config), LONGEST)
+            command = printable(text_of(remedy.command, look.config), LONGEST)
             lines.append("    " + paint(command, "hint", look))
     return lines

@@ -32,6 +32,7 @@ TYPE_CHECKING = False
 if TYPE_CHECKING:
     from collections.abc import Iterable, Sequence
 
+    from devports.core.hint import Advice
     from devports.core.holder_kind import HolderKind
     from devports.core.model import (
         HiddenSocket,
@@ -447,7 +448,7 @@ def problem(
     subject: str = "",
     service: str = "",
     more_notes: tuple[str, ...] = (),
-    hints: tuple[str, ...] = (),
+    hints: tuple[Advice, ...] = (),
     standings: Sequence[tuple[int, HolderKind]] = (),
 ) -> DevportsError:
     """Return the findings on one port as an error, ready to be raised or shown."""

@@ -6,7 +6,7 @@ that all is well. A problem is a block of its own, like every error, and its las
 
 from __future__ import annotations
 
-from devports.core.hint import completed, with_config
+from devports.core.hint import OwnCommand, hint, ours, text_of
 from devports.core.text import cells
 from devports.ui.escape import printable, redacted
 from devports.ui.messages import block, labelled
@@ -18,6 +18,7 @@ TYPE_CHECKING = False
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
 
+    from devports.core.hint import Advice
     from devports.core.remedies import Remedy
     from devports.detect.model import DetectedService, SkippedService
     from devports.doctor.facts import Facts, Problem, Severity
@@ -72,8 +73,8 @@ def _unseen(facts: Facts, look: OutputStyle) -> list[str]:
     if not facts.gaps:
         return ["nothing is hidden from this user"]
     hidden = listed([printable(gap.detail) for gap in facts.gaps])
-    by_root = '`sudo "$(command -v devports)" doctor`'
-    who = "an administrator" if facts.platform == "win32" else completed(by_root, look.config)
+    by_root = text_of(hint(OwnCommand(("doctor",), sudo=True)), look.config)
+    who = "an administrator" if facts.platform == "win32" else by_root
     more = "" if facts.viewer.uid == 0 else f" ({who} sees more)"
     return wrap(f"not visible here: {hidden}{more}", look.width, hang=2)
 
@@ -98,8 +99,8 @@ def _mendable(problems: Sequence[Problem], look: OutputStyle) -> list[str]:
         which = "them" if number > 1 else "it"
     else:
         which = f"{number} of them" if number > 1 else "one of them"
-    hint = f"devports can mend {which}, after asking: `devports doctor --fix`"
-    return labelled("hint", hint, look)
+    mends = hint(f"devports can mend {which}, after asking: ", ours("doctor", "--fix"))
+    return labelled("hint", mends, look)
 
 
 def problem_block(problem: Problem, reader: DisplayContext, look: OutputStyle) -> str:
@@ -124,13 +125,14 @@ def message(problem: Problem) -> str:
     return headline(problem.about.finding, f"`{problem.about.title}`: {problem.about.spec}")
 
 
-def _advice(remedies: Sequence[Remedy]) -> Iterator[str]:
+def _advice(remedies: Sequence[Remedy]) -> Iterator[Advice]:
     """Yield the best advice, and the first command."""
     if remedies and not remedies[0].command:
         yield remedies[0].title
     for remedy in remedies:
         if remedy.command:
-            yield f"{remedy.title}: `{remedy.command}`"
+            does, command = f"{remedy.title}: ", remedy.command
+            yield f"{does}`{command}`" if isinstance(command, str) else hint(does, command)
             return
 
 
@@ -180,7 +182,7 @@ def summary(plan: Plan, mode: str, look: OutputStyle, root: str = ".") -> str:
     elif mode == "write":
         line = f"wrote {listed(changed)}"
     else:
-        command = with_config("devports vscode", look.config)
+        command = text_of(ours("vscode"), look.config)
         line = f"not up to date: {listed(changed)}; `{command}` writes it"
     return "\n".join(wrap(printable(line), look.width, hang=2))
 
@@ -246,10 +248,10 @@ def written(path: str, services: Sequence[DetectedService], look: OutputStyle) -
     count = counted(len(with_port), "service") if with_port else "the example of a service"
     steps = [
         (next_command(services), "starts it on its port"),
-        ("devports vscode", "writes the tasks and launch configurations of VS Code"),
-        ("devports validate", "checks the file, in a pre-commit hook too"),
+        (ours("vscode"), "writes the tasks and launch configurations of VS Code"),
+        (ours("validate"), "checks the file, in a pre-commit hook too"),
     ]
-    told = [(with_config(command, look.config), does) for command, does in steps]
+    told = [(text_of(command, look.config), does) for command, does in steps]
     width = max(cells(command) for command, _ in told)
     lines = [f"  {pad(command, width)}   {does}" for command, does in told]
     if look.width is not None and max(map(cells, lines)) > look.width:
@@ -260,10 +262,10 @@ def written(path: str, services: Sequence[DetectedService], look: OutputStyle) -
     return "\n".join([*head, "", "next:", *lines])
 
 
-def next_command(services: Sequence[DetectedService]) -> str:
+def next_command(services: Sequence[DetectedService]) -> OwnCommand:
     """Return the command to go on with: run the first service that can be, else look at all."""
     with_port = [service for service in services if service.port]
     if not with_port:
-        return "devports run backend"
+        return ours("run", "backend")
     first = next((service.name for service in with_port if service.command), "")
-    return f"devports run {first}" if first else "devports status"
+    return ours("run", first) if first else ours("status")

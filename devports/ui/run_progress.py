@@ -20,6 +20,7 @@ if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping
 
     from devports.core.bind_errors import BindFailure
+    from devports.core.hint import Advice
     from devports.core.service import Service
 
 
@@ -149,6 +150,8 @@ def gave_up(
     unsaid: bool = False,
 ) -> DevportsError:
     """Return why a server was given up, from what was seen last and what it said."""
+    from devports.core.hint import hint, ours
+
     name, facts = service.name, list(_seen_lines(seen))
     if status is not None:
         what = f"with status {status}" if status else "not at all"
@@ -157,7 +160,8 @@ def gave_up(
         facts.append(f'its output did not show "{printable(service.ready.log, 120)}"')
     if failure is not None:
         facts.append(f"it said: {printable(failure.line.strip(), 200)}")
-    hints: tuple[str, ...] = (f"run `devports check {service.spec.port}` to see who has it now",)
+    check = ours("check", str(service.spec.port))
+    hints: tuple[Advice, ...] = (hint("run ", check, " to see who has it now"),)
     match ended.reason:
         case "moved" if seen is not None:  # it went where its sockets were found
             where = ", ".join(map(str, seen.elsewhere))
@@ -165,7 +169,8 @@ def gave_up(
             hints = ("make it keep its port (vite: --strictPort), or declare the other one",)
         case "port-shared":
             message = f"`{name}` shares {service.spec} with another server (SO_REUSEPORT)"
-            hints = (f"end the other one: run `devports free {service.spec}`, then start again",)
+            free = ours("free", str(service.spec))
+            hints = (hint("end the other one: run ", free, ", then start again"),)
         case "retries-exhausted":
             message = f"`{name}` did not get {service.spec} in {service.attempts} starts"
         case _:

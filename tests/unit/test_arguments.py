@@ -8,6 +8,7 @@ from importlib import import_module
 import pytest
 
 from devports.arguments import COMMANDS, build_parser, parsed
+from devports.core.hint import text_of
 from devports.errors import DevportsError
 
 MISTYPED = [
@@ -29,7 +30,7 @@ def test_what_was_perhaps_meant(line: str, hints: tuple[str, ...]) -> None:
     words = line.split()
     with pytest.raises(DevportsError) as caught:
         parsed(build_parser(*words[:1]), words)
-    assert caught.value.hints == hints
+    assert tuple(map(text_of, caught.value.hints)) == hints
 
 
 @pytest.mark.parametrize("flag", ["--other-users", "--other-checkouts"])

@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING
 
 import pytest
 
+from devports.core.hint import text_of
 from devports.core.holder_kind import RunInfo
 from devports.core.model import Endpoint, PortSpec, ProcessKey
 from devports.core.recovery import WaitingForPreviousRun
@@ -383,7 +384,7 @@ def test_a_living_run_is_named_with_the_command_that_ends_it(
         claiming(records, machine)
     assert caught.value.exit_code == 96
     assert "pid 50" in caught.value.message
-    assert "devports free web" in caught.value.hints[0]
+    assert "devports free web" in text_of(caught.value.hints[0])
 
 
 def test_a_dying_run_is_waited_for_with_one_calm_line(records: RunRecords, machine: FakeMachine):

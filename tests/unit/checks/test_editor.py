@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import pytest
 
+from devports.core.hint import text_of
 from devports.doctor.facts import Editor, Facts, MissingTaskCommand
 from devports.doctor.setup_rules import examine
 from devports.vscode.lint import LintFinding
@@ -43,7 +44,7 @@ def test_files_are_named_and_one_command_mends_them() -> None:
     looked = Facts("linux", "/srv", editor=Editor(wanted=True, stale=(TASKS, LAUNCH)))
     (problem,) = examine(looked)
     assert problem.what.startswith(f"`{TASKS}` and `{LAUNCH}` are not")
-    assert problem.remedies[0].command == "devports vscode"
+    assert text_of(problem.remedies[0].command) == "devports vscode"
 
 
 def test_a_command_that_is_not_found_says_where_it_was_looked_for() -> None:
@@ -71,7 +72,7 @@ def test_a_file_is_named_once_for_all_runs_whose_failure_is_not_seen() -> None:
         f"{TASKS}:4:2: `Run Web` does not see its start fail",
         f"{TASKS}:9:2: `Run Api` does not see its start fail",
     )
-    assert [r.command for r in stale[1].remedies] == ["devports vscode"]
+    assert [text_of(r.command) for r in stale[1].remedies] == ["devports vscode"]
     assert [r.command for r in current[0].remedies] == [""]
 
 

@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING
 
 import pytest
 
+from devports.core.hint import text_of
 from devports.core.holder_kind import OtherCheckout, Place, RunInfo
 from devports.core.model import (
     Endpoint,
@@ -142,8 +143,9 @@ def test_a_run_of_another_checkout_is_told_from_one_of_another_project() -> None
         facts(port, run_of=run_of("/srv/shop-feat"), elsewhere_of=lambda _, __: sibling)
     )
     assert problem.why.startswith("the checkout in /srv/shop-feat runs it")
-    assert problem.remedies[0].command == "devports run backend --on-conflict next"
-    assert not any("kill" in remedy.command for remedy in problem.remedies)
+    advised = [text_of(remedy.command) for remedy in problem.remedies]
+    assert advised[0] == "devports run backend --on-conflict next"
+    assert not any("kill" in command for command in advised)
     assert problem.mend == FreePort((BACKEND.spec,), "backend", BACKEND.stop_timeout)
 
 
@@ -179,7 +181,7 @@ def test_who_holds_the_port_of_a_service_that_runs_elsewhere(
         if each.code == "port-held"
     )
     assert problem.why.startswith(words)
-    assert problem.remedies[0].command == f"devports free {target}"
+    assert text_of(problem.remedies[0].command) == f"devports free {target}"
 
 
 def test_the_own_server_that_has_bound_and_will_listen_is_no_problem() -> None:
@@ -231,7 +233,7 @@ def test_the_later_of_two_may_be_the_one_too_many() -> None:
     later = only(facts(port.but(findings=(found,))))
     assert later.remedies[0].command == f"kill -TERM {SERVER.pid}"
     of_a_run = only(facts(port, run_of=run_of(left=True)))
-    assert of_a_run.remedies[0].command == "devports free backend"
+    assert text_of(of_a_run.remedies[0].command) == "devports free backend"
 
 
 def beside(
@@ -274,7 +276,7 @@ def test_another_server_beside_the_own_one_is_named_with_what_ends_it() -> None:
     assert problem.mend == FreePort((PortSpec("::1", 8000),))
     assert problem.what.endswith("another server than `backend`: one on [::1]:8000")
     assert problem.remedies[0].title == "ask for 127.0.0.1:8000 and not for `localhost`"
-    assert problem.remedies[1].command == "devports free '[::1]:8000'"
+    assert text_of(problem.remedies[1].command) == "devports free '[::1]:8000'"
     assert [target.process for target in problem.plan] == [SECOND]
 
 
@@ -339,7 +341,7 @@ def test_with_a_holder_who_does_not_show_freeing_gets_nowhere() -> None:
 def test_a_problem_of_a_port_says_who_would_have_to_end_and_what_ends_it() -> None:
     (problem,) = examine(facts(declared(LISTENS, BACKEND, SERVER)))
     assert [target.process for target in problem.plan] == [SERVER]
-    assert problem.remedies[0].command == "devports free backend"
+    assert text_of(problem.remedies[0].command) == "devports free backend"
     assert problem.service == "backend"
 
 

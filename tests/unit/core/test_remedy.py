@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING
 
 import pytest
 
+from devports.core.hint import text_of
 from devports.core.holder_kind import CurrentUser, OtherCheckout, Place, RunInfo
 from devports.core.model import (
     Endpoint,
@@ -18,7 +19,7 @@ from devports.core.model import (
     ProcessKey,
     Socket,
 )
-from devports.core.remedies import Remedy, remedies
+from devports.core.remedies import Remedy, RemedyContext, remedies
 from devports.core.verdict import (
     Free,
     Held,
@@ -110,7 +111,7 @@ def cases(platform: Platform) -> Iterator[tuple[HolderSearch, CurrentUser | None
 
 
 def commands(found: tuple[Remedy, ...]) -> list[str]:
-    return [remedy.command for remedy in found if remedy.command]
+    return [text_of(remedy.command) for remedy in found if remedy.command]
 
 
 def signalled(command: str) -> set[int]:
@@ -125,11 +126,11 @@ def test_every_verdict_but_free_has_an_answer_that_runs_on_its_system(
     verdict: Verdict, platform: Platform
 ) -> None:
     for holding, viewer in cases(platform):
-        found = remedies(verdict, HERE, holding, platform, "backend", viewer=viewer)
+        found = remedies(verdict, RemedyContext(HERE, holding, platform, "backend", viewer=viewer))
         assert found
         for remedy in found:
             assert remedy.title.isprintable()
-            words = shlex.split(remedy.command)
+            words = shlex.split(text_of(remedy.command))
             ours = {"devports", "$(command -v devports)"}
             assert set(words[: 1 + ("sudo" in words)]) <= KNOWN[platform] | ours | {"-iu"}
             as_root = "sudo" in words and "-iu" not in words  # root becomes a user by sudo too
@@ -141,7 +142,7 @@ def test_nothing_is_ended_the_hard_way_first_or_against_the_law(
     verdict: Verdict, platform: Platform
 ) -> None:
     for holding, viewer in cases(platform):
-        lines = commands(remedies(verdict, HERE, holding, platform, viewer=viewer))
+        lines = commands(remedies(verdict, RemedyContext(HERE, holding, platform, viewer=viewer)))
         hard = [at for at, line in enumerate(lines) if "KILL" in line or "/F" in line]
         asked = [at for at, line in enumerate(lines) if signalled(line) and at not in hard]
         assert not any("-9" in line for line in lines)
@@ -156,18 +157,18 @@ def test_nothing_is_ended_the_hard_way_first_or_against_the_law(
                                  "the editor", "the shell that devports runs in",
                                  "a shell", "the first process", "AirPlay"])  # fmt: skip
 def test_a_protected_process_is_in_no_command(who: str, platform: Platform) -> None:
-    found = remedies(VERDICTS["held"], HERE, HOLDINGS[who], platform, viewer=VIEWER)
+    found = remedies(VERDICTS["held"], RemedyContext(HERE, HOLDINGS[who], platform, viewer=VIEWER))
     assert not any(signalled(line) for line in commands(found))
 
 
 @pytest.mark.parametrize("platform", PLATFORMS)
 def test_a_free_port_needs_no_remedy(platform: Platform) -> None:
-    assert remedies(Free(), HERE, HolderSearch(), platform, viewer=VIEWER) == ()
+    assert remedies(Free(), RemedyContext(HERE, HolderSearch(), platform, viewer=VIEWER)) == ()
 
 
 def titles(verdict: Verdict, who: str, platform: Platform = "linux", port: int = 8000) -> str:
     where = Endpoint("127.0.0.1", port)
-    found = remedies(verdict, where, HOLDINGS[who], platform, viewer=VIEWER)
+    found = remedies(verdict, RemedyContext(where, HOLDINGS[who], platform, viewer=VIEWER))
     return "\n".join(remedy.title for remedy in found)
 
 
@@ -206,7 +207,9 @@ def test_how_long_leftovers_last_is_said() -> None:
     ],
 )
 def test_a_shadowed_server_is_reached_by_its_address(address: str, url: str) -> None:
-    found = remedies(VERDICTS["shadowed"], Endpoint(address, 8000), HolderSearch(), "linux")
+    found = remedies(
+        VERDICTS["shadowed"], RemedyContext(Endpoint(address, 8000), HolderSearch(), "linux")
+    )
     assert url in found[0].title
 
 
@@ -233,7 +236,7 @@ def test_a_family_is_ended_at_its_top_and_by_force_with_its_members() -> None:
     top = process(60, argv=("python3", "uvicorn", "--reload"))
     child = process(61, argv=("python3", "-c", "from multiprocessing.spawn import spawn_main"))
     holding = HolderSearch((Holder(child, (7,), (top,)),))
-    found = remedies(VERDICTS["held"], HERE, holding, "linux", viewer=VIEWER)
+    found = remedies(VERDICTS["held"], RemedyContext(HERE, holding, "linux", viewer=VIEWER))
     assert commands(found)[1:] == ["kill -TERM 60", "kill -KILL 60 61"]
 
 
@@ -241,18 +244,26 @@ def test_a_live_devports_run_is_what_gets_ended() -> None:
     run = process(59, "devports")
     holding = HolderSearch((Holder(process(60), (7,), (run,)),))
     found = remedies(
-        VERDICTS["held"], HERE, holding, "linux", viewer=VIEWER,
-        run_of=lambda p: RunInfo(p.key, "backend", "/srv") if p.pid == 59 else None,
-    )  # fmt: skip
+        VERDICTS["held"],
+        RemedyContext(
+            HERE,
+            holding,
+            "linux",
+            viewer=VIEWER,
+            run_of=lambda p: RunInfo(p.key, "backend", "/srv") if p.pid == 59 else None,
+        ),
+    )
     assert "kill -TERM 59" in commands(found)
 
 
 def test_a_service_whose_name_begins_with_a_dash_is_no_option() -> None:
     hidden = HiddenSocket(LISTEN, "root", "-H.service")
-    found = remedies(VERDICTS["held"], HERE, held_by(hidden=(hidden,)), "linux", viewer=VIEWER)
+    found = remedies(
+        VERDICTS["held"], RemedyContext(HERE, held_by(hidden=(hidden,)), "linux", viewer=VIEWER)
+    )
     assert "sudo systemctl stop -- -H.service" in commands(found)
     shown = process(60, cgroup="/system.slice/-H.service")
-    found = remedies(VERDICTS["held"], HERE, held_by(shown), "linux", viewer=VIEWER)
+    found = remedies(VERDICTS["held"], RemedyContext(HERE, held_by(shown), "linux", viewer=VIEWER))
     assert commands(found) == ["sudo systemctl stop -- -H.service"]
 
 
@@ -270,7 +281,9 @@ def test_a_hidden_service_of_a_user_is_stopped_by_that_users_manager(
 ) -> None:
     group = "/user.slice/user-1001.slice/user@1001.service/app.slice/web.service"
     hidden = HiddenSocket(LISTEN.but(uid=uid), "lana", group)
-    found = remedies(VERDICTS["held"], HERE, held_by(hidden=(hidden,)), "linux", viewer=VIEWER)
+    found = remedies(
+        VERDICTS["held"], RemedyContext(HERE, held_by(hidden=(hidden,)), "linux", viewer=VIEWER)
+    )
     assert command in commands(found)
 
 
@@ -283,7 +296,9 @@ def test_a_hidden_service_of_a_user_is_stopped_by_that_users_manager(
 )
 def test_what_holds_every_program_of_a_user_is_not_stopped(unit: str) -> None:
     hidden = HiddenSocket(LISTEN, "lana", f"/user.slice/user@1001.service/{unit}")
-    found = remedies(VERDICTS["held"], HERE, held_by(hidden=(hidden,)), "linux", viewer=VIEWER)
+    found = remedies(
+        VERDICTS["held"], RemedyContext(HERE, held_by(hidden=(hidden,)), "linux", viewer=VIEWER)
+    )
     assert not [line for line in commands(found) if "systemctl" in line]
 
 
@@ -299,7 +314,9 @@ def test_what_is_said_of_another_port_holds_on_this_machine(
     outgoing: tuple[int, int], words: str
 ) -> None:
     client = OutgoingConnection((DRAIN,))
-    found = remedies(client, HERE, HolderSearch(), "linux", viewer=VIEWER, ephemeral=outgoing)
+    found = remedies(
+        client, RemedyContext(HERE, HolderSearch(), "linux", viewer=VIEWER, ephemeral=outgoing)
+    )
     (title,) = [each.title for each in found if each.title.startswith("choose another port")]
     said = title.removeprefix("choose another port").partition(", for example")[0]
     assert said.startswith(words)
@@ -308,7 +325,9 @@ def test_what_is_said_of_another_port_holds_on_this_machine(
 
 def test_a_podman_container_that_is_hidden_is_stopped_by_podman() -> None:
     hidden = HiddenSocket(LISTEN, "root", f"libpod-{'cd' * 32}.scope")
-    found = remedies(VERDICTS["held"], HERE, held_by(hidden=(hidden,)), "linux", viewer=VIEWER)
+    found = remedies(
+        VERDICTS["held"], RemedyContext(HERE, held_by(hidden=(hidden,)), "linux", viewer=VIEWER)
+    )
     assert "sudo podman stop cdcdcdcdcdcd" in commands(found)
 
 
@@ -340,8 +359,7 @@ THEIR_RUN = RunInfo(ProcessKey(59, 1), "web", "/w/the shop/api")
 def test_what_yes_does_not_cover_is_in_no_command_that_ends_it_from_here(
     service: str, elsewhere: OtherCheckout, expected: list[str], platform: Platform
 ) -> None:
-    found = remedies(
-        VERDICTS["held"],
+    case = RemedyContext(
         HERE,
         HOLDINGS["two processes"],
         platform,
@@ -349,12 +367,18 @@ def test_what_yes_does_not_cover_is_in_no_command_that_ends_it_from_here(
         viewer=VIEWER,
         elsewhere_of=lambda _, __: elsewhere,
     )
+    found = remedies(VERDICTS["held"], case)
     assert commands(found) == expected
 
 
 def test_another_projects_plain_server_may_be_ended_by_whoever_means_it() -> None:
-    found = remedies(
-        VERDICTS["held"], HERE, HOLDINGS["a plain process"], "linux", "backend", viewer=VIEWER,
+    case = RemedyContext(
+        HERE,
+        HOLDINGS["a plain process"],
+        "linux",
+        "backend",
+        viewer=VIEWER,
         elsewhere_of=lambda _, __: AWAY.but(relation="project"),
-    )  # fmt: skip
+    )
+    found = remedies(VERDICTS["held"], case)
     assert commands(found) == ["devports free backend", "kill -TERM 60", "kill -KILL 60"]

@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING
 
 import pytest
 
+from devports.core.hint import text_of
 from devports.core.holder_kind import CurrentUser
 from devports.core.model import (
     Endpoint,
@@ -16,7 +17,7 @@ from devports.core.model import (
     ProcessKey,
     Socket,
 )
-from devports.core.remedies import remedies
+from devports.core.remedies import RemedyContext, remedies
 from devports.core.verdict import (
     Held,
     HolderUnknown,
@@ -132,25 +133,28 @@ VERDICTS: dict[str, Verdict] = {
 
 def test_who_was_asked_to_end_and_did_not_is_not_asked_again() -> None:
     found = remedies(
-        VERDICTS["held"], HERE, HOLDINGS["a plain process"], "linux", viewer=VIEWER, ignored=[60]
+        VERDICTS["held"],
+        RemedyContext(HERE, HOLDINGS["a plain process"], "linux", viewer=VIEWER, ignored=(60,)),
     )
-    assert [remedy.command for remedy in found] == ["devports free 8000", "kill -KILL 60"]
+    assert [text_of(remedy.command) for remedy in found] == ["devports free 8000", "kill -KILL 60"]
     assert "since it was asked to end and did not" in found[-1].title
 
 
 def test_root_is_not_told_that_it_needs_root() -> None:
     for viewer, needed in ((VIEWER, True), (ROOT.but(user_uid=0), False)):
         who = HOLDINGS["another user's process"]
-        found = remedies(VERDICTS["held"], HERE, who, "linux", viewer=viewer)
+        found = remedies(VERDICTS["held"], RemedyContext(HERE, who, "linux", viewer=viewer))
         assert {remedy.needs_root for remedy in found} == {needed}
 
 
 def test_a_port_has_one_name_in_all_commands() -> None:
     found = remedies(
-        VERDICTS["held"], HERE, HOLDINGS["a plain process"], "linux", "web",
-        typed="[::1]:8001", viewer=VIEWER,
-    )  # fmt: skip
-    assert found[0].command == "devports free '[::1]:8001'"
+        VERDICTS["held"],
+        RemedyContext(
+            HERE, HOLDINGS["a plain process"], "linux", "web", typed="[::1]:8001", viewer=VIEWER
+        ),
+    )
+    assert text_of(found[0].command) == "devports free '[::1]:8001'"
 
 
 # What a person reads: the whole list, in order.
@@ -160,8 +164,9 @@ def listed(
     verdict: str, who: str = "nobody that can be seen", platform: Platform = "linux", **more: object
 ) -> list[str]:
     facts: dict[str, object] = {"endpoint": HERE, "viewer": VIEWER, **more}
-    found = remedies(VERDICTS[verdict], holding=HOLDINGS[who], platform=platform, **facts)  # type: ignore[arg-type]
-    return [remedy.command for remedy in found if remedy.command]
+    case = RemedyContext(holding=HOLDINGS[who], platform=platform, **facts)  # type: ignore[arg-type]
+    found = remedies(VERDICTS[verdict], case)
+    return [text_of(remedy.command) for remedy in found if remedy.command]
 
 
 LISTS = {

@@ -120,6 +120,7 @@ def test_what_a_command_serves(command: str, target: str) -> None:
         pytest.param("a & b", id="in the background"),
         pytest.param("a || b", id="one or the other"),
         pytest.param("a > b", id="a redirection"),
+        pytest.param("a $(b)", id="a command that makes a word"),
         pytest.param("a 'b", id="a quote that is not closed"),
         pytest.param("a &&", id="nothing behind the &&"),
         pytest.param("A=1", id="nothing but a variable"),
@@ -139,6 +140,21 @@ def test_what_is_done_before_a_command_is_kept_as_it_is() -> None:
     assert line.words == ("vite", "--open")
     assert line.before == "bin/setup --x='a b' ${HOME} {{port}} && "
     assert line.env == (("A", "1"), ("B", "2"))
+
+
+@pytest.mark.parametrize(
+    ("text", "word"),
+    [
+        pytest.param('--title "a;b"', "a;b", id="in quotes"),
+        pytest.param("a\\;b", "a;b", id="behind a backslash"),
+        pytest.param("'&&'", "&&", id="as a whole word"),
+        pytest.param("''", "", id="no letter at all"),
+    ],
+)
+def test_an_operator_that_is_quoted_is_none(text: str, word: str) -> None:
+    line = read(f"cd web; vite {text}")
+    assert line is not None
+    assert (line.before, line.words[0], line.words[-1]) == ("cd web; ", "vite", word)
 
 
 @pytest.mark.parametrize(

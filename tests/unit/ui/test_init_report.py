@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import pytest
 
+from devports.core.hint import text_of
 from devports.detect.model import DetectedService, Source
 from devports.ui.reports import findings, next_command, written
 from devports.ui.text import OutputStyle
@@ -71,7 +72,7 @@ STEPS = [
 def test_the_end_names_the_next_command(
     services: tuple[DetectedService, ...], command: str, count: str
 ) -> None:
-    assert next_command(services) == command
+    assert text_of(next_command(services)) == command
     lines = written("devports.toml", services, OutputStyle()).splitlines()
     assert lines[0] == f"wrote devports.toml: {count}"
     assert lines[3].startswith(f"  {command}  ")

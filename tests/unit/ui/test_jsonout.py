@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING, Any
 import jsonschema
 import pytest
 
+from devports.core.hint import hint, ours
 from devports.core.holder_kind import (
     Container,
     OrdinaryProcess,
@@ -137,12 +138,12 @@ def test_an_error_before_there_was_any_data(command: str) -> None:
 
 
 def test_advice_names_the_configuration_that_was_named() -> None:
-    told = DevportsError("x", "x", hints=("run `devports free web`",))
+    told = DevportsError("x", "x", hints=(hint("run ", ours("free", "web")),))
     (error,) = read(json_output.document((), {}, exit_code=1, errors=[told], config="a.toml"))[
         "errors"
     ]
     assert error["hints"] == ["run `devports free web --config a.toml`"]
-    remedy = Remedy("ends it", "devports free web")
+    remedy = Remedy("ends it", ours("free", "web"))
     data = json_output.doctor_data(
         "/a.toml", LOOKED_AT, [Problem("x", "note", "x", remedies=(remedy,))],
         healthy=True, now=s.NOW, config="a.toml",

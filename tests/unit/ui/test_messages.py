@@ -4,6 +4,7 @@ from typing import Any
 
 import pytest
 
+from devports.core.hint import OwnCommand, hint, ours
 from devports.core.value import Frozen
 from devports.errors import DevportsError
 from devports.ui import processes
@@ -11,14 +12,14 @@ from devports.ui.messages import block, error_block
 from devports.ui.text import OutputStyle
 from tests.unit.ui import samples as s
 
-HINT = "to stop it and start `backend`, run `devports free backend`"
+HINT = hint("to stop it and start `backend`, run ", ours("free", "backend"))
 
 
 class ByHand(Frozen):
     """What a remedy looks like from here."""
 
     title: str
-    command: str
+    command: str | OwnCommand
     needs_root: bool
 
 
@@ -38,7 +39,7 @@ hint: to stop it and start `backend`, run `devports free backend`"""
 
 
 def test_commands_of_ours_name_the_configuration_that_was_named() -> None:
-    by_hand: Any = ByHand("ends it", "devports free web", needs_root=False)
+    by_hand: Any = ByHand("ends it", ours("free", "web"), needs_root=False)
     lines = error_block(held(), OutputStyle(config="../a b.toml"), (by_hand,)).split("\n")
     assert lines[-2] == "    devports free web --config '../a b.toml'"
     assert lines[-1].endswith("run `devports free backend --config '../a b.toml'`")
