@@ -142,10 +142,12 @@ def announce_run(service: str, screen: Console) -> None:
     VS Code waits five seconds for that line, and Windows cannot import them.
     """
     from devports.run import refuse_on_windows
-    from devports.ui import run_progress
+    from devports.ui.text import in_vscode
 
-    if run_progress.is_read(screen.env):
-        screen.err(run_progress.begins(service))
+    if in_vscode(screen.env):
+        from devports.ui.run_progress import begins
+
+        screen.err(begins(service))
     refuse_on_windows(service)
 
 

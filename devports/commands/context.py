@@ -202,15 +202,16 @@ def here() -> str:
 def print_vscode_failure(what: str, screen: Console) -> None:
     """Print the lines that let VS Code stop the start of a debugger."""
     from devports.config.load import OWN, find
-    from devports.ui import run_progress
+    from devports.ui.run_progress import failure
+    from devports.ui.text import in_vscode
 
-    if not run_progress.is_read(screen.env):
+    if not in_vscode(screen.env):
         return
     try:
         name = os.path.basename(find(os.getcwd()) or OWN)
     except OSError:  # the folder is gone
         name = OWN
-    screen.err(run_progress.failure(what, name))
+    screen.err(failure(what, name))
 
 
 def shipped(folder: str, name: str) -> str:

@@ -151,10 +151,9 @@ class Console:
 
     def progress(self, line: str) -> None:
         """Write a line of news: whole where an editor reads it, else broken between words."""
-        from devports.ui.run_progress import is_read  # not for `check`
-        from devports.ui.text import wrap
+        from devports.ui.text import in_vscode, wrap  # not for a port that is free
 
-        width = None if is_read(self.env) else self.width("stderr")
+        width = None if in_vscode(self.env) else self.width("stderr")
         self.err("\n".join(wrap(line, width, hang=2)))
 
     def write(self, name: Output, text: str) -> None:

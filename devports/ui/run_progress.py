@@ -13,7 +13,7 @@ from devports.core.value import unreachable
 from devports.errors import DevportsError
 from devports.ui.escape import printable
 from devports.ui.processes import label
-from devports.ui.text import duration, took, url_of, whole
+from devports.ui.text import duration, in_vscode, took, url_of, whole
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -221,11 +221,6 @@ MEANINGS = {
 }
 
 
-def is_read(env: Mapping[str, str]) -> bool:
-    """Say whether this is a terminal of VS Code, or of an editor made from it."""
-    return env.get("TERM_PROGRAM") == "vscode"
-
-
 def begins(service: str) -> str:
     """Return the first line of a run, which comes before everything that may take time."""
     return f"{PREFIX}taking the port of `{printable(service, 80)}`"
@@ -240,7 +235,7 @@ def after_ready(ready: recovery.ServerReady, env: Mapping[str, str]) -> str:
     if ready.scheme:
         url = url_of(ready.endpoint.address, ready.endpoint.port, ready.scheme)
         return f"{PREFIX}serving {url} until it is stopped"
-    return f"{PREFIX}serving until it is stopped" if is_read(env) else ""
+    return f"{PREFIX}serving until it is stopped" if in_vscode(env) else ""
 
 
 def failure(message: str, file: str) -> str:

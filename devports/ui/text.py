@@ -215,6 +215,11 @@ def has_links(env: Mapping[str, str]) -> bool:
     )
 
 
+def in_vscode(env: Mapping[str, str]) -> bool:
+    """Say whether this is a terminal of VS Code, or of an editor made from it."""
+    return env.get("TERM_PROGRAM") == "vscode"
+
+
 def _is_new_enough(program: str, version: str) -> bool:
     since = PROGRAMS.get(program)
     parts = version.partition("-")[0].split(".")

@@ -19,9 +19,9 @@ from devports.ui.run_progress import (
     event_line,
     failure,
     in_short,
-    is_read,
     meaning,
 )
+from devports.ui.text import in_vscode
 from tests.harness import jsonc
 
 TEMPLATE = Path(__file__).parents[3] / ".vscode-template" / "tasks.json"
@@ -168,6 +168,6 @@ def test_behind_the_ready_line(owned: ServerReady, env: dict[str, str], line: st
 
 
 def test_only_vs_code_reads_it() -> None:
-    assert is_read({"TERM_PROGRAM": "vscode"})
-    assert not is_read({"TERM_PROGRAM": "Apple_Terminal"})
-    assert not is_read({})
+    assert in_vscode({"TERM_PROGRAM": "vscode"})
+    assert not in_vscode({"TERM_PROGRAM": "Apple_Terminal"})
+    assert not in_vscode({})
