@@ -224,7 +224,8 @@ class HandoffRunner:
 
     def _has(self, endpoint: Endpoint) -> bool:
         """Say whether a process of our server has the endpoint already."""
-        return bool(OwnershipWatcher(self._machine, (endpoint,), self._family).holders(self._hold))
+        watch = OwnershipWatcher(self._machine, (endpoint,), self._family, self._hold)
+        return bool(watch.holders())
 
     def deafen(self) -> None:
         """Say no to all hooks from now on: the server is being stopped."""

@@ -51,7 +51,6 @@ TYPE_CHECKING = False
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
 
-    from devports.core.model import ProcessKey
     from devports.core.recovery import Command, Event, HandoffMode, RunEvent, State, Tell
     from devports.core.stop_plan import Answer, Outcome, Progress, Question
     from devports.freeing import FreeRequest, FreeServices
@@ -77,7 +76,7 @@ class Session:
         self._tell_progress = tools.tell
         self.interrupts = SignalQueue()
         self.family = ServerProcessTree(self.machine)
-        self.watch = OwnershipWatcher(self.machine, launch.endpoints, self.family)
+        self.watch = OwnershipWatcher(self.machine, launch.endpoints, self.family, self.hold)
         self.handoff = HandoffRunner(
             launch,
             self.hold,
@@ -234,7 +233,7 @@ class Session:
             family=self.family,
             interrupts=self.interrupts,
             suspicious=self.startup.hear,
-            holders=self._holders,
+            holders=self.watch.holders,
             tell=self.tell,
             hooks=self.handoff.hooks,
             terminal=self.terminal,
@@ -251,7 +250,7 @@ class Session:
                 return event
             if not self.hold:
                 patience = clock.Deadline(TAKES_IT_WITHIN)
-            elif patience.passed or self.watch.latest(self.hold).owner is not None:
+            elif patience.passed or self.watch.latest().owner is not None:
                 self.hold.release()  # it has what its reloader asked for; ours must not outlive it
         server.close()
         return Exited(code)
@@ -269,10 +268,6 @@ class Session:
             self.handoff.deafen()
             ready = self.startup is not None and self.startup.owned is not None
             self.server.end(was_ready=ready)
-
-    def _holders(self) -> Sequence[ProcessKey]:
-        """Return who of our tree has the port, also where it has left our session."""
-        return [holder.process.key for holder in self.watch.holders(self.hold)]
 
     # -- signals, records, words
 
