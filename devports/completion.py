@@ -1,25 +1,21 @@
-"""What can be typed next: the answer to a TAB, from the same parser that reads the command line.
+"""What can be typed next: the answer to a TAB, from the table that declares the command line.
 
-The scripts of the shells only ask, so an old script knows what a new devports can do. shtab, which
-writes whole scripts from a parser, and argcomplete would each be a dependency, and their scripts or
-their answers would still have to ask us for the names of services.
-
-completion: `devports completion`: the script that lets a shell complete the command line.
+The scripts of the shells, which `devports completion` prints, only ask: an old script knows what a
+new devports can do. shtab, which writes whole scripts from a parser, and argcomplete would each be
+a dependency, and their scripts or their answers would still have to ask us for services.
 """
 
 from __future__ import annotations
 
-import argparse
-import os
-
 from devports import exitcodes
+from devports.arguments import COMMANDS, Option, options_of
 from devports.core.value import Frozen
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Iterator, Sequence
 
-    from devports.ui.console import Console
+    from devports.commands.context import Context
 
     Pairs = Iterable[tuple[str, str]]
     Services = Callable[[str | None], Sequence["Named"]]
@@ -27,8 +23,6 @@ if TYPE_CHECKING:
 
 FILES = ":files"
 """In place of words: any file. No service, option or choice starts with a colon."""
-STARTED, LOOKED_AT = "service", "target"
-"""Arguments that name a service: to be started, or whose port it is about."""
 
 
 class Named(Frozen):
@@ -39,142 +33,108 @@ class Named(Frozen):
     starts: bool = False
 
 
-class Typed(Frozen):
-    """A command line up to the cursor, as far as a parser understands it.
+class Typed:
+    """A command line up to the cursor, as far as it is understood.
 
     Attributes:
+        options: what could be typed, of the command if one is named.
         waiting: the option whose value is next.
-        values: what options have been given, by their `dest`.
-        positionals: words that belong to no option.
+        values: what options have been given, by their name.
+        words: those that belong to no option.
         others: a `--` was typed: what follows is not ours.
     """
 
-    waiting: argparse.Action | None = None
-    values: tuple[tuple[str, str], ...] = ()
-    positionals: tuple[str, ...] = ()
-    others: bool = False
+    def __init__(self, words: Sequence[str]) -> None:
+        first = next((i for i, word in enumerate(words) if not word.startswith("-")), len(words))
+        command = "".join(words[first : first + 1])
+        self.options = options_of(command)
+        self.waiting: Option | None = None
+        self.values: dict[str, str] = {}
+        self.words: list[str] = []
+        self.others = False
+        for word in words[first + 1 :] if command in COMMANDS else words:
+            if not self.others:
+                self._read(word)
+
+    def option(self, word: str) -> Option | None:
+        return next((option for option in self.options if word in option.flags), None)
+
+    def _read(self, word: str) -> None:
+        flag, equals, value = word.partition("=")
+        option = self.option(flag) if word.startswith("-") else None
+        if self.waiting:
+            self.values[self.waiting.name], self.waiting = word, None
+        elif word == "--":
+            self.others = True
+        elif option is None:
+            self.words.append(word)
+        elif equals or not option.takes_value:
+            self.values[option.name] = value
+        else:
+            self.waiting = option
 
 
-def answer(parser: argparse.ArgumentParser, words: Sequence[str]) -> str:
+def answer(words: Sequence[str]) -> str:
     """Return the lines for a shell: a word, a tab, what it is; or `FILES`."""
-    pairs = candidates(parser, words, services_of)
-    lines = (f"{word}\t{' '.join(text.split())}" if text else word for word, text in pairs)
-    return "".join(f"{line}\n" for line in lines)
+    pairs = candidates(words, services_of)
+    return "".join(f"{word}\t{text}\n" if text else f"{word}\n" for word, text in pairs)
 
 
-def candidates(
-    parser: argparse.ArgumentParser, words: Sequence[str], services: Services
-) -> list[tuple[str, str]]:
+def candidates(words: Sequence[str], services: Services) -> list[tuple[str, str]]:
     """Return what may stand in place of the last word, each with its description.
 
     Args:
-        parser: of the whole command line.
         words: what was typed behind `devports`; the last one is incomplete, perhaps empty.
         services: those of a configuration.
     """
     # bash splits at "=": `--config=x` comes as three words.
     *before, current = list(words) or [""]
-    before = [word for word in before if word != "="]
     current = "" if current == "=" else current
-    chosen, rest = _command(parser, before)
-    typed = _typed(chosen, rest)
-    option, equals, value = current.partition("=")
-    if equals and not typed.waiting and (action := _option(chosen, option)):
-        found = _values(action, typed, services)
-        return [
-            (word if word == FILES else f"{option}={word}", text)
-            for word, text in found
-            if word == FILES or word.startswith(value)
-        ]
-    found = _next(chosen, typed, current, services)
-    return [(word, text) for word, text in found if word == FILES or word.startswith(current)]
+    typed = Typed([word for word in before if word != "="])
+    flag, equals, value = current.partition("=")
+    option = typed.option(flag) if equals and not typed.waiting else None
+    if option is None:
+        return _begun(_next(typed, current, services), current)
+    found = _begun(_values(option, typed, services), value)
+    return [(word if word == FILES else f"{flag}={word}", text) for word, text in found]
 
 
-def _command(
-    parser: argparse.ArgumentParser, words: Sequence[str]
-) -> tuple[argparse.ArgumentParser, list[str]]:
-    """Return the parser of the sub-command that was typed, and the words behind it."""
-    named = next((i for i, word in enumerate(words) if not word.startswith("-")), None)
-    commands = _commands(parser)
-    if named is None or words[named] not in commands:
-        return parser, list(words)
-    return commands[words[named]], list(words[named + 1 :])
+def _begun(pairs: Pairs, current: str) -> list[tuple[str, str]]:
+    return [(word, text) for word, text in pairs if word == FILES or word.startswith(current)]
 
 
-def _commands(parser: argparse.ArgumentParser) -> dict[str, argparse.ArgumentParser]:
-    """Return the sub-commands: the only argument whose choices are a table."""
-    found = (action.choices for action in _actions(parser) if isinstance(action.choices, dict))
-    return next(found, {})
-
-
-def _actions(parser: argparse.ArgumentParser) -> list[argparse.Action]:
-    """Return what a parser has been told; argparse has no public way to ask for it."""
-    return parser._actions  # noqa: SLF001
-
-
-def _option(parser: argparse.ArgumentParser, word: str) -> argparse.Action | None:
-    return next((action for action in _actions(parser) if word in action.option_strings), None)
-
-
-def _typed(parser: argparse.ArgumentParser, words: Iterable[str]) -> Typed:
-    typed = Typed()
-    for word in words:
-        if typed.others:
-            continue
-        option, equals, value = word.partition("=")
-        action = _option(parser, option) if word.startswith("-") else None
-        if typed.waiting:
-            pair = (typed.waiting.dest, word)
-            typed = typed.but(waiting=None, values=(*typed.values, pair))
-        elif word == "--":
-            typed = typed.but(others=True)
-        elif action is None:
-            typed = typed.but(positionals=(*typed.positionals, word))
-        elif equals or action.nargs == 0:
-            typed = typed.but(values=(*typed.values, (action.dest, value)))
-        else:
-            typed = typed.but(waiting=action)
-    return typed
-
-
-def _next(parser: argparse.ArgumentParser, typed: Typed, current: str, services: Services) -> Pairs:
+def _next(typed: Typed, current: str, services: Services) -> Pairs:
     if typed.others:
         return [(FILES, "")]
     if typed.waiting:
         return _values(typed.waiting, typed, services)
     if current.startswith("-"):
-        return _options(parser, typed)
-    positionals = [action for action in _actions(parser) if not action.option_strings]
-    if not positionals:
+        return _flags(typed)
+    option = next((option for option in typed.options if option.is_word), None)
+    if option is None or (typed.words and not option.settings.get("nargs")):
         return []
-    place = len(typed.positionals)
-    action = positionals[min(place, len(positionals) - 1)]
-    many = action.nargs in ("*", "+")
-    return _values(action, typed, services) if many or place < len(positionals) else []
+    return _values(option, typed, services)
 
 
-def _options(parser: argparse.ArgumentParser, typed: Typed) -> Iterator[tuple[str, str]]:
+def _flags(typed: Typed) -> Iterator[tuple[str, str]]:
     """Yield the options that have not been given yet; short ones stand for themselves."""
-    given = dict(typed.values)
-    for action in _actions(parser):
-        if action.dest not in given and action.help is not argparse.SUPPRESS:
-            for option in action.option_strings:
-                yield option, action.help or ""
+    for option in typed.options:
+        if not option.is_word and option.name not in typed.values:
+            yield from ((flag, option.settings["help"]) for flag in option.flags)
 
 
-def _values(action: argparse.Action, typed: Typed, services: Services) -> Pairs:
+def _values(option: Option, typed: Typed, services: Services) -> Pairs:
     """Return what an argument may be."""
-    if isinstance(action.choices, dict):
-        return [(name, parser.description or "") for name, parser in action.choices.items()]
-    if action.choices:
-        return [(str(choice), "") for choice in action.choices]
-    if action.metavar == "FILE":
+    if choices := option.settings.get("choices"):
+        return [(name, COMMANDS[name].text if choices is COMMANDS else "") for name in choices]
+    kind = option.settings.get("metavar")
+    if kind == "FILE":
         return [(FILES, "")]
-    if action.dest not in (STARTED, LOOKED_AT):
+    if kind not in ("service", "target"):
         return []
-    every = services(dict(typed.values).get("config"))
-    fitting = (each for each in every if each.starts or action.dest == LOOKED_AT)
-    return [(each.name, each.text) for each in fitting if each.name not in typed.positionals]
+    every = services(typed.values.get("config"))
+    fitting = (each for each in every if each.starts or kind == "target")
+    return [(each.name, each.text) for each in fitting if each.name not in typed.words]
 
 
 def services_of(path: str | None) -> list[Named]:
@@ -194,11 +154,9 @@ def services_of(path: str | None) -> list[Named]:
     ]
 
 
-def completion(screen: Console, shell: str) -> int:
+def completion(setting: Context, shell: str) -> int:
     """Print the script for a shell; it is shipped with devports."""
-    from devports import completions  # data of the package
+    from devports.commands.context import shipped
 
-    path = os.path.join(os.path.dirname(completions.__file__), f"devports.{shell}")
-    with open(path, encoding="utf-8") as file:
-        screen.out(file.read().rstrip("\n"))
+    setting.screen.out(shipped("completions", f"devports.{shell}").rstrip("\n"))
     return exitcodes.OK

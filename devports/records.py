@@ -2,30 +2,23 @@
 
 A record says who is in charge, so that a second run can name the first, `free` can tell it to
 stop, and nothing is ever guessed from a port. It counts only while its process lives: pid, start
-time and boot must match, so a crash leaves nothing behind that could be believed.
+time and boot must match, so a crash leaves nothing behind that could be believed. Nor does it prove
+anything about a port: how far a run has come is said only where the machine shows the same.
 
-Locks (`system.files`) are on files that are never unlinked: the kernel gives a lock back when its
-holder dies, and deleting a lock file lets two processes hold "the same" lock.
-
-stage: How far a devports run has come with an endpoint: its record and what the machine shows, as
-one.
-
-A record alone proves nothing about a port and a port nothing about a run, so a stage is said only
-where both agree: a run that says "serving" while a stranger has its port serves nothing.
+Locks are on files that are never unlinked: the kernel gives a lock back when its holder dies, and
+deleting a lock file lets two processes hold "the same" lock.
 """
 
 from __future__ import annotations
 
 import contextlib
 import os
-from errno import EAGAIN
 
 from devports.core.holder_kind import RunInfo
 from devports.core.model import PortSpec, ProcessKey
 from devports.core.text import LAST_PORT
 from devports.core.value import Frozen
 from devports.core.verdict import Held, is_bindable
-from devports.system import clock
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -37,7 +30,6 @@ if TYPE_CHECKING:
     from devports.system import Machine
 
     RunState = Literal["starting", "serving", "stopping"]
-
     Stage = Literal[
         "", "starting", "serving", "suspended", "stopping", "not-listening", "left-behind"
     ]
@@ -48,10 +40,7 @@ MAX_RECORD = 64 * 1024
 LOCK_WAIT = 1.0
 """Seconds; whoever has a lock for longer is stopped (Ctrl-Z) and may stay so."""
 STATES = ("starting", "serving", "stopping")
-PRIVATE = getattr(os, "O_CLOEXEC", 0) | getattr(os, "O_NOFOLLOW", 0)
-"""No child inherits it, no link is followed; Windows has neither flag and inherits nothing."""
-
-
+NOFOLLOW = getattr(os, "O_NOFOLLOW", 0)
 NOWHERE = os.path.abspath(os.devnull)
 """Below a device nothing can be read or written."""
 
@@ -117,15 +106,12 @@ class RunRecords:
     def run_of(self) -> Callable[[Process], RunInfo | None]:
         """Return a look-up from a process to the devports run that it is, or was left by."""
         runs: dict[ProcessKey, RunInfo] = {}
-        for record in self.every():
-            live = self.is_live(record)
-            if live:
-                runs[record.key] = RunInfo(
-                    record.key, record.service, record.project, patience=record.patience
-                )
-            for key in (record.left, None if live else record.server):
-                if key is not None:
-                    runs[key] = RunInfo(key, record.service, record.project, left=True)
+        for run in charges(self):
+            key, service, project = run.record.key, run.record.service, run.record.project
+            if run.live:
+                runs[key] = RunInfo(key, service, project, patience=run.record.patience)
+            for left in run.left:
+                runs[left] = RunInfo(left, service, project, left=True)
         return lambda process: runs.get(process.key)
 
     def claim(
@@ -159,12 +145,11 @@ class RunRecords:
         """Return the server that a dead run left, so that replacing its record forgets nothing."""
         if before is None or before.boot != self._machine.boot():
             return None
-        keys = [key for key in (before.server, before.left) if key is not None]
-        return next((key for key in keys if self._lives(key)), None)
+        return next((key for key in (before.server, before.left) if self._lives(key)), None)
 
-    def _lives(self, key: ProcessKey) -> bool:
+    def _lives(self, key: ProcessKey | None) -> bool:
         """Say whether a process is there and runs; one that nobody reaps has ended all the same."""
-        process = self._machine.process(key.pid)
+        process = None if key is None else self._machine.process(key.pid)
         return process is not None and process.key == key and process.state not in "ZX"
 
     def mark(self, record: RunRecord) -> None:
@@ -188,17 +173,13 @@ class RunRecords:
         Raises:
             OSError: the folder cannot be written, the lock file is a link, or it stays locked.
         """
-        from devports.system.files import try_lock  # for a run
+        from devports.system.files import lock  # for a run
 
         os.makedirs(self.path, mode=0o700, exist_ok=True)
-        flags = os.O_RDWR | os.O_CREAT | PRIVATE
-        descriptor = os.open(os.path.join(self.path, f"{name}.lock"), flags, 0o600)
+        path = os.path.join(self.path, f"{name}.lock")
+        descriptor = os.open(path, os.O_RDWR | os.O_CREAT | NOFOLLOW, 0o600)
         try:
-            deadline = clock.Deadline(LOCK_WAIT)
-            while not try_lock(descriptor):
-                if deadline.passed:
-                    raise BlockingIOError(EAGAIN, os.strerror(EAGAIN))
-                clock.pause(0.01)
+            lock(descriptor, LOCK_WAIT)
             yield
         finally:
             os.close(descriptor)
@@ -229,7 +210,7 @@ class RunRecords:
         import json  # only where there is a record
 
         try:
-            descriptor = os.open(path, os.O_RDONLY | PRIVATE)
+            descriptor = os.open(path, os.O_RDONLY | NOFOLLOW)
             with os.fdopen(descriptor, "rb") as file:
                 data = json.loads(file.read(MAX_RECORD))
             if data["version"] != VERSION or data["state"] not in STATES:
@@ -274,7 +255,7 @@ def _write(path: str, record: RunRecord) -> None:
         "patience": record.patience,
     }
     beside = f"{path}.{os.getpid()}"
-    flags = os.O_WRONLY | os.O_CREAT | os.O_TRUNC | PRIVATE
+    flags = os.O_WRONLY | os.O_CREAT | os.O_TRUNC | NOFOLLOW
     with os.fdopen(os.open(beside, flags, 0o600), "w", encoding="ascii") as file:
         json.dump(data, file)
     os.replace(beside, path)
@@ -302,7 +283,7 @@ class RunStatus(Frozen):
 def charges(records: RunRecords) -> tuple[RunStatus, ...]:
     """Return every run of this user that lives or may have left a server, living ones first."""
     found = [RunStatus(record, records.is_live(record)) for record in records.every()]
-    return tuple(sorted(found, key=lambda charge: not charge.live))
+    return tuple(sorted(found, key=lambda run: not run.live))
 
 
 def charge_of(runs: Iterable[RunStatus], service: str, project: str) -> RunStatus | None:

@@ -7,7 +7,8 @@ here means something there.
 from __future__ import annotations
 
 import itertools
-from typing import TYPE_CHECKING
+from types import SimpleNamespace
+from typing import TYPE_CHECKING, Any, cast
 
 from devports.core.holder_kind import CurrentUser
 from devports.core.model import (
@@ -23,6 +24,7 @@ from devports.core.model import (
 from devports.core.recovery import MARK
 from devports.core.verdict import covers
 from devports.system.container_engines import EngineError, Engines
+from devports.system.machine import Machine
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Collection, Sequence
@@ -270,7 +272,12 @@ class FakeEngines(Engines):
         return self.answers.get((engine, port), EngineError("no answer"))
 
 
-if TYPE_CHECKING:
-    from devports.system import Machine
+def altered(machine: Machine, **functions: Any) -> Machine:
+    """Return a machine that answers some questions in another way."""
+    names = [name for name in vars(Machine) if not name.startswith("_")]
+    answers = {name: getattr(machine, name) for name in names} | functions
+    return cast("Machine", SimpleNamespace(**answers))
 
+
+if TYPE_CHECKING:
     _: Machine = FakeMachine()

@@ -6,6 +6,7 @@ import time
 
 from devports import exitcodes
 from devports.core.verdict import (
+    Finding,
     Free,
     Held,
     LocalhostConflict,
@@ -16,15 +17,13 @@ from devports.core.verdict import (
 )
 from devports.errors import DevportsError
 from devports.system.inspect import at_once
-from devports.ui.messages import summary
+from devports.ui.escape import port_name
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
     from devports.commands.context import Context, Target
-    from devports.core.verdict import Finding
-    from devports.ui.console import Console
 
 
 def check(setting: Context, words: Sequence[str], *, as_json: bool = False) -> int:
@@ -40,11 +39,13 @@ def check(setting: Context, words: Sequence[str], *, as_json: bool = False) -> i
         setting.screen.answer(("check",), data, exit_code=code, errors=errors)
         return code
     for target, findings in looked:
-        show(setting.screen, target, findings)
+        if all(isinstance(finding.verdict, Free) for finding in findings):
+            # Nothing else is said of it, and the words for all others are not even loaded.
+            setting.screen.out(f"{port_name(findings[0].endpoint, target.subject)} is free")
+        else:
+            explain(setting, target, findings)
     for error in errors:
-        from devports.ui.messages import error_block  # mostly there are none
-
-        setting.screen.err(error_block(error, setting.screen.look("stderr")))
+        setting.print_error(error)
     return code
 
 
@@ -80,29 +81,18 @@ def code_for(findings: Sequence[Finding]) -> int:
             return exitcodes.OK if is_bindable(verdict) else exitcodes.NO
 
 
-def show(screen: Console, target: Target, findings: Sequence[Finding]) -> None:
-    """Print the answer on stdout, what it means and what to do about it on stderr."""
-    screen.out(summary(findings, target.subject))
-    if not all(isinstance(finding.verdict, Free) for finding in findings):
-        explain(screen, target, findings)
-
-
-def explain(screen: Console, target: Target, findings: Sequence[Finding]) -> None:
-    """Print who is there and what that means."""
-    from devports.ui.messages import (
-        evidence,
-        labelled,  # not for a port that is free
-        notes,
-    )
+def explain(setting: Context, target: Target, findings: Sequence[Finding]) -> None:
+    """Print who is there on stdout, what that means and what to do about it on stderr."""
+    from devports.ui.processes import evidence, notes, summary
     from devports.ui.text import wrap
 
-    look = screen.look("stderr")
-    verdict = worst(finding.verdict for finding in findings)
+    screen, verdict = setting.screen, worst(finding.verdict for finding in findings)
+    screen.out(summary(findings, target.subject))
     if not is_bindable(verdict) or isinstance(verdict, LocalhostConflict):
         for line in evidence(findings, screen.reader()):
             screen.out("\n".join(wrap(f"  {line}", screen.look("stdout").width)))
     for note in notes(findings):
-        screen.err("\n".join(labelled("note", note, look)))
+        setting.print_labelled("note", note)
     if isinstance(verdict, Held) and not any(f.holding.hidden for f in findings):
         hint = f"to end it safely, run `devports free {target.typed}`"
-        screen.err("\n".join(labelled("hint", hint, look)))
+        setting.print_labelled("hint", hint)

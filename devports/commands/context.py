@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import os
 
-from devports.core.model import parse_target
+import devports
+from devports.core.model import Endpoint, PortSpec, parse_target
 from devports.core.value import Frozen
 from devports.errors import DevportsError
 from devports.system import native
@@ -14,13 +15,14 @@ TYPE_CHECKING = False
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
 
-    from devports.core.model import Endpoint, PortSpec
+    from devports.core.remedies import Remedy
     from devports.core.service import Config, Service
     from devports.core.verdict import Finding
     from devports.records import RunRecords
     from devports.system import Machine
     from devports.system.container_engines import Engines
     from devports.ui.console import Console
+    from devports.ui.messages import Label
 
 
 class Target(Frozen):
@@ -52,12 +54,14 @@ class Target(Frozen):
 
 
 class Context:
-    """Machine and configuration, each made when it is first asked for."""
+    """Screen, machine and configuration, the latter two made when they are first asked for.
 
-    def __init__(self, screen: Console, config_path: str | None = None) -> None:
-        self.screen = screen
-        screen.config = config_path or ""
-        self._config_path = config_path
+    `named` is the configuration that the command line names; None: the nearest one holds.
+    """
+
+    def __init__(self, screen: Console, named: str | None = None) -> None:
+        self.screen, self.named = screen, named
+        screen.config = named or ""
         self._machine: Machine | None = None
         self._config: Config | None = None
         self._engines: Engines | None = None
@@ -69,22 +73,12 @@ class Context:
         return self._machine
 
     @property
-    def searches(self) -> bool:
-        """Whether the nearest configuration is looked for, and none was named."""
-        return self._config_path is None
-
-    @property
     def engines(self) -> Engines:
         if self._engines is None:
             from devports.system.container_engines import Engines  # not for `check`
 
             self._engines = Engines()
         return self._engines
-
-    @property
-    def named(self) -> str | None:
-        """The configuration that the command line names."""
-        return self._config_path
 
     def config(self) -> Config:
         """Return the configuration, read once; its doubts become warnings.
@@ -96,13 +90,26 @@ class Context:
             return self._config
         from devports.config.load import load_with_warnings  # not for bare ports
 
-        loaded = load_with_warnings(self._config_path, here())
+        loaded = load_with_warnings(self.named, here())
         for warning in loaded.warnings:
-            from devports.ui.messages import warning_block  # mostly none
-
-            self.screen.err(warning_block(warning, self.screen.look("stderr")))
+            self.print_warning(warning)
         self._config = loaded.config
         return loaded.config
+
+    def print_error(self, error: DevportsError, remedies: Sequence[Remedy] = ()) -> None:
+        from devports.ui.messages import error_block  # mostly there is none
+
+        self.screen.err(error_block(error, self.screen.look("stderr"), remedies))
+
+    def print_warning(self, message: str, hints: Sequence[str] = ()) -> None:
+        from devports.ui.messages import block
+
+        self.screen.err(block("warning", message, self.screen.look("stderr"), hints=hints))
+
+    def print_labelled(self, label: Label, text: str) -> None:
+        from devports.ui.messages import labelled
+
+        self.screen.err("\n".join(labelled(label, text, self.screen.look("stderr"))))
 
     def home(self) -> str:
         """Return the folder that we work for: that of the configuration, if one is read or named.
@@ -111,8 +118,8 @@ class Context:
         """
         if self._config is not None:
             return self._config.root
-        if self._config_path:
-            return os.path.dirname(os.path.realpath(self._config_path))
+        if self.named:
+            return os.path.dirname(os.path.realpath(self.named))
         try:
             return os.getcwd()
         except FileNotFoundError:
@@ -136,11 +143,10 @@ class Context:
         if not words:
             return tuple(asked_of(service.name, service) for service in self.config().services)
         parsed = [(word, parse_target(word)) for word in words]
-        config = self.config() if any(isinstance(what, str) for _, what in parsed) else None
         return tuple(
-            asked_of(what, service_of(config, what))
-            if isinstance(what, str) and config is not None
-            else Target(word, (what,))  # type: ignore[arg-type]  # a str only with a config
+            asked_of(what, service_of(self.config(), what))
+            if isinstance(what, str)
+            else Target(word, (what,))
             for word, what in parsed
         )
 
@@ -171,12 +177,11 @@ def service_of(config: Config, name: str) -> Service:
     Raises:
         DevportsError: there is none; the nearest name is offered.
     """
+    if (service := config.get(name)) is not None:
+        return service
     from devports.config.report import unknown_service  # only to word an error
 
-    service = config.get(name)
-    if service is None:
-        raise unknown_service(config, name)
-    return service
+    raise unknown_service(config, name)
 
 
 def here() -> str:
@@ -193,3 +198,24 @@ def here() -> str:
             "the current folder does not exist any more",
             hints=("change to a folder that does: `cd ..`",),
         ) from None
+
+
+def print_vscode_failure(what: str, screen: Console) -> None:
+    """Print the lines that let VS Code stop the start of a debugger."""
+    from devports.config.load import OWN, find
+    from devports.ui import run_progress
+
+    if not run_progress.is_read(screen.env):
+        return
+    try:
+        name = os.path.basename(find(os.getcwd()) or OWN)
+    except OSError:  # the folder is gone
+        name = OWN
+    screen.err(run_progress.failure(what, name))
+
+
+def shipped(folder: str, name: str) -> str:
+    """Return the text of a file that is shipped in a folder of the package."""
+    path = os.path.join(os.path.dirname(devports.__file__), folder, name)
+    with open(path, encoding="utf-8") as file:
+        return file.read()

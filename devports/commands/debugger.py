@@ -2,33 +2,18 @@
 
 from __future__ import annotations
 
-from devports.commands.context import service_of
 from devports.core.command_line import PACKAGE_RUNNERS, Script, under_debugger
-from devports.core.service import fill, values_for
+from devports.core.service import Config, Service, fill, values_for
 from devports.errors import DevportsError
 from devports.system import programs
 
-TYPE_CHECKING = False
-if TYPE_CHECKING:
-    from devports.commands.context import Context
-    from devports.core.service import Config, Service
 
-
-def debug(setting: Context, name: str) -> None:
-    """Let the commands of this setting take a service for what it is under its debugger.
+def debugged(service: Service, config: Config) -> Service:
+    """Return the service with a command that starts it under its debugger.
 
     Raises:
         DevportsError: it declares none, or cannot be started under it.
     """
-    config = setting.config()
-    service = service_of(config, name)
-    changed = debugged(service, config)
-    services = tuple(changed if each is service else each for each in config.services)
-    setting.replace(config.but(services=services))
-
-
-def debugged(service: Service, config: Config) -> Service:
-    """Return the service with a command that starts it under its debugger."""
     debugger = service.vscode.debug
     if not debugger:
         raise DevportsError(

@@ -1,10 +1,8 @@
 """`devports doctor`: everything that is or will be wrong with ports here.
 
-mending: `devports doctor --fix`: what can be mended is mended, each after a question of its own.
-
-Nothing here ends a process or writes a file by a way of its own: a port is freed as
-`devports free` does, with its questions and its laws, and VS Code's files are written as
-`devports vscode` does.
+With `--fix` what can be mended is mended, each after a question of its own. Nothing here ends a
+process or writes a file by a way of its own: a port is freed as `devports free` does, with its
+questions and its laws, and VS Code's files are written as `devports vscode` does.
 """
 
 from __future__ import annotations
@@ -13,40 +11,33 @@ import os
 import time
 
 from devports import exitcodes
-from devports.commands.context import here
+from devports.commands.context import Context, here
 from devports.commands.doctor_facts import fault_of, gather
 from devports.config.load import find, load_with_warnings
 from devports.core.stop_plan import ConfirmPolicy, Declined, Refused
 from devports.core.value import Frozen, unreachable
-from devports.doctor.facts import FreePort, RemoveWritePermission, WriteEditorFiles
-from devports.doctor.project_rules import as_problem
+from devports.doctor.facts import Facts, FreePort, Problem, RemoveWritePermission, WriteEditorFiles
 from devports.doctor.setup_rules import examine
 from devports.errors import DevportsError
 from devports.system.inspect import endpoints_of
-from devports.ui.messages import error_block, labelled
-from devports.ui.processes import listed
 from devports.ui.reports import problem_block
+from devports.ui.text import listed
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
-    from collections.abc import Callable
-
-    from devports.commands.context import Context
     from devports.core.service import Config
-    from devports.doctor.facts import Facts, Fix, Problem
+    from devports.doctor.facts import Fix
+
+MAX_ROUNDS = 5
+"""A configuration that can be read at last shows more; so often it is looked again for that."""
 
 
 class DoctorResult(Frozen):
-    """One look: the configuration, the facts, and what is wrong."""
+    """One look: the path of the configuration if it can be used, the facts, and what is wrong."""
 
-    config: Config | None
+    path: str
     facts: Facts
     problems: tuple[Problem, ...]
-
-    @property
-    def path(self) -> str:
-        """The path of the configuration; empty if there is none that can be used."""
-        return self.config.path if self.config else ""
 
     @property
     def healthy(self) -> bool:
@@ -59,13 +50,8 @@ def doctor(setting: Context, *, fix: bool = False, as_json: bool = False) -> int
     A configuration that is not right is a finding like the others: what does not depend on it is
     examined all the same.
 
-    Args:
-        setting: screen, machine and configuration.
-        fix: mend what can be mended, each after a question.
-        as_json: one document on stdout.
-
     Raises:
-        DevportsError: both were asked for.
+        DevportsError: to ask and to answer a program were both wanted.
     """
     if fix and as_json:
         raise DevportsError(
@@ -73,9 +59,7 @@ def doctor(setting: Context, *, fix: bool = False, as_json: bool = False) -> int
             "`--fix` asks, and `--json` never does",
             hints=("run `devports doctor --fix` on a terminal",),
         )
-    seen = look(setting)
-    if fix:
-        seen = mend(setting, seen, look)
+    seen = mend(setting, look(setting)) if fix else look(setting)
     code = exitcodes.OK if seen.healthy else exitcodes.NO
     screen = setting.screen
     if as_json:
@@ -102,40 +86,29 @@ def look(setting: Context) -> DoctorResult:
     """Look at everything once, the configuration read anew."""
     config, warnings, wrong = _config(setting)
     facts = gather(setting, config, warnings)
-    return DoctorResult(config, facts, (*wrong, *examine(facts)))
+    return DoctorResult(config.path if config else "", facts, (*wrong, *examine(facts)))
 
 
 def _config(setting: Context) -> tuple[Config | None, tuple[str, ...], tuple[Problem, ...]]:
     try:
         loaded = load_with_warnings(setting.named, here())
     except DevportsError as error:
-        if error.code == "config-missing" and setting.searches:
+        if error.code == "config-missing" and setting.named is None:
             return None, (), ()
         path = setting.named or find(here()) or ""
-        return None, (), (as_problem(fault_of(error, os.path.abspath(path))),)
+        return None, (), (fault_of(error, os.path.abspath(path)),)
     setting.replace(loaded.config)
     return loaded.config, loaded.warnings, ()
 
 
-MAX_ROUNDS = 5
-"""A configuration that can be read at last shows more; so often it is looked again for that."""
-
-
-def mend(
-    setting: Context, seen: DoctorResult, look: Callable[[Context], DoctorResult]
-) -> DoctorResult:
+def mend(setting: Context, seen: DoctorResult) -> DoctorResult:
     """Walk through what can be mended; return how things are afterwards.
-
-    Args:
-        setting: screen, machine and configuration.
-        seen: the look before.
-        look: looks again.
 
     Raises:
         KeyboardInterrupt: Ctrl-C was pressed at a question; what was mended stays so.
     """
     if seen.problems and (why := _nothing_to_ask(setting, seen)):
-        setting.screen.err("\n".join(labelled("note", why, setting.screen.look("stderr"))))
+        setting.print_labelled("note", why)
         return seen
     asked: set[Fix] = set()
     for _ in range(MAX_ROUNDS):
@@ -143,8 +116,6 @@ def mend(
         for problem in seen.problems:
             if problem.mend is not None and problem.mend not in asked:
                 todo.setdefault(problem.mend, problem)
-        if not todo:
-            break
         asked |= set(todo)
         changed = [_walk(setting, *each) for each in todo.items()]
         if not any(changed):
@@ -175,7 +146,7 @@ def _walk(setting: Context, todo: Fix, problem: Problem) -> bool:
     try:
         return _carry_out(setting, todo)
     except DevportsError as error:
-        screen.err(error_block(error, screen.look("stderr")))
+        setting.print_error(error)
         return True
 
 
@@ -186,17 +157,15 @@ def _carry_out(setting: Context, todo: Fix) -> bool:
         case RemoveWritePermission(path=path):
             from devports.system.files import take_writing
 
-            if not _agreed(setting, "take the right to write it from everybody else?"):
-                return False
-            take_writing(path)
-            return True
+            if agreed := _agreed(setting, "take the right to write it from everybody else?"):
+                take_writing(path)
+            return agreed
         case WriteEditorFiles(paths=paths):
             from devports.commands.vscode import vscode
 
-            if not _agreed(setting, f"write {listed([f'`{path}`' for path in paths])}?"):
-                return False
-            vscode(setting)
-            return True
+            if agreed := _agreed(setting, f"write {listed([f'`{path}`' for path in paths])}?"):
+                vscode(setting)
+            return agreed
         case _:
             unreachable(todo)
 
@@ -207,12 +176,9 @@ def _freed(setting: Context, todo: FreePort) -> bool:
     from devports.freeing import FreeRequest, StopTimeouts, free
     from devports.ui.progress import freed_words, outcome_words
 
-    machine = setting.machine
-    endpoints = tuple(end for spec in todo.specs for end in endpoints_of(machine, spec))
-    job = FreeRequest(
-        endpoints, ConfirmPolicy(interactive=True), StopTimeouts(stop=todo.stop_timeout)
-    )
-    done = free(tools_for(setting), job)
+    endpoints = tuple(end for spec in todo.specs for end in endpoints_of(setting.machine, spec))
+    limits = StopTimeouts(stop=todo.stop_timeout)
+    done = free(tools_for(setting), FreeRequest(endpoints, ConfirmPolicy(interactive=True), limits))
     untold = [outcome for outcome in done.outcomes if isinstance(outcome, Declined | Refused)]
     for outcome in untold:
         setting.screen.progress(f"devports: {outcome_words(outcome)}")
@@ -224,6 +190,6 @@ def _freed(setting: Context, todo: FreePort) -> bool:
 
 def _agreed(setting: Context, question: str) -> bool:
     """Ask as everything else is asked: only a person on a terminal can say yes."""
-    from devports.ui.prompts import on_terminal
+    from devports.ui.prompts import from_menu, yes_or_no
 
-    return setting.screen.interactive and on_terminal(question, "", setting.screen) == "yes"
+    return setting.screen.interactive and from_menu(yes_or_no(question), setting.screen) == "yes"

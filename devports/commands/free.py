@@ -1,6 +1,7 @@
 """`devports free`: end who holds the port, as far as the laws and the person allow.
 
-freeing: What `free` and `run` share: tools wired to the screen, and the words for a port not freed.
+`run` and `doctor` free with the same tools, wired to the screen here, and tell the same of a port
+that was not freed.
 """
 
 from __future__ import annotations
@@ -8,15 +9,19 @@ from __future__ import annotations
 import time
 
 from devports import exitcodes
+from devports.core.checkout import elsewhere_from
 from devports.core.command_line import is_persons_shell
 from devports.core.holder_kind import OtherCheckout, OtherUser
-from devports.core.remedies import remedies
+from devports.core.remedies import Remedy, remedies
 from devports.core.stop_plan import (
     ConfirmPolicy,
+    FreeResult,
     Killing,
+    Question,
     Refused,
     Respawned,
     StoppingContainer,
+    StopTarget,
     Terminating,
     TimedOut,
     WaitingForPort,
@@ -26,10 +31,10 @@ from devports.core.stop_plan import (
 from devports.core.verdict import decisive, is_bindable
 from devports.freeing import FreeRequest, FreeServices, StopTimeouts, free, rehearse
 from devports.system.project import worktree_of
-from devports.ui.messages import error_block, evidence, problem, remedy_lines, summary
-from devports.ui.processes import project_words, spared_words
+from devports.ui.holders import project_words, spared_words
+from devports.ui.messages import remedy_lines
+from devports.ui.processes import evidence, problem, summary
 from devports.ui.progress import again_words, freed_words, outcome_words, progress_words
-from devports.ui.prompts import ask
 from devports.ui.text import wrap
 
 TYPE_CHECKING = False
@@ -38,8 +43,7 @@ if TYPE_CHECKING:
 
     from devports.commands.context import Context, Target
     from devports.core.holder_kind import HolderKind
-    from devports.core.remedies import Remedy
-    from devports.core.stop_plan import Answer, FreeResult, Outcome, Progress, Question, StopTarget
+    from devports.core.stop_plan import Answer, Outcome, Progress
     from devports.errors import DevportsError
     from devports.ui.console import Console
 
@@ -56,25 +60,16 @@ def free_targets(
     settle: float = StopTimeouts().settle,
     as_json: bool = False,
 ) -> int:
-    """Free every target; the exit code is that of the worst.
+    """Free every target, of all services if there are none; the exit code is that of the worst.
 
-    Args:
-        setting: screen, machine and configuration.
-        words: the targets; none means every service.
-        yes: end holders without a question.
-        other_users: with `yes`, also those of other users.
-        other_checkouts: with `yes`, also those of other checkouts and other projects' runs.
-        dry_run: only say what would be done.
-        timeout: seconds after SIGTERM until SIGKILL; by default the service's own.
-        settle: seconds to watch whether a supervisor brings a holder back.
-        as_json: one document on stdout; nobody is asked.
+    `timeout` is in seconds, from SIGTERM to SIGKILL; by default the service's own. So is `settle`,
+    to watch whether a supervisor brings a holder back.
     """
-    interactive = setting.screen.interactive and not as_json
     policy = ConfirmPolicy(
         yes=yes,
         other_users=other_users,
         other_checkouts=other_checkouts,
-        interactive=interactive,
+        interactive=setting.screen.interactive,
     )
     limits = StopTimeouts(settle=settle)
     carry_out = rehearse if dry_run else free
@@ -89,15 +84,20 @@ def free_targets(
         done.append((target, carry_out(tools, FreeRequest(endpoints, policy, within))))
     code = max((freed.exit_code for _, freed in done), default=exitcodes.OK)
     if as_json:
-        report_json(setting, done, code)
+        from devports.ui.json_output import free_data, overall
+
+        data = free_data([(target.text, freed) for target, freed in done], time.time())
+        errors = [not_freed(t, freed, setting.screen) for t, freed in done if freed.exit_code]
+        status = overall(not freed.exit_code for _, freed in done)
+        setting.screen.answer(("free",), data, exit_code=code, errors=errors, status=status)
         return code
     for target, freed in done:
-        if dry_run:
-            show_plan(setting, target, freed)
-        elif freed.bindable:
+        if freed.bindable:
             for line in spared_words(freed.spared):
                 setting.screen.progress(f"devports: {line}")
             setting.screen.out(freed_words(freed, target.subject)[-1])
+        elif dry_run:
+            show_plan(setting, target, freed)
         else:
             show_not_freed(setting, target, freed)
     return code
@@ -117,37 +117,23 @@ def with_its_run(setting: Context, asked: Target) -> Target:
     return asked.but(specs=(*asked.specs, run.spec))
 
 
-def report_json(setting: Context, done: Sequence[tuple[Target, FreeResult]], code: int) -> None:
-    """Print the envelope."""
-    from devports.ui.json_output import free_data, overall
-
-    data = free_data([(target.text, freed) for target, freed in done], time.time())
-    errors = [not_freed(t, freed, setting.screen) for t, freed in done if freed.exit_code]
-    status = overall(not freed.exit_code for _, freed in done)
-    setting.screen.answer(("free",), data, exit_code=code, errors=errors, status=status)
-
-
 def show_plan(setting: Context, target: Target, freed: FreeResult) -> None:
     """Say what would be done and to whom, and the commands that do it by hand."""
     screen = setting.screen
-    plan = [outcome.target for outcome in freed.outcomes]
     lines = [
-        *evidence(freed.findings, screen.reader(), standings_of(plan)),
+        *evidence(freed.findings, screen.reader(), standings_of(freed)),
         *map(outcome_words, freed.outcomes),
         *spared_words(freed.spared),
     ]
     screen.out(summary(freed.findings, target.subject))
     for line in lines:
         screen.out("\n".join(wrap(f"  {line}", screen.look("stdout").width)))
-    by_hand = remedy_lines(remedies_for(setting, target, freed), screen.look("stderr"))
-    if by_hand:
-        screen.err("\n".join(by_hand))
+    if by_hand := remedies_for(setting, target, freed):
+        screen.err("\n".join(remedy_lines(by_hand, screen.look("stderr"))))
 
 
 def tools_for(setting: Context, *, starting: str = "") -> FreeServices:
     """Return the tools of freeing: prompt and progress on the screen, our own runs by record."""
-    from devports.core.checkout import elsewhere_from
-
     screen = setting.screen
 
     def tell(news: Progress | Outcome) -> None:
@@ -159,6 +145,8 @@ def tools_for(setting: Context, *, starting: str = "") -> FreeServices:
             screen.progress(f"devports: {outcome_words(news)}")
 
     def asked(question: Question) -> Answer:
+        from devports.ui.prompts import ask
+
         return ask(question, screen, starting, project=project_of(setting, question.target))
 
     return FreeServices(
@@ -188,7 +176,7 @@ def not_freed(asked: Target, freed: FreeResult, screen: Console) -> DevportsErro
         service=asked.name,
         more_notes=(*map(outcome_words, freed.outcomes), *spared_words(freed.spared)),
         hints=hints_for(asked, freed),
-        standings=standings_of([outcome.target for outcome in freed.outcomes]),
+        standings=standings_of(freed),
     )
 
 
@@ -219,15 +207,14 @@ def hints_for(asked: Target, freed: FreeResult) -> tuple[str, ...]:
     )
 
 
-def standings_of(plan: Sequence[StopTarget]) -> list[tuple[int, HolderKind]]:
-    """Return the judgement on every holder in a plan, by pid."""
+def standings_of(freed: FreeResult) -> list[tuple[int, HolderKind]]:
+    """Return the judgement on every holder that was, or was not, to end, by pid."""
+    plan = [outcome.target for outcome in freed.outcomes]
     return [(m.process.pid, target.standing) for target in plan for m in target.members]
 
 
 def remedies_for(setting: Context, asked: Target, freed: FreeResult) -> tuple[Remedy, ...]:
     """Return what a person can do by hand, for the finding that decides."""
-    from devports.core.checkout import elsewhere_from
-
     finding = decisive(freed.findings)
     if is_bindable(finding.verdict):
         return ()
@@ -249,6 +236,5 @@ def remedies_for(setting: Context, asked: Target, freed: FreeResult) -> tuple[Re
 
 def show_not_freed(setting: Context, asked: Target, freed: FreeResult) -> None:
     """Print the error block with the commands to run by hand."""
-    screen = setting.screen
-    error = not_freed(asked, freed, screen)
-    screen.err(error_block(error, screen.look("stderr"), remedies_for(setting, asked, freed)))
+    error = not_freed(asked, freed, setting.screen)
+    setting.print_error(error, remedies_for(setting, asked, freed))

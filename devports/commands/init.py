@@ -1,30 +1,24 @@
-"""`devports init`: find the servers of a project and write the configuration of them, once.
-
-founding: A configuration that is to be written: what was found, where it goes, and the writing of
-it.
-"""
+"""`devports init`: find the servers of a project and write the configuration of them, once."""
 
 from __future__ import annotations
 
 import os
 
 from devports import exitcodes
-from devports.commands.context import here
+from devports.commands.context import Context, here
 from devports.config.load import OWN
 from devports.core.value import Frozen
-from devports.detect.model import File, Tree
+from devports.detect.model import DetectedService, File, SkippedService, Tree
 from devports.detect.services import detect, wanted
 from devports.detect.toml_writer import document
 from devports.errors import DevportsError
 from devports.system.files import write_new
-from devports.system.project import look
+from devports.system.project import scan
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
-    from devports.commands.context import Context
-    from devports.detect.model import DetectedService, SkippedService
     from devports.ui.console import Console
 
 
@@ -39,7 +33,7 @@ def init(setting: Context, *, yes: bool, dry_run: bool, as_json: bool = False) -
     cwd = here()
     shown = setting.named or OWN
     path = os.path.abspath(os.path.join(cwd, shown))
-    refuse_if_there(path, cwd if setting.searches else "")
+    refuse_if_there(path, cwd if setting.named is None else "")
     plan = found_in(path, shown)
     screen = setting.screen
     if as_json:
@@ -54,19 +48,17 @@ def init(setting: Context, *, yes: bool, dry_run: bool, as_json: bool = False) -
         if dry_run:
             return exitcodes.OK
         raise unasked(shown)
-    chosen = plan.services if yes else _chosen(plan, screen)
+    chosen: Sequence[DetectedService] | None = plan.services
+    if not yes:
+        from devports.ui.prompts import choose
+
+        chosen = choose(plan.services, plan.shown, screen)
     if chosen is None:
         screen.err("nothing was written")
         return exitcodes.NO
     write(plan.but(services=chosen))
     screen.out(written(shown, chosen, screen.look("stdout")))
     return exitcodes.OK
-
-
-def _chosen(plan: Plan, screen: Console) -> Sequence[DetectedService] | None:
-    from devports.ui.prompts import choose
-
-    return choose(plan.services, plan.shown, screen)
 
 
 def _in_json(plan: Plan, screen: Console, *, yes: bool, dry_run: bool) -> int:
@@ -101,7 +93,7 @@ class Plan(Frozen):
 
 def found_in(path: str, shown: str) -> Plan:
     """Return the services of the folder of a file that is to be written."""
-    looked = look(os.path.dirname(path), wanted)
+    looked = scan(os.path.dirname(path), wanted)
     files = tuple(File(name, text) for name, text in looked.texts)
     found = detect(Tree(files, looked.names))
     return Plan(path, shown, found.services, found.left_out, looked.whole)

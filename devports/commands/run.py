@@ -1,40 +1,36 @@
 """`devports run`: take the port, start the server, stay with it.
 
-running: What a run is made of: its session, wired to the screen and the configuration, and its
-report.
+The session of a run is wired to the screen and the configuration here, and its end is told.
 """
 
 from __future__ import annotations
 
 import os
 
-from devports.commands.context import asked_of, service_of
+from devports.commands.context import Context, asked_of, print_vscode_failure, service_of
+from devports.commands.debugger import debugged
 from devports.commands.free import show_not_freed, tools_for
 from devports.core.recovery import Ended, RecordFailed, ServerReady
-from devports.core.service import env_file_of
-from devports.core.stop_plan import ConfirmPolicy
+from devports.core.service import Config, Service, env_file_of
+from devports.core.stop_plan import ConfirmPolicy, Question
 from devports.core.verdict import decisive
 from devports.errors import DevportsError
-from devports.freeing import FreeRequest, StopTimeouts
+from devports.freeing import FreeRequest, FreeServices, StopTimeouts
 from devports.run.launch import prepare, refuse_impossible
 from devports.run.readiness import wait_for_dependencies, with_real_ports
 from devports.run.reservation import next_ports
 from devports.run.session import Session
 from devports.run.takeover import PortPromisedError, claim
 from devports.ui import run_progress
-from devports.ui.messages import error_block
-from devports.ui.prompts import from_menu, menu_to_take_over
-from devports.ui.run_progress import ended_words, gave_up, happening_words, in_short
+from devports.ui.run_progress import ended_words, event_line, gave_up, in_short
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
-    from devports.commands.context import Context
     from devports.core.recovery import RunEvent
-    from devports.core.service import Config, OnConflict, Service
-    from devports.core.stop_plan import Answer, Outcome, Progress, Question
-    from devports.freeing import FreeServices
+    from devports.core.service import OnConflict
+    from devports.core.stop_plan import Answer, Outcome, Progress
     from devports.records import RunRecord
     from devports.ui.console import Console
     from devports.ui.events import EventLog
@@ -52,23 +48,23 @@ def run(
     port: int | None = None,
     events: str | None = None,
     take_over: bool = False,
-) -> Ended:
+    debug: bool = False,
+) -> int:
     """Run a service to its end; the exit code is the server's own when one ran."""
     config = setting.config()
     service = service_of(config, name)
+    if debug:
+        service = debugged(service, config)
     service = service.but(port=port or service.port, on_conflict=on_conflict or service.on_conflict)
     refuse_impossible(service)
-    news = RunReporter(setting.screen, log_of(events, name))
+    news = RunReporter(setting.screen, name, events)
     policy = ConfirmPolicy(
         yes=yes,
         other_users=other_users,
         other_checkouts=other_checkouts,
         interactive=setting.screen.interactive,
-        reclaim=config.root if service.on_conflict == "reclaim" else "",
-        movable=service.port if service.on_conflict in ("ask", "next") else 0,
-        moves=service.on_conflict == "next",
-        fails=service.on_conflict == "fail",  # a configuration may narrow consent, --yes or not
     )
+    policy = on_conflict_of(service, policy, config.root)
     session: Session | None = None
     ended: Ended | None = None
     declared, others = service.port, next_ports(setting.machine, service, config)
@@ -92,21 +88,25 @@ def run(
             service = next(others)
             policy = policy.but(movable=service.port, moves=True)
     except DevportsError as error:
-        setting.screen.err(error_block(error, setting.screen.look("stderr")))
+        setting.print_error(error)
         ended = Ended(error.exit_code, "devports", error.code, in_short(error))
     startup = session.startup if session is not None else None
     setting.screen.progress(ended_words(name, ended, started=startup is not None))
     news.note(ended)
-    return ended.but(ready=startup is not None and startup.owned is not None)
+    ready = startup is not None and startup.owned is not None
+    if what := run_progress.meaning(name, ended.but(ready=ready)):
+        print_vscode_failure(what, setting.screen)
+    return ended.code
 
 
-def log_of(path: str | None, service: str) -> EventLog | None:
-    """Open the file for events, if one is named."""
-    if path is None:
-        return None
-    from devports.ui.events import EventLog  # only where it is asked for
-
-    return EventLog(path, service)
+def on_conflict_of(service: Service, policy: ConfirmPolicy, root: str) -> ConfirmPolicy:
+    """Return a policy with what the service declares; that may narrow consent, --yes or not."""
+    return policy.but(
+        reclaim=root if service.on_conflict == "reclaim" else "",
+        movable=service.port if service.on_conflict in ("ask", "next") else 0,
+        moves=service.on_conflict == "next",
+        fails=service.on_conflict == "fail",
+    )
 
 
 GIVEN_UP = ("not-ready", "moved", "port-shared", "retries-exhausted")
@@ -117,8 +117,13 @@ LINGER = 65.0
 class RunReporter:
     """Where the news of a run goes: to the screen, and into a file for programs if one is named."""
 
-    def __init__(self, screen: Console, log: EventLog | None = None) -> None:
-        self._screen, self._log = screen, log
+    def __init__(self, screen: Console, service: str, events: str | None) -> None:
+        self._screen = screen
+        self._log: EventLog | None = None
+        if events is not None:
+            from devports.ui.events import EventLog  # only where it is asked for
+
+            self._log = EventLog(events, service)
         self._unrecorded = False
 
     def tell(self, happening: RunEvent) -> None:
@@ -127,7 +132,7 @@ class RunReporter:
             if self._unrecorded:
                 return  # the service is claimed anew with each port that is tried
             self._unrecorded = True
-        self._screen.progress(happening_words(happening))
+        self._screen.progress(event_line(happening))
         env = self._screen.env
         if isinstance(happening, ServerReady) and (
             line := run_progress.after_ready(happening, env)
@@ -204,6 +209,8 @@ def may_take_over(screen: Console, other: RunRecord, policy: ConfirmPolicy) -> b
     """Ask a person whether the run that is in charge is to end."""
     if policy.fails or not policy.interactive:
         return False
+    from devports.ui.prompts import from_menu, menu_to_take_over
+
     return from_menu(menu_to_take_over(other.service, other.key.pid), screen) == "yes"
 
 
@@ -219,7 +226,7 @@ def variables_of(service: Service, config: Config) -> dict[str, str]:
 
 def explain(setting: Context, session: Session, ended: Ended) -> None:
     """Say, where devports gave up, what was seen and what can be done by hand."""
-    screen, service, last = setting.screen, session.service, session.hold.last
+    service, last = session.service, session.hold.last
     if ended.reason == "port-held" and last is not None and not last.bindable:
         declared = setting.config().get(service.name)
         same = declared is not None and declared.port == service.port
@@ -231,4 +238,4 @@ def explain(setting: Context, session: Session, ended: Ended) -> None:
         error = gave_up(
             service, ended, start.seen, start.failure, start.status, unsaid=start.unsaid
         )
-        screen.err(error_block(error, screen.look("stderr")))
+        setting.print_error(error)

@@ -1,16 +1,8 @@
 """`devports status`: who has the ports of this project, or of this machine.
 
-everybody: What `devports status --all` shows: everybody who listens on this machine, by project.
-
-watching: `devports status --watch`: look, show what has changed, wait, until somebody wants it to
-end.
-
-On a terminal the table stays in place. Elsewhere there is nothing to draw over, and a table each
-second would be noise: a reader gets the whole table once, and then a line for each change, as
-``kubectl get --watch`` does it. A script that waits for one thing uses `devports wait`.
-
-surveying: What `devports status` shows of services: their endpoints, and the runs in charge of
-them.
+With `--watch` the table stays in place on a terminal. Elsewhere there is nothing to draw over, and
+a table each second would be noise: a reader gets the whole table once, and then a line for each
+change, as ``kubectl get --watch`` does it. A script that waits for one thing uses `devports wait`.
 """
 
 from __future__ import annotations
@@ -18,32 +10,36 @@ from __future__ import annotations
 import time
 
 from devports import exitcodes
-from devports.commands.context import asked_of, here
+from devports.commands.context import Context, Target, asked_of, here
 from devports.core.value import Frozen
-from devports.core.verdict import HolderUnknown, covers, sockets_of
+from devports.core.verdict import Finding, HolderUnknown, covers, sockets_of
 from devports.errors import DevportsError
-from devports.records import charge_of, charges, holder_of, stage_of
-from devports.system import clock, refuse_to_watch
+from devports.records import RunStatus, charge_of, charges, holder_of, stage_of
+from devports.system import WINDOWS, clock
 from devports.system.inspect import HolderCache, at_once, census, endpoints_of, glance
-from devports.ui.messages import error_block, gap_words, labelled
-from devports.ui.status_rows import Section, StatusEntry, StatusPort, url_of, with_urls
-from devports.ui.table import Live, changed, parts_of, plain, table
-from devports.ui.text import paint
+from devports.ui.messages import labelled
+from devports.ui.processes import gap_words
+from devports.ui.status_rows import (
+    Section,
+    StatusEntry,
+    StatusPort,
+    StatusRow,
+    rows_of,
+    with_urls,
+)
+from devports.ui.table import Live, changed, plain, table
+from devports.ui.text import paint, url_of
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Iterator, Sequence
 
-    from devports.commands.context import Context, Target
     from devports.core.model import Endpoint, PortSpec, VisibilityGap
     from devports.core.service import Config, Service
-    from devports.core.verdict import Finding
-    from devports.records import RunStatus
     from devports.system import Machine
-    from devports.system.keyboard import TerminalEvents
+    from devports.system.terminal_events import TerminalEvents
     from devports.ui.console import Console
     from devports.ui.status_rows import Role
-    from devports.ui.table import Part
 
 
 def status(
@@ -57,66 +53,50 @@ def status(
 ) -> int:
     """Show every endpoint of the targets, of all services if there are none.
 
-    Args:
-        setting: screen, machine and configuration.
-        words: the targets.
-        everything: all listeners of this machine instead.
-        watch: go on, and show what changes.
-        interval: seconds between two looks.
-        as_json: one document on stdout.
+    `interval` is in seconds, from look to look.
     """
     _refuse_contradictions(words, everything, watch, interval, as_json)
+    seen: AllListeners | Services = (
+        AllListeners(setting, repeated=watch)
+        if everything
+        else Services(setting, setting.asked(words), repeated=watch)
+    )
     if watch:
-        refuse_to_watch()
-    look = _look_at(setting, words, everything=everything, repeated=watch)
-    if watch:
-        return watch_over(setting.screen, look, interval or INTERVAL)
-    return (report_json if as_json else report)(setting.screen, look())
+        return watch_over(setting.screen, seen.look, interval or INTERVAL)
+    return (report_json if as_json else report)(setting, seen.look())
 
 
-def _look_at(
-    setting: Context, words: Sequence[str], *, everything: bool, repeated: bool
-) -> Callable[[], StatusResult]:
-    """Return what looks, once or again and again; only what it needs is imported."""
-    if everything:
-        return AllListeners(setting, repeated=repeated).look
-
-    return Services(setting, setting.asked(words), repeated=repeated).look
-
-
-def report(screen: Console, shown: StatusResult) -> int:
+def report(setting: Context, shown: StatusResult) -> int:
     """Print the table on stdout, what could not be seen or looked at on stderr."""
-    parts = parts_of(shown.sections, screen.reader(), asked=shown.asked)
-    screen.out("\n".join(table(parts, screen.look_with_links("stdout"))))
-    look = screen.look("stderr")
+    setting.screen.out("\n".join(table_of(shown, setting.screen)))
     for gap in shown.gaps:
-        screen.err("\n".join(labelled("note", gap_words(gap), look)))
+        setting.print_labelled("note", gap_words(gap))
     for error in shown.errors:
-        screen.err(error_block(error, look))
-    return code_of(shown)
+        setting.print_error(error)
+    return shown.exit_code
 
 
-def code_of(shown: StatusResult) -> int:
-    """Return 0 if all could be looked at, whatever was found."""
-    return max((error.exit_code for error in shown.errors), default=exitcodes.OK)
+def table_of(shown: StatusResult, screen: Console) -> list[str]:
+    rows = rows_of(shown.sections, screen.reader(), asked=shown.asked)
+    return table(rows, screen.look_with_links("stdout"))
 
 
-def report_json(screen: Console, shown: StatusResult) -> int:
+def report_json(setting: Context, shown: StatusResult) -> int:
     """Print the envelope."""
     from devports.ui.json_output import overall, status_data  # json: half a start
 
-    code = code_of(shown)
     data = status_data(shown.sections, shown.gaps, time.time())
     seen = [True for s in shown.sections for entry in s.entries if entry.error is None]
     status = overall([*seen, *(False for _ in shown.errors)])
-    screen.answer(("status",), data, exit_code=code, errors=shown.errors, status=status)
+    code = shown.exit_code
+    setting.screen.answer(("status",), data, exit_code=code, errors=shown.errors, status=status)
     return code
 
 
 def _refuse_contradictions(
     words: Sequence[str], everything: bool, watch: bool, interval: float | None, as_json: bool
 ) -> None:
-    """Refuse options that do not go together.
+    """Refuse options that do not go together, or not on this system.
 
     Raises:
         DevportsError: there are some.
@@ -130,6 +110,13 @@ def _refuse_contradictions(
         )
     if interval is not None and not watch:
         raise DevportsError("usage", "`--interval` is about `--watch`")
+    if watch and WINDOWS:
+        raise DevportsError(
+            "unsupported-platform",
+            "`--watch` does not work on Windows yet",
+            hints=("run `devports status` for one look",),
+            exit_code=exitcodes.BLIND,
+        )
 
 
 class AllListeners:
@@ -155,15 +142,20 @@ class AllListeners:
     def _entry(self, finding: Finding, runs: Sequence[RunStatus]) -> StatusEntry:
         run = holder_of(runs, finding)
         if run is None:
-            service = _covered(finding, self._declared)
-            if service is None:
-                return StatusEntry("", (StatusPort(finding),), role="found")
-            return StatusEntry(service.name, (StatusPort(finding),), role=role_of(service))
+            service = self._service(finding)
+            name = service.name if service else ""
+            return StatusEntry(name, (StatusPort(finding),), role_of(service, "found"))
         place = StatusPort(finding, stage_of(finding, run), run=run)
         end = finding.endpoint
         if place.stage == "serving" and run.record.spec.port == end.port:
             place = place.but(url=url_of(end.address, end.port))
         return StatusEntry(run.record.service, (place,))
+
+    def _service(self, finding: Finding) -> Service | None:
+        """Return the service whose declared port this listener has."""
+        sockets = sockets_of(finding.verdict)
+        taken = (who for who, end in self._declared if any(covers(s, end) for s in sockets))
+        return next(taken, None)
 
 
 def _config(setting: Context) -> tuple[Config | None, tuple[DevportsError, ...]]:
@@ -171,7 +163,7 @@ def _config(setting: Context) -> tuple[Config | None, tuple[DevportsError, ...]]
     try:
         return setting.config(), ()
     except DevportsError as error:
-        return None, () if error.code == "config-missing" and setting.searches else (error,)
+        return None, () if error.code == "config-missing" and setting.named is None else (error,)
 
 
 def _declared(machine: Machine, config: Config) -> Iterator[tuple[Service, Endpoint]]:
@@ -181,13 +173,6 @@ def _declared(machine: Machine, config: Config) -> Iterator[tuple[Service, Endpo
         except DevportsError:  # `devports status` says so
             continue
         yield from ((service, end) for end in ends)
-
-
-def _covered(finding: Finding, declared: Sequence[tuple[Service, Endpoint]]) -> Service | None:
-    """Return the service whose declared port this listener has."""
-    sockets = sockets_of(finding.verdict)
-    taken = (service for service, end in declared if any(covers(s, end) for s in sockets))
-    return next(taken, None)
 
 
 INTERVAL = 1.0
@@ -203,7 +188,7 @@ def watch_over(screen: Console, look: Callable[[], StatusResult], interval: floa
     Returns:
         0 when it was ended by hand; 128+n for another signal.
     """
-    from devports.system.keyboard import TerminalEvents
+    from devports.system.terminal_events import TerminalEvents
 
     stdout = screen.streams["stdout"]
     if stdout is None:
@@ -227,7 +212,7 @@ def _until_the_end(
     attention: TerminalEvents,
 ) -> int:
     """Look and show, again and again; return the signal that ended it, 0 for none."""
-    from devports.system.keyboard import Ended, Resized, Suspended
+    from devports.system.terminal_events import Ended, Resized, Suspended
 
     due = clock.Deadline(0)
     while True:
@@ -261,7 +246,11 @@ class LiveView:
         self._shown = shown
         if not self._live.active:
             self._live.enter()
-        self._live.show(self._lines(shown))
+        look = self._screen.look("stdout")
+        head = paint(f"devports status, every {self._interval:g} s; q ends it", "faint", look)
+        notes = [line for gap in shown.gaps for line in labelled("note", gap_words(gap), look)]
+        lines = table_of(shown, self._screen)
+        self._live.show([head, "", *lines, *(["", *notes] if notes else [])])
 
     def again(self) -> None:
         """Draw everything again, as wide and high as the terminal is now."""
@@ -275,17 +264,7 @@ class LiveView:
     def last_words(self) -> None:
         """Leave the last table behind, where the shell goes on."""
         if self._shown is not None:
-            self._screen.out("\n".join(self._table(self._shown)))
-
-    def _lines(self, shown: StatusResult) -> list[str]:
-        look = self._screen.look("stdout")
-        head = paint(f"devports status, every {self._interval:g} s; q ends it", "faint", look)
-        notes = [line for gap in shown.gaps for line in labelled("note", gap_words(gap), look)]
-        return [head, "", *self._table(shown), *(["", *notes] if notes else [])]
-
-    def _table(self, shown: StatusResult) -> list[str]:
-        parts = parts_of(shown.sections, self._screen.reader(), asked=shown.asked)
-        return table(parts, self._screen.look_with_links("stdout"))
+            self._screen.out("\n".join(table_of(self._shown, self._screen)))
 
 
 class LineView:
@@ -293,24 +272,20 @@ class LineView:
 
     def __init__(self, screen: Console) -> None:
         self._screen = screen
-        self._before: list[Part] | None = None
+        self._before: list[StatusRow] | None = None
 
     def show(self, shown: StatusResult) -> None:
-        parts = parts_of(shown.sections, self._screen.reader(), asked=shown.asked)
+        rows = rows_of(shown.sections, self._screen.reader(), asked=shown.asked)
         look = self._screen.look("stdout").but(width=None)
-        lines = plain(parts, look) if self._before is None else changed(self._before, parts, look)
-        self._before = parts
+        lines = plain(rows, look) if self._before is None else changed(self._before, rows, look)
+        self._before = rows
         if lines:
             self._screen.out("\n".join(lines))
 
     def again(self) -> None:
-        """Nothing to be drawn again."""
+        """Nothing was drawn that could be drawn again, taken or left behind."""
 
-    def leave(self) -> None:
-        """Nothing was taken."""
-
-    def last_words(self) -> None:
-        """All has been said."""
+    leave = last_words = again
 
 
 class StatusResult(Frozen):
@@ -327,6 +302,11 @@ class StatusResult(Frozen):
     gaps: tuple[VisibilityGap, ...] = ()
     errors: tuple[DevportsError, ...] = ()
     asked: bool = True
+
+    @property
+    def exit_code(self) -> int:
+        """0 if all could be looked at, whatever was found."""
+        return max((error.exit_code for error in self.errors), default=exitcodes.OK)
 
 
 class ServiceStatus(Frozen):
@@ -407,15 +387,17 @@ def entry_of(
     return StatusEntry(
         target.name,
         _with_urls(places),
-        role=role_of(service) if service is not None else "wanted",
+        role=role_of(service, "wanted"),
         text=target.text,
         address=str(target.specs[0]),
         error=wanted.error,
     )
 
 
-def role_of(service: Service) -> Role:
-    """Return what a listener on a port of `service` means."""
+def role_of(service: Service | None, unknown: Role) -> Role:
+    """Return what a listener on a port of `service` means; `unknown` where it is of none."""
+    if service is None:
+        return unknown
     return "wanted" if service.command else "watched"
 
 

@@ -1,18 +1,9 @@
-"""`devports validate`: is the configuration right? Looks at nothing else.
-
-schema: `devports schema`: the JSON Schema of the configuration or of results.
-"""
+"""`devports validate` and `devports schema`: is the configuration right, and what may it say?"""
 
 from __future__ import annotations
 
-import os
-
 from devports import exitcodes
-
-TYPE_CHECKING = False
-if TYPE_CHECKING:
-    from devports.commands.context import Context
-    from devports.ui.console import Console
+from devports.commands.context import Context, shipped
 
 
 def validate(setting: Context, *, as_json: bool = False) -> int:
@@ -22,14 +13,12 @@ def validate(setting: Context, *, as_json: bool = False) -> int:
         DevportsError: it is not right; every problem at once.
     """
     from devports.core.shell_syntax import unshelled
-    from devports.ui.messages import warning_block
 
     config = setting.config()
     for service in config.services:
         if written := unshelled(service):
             what = f"the command of `{service.name}` has `{written.word}`, which only a shell knows"
-            look = setting.screen.look("stderr")
-            setting.screen.err(warning_block(what, look, hints=(written.hint,)))
+            setting.print_warning(what, hints=(written.hint,))
     if as_json:
         from devports.ui.json_output import validate_data
 
@@ -41,10 +30,7 @@ def validate(setting: Context, *, as_json: bool = False) -> int:
     return exitcodes.OK
 
 
-def schema(screen: Console, kind: str) -> int:
+def schema(setting: Context, kind: str) -> int:
     """Print one of the schemas that are shipped with devports."""
-    package = os.path.dirname(exitcodes.__file__)
-    path = os.path.join(package, "schemas", f"{kind}.schema.json")
-    with open(path, encoding="utf-8") as file:
-        screen.out(file.read().rstrip("\n"))
+    setting.screen.out(shipped("schemas", f"{kind}.schema.json").rstrip("\n"))
     return exitcodes.OK

@@ -1,7 +1,6 @@
 """`devports vscode`: tasks and launch configurations, made from the configuration and merged.
 
-editing: What the editor's files are and should be: the files and the template, read for the pure
-part.
+The files and the template are read here; what they should be, `devports.vscode` decides.
 """
 
 from __future__ import annotations
@@ -10,7 +9,7 @@ import os
 
 import devports
 from devports import exitcodes
-from devports.commands.context import here
+from devports.commands.context import Context, here
 from devports.config.load import OWN, SHARED, find
 from devports.errors import DevportsError
 from devports.system import files
@@ -21,9 +20,9 @@ TYPE_CHECKING = False
 if TYPE_CHECKING:
     from typing import Literal
 
-    from devports.commands.context import Context
     from devports.core.service import Config
     from devports.system.files import Folder
+    from devports.ui.console import Console
 
     Mode = Literal["write", "check", "diff"]
 
@@ -39,7 +38,12 @@ def vscode(setting: Context, mode: Mode = "write", *, as_json: bool = False) -> 
             setting.screen.out(error.snippet)
         raise
     code = exitcodes.NO if mode == "check" and not plan.in_sync else exitcodes.OK
-    report(setting, plan, mode, code, os.path.relpath(config.root, here()), as_json=as_json)
+    if as_json:
+        from devports.ui.json_output import vscode_data
+
+        setting.screen.answer(("vscode",), vscode_data(plan, mode), exit_code=code)
+    else:
+        report(setting.screen, plan, mode, os.path.relpath(config.root, here()))
     return code
 
 
@@ -50,7 +54,11 @@ def look(config: Config) -> Plan:
 
 
 def write(config: Config) -> Plan:
-    """Change what has to be changed, with other writers kept out from the look to the end."""
+    """Change what has to be changed; return what that was.
+
+    It is looked twice: the first look makes no folder where nothing is to be written, and only from
+    the second to the end are other writers kept out, one of whom may have written it all just now.
+    """
     plan = look(config)
     if plan.in_sync:
         return plan
@@ -62,20 +70,13 @@ def write(config: Config) -> Plan:
         return plan
 
 
-def report(
-    setting: Context, plan: Plan, mode: Mode, code: int, root: str, *, as_json: bool
-) -> None:
+def report(screen: Console, plan: Plan, mode: Mode, root: str) -> None:
     """Show what was, or would be, done, and what a person has to decide."""
-    screen = setting.screen
-    if as_json:
-        from devports.ui.json_output import vscode_data
-
-        screen.answer(("vscode",), vscode_data(plan, mode), exit_code=code)
-        return
-    from devports.ui.reports import changes, note_block, summary
+    from devports.ui.messages import block
+    from devports.ui.reports import changes, summary
 
     for note in plan.notes:
-        screen.err(note_block(note, screen.look("stderr")))
+        screen.err(block("warning", note.message, screen.look("stderr"), hints=note.hints))
         if note.snippet:
             screen.err(note.snippet)
     if mode != "write" and not plan.in_sync:

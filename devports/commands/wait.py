@@ -1,7 +1,4 @@
-"""`devports wait`: until a service is ready, or a port can be bound. For scripts.
-
-awaiting: When what `devports wait` was asked for has happened.
-"""
+"""`devports wait`: until a service is ready, or a port can be bound. For scripts."""
 
 from __future__ import annotations
 
@@ -16,13 +13,12 @@ from devports.freeing.bindable import bindable
 from devports.run.readiness import is_ready, is_served
 from devports.system import clock
 from devports.system.inspect import survey
-from devports.ui.messages import error_block, evidence, summary
-from devports.ui.processes import listed, whole
-from devports.ui.progress import took
+from devports.ui.processes import evidence, summary
+from devports.ui.text import listed, took, whole
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
-    from collections.abc import Callable, Sequence
+    from collections.abc import Sequence
     from typing import Literal
 
     from devports.commands.context import Context, Target
@@ -48,59 +44,32 @@ def wait(
 ) -> int:
     """Wait for all targets; the exit code says what did not happen in time.
 
-    Args:
-        setting: screen, machine and configuration.
-        words: the targets.
-        until: what is waited for.
-        timeout: seconds altogether; by default those that the services get to become ready.
-        as_json: one document on stdout.
+    `timeout` is in seconds, for all together; by default as long as services get to become ready.
     """
     targets = setting.asked(words)
     own = [t.service.ready.timeout for t in targets if t.service and until == "ready"]
     deadline = clock.Deadline(max(own, default=PATIENCE) if timeout is None else timeout)
-
-    def tell() -> None:
-        named = listed([f"`{target.text}`" for target in targets])
-        setting.screen.err(
-            f"devports: waiting up to {whole(deadline.left):.0f} s until {named} is {until}"
-        )
-
-    done = wait_for(setting, targets, until, deadline, tell=tell, quiet=QUIET)
-    failed = [error(setting, one, until) for one in done if not one.happened]
+    done = wait_for(setting, targets, until, deadline)
+    failed = [
+        not_ready(setting, one) if until == "ready" else still_held(setting, one)
+        for one in done
+        if not one.happened
+    ]
     code = max((each.exit_code for each in failed), default=exitcodes.OK)
     if as_json:
-        report_json(setting, done, until, code, failed)
+        from devports.ui.json_output import overall, wait_data
+
+        entries = [(one.target.text, one.happened, one.seconds, one.findings) for one in done]
+        data = wait_data(until, entries, time.time())
+        status = overall(one.happened for one in done)
+        setting.screen.answer(("wait",), data, exit_code=code, errors=failed, status=status)
         return code
     for one in done:
         if one.happened:
             setting.screen.out(f"`{one.target.text}` is {until}, after {took(one.seconds)}")
     for each in failed:
-        setting.screen.err(error_block(each, setting.screen.look("stderr")))
+        setting.print_error(each)
     return code
-
-
-def error(setting: Context, one: WaitResult, until: Until) -> DevportsError:
-    """Return what did not happen, as an error with what is there instead."""
-    if until == "ready":
-        return not_ready(setting, one)
-    freed = FreeResult(False, exitcodes.STILL_HELD, (), one.findings)
-    return not_freed(one.target, freed, setting.screen)
-
-
-def report_json(
-    setting: Context,
-    done: Sequence[WaitResult],
-    until: Until,
-    code: int,
-    failed: Sequence[DevportsError],
-) -> None:
-    """Print the envelope."""
-    from devports.ui.json_output import overall, wait_data
-
-    entries = [(one.target.text, one.happened, one.seconds, one.findings) for one in done]
-    data = wait_data(until, entries, time.time())
-    status = overall(one.happened for one in done)
-    setting.screen.answer(("wait",), data, exit_code=code, errors=failed, status=status)
 
 
 FIRST, LAST = 0.010, 0.250
@@ -117,17 +86,13 @@ class WaitResult(Frozen):
 
 
 def wait_for(
-    setting: Context,
-    targets: Sequence[Target],
-    until: Until,
-    deadline: clock.Deadline,
-    *,
-    tell: Callable[[], None],
-    quiet: float,
+    setting: Context, targets: Sequence[Target], until: Until, deadline: clock.Deadline
 ) -> tuple[WaitResult, ...]:
-    """Wait for all of them; `tell` is called once if that takes longer than `quiet` seconds."""
+    """Wait for all of them; if that takes longer than `QUIET`, say so once."""
     took: dict[int, float] = {}
-    ends = [setting.endpoints(_judged_by(target, until)) for target in targets]
+    # A service is ready by its own port, and free when all its ports are.
+    first = [target.but(specs=target.specs[:1]) for target in targets]
+    ends = [setting.endpoints(each) for each in (first if until == "ready" else targets)]
     step, told = FIRST, False
     while True:
         for number, target in enumerate(targets):
@@ -135,20 +100,17 @@ def wait_for(
                 took[number] = deadline.elapsed
         if len(took) == len(targets) or deadline.passed:
             break
-        if not told and deadline.elapsed > quiet:
+        if not told and deadline.elapsed > QUIET:
             told = True
-            tell()
+            named = listed([f"`{target.text}`" for target in targets])
+            within = f"{whole(deadline.left):.0f} s"
+            setting.screen.err(f"devports: waiting up to {within} until {named} is {until}")
         clock.pause(min(step, deadline.left))
         step = min(step * 1.5, LAST)
     return tuple(
         WaitResult(target, number in took, took.get(number, deadline.elapsed), findings)
         for number, (target, findings) in enumerate(setting.look(targets, survey))
     )
-
-
-def _judged_by(target: Target, until: Until) -> Target:
-    """Return what decides: a service is ready by its own port, and free when all its ports are."""
-    return target if until == "free" else target.but(specs=target.specs[:1])
 
 
 def _happened(setting: Context, target: Target, ends: Sequence[Endpoint], until: Until) -> bool:
@@ -164,23 +126,25 @@ def not_ready(setting: Context, one: WaitResult) -> DevportsError:
     """Return that a target did not become ready, with what is on its port instead."""
     target, started = one.target, bool(one.target.service and one.target.service.command)
     run = setting.records().in_charge(target.name, setting.config().root) if started else None
-    facts = (
-        summary(one.findings, target.subject),
-        *evidence(one.findings, setting.screen.reader()),
-    )
+    evident = evidence(one.findings, setting.screen.reader())
+    note, hints = "", tuple[str, ...]()
     if run is not None:
-        note, hint = f"its run (pid {run.key.pid}) is {run.state}", ""
+        note = f"its run (pid {run.key.pid}) is {run.state}"
     elif started:
         note = "no `devports run` of it is there, and nobody else's server counts as it"
-        hint = f"run `devports run {target.typed}`, or wait for the bare port"
-    else:
-        note, hint = "", ""
+        hints = (f"run `devports run {target.typed}`, or wait for the bare port",)
     return DevportsError(
         "not-ready",
         f"`{target.text}` was not ready in {one.seconds:.1f} s",
-        facts=facts,
+        facts=(summary(one.findings, target.subject), *evident),
         note=note,
-        hints=(hint,) if hint else (),
+        hints=hints,
         service=target.name,
         exit_code=exitcodes.NOT_READY,
     )
+
+
+def still_held(setting: Context, one: WaitResult) -> DevportsError:
+    """Return that a target was not let go of, with who has it."""
+    freed = FreeResult(False, exitcodes.STILL_HELD, (), one.findings)
+    return not_freed(one.target, freed, setting.screen)

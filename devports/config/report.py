@@ -18,6 +18,7 @@ from devports.errors import DevportsError
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
+    import re
     from collections.abc import Iterable, Iterator, Sequence
     from typing import Literal, TypeAlias
 
@@ -229,6 +230,21 @@ PIECE = (
 """One token. Every alternative matches whatever follows, so hostile text costs linear time."""
 
 
+_ESCAPES = {
+    '"': '"',
+    "\\": "\\",
+    "b": "\b",
+    "t": "\t",
+    "n": "\n",
+    "f": "\f",
+    "r": "\r",
+    "e": "\x1b",
+}
+_HEX = "[0-9a-fA-F]"
+_ESCAPE = rf"\\(x{_HEX}{{2}}|u{_HEX}{{4}}|U00(?:0{_HEX}|10){_HEX}{{4}}|.)"
+"""Of TOML 1.0 and 1.1."""
+
+
 class Span(Frozen):
     """A piece of the text, as offsets."""
 
@@ -263,7 +279,7 @@ def scan(text: str) -> Spans:
     spans = Spans(text)
     try:
         spans.document()
-    except (IndexError, RecursionError, ValueError):
+    except (LookupError, RecursionError, ValueError):
         return Spans("")
     return spans
 
@@ -372,5 +388,11 @@ def _word(token: str) -> str:
         return token[1:-1]
     if token[0] != '"':
         return token
-    # TOML's escapes are Python's as well.
-    return token[1:-1].encode("latin-1", "backslashreplace").decode("unicode_escape")
+    import re  # as above
+
+    return re.sub(_ESCAPE, _unescaped, token[1:-1], flags=re.DOTALL)
+
+
+def _unescaped(match: re.Match[str]) -> str:
+    sign = match[1]
+    return chr(int(sign[1:], 16)) if len(sign) > 1 else _ESCAPES[sign]

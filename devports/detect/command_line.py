@@ -1,9 +1,7 @@
-"""Read a command line as somebody wrote it, and write it again with placeholders.
+"""From a command line, as somebody wrote it, to a service that devports can start. Pure.
 
 Not a shell: what is more than one simple command behind others (`a && b`) is not understood, and
 whoever calls says so.
-
-making: From a command that somebody wrote to a service that devports can start.
 """
 
 from __future__ import annotations
@@ -14,6 +12,7 @@ import shlex
 
 from devports.core.text import LAST_PORT, decimal, quote
 from devports.core.value import Frozen
+from devports.detect.model import DetectedService
 from devports.detect.servers import BOTH, HOST, PORT, PROGRAM, SERVERS
 
 TYPE_CHECKING = False
@@ -21,7 +20,7 @@ if TYPE_CHECKING:
     from collections.abc import Sequence
     from typing import Any
 
-    from devports.detect.model import DetectedService, Source
+    from devports.detect.model import Source
     from devports.detect.servers import Server
 
     Pairs = tuple[tuple[str, str], ...]
@@ -68,7 +67,7 @@ class Line(Frozen):
 
     words: tuple[str, ...]
     before: str = ""
-    env: tuple[tuple[str, str], ...] = ()
+    env: Pairs = ()
 
 
 class DetectedAddress(Frozen):
@@ -96,12 +95,11 @@ class Start(Frozen):
     told: DetectedAddress = DetectedAddress()
     target: str = ""
 
-    def words(self, lead: Sequence[str] | None = None) -> tuple[str, ...]:
-        """Return the command with placeholders; `lead` instead of what it is started by."""
-        lead = self.lead if lead is None else tuple(lead)
+    def words(self) -> tuple[str, ...]:
+        """Return the command with placeholders."""
         rest, tail = split_at(tuple(map(escaped, self.rest)), "--")
         adds = missing(self.server.adds, self.rest)
-        return (*map(escaped, (*lead, *self.call)), *rest, *adds, *tail)
+        return (*map(escaped, (*self.lead, *self.call)), *rest, *adds, *tail)
 
 
 def read(text: str) -> Line | None:
@@ -132,7 +130,7 @@ def _tokens(text: str) -> list[str]:
         return []
 
 
-def _assignments(words: tuple[str, ...]) -> tuple[tuple[tuple[str, str], ...], tuple[str, ...]]:
+def _assignments(words: tuple[str, ...]) -> tuple[Pairs, tuple[str, ...]]:
     """Split off `NAME=value` words, and env and cross-env before them."""
     env: list[tuple[str, str]] = []
     while words:
@@ -150,10 +148,9 @@ def recognise(words: Sequence[str]) -> Start | None:
     at = _past_launchers(tuple(words))
     plain = tuple(_program(word) for word in words)
     for server in SERVERS:
-        for call in server.calls:
-            length = len(call.split())
-            if plain[at : at + length] == tuple(call.split()):
-                return _taken_apart(server, tuple(words), at, at + length)
+        for call in (tuple(each.split()) for each in server.calls):
+            if plain[at : at + len(call)] == call:
+                return _taken_apart(server, tuple(words), at, at + len(call))
     return None
 
 
@@ -207,13 +204,15 @@ def _without_address(
 ) -> tuple[tuple[str, ...], DetectedAddress]:
     """Take out every word that says where to listen; words behind `--` belong to others."""
     own, others = split_at(words, "--")
+    kinds = dict.fromkeys(server.bind_flags, "address")
+    kinds |= dict.fromkeys(server.host_flags, "host") | dict.fromkeys(server.port_flags, "port")
     kept: list[str] = []
     told = DetectedAddress()
     todo = list(own)
     while todo:
         word = todo.pop(0)
         option, equals, value = word.partition("=")
-        kind = _kind(server, option)
+        kind = kinds.get(option)
         if kind and not equals:
             value = todo.pop(0) if todo and not todo[0].startswith("-") else ""
         if kind:
@@ -225,21 +224,12 @@ def _without_address(
     return (*kept, *others), told
 
 
-def _kind(server: Server, option: str) -> str:
-    if option in server.port_flags:
-        return "port"
-    if option in server.host_flags:
-        return "host"
-    return "address" if option in server.bind_flags else ""
-
-
 def _heard(told: DetectedAddress, kind: str, value: str) -> DetectedAddress:
-    match = _ADDRESS.fullmatch(value) if kind == "address" else None
     if kind == "port":
         return told.but(port=port_in(value) or told.port)
     if kind == "host":
         return told.but(host=host_in(value or "0.0.0.0"))  # noqa: S104  # `vite --host`
-    if match:
+    if match := _ADDRESS.fullmatch(value):
         return DetectedAddress(port_in(match[2]) or told.port, host_in(match[1] or "") or told.host)
     return told
 
@@ -291,7 +281,7 @@ def needs_shell(words: Sequence[str]) -> bool:
     return any(_PRECIOUS & set(word) for word in words)
 
 
-def assigned(env: Sequence[tuple[str, str]]) -> str:
+def assigned(env: Pairs) -> str:
     """Return variables as they stand before a command of a shell."""
     return "".join(f"{name}={_quoted(escaped(value), for_shell=True)} " for name, value in env)
 
@@ -317,7 +307,6 @@ def from_start(
     names: tuple[str, ...],
     folder: str = "",
     line: Line | None = None,
-    lead: Sequence[str] | None = None,
 ) -> DetectedService:
     """Return the service of a command that starts a known server.
 
@@ -327,12 +316,9 @@ def from_start(
         names: what the service may be called, the best first.
         folder: where it runs.
         line: what is done before it, and its variables.
-        lead: what its program is started by, in place of what is written.
     """
-    from devports.detect.model import DetectedService
-
     server = start.server
-    line = (line or Line(())).but(words=start.words(lead))
+    line = (line or Line(())).but(words=start.words())
     return DetectedService(
         names=(*names, server.side, server.kind),
         kind=server.kind,
@@ -348,21 +334,11 @@ def from_start(
 
 
 def from_program(
-    line: Line, source: Source, *, names: tuple[str, ...], folder: str = "", told: bool = True
+    line: Line, source: Source, *, names: tuple[str, ...], folder: str = ""
 ) -> DetectedService:
-    """Return the service of a program of the user's own, which knows the variable PORT.
-
-    Args:
-        line: its command.
-        source: where it stands.
-        names: what the service may be called.
-        folder: where it runs.
-        told: give it PORT.
-    """
-    from devports.detect.model import DetectedService
-
+    """Return the service of a program of the user's own, which gets PORT if no word has it."""
     words, port = with_port(line.words)
-    told = told and not any(PORT in word for word in words)
+    told = any(PORT in word for word in words)
     port = port or next((port_in(value) for name, value in line.env if name == "PORT"), 0)
     return DetectedService(
         names=(*names, PROGRAM.side),
@@ -372,7 +348,7 @@ def from_program(
         folder=folder,
         port=port,
         stated=bool(port),
-        **_started(line.but(words=words), PROGRAM.env if told else ()),
+        **_started(line.but(words=words), () if told else PROGRAM.env),
     )
 
 
@@ -402,6 +378,4 @@ def of_line(
 ) -> DetectedService | None:
     """Return the service that a line starts, if it names a server."""
     start = recognise(line.words)
-    if start is None:
-        return None
-    return from_start(start, source, names=names, folder=folder, line=line)
+    return from_start(start, source, names=names, folder=folder, line=line) if start else None

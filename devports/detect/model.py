@@ -8,7 +8,7 @@ from devports.core.value import Frozen
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
-    from collections.abc import Iterator
+    from collections.abc import Iterable, Iterator
 
 LONGEST = 100
 """Characters that are kept of a line that says why."""
@@ -59,8 +59,8 @@ class Tree(Frozen):
     names: frozenset[str] = frozenset()
 
     def called(self, *names: str) -> Iterator[File]:
-        """Yield the files of these names, wherever they are."""
-        return (file for file in self.files if file.name in names)
+        """Yield the files of these names, wherever they are, in the order of the names."""
+        return (file for name in names for file in self.files if file.name == name)
 
     def nearest(self, folder: str, *names: str) -> str:
         """Return the path of the first of `names` that is in `folder` or above; empty if none."""
@@ -151,3 +151,12 @@ def upwards(folder: str) -> Iterator[str]:
         yield folder
         folder = posixpath.dirname(folder)
     yield ""
+
+
+def first_in_folders(files: Iterable[File]) -> Iterator[File]:
+    """Yield the first of these files in each folder."""
+    seen: set[str] = set()
+    for file in files:
+        if file.folder not in seen:
+            seen.add(file.folder)
+            yield file

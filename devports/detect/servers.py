@@ -6,11 +6,13 @@ silently, was measured with the versions named beside it.
 
 from __future__ import annotations
 
+from functools import partial
+
 from devports.core.value import Frozen
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
-    from typing import Literal
+    from typing import Any, Literal
 
     Side = Literal["web", "backend"]
 
@@ -59,7 +61,18 @@ class Server(Frozen):
 
 _STRICT = ("--host", HOST, "--port", PORT, "--strictPort")
 _P = ("--port", "-p")
+_BIND = ("--bind", "-b")
 _ENV = (("PORT", PORT),)
+_backend = partial(Server, side="backend")
+
+
+def _application(
+    kind: str, *calls: str, port: int = 8000, production: bool = False, **more: Any
+) -> Server:
+    """Return a server whose first word says which application it serves."""
+    calls = calls or (kind,)
+    return _backend(kind, calls, port, aim="first", production=production, **more)
+
 
 NODE = (
     # 6.4 and 8.3: moves to the next port without --strictPort
@@ -134,81 +147,47 @@ NODE = (
 )
 """Started by a script of package.json, or with npx."""
 
-_APP = "first"
 PYTHON = (
-    Server("uvicorn", ("uvicorn",), 8000, aim=_APP, side="backend"),
-    Server(
-        "fastapi",
-        ("fastapi dev", "fastapi run"),
-        8000,
-        aim=_APP,
-        side="backend",
+    _application("uvicorn"),
+    _application("fastapi", "fastapi dev", "fastapi run"),
+    *(
+        _application(
+            name,
+            adds=("--bind", BOTH),
+            port_flags=(),
+            host_flags=(),
+            bind_flags=_BIND,
+            production=True,
+        )
+        for name in ("gunicorn", "hypercorn")
     ),
-    Server(
-        "gunicorn",
-        ("gunicorn",),
-        8000,
-        ("--bind", BOTH),
-        (),
-        (),
-        ("--bind", "-b"),
-        aim=_APP,
-        side="backend",
-        production=True,
-    ),
-    Server(
-        "hypercorn",
-        ("hypercorn",),
-        8000,
-        ("--bind", BOTH),
-        (),
-        (),
-        ("--bind", "-b"),
-        aim=_APP,
-        side="backend",
-        production=True,
-    ),
-    Server(
+    _application(
         "daphne",
-        ("daphne",),
-        8000,
-        ("--bind", HOST, "--port", PORT),
-        _P,
-        ("--bind", "-b"),
-        aim=_APP,
-        side="backend",
+        adds=("--bind", HOST, "--port", PORT),
+        port_flags=_P,
+        host_flags=_BIND,
         production=True,
     ),
-    Server("granian", ("granian",), 8000, aim=_APP, side="backend", production=True),
-    Server(
+    _application("granian", production=True),
+    _application(
         "waitress",
-        ("waitress-serve",),
-        8080,
-        ("--listen", BOTH),
+        "waitress-serve",
+        port=8080,
+        adds=("--listen", BOTH),
         bind_flags=("--listen",),
-        aim=_APP,
-        side="backend",
         production=True,
     ),
-    Server(
-        "flask",
-        ("flask",),
-        5000,
-        port_flags=_P,
-        host_flags=("--host", "-h"),
-        only_with="run",
-        aim="--app",
-        side="backend",
-    ),
-    Server(
-        "quart",
-        ("quart",),
-        5000,
-        port_flags=_P,
-        host_flags=("--host", "-h"),
-        only_with="run",
-        aim="--app",
-        side="backend",
+    *(
+        _backend(
+            name,
+            (name,),
+            5000,
+            port_flags=_P,
+            host_flags=("--host", "-h"),
+            only_with="run",
+            aim="--app",
+        )
+        for name in ("flask", "quart")
     ),
     Server("litestar", ("litestar run",), 8000, port_flags=_P, aim="--app", side="backend"),
     Server(
@@ -225,13 +204,10 @@ PYTHON = (
         "streamlit",
         ("streamlit run",),
         8501,
-        (
-            *("--server.address", HOST, "--server.port", PORT),
-            *("--server.headless", "true"),
-        ),
+        (*("--server.address", HOST, "--server.port", PORT), *("--server.headless", "true")),
         ("--server.port",),
         ("--server.address",),
-        aim=_APP,
+        aim="first",
     ),
     # 2.21: moves, even with a port, unless it may not retry
     Server(

@@ -1,15 +1,11 @@
-"""From what each detector finds to services that can live together: one each, own name, own port.
-
-A port that a file names is a fact, one that is a server's default is a guess, and a container's
-cannot be moved from here: so they are given out in the order container, named, default.
-
-editor: Servers that VS Code starts already: .vscode/launch.json and .vscode/tasks.json.
-
-detectors: What `devports init` finds in a project: one small pure detector a kind of file.
+"""What `devports init` finds in a project: services that can live together. Pure.
 
 A detector takes a `Tree`, the texts that were read, and yields what it found with the line that
 says so. To add one: write the function in the module it belongs to and name it in `DETECTORS`;
 a server that is known by its name needs no more than a row in `servers`.
+
+A port that a file names is a fact, one that is a server's default is a guess, and a container's
+cannot be moved from here: so they are given out in the order container, named, default.
 """
 
 from __future__ import annotations
@@ -25,7 +21,7 @@ from devports.detect.command_line import Line, command_text, of_line, read
 from devports.detect.compose import COMPOSE_FILES, PROCFILES, composed, procfiles
 from devports.detect.model import DetectedService, SkippedService, upwards
 from devports.detect.node import packages
-from devports.detect.python import ASGI, WSGI, applications, launcher, managed, streamlits
+from devports.detect.python import ASGI, WSGI, applications, interpreter, managed, streamlits
 from devports.detect.servers import PYTHON
 
 TYPE_CHECKING = False
@@ -131,7 +127,7 @@ def from_env_file(
     alone = sum(bool(each.command) and each.folder == find.folder for each in every) == 1
     if find.stated or not find.command or not find.takes_port or not alone:
         return find
-    for file in (file for name in _ENV_FILES for file in tree.called(name)):
+    for file in tree.called(*_ENV_FILES):
         if file.folder == find.folder and (said := env_port(file)):
             port, number = said
             sources = (*find.sources, file.line(number, f"PORT={port}"))
@@ -213,22 +209,20 @@ _WORKSPACE = re.compile(r"\$\{workspace(?:Folder|Root)\}/?")
 
 def editors(tree: Tree) -> Iterator[DetectedService | SkippedService]:
     """Yield the servers that launch configurations and tasks start; the others are not ours."""
-    for name, key in LISTS.items():
-        for file in tree.called(name):
-            if posixpath.basename(file.folder) == FOLDER:
-                yield from _entries(tree, file, key)
+    for file in tree.called(*LISTS):
+        if posixpath.basename(file.folder) == FOLDER:
+            yield from _entries(tree, file)
 
 
-def _entries(tree: Tree, file: File, key: str) -> Iterator[DetectedService | SkippedService]:
+def _entries(tree: Tree, file: File) -> Iterator[DetectedService | SkippedService]:
     try:
         data = plain(parse(file.text))
     except JsoncError:
         yield SkippedService(file.source(), "it cannot be read as JSON with comments")
         return
-    entries = data.get(key) if isinstance(data, dict) else None
+    entries = data.get(LISTS[file.name]) if isinstance(data, dict) else None
     for entry in entries if isinstance(entries, list) else ():
-        made = _service(tree, file, entry) if isinstance(entry, dict) else None
-        if made is not None:
+        if isinstance(entry, dict) and (made := _service(tree, file, entry)):
             yield made
 
 
@@ -272,11 +266,7 @@ def _in_its_environment(tree: Tree, folder: str, line: Line, made: DetectedServi
     """Return the command of a Python module so that a shell finds it: VS Code knows its own."""
     if line.words[0] != made.kind and line.words[0] != "manage.py":
         return made.command
-    lead = launcher(tree, folder)
-    if line.words[0] == "manage.py":
-        lead = (*lead, "python") if lead[-1:] == ("run",) else lead or ("python3",)
-    elif lead and lead[-1] != "run":
-        lead = (*lead, "-m")
+    lead = interpreter(tree, folder, line.words[0])
     return " ".join(filter(None, (command_text(lead), made.command)))
 
 

@@ -1,6 +1,6 @@
-"""What the rules judge: gathered before, all of it, so that no rule looks at the machine.
+"""What the rules judge, and what they find.
 
-problem: What a rule of the doctor finds.
+All facts are gathered before: no rule looks at the machine.
 """
 
 from __future__ import annotations
@@ -175,28 +175,6 @@ class Editor(Frozen):
     flaws: tuple[LintFinding, ...] = ()
 
 
-class FileProblem(Frozen):
-    """What is wrong with the configuration or a file that it needs, and what `run` would refuse.
-
-    Attributes:
-        code, message, facts, note, hints: as in an error.
-        path: what it is about.
-        takes: whether others can write it and this user can take that away by `chmod`.
-        severity: as in a problem.
-        service: that needs it, if only one does.
-    """
-
-    code: str
-    message: str
-    path: str
-    facts: tuple[str, ...] = ()
-    note: str = ""
-    hints: tuple[str, ...] = ()
-    takes: bool = False
-    severity: Severity = "error"
-    service: str = ""
-
-
 class Facts(Frozen):
     """All that the rules look at.
 
@@ -207,7 +185,8 @@ class Facts(Frozen):
         commands: what the services start.
         programs: every `devports` on PATH, in its order.
         neighbour: an unrelated package of our name in our own environment.
-        faults: of the files that the configuration needs.
+        faults: what is wrong with the files that the configuration needs, and what `run` would
+            refuse.
         localhost: the addresses that this name has here; empty if nobody asked.
         loopbacks: the loopback addresses that this machine has.
         ephemeral: first and last local port for outgoing connections.
@@ -227,7 +206,7 @@ class Facts(Frozen):
     commands: tuple[Command, ...] = ()
     programs: tuple[Program, ...] = ()
     neighbour: Program | None = None
-    faults: tuple[FileProblem, ...] = ()
+    faults: tuple[Problem, ...] = ()
     localhost: tuple[str, ...] = ()
     loopbacks: tuple[str, ...] = ()
     ephemeral: tuple[int, int] = DEFAULT_EPHEMERAL

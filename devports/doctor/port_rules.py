@@ -1,8 +1,6 @@
-"""Rules about what is on the declared ports right now.
+"""Rules about who is on the declared ports right now, and who can reach them.
 
-reach: Rules about whether a client reaches a server that is there: browsers, names, other systems.
-
-runs: Rules about devports runs: of this project, of others, and what crashed ones have left.
+With the runs of devports: those of this project, of others, and what crashed ones have left.
 """
 
 from __future__ import annotations
@@ -19,7 +17,7 @@ from devports.core.holder_kind import (
 from devports.core.model import WILDCARDS, PortSpec
 from devports.core.remedies import AIRPLAY, Remedy, remedies
 from devports.core.stop_plan import ConfirmPolicy, consent
-from devports.core.value import Frozen, unreachable
+from devports.core.value import unreachable
 from devports.core.verdict import (
     Free,
     Held,
@@ -41,26 +39,32 @@ if TYPE_CHECKING:
     from devports.core.model import Endpoint, Process, Socket
     from devports.core.stop_plan import StopTarget
     from devports.core.verdict import Finding
-    from devports.doctor.facts import Facts, Listener, PortFacts, RunFacts, Severity
+    from devports.doctor.facts import Facts, Listener, PortFacts, RunFacts
 
 
-class PortFinding(Frozen):
-    """What is the matter with a port: `what` is empty where the verdict itself says it."""
+BLOCKED = frozenset(
+    map(
+        int,
+        "1 7 9 11 13 15 17 19 20 21 22 23 25 37 42 43 53 69 77 79 87 95 101 102 103 104 109 110 111"
+        " 113 115 117 119 123 135 137 139 143 161 179 389 427 465 512 513 514 515 526 530 531 532"
+        " 540 548 554 556 563 587 601 636 989 990 993 995 1719 1720 1723 2049 3659 4045 4190 5060"
+        " 5061 6000 6566 6665 6666 6667 6668 6669 6679 6697 10080".split(),
+    )
+)
+"""What no browser connects to, nor fetch() of Node (fetch.spec.whatwg.org/#port-blocking)."""
 
-    code: str
-    severity: Severity
-    why: str = ""
-    what: str = ""
+
+# -- who is on it
 
 
 def verdicts(facts: Facts) -> Iterator[Problem]:
     """Somebody or something is on a declared port, or this user cannot have it."""
     for declared in facts.ports:
         if (judged := judgement(facts, declared)) is not None:
-            yield _about(facts, declared, judged)
+            yield _with_ways_out(facts, declared, judged)
 
 
-def judgement(facts: Facts, declared: PortFacts) -> PortFinding | None:
+def judgement(facts: Facts, declared: PortFacts) -> Problem | None:
     """Return what is the matter with a port; None where all is well."""
     finding = declared.finding
     if finding is None:
@@ -72,20 +76,19 @@ def judgement(facts: Facts, declared: PortFacts) -> PortFinding | None:
         case Held(listens=listens):
             return _held(facts, declared, listens=listens)
         case OutgoingConnection(blocking=blocking):
-            return PortFinding(code, "error" if blocking else "warning")
+            return Problem(code, "error" if blocking else "warning")
         case LingeringConnections(blocking=True):
-            why = "no server can start there until they are gone"
-            return PortFinding(code, "warning", why)
+            return Problem(code, "warning", why="no server can start there until they are gone")
         case LingeringConnections():
-            return PortFinding(code, "note")
+            return Problem(code, "note")
         case LocalhostConflict():
             why = "a browser that asks for `localhost` may see the other server"
-            return PortFinding(code, "warning", why)
+            return Problem(code, "warning", why=why)
         case HolderUnknown():
             wsl = any(gap.code == "wsl" for gap in facts.gaps)
-            return PortFinding(code, "error", UNDER_WINDOWS if wsl else "")
+            return Problem(code, "error", why=UNDER_WINDOWS if wsl else "")
         case NotPermitted() | NotLocal():
-            return PortFinding(code, "error")
+            return Problem(code, "error")
         case _:
             unreachable(verdict)
 
@@ -93,22 +96,22 @@ def judgement(facts: Facts, declared: PortFacts) -> PortFinding | None:
 UNDER_WINDOWS = "under WSL a program of Windows may have it: `netstat.exe -ano` names that"
 
 
-def _held(facts: Facts, declared: PortFacts, *, listens: bool) -> PortFinding | None:
+def _held(facts: Facts, declared: PortFacts, *, listens: bool) -> Problem | None:
     """Judge a holder; on a port that is only watched, a listener is meant to be."""
+    watched = not declared.service.command
     if serves(facts, declared):
         return None
     if (number := sharers(facts, declared)) > 1:
-        severity: Severity = "error" if declared.service.command else "warning"
         what = f"{number} servers share {declared.spec} of `{declared.title}`"
         why = "each connection goes to one of them by chance (SO_REUSEPORT)"
-        return PortFinding("port-split", severity, why, what)
+        return Problem("port-split", "warning" if watched else "error", what=what, why=why)
+    runs = _runs(facts, declared)
     if listens:
-        watched = not declared.service.command
-        return None if watched else PortFinding("port-held", "error", _meaning(facts, declared))
+        alone = f"`{declared.service.name}` cannot start while it is there"
+        why = runs or _moved(facts, declared) or alone
+        return None if watched else Problem("port-held", "error", why=why)
     why = "lsof, ss and netstat call such a port free, and a server that wants it fails"
-    return PortFinding(
-        "port-bound", "error", f"{why}; {runs}" if (runs := _runs(facts, declared)) else why
-    )
+    return Problem("port-bound", "error", why=f"{why}; {runs}" if runs else why)
 
 
 def sharers(facts: Facts, declared: PortFacts) -> int:
@@ -132,14 +135,6 @@ def serves(facts: Facts, declared: PortFacts) -> bool:
         and (target.standing.run.project, target.standing.run.service)
         == (facts.root, declared.service.name)
         for target in plan
-    )
-
-
-def _meaning(facts: Facts, declared: PortFacts) -> str:
-    return (
-        _runs(facts, declared)
-        or _moved(facts, declared)
-        or f"`{declared.service.name}` cannot start while it is there"
     )
 
 
@@ -275,23 +270,18 @@ def _remedies(facts: Facts, finding: Finding, declared: PortFacts) -> tuple[Reme
     )
 
 
-def _about(facts: Facts, declared: PortFacts, judged: PortFinding) -> Problem:
+def _with_ways_out(facts: Facts, declared: PortFacts, judged: Problem) -> Problem:
     """Return a problem whose words are those of the verdict, with what can be done about it."""
     finding = declared.finding
     assert finding is not None  # noqa: S101  # it has a verdict
-    plan = facts.plan(declared)
-    service = declared.service
-    first = _one_too_many(plan) if judged.code == "port-split" else ()
-    return Problem(
-        judged.code,
-        judged.severity,
-        judged.what,
-        why=judged.why,
+    plan, shared = facts.plan(declared), judged.code == "port-split"
+    first = _one_too_many(plan) if shared else ()
+    return judged.but(
         remedies=(*first, *_remedies(facts, finding, declared)),
-        service=service.name,
+        service=declared.service.name,
         about=declared,
         plan=plan,
-        mend=_mend(declared, plan) if judged.code != "port-split" else None,
+        mend=None if shared else _mend(declared, plan),
     )
 
 
@@ -318,26 +308,15 @@ def _is_refused(target: StopTarget) -> bool:
     return consent(target.standing, ConfirmPolicy(interactive=True)) == "refused"
 
 
-PORT_RULES = (verdicts, split, host_unknown, nobody_there)
-
-
-BLOCKED = frozenset(
-    map(
-        int,
-        "1 7 9 11 13 15 17 19 20 21 22 23 25 37 42 43 53 69 77 79 87 95 101 102 103 104 109 110 111"
-        " 113 115 117 119 123 135 137 139 143 161 179 389 427 465 512 513 514 515 526 530 531 532"
-        " 540 548 554 556 563 587 601 636 989 990 993 995 1719 1720 1723 2049 3659 4045 4190 5060"
-        " 5061 6000 6566 6665 6666 6667 6668 6669 6679 6697 10080".split(),
-    )
-)
-"""What no browser connects to, nor fetch() of Node (fetch.spec.whatwg.org/#port-blocking)."""
+# -- who reaches it
 
 
 def browser_blocked(facts: Facts) -> Iterator[Problem]:
     """A port to which browsers refuse to connect."""
-    for declared in _started(facts):
+    for declared in facts.ports:
         port, web = declared.spec.port, _is_for_browsers(facts, declared)
-        if port in BLOCKED:
+        # Further ports are for tools.
+        if port in BLOCKED and declared.service.command and not declared.name:
             yield Problem(
                 "port-blocked-by-browsers",
                 "warning" if web else "note",
@@ -346,11 +325,6 @@ def browser_blocked(facts: Facts) -> Iterator[Problem]:
                 remedies=(Remedy("give it another port, unless no browser and no fetch() asks"),),
                 service=declared.service.name,
             )
-
-
-def _started(facts: Facts) -> Iterator[PortFacts]:
-    """Yield the first port of each service that devports starts; further ones are for tools."""
-    return (d for d in facts.ports if d.service.command and not d.name)
 
 
 def _is_for_browsers(facts: Facts, declared: PortFacts) -> bool:
@@ -405,7 +379,7 @@ def _is_loopback(address: str) -> bool:
     return address == "::1" or address.startswith("127.")
 
 
-REACH_RULES = (browser_blocked, airplay, localhost)
+# -- runs
 
 
 def left_behind(facts: Facts) -> Iterator[Problem]:
@@ -414,7 +388,7 @@ def left_behind(facts: Facts) -> Iterator[Problem]:
     for run in facts.runs:
         if run.left is None or run.left.process.key in known:
             continue
-        where = tuple(dict.fromkeys(_spec_runs(socket) for socket in run.left.sockets))
+        where = tuple(dict.fromkeys(_spec(socket.local) for socket in run.left.sockets))
         if any(_is_declared(facts, spec) for spec in where):
             continue  # said of that port
         yield Problem(
@@ -427,10 +401,6 @@ def left_behind(facts: Facts) -> Iterator[Problem]:
             service=run.service,
             mend=FreePort(where) if where else None,
         )
-
-
-def _spec_runs(socket: Socket) -> PortSpec:
-    return PortSpec(socket.local.address, socket.local.port)
 
 
 def _is_declared(facts: Facts, spec: PortSpec) -> bool:
@@ -462,24 +432,22 @@ def serving_elsewhere(facts: Facts) -> Iterator[Problem]:
         ports = {run.spec.port, *(d.spec.port for d in wanted)}
         there = [s for s in run.server.sockets if s.local.port in ports]
         if run.server.sockets and not there:
-            yield _moved_runs(run, run.server)
+            yield _server_moved(run, run.server)
         yield from (_wider(d, s) for d in wanted for s in there if _is_wider(s, d))
 
 
-def _moved_runs(run: RunFacts, server: Listener) -> Problem:
+def _server_moved(run: RunFacts, server: Listener) -> Problem:
     return Problem(
         "server-moved",
         "error",
         f"the server of `{run.service}` is not on {run.spec}",
         evidence=(f"{_named(server.process)} {_listens(server)}",),
         why="it has moved, or what it listened on has gone",
-        remedies=(Remedy("starts it again, where it belongs", _restart(run.service)),),
+        remedies=(
+            Remedy("starts it again, where it belongs", f"devports run {run.service} --take-over"),
+        ),
         service=run.service,
     )
-
-
-def _restart(service: str) -> str:
-    return f"devports run {service} --take-over"
 
 
 def _is_wider(socket: Socket, declared: PortFacts) -> bool:
@@ -551,6 +519,3 @@ def _two_projects(run: RunFacts, declared: PortFacts) -> Problem:
 
 def _pid(run: RunFacts) -> str:
     return f"pid {run.process.pid}" if run.process else ""
-
-
-RUN_RULES = (left_behind, serving_elsewhere, suspended, other_project)

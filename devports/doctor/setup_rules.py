@@ -1,14 +1,13 @@
 """What `devports doctor` looks for: one small pure function a rule, facts in, problems out.
 
-To add a rule: write the function in the module it belongs to, and name it in its `RULES`.
-
-editor: Rules about the files of VS Code: are they what the configuration means, and would they
-work.
-
-machine: Rules about this machine: which `devports` a script or an editor gets when it calls one.
+To add a rule: write the function in the module of its subject, and name it in `RULES`. Here are
+those about the files of VS Code (are they what the configuration means, and would they work) and
+about which `devports` a script or an editor gets when it calls one.
 """
 
 from __future__ import annotations
+
+from functools import partial
 
 from devports.core.remedies import Remedy
 from devports.doctor import port_rules, project_rules
@@ -16,10 +15,13 @@ from devports.doctor.facts import Problem, WriteEditorFiles
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
-    from collections.abc import Iterator
+    from collections.abc import Callable, Iterable, Iterator
+    from typing import TypeAlias
 
-    from devports.doctor.facts import Facts
+    from devports.doctor.facts import Command, Facts
     from devports.system.programs import Program
+
+    Rule: TypeAlias = Callable[[Facts], Iterable[Problem]]
 
 
 MENDS = Remedy("writes what is missing and leaves the rest as it is", "devports vscode")
@@ -30,9 +32,10 @@ UNSEEN = "failure-unseen"
 def files(facts: Facts) -> Iterator[Problem]:
     """What `devports vscode` makes is not there, or not what it would make now."""
     editor = facts.editor
-    concerned = editor.wanted or editor.ours
+    if not editor.wanted and not editor.ours:
+        return
     writes = WriteEditorFiles((*editor.missing, *editor.stale))
-    if editor.missing and concerned:
+    if editor.missing:
         yield Problem(
             "editor-files-missing",
             "warning",
@@ -41,7 +44,7 @@ def files(facts: Facts) -> Iterator[Problem]:
             remedies=(MENDS,),
             mend=writes,
         )
-    if editor.stale and concerned:
+    if editor.stale:
         yield Problem(
             "editor-files-stale",
             "warning",
@@ -115,9 +118,6 @@ def flaws(facts: Facts) -> Iterator[Problem]:
         )
 
 
-EDITOR_RULES = (files, unknowable, command_unresolved, failures_unseen, flaws)
-
-
 def foreign_devports(facts: Facts) -> Iterator[Problem]:
     """The first `devports` on PATH is not this program."""
     first = next(iter(facts.programs), None)
@@ -178,18 +178,57 @@ def same_folder(facts: Facts) -> Iterator[Problem]:
         )
 
 
-MACHINE_RULES = (foreign_devports, same_folder)
+def each_command(*rules: Callable[[Command], Problem | None]) -> Iterator[Rule]:
+    """Yield rules about one command as rules about all of them, which name the service."""
+    return (partial(_of_commands, rule) for rule in rules)
 
 
-RULES = (
-    *project_rules.FILE_RULES,
-    *project_rules.PROJECT_RULES,
-    *project_rules.SERVER_RULES,
-    *port_rules.PORT_RULES,
-    *port_rules.RUN_RULES,
-    *port_rules.REACH_RULES,
-    *MACHINE_RULES,
-    *EDITOR_RULES,
+def _of_commands(rule: Callable[[Command], Problem | None], facts: Facts) -> Iterator[Problem]:
+    for command in facts.commands:
+        if problem := rule(command):
+            yield problem.but(service=command.service.name)
+
+
+def faults(facts: Facts) -> tuple[Problem, ...]:
+    """A file that cannot be used, or that others can change."""
+    return facts.faults
+
+
+RULES: tuple[Rule, ...] = (
+    faults,
+    *each_command(
+        project_rules.folder_missing,
+        project_rules.command_unusable,
+        project_rules.shell_missing,
+        project_rules.environment_unusable,
+        project_rules.debugger_missing,
+    ),
+    project_rules.shared_number,
+    project_rules.ephemeral,
+    *each_command(
+        project_rules.other_port,
+        project_rules.other_address,
+        project_rules.exit_code_hidden,
+        project_rules.moves,
+    ),
+    port_rules.verdicts,
+    port_rules.split,
+    port_rules.host_unknown,
+    port_rules.nobody_there,
+    port_rules.left_behind,
+    port_rules.serving_elsewhere,
+    port_rules.suspended,
+    port_rules.other_project,
+    port_rules.browser_blocked,
+    port_rules.airplay,
+    port_rules.localhost,
+    foreign_devports,
+    same_folder,
+    files,
+    unknowable,
+    command_unresolved,
+    failures_unseen,
+    flaws,
 )
 
 

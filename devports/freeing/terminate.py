@@ -47,7 +47,7 @@ from devports.freeing.respawn import (
     successors,
 )
 from devports.system import clock
-from devports.system.signal_events import CONT, KILL, NAMES, TERM
+from devports.system.signals import CONT, KILL, NAMES, TERM
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:

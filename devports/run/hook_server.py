@@ -16,7 +16,7 @@ from struct import pack
 
 from devports.core.handoff import LONGEST, NO, VARIABLE, ask_of, node_options, python_path, variable
 from devports.system import clock
-from devports.system.bind import net
+from devports.system.net import net
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:

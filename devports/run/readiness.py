@@ -13,8 +13,8 @@ from devports.core.verdict import covers
 from devports.errors import DevportsError
 from devports.freeing.bindable import table_of
 from devports.system import clock
-from devports.system.bind import net
 from devports.system.inspect import endpoints_of
+from devports.system.net import net
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:

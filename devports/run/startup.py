@@ -40,7 +40,7 @@ if TYPE_CHECKING:
     from devports.run.reservation import Reservations
     from devports.run.server import Server
     from devports.system import Machine
-    from devports.system.bind import net
+    from devports.system.net import net
 
 
 STAYS = 12.0

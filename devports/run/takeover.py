@@ -19,7 +19,7 @@ from devports.run.process_tree import send
 from devports.run.reservation import overlap
 from devports.system import clock
 from devports.system.inspect import endpoints_of
-from devports.system.signal_events import CONT, TERM
+from devports.system.signals import CONT, TERM
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:

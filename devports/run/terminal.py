@@ -17,7 +17,7 @@ import pty
 import signal
 import termios
 
-from devports.system.signal_events import Wakeup
+from devports.system.terminal_events import Wakeup
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:

@@ -7,13 +7,6 @@ can bind the port, though nothing listens; with the option set again others may 
 On Windows SO_REUSEADDR takes a port that somebody has, so it is never set: a probe asks for the
 port alone (learn.microsoft.com, "Using SO_REUSEADDR and SO_EXCLUSIVEADDRUSE"). That is stricter
 than most servers, and says "in use" or "denied" wherever one of them would share or steal.
-
-net: The C half of the socket module.
-
-``import socket`` costs half a Python start (selectors, enum and their friends); what we need of it
-is all in ``_socket``, which CPython and PyPy both have.
-
-addresses: From a host as a person writes it to the addresses that the kernel binds.
 """
 
 from __future__ import annotations
@@ -23,21 +16,13 @@ from os import fstat
 
 from devports.core.model import Endpoint
 from devports.core.verdict import plain_address
+from devports.system.net import net
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
     from devports.core.model import BindResult
-
-__all__ = ["net"]
-
-
-try:
-    import _socket as net
-except ImportError:  # pragma: no cover  # an interpreter with another layout
-    import socket as net  # type: ignore[no-redef]  # the same names, slower
-
 
 RESULTS: dict[int, BindResult] = {
     EADDRINUSE: "in-use",
@@ -235,7 +220,7 @@ def inode_of(sock: net.socket) -> int:
     return fstat(sock.fileno()).st_ino
 
 
-def of(host: str) -> tuple[str, ...]:
+def addresses(host: str) -> tuple[str, ...]:
     """Return the numeric addresses of a host; for an empty one the widest wildcard.
 
     Raises:
@@ -246,10 +231,10 @@ def of(host: str) -> tuple[str, ...]:
     if address := canonical(host):
         return (address,)
     found = net.getaddrinfo(host, None, 0, net.SOCK_STREAM)
-    addresses = dict.fromkeys(plain_address(str(entry[4][0])) for entry in found)
+    every = dict.fromkeys(plain_address(str(entry[4][0])) for entry in found)
     # /etc/hosts often names ::1 where IPv6 is switched off.
-    local = [address for address in addresses if probe(Endpoint(address, 0)) == "ok"]
-    return tuple(local or addresses)
+    local = [address for address in every if probe(Endpoint(address, 0)) == "ok"]
+    return tuple(local or every)
 
 
 def has_ipv6() -> bool:

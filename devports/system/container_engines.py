@@ -12,7 +12,7 @@ from devports.core.value import Frozen
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
-    from collections.abc import Callable
+    from collections.abc import Callable, Sequence
 
     from devports.core.containers import Published
     from devports.core.holder_kind import Container, Said
@@ -24,6 +24,22 @@ MARGIN = 5.0
 """Seconds that an engine may take to stop a container, beside the container's own time."""
 LONGEST = 200
 """Characters of an engine's complaint."""
+
+LIST = ("ps", "--no-trunc")
+QUESTIONS: dict[str, Callable[[int], tuple[str, ...]]] = {
+    "docker": lambda port: (
+        *LIST,
+        "--filter",
+        f"publish={port}/tcp",
+        "--format",
+        containers.FORMAT,
+    ),
+    "podman": lambda _: (*LIST, "--format", "json"),
+}
+PARSERS: dict[str, Callable[[bytes, int], tuple[Published, ...] | None]] = {
+    "docker": containers.docker,
+    "podman": containers.podman,
+}
 
 
 class EngineError(Frozen):
@@ -82,9 +98,7 @@ class Engines:
         path, seconds = which(tool), container.stop_timeout + self._margin
         if not path:
             return f"`{tool}` is not on PATH"
-        from devports.system import subprocesses  # threads, only with containers
-
-        ran = subprocesses.run((path, *words), seconds)
+        ran = _run((path, *words), seconds)
         if ran is None:
             return f"`{tool} stop` did not end within {seconds:g} s"
         return "" if ran.status == 0 else _complaint(ran)
@@ -99,9 +113,7 @@ class Engines:
         path = which(engine)
         if not path:
             return EngineError(f"`{engine}` is not on PATH", missing=True)
-        from devports.system import subprocesses
-
-        ran = subprocesses.run((path, *QUESTIONS[engine](port)), self._asking)
+        ran = _run((path, *QUESTIONS[engine](port)), self._asking)
         if ran is None:
             return EngineError(f"no answer within {self._asking:g} s")
         if ran.status != 0:
@@ -117,28 +129,17 @@ class Engines:
     def _stop_timeout(self, path: str, identity: str) -> int:
         """Return how long a container may take to end; without an answer as long as is usual."""
         if identity not in self._timeouts:
-            from devports.system import subprocesses
-
             words = ("inspect", "--format", containers.STOP_TIMEOUT_FORMAT, identity)
-            ran = subprocesses.run((path, *words), self._asking)
+            ran = _run((path, *words), self._asking)
             said = ran.output if ran is not None and ran.status == 0 else b""
             self._timeouts[identity] = containers.stop_timeout(said)
         return self._timeouts[identity]
 
 
-def _docker(port: int) -> tuple[str, ...]:
-    return ("ps", "--no-trunc", "--filter", f"publish={port}/tcp", "--format", containers.FORMAT)
+def _run(argv: Sequence[str], seconds: float) -> CommandResult | None:
+    from devports.system import subprocesses  # threads, only with containers
 
-
-def _podman(_: int) -> tuple[str, ...]:
-    return ("ps", "--no-trunc", "--format", "json")
-
-
-QUESTIONS: dict[str, Callable[[int], tuple[str, ...]]] = {"docker": _docker, "podman": _podman}
-PARSERS: dict[str, Callable[[bytes, int], tuple[Published, ...] | None]] = {
-    "docker": containers.docker,
-    "podman": containers.podman,
-}
+    return subprocesses.run(argv, seconds)
 
 
 def which(engine: str) -> str:

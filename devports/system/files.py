@@ -1,13 +1,7 @@
-"""Files of the project that people edit too: read as they are, and replaced whole or not at all.
+"""Files that people and other programs edit too: read as they are, written whole or not at all.
 
-A folder or a file that is a link is refused, since it may lead out of the project; a writer that
-dies leaves the old file; a second writer waits; what somebody else has written in between stays.
-
-modes: Take a right away from others, on the file that was looked at and on no other.
-
-newfile: Write a file that is not there yet, whole or not at all.
-
-locks: A lock on an open file that its holder's end gives back.
+In a folder of the project a link is refused, since it may lead out of it; a writer that dies leaves
+the old file; a second writer waits; what somebody else has written in between stays.
 """
 
 from __future__ import annotations
@@ -21,17 +15,19 @@ from errno import EAGAIN, ELOOP, ENOTDIR
 from devports.core.value import Frozen
 from devports.errors import DevportsError
 from devports.exitcodes import NO, PERMISSION
+from devports.system import clock
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
+    from typing import BinaryIO
 
 
 MAX_BYTES = 1024 * 1024
 LOCK_WAIT = 5.0
 """Seconds for another `devports vscode` to end; it holds the lock for milliseconds."""
-DIRECTORY = getattr(os, "O_DIRECTORY", 0) | getattr(os, "O_NOFOLLOW", 0) | os.O_RDONLY
-CLOSED = getattr(os, "O_CLOEXEC", 0) | getattr(os, "O_NOFOLLOW", 0)
+NOFOLLOW = getattr(os, "O_NOFOLLOW", 0)
+CREATING = os.O_WRONLY | os.O_CREAT | os.O_EXCL | NOFOLLOW
 
 
 class Folder(Frozen):
@@ -56,7 +52,7 @@ class Folder(Frozen):
             status = os.lstat(self._at(name), dir_fd=self.descriptor)
             if stat.S_ISLNK(status.st_mode) or not stat.S_ISREG(status.st_mode):
                 raise self._refused(name, "it is not a regular file")
-            opened = os.open(self._at(name), os.O_RDONLY | CLOSED, dir_fd=self.descriptor)
+            opened = os.open(self._at(name), os.O_RDONLY | NOFOLLOW, dir_fd=self.descriptor)
             with open(opened, "rb") as file:
                 raw = file.read(MAX_BYTES + 1)
         except FileNotFoundError:
@@ -95,14 +91,11 @@ class Folder(Frozen):
             raise self._failed(name, "written", error) from None
 
     def _write(self, name: str, text: str, mode: int | None) -> None:
-        flags = os.O_WRONLY | os.O_CREAT | os.O_EXCL | CLOSED
-        opened = os.open(self._at(name), flags, 0o666, dir_fd=self.descriptor)
+        opened = os.open(self._at(name), CREATING, 0o666, dir_fd=self.descriptor)
         with open(opened, "wb") as file:
             if mode is not None and hasattr(os, "fchmod"):
                 os.fchmod(file.fileno(), mode)
-            file.write(text.encode())
-            file.flush()
-            os.fsync(file.fileno())
+            _write_out(file, text)
 
     def _mode(self, name: str) -> int | None:
         """Return the permissions of the file that is replaced; None for a new one: the umask's."""
@@ -166,7 +159,7 @@ def opened(root: str, name: str, *, make: bool = False) -> Iterator[Folder | Non
 
 def _open(path: str) -> int | None:
     if hasattr(os, "O_DIRECTORY"):
-        return os.open(path, DIRECTORY | CLOSED)
+        return os.open(path, os.O_RDONLY | os.O_DIRECTORY | NOFOLLOW)
     if os.path.islink(path) or not os.path.isdir(path):
         raise (
             FileNotFoundError(path) if not os.path.lexists(path) else OSError(ENOTDIR, "no folder")
@@ -176,19 +169,12 @@ def _open(path: str) -> int | None:
 
 def _lock(descriptor: int, path: str) -> None:
     """Lock the folder itself (flock(2) takes one): no lock file is left in the project."""
-    from devports.system import clock
-
-    deadline = clock.Deadline(LOCK_WAIT)
     try:
-        while not try_lock(descriptor):
-            if deadline.passed:
-                raise _unusable(path, "locked", BlockingIOError(EAGAIN, os.strerror(EAGAIN)))
-            clock.pause(0.01)
+        lock(descriptor, LOCK_WAIT)
+    except BlockingIOError as error:
+        raise _unusable(path, "locked", error) from None
     except OSError:
         return  # a file system without locks: what is replaced is compared all the same
-
-
-FLAGS = os.O_RDONLY | getattr(os, "O_NOFOLLOW", 0) | getattr(os, "O_NONBLOCK", 0)
 
 
 def take_writing(path: str) -> None:
@@ -201,7 +187,7 @@ def take_writing(path: str) -> None:
         DevportsError: it is gone, or not this user's.
     """
     try:
-        opened = os.open(path, FLAGS | getattr(os, "O_CLOEXEC", 0))
+        opened = os.open(path, os.O_RDONLY | NOFOLLOW | getattr(os, "O_NONBLOCK", 0))
         try:
             os.chmod(opened, stat.S_IMODE(os.fstat(opened).st_mode) & ~stat.S_IWOTH)
         finally:
@@ -216,14 +202,6 @@ def take_writing(path: str) -> None:
 
 MODE = 0o644
 """Less the umask: what decides which commands run must not be written by others."""
-_FLAGS = (
-    os.O_WRONLY
-    | os.O_CREAT
-    | os.O_EXCL
-    | getattr(os, "O_NOFOLLOW", 0)
-    | getattr(os, "O_CLOEXEC", 0)
-    | getattr(os, "O_BINARY", 0)
-)
 
 
 def write_new(path: str, text: str, *, link: Callable[[str, str], None] = os.link) -> None:
@@ -252,15 +230,19 @@ def write_new(path: str, text: str, *, link: Callable[[str, str], None] = os.lin
 
 def _write(path: str, text: str) -> None:
     try:
-        with open(os.open(path, _FLAGS, MODE), "wb") as file:
-            file.write(text.encode())
-            file.flush()
-            os.fsync(file.fileno())
+        with open(os.open(path, CREATING, MODE), "wb") as file:
+            _write_out(file, text)
     except BaseException as error:
         if not isinstance(error, FileExistsError):  # that one is not ours to remove
             with contextlib.suppress(OSError):
                 os.unlink(path)
         raise
+
+
+def _write_out(file: BinaryIO, text: str) -> None:
+    file.write(text.encode())
+    file.flush()
+    os.fsync(file.fileno())
 
 
 def _give_name(draft: str, path: str, link: Callable[[str, str], None]) -> None:
@@ -274,7 +256,7 @@ def _give_name(draft: str, path: str, link: Callable[[str, str], None]) -> None:
 
 def _take_name(draft: str, path: str) -> None:
     """Make an empty file, which fails where the name is taken, and put the draft in its place."""
-    os.close(os.open(path, _FLAGS, MODE))
+    os.close(os.open(path, CREATING, MODE))
     try:
         os.replace(draft, path)
     except BaseException:
@@ -283,34 +265,41 @@ def _take_name(draft: str, path: str) -> None:
         raise
 
 
-if sys.platform == "win32":  # noqa: TID251  # each system has its own call
+def lock(descriptor: int, seconds: float) -> None:
+    """Lock the file as `try_lock` does, and wait for it at most `seconds`.
 
-    def try_lock(descriptor: int) -> bool:
-        """Lock the file, whole and exclusively; say whether that worked.
+    Raises:
+        BlockingIOError: somebody else keeps it locked.
+        OSError: this file system has no locks.
+    """
+    deadline = clock.Deadline(seconds)
+    while not try_lock(descriptor):
+        if deadline.passed:
+            raise BlockingIOError(EAGAIN, os.strerror(EAGAIN))
+        clock.pause(0.01)
 
-        Windows locks bytes, also such as are not there yet: the first stands for the file. The
-        kernel gives it back some time after its holder has ended (LockFileEx).
-        """
-        import msvcrt  # only there
+
+def try_lock(descriptor: int) -> bool:
+    """Lock the file, whole and exclusively, until its holder ends; say whether that worked.
+
+    Windows locks bytes, also such as are not there yet: the first stands for the file. The kernel
+    gives it back some time after its holder has ended (LockFileEx).
+
+    Raises:
+        OSError: this file system has no locks.
+    """
+    if sys.platform == "win32":  # noqa: TID251  # each system has its own call
+        import msvcrt
 
         try:
             msvcrt.locking(descriptor, msvcrt.LK_NBLCK, 1)
         except OSError:
             return False
         return True
+    import fcntl
 
-else:
-
-    def try_lock(descriptor: int) -> bool:
-        """Lock the file, whole and exclusively (flock(2)); say whether that worked.
-
-        Raises:
-            OSError: this file system has no locks.
-        """
-        import fcntl  # not on Windows
-
-        try:
-            fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
-        except BlockingIOError:
-            return False
-        return True
+    try:
+        fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
+    except BlockingIOError:
+        return False
+    return True

@@ -1,19 +1,12 @@
-"""One look at the ports in question: table, bind, verdict, holders, for any number of endpoints.
+"""One look at the ports in question, for any number of endpoints: table, bind, verdict, holders.
 
-census: Everybody who listens on this machine, by project: one look at the table, one at the
-holders.
-
-familiar: Holders that are looked up again only when something has changed, for looks that are
-repeated.
-
-To find the holder of a socket costs a system call for every open descriptor of many processes;
-to see that it is still the same process costs one small file.
-
-parents: What the parents of holders serve beside the ports in question: who serves more is not
-ended.
+`survey` looks thoroughly, `at_once` at a price that does not grow with the machine, `glance` only
+at the table, `census` at everybody who listens, by project.
 """
 
 from __future__ import annotations
+
+from time import monotonic
 
 from devports.core.model import Endpoint, HolderSearch
 from devports.core.value import Frozen
@@ -95,11 +88,8 @@ def survey(
     if not wanted:
         return ()
     table = without(machine.table({endpoint.port for endpoint in wanted}), ours)
-    verdicts = [_verdict(machine, endpoint, table, ours) for endpoint in wanted]
-    return with_holders(
-        zip(wanted, verdicts, strict=True),
-        lambda sockets: machine.holding(sockets, thorough=thorough),
-    )
+    judged = [(endpoint, _verdict(machine, endpoint, table, ours)) for endpoint in wanted]
+    return with_holders(judged, lambda sockets: machine.holding(sockets, thorough=thorough))
 
 
 def at_once(machine: Machine, endpoints: Iterable[Endpoint]) -> tuple[Finding, ...]:
@@ -149,8 +139,7 @@ def glance(
     if not wanted:
         return ()
     table = machine.table({endpoint.port for endpoint in wanted})
-    verdicts = [_explained(machine, endpoint, table, "ok") for endpoint in wanted]
-    return with_holders(zip(wanted, verdicts, strict=True), who)
+    return with_holders(((end, _explained(machine, end, table, "ok")) for end in wanted), who)
 
 
 def with_holders(
@@ -160,9 +149,7 @@ def with_holders(
     pairs = tuple(judged)
     sockets = {socket: None for _, verdict in pairs for socket in sockets_of(verdict)}
     holding = who(tuple(sockets)) if sockets else HolderSearch()
-    return tuple(
-        Finding(endpoint, verdict, _of(holding, sockets_of(verdict))) for endpoint, verdict in pairs
-    )
+    return tuple(Finding(end, verdict, _of(holding, sockets_of(verdict))) for end, verdict in pairs)
 
 
 def without(table: Table, ours: Collection[int]) -> Table:
@@ -290,13 +277,11 @@ def grouped(
     findings: Iterable[Finding], viewer: CurrentUser, here: str
 ) -> tuple[ListenerGroup, ...]:
     """Return the findings by the project of whoever has them."""
-    homes: dict[str, ListenerGroup] = {}
     members: dict[ListenerGroup, list[Finding]] = {}
     for finding in sorted(findings, key=lambda each: (each.endpoint.port, each.endpoint.address)):
         leader = _leader(finding)
         folder = leader.cwd if leader and not is_service(leader, viewer) else ""
-        home = homes.setdefault(folder, _home(folder))
-        members.setdefault(home, []).append(finding)
+        members.setdefault(_home(folder), []).append(finding)
     own = _home(here)
     ordered = sorted(members, key=lambda group: (group != own, *_place(group)))
     return tuple(group.but(findings=tuple(members[group])) for group in ordered)
@@ -347,24 +332,24 @@ STALE_AFTER = 10.0
 
 
 class HolderCache:
-    """The last answer of `machine.holding`, while it is still true. `thorough`: as there."""
+    """The last answer of `machine.holding`, while it is still true. `thorough`: as there.
+
+    To find the holder of a socket costs a system call for every open descriptor of many processes;
+    to see that it is still the same process costs one small file.
+    """
 
     def __init__(self, machine: Machine, *, thorough: bool) -> None:
-        from devports.system.clock import Deadline
-
         self._machine, self._thorough = machine, thorough
         self._inodes: frozenset[int] = frozenset()
         self._holding = HolderSearch()
-        self._age = Deadline(0)
+        self._stale_at = 0.0
 
     def holding(self, sockets: Sequence[Socket]) -> HolderSearch:
         """Return who has these sockets."""
-        from devports.system.clock import Deadline
-
         inodes = frozenset(socket.inode for socket in sockets)
-        if inodes != self._inodes or self._age.passed or not self._all_live():
+        if inodes != self._inodes or monotonic() >= self._stale_at or not self._all_live():
             self._holding = self._machine.holding(sockets, thorough=self._thorough)
-            self._inodes, self._age = inodes, Deadline(STALE_AFTER)
+            self._inodes, self._stale_at = inodes, monotonic() + STALE_AFTER
         return self._holding
 
     def _all_live(self) -> bool:

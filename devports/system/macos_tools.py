@@ -1,35 +1,32 @@
-"""What `netstat -anv -p tcp` prints on macOS, parsed. Opens nothing.
+"""What netstat, lsof and launchctl print on macOS, parsed. Opens nothing.
 
-The column of the pid has moved with almost every release, and once it was taken for another one:
-131072, the size of a buffer, looks like a pid (github.com/sindresorhus/pid-port/issues/12). So it
-is found by the heading, a row must have the shape of its heading, and what does not is no row. All
-of it is text about a process, never proof: see `Row.proven`.
+`netstat -anv -p tcp`: the column of the pid has moved with almost every release, and once it was
+taken for another one: 131072, the size of a buffer, looks like a pid
+(github.com/sindresorhus/pid-port/issues/12). So it is found by the heading, a row must have the
+shape of its heading, and what does not is no row. All of it is text about a process, never proof:
+see `Row.proven`.
 
-launchctl: What `launchctl list` prints, parsed: the jobs of a launchd domain. Opens nothing.
-
-lsof: What `lsof -nP +c0 -iTCP:PORTS -FpcuLtnTf` prints, parsed. Opens nothing.
-
-One field a line, its letter first (lsof(8), OUTPUT FOR OTHER PROGRAMS): `p` begins a process, `f`
-one of its files. macOS writes CLOSED for three things: ``n127.0.0.1:8000`` is bound and does not
-listen, with ``->`` it is an ended connection that is still open, and ``n*:*`` is bound to no port.
-
-bsdwords: The words in which lsof and netstat of BSD descent speak of a socket. Opens nothing.
+`lsof -nP +c0 -iTCP:PORTS -FpcuLtnTf`: one field a line, its letter first (lsof(8), OUTPUT FOR OTHER
+PROGRAMS): `p` begins a process, `f` one of its files. macOS writes CLOSED for three things:
+``n127.0.0.1:8000`` is bound and does not listen, with ``->`` it is an ended connection that is
+still open, and ``n*:*`` is bound to no port.
 """
 
 from __future__ import annotations
 
-from devports.core.model import Endpoint, Socket
+from devports.core.model import Socket
 from devports.core.text import LAST_PORT, decimal
-from devports.system.bind import net
-from devports.system.identity import NOBODY, SOMEBODY, Row, identity
+from devports.system.identity import NOBODY, SOMEBODY, TCP_STATES, Row, endpoint, identity
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
     from collections.abc import Collection, Iterator, Sequence
 
-    from devports.core.model import State
+    from devports.core.model import Endpoint
 
 
+LAST_PID = 99_999
+"""The largest pid of macOS (XNU, bsd/sys/proc_internal.h, PID_MAX)."""
 LEFT = 6
 """Words up to the state: protocol, two queues, local and foreign address, state."""
 CUT = 16
@@ -51,7 +48,7 @@ HEXADECIMAL = {"state": 5, "options": 8, "gencnt": 16, "flags": 8, "flags1": 8, 
 LARGEST = 2**64 - 1
 
 
-def read(raw: bytes, ports: Collection[int] | None = None) -> tuple[tuple[Row, ...], int]:
+def netstat(raw: bytes, ports: Collection[int] | None = None) -> tuple[tuple[Row, ...], int]:
     """Return the sockets on these local ports, on all of them for None, and the lines not read.
 
     The latter are those about TCP that could not be read though they may be about these ports.
@@ -84,8 +81,8 @@ def _is_about(local: str, ports: Collection[int] | None) -> bool:
 
 
 def _row(words: Sequence[str], columns: tuple[str, ...]) -> Row | None:
-    kind, state = words[0], STATES.get(words[5])
-    local, remote = _end(words[3], kind), _end(words[4], kind)
+    kind, state = words[0], TCP_STATES.get(words[5])
+    local, remote = _netstat_end(words[3], kind), _netstat_end(words[4], kind)
     who = _who(words[LEFT:], columns)
     alone = state in ("LISTEN", "CLOSE") and words[4] == "*.*"
     if local is None or state is None or who is None or (remote is None and not alone):
@@ -102,12 +99,12 @@ def _row(words: Sequence[str], columns: tuple[str, ...]) -> Row | None:
     return Row(pid, socket, name, proven=False)
 
 
-def _end(word: str, kind: str) -> Endpoint | None:
+def _netstat_end(word: str, kind: str) -> Endpoint | None:
     """Return an end written ``127.0.0.1.8000``, ``*.8809`` or ``fe80::1%en0.80``, else None."""
     host, _, digits = word.rpartition(".")
     if ":" in host and len(host) == CUT:
         return None
-    ends = (endpoint(host, digits, v6=v6) for v6 in FAMILIES[kind])
+    ends = (_end(host, digits, v6=v6) for v6 in FAMILIES[kind])
     return next((end for end in ends if end is not None), None)
 
 
@@ -123,7 +120,7 @@ def _who(words: Sequence[str], columns: tuple[str, ...]) -> tuple[int, str] | No
     if len(words) != len(columns) or not _fit(words, columns):
         return None
     facts = dict(zip(columns, words, strict=True))
-    pid = decimal(facts[BARE], MACOS_LAST_PID)
+    pid = decimal(facts[BARE], LAST_PID)
     # Sockets that one process opened for another have both; whose descriptor it is, is not said.
     same = facts.get("epid", "0") in ("0", facts[BARE])
     return None if pid is None else (pid if same else SOMEBODY, "")
@@ -137,7 +134,7 @@ def _named(words: Sequence[str], at: int, columns: tuple[str, ...]) -> tuple[int
     if not middle or not _fit(left, columns[:at]) or not _fit(right, columns[at + 1 :]):
         return None
     name, colon, digits = " ".join(middle).rpartition(":")
-    pid = decimal(digits, MACOS_LAST_PID)
+    pid = decimal(digits, LAST_PID)
     return None if pid is None or not colon else (pid, name)
 
 
@@ -163,20 +160,21 @@ COLUMNS = 3
 """PID, Status, Label; the pid of a job that does not run is ``-``."""
 
 
-def labels(raw: bytes) -> dict[int, str]:
+def launchctl(raw: bytes) -> dict[int, str]:
     """Return the label of the job that each process is."""
     rows = (line.split("\t") for line in raw.decode("utf-8", "replace").splitlines())
     found = (row for row in rows if len(row) == COLUMNS and row[2])
-    return {pid: label for text, _, label in found if (pid := decimal(text, MACOS_LAST_PID))}
+    return {pid: label for text, _, label in found if (pid := decimal(text, LAST_PID))}
 
 
-LAST_PID = 2**31 - 1
+LSOF_LAST_PID = 2**31 - 1
+"""Of Linux, too."""
 OF_PROCESS = "cuLgR"
 """Fields that come before the first file of a process: after one, a `p` must be missing."""
 ESCAPES = {"b": "\b", "f": "\f", "n": "\n", "r": "\r", "t": "\t"}
 
 
-def rows(raw: bytes, ports: Collection[int] | None = None) -> Iterator[Row]:
+def lsof(raw: bytes, ports: Collection[int] | None = None) -> Iterator[Row]:
     """Yield the TCP sockets on these local ports, on all of them for None; skip what is no row.
 
     A socket whose state is not told holds its port all the same: without a peer it counts as
@@ -199,7 +197,7 @@ def _files(raw: bytes) -> Iterator[tuple[int, str, list[str]]]:
         if (letter in ("p", "f") or lost) and file is not None and pid is not None:
             yield pid, name, file
         if letter == "p" or lost:
-            pid, name, file = None if lost else decimal(line[1:], LAST_PID), "", None
+            pid, name, file = None if lost else decimal(line[1:], LSOF_LAST_PID), "", None
         elif letter == "f":
             file = []
         elif letter == "c":
@@ -220,16 +218,16 @@ def _socket(pid: int, fields: list[str]) -> Socket | None:
     if pid == 0 or len(names) != 1 or len(states) > 1:
         return None
     near, arrow, far = names[0].partition("->")
-    local, remote = _end_lsof(near, v6=v6), _end_lsof(far, v6=v6)
+    local, remote = _lsof_end(near, v6=v6), _lsof_end(far, v6=v6)
     if local is None or (arrow and remote is None):
         return None
-    state = STATES.get(states[0] if states else "", "CLOSE")
+    state = TCP_STATES.get(states[0] if states else "", "CLOSE")
     if remote is None and state != "LISTEN":
         state = "BOUND"
     return Socket(local, remote, state, identity(pid, local, remote))
 
 
-def _end_lsof(text: str, *, v6: bool) -> Endpoint | None:
+def _lsof_end(text: str, *, v6: bool) -> Endpoint | None:
     """Return an end written ``127.0.0.1:8000``, ``[::1]:8000`` or ``*:8000``, else None.
 
     Only a wildcard needs to be told its family (field `t`); without it, it counts as IPv4.
@@ -237,8 +235,8 @@ def _end_lsof(text: str, *, v6: bool) -> Endpoint | None:
     host, _, digits = text.rpartition(":")
     bracketed = host.startswith("[") and host.endswith("]")
     if bracketed:
-        return endpoint(host[1:-1], digits, v6=True)
-    return endpoint(host, digits, v6=v6 and host == "*")
+        return _end(host[1:-1], digits, v6=True)
+    return _end(host, digits, v6=v6 and host == "*")
 
 
 def unescaped(text: str) -> str:
@@ -264,44 +262,7 @@ def _escape(tail: str) -> str:
     return f"\\{tail}"
 
 
-MACOS_LAST_PID = 99_999
-"""The largest pid of macOS (XNU, bsd/sys/proc_internal.h, PID_MAX)."""
-
-STATES: dict[str, State] = {
-    "LISTEN": "LISTEN",
-    "ESTABLISHED": "ESTABLISHED",
-    "SYN_SENT": "SYN_SENT",
-    "SYN_RCVD": "SYN_RECV",
-    "SYN_RECEIVED": "SYN_RECV",
-    "FIN_WAIT_1": "FIN_WAIT1",
-    "FIN_WAIT_2": "FIN_WAIT2",
-    "TIME_WAIT": "TIME_WAIT",
-    "CLOSED": "CLOSE",
-    "CLOSE_WAIT": "CLOSE_WAIT",
-    "LAST_ACK": "LAST_ACK",
-    "CLOSING": "CLOSING",
-    # lsof on Linux
-    "SYN_RECV": "SYN_RECV",
-    "FIN_WAIT1": "FIN_WAIT1",
-    "FIN_WAIT2": "FIN_WAIT2",
-    "CLOSE": "CLOSE",
-}
-
-
-def endpoint(host: str, digits: str, *, v6: bool) -> Endpoint | None:
-    """Return an end of a socket of this family; None where it is none, or bound to no port yet.
-
-    A wildcard is written ``*`` in both families; the zone of an address (``%en0``) is left out, as
-    the other sources leave it out.
-    """
-    port = decimal(digits, LAST_PORT)
-    if not port:
-        return None
-    if host == "*":
-        return Endpoint("::" if v6 else "0.0.0.0", port)  # noqa: S104
-    family = net.AF_INET6 if v6 else net.AF_INET
-    try:
-        address = net.inet_ntop(family, net.inet_pton(family, host.partition("%")[0]))
-    except (OSError, ValueError):  # ValueError: a NUL in it, or what no text of ASCII has
-        return None
-    return Endpoint(address, port)
+def _end(host: str, digits: str, *, v6: bool) -> Endpoint | None:
+    """Return an end of this family; a wildcard is written ``*`` in both. None without a port."""
+    found = endpoint(("::" if v6 else "0.0.0.0") if host == "*" else host, digits, v6=v6)  # noqa: S104
+    return found if found is not None and found.port else None

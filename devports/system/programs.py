@@ -1,14 +1,9 @@
-"""Whether a command could be started, found out without starting it.
+"""What a command would start, found out without starting anything: files and neighbours tell.
 
-environments: Where a project's own programs are kept, and whether that is whole. Nothing is run.
-
-Sources: PEP 405 (pyvenv.cfg), docs.npmjs.com (folders), yarnpkg.com/features/pnp.
-
-installs: Which programs are called `devports` here. Nothing is run: their files and neighbours
-tell.
-
-The unrelated package `devports` of the package index brings a command and a folder of that name
-too, and so does a program for node.
+Whether a program can be started at all; where a project keeps its own (PEP 405, docs.npmjs.com on
+folders, yarnpkg.com/features/pnp) and whether that is whole; and which programs are called
+`devports` here: the unrelated package of that name in the package index brings a command and a
+folder of that name too, and so does a program for node.
 """
 
 from __future__ import annotations
@@ -27,15 +22,17 @@ if TYPE_CHECKING:
     from typing import Literal
 
     Trouble = Literal["", "missing", "not-executable", "interpreter-missing"]
-
     Kind = Literal["python", "node"]
     State = Literal["absent", "broken", "without"]
-
     Kin = Literal["ours", "ours-elsewhere", "foreign", "unknown"]
 
 
 FIRST_LINE = 256
 """Bytes of a script's first line that the kernel reads (execve(2), BINPRM_BUF_SIZE)."""
+LONG_LINE = 1024
+"""Bytes of a line that are read where longer ones count too, for other systems read more."""
+PLACES = (".venv/bin", "venv/bin", "node_modules/.bin", ".venv/Scripts", "venv/Scripts")
+"""Where a project keeps its own programs, whatever PATH says."""
 
 
 def trouble(word: str, folder: str, path: str) -> Trouble:
@@ -69,12 +66,8 @@ def interpreter(path: str) -> tuple[str, ...]:
     `#!/usr/bin/env python3` names `python3`. Where a path is too long for a first line or has a
     blank, installers write a shell script whose second line starts the real one (distlib).
     """
-    try:
-        with open(path, "rb") as file:
-            first, second = (file.readline(FIRST_LINE * 4) for _ in range(2))
-    except OSError:
-        return ()
-    words = os.fsdecode(first[2:]).split() if first.startswith(b"#!") else []
+    first, second = _first_lines(path)
+    words = _shebang(first)
     if os.path.basename(words[0] if words else "") == "env":
         del words[0]
         while words and (words[0].startswith("-") or "=" in words[0]):
@@ -84,6 +77,19 @@ def interpreter(path: str) -> tuple[str, ...]:
 
         words = shlex.split(os.fsdecode(second).partition(" ")[2])[:1]
     return tuple(words)
+
+
+def _first_lines(path: str) -> tuple[bytes, bytes]:
+    """Return two lines of a file; empty where it cannot be read, though it may be executable."""
+    try:
+        with open(path, "rb") as file:
+            return file.readline(LONG_LINE), file.readline(LONG_LINE)
+    except OSError:
+        return b"", b""
+
+
+def _shebang(line: bytes) -> list[str]:
+    return [os.fsdecode(word) for word in line[2:].split()] if line.startswith(b"#!") else []
 
 
 def interpreter_of(words: Sequence[str], folder: str, path: str) -> str:
@@ -115,10 +121,6 @@ def _with_ending(word: str, path: str) -> list[str]:
     return [usual] if usual else []
 
 
-PLACES = (".venv/bin", "venv/bin", "node_modules/.bin", ".venv/Scripts", "venv/Scripts")
-"""Where a project keeps its own programs, whatever PATH says."""
-
-
 def near(word: str, folders: Sequence[str]) -> str:
     """Return where in a project a program is: relative to the first of `folders`, if below it."""
     for folder in folders:
@@ -131,14 +133,8 @@ def near(word: str, folders: Sequence[str]) -> str:
 
 def _lacks_interpreter(path: str) -> bool:
     """Say whether it is a script whose first line names a program that is not there."""
-    try:
-        with open(path, "rb") as file:
-            line = file.read(FIRST_LINE).partition(b"\n")[0]
-    except OSError:
-        return False  # a program may be executable and not readable
-    words = line[2:].split() if line.startswith(b"#!") else []
-    interpreter = os.fsdecode(words[0]) if words else ""
-    return os.path.isabs(interpreter) and not os.path.exists(interpreter)
+    words = _shebang(_first_lines(path)[0][:FIRST_LINE])
+    return bool(words) and os.path.isabs(words[0]) and not os.path.exists(words[0])
 
 
 PROGRAMS = ("bin", "Scripts")
@@ -265,8 +261,6 @@ EXECUTABLES = ("devports", "devports.exe", "devports.cmd")
 OURS, THEIRS = "devports_cli", "devports"
 """Distributions as their folders of metadata spell them (PyPA: recording installed projects)."""
 MOST_FOLDERS = 200
-SCRIPT_FIRST_LINE = 512
-"""Bytes of a first line that are read; Linux itself reads 256 (BINPRM_BUF_SIZE)."""
 
 
 class Program(Frozen):
@@ -284,7 +278,7 @@ def on_path(environ: Mapping[str, str]) -> tuple[Program, ...]:
     for folder in folders[:MOST_FOLDERS]:
         for name in EXECUTABLES:
             path = os.path.join(folder, name)
-            if os.path.isfile(path) and os.access(path, os.X_OK):
+            if _runs(path):
                 real = os.path.realpath(path)
                 found.setdefault(real, describe(path, real))
     return tuple(found.values())
@@ -292,18 +286,18 @@ def on_path(environ: Mapping[str, str]) -> tuple[Program, ...]:
 
 def describe(path: str, real: str) -> Program:
     """Return what is known of one program. `real` is its path with links resolved."""
-    packages = list(_packages_installs(real))
-    if _own_packages() in packages:
+    folders = list(_package_folders(real))
+    if _own_packages() in folders:
         return Program(path, "ours", f"devports-cli {devports.__version__}")
-    for folder in packages:
+    for folder in folders:
         if version := _version(folder, OURS):
             return Program(path, "ours-elsewhere", f"devports-cli {version}")
-    for folder in packages:
+    for folder in folders:
         if version := _version(folder, THEIRS):
             return Program(path, "foreign", f"devports {version}")
-    interpreter = os.path.basename(_first_line(real).rpartition(b"/")[2].split(b" ")[-1]).decode()
-    if interpreter.startswith(("node", "bun", "deno")):
-        return Program(path, "foreign", f"a program for {interpreter}")
+    runtime = os.path.basename(next(iter(interpreter(real)), ""))
+    if runtime.startswith(("node", "bun", "deno")):
+        return Program(path, "foreign", f"a program for {runtime}")
     return Program(path, "unknown")
 
 
@@ -321,7 +315,7 @@ def _own_packages() -> str:
     return next((folder for folder in here if _version(folder, OURS)), beside)
 
 
-def _packages_installs(script: str) -> Iterator[str]:
+def _package_folders(script: str) -> Iterator[str]:
     """Yield the folders of packages that belong to a script: of its environment or its user."""
     top = os.path.dirname(os.path.dirname(script))
     for place in (os.path.join(top, "lib"), os.path.join(top, "Lib")):
@@ -344,11 +338,3 @@ def _names(folder: str) -> list[str]:
         return sorted(os.listdir(folder))
     except OSError:
         return []
-
-
-def _first_line(path: str) -> bytes:
-    try:
-        with open(path, "rb") as file:
-            return file.read(SCRIPT_FIRST_LINE).partition(b"\n")[0].strip()
-    except OSError:
-        return b""

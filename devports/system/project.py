@@ -1,13 +1,8 @@
-"""Read the texts of a folder, within bounds: what a project is, without running anything of it.
+"""What a project is, read from its folder within bounds: its texts, and the git checkout around it.
 
-Links are not followed: a project may link to a home folder, or to itself. What others have written
-(node_modules, virtual environments, build folders) is not looked at.
-
-worktree: The git checkout that a folder belongs to, read from its files.
-
-Runs no git: it would read the configuration of a folder that may be a stranger's. The layout is
-gitrepository-layout(5): `.git` is a folder, or in a linked worktree or a submodule a file that
-names one.
+Nothing of it is run, not even git: it would read the configuration of a folder that may be a
+stranger's. Links are not followed: a project may link to a home folder, or to itself. What others
+have written (node_modules, virtual environments, build folders) is not looked at.
 """
 
 from __future__ import annotations
@@ -35,12 +30,8 @@ NOT_OURS = frozenset(
 EDITOR = ".vscode"
 ENVIRONMENT = "pyvenv.cfg"
 """In every virtual environment (PEP 405)."""
-_FLAGS = (
-    os.O_RDONLY
-    | getattr(os, "O_NOFOLLOW", 0)
-    | getattr(os, "O_NONBLOCK", 0)  # a FIFO must not stop us
-    | getattr(os, "O_CLOEXEC", 0)
-)
+NOFOLLOW = getattr(os, "O_NOFOLLOW", 0)
+READING = os.O_RDONLY | getattr(os, "O_NONBLOCK", 0)  # a FIFO must not stop us
 
 
 class Bounds(Frozen):
@@ -68,7 +59,7 @@ class TreeScan(Frozen):
     whole: bool = True
 
 
-def look(root: str, wanted: Callable[[str], bool], bounds: Bounds = BOUNDS) -> TreeScan:
+def scan(root: str, wanted: Callable[[str], bool], bounds: Bounds = BOUNDS) -> TreeScan:
     """Return the texts of a folder, the ones that are near its top first.
 
     Args:
@@ -118,15 +109,20 @@ def _is_ours(name: str) -> bool:
 
 
 def _text(path: str) -> str | None:
-    """Return the text of a regular file that is not too long; what is not UTF-8 is replaced."""
-    try:
-        with open(os.open(path, _FLAGS), "rb") as file:
-            if not stat.S_ISREG(os.fstat(file.fileno()).st_mode):
-                return None
-            raw = file.read(MAX_BYTES + 1)
-    except OSError:
+    """Return the text of a file that is not too long; what is not UTF-8 is replaced."""
+    raw = _read(path, MAX_BYTES + 1, NOFOLLOW)
+    if raw is None or len(raw) > MAX_BYTES:
         return None
-    return None if len(raw) > MAX_BYTES else raw.decode("utf-8", "replace").replace("\r\n", "\n")
+    return raw.decode("utf-8", "replace").replace("\r\n", "\n")
+
+
+def _read(path: str, most: int, flags: int = 0) -> bytes | None:
+    """Return the first bytes of a file; None where it is not a regular one or not for us."""
+    try:
+        with open(os.open(path, READING | flags), "rb") as file:
+            return file.read(most) if stat.S_ISREG(os.fstat(file.fileno()).st_mode) else None
+    except (OSError, ValueError):  # a text with a zero byte names no file
+        return None
 
 
 MAX_FILE = 4096
@@ -136,7 +132,6 @@ MAX_ORIGINS = 4
 """Clones of clones that are followed to where the first one came from."""
 COMMIT = 8
 """Digits by which a person knows a commit."""
-NONBLOCK = getattr(os, "O_NONBLOCK", 0)  # none on Windows; a FIFO must not stop us elsewhere
 
 
 def worktree_of(folder: str) -> Worktree | None:
@@ -197,7 +192,7 @@ def _repository(common: str, origins: int = MAX_ORIGINS) -> str:
     """Return what a clone shares with its siblings: where its origin comes from, or itself."""
     from devports.core.checkout import address_of, is_path, origin_of
 
-    url = origin_of(_text_worktree(os.path.join(common, "config"), MAX_CONFIG))
+    url = origin_of(_beginning(os.path.join(common, "config"), MAX_CONFIG))
     if not url or not origins:
         return common
     if not (os.path.isabs(url) or is_path(url)):
@@ -215,16 +210,9 @@ def _branch(head: str) -> str:
 
 def _line(path: str) -> str:
     """Return the first line of a small regular file; empty where there is none."""
-    return _text_worktree(path, MAX_FILE).partition("\n")[0]
+    return _beginning(path, MAX_FILE).partition("\n")[0]
 
 
-def _text_worktree(path: str, limit: int) -> str:
+def _beginning(path: str, limit: int) -> str:
     """Return the first bytes of a regular file; empty where there is none."""
-    try:
-        descriptor = os.open(path, os.O_RDONLY | NONBLOCK)
-        with os.fdopen(descriptor, "rb") as file:
-            if not stat.S_ISREG(os.fstat(descriptor).st_mode):
-                return ""
-            return file.read(limit).decode("utf-8", "surrogateescape")
-    except (OSError, ValueError):  # a text with a zero byte names no file
-        return ""
+    return (_read(path, limit) or b"").decode("utf-8", "surrogateescape")

@@ -1,17 +1,15 @@
-"""Process facts by psutil, where there is no /proc. Nothing of it is imported before it is needed.
+"""What macOS and Windows have in common: psutil knows the processes, the table names them.
 
-The identity of a process is its pid and its start, in whole microseconds since the epoch, and is
-compared as a whole: macOS keeps it to the microsecond, Windows to a tenth of one. When the clock
-has been set by a second or more in the life of a process of ours, psutil moves what macOS says
-(psutil, _psosx.py, adjust_proc_create_time): then nobody is who they were, and nobody is signalled.
-
-psmachine: What macOS and Windows have in common: the table names processes, and psutil knows them.
+Nothing of psutil is imported before it is needed. The identity of a process is its pid and its
+start, in whole microseconds since the epoch, and is compared as a whole: macOS keeps it to the
+microsecond, Windows to a tenth of one. When the clock has been set by a second or more in the life
+of a process of ours, psutil moves what macOS says (psutil, _psosx.py, adjust_proc_create_time):
+then nobody is who they were, and nobody is signalled.
 """
 
 from __future__ import annotations
 
 import os
-import sys
 
 from devports.core.model import (
     OURS,
@@ -26,17 +24,18 @@ from devports.core.model import (
     VisibilityGap,
 )
 from devports.core.value import Frozen
-from devports.system import bind
-from devports.system.identity import NOBODY, Row, identity
+from devports.system import bind, user
+from devports.system.identity import NOBODY, TCP_STATES, Row, identity
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
-    from collections.abc import Callable, Collection, Iterable, Iterator, Sequence
+    from collections.abc import Callable, Collection, Iterable, Sequence
     from typing import Any, TypeVar
 
     import psutil
 
-    from devports.core.model import BindResult, State
+    from devports.core.holder_kind import CurrentUser
+    from devports.core.model import BindResult
 
     Who = Callable[[psutil.Process], tuple[int, str]]
     T = TypeVar("T")
@@ -47,20 +46,6 @@ MICROSECONDS = 1_000_000
 THEIRS = 2
 """The uid of whoever is not `OURS`, where the system does not number its users."""
 
-STATES: dict[str, State] = {
-    "LISTEN": "LISTEN",
-    "ESTABLISHED": "ESTABLISHED",
-    "SYN_SENT": "SYN_SENT",
-    "SYN_RECV": "SYN_RECV",
-    "FIN_WAIT1": "FIN_WAIT1",
-    "FIN_WAIT2": "FIN_WAIT2",
-    "TIME_WAIT": "TIME_WAIT",
-    "CLOSE": "CLOSE",
-    "CLOSE_WAIT": "CLOSE_WAIT",
-    "LAST_ACK": "LAST_ACK",
-    "CLOSING": "CLOSING",
-    "DELETE_TCB": "CLOSING",
-}
 LETTERS = {
     "running": "R",
     "sleeping": "S",
@@ -74,23 +59,19 @@ LETTERS = {
 """psutil's words for the state of a process, and those of proc(5), which the core knows."""
 
 
-def numbered(process: psutil.Process) -> tuple[int, str]:
+def numbered(process: Any) -> tuple[int, str]:  # POSIX only: psutil has no `uids` elsewhere
     """Return the real uid of a process, which decides who may signal it, and the user's name.
 
     Raises:
         psutil.Error: it is gone.
     """
-    if sys.platform == "win32":  # noqa: TID251  # tells the type checker: there are uids
-        raise NotImplementedError
     return process.uids().real, process.username()
 
 
-def uids_of(process: psutil.Process) -> set[int]:
+def uids_of(process: Any) -> set[int]:
     """Return the real and the effective uid of a process, none if it is gone."""
     import psutil
 
-    if sys.platform == "win32":  # noqa: TID251
-        raise NotImplementedError
     try:
         return set(process.uids()[:2])
     except psutil.Error:
@@ -113,7 +94,7 @@ def describe(pid: int, who: Who = numbered) -> Process | None:
         pid: of the process; 0 and less is none.
         who: tells whose it is.
     """
-    return _of(pid, lambda process: _described(process, who), None)
+    return _of(pid, lambda process: _facts(process, who), None)
 
 
 def _of(pid: int, read: Callable[[psutil.Process], T], otherwise: T) -> T:
@@ -126,26 +107,22 @@ def _of(pid: int, read: Callable[[psutil.Process], T], otherwise: T) -> T:
         return otherwise
 
 
-def _described(process: psutil.Process, who: Who) -> Process | None:
-    with process.oneshot():
-        return _facts(process, who)
-
-
 def _facts(process: psutil.Process, who: Who) -> Process:
-    uid, user = who(process)
-    started = process.create_time()
-    return Process(
-        key=ProcessKey(process.pid, _start(started)),
-        ppid=process.ppid(),
-        uid=uid,
-        user=user,
-        name=_fact(process.name, ""),
-        argv=tuple(_fact(process.cmdline, [])),
-        cwd=_fact(process.cwd, ""),
-        exe=_fact(process.exe, ""),
-        state=LETTERS.get(_fact(process.status, ""), "S"),
-        started=started,
-    )
+    with process.oneshot():
+        uid, user = who(process)
+        started = process.create_time()
+        return Process(
+            key=ProcessKey(process.pid, _start(started)),
+            ppid=process.ppid(),
+            uid=uid,
+            user=user,
+            name=_fact(process.name, ""),
+            argv=tuple(_fact(process.cmdline, [])),
+            cwd=_fact(process.cwd, ""),
+            exe=_fact(process.exe, ""),
+            state=LETTERS.get(_fact(process.status, ""), "S"),
+            started=started,
+        )
 
 
 def _fact(read: Callable[[], T], otherwise: T) -> T:
@@ -207,16 +184,14 @@ def ancestors(process: Process, who: Who, *, adopted: bool) -> tuple[Process, ..
         adopted: whether the system gives an orphan another parent. Windows does not, and may have
             given the number of the old one to a process that has started since.
     """
-    return tuple(_parents(process, who, adopted=adopted))
-
-
-def _parents(process: Process, who: Who, *, adopted: bool) -> Iterator[Process]:
-    for _ in range(MAX_ANCESTORS):
+    found: list[Process] = []
+    while len(found) < MAX_ANCESTORS:
         parent = describe(process.ppid, who)
         if parent is None or not (adopted or parent.key.start <= process.key.start):
-            return
-        yield parent
+            break
+        found.append(parent)
         process = parent
+    return tuple(found)
 
 
 def children(pid: int) -> set[int]:
@@ -261,7 +236,7 @@ def rows_of(entries: Iterable[tuple[int, Any]]) -> list[Row]:
 
 def _row(pid: int, entry: Any) -> Row | None:
     """Return a row; None before a bind. In a state without a name it holds its port as well."""
-    state = STATES.get(entry.status, "CLOSE")
+    state = TCP_STATES.get(entry.status, "CLOSE")
     local, remote = _end(entry.laddr), _end(entry.raddr)
     if local is None:
         return None
@@ -301,10 +276,10 @@ class SocketScan(Frozen):
 
 
 class PsMachine:
-    """The common part of two `devports.system.Machine`s. What differs: `look` and a few facts.
+    """The common part of two `devports.system.machine.Machine`s. What differs: `look`, some facts.
 
-    A look sees the processes together with the sockets, so who has them is asked of the last look
-    at their ports and not of the system again.
+    An object, because it remembers: a look sees the processes together with the sockets, and may
+    take seconds, so who has them is asked of the last look at their ports.
     """
 
     wildcards = False
@@ -312,10 +287,18 @@ class PsMachine:
     """Whether the system gives an orphan a new parent."""
 
     who = staticmethod(numbered)
+    uids = staticmethod(user.uids)
+    addresses = staticmethod(bind.addresses)
+    key = staticmethod(key_of)
+    children = staticmethod(children)
+    descendants = staticmethod(descendants)
+    carrying = staticmethod(carrying)
+    listening = staticmethod(listening)
 
     def __init__(self) -> None:
         self._rows: dict[int, Row] = {}
         self._gaps: tuple[VisibilityGap, ...] = ()
+        self._viewer: CurrentUser | None = None
 
     def look(self, ports: Collection[int]) -> SocketScan:
         """Return the sockets on these local ports with their processes."""
@@ -330,8 +313,7 @@ class PsMachine:
         self.remember(seen.rows)
         return Table(tuple(row.socket for row in seen.rows), seen.shows_bound, seen.gaps)
 
-    def listening_on(self, ports: Collection[int]) -> Table:
-        return self.table(ports)
+    listening_on = table
 
     def listeners(self) -> Table:
         seen = self.table(EVERY_PORT)
@@ -339,9 +321,6 @@ class PsMachine:
 
     def remember(self, rows: Iterable[Row]) -> None:
         self._rows.update({row.socket.inode: row for row in rows if row.socket.inode})
-
-    def listening(self, pids: Collection[int]) -> tuple[Socket, ...]:
-        return listening(pids)
 
     def unlisted(self, port: int, known: Table) -> tuple[Socket, ...]:  # noqa: ARG002
         return ()
@@ -400,28 +379,17 @@ class PsMachine:
     def process(self, pid: int) -> Process | None:
         return describe(pid, self.who)
 
-    def key(self, pid: int) -> ProcessKey | None:
-        return key_of(pid)
-
     def ancestors(self, of: Process) -> tuple[Process, ...]:
         return ancestors(of, self.who, adopted=self.adopts_orphans)
-
-    def children(self, pid: int) -> set[int]:
-        return children(pid)
-
-    def descendants(self, pid: int) -> list[int]:
-        return descendants(pid)
-
-    def carrying(self, mark: str) -> list[int]:
-        return carrying(mark)
 
     def adopt_orphans(self) -> None:
         """Leave them: there is nothing like PR_SET_CHILD_SUBREAPER."""
 
-    def addresses(self, host: str) -> tuple[str, ...]:
-        return bind.of(host)
+    def viewer(self) -> CurrentUser:
+        if self._viewer is None:
+            from devports.core.holder_kind import CurrentUser  # before ending something
 
-    def own_line(self) -> tuple[ProcessKey, ...]:
-        """Return ourselves and all processes we run in."""
-        me = self.process(os.getpid())
-        return () if me is None else (me.key, *(parent.key for parent in self.ancestors(me)))
+            me = self.process(os.getpid())
+            line = () if me is None else (me.key, *(parent.key for parent in self.ancestors(me)))
+            self._viewer = CurrentUser(*self.uids(), line)
+        return self._viewer

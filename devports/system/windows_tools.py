@@ -1,26 +1,22 @@
-"""What `netstat -ano` prints on Windows, parsed. Opens nothing.
+"""What `netstat -ano` and `netsh int ipv4 show ...` print on Windows, parsed. Opens nothing.
 
-The names of states are translated (``LISTENING``, ``ABHÖREN``, ``IN ASCOLTO``), so a socket without
-a peer is known by its foreign address, ``0.0.0.0:0`` or ``[::]:0``. The pid is the last word.
-
-netsh: Tables that `netsh int ipv4 show ...` prints on Windows, parsed. Opens nothing.
-
-Headings are translated and in the console's code page, so only numbers and where they stand count.
+The words are translated (``LISTENING``, ``ABHÖREN``, ``IN ASCOLTO``) and in the code page of the
+console, so only numbers and where they stand count. A socket without a peer is known by its foreign
+address, ``0.0.0.0:0`` or ``[::]:0``; the pid is the last word.
 """
 
 from __future__ import annotations
 
-from devports.core.model import Endpoint, Socket
+from devports.core.model import Socket
 from devports.core.text import LAST_PORT, decimal
 from devports.core.value import Frozen
-from devports.system.bind import net
-from devports.system.identity import Row, identity
+from devports.system.identity import Row, endpoint, identity
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
     from collections.abc import Collection, Iterator
 
-    from devports.core.model import State
+    from devports.core.model import Endpoint, State
 
 
 LAST_PID = 2**32 - 1
@@ -40,7 +36,7 @@ STATES: dict[bytes, State] = {
 }
 
 
-def rows(raw: bytes, ports: Collection[int] | None = None) -> Iterator[Row]:
+def netstat(raw: bytes, ports: Collection[int] | None = None) -> Iterator[Row]:
     """Yield the TCP sockets on these local ports, on all of them for None; skip what is no row.
 
     The pid is that of the process which opened the socket.
@@ -52,7 +48,7 @@ def rows(raw: bytes, ports: Collection[int] | None = None) -> Iterator[Row]:
         words = line.split()
         if len(words) < SHORTEST or words[0] != b"TCP":
             continue
-        local, remote = endpoint(words[1]), endpoint(words[2])
+        local, remote = end_of(words[1]), end_of(words[2])
         pid = decimal(words[-1], LAST_PID)
         if local is None or remote is None or pid is None or local.is_v6 != remote.is_v6:
             continue
@@ -68,18 +64,11 @@ def _socket(pid: int, local: Endpoint, remote: Endpoint, name: bytes) -> Socket:
     return Socket(local, remote, state, identity(pid, local, remote))
 
 
-def endpoint(word: bytes) -> Endpoint | None:
+def end_of(word: bytes) -> Endpoint | None:
     """Parse ``127.0.0.1:80`` or ``[fe80::1%11]:80``; None where it is neither."""
-    host, _, digits = word.rpartition(b":")
-    port = decimal(digits, LAST_PORT)
-    bracketed = host.startswith(b"[") and host.endswith(b"]")
-    family = net.AF_INET6 if bracketed else net.AF_INET
-    text = (host[1:-1].partition(b"%")[0] if bracketed else host).decode("ascii", "replace")
-    try:
-        address = net.inet_ntop(family, net.inet_pton(family, text))
-    except (OSError, ValueError):  # ValueError: a NUL in it
-        return None
-    return None if port is None else Endpoint(address, port)
+    host, _, digits = word.decode("ascii", "replace").rpartition(":")
+    bracketed = host.startswith("[") and host.endswith("]")
+    return endpoint(host[1:-1] if bracketed else host, digits, v6=bracketed)
 
 
 class Excluded(Frozen):

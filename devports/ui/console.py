@@ -62,8 +62,7 @@ class Console:
             "stdout": stdout,
             "stderr": stderr,
         }
-        self.env = env
-        self.may_ask = may_ask
+        self.env, self.may_ask = env, may_ask
         self.lost: dict[Stream, int] = {}
         """Streams that ended under us, with the errno; nothing more is written to them."""
         self.config = ""
@@ -71,7 +70,6 @@ class Console:
 
     @classmethod
     def of_process(cls, *, may_ask: bool = True) -> Console:
-        """Return the screen of this process."""
         return cls(sys.stdin, sys.stdout, sys.stderr, os.environ, may_ask=may_ask)
 
     def is_terminal(self, name: Stream) -> bool:
@@ -103,15 +101,13 @@ class Console:
         """Return the cells of a line, asked anew each time; None on a pipe."""
         if not self.is_terminal(name):
             return None
-        if columns := decimal(self.env.get("COLUMNS", ""), LARGEST):
-            return max(columns, NARROWEST)
-        return max(_terminal_size(self.streams[name])[0], NARROWEST)
+        typed = decimal(self.env.get("COLUMNS", ""), LARGEST)
+        return max(typed or _terminal_size(self.streams[name])[0], NARROWEST)
 
     def height(self, name: Output) -> int:
         """Return the lines of a terminal, asked anew each time."""
-        if lines := decimal(self.env.get("LINES", ""), LARGEST):
-            return max(lines, LOWEST)
-        return max(_terminal_size(self.streams[name])[1], LOWEST)
+        typed = decimal(self.env.get("LINES", ""), LARGEST)
+        return max(typed or _terminal_size(self.streams[name])[1], LOWEST)
 
     def can_draw(self, name: Output) -> bool:
         """Whether lines can be drawn over: a terminal that knows where its cursor is."""

@@ -12,6 +12,8 @@ TYPE_CHECKING = False
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
+    from devports.core.model import Endpoint
+
 LIMIT = 300
 """Characters that are shown of a foreign text."""
 
@@ -43,6 +45,12 @@ def printable(text: str, limit: int = LIMIT) -> str:
         return text
     shown = "".join(_visible(char) for char in text[: limit + 1])
     return shown if len(shown) <= limit else shown[: limit - 1] + "…"
+
+
+def port_name(endpoint: Endpoint, subject: str = "") -> str:
+    """Return a port as `subject`, in the user's words, or else as its number or its address."""
+    by_itself = f"port {endpoint.port}" if endpoint.is_wildcard else str(endpoint)
+    return printable(subject) or by_itself
 
 
 def _visible(char: str) -> str:

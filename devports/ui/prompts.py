@@ -1,28 +1,18 @@
-"""A question and its answers: a list to choose from, or one line of keys.
+"""Every question: before anything is ended or mended, and those of `devports init`.
 
-Both are the same question with the same keys. The list is shown where there is room for it; there
-Enter takes what is pointed at, which is "no" at first. "No" is the first row too: whoever presses
-Up and Enter, to run the last command of a shell again, must not end a process by it. On one line
-Enter is always "no".
+Behind a gate of our own: a library alone would take a ``y`` from a pipe. Here only a person on a
+terminal can say yes: everything else, from Enter to a vanished terminal, is no. Ctrl-C is not an
+answer: it is raised again, so that the command ends with nothing done.
 
-While a question is guarded only "no" counts, and how to answer is not shown yet.
+A question is a list to choose from where there is room for it, else one line, with the same keys.
+In the list Enter takes what is pointed at, which is "no" at first. "No" is the first row too:
+whoever presses Up and Enter, to run the last command of a shell again, must not end a process by
+it. On one line Enter is always "no".
 
-prompt: The question before anything is ended, behind a gate of our own.
-
-A library alone would take a ``y`` from a pipe. Here only a person on a terminal can say yes:
-everything else, from Enter to a vanished terminal, is no. Ctrl-C is not an answer: it is raised
-again, so that the command ends with nothing done.
-
-wizard: The questions of `devports init`, behind the same gate as the one before anything is ended.
-
-Only a person on a terminal is asked. Ctrl-C is raised, the end of the input is no.
-
-pressing: Keys on a terminal: a question is drawn, and answered by one of them.
-
-Built on prompt_toolkit, questionary's ground: questionary's own list cuts what is too long for its
-line, and its digits only point. Nothing but Enter and the key of a choice answers: what was typed
-or pasted before the question was there is forgotten, and what comes before it could be read counts
-only where it means "no".
+Keys are read with prompt_toolkit, questionary's ground: questionary's own list cuts what is too
+long for its line, and its digits only point. What was typed or pasted before the question was
+there is forgotten. While a question is guarded, before it could be read, only "no" counts, and how
+to answer is not shown yet.
 """
 
 from __future__ import annotations
@@ -31,14 +21,15 @@ from devports.core.holder_kind import OtherUser
 from devports.core.text import LAST_PORT, decimal
 from devports.core.value import Frozen
 from devports.ui.escape import printable
-from devports.ui.messages import block, headline
-from devports.ui.processes import counted, details, holder_card
+from devports.ui.holders import details, holder_card
+from devports.ui.messages import block
+from devports.ui.processes import headline
 from devports.ui.progress import question_words, them
-from devports.ui.text import OutputStyle, paint, wrap
+from devports.ui.text import OutputStyle, counted, paint, wrap
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
-    from collections.abc import Callable, Collection, Iterator, Sequence
+    from collections.abc import Callable, Collection, Sequence
     from typing import Any, Literal
 
     from prompt_toolkit.application import Application
@@ -47,19 +38,15 @@ if TYPE_CHECKING:
     from prompt_toolkit.key_binding import KeyBindings, KeyPressEvent
     from prompt_toolkit.output import Output
 
-    from devports.core.stop_plan import Answer as stop_plan_Answer
-    from devports.core.stop_plan import Question
+    from devports.core.stop_plan import Answer, Question
     from devports.detect.model import DetectedService
     from devports.ui.console import Console
     from devports.ui.processes import DisplayContext
 
-    Answer = Literal["yes", "no", "next", "details"]
-
-    Choose = Callable[["Prompt", Console], Answer]
-    Keys = Callable[["Prompt", Input, Output, Console], Answer]
-
+    Chosen = Literal["yes", "no", "next", "details"]
+    Choose = Callable[["Prompt", Console], Chosen]
+    Keys = Callable[["Prompt", Input, Output, Console], Chosen]
     Open = Callable[[Console], "tuple[Input, Output] | None"]
-
     Press = Callable[[KeyPressEvent], None]
     Later = Callable[[float, Callable[[], None]], object]
 
@@ -74,7 +61,7 @@ class Option(Frozen):
     """An answer: its key, its row in the list, its name on one line, and what is left of it."""
 
     key: str
-    answer: Answer
+    answer: Chosen
     row: str
     short: str
     said: str
@@ -95,17 +82,24 @@ class Prompt(Frozen):
 NO, YES = Option("n", "no", "no", "N", "no"), Option("y", "yes", "yes", "y", "yes")
 DETAILS = Option("d", "details", "show the details", "d = details", "details")
 OTHER = Option("p", "next", "no, take another port", "p = take another port", "no, on another port")
-MORE = {one.key: one for one in (DETAILS, OTHER)}
 
 
-def menu_of(text: str, keys: str = "") -> Prompt:
-    """Return a question with no and yes, and the answers of `keys`."""
-    return Prompt(text, (NO, YES, *(MORE[key] for key in keys)))
+def yes_or_no(text: str) -> Prompt:
+    return Prompt(text, (NO, YES))
 
 
 def menu_for(question: Question, service: str = "") -> Prompt:
-    """Return the question before something is ended."""
-    return Prompt(question_words(question, service), tuple(_choices(question, service)))
+    start = f"start `{printable(service)}`"
+    verb = "kill" if question.kind == "kill" else "stop"
+    whom, standing = them(question.target), question.target.standing
+    no = NO.but(row=f"no, leave {whom} running")
+    if isinstance(standing, OtherUser):
+        whom = f"what belongs to {printable(standing.user, 40)}"
+    yes = YES.but(row=f"yes, {verb} {whom}" + (f" and {start}" if service else ""))
+    port = question.finding.endpoint.port
+    other = OTHER.but(row=f"no, {start} on the next free port after {port}")
+    choices = (no, yes, DETAILS, other) if question.may_move else (no, yes, DETAILS)
+    return Prompt(question_words(question, service), choices)
 
 
 def menu_to_take_over(service: str, pid: int) -> Prompt:
@@ -116,35 +110,13 @@ def menu_to_take_over(service: str, pid: int) -> Prompt:
     return Prompt(text, (no, YES.but(row=f"yes, stop it and start `{name}` here")))
 
 
-def _choices(question: Question, service: str) -> Iterator[Option]:
-    start = f"start `{printable(service)}`"
-    verb = "kill" if question.kind == "kill" else "stop"
-    yield NO.but(row=f"no, leave {them(question.target)} running")
-    yield YES.but(row=f"yes, {verb} {_whom(question)}" + (f" and {start}" if service else ""))
-    yield DETAILS
-    if question.may_move:
-        port = question.finding.endpoint.port
-        yield OTHER.but(row=f"no, {start} on the next free port after {port}")
-
-
-def _whom(question: Question) -> str:
-    standing = question.target.standing
-    if isinstance(standing, OtherUser):
-        return f"what belongs to {printable(standing.user, 40)}"
-    return them(question.target)
-
-
 def shown(
     menu: Prompt, pointed: int, look: OutputStyle, rows: int, *, guarded: bool = False
 ) -> tuple[list[str], list[str]]:
-    """Return what is on the screen: up to the row that is pointed at, and from there on.
+    """Return what is on the screen: up to the row that is `pointed` at, and from there on.
 
-    Args:
-        menu: the question.
-        pointed: the place of a choice.
-        look: `width` is that of the terminal.
-        rows: how many lines the terminal has.
-        guarded: only "no" counts yet; the line for the keys is empty, so that nothing moves later.
+    The terminal has `rows` lines. While only "no" counts (`guarded`), the line for the keys is
+    empty, so that nothing moves later.
     """
     if not is_list(menu, look, rows):
         return one_line(menu, look, guarded=guarded), []
@@ -170,11 +142,7 @@ def _row(choice: Option, look: OutputStyle, *, here: bool) -> list[str]:
 
 def _asked(menu: Prompt, look: OutputStyle, keys: str = "") -> list[str]:
     first, *more = wrap(f"? {menu.text}{keys}", look.width, 2)
-    return [_marked(first, look), *more]
-
-
-def _marked(line: str, look: OutputStyle) -> str:
-    return paint(line[:1], "hint", look) + line[1:]
+    return [paint(first[:1], "hint", look) + first[1:], *more]
 
 
 def one_line(menu: Prompt, look: OutputStyle, *, guarded: bool = False) -> list[str]:
@@ -201,55 +169,38 @@ def ask(
     project: str = "",
     reader: DisplayContext | None = None,
     choose: Choose | None = None,
-) -> stop_plan_Answer:
+) -> Answer:
     """Show who holds the port and ask; "no" where nobody can be asked.
 
     Args:
         question: what is to be ended, and why.
         screen: where to ask; stdout stays untouched.
         service: what is to be started afterwards, if anything.
-        project: which project the holder belongs to, in words.
+        project: of the holder, in words.
         reader: whose home, user and clock the words are for.
-        choose: asks and returns what was chosen; by default on the terminal.
+        choose: asks; by default on the terminal.
 
     Raises:
         KeyboardInterrupt: Ctrl-C was pressed.
     """
     if not screen.interactive:
         return "no"
-    who = reader or screen.reader()
-    screen.err(introduction(question, screen, who, project))
+    who, finding, look = reader or screen.reader(), question.finding, screen.look("stderr")
+    card = holder_card(question.target, finding, who, project=project, around=question.around)
+    screen.err(block("warning", headline(finding), look, facts=card))
     menu = menu_for(question, service)
-    while True:
-        chosen = (choose or from_menu)(menu, screen)
-        if chosen != "details":
-            return chosen
+    while (chosen := (choose or from_menu)(menu, screen)) == "details":
         screen.err("\n".join(details(question, who, screen.look("stderr"))))
+    return chosen
 
 
-def introduction(question: Question, screen: Console, reader: DisplayContext, project: str) -> str:
-    """Return who it is about, as a block above the question."""
-    finding = question.finding
-    card = holder_card(question.target, finding, reader, project=project, around=question.around)
-    return block("warning", headline(finding), screen.look("stderr"), facts=card)
-
-
-def on_terminal(text: str, keys: str, screen: Console) -> Answer:
-    """Ask on the terminal behind stdin and stderr; `keys` are answers besides y and n."""
-    return from_menu(menu_of(text, keys), screen)
-
-
-def from_menu(menu: Prompt, screen: Console, *, press: Keys | None = None) -> Answer:
+def from_menu(menu: Prompt, screen: Console, *, press: Keys | None = None) -> Chosen:
     """Let a person choose on the terminal behind stdin and stderr; "no" if it has gone."""
     try:
         opened = terminal_of(screen)
-        return (press or _pressed)(menu, *opened, screen) if opened else "no"
+        return (press or pressed)(menu, *opened, screen) if opened else "no"
     except (EOFError, OSError):  # the terminal has gone
         return "no"
-
-
-def _pressed(menu: Prompt, source: Input, sink: Output, screen: Console) -> Answer:
-    return pressed(menu, source, sink, screen).answer
 
 
 def terminal_of(screen: Console) -> tuple[Input, Output] | None:
@@ -280,43 +231,39 @@ def choose(
     *,
     terminal: Open = terminal_of,
 ) -> tuple[DetectedService, ...] | None:
-    """Ask which services to write, and for the ports that no file names; None: write nothing.
+    """Ask which services to write to `shown`, and for the ports that no file names.
 
-    Args:
-        services: what was found.
-        shown: the file to be written.
-        screen: a terminal with a person.
-        terminal: opens it.
+    None means to write nothing.
 
     Raises:
         KeyboardInterrupt: Ctrl-C was pressed.
     """
     try:
         opened = terminal(screen)
-        return _asked_wizard(services, printable(shown), _Asker(screen, opened)) if opened else None
+        return _wanted(services, printable(shown), _Wizard(screen, opened)) if opened else None
     except (EOFError, OSError):  # the terminal has gone
         return None
 
 
-def _asked_wizard(
-    services: Sequence[DetectedService], shown: str, asker: _Asker
+def _wanted(
+    services: Sequence[DetectedService], shown: str, wizard: _Wizard
 ) -> tuple[DetectedService, ...] | None:
     if not services:
-        return () if asker.confirm(f"write an example to {shown}?") else None
-    chosen = asker.which(services) if services[1:] else tuple(services)
+        return () if wizard.confirm(f"write an example to {shown}?") else None
+    chosen = wizard.which(services) if services[1:] else services
     taken = {service.port for service in chosen}
     ready = []
     for service in chosen:
-        ready.append(service if service.port else asker.with_port(service, taken))
+        ready.append(service if service.port else wizard.with_port(service, taken))
         taken.add(ready[-1].port)
     if not ready:
         return None
     text = f"write {shown} with {counted(len(ready), 'service')}?"
-    return tuple(ready) if asker.confirm(text) else None
+    return tuple(ready) if wizard.confirm(text) else None
 
 
-class _Asker:
-    """Questions on one terminal."""
+class _Wizard:
+    """The questions of `devports init` on one terminal."""
 
     def __init__(self, screen: Console, opened: tuple[Input, Output]) -> None:
         from prompt_toolkit.output import ColorDepth  # ten bare Python starts
@@ -324,7 +271,7 @@ class _Asker:
         depth = None if screen.look("stderr").colour else ColorDepth.DEPTH_1_BIT
         self.how: dict[str, Any] = {"input": opened[0], "output": opened[1], "color_depth": depth}
 
-    def which(self, services: Sequence[DetectedService]) -> tuple[DetectedService, ...]:
+    def which(self, services: Sequence[DetectedService]) -> Sequence[DetectedService]:
         """Ask which of several to write; all are marked at first."""
         import questionary
 
@@ -336,13 +283,10 @@ class _Asker:
             )
             for each in services
         ]
-        marked = questionary.checkbox(
-            "which services?",
-            choices,
-            instruction="(space: leave out or take, Enter: go on)",
-            **self.how,
-        ).unsafe_ask()
-        return tuple(marked)
+        how = "(space: leave out or take, Enter: go on)"
+        asked = questionary.checkbox("which services?", choices, instruction=how, **self.how)
+        marked: list[DetectedService] = asked.unsafe_ask()
+        return marked
 
     def with_port(self, service: DetectedService, taken: Collection[int]) -> DetectedService:
         """Ask for a port; without one the service is written as a comment."""
@@ -384,7 +328,7 @@ MOST_READS = 1000
 
 def pressed(
     menu: Prompt, source: Input, sink: Output, screen: Console, *, later: Later | None = None
-) -> Option:
+) -> Chosen:
     """Ask, and return what was chosen; one line of it stays on the screen.
 
     For `GUARD` seconds from the first drawing on only "no" counts: its key, Esc, Ctrl-D and Ctrl-C.
@@ -401,26 +345,26 @@ def pressed(
         KeyboardInterrupt: Ctrl-C.
         EOFError: the keyboard has gone.
     """
-    drawn, said = can_draw(sink, screen), ""
+    drawn, said = _can_draw(sink, screen), ""
     try:
-        chosen = _Asked(menu, source, sink, screen, drawn=drawn, later=later).app.run()
+        chosen = _Question(menu, source, sink, screen, drawn=drawn, later=later).app.run()
         said = chosen.said
     except KeyboardInterrupt:
         said = f"{menu.choices[menu.safe].said} (Ctrl-C)"
         raise
     finally:
         screen.err(answered(menu, said, screen.look("stderr")) if drawn else said)
-    return chosen
+    return chosen.answer
 
 
-def can_draw(sink: Output, screen: Console) -> bool:
+def _can_draw(sink: Output, screen: Console) -> bool:
     """Say whether its cursor can be moved: of a terminal without a name nobody knows."""
     from prompt_toolkit.output.vt100 import Vt100_Output
 
     return not isinstance(sink, Vt100_Output) or screen.env.get("TERM", "") not in ("", "unknown")
 
 
-class _Asked:
+class _Question:
     """One question on one terminal, drawn anew with each key and each change of size."""
 
     def __init__(
@@ -512,7 +456,7 @@ class _Asked:
         bind(UP, lambda _: self._point(-1))
         bind(DOWN, lambda _: self._point(+1))
         bind(TAKE, lambda _: self._choose(self._pointed if self._is_list else self._menu.safe))
-        bind(ASIDE, lambda _: self._choose(self._menu.safe), is_no=True)
+        bind(ASIDE, self._chooser(self._menu.safe), is_no=True)
         bind(STOP, lambda event: event.app.exit(exception=KeyboardInterrupt), is_no=True)
         for place, choice in enumerate(self._menu.choices):
             keys = (choice.key, choice.key.upper())

@@ -1,11 +1,7 @@
-"""What the doctor has found, in words. Pure.
+"""What `doctor`, `init` and `vscode` report, in words. Pure.
 
-A healthy project gets three lines: what was looked at, what cannot be seen here, and that all is
-well. A problem is a block of its own, like every error, and its last line mends it.
-
-editing: What `devports vscode` has done or would do, in words. Pure.
-
-foundwords: What `devports init` has found, and what it has written, in words. Pure.
+A healthy project gets three lines of the doctor: what was looked at, what cannot be seen here, and
+that all is well. A problem is a block of its own, like every error, and its last line mends it.
 """
 
 from __future__ import annotations
@@ -13,10 +9,10 @@ from __future__ import annotations
 from devports.core.hint import completed, with_config
 from devports.core.text import cells
 from devports.ui.escape import printable, redacted
-from devports.ui.messages import block, evidence, headline, labelled, warning_block
-from devports.ui.messages import notes as meanings
-from devports.ui.processes import counted, listed
-from devports.ui.text import pad, paint, wrap
+from devports.ui.messages import block, labelled
+from devports.ui.processes import evidence, headline
+from devports.ui.processes import notes as meanings
+from devports.ui.text import counted, listed, pad, paint, wrap
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -27,7 +23,7 @@ if TYPE_CHECKING:
     from devports.doctor.facts import Facts, Problem, Severity
     from devports.ui.processes import DisplayContext
     from devports.ui.text import OutputStyle, Style
-    from devports.vscode.merge import FileChange, Note, Plan
+    from devports.vscode.merge import FileChange, Plan
 
 
 NOTHING = "no `devports.toml` here or above: only this machine was looked at"
@@ -43,36 +39,35 @@ def report(
     *,
     offer: bool = False,
 ) -> str:
-    """Return the whole report.
+    """Return the whole report on `problems`, the gravest first.
 
     Args:
         path: of the configuration; empty if there is none that can be used.
         facts: what was looked at.
-        problems: what was found, the gravest first.
+        problems: what was found.
         reader: whose home, user and clock the words are for.
         look: what the screen can show.
         offer: say how many of them can be mended, and how.
     """
     blocks = [problem_block(problem, reader, look) for problem in problems]
-    unusable = not path and any(problem.code.startswith("config-") for problem in problems)
-    head = "\n".join(wrap(UNUSABLE if unusable else scope(path, facts), look.width))
-    ending = [*unseen(facts, look), verdict(problems, look)]
-    tail = "\n".join([*ending, *(mendable(problems, look) if offer else ())])
+    head = wrap(_scope(path, facts, problems), look.width)
+    tail = [*_unseen(facts, look), verdict(problems, look)]
+    tail += _mendable(problems, look) if offer else []
     gap = "\n\n" if blocks else "\n"
-    return gap.join([head, *blocks, tail])
+    return gap.join(["\n".join(head), *blocks, "\n".join(tail)])
 
 
-def scope(path: str, facts: Facts) -> str:
-    """Return what was looked at."""
+def _scope(path: str, facts: Facts, problems: Sequence[Problem]) -> str:
     if not path:
-        return NOTHING
+        wrong = any(problem.code.startswith("config-") for problem in problems)
+        return UNUSABLE if wrong else NOTHING
     services = len(dict.fromkeys(declared.service.name for declared in facts.ports))
     addresses = sum(len(declared.findings) for declared in facts.ports)
     where = counted(addresses, "address", "addresses")
     return f"{printable(path)}: {counted(services, 'service')} on {where}"
 
 
-def unseen(facts: Facts, look: OutputStyle) -> list[str]:
+def _unseen(facts: Facts, look: OutputStyle) -> list[str]:
     """Return what cannot be seen here, and how it could be."""
     if not facts.gaps:
         return ["nothing is hidden from this user"]
@@ -94,25 +89,31 @@ def verdict(problems: Sequence[Problem], look: OutputStyle) -> str:
     return paint("nothing is wrong", "good", look) + also
 
 
-def mendable(problems: Sequence[Problem], look: OutputStyle) -> list[str]:
+def _mendable(problems: Sequence[Problem], look: OutputStyle) -> list[str]:
     """Return how many of them devports can mend itself, if any."""
     number = sum(problem.mend is not None for problem in problems)
     if not number:
         return []
-    some = f"{number} of them" if number > 1 else "one of them"
-    which = some if number < len(problems) else "them" if number > 1 else "it"
-    return labelled(
-        "hint", f"devports can mend {which}, after asking: `devports doctor --fix`", look
-    )
+    if number == len(problems):
+        which = "them" if number > 1 else "it"
+    else:
+        which = f"{number} of them" if number > 1 else "one of them"
+    hint = f"devports can mend {which}, after asking: `devports doctor --fix`"
+    return labelled("hint", hint, look)
 
 
 def problem_block(problem: Problem, reader: DisplayContext, look: OutputStyle) -> str:
     """Return one problem: what, how it is known, why it matters, what mends it."""
-    facts = (*known(problem, reader), *problem.evidence)
-    notes = tuple(dict.fromkeys(filter(None, (*meaning(problem), problem.why))))
+    facts, notes, port = [*problem.evidence], [problem.why], problem.about
+    if port is not None:
+        plan = problem.plan
+        kinds = [(m.process.pid, target.standing) for target in plan for m in target.members]
+        facts = [*evidence(port.findings, reader, kinds), *facts]
+        notes = notes if problem.what else [*meanings(port.findings), *notes]
+    notes = list(dict.fromkeys(filter(None, notes)))
     if problem.severity == "note":  # a note in a note says nothing more
-        facts, notes = (*facts, *notes), ()
-    hints = tuple(mending(problem.remedies))
+        facts, notes = facts + notes, []
+    hints = tuple(_advice(problem.remedies))
     return block(problem.severity, message(problem), look, facts=facts, notes=notes, hints=hints)
 
 
@@ -123,24 +124,7 @@ def message(problem: Problem) -> str:
     return headline(problem.about.finding, f"`{problem.about.title}`: {problem.about.spec}")
 
 
-def known(problem: Problem, reader: DisplayContext) -> tuple[str, ...]:
-    """Return who and what is on the port that it is about."""
-    if problem.about is None:
-        return ()
-    standings = [
-        (member.process.pid, target.standing)
-        for target in problem.plan
-        for member in target.members
-    ]
-    return evidence(problem.about.findings, reader, standings)
-
-
-def meaning(problem: Problem) -> tuple[str, ...]:
-    """Return what the verdict means and what could not be seen."""
-    return meanings(problem.about.findings) if problem.about and not problem.what else ()
-
-
-def mending(remedies: Sequence[Remedy]) -> Iterator[str]:
+def _advice(remedies: Sequence[Remedy]) -> Iterator[str]:
     """Yield the best advice, and the first command."""
     if remedies and not remedies[0].command:
         yield remedies[0].title
@@ -168,7 +152,7 @@ def changes(plan: Plan, look: OutputStyle, root: str = ".") -> str:
     )
 
 
-def place(file: FileChange, root: str) -> str:
+def _place(file: FileChange, root: str) -> str:
     """Return the path of a file of the project in `root`, as it is from where the person is."""
     return file.path if root == "." else f"{root}/{file.path}"
 
@@ -178,28 +162,19 @@ def difference(file: FileChange, root: str = ".") -> Iterator[str]:
     import difflib
 
     before, after = ((text or "").splitlines() for text in (file.before, file.after))
-    path = place(file, root)
+    path = _place(file, root)
     old = "/dev/null" if file.before is None else f"a/{path}"
     for line in difflib.unified_diff(before, after, old, f"b/{path}", lineterm=""):
         yield printable(line, LONGEST)
 
 
-def note_block(note: Note, look: OutputStyle) -> str:
-    """Return what a person has to decide."""
-    return warning_block(note.message, look, hints=note.hints)
-
-
 def summary(plan: Plan, mode: str, look: OutputStyle, root: str = ".") -> str:
     """Return the last line: what was done, or what is to be done.
 
-    Args:
-        plan: what the files are and should be.
-        mode: whether it was written, or only looked at.
-        look: what the screen can show.
-        root: the folder of the project, from where the person is.
+    `root` is the folder of the project, from where the person is.
     """
-    there = [place(file, root) for file in plan.files if file.after is not None]
-    changed = [place(file, root) for file in plan.files if file.state != "current"]
+    there = [_place(file, root) for file in plan.files if file.after is not None]
+    changed = [_place(file, root) for file in plan.files if file.state != "current"]
     if plan.in_sync:
         line = f"{listed(there)}: up to date"
     elif mode == "write":
@@ -224,18 +199,13 @@ def findings(
 ) -> str:
     """Return what was found in a folder and why, and what was left out.
 
-    Args:
-        folder: that was looked at.
-        services: with names and ports.
-        left_out: what looks like a service, and why it is none.
-        look: what the screen can show.
-        whole: whether all of the folder was looked at.
+    `whole` says whether all of the folder was looked at.
     """
     counts = counted(len(services), "service") if services else "no server"
     lines = wrap(f"found {counts} in {printable(folder)}", look.width)
     width = min(max((cells(each.name) for each in services), default=0), WIDEST)
     for each in services:
-        lines += service_lines(each, width, look)
+        lines += _service_lines(each, width, look)
     if left_out:
         lines += ["", "left out:"]
         for left in left_out:
@@ -245,7 +215,7 @@ def findings(
     return "\n".join(lines)
 
 
-def service_lines(service: DetectedService, width: int, look: OutputStyle) -> list[str]:
+def _service_lines(service: DetectedService, width: int, look: OutputStyle) -> list[str]:
     """Return a service: its name, what starts it, its port, and the lines that say so."""
     hang = width + 4
     name = pad(printable(service.name), width)
@@ -264,7 +234,6 @@ def shown(text: str) -> str:
 
 
 def port_words(service: DetectedService) -> str:
-    """Return the port of a service."""
     return f"port {service.port}" if service.port else "no port known"
 
 
@@ -284,13 +253,11 @@ def written(path: str, services: Sequence[DetectedService], look: OutputStyle) -
     width = max(cells(command) for command, _ in told)
     lines = [f"  {pad(command, width)}   {does}" for command, does in told]
     if look.width is not None and max(map(cells, lines)) > look.width:
-        lines = [line for command, does in told for line in _below(command, does, look.width)]
+        lines = []
+        for command, does in told:
+            lines += [f"  {command}", *wrap(f"      {does}", look.width)]
     head = wrap(f"wrote {printable(path)}: {count}", look.width)
     return "\n".join([*head, "", "next:", *lines])
-
-
-def _below(command: str, does: str, width: int) -> list[str]:
-    return [f"  {command}", *wrap(f"      {does}", width)]
 
 
 def next_command(services: Sequence[DetectedService]) -> str:

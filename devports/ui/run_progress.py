@@ -1,44 +1,25 @@
-"""What happens during a run, in one line each, marked as ours among the server's own output.
+"""What happens during a run, one line each, marked as ours among the server's own output. Pure.
 
-editorline: What VS Code reads from `devports run`, in words. Pure.
-
-The matcher in `.vscode-template/tasks.json` waits for these lines. A background task that ends
-without those of a failure lets the debugger start all the same; with them, VS Code asks first.
-Outside VS Code nobody needs them, and they are not said.
+Some of the lines are read by VS Code: the matcher in `.vscode-template/tasks.json` waits for them.
+A background task that ends without those of a failure lets the debugger start all the same; with
+them, VS Code asks first. Those of a failure are not said outside VS Code, where nobody needs them.
 """
 
 from __future__ import annotations
 
 from devports import exitcodes
-from devports.core.recovery import (
-    BoundNotListening,
-    DetachedProcess,
-    HandoffFailed,
-    KillingServer,
-    ListeningElsewhere,
-    PortChanged,
-    PortLost,
-    RecordFailed,
-    Released,
-    ServerReady,
-    ServerStarted,
-    StoppingServer,
-    WaitingForDependency,
-    WaitingForPreviousRun,
-)
+from devports.core import recovery
 from devports.core.value import unreachable
 from devports.errors import DevportsError
 from devports.ui.escape import printable
-from devports.ui.processes import duration, label, whole
-from devports.ui.progress import took
-from devports.ui.status_rows import url_of
+from devports.ui.processes import label
+from devports.ui.text import duration, took, url_of, whole
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping
 
     from devports.core.bind_errors import BindFailure
-    from devports.core.recovery import Ended, PortOwnership, RunEvent
     from devports.core.service import Service
 
 
@@ -46,60 +27,59 @@ PREFIX = "devports: "
 STAYS = "a service has to stay in the foreground"
 
 
-def happening_words(happening: RunEvent) -> str:
-    """Return the line for one event."""
-    return PREFIX + _words(happening)
+def event_line(event: recovery.RunEvent) -> str:
+    return PREFIX + _words(event)
 
 
-def _words(happening: RunEvent) -> str:
-    match happening:
-        case ServerStarted(service=service, endpoint=endpoint, attempt=attempt):
+def _words(event: recovery.RunEvent) -> str:
+    service = event.service
+    match event:
+        case recovery.ServerStarted(endpoint=endpoint, attempt=attempt):
             again = f", attempt {attempt}" if attempt > 1 else ""
-            return f"starting `{service}` on {endpoint}{again}; {_handoff(happening)}"
-        case ServerReady():
-            return _owned(happening)
-        case BoundNotListening(service=service, endpoint=endpoint):
-            return (
-                f"`{service}` holds {endpoint} but does not listen yet;"
-                " a reloader waits like this for a mended file"
-            )
-        case ListeningElsewhere(service=service, wanted=wanted, there=there):
+            return f"starting `{service}` on {endpoint}{again}; {_handoff(event)}"
+        case recovery.ServerReady():
+            return _ready(event)
+        case recovery.BoundNotListening(endpoint=endpoint):
+            waits = "a reloader waits like this for a mended file"
+            return f"`{service}` holds {endpoint} but does not listen yet; {waits}"
+        case recovery.ListeningElsewhere(wanted=wanted, there=there):
             return f"`{service}` listens on {there} and not on {wanted}: waiting for that"
-        case PortLost():
-            return _lost(happening)
-        case Released(service=service, endpoint=endpoint, line=line):
-            return (
-                f'`{service}` printed "{printable(line.strip(), 120)}": released our reservation of'
-                f" {endpoint}, which may be in its way; `{service}` keeps running"
-            )
-        case HandoffFailed():
-            return f"`{happening.service}` {_in_the_way(happening)}"
-        case StoppingServer(service=service, signal=signal):
+        case recovery.PortLost():
+            return _lost(event)
+        case recovery.Released(endpoint=endpoint, line=line):
+            done = f"released our reservation of {endpoint}, which may be in its way"
+            return f"`{service}` printed {_quoted(line)}: {done}; `{service}` keeps running"
+        case recovery.HandoffFailed():
+            return f"`{service}` {_in_the_way(event)}"
+        case recovery.StoppingServer(signal=signal):
             return f"stopping `{service}` with {signal}"
-        case KillingServer(service=service, seconds=seconds):
+        case recovery.KillingServer(seconds=seconds):
             return f"`{service}` did not end in {seconds:.1f} s: killing it with SIGKILL"
-        case DetachedProcess(service=service, process=process, ended=ended):
-            who = label(process)
-            if ended:
-                return f"`{service}` went into the background as {who}: ending that, {STAYS}"
-            return f"{who}, which `{service}` started, has a session of its own and still runs"
-        case PortChanged(service=service, declared=declared, used=used):
+        case recovery.DetachedProcess(process=process, ended=True):
+            return f"`{service}` went into the background as {label(process)}: ending that, {STAYS}"
+        case recovery.DetachedProcess(process=process):
+            lives = "has a session of its own and still runs"
+            return f"{label(process)}, which `{service}` started, {lives}"
+        case recovery.PortChanged(declared=declared, used=used):
             return f"PORT CHANGED: `{service}` gets port {used}, port {declared} is taken"
-        case WaitingForPreviousRun(service=service, pid=pid):
+        case recovery.WaitingForPreviousRun(pid=pid):
             return f"waiting for the last run of `{service}` (pid {pid}) to end"
-        case RecordFailed(service=service, why=why):
-            return (
-                f"no record of this run of `{service}` can be kept ({printable(why)}):"
-                " a second run will not know of it"
-            )
-        case WaitingForDependency(service=service, dependency=dependency, seconds=seconds):
+        case recovery.RecordFailed(why=why):
+            lost = f"no record of this run of `{service}` can be kept ({printable(why)})"
+            return f"{lost}: a second run will not know of it"
+        case recovery.WaitingForDependency(dependency=dependency, seconds=seconds):
             within = f"waiting up to {duration(whole(seconds))} for `{dependency}`"
-            return f"{within} to be ready on {happening.endpoint}: `{service}` depends on it"
+            return f"{within} to be ready on {event.endpoint}: `{service}` depends on it"
         case _:
-            unreachable(happening)
+            unreachable(event)
 
 
-def _handoff(launched: ServerStarted) -> str:
+def _quoted(line: str, most: int = 120) -> str:
+    """Return a line of a server's output."""
+    return f'"{printable(line.strip(), most)}"'
+
+
+def _handoff(launched: recovery.ServerStarted) -> str:
     match launched.way:
         case "fd":
             return f"it takes the socket ({launched.how})"
@@ -113,7 +93,7 @@ def _handoff(launched: ServerStarted) -> str:
             unreachable(launched.way)
 
 
-def _in_the_way(it: HandoffFailed) -> str:
+def _in_the_way(it: recovery.HandoffFailed) -> str:
     if it.waited:
         return (
             f"did not listen on its port in {it.waited:g} s, and our reservation may have been in"
@@ -130,46 +110,46 @@ def _in_the_way(it: HandoffFailed) -> str:
             unreachable(it.way)
 
 
-def _owned(owned: ServerReady) -> str:
-    who = "a process that cannot be read" if owned.process is None else label(owned.process)
-    line = f"`{owned.service}` is ready on {owned.endpoint}: {who}, {took(owned.seconds)}"
-    if owned.unserved:
-        line += f"; nobody serves {', '.join(map(str, owned.unserved))}"
+def _ready(ready: recovery.ServerReady) -> str:
+    who = "a process that cannot be read" if ready.process is None else label(ready.process)
+    line = f"`{ready.service}` is ready on {ready.endpoint}: {who}, {took(ready.seconds)}"
+    if ready.unserved:
+        line += f"; nobody serves {', '.join(map(str, ready.unserved))}"
     return line
 
 
-def _lost(lost: PortLost) -> str:
+def _lost(lost: recovery.PortLost) -> str:
     why = "somebody else has it" if lost.foreign else "it was refused the port"
     line = f"`{lost.service}` did not get {lost.endpoint}: {why}"
     if lost.line:
-        line += f' ("{printable(lost.line.strip(), 120)}")'
+        line += f" ({_quoted(lost.line)})"
     if lost.next_attempt:
         return f"{line}; trying again, start {lost.next_attempt} of {lost.attempts}"
     return line
 
 
-def ended_words(service: str, ended: Ended, *, started: bool = True) -> str:
+def ended_words(service: str, ended: recovery.Ended, *, started: bool = True) -> str:
     """Return the last line: what the exit code is and whose."""
+    code = f"exit code {ended.code} (source: {ended.source})"
     if not started:
-        how = f"was not started: exit code {ended.code} (source: {ended.source})"
-        return f"{PREFIX}`{service}` {how}"
-    early = ", before it was ready" if ended.reason == "ended-early" else ""
-    if early and ended.code == 0:
-        early += f": {STAYS}"
-    return f"{PREFIX}`{service}` ended with exit code {ended.code} (source: {ended.source}){early}"
+        return f"{PREFIX}`{service}` was not started: {code}"
+    line = f"{PREFIX}`{service}` ended with {code}"
+    if ended.reason == "ended-early":
+        line += ", before it was ready" + (f": {STAYS}" if ended.code == 0 else "")
+    return line
 
 
 def gave_up(
     service: Service,
-    ended: Ended,
-    seen: PortOwnership | None,
+    ended: recovery.Ended,
+    seen: recovery.PortOwnership | None,
     failure: BindFailure | None,
     status: int | None = None,
     *,
     unsaid: bool = False,
 ) -> DevportsError:
     """Return why a server was given up, from what was seen last and what it said."""
-    name, facts = service.name, list(seen_lines(seen))
+    name, facts = service.name, list(_seen_lines(seen))
     if status is not None:
         what = f"with status {status}" if status else "not at all"
         facts.append(f"GET {service.ready.http} was answered {what}")
@@ -207,14 +187,12 @@ def gave_up(
     )
 
 
-def seen_lines(seen: PortOwnership | None) -> Iterator[str]:
-    """Yield what was known of the port when the server was given up."""
+def _seen_lines(seen: recovery.PortOwnership | None) -> Iterator[str]:
     if seen is None:
         return
-    if seen.owner is not None and seen.queueing:
-        yield f"{label(seen.owner.process)} of it has the socket, and accepts no connection"
-    elif seen.owner is not None:
-        yield f"{label(seen.owner.process)} of it listens"
+    if seen.owner is not None:
+        does = "has the socket, and accepts no connection" if seen.queueing else "listens"
+        yield f"{label(seen.owner.process)} of it {does}"
     elif seen.bound:
         yield "a process of it is bound to the port but does not listen"
     else:
@@ -248,29 +226,24 @@ def begins(service: str) -> str:
     return f"{PREFIX}taking the port of `{printable(service, 80)}`"
 
 
-def after_ready(owned: ServerReady, env: Mapping[str, str]) -> str:
+def after_ready(ready: recovery.ServerReady, env: Mapping[str, str]) -> str:
     """Return the line behind the ready line, empty where there is nothing to say.
 
     It has the address, for a click, where the server says none. VS Code gets it in any case: after
     a reload of its window it does not find the ready line again if nothing follows.
     """
-    if owned.scheme:
-        url = url_of(owned.endpoint.address, owned.endpoint.port, owned.scheme)
+    if ready.scheme:
+        url = url_of(ready.endpoint.address, ready.endpoint.port, ready.scheme)
         return f"{PREFIX}serving {url} until it is stopped"
     return f"{PREFIX}serving until it is stopped" if is_read(env) else ""
-
-
-def failed(message: str, file: str) -> str:
-    """Return the line of a failure: the file that VS Code is to show, and what happened."""
-    return f"{PREFIX}error: {printable(file)}: {printable(message)}"
 
 
 def failure(message: str, file: str) -> str:
     """Return all that is said of a failure, to be written at once: its line, then the end.
 
-    With the end first, VS Code would start the debugger.
+    VS Code is to show `file`. With the end first, it would start the debugger.
     """
-    return f"{failed(message, file)}\n{NOT_RUNNING}"
+    return f"{PREFIX}error: {printable(file)}: {printable(message)}\n{NOT_RUNNING}"
 
 
 def in_short(error: DevportsError) -> str:
@@ -279,7 +252,7 @@ def in_short(error: DevportsError) -> str:
     return f"{error.message}: {reason}" if reason else error.message
 
 
-def meaning(service: str, ended: Ended) -> str:
+def meaning(service: str, ended: recovery.Ended) -> str:
     """Return how a run failed; empty for success, and for an end by a signal.
 
     Before it was ready those two are failures as well: a debugger that waits must not start.

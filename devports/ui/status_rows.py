@@ -1,16 +1,12 @@
-"""What `devports status` says, as rows of words. Pure.
-
-urls: Where a person reaches what is served, as an address for a browser. Pure.
-"""
+"""What `devports status` says, as rows of words. Pure."""
 
 from __future__ import annotations
 
-from devports.core.model import WILDCARDS, Endpoint
 from devports.core.value import Frozen
 from devports.core.verdict import Free, Held, is_bindable
 from devports.ui.escape import printable
-from devports.ui.messages import short
-from devports.ui.processes import families, folder, short_folder, title, unit_words, uptime, user_of
+from devports.ui.processes import families, short, short_folder, title, unit_words, uptime, user_of
+from devports.ui.text import url_of
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -30,6 +26,7 @@ if TYPE_CHECKING:
 
 
 COLUMNS = ("service", "endpoint", "verdict", "holder", "pid", "user", "uptime", "folder", "url")
+SERVICE, ENDPOINT, VERDICT, HOLDER, PID, USER, UPTIME, FOLDER, URL = range(len(COLUMNS))
 
 
 class StatusPort(Frozen):
@@ -70,7 +67,6 @@ class StatusEntry(Frozen):
 
     @property
     def label(self) -> str:
-        """What a person knows it by."""
         return printable(self.service or self.text)
 
 
@@ -89,51 +85,69 @@ class StatusRow(Frozen):
         style: of the verdict.
         first: whether the line above is of another service.
         mark: what has to differ for the line to count as changed; seconds do not.
+        title: of the group it is in, if it is in one.
+        root: the folder that the title names, as it is in the cells.
     """
 
     cells: tuple[str, ...]
     style: Style | None
     first: bool
     mark: tuple[str, ...] = ()
+    title: str = ""
+    root: str = ""
 
     @property
     def url(self) -> str:
-        return self.cells[-1]
+        return self.cells[URL]
+
+    @property
+    def name(self) -> tuple[str, str, str]:
+        """What stays the same from one look to the next."""
+        return self.title, self.cells[SERVICE], self.cells[ENDPOINT]
+
+    def gone(self) -> StatusRow:
+        """Return the row of an endpoint that is no longer there."""
+        return self.but(cells=_filled(*self.cells[:VERDICT], "gone"))
+
+
+def _filled(*cells: str) -> tuple[str, ...]:
+    """Return the first cells of a row, and empty ones behind them."""
+    return (*cells, *[""] * (len(COLUMNS) - len(cells)))
 
 
 def rows_of(
-    entries: Iterable[StatusEntry], reader: DisplayContext, *, asked: bool = True
+    sections: Iterable[Section], reader: DisplayContext, *, asked: bool = True
 ) -> list[StatusRow]:
-    """Return a row for every endpoint, each with its service.
+    """Return a row for every endpoint, and for what has none.
 
-    Args:
-        entries: what to show.
-        reader: whose home, user and clock the words are for.
-        asked: whether the kernel was asked to bind; if not, nothing is called free.
+    Without the kernel having been `asked` to bind nothing is called free.
     """
-    return [
-        row
-        for entry in entries
-        for row in ([_row(entry, n, reader, asked=asked) for n in range(len(entry.places))])
-        or [_broken(entry)]
-    ]
+    rows: list[StatusRow] = []
+    for section in sections:
+        group = section.group
+        title = title_of(group, reader) if group else ""
+        root = short_folder(group.folder, reader) if group else ""
+        for entry in section.entries:
+            found = [_row(entry, place, reader, asked=asked) for place in entry.places]
+            rows += [row.but(title=title, root=root) for row in found or [_broken(entry)]]
+    return rows
 
 
-def _row(entry: StatusEntry, number: int, reader: DisplayContext, *, asked: bool) -> StatusRow:
-    place = entry.places[number]
+def _row(
+    entry: StatusEntry, place: StatusPort, reader: DisplayContext, *, asked: bool
+) -> StatusRow:
     word, style = state(place, entry.role, asked=asked)
-    service, endpoint = entry.label, str(place.finding.endpoint)
+    names = (entry.label, str(place.finding.endpoint))
     people = _people(place.finding.holding, reader)
-    cells = (service, endpoint, word, *people, printable(place.url))
-    mark = (service, endpoint, type(place.finding.verdict).__name__, place.stage, *people[:2])
-    return StatusRow(cells, style, first=number == 0, mark=mark)
+    cells = (*_filled(*names, word, *people)[:URL], printable(place.url))
+    mark = (*names, type(place.finding.verdict).__name__, place.stage, *people[:2])
+    return StatusRow(cells, style, first=place is entry.places[0], mark=mark)
 
 
 def _broken(entry: StatusEntry) -> StatusRow:
-    """Return the row of a service that could not be looked at."""
     word = entry.error.code.replace("-", " ") if entry.error else ""
-    cells = (entry.label, printable(entry.address), word)
-    return StatusRow(cells + ("",) * (len(COLUMNS) - len(cells)), "error", first=True, mark=cells)
+    mark = (entry.label, printable(entry.address), word)
+    return StatusRow(_filled(*mark), "error", first=True, mark=mark)
 
 
 STAGES: dict[Stage, State] = {
@@ -166,24 +180,21 @@ def _style(verdict: Verdict, *, asked: bool) -> Style | None:
     return "note"
 
 
-def _people(holding: HolderSearch, reader: DisplayContext) -> tuple[str, str, str, str, str]:
-    """Return holder, pid, user, uptime and folder."""
+def _people(holding: HolderSearch, reader: DisplayContext) -> tuple[str, ...]:
+    """Return holder, pid, user, uptime and folder, as far as they are known."""
     if not holding.holders:
-        hidden = holding.hidden[0] if holding.hidden else None
-        if hidden is None:
-            return ("", "", "", "", "")
-        return (*_unseen(hidden), printable(hidden.user, 40), "", "")
+        return _unseen(holding.hidden[0]) if holding.hidden else ()
     first = families(holding.holders)[0][0].process
     more = len(holding.holders) - 1 + len(holding.hidden)
     name = title(first) + (f" (+{more})" if more else "")
-    known = (user_of(first, reader), uptime(first, reader), folder(first, reader))
+    known = (user_of(first, reader), uptime(first, reader), short_folder(first.cwd, reader))
     return (name, str(first.pid), *known)
 
 
-def _unseen(hidden: HiddenSocket) -> tuple[str, str]:
-    """Return a unit and a likely pid, marked as a guess."""
+def _unseen(hidden: HiddenSocket) -> tuple[str, str, str]:
+    """Return a unit, a likely pid, marked as a guess, and the user."""
     pids = [f"{process.pid}?" for process in hidden.likely[:1]]
-    return unit_words(hidden) or "not shown", "".join(pids)
+    return unit_words(hidden) or "not shown", "".join(pids), printable(hidden.user, 40)
 
 
 def title_of(group: ListenerGroup, reader: DisplayContext) -> str:
@@ -194,11 +205,6 @@ def title_of(group: ListenerGroup, reader: DisplayContext) -> str:
     return short_folder(group.folder, reader) + branch
 
 
-def url_of(host: str, port: int, scheme: str = "http") -> str:
-    """Return the address of a server; what is bound to a wildcard is reached as localhost."""
-    return f"{scheme}://{Endpoint('localhost' if host in WILDCARDS else host, port)}/"
-
-
 def with_urls(places: Sequence[StatusPort], spec: PortSpec) -> tuple[StatusPort, ...]:
     """Give an address to what is served on the port of `spec`.
 
@@ -207,11 +213,7 @@ def with_urls(places: Sequence[StatusPort], spec: PortSpec) -> tuple[StatusPort,
     """
     here = [place for place in places if place.finding.endpoint.port == spec.port]
     served = [place for place in here if place.stage == "serving"]
+    urls = {id(place): url_of(place.finding.endpoint.address, spec.port) for place in served}
     if served and served == here:
-        return tuple(
-            p.but(url=url_of(spec.host, spec.port)) if p is served[0] else p for p in places
-        )
-    own = {id(place): place.finding.endpoint for place in served}
-    return tuple(
-        p.but(url=url_of(own[id(p)].address, spec.port)) if id(p) in own else p for p in places
-    )
+        urls = {id(served[0]): url_of(spec.host, spec.port)}
+    return tuple(place.but(url=urls.get(id(place), place.url)) for place in places)

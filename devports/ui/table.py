@@ -4,20 +4,28 @@ A person gets what fits the terminal; a pipe gets every column, whole, with ever
 line in the line itself, so that grep finds whole facts. Made by hand: rich would cost more than
 all the rest of the command.
 
-live: A screen that is kept up to date: only the lines that have changed are written, all at once.
-
-It lives on the alternate screen (xterm's private mode 1049), so that what was on the terminal
-before comes back as it was. Lines are never wrapped by the terminal (DECAWM off): one that is too
-long is cut at the edge and cannot push the others down. Sequences: ECMA-48 and xterm's ctlseqs;
-what a terminal does not know it ignores.
+`Live` keeps it up to date on the alternate screen (xterm's private mode 1049), so that what was on
+the terminal before comes back as it was. Only the lines that have changed are written, all at
+once, and the terminal wraps none (DECAWM off): one that is too long is cut at the edge and cannot
+push the others down. Sequences: ECMA-48 and xterm's ctlseqs; unknown ones are ignored.
 """
 
 from __future__ import annotations
 
 from devports.core.text import cells
-from devports.core.value import Frozen
-from devports.ui.processes import short_folder
-from devports.ui.status_rows import COLUMNS, StatusRow, rows_of, title_of
+from devports.ui.status_rows import (
+    COLUMNS,
+    ENDPOINT,
+    FOLDER,
+    HOLDER,
+    PID,
+    SERVICE,
+    UPTIME,
+    URL,
+    USER,
+    VERDICT,
+    StatusRow,
+)
 from devports.ui.text import ending, fold, linked, pad, paint, wrap
 
 TYPE_CHECKING = False
@@ -25,14 +33,11 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Mapping, Sequence
 
     from devports.ui.console import Console
-    from devports.ui.processes import DisplayContext
-    from devports.ui.status_rows import Section
     from devports.ui.text import OutputStyle, Style
 
 
 GAP = 2
 """Cells between two columns."""
-SERVICE, ENDPOINT, VERDICT, HOLDER, PID, USER, UPTIME, FOLDER, URL = range(len(COLUMNS))
 ESSENTIAL = (SERVICE, ENDPOINT, VERDICT)
 """Columns that are never left out. Without room for them and a holder, lines are stacked."""
 BY_WORTH = (*ESSENTIAL, HOLDER, PID, URL, UPTIME, USER, FOLDER)
@@ -42,88 +47,52 @@ NARROW = 72
 """Cells below which lines are stacked: a grid would leave out most of what there is to say."""
 
 
-class Part(Frozen):
-    """Rows under a title. `folder`: the one that the title names, as it is in the rows."""
-
-    title: str
-    rows: tuple[StatusRow, ...]
-    folder: str = ""
-
-
-def parts_of(
-    sections: Iterable[Section], reader: DisplayContext, *, asked: bool = True
-) -> list[Part]:
-    """Return sections in words. `asked`: see `rows_of`."""
-    return [
-        Part(
-            title_of(section.group, reader) if section.group else "",
-            tuple(rows_of(section.entries, reader, asked=asked)),
-            short_folder(section.group.folder, reader) if section.group else "",
-        )
-        for section in sections
-    ]
-
-
-def table(parts: Sequence[Part], look: OutputStyle) -> list[str]:
+def table(rows: Sequence[StatusRow], look: OutputStyle) -> list[str]:
     """Return the lines of the table, in the form that suits where they go."""
     if look.width is None:
-        return plain(parts, look)
-    parts = [part.but(rows=tuple(_inside(row, part.folder) for row in part.rows)) for part in parts]
-    rows = [row for part in parts for row in part.rows]
+        return plain(rows, look)
+    rows = list(map(_inside, rows))
     widths = fitted_columns(rows, look.width)
     wanted = {VERDICT, HOLDER} if any(row.cells[HOLDER] for row in rows) else {VERDICT}
     if look.width < NARROW or not wanted <= set(widths):
         names = [max((cells(row.cells[c]) for row in rows), default=0) for c in ESSENTIAL[:VERDICT]]
-        return _under_titles(parts, look, lambda row: stacked(row, names, look))
+        return _under_titles(rows, look, lambda row: stacked(row, names, look))
     head = paint(_joined([(c, COLUMNS[c]) for c in widths], widths, None, look), "strong", look)
-    return [head, *_under_titles(parts, look, lambda row: grid(row, widths, look))]
+    return [head, *_under_titles(rows, look, lambda row: grid(row, widths, look))]
 
 
-def _inside(row: StatusRow, folder: str) -> StatusRow:
+def _inside(row: StatusRow) -> StatusRow:
     """Return a row without what its title says already: only the way down from that folder."""
     cell = row.cells[FOLDER]
-    if not folder or not (cell == folder or cell.startswith(f"{folder}/")):
+    if not row.root or not (cell == row.root or cell.startswith(f"{row.root}/")):
         return row
-    below = cell[len(folder) + 1 :]
+    below = cell[len(row.root) + 1 :]
     return row.but(cells=(*row.cells[:FOLDER], below, *row.cells[FOLDER + 1 :]))
 
 
-def plain(parts: Sequence[Part], look: OutputStyle) -> list[str]:
+def plain(rows: Sequence[StatusRow], look: OutputStyle) -> list[str]:
     """Return columns for a pipe; what is empty is shown as ``-``. Titles become a column."""
-    named = any(part.title for part in parts)
+    named = any(row.title for row in rows)
     heads: tuple[str, ...] = (*COLUMNS, "project") if named else COLUMNS
-    rows = [(r, (*r.cells, part.title) if named else r.cells) for part in parts for r in part.rows]
-    lines = [heads, *(tuple(cell or "-" for cell in words) for _, words in rows)]
+    words = [(*row.cells, row.title) if named else row.cells for row in rows]
+    lines = [heads, *(tuple(cell or "-" for cell in line) for line in words)]
     widths = [max(map(cells, column)) for column in zip(*lines, strict=True)]
-    styles = [None, *(row.style for row, _ in rows)]
+    styles = [None, *(row.style for row in rows)]
     return [
         _joined(enumerate(line), widths, style, look)
         for line, style in zip(lines, styles, strict=True)
     ]
 
 
-def changed(before: Sequence[Part], after: Sequence[Part], look: OutputStyle) -> list[str]:
+def changed(
+    before: Sequence[StatusRow], after: Sequence[StatusRow], look: OutputStyle
+) -> list[str]:
     """Return the lines of a pipe for what is new, other or gone. Passing seconds are no change."""
-    known = {_name(part, row): row.mark for part in before for row in part.rows}
-    now = {_name(part, row) for part in after for row in part.rows}
-    gone = [
-        Part(part.title, tuple(_gone(r) for r in part.rows if _name(part, r) not in now))
-        for part in before
-    ]
-    fresh = [
-        Part(part.title, tuple(r for r in part.rows if known.get(_name(part, r)) != r.mark))
-        for part in after
-    ]
+    known = {row.name: row.mark for row in before}
+    now = {row.name for row in after}
+    gone = [row.gone() for row in before if row.name not in now]
+    fresh = [row for row in after if known.get(row.name) != row.mark]
     return plain([*gone, *fresh], look)[1:]
-
-
-def _name(part: Part, row: StatusRow) -> tuple[str, str, str]:
-    return part.title, row.cells[SERVICE], row.cells[ENDPOINT]
-
-
-def _gone(row: StatusRow) -> StatusRow:
-    cells = (*row.cells[:VERDICT], "gone", *[""] * (len(COLUMNS) - VERDICT - 1))
-    return row.but(cells=cells)
 
 
 def fitted_columns(rows: Sequence[StatusRow], width: int) -> dict[int, int]:
@@ -131,7 +100,8 @@ def fitted_columns(rows: Sequence[StatusRow], width: int) -> dict[int, int]:
 
     A column without any content is left out; what room is left goes to those that would fold.
     """
-    natural = _natural(rows)
+    every = [COLUMNS, *(row.cells for row in rows)]
+    natural = [max(map(cells, column)) for column in zip(*every, strict=True)]
     used = [c for c in BY_WORTH if any(row.cells[c] for row in rows) or c in ESSENTIAL[1:]]
     taken: dict[int, int] = {}
     for column in used:
@@ -145,12 +115,6 @@ def fitted_columns(rows: Sequence[StatusRow], width: int) -> dict[int, int]:
             taken[column] += more
             left -= more
     return dict(sorted(taken.items()))
-
-
-def _natural(rows: Sequence[StatusRow]) -> list[int]:
-    """Return the widths that need no folding."""
-    every = [COLUMNS, *(row.cells for row in rows)]
-    return [max(map(cells, column)) for column in zip(*every, strict=True)]
 
 
 def _joined(
@@ -169,15 +133,16 @@ def _joined(
 
 
 def _under_titles(
-    parts: Sequence[Part], look: OutputStyle, lines_of: Callable[[StatusRow], list[str]]
+    rows: Sequence[StatusRow], look: OutputStyle, lines_of: Callable[[StatusRow], list[str]]
 ) -> list[str]:
     lines: list[str] = []
-    for part in parts:
-        if part.title:
-            title = fold(part.title, look.width or len(part.title))
+    above = ""
+    for row in rows:
+        if row.title != above:
+            title = fold(row.title, look.width or len(row.title))
             lines += ["", *(paint(line, "strong", look) for line in title)]
-        for row in part.rows:
-            lines += _clickable(lines_of(row), row) if look.links and row.url else lines_of(row)
+            above = row.title
+        lines += _clickable(lines_of(row), row) if look.links and row.url else lines_of(row)
     return lines
 
 
@@ -209,10 +174,7 @@ def grid(row: StatusRow, widths: dict[int, int], look: OutputStyle) -> list[str]
 def stacked(row: StatusRow, widths: Sequence[int], look: OutputStyle) -> list[str]:
     """Return, for a narrow terminal, a line for the endpoint and one for whoever is there.
 
-    Args:
-        row: what to show.
-        widths: of service and endpoint; a service of no width is left out.
-        look: how wide the terminal is.
+    `widths` are those of service and endpoint; a service of no width is left out.
     """
     names = [pair for pair in zip(row.cells[:VERDICT], widths, strict=True) if pair[1]]
     verdict, indent = row.cells[VERDICT], " " * GAP

@@ -1,11 +1,9 @@
-"""Lines of text: how wide they are, where they may be broken, which colour they have. Pure.
+"""Lines of text: numbers and lists in words, widths and line breaks, colours and links. Pure.
 
-links: Which terminals make text clickable (OSC 8). Pure.
-
-No terminal can be asked for this: neither terminfo nor a query of its own knows OSC 8. So it is
-not asked, and not guessed either: only a terminal that says in the environment which one it is,
-and that is known to have links since that version, gets one. The address itself is written out
-wherever there is room, so who gets no link loses a click and nothing else.
+Links (OSC 8): no terminal can be asked for them, neither terminfo nor a query of its own knows
+them. So it is not asked, and not guessed either: only a terminal that says in the environment
+which one it is, and that is known to have links since that version, gets one. The address itself
+is written out wherever there is room, so who gets no link loses a click and nothing else.
 
 iTerm2, VS Code, WezTerm and VTE with the versions of supports-hyperlinks (npm); the others as they
 say in their documentation. tmux passes links on since 3.4 and drops them before; GNU screen is not
@@ -14,6 +12,7 @@ known to do either.
 
 from __future__ import annotations
 
+from devports.core.model import WILDCARDS, Endpoint
 from devports.core.text import cells, decimal
 from devports.core.value import Frozen
 
@@ -49,13 +48,52 @@ class OutputStyle(Frozen):
     config: str = ""
 
 
+MINUTE, HOUR, DAY = 60, 3600, 86400
+
+
+def duration(seconds: float) -> str:
+    """Return a length of time in its largest unit: `8 s`, `4 min`, `2 h`, `3 days`."""
+    if seconds < 1:
+        return "under 1 s"
+    if seconds < MINUTE:
+        return f"{int(seconds)} s"
+    if seconds < HOUR:
+        return f"{int(seconds // MINUTE)} min"
+    if seconds < DAY:
+        return f"{int(seconds // HOUR)} h"
+    return counted(int(seconds // DAY), "day")
+
+
+def took(seconds: float) -> str:
+    """Return a short length of time, in tenths of a second below ten."""
+    return f"{max(seconds, 0.1):.1f} s" if seconds < 10 else duration(seconds)  # noqa: PLR2004
+
+
+def whole(seconds: float) -> float:
+    """Return the full seconds that are enough to wait for `seconds`, at least one."""
+    return max(1.0, -(-seconds // 1))
+
+
+def counted(number: int, noun: str, plural: str = "") -> str:
+    return f"{number} {noun if number == 1 else plural or noun + 's'}"
+
+
+def listed(words: Sequence[str], last: str = "and") -> str:
+    """Return `a`, `a and b` or `a, b and c`."""
+    return f" {last} ".join(part for part in (", ".join(words[:-1]), "".join(words[-1:])) if part)
+
+
+def shortened(words: Sequence[str], most: int, rest: str = "{} more") -> list[str]:
+    """Return the first `most` words, and `rest` with the number of those that are left out."""
+    left = len(words) - most
+    return [*words[:most], *([rest.format(left)] if left > 0 else [])]
+
+
 def paint(text: str, style: Style, look: OutputStyle) -> str:
-    """Return `text` in its colour, if there are colours."""
     return f"\x1b[{ANSI[style]}m{text}\x1b[0m" if look.colour and text else text
 
 
 def pad(text: str, width: int) -> str:
-    """Return `text` filled with spaces to `width` cells."""
     return text + " " * (width - cells(text))
 
 
@@ -190,3 +228,8 @@ def _number(digits: str) -> int:
 def linked(line: str, shown: str, address: str) -> str:
     """Return `line` with `shown`, where it is in it, a link to `address`; as wide as before."""
     return line.replace(shown, f"\x1b]8;;{address}\x1b\\{shown}\x1b]8;;\x1b\\", 1)
+
+
+def url_of(host: str, port: int, scheme: str = "http") -> str:
+    """Return the address of a server; what is bound to a wildcard is reached as localhost."""
+    return f"{scheme}://{Endpoint('localhost' if host in WILDCARDS else host, port)}/"

@@ -3,35 +3,25 @@
 VS Code's own schemas miss most of this, and VS Code says little: a matcher that cannot be used is
 dropped, and the debugger starts before the server. Each rule was seen in a real VS Code 1.139,
 or read in its source (docs/vscode.md). What an extension may add is never called unknown.
-
-jsregex: Whether a text is a regular expression of JavaScript, as VS Code compiles a matcher's.
-Pure.
-
-Python's own differ too much to be asked: `(?<name>...)` is an error there, and in JavaScript a lone
-`{` or `]` is a character (ECMA-262, B.1.2, patterns without the u flag). In doubt there is no
-finding: the duplicate names and modifiers that newer engines allow are allowed here.
 """
 
 from __future__ import annotations
 
-import re
-
-from devports.core.jsonc import JsoncError, find, parse, place, plain
+from devports.core.jsonc import JsoncError, find, parse, place
 from devports.core.shell_syntax import hides_exit_code
 from devports.core.value import Frozen
-from devports.vscode.tasks import is_ours, role_of
+from devports.vscode.entries import entries_of
+from devports.vscode.tasks import inside, is_ours, role_of
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
-    from typing import Any, Literal, TypeAlias
+    from typing import Any, TypeAlias
 
     from devports.core.jsonc import Path
 
     Found: TypeAlias = tuple[str, Path, str]
     """Code, where below the entry, and what is wrong with it."""
-
-    After = Literal["nothing", "atom", "quantifier", "assertion"]
 
 
 NOT_RUNNING = "not running"
@@ -65,7 +55,6 @@ WHY = {
     "prelaunch-unknown": "VS Code asks what to do before each start of the debugger",
     "matcher-missing": "VS Code never knows when it is ready, and asks after five seconds",
     "matcher-unusable": "VS Code drops the matcher, and then never knows when the task is ready",
-    "regex-broken": "VS Code drops the matcher",
     "opens-a-race": "VS Code starts the new one without waiting for the end of the old: the port"
     " is still taken",
     "arguments-unquoted": "VS Code gives them to the shell as they are, so it takes them apart",
@@ -93,11 +82,10 @@ def lint_tasks(
         yield from _depends(entry, entries)
         yield from _background(entry)
         yield from _unseen(entry)
-        yield from _patterns(entry)
         yield from _habits(entry)
         yield from _exit_code(entry, waited)
 
-    return _lint(path, text, "tasks", rules)
+    return tuple(_lint(path, text, rules, "tasks"))
 
 
 def lint_launch(path: str, text: str, labels: frozenset[str]) -> tuple[LintFinding, ...]:
@@ -107,64 +95,49 @@ def lint_launch(path: str, text: str, labels: frozenset[str]) -> tuple[LintFindi
         yield from _label(entry, entries, "name")
         yield from _before_and_after(entry, labels)
 
-    found = _lint(path, text, "configurations", rules)
-    if any(flaw.code == "file-broken" for flaw in found):
-        return found
-    return (*found, *_lint(path, text, "compounds", rules))
+    return tuple(_lint(path, text, rules, "configurations", "compounds"))
 
 
 def waited_for(text: str) -> frozenset[str]:
     """Return the names of tasks that configurations of a launch.json wait for."""
-    try:
-        root = parse(text)
-    except JsoncError:
-        return frozenset()
-    found = [plain(find(root, (key,))) for key in ("configurations", "compounds")]
-    entries = [entry for each in found if isinstance(each, list) for entry in each]
-    names = [entry.get("preLaunchTask") for entry in entries if isinstance(entry, dict)]
+    names = [entry.get("preLaunchTask") for entry in _readable(text, "configurations", "compounds")]
     return frozenset(name for name in names if isinstance(name, str))
 
 
 def labels_of(text: str) -> frozenset[str]:
     """Return what tasks of a text can be called; none of one that cannot be read."""
+    return frozenset(name for each in _readable(text, "tasks") if (name := _name(each, "label")))
+
+
+def _readable(text: str, *keys: str) -> list[Any]:
     try:
-        entries = plain(find(parse(text), ("tasks",)))
+        return [entry for _, entry in entries_of(text, *keys)]
     except JsoncError:
-        return frozenset()
-    found = entries if isinstance(entries, list) else []
-    return frozenset(name for each in found if (name := _name(each, "label")))
+        return []
 
 
 def _lint(
-    path: str, text: str, key: str, rules: Callable[[Any, list[Any]], Iterator[Found]]
-) -> tuple[LintFinding, ...]:
+    path: str, text: str, rules: Callable[[Any, list[Any]], Iterator[Found]], *keys: str
+) -> Iterator[LintFinding]:
     try:
-        root = parse(text)
+        lists = [entries_of(text, key) for key in keys]
     except JsoncError as error:
         what = f"`{path}` cannot be read: {error.reason}"
-        return (
-            LintFinding("file-broken", path, error.line, error.column, what, WHY["file-broken"]),
-        )
-    entries = plain(find(root, (key,)))
-    flaws: list[LintFinding] = []
-    for number, entry in enumerate(entries if isinstance(entries, list) else ()):
-        for code, below, what in rules(entry, entries) if isinstance(entry, dict) else ():
-            node = find(root, (key, number, *below))
-            line, column = place(text, node.start if node else 0)
-            flaws.append(LintFinding(code, path, line, column, what, WHY[code], is_ours(entry)))
-    return tuple(flaws)
+        yield LintFinding("file-broken", path, error.line, error.column, what, WHY["file-broken"])
+        return
+    for numbered in lists:
+        entries = [entry for _, entry in numbered]
+        for above, entry in numbered:
+            for code, below, what in rules(entry, entries):
+                node = find(parse(text), (*above, *below))
+                at = place(text, node.start if node else 0)
+                yield LintFinding(code, path, *at, what, WHY[code], is_ours(entry))
 
 
 def _name(entry: Any, naming: str) -> str:
     """Return an entry's name; tasks of VS Code's first format have a `taskName`."""
-    name = entry.get(naming) or entry.get("taskName") if isinstance(entry, dict) else None
+    name = entry.get(naming) or entry.get("taskName")
     return name if isinstance(name, str) else ""
-
-
-def _inside(entry: Any, key: str) -> dict[str, Any]:
-    """Return an object inside an entry; an empty one where there is none."""
-    found = entry.get(key)
-    return found if isinstance(found, dict) else {}
 
 
 def _label(entry: Any, entries: list[Any], naming: str) -> Iterator[Found]:
@@ -221,7 +194,8 @@ def _half_a_matcher(where: Path, matcher: Any) -> Iterator[Found]:
         return
     if not matcher.get("pattern"):
         yield "matcher-unusable", where, "the matcher has no `pattern`"
-    watch = _inside(matcher, "background") or _inside(matcher, "watching")
+    watches = (inside(matcher, "background"), inside(matcher, "watching"))
+    watch = next((each for each in watches if each and isinstance(each, dict)), {})
     for key, other in (("beginsPattern", "endsPattern"), ("endsPattern", "beginsPattern")):
         if watch.get(key) and not watch.get(other):
             yield "matcher-unusable", (*where,), f"the matcher has a `{key}` and no `{other}`"
@@ -240,49 +214,18 @@ def _unseen(entry: Any) -> Iterator[Found]:
     if role[:1] != ("run",) or entry.get("isBackground") is not True:
         return
     for where, matcher in _matchers(entry):
-        watch = _inside(matcher, "background") if isinstance(matcher, dict) else {}
-        end = watch.get("endsPattern")
+        end = inside(matcher, "background", "endsPattern")
         pattern = end.get("regexp") if isinstance(end, dict) else end
         if isinstance(pattern, str) and NOT_RUNNING not in pattern:
             path = (*where, "background", "endsPattern")
             yield "failure-unseen", path, f"`{_name(entry, 'label')}` does not see its start fail"
 
 
-def _patterns(entry: Any) -> Iterator[Found]:
-    for where, matcher in _matchers(entry):
-        for below, pattern in _regexes(matcher):
-            if problem := flaw(pattern):
-                yield (
-                    "regex-broken",
-                    (*where, *below),
-                    f"the regular expression is broken: {problem}",
-                )
-
-
-def _regexes(matcher: Any) -> Iterator[tuple[Path, str]]:
-    """Yield the regular expressions of a matcher, and where they are in it."""
-    for key in ("pattern", "background", "watching"):
-        inside = matcher.get(key) if isinstance(matcher, dict) else None
-        for below, each in enumerate(inside) if isinstance(inside, list) else ((None, inside),):
-            path: Path = (key,) if below is None else (key, below)
-            yield from _regexes_in(path, each)
-
-
-def _regexes_in(path: Path, value: Any) -> Iterator[tuple[Path, str]]:
-    for key in ("regexp", "beginsPattern", "endsPattern"):
-        pattern = value.get(key) if isinstance(value, dict) else None
-        if isinstance(pattern, str):
-            yield (*path, key), pattern
-        elif isinstance(pattern, dict):
-            yield from _regexes_in((*path, key), pattern)
-
-
 def _habits(entry: Any) -> Iterator[Found]:
     name = _name(entry, "label")
-    policy = _inside(entry, "runOptions").get("instancePolicy")
-    if policy in ("terminateNewest", "terminateOldest"):
+    if inside(entry, "runOptions", "instancePolicy") in ("terminateNewest", "terminateOldest"):
         yield "opens-a-race", ("runOptions",), f"`{name}` ends itself when it is run again"
-    if _inside(entry, "presentation").get("close") is True:
+    if inside(entry, "presentation", "close") is True:
         yield "close-hangs", ("presentation",), f"`{name}` closes its terminal"
     words = entry.get("args")
     if entry.get("type", "shell") == "shell" and isinstance(words, list):
@@ -301,122 +244,8 @@ def _exit_code(entry: Any, waited: frozenset[str]) -> Iterator[Found]:
     if entry.get("type", "shell") != "shell" or not isinstance(command, str):
         return
     matters = entry.get("isBackground") is True or name in waited or "devports " in command
-    options = _inside(_inside(entry, "options"), "shell").get("args")
+    options = inside(entry, "options", "shell", "args")
     told = isinstance(options, list) and "pipefail" in options
     end = hides_exit_code(command)
     if matters and end and not (told and end.startswith("|") and not end.startswith("||")):
         yield "exit-code-hidden", ("command",), f"`{name}` ends in `{end}`, which hides its failure"
-
-
-DEEPEST = 200
-_QUANTIFIER = re.compile(r"[*+?]|\{([0-9]+)(?:,([0-9]*))?\}")
-_GROUP = re.compile(r"\((?:\?(?::|=|!|<=|<!|<[A-Za-z_$][\w$]*>|[ims]*(?:-[ims]*)?:))?")
-_ASSERTION = re.compile(r"\\[bB]|[\^$]")
-_CLASS_ATOM = re.compile(r"\\(?:x[0-9a-fA-F]{2}|u[0-9a-fA-F]{4}|c[A-Za-z]|[\s\S])|[^\]]")
-_CONTROLS = {"b": 8, "t": 9, "n": 10, "v": 11, "f": 12, "r": 13}
-
-
-def _size(digits: str) -> tuple[int, str]:
-    """Return what orders numbers however long: int() refuses 4300 digits."""
-    digits = digits.lstrip("0")
-    return len(digits), digits
-
-
-def flaw(pattern: str) -> str:
-    """Return why VS Code could not compile `pattern`; empty if it could."""
-    return _Scanner(pattern).scan()
-
-
-class _Scanner:
-    def __init__(self, pattern: str) -> None:
-        self.pattern = pattern
-        self.at = 0
-        self.open: list[str] = []
-        self.after: After = "nothing"
-
-    def scan(self) -> str:
-        while self.at < len(self.pattern):
-            if problem := self.step(self.pattern[self.at]):
-                return problem
-        return "a group is not closed" if self.open else ""
-
-    def step(self, char: str) -> str:
-        if char == "(":
-            return self.group()
-        if char == ")":
-            return self.close()
-        if char == "[":
-            return self.character_class()
-        if char == "|":
-            return self.take(1, "nothing")
-        if found := _QUANTIFIER.match(self.pattern, self.at):
-            return self.quantifier(found)
-        if found := _ASSERTION.match(self.pattern, self.at):
-            return self.take(len(found[0]), "assertion")
-        if char == "\\":
-            if self.at + 1 == len(self.pattern):
-                return "it ends with a backslash"
-            return self.take(2, "atom")
-        return self.take(1, "atom")
-
-    def take(self, count: int, after: After) -> str:
-        self.at += count
-        self.after = after
-        return ""
-
-    def group(self) -> str:
-        found = _GROUP.match(self.pattern, self.at)
-        start = found[0] if found else "("
-        if start == "(" and self.pattern.startswith("(?", self.at):
-            return "`(?` begins no kind of group"
-        self.open.append(start)
-        return self.take(len(start), "nothing")
-
-    def close(self) -> str:
-        if not self.open:
-            return "a `)` closes nothing"
-        return self.take(1, "assertion" if self.open.pop() in ("(?<=", "(?<!") else "atom")
-
-    def quantifier(self, found: re.Match[str]) -> str:
-        if self.after != "atom":
-            return f"`{found[0]}` has nothing to repeat"
-        if found[2] and _size(found[2]) < _size(found[1]):
-            return f"`{found[0]}` is out of order"
-        lazy = self.pattern.startswith("?", found.end())
-        return self.take(len(found[0]) + lazy, "quantifier")
-
-    def character_class(self) -> str:
-        at, atoms = self.at + 1, list[str]()
-        at += self.pattern.startswith("^", at)
-        while (found := _CLASS_ATOM.match(self.pattern, at)) is not None:
-            atoms.append(found[0])
-            at = found.end()
-        if not self.pattern.startswith("]", at):
-            return "a `[` is not closed"
-        self.at = at
-        return _ranges(atoms) or self.take(1, "atom")
-
-
-def _ranges(atoms: list[str]) -> str:
-    at = 0
-    while at + 2 < len(atoms):
-        low, dash, high = atoms[at : at + 3]
-        if dash != "-":
-            at += 1
-            continue
-        first, last = _code(low), _code(high)
-        if first is not None and last is not None and first > last:
-            return f"the range `{low}-{high}` is out of order"
-        at += 3
-    return ""
-
-
-def _code(atom: str) -> int | None:
-    """Return the one character that an atom of a class stands for; None if it may be several."""
-    if len(atom) == 1:
-        return ord(atom)
-    if atom[1] in _CONTROLS:
-        return _CONTROLS[atom[1]]
-    if atom[1] in "xu" and atom[2:]:
-        return int(atom[2:], 16)  # noqa: FURB166  # JavaScript: \x41 has no 0 before it
-    return ord(atom[1]) if not atom[1].isalnum() else None

@@ -1,18 +1,18 @@
-"""The tasks that a configuration means, as data. Pure.
+"""What the configuration means for VS Code: tasks and launch configurations, as data. Pure.
 
-A task of ours is known by the mark at the end of its detail, since VS Code underlines keys it does
-not know; and which one it is, by what its command does. So a label can be changed in the template,
-in the configuration or by renaming a service, and the same task is found again.
+Both are made from `.vscode-template/`. An entry that uses a placeholder of a service is made once
+for each service; one without, once. An entry whose placeholders have no value is left out:
+`{debugger}` has one only for a service that declares `vscode.debug`. A text that is nothing but a
+placeholder becomes its value, list or number.
 
-template: What stands in `.vscode-template/`: entries with placeholders, filled for each service.
-Pure.
-
-An entry that uses a placeholder of a service is made once for each service; one without, once. An
-entry whose placeholders have no value is left out: `{debugger}` has one only for a service that
-declares `vscode.debug`. A text that is nothing but a placeholder becomes its value, list or number.
+Entries of ours carry a mark, at a place where VS Code does not underline it. Which one a task is,
+is told by what its command does: so a label can be changed in the template, in the configuration
+or by renaming a service, and the same task is found again.
 """
 
 from __future__ import annotations
+
+from contextlib import suppress
 
 from devports.core.jsonc import JsoncError, find, parse, plain
 from devports.core.service import DEBUGGER_PORT, fill, names_in
@@ -30,22 +30,69 @@ if TYPE_CHECKING:
     """What a task does: the words behind `devports` in its command; or its label."""
 
     Json: TypeAlias = dict[str, Any]
+    Placeholders: TypeAlias = Mapping[str, object]
 
 
 MARK = "(devports vscode)"
+"""The mark of a task: the end of its `detail`."""
+GROUP = "devports"
+"""The mark of what is in launch.json: the `group` of its `presentation`. VS Code's schemas know it
+in configurations and in compounds; in its list, ours stand together."""
 PROGRAM = ("devports", "devports.exe")
 DEBUG_FLAG = "--debug"
 FORMER_END = "^devports: `[^`]+` is ready on "
 """The `endsPattern` of the tasks that run a service, as it was until launch configurations got
 their mark. Such a file tells that ours have none yet. Kept until the end of 2027."""
 
+FOLDER = ".vscode-template"
+FILES = ("tasks.json", "launch.json")
+OF_SERVICE = ("service", "title", "debugger", "debugpy_port", "node_port")
+OF_LABELS = ("run_task", "free_task", "debug_task")
+OF_ALL = ("all_runs", "all_order", "all_debugs")
+KNOWN = (*OF_SERVICE, *OF_LABELS, *OF_ALL)
+EXECUTED = ("command", "args", "options", "linux", "osx", "windows")
+"""Keys of a task that reach a shell: a service's name, which is restricted, may stand in them."""
 
-class Task(Frozen):
-    """One task as it should be."""
+
+class Template(Frozen):
+    """The texts of the two files, and the folder they came from, as messages call it."""
+
+    tasks: str
+    launch: str
+    folder: str = FOLDER
+
+
+class GeneratedEntry(Frozen):
+    """One entry of ours as it should be: how it is recognised, its name, and all of it."""
 
     role: Role
-    label: str
+    name: str
     body: Json
+
+
+class PrelaunchHook(Frozen):
+    """A launch configuration of the user's, by name, and the task that is to come before it."""
+
+    name: str
+    task: str
+
+
+class Launch(Frozen):
+    """What should be in launch.json.
+
+    Attributes:
+        configurations, compounds: ours, with the mark.
+        hooks: what is to come before configurations of the user's.
+        known: names that compounds of ours have where there are any.
+    """
+
+    configurations: tuple[Json, ...] = ()
+    compounds: tuple[Json, ...] = ()
+    hooks: tuple[PrelaunchHook, ...] = ()
+    known: tuple[str, ...] = ()
+
+
+# -- what is ours
 
 
 def role_of(task: Mapping[str, object]) -> Role:
@@ -57,29 +104,130 @@ def role_of(task: Mapping[str, object]) -> Role:
     return ("label", str(task.get("label"))) if at is None else tuple(words[at + 1 :])
 
 
+def inside(value: object, *keys: str) -> Any:
+    """Return what stands inside objects; None where there is none, or something else."""
+    for key in keys:
+        value = value.get(key) if isinstance(value, dict) else None
+    return value
+
+
 def is_ours(task: object) -> bool:
     """Say whether a task was made by us."""
-    detail = task.get("detail") if isinstance(task, dict) else None
+    detail = inside(task, "detail")
     return isinstance(detail, str) and detail.rstrip().endswith(MARK)
 
 
 def is_former(task: object) -> bool:
     """Say whether a task of ours was written before launch configurations got their mark."""
-    matcher = task.get("problemMatcher") if isinstance(task, dict) and is_ours(task) else None
-    background = matcher.get("background") if isinstance(matcher, dict) else None
-    return isinstance(background, dict) and background.get("endsPattern") == FORMER_END
+    end = inside(task, "problemMatcher", "background", "endsPattern")
+    return bool(end == FORMER_END) and is_ours(task)
 
 
-def run_role(service: str) -> Role:
-    return ("run", service)
+def is_marked(entry: object) -> bool:
+    """Say whether an entry of a launch.json is from devports.
+
+    By a mark alone, since what it does is nothing that only ours would do: people write
+    configurations that attach behind a task of ours, and compounds of ours, by hand.
+    """
+    return bool(inside(entry, "presentation", "group") == GROUP)
 
 
-def free_role(service: str) -> Role:
-    return ("free", service)
+def marked(entry: Json) -> Json:
+    """Return an entry with the mark; a template of one's own need not bring it."""
+    shown = entry.get("presentation")
+    return entry | {"presentation": (shown if isinstance(shown, dict) else {}) | {"group": GROUP}}
 
 
-def debug_role(service: str) -> Role:
-    return ("run", service, DEBUG_FLAG)
+def unmarked(entry: Json) -> Json:
+    """Return an entry of ours as it was made before there was a mark."""
+    shown = {key: value for key, value in entry["presentation"].items() if key != "group"}
+    rest = {key: value for key, value in entry.items() if key != "presentation"}
+    return rest | ({"presentation": shown} if shown else {})
+
+
+# -- what there should be
+
+
+def wanted_tasks(config: Config, template: Template) -> tuple[GeneratedEntry, ...]:
+    """Return the tasks that there should be.
+
+    Raises:
+        DevportsError: two would have one label, or the template is not right.
+    """
+    values = values_of(config, template)
+    common = {k: v for k, v in next(iter(values.values()), {}).items() if k in OF_ALL}
+    services = {service.name: service for service in concerned(config)}
+    entries = template_entries(template, "tasks.json", "tasks")
+    made = [_task(body, services.get(name)) for name, body in _made(entries, values, common)]
+    tasks = tuple(task for task in made if task is not None)
+    if twin := _twin([task.name for task in tasks]):
+        raise DevportsError(
+            "labels-collide",
+            f"two tasks would be called `{twin}`",
+            facts=tuple(f"`{t.body.get('command', 'Run All')}`" for t in tasks if t.name == twin),
+            note="VS Code runs either of them, without a word",
+            hints=("give one service another label: `[services.NAME.vscode]`, `task = ...`",),
+        )
+    return tasks
+
+
+def wanted_launch(config: Config, template: Template) -> Launch:
+    """Return what launch.json should hold.
+
+    Raises:
+        DevportsError: two configurations would have one name, or the template is not right.
+    """
+    values = values_of(config, template)
+    found = template_entries(template, "launch.json", "configurations")
+    configurations = tuple(marked(body) for _, body in _made(found, values, {}))
+    names = [str(each.get("name")) for each in configurations]
+    common: Placeholders = {"all_debugs": names} if len(names) > 1 else {}
+    found = template_entries(template, "launch.json", "compounds")
+    compounds = tuple(marked(body) for _, body in _made(found, {}, common))
+    if twin := _twin([*names, *(str(each.get("name")) for each in compounds)]):
+        raise DevportsError(
+            "labels-collide",
+            f"two launch configurations would be called `{twin}`",
+            hints=("give them other names in `.vscode-template/launch.json`",),
+        )
+    known = tuple(str(entry.get("name")) for entry in found)
+    return Launch(configurations, compounds, tuple(_hooks(config, values)), known)
+
+
+def _made(
+    entries: Sequence[Json], values: Mapping[str, Placeholders], common: Placeholders
+) -> Iterator[tuple[str, Json]]:
+    """Yield entries filled, each with the name of its service; without one by `common` alone."""
+    for entry in entries:
+        for name, mine in values.items() if of_service(entry) else (("", common),):
+            with suppress(KeyError):
+                yield name, filled(entry, mine)
+
+
+def _task(body: Json, service: Service | None) -> GeneratedEntry | None:
+    """Return a task with its mark and label; None where devports would not do it."""
+    role, label = role_of(body), str(body.get("label", ""))
+    if service is not None:
+        if not _possible(role, service):
+            return None
+        label = service.vscode.task if _has_own_label(role, service) else label
+    detail = str(body.get("detail", "")).strip()
+    detail = detail if detail.endswith(MARK) else f"{detail} {MARK}".strip()
+    return GeneratedEntry(role, label, body | {"label": label, "detail": detail})
+
+
+def _twin(names: Sequence[str]) -> str | None:
+    return next((name for name in names if names.count(name) > 1), None)
+
+
+def _hooks(config: Config, values: Mapping[str, Placeholders]) -> Iterator[PrelaunchHook]:
+    for service in concerned(config):
+        task = values[service.name].get("free_task")
+        for name in service.vscode.prelaunch if task else ():
+            yield PrelaunchHook(name, str(task))
+
+
+# -- placeholders and their values
 
 
 def titles(services: Sequence[Service]) -> dict[str, str]:
@@ -87,6 +235,11 @@ def titles(services: Sequence[Service]) -> dict[str, str]:
     spoken = {service.name: title_of(service.name) for service in services}
     several = [title for title in spoken.values() if list(spoken.values()).count(title) > 1]
     return {name: name if title in several else title for name, title in spoken.items()}
+
+
+def title_of(service: str) -> str:
+    words = service.replace("-", " ").replace("_", " ").split()
+    return " ".join(word[:1].upper() + word[1:] for word in words)
 
 
 def concerned(config: Config) -> tuple[Service, ...]:
@@ -101,19 +254,16 @@ def values_of(config: Config, template: Template) -> dict[str, dict[str, object]
     entries = template_entries(template, "tasks.json", "tasks")
     values = {service.name: _own(service, names[service.name]) for service in services}
     for service in services:
-        mine = values[service.name]
-        roles = (run_role, free_role, debug_role)
-        for name, role in zip(OF_LABELS, roles, strict=True):
-            label = _label(entries, role(service.name), service, mine)
-            if label:
-                mine[name] = label
+        mine, name = values[service.name], service.name
+        roles = (("run", name), ("free", name), ("run", name, DEBUG_FLAG))
+        for key, role in zip(OF_LABELS, roles, strict=True):
+            if label := _label(entries, role, service, mine):
+                mine[key] = label
     common = _of_all(services, values)
     return {name: mine | common for name, mine in values.items()}
 
 
-def _of_all(
-    services: Sequence[Service], values: Mapping[str, Mapping[str, object]]
-) -> dict[str, object]:
+def _of_all(services: Sequence[Service], values: Mapping[str, Placeholders]) -> dict[str, object]:
     """Return what the task that runs all is made of; nothing where there are not several."""
     runs = [values[s.name]["run_task"] for s in in_order(services) if "run_task" in values[s.name]]
     order = "sequence" if _depend(services) else "parallel"
@@ -128,9 +278,7 @@ def _own(service: Service, title: str) -> dict[str, object]:
     return values
 
 
-def _label(
-    entries: Sequence[Json], role: Role, service: Service, values: Mapping[str, object]
-) -> str:
+def _label(entries: Sequence[Json], role: Role, service: Service, values: Placeholders) -> str:
     """Return the label that a task gets: the configuration's for the one that runs the service.
 
     Empty if there is no such task for the service.
@@ -139,22 +287,23 @@ def _label(
         return ""
     if _has_own_label(role, service):
         return service.vscode.task
-    for entry in entries:
-        if "{service}" in str(entry.get("command")):
-            head = {key: entry.get(key, "") for key in ("label", "command")}
-            try:
-                known = filled(head, values)
-            except KeyError:
-                continue
-            if role_of(known) == role:
-                return str(known["label"])
-    return ""
+    heads = [
+        {key: entry.get(key, "") for key in ("label", "command")}
+        for entry in entries
+        if "{service}" in str(entry.get("command"))
+    ]
+    made = _made(heads, {service.name: values}, {})
+    return next((str(head["label"]) for _, head in made if role_of(head) == role), "")
 
 
 def _possible(role: Role, service: Service) -> bool:
     """Say whether devports would do it: a service without a command is never started."""
     debugs = DEBUG_FLAG not in role or bool(service.vscode.debug)
     return role[:1] != ("run",) or (bool(service.command) and debugs)
+
+
+def _has_own_label(role: Role, service: Service) -> bool:
+    return bool(service.vscode.task) and role == ("run", service.name)
 
 
 def _depend(services: Sequence[Service]) -> bool:
@@ -176,79 +325,7 @@ def in_order(services: Sequence[Service]) -> list[Service]:
     return list(done.values())
 
 
-def wanted_tasks(config: Config, template: Template) -> tuple[Task, ...]:
-    """Return the tasks that there should be.
-
-    Raises:
-        DevportsError: two would have one label, or the template is not right.
-    """
-    values = values_of(config, template)
-    entries = template_entries(template, "tasks.json", "tasks")
-    services = {service.name: service for service in concerned(config)}
-    tasks = tuple(task for entry in entries for task in _made(entry, values, services))
-    _refuse_twins(tasks)
-    return tasks
-
-
-def _made(
-    entry: Json, values: Mapping[str, Mapping[str, object]], services: Mapping[str, Service]
-) -> Iterator[Task]:
-    if not of_service(entry):
-        common: Mapping[str, object] = next(iter(values.values()), {})
-        yield from _filled(entry, {k: v for k, v in common.items() if k in OF_ALL}, None)
-        return
-    for name, mine in values.items():
-        yield from _filled(entry, mine, services[name])
-
-
-def _filled(entry: Json, values: Mapping[str, object], service: Service | None) -> Iterator[Task]:
-    try:
-        body = filled(entry, values)
-    except KeyError:
-        return
-    role, label = role_of(body), body.get("label", "")
-    if service is not None:
-        if not _possible(role, service):
-            return
-        label = service.vscode.task if _has_own_label(role, service) else label
-    detail = str(body.get("detail", "")).strip()
-    detail = detail if detail.endswith(MARK) else f"{detail} {MARK}".strip()
-    yield Task(role, str(label), body | {"label": str(label), "detail": detail})
-
-
-def _has_own_label(role: Role, service: Service) -> bool:
-    return bool(service.vscode.task) and role == run_role(service.name)
-
-
-def _refuse_twins(tasks: Sequence[Task]) -> None:
-    labels = [task.label for task in tasks]
-    twin = next((label for label in labels if labels.count(label) > 1), None)
-    if twin is not None:
-        raise DevportsError(
-            "labels-collide",
-            f"two tasks would be called `{twin}`",
-            facts=tuple(f"`{t.body.get('command', 'Run All')}`" for t in tasks if t.label == twin),
-            note="VS Code runs either of them, without a word",
-            hints=("give one service another label: `[services.NAME.vscode]`, `task = ...`",),
-        )
-
-
-FOLDER = ".vscode-template"
-FILES = ("tasks.json", "launch.json")
-OF_SERVICE = ("service", "title", "debugger", "debugpy_port", "node_port")
-OF_LABELS = ("run_task", "free_task", "debug_task")
-OF_ALL = ("all_runs", "all_order", "all_debugs")
-KNOWN = (*OF_SERVICE, *OF_LABELS, *OF_ALL)
-EXECUTED = ("command", "args", "options", "linux", "osx", "windows")
-"""Keys of a task that reach a shell: a service's name, which is restricted, may stand in them."""
-
-
-class Template(Frozen):
-    """The texts of the two files, and the folder they came from, as messages call it."""
-
-    tasks: str
-    launch: str
-    folder: str = FOLDER
+# -- the template
 
 
 def template_entries(template: Template, name: str, key: str) -> tuple[Json, ...]:
@@ -289,11 +366,8 @@ def used(value: object) -> Iterator[str]:
     """Yield the placeholders in a value, at whatever depth."""
     if isinstance(value, str):
         yield from names_in(value)
-    elif isinstance(value, dict):
-        for each in value.values():
-            yield from used(each)
-    elif isinstance(value, list):
-        for each in value:
+    elif isinstance(value, dict | list):
+        for each in value.values() if isinstance(value, dict) else value:
             yield from used(each)
 
 
@@ -308,19 +382,12 @@ def names_of(template: Template, name: str, key: str, naming: str, service: str)
         service: its name; the service itself may be gone.
     """
     given = [str(entry.get(naming, "")) for entry in template_entries(template, name, key)]
-    titles = (title_of(service), service)
     return tuple(
         fill(text, {"service": service, "title": title})
         for text in given
-        for title in titles
+        for title in (title_of(service), service)
         if names_in(text) and {*names_in(text)} <= {"service", "title"}
     )
-
-
-def title_of(service: str) -> str:
-    """Return what a person calls a service: `my-api` is `My Api`."""
-    words = service.replace("-", " ").replace("_", " ").split()
-    return " ".join(word[:1].upper() + word[1:] for word in words)
 
 
 def of_service(entry: Json) -> bool:
@@ -328,7 +395,7 @@ def of_service(entry: Json) -> bool:
     return any(name in (*OF_SERVICE, *OF_LABELS) for name in used(entry))
 
 
-def filled(value: Any, values: Mapping[str, object]) -> Any:
+def filled(value: Any, values: Placeholders) -> Any:
     """Return a value with its placeholders replaced.
 
     Raises:

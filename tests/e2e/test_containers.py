@@ -219,6 +219,9 @@ def test_programs_read_what_the_engine_said_and_did(
         "container": "shop-db-1",
         "image": "postgres:16",
         "engine_said": "one",
+        "folder": None,
+        "branch": None,
+        "relation": None,
     }
 
 

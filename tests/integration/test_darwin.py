@@ -70,10 +70,9 @@ def look(machine: Darwin, port: int) -> Finding:
 
 
 def blindfolded(**sources: object) -> Darwin:
-    """Return a machine that has these sources and no other."""
-    return Darwin(
-        Sources(lsof="", netstat="", sysctl="", launchctl="", processes=False).but(**sources)
-    )
+    """Return a machine that has these sources and no other, and all the time it needs for them."""
+    nothing = Sources(lsof="", netstat="", sysctl="", launchctl="", processes=False, seconds=60)
+    return Darwin(nothing.but(**sources))
 
 
 def name_of(pid: int) -> str:
@@ -167,11 +166,10 @@ def test_what_does_not_answer_is_named(port: int, tool: Tool):
 AS_ANOTHER_USER = """
 import json, sys
 from devports.core.model import Endpoint
-from devports.system.macos import Darwin
-from devports.system.macos import Sources
 from devports.system.inspect import survey
+from devports.system.macos import Darwin, Sources
 
-machine = Darwin(Sources(netstat=sys.argv[2], lsof="", sysctl="", launchctl=""))
+machine = Darwin(Sources(netstat=sys.argv[2], lsof="", sysctl="", launchctl="", seconds=60))
 (found,) = survey(machine, (Endpoint("127.0.0.1", int(sys.argv[1])),), thorough=True)
 print(json.dumps([
     type(found.verdict).__name__,

@@ -25,16 +25,16 @@ def _row(row: Row) -> list[Any]:
 
 
 def _netstat(raw: bytes) -> Any:
-    rows, lost = macos_tools.read(raw)
+    rows, lost = macos_tools.netstat(raw)
     return {"rows": [_row(row) for row in rows], "lost": lost}
 
 
 def _lsof(raw: bytes) -> Any:
-    return [_row(row) for row in macos_tools.rows(raw)]
+    return [_row(row) for row in macos_tools.lsof(raw)]
 
 
 def _launchctl(raw: bytes) -> Any:
-    return [list(pair) for pair in macos_tools.labels(raw).items()]
+    return [list(pair) for pair in macos_tools.launchctl(raw).items()]
 
 
 PARSERS = {"netstat": _netstat, "lsof": _lsof, "launchctl": _launchctl}

@@ -22,7 +22,7 @@ def _dynamic(raw: bytes) -> list[Any]:
 
 
 def _sockets(raw: bytes) -> list[Any]:
-    found = [(row.pid, row.socket) for row in windows_tools.rows(raw)]
+    found = [(row.pid, row.socket) for row in windows_tools.netstat(raw)]
     return [[pid, str(s.local), str(s.remote) if s.remote else None, s.state] for pid, s in found]
 
 

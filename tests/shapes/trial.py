@@ -9,7 +9,7 @@ import socket
 import tempfile
 import time
 from concurrent.futures import ThreadPoolExecutor
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING
 
 from tests.harness import tables
@@ -108,10 +108,10 @@ def watch(port: int, seconds: float) -> tuple[tuple[float, bool], ...]:
 
 
 def devports(play: Play) -> tuple[Done, list[Sent]]:
-    """Free the port by the installed command, as the user whose server it is."""
+    """Free the port by the installed command, as the user whose server it is, in its project."""
     command = Command(play.folder, clean_environment(play.home), play.folder)
     if play.uid is not None:
-        command = command.as_user(play.uid, play.home)
+        command = replace(command.as_user(play.uid, play.home), cwd=play.folder)
     log = os.path.join(play.folder, "signals")
     return strace_signals(command, "free", play.port, "--yes", log=log)
 

@@ -1,179 +1,73 @@
 """Linux: netlink and /proc, no outside program.
 
-reserved: Local ports that the kernel keeps out of what it gives to outgoing connections.
-
-wsl: Whether this is Linux under Windows: it has ports of its own, and Windows has others.
+The functions of this package are a `devports.system.machine.Machine`. What a look at a free port
+does not need is loaded when it is first asked for (PEP 562).
 """
 
 from __future__ import annotations
 
 import os
 
-from devports.system import bind
-from devports.system.linux import sockets
+from devports.system.bind import addresses, probe, reserve
+from devports.system.linux.sockets import ephemeral, listeners, listening_on, reserved, table
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
-    from collections.abc import Collection, Sequence
-
-    from devports.core.holder_kind import CurrentUser
-    from devports.core.model import (
-        BindResult,
-        Endpoint,
-        HolderSearch,
-        Platform,
-        Process,
-        ProcessKey,
-        Socket,
-        Table,
+    from devports.core.model import Platform
+    from devports.system.linux.holders import holding, listening, unlisted
+    from devports.system.linux.pidfd import pin, wait_for_exit
+    from devports.system.linux.processes import (
+        adopt_orphans,
+        ancestors,
+        boot,
+        carrying,
+        children,
+        descendants,
+        key,
+        process,
+        viewer,
     )
-    from devports.system import ProcessHandle
 
+__all__ = [
+    "addresses", "adopt_orphans", "ancestors", "boot", "carrying", "children", "descendants",
+    "ephemeral", "holding", "key", "listeners", "listening", "listening_on", "pin", "platform",
+    "probe", "process", "reserve", "reserved", "table", "unlisted", "viewer", "wait_for_exit",
+    "wildcards",
+]  # fmt: skip
 
-class Linux:
-    """A `devports.system.Machine`. The switches take a source away, to see what is left."""
-
-    platform: Platform = "linux"
-    wildcards = True
-
-    def __init__(self, *, netlink: bool = True, bound: bool = True) -> None:
-        self._netlink = netlink
-        self._bound = bound
-        self._viewer: CurrentUser | None = None
-
-    def reads_own_processes(self) -> bool:
-        """Say whether /proc counts processes as our own system calls do (pid_namespaces(7))."""
-        try:
-            return os.readlink("/proc/self") == str(os.getpid())
-        except OSError:
-            return False
-
-    def table(self, ports: Collection[int]) -> Table:
-        return sockets.read(ports, netlink=self._netlink, bound=self._bound)
-
-    def listening_on(self, ports: Collection[int]) -> Table:
-        return sockets.read(ports, netlink=self._netlink, bound=self._bound, only_listening=True)
-
-    def listeners(self) -> Table:
-        return sockets.listeners(netlink=self._netlink, bound=self._bound)
-
-    def listening(self, pids: Collection[int]) -> tuple[Socket, ...]:
-        from devports.system.linux import holders
-
-        return sockets.listening(holders.sockets_of(pids))
-
-    def unlisted(self, port: int, known: Table) -> tuple[Socket, ...]:
-        from devports.system.linux import holders
-
-        return holders.find_unlisted(port, {socket.inode for socket in known.sockets})
-
-    def ephemeral(self) -> tuple[int, int]:
-        return sockets.ephemeral()
-
-    def probe(self, endpoint: Endpoint, *, reuse: bool = True) -> BindResult:
-        return bind.probe(endpoint, reuse=reuse)
-
-    def reserve(self, endpoint: Endpoint) -> bind.Reservation | BindResult:
-        return bind.reserve(endpoint)
-
-    def holding(self, sockets: Sequence[Socket], *, thorough: bool) -> HolderSearch:
-        from devports.system.linux import holders
-
-        return holders.find(sockets, thorough=thorough)
-
-    def pin(self, key: ProcessKey) -> ProcessHandle | None:
-        from devports.system.linux import pidfd as signals
-        from devports.system.linux import processes
-
-        return signals.pin(key, processes.key_of)
-
-    def wait_for_exit(
-        self, pins: Sequence[ProcessHandle], seconds: float
-    ) -> tuple[ProcessHandle, ...]:
-        from devports.system.linux import pidfd as signals
-
-        return signals.wait_for_exit(pins, seconds)
-
-    def process(self, pid: int) -> Process | None:
-        from devports.system.linux import processes
-
-        return processes.describe(pid)
-
-    def key(self, pid: int) -> ProcessKey | None:
-        from devports.system.linux import processes
-
-        return processes.key_of(pid)
-
-    def ancestors(self, of: Process) -> tuple[Process, ...]:
-        from devports.system.linux import processes
-
-        return processes.ancestors(of)
-
-    def children(self, pid: int) -> set[int]:
-        from devports.system.linux import processes
-
-        return processes.children_of(pid)
-
-    def descendants(self, pid: int) -> list[int]:
-        from devports.system.linux import processes
-
-        return processes.descendants(pid)
-
-    def carrying(self, mark: str) -> list[int]:
-        from devports.system.linux import processes
-
-        return processes.carrying(mark)
-
-    def adopt_orphans(self) -> None:
-        from devports.system.linux import processes
-
-        processes.adopt_orphans()
-
-    def boot(self) -> str:
-        from devports.system.linux import processes
-
-        return processes.slurp("/proc/sys/kernel/random/boot_id").decode("ascii").strip()
-
-    def viewer(self) -> CurrentUser:
-        if self._viewer is None:
-            self._viewer = _viewer()
-        return self._viewer
-
-    def addresses(self, host: str) -> tuple[str, ...]:
-        return bind.of(host)
-
-
-def _viewer() -> CurrentUser:
-    from devports.core.holder_kind import CurrentUser
-    from devports.system import user as sudo
-    from devports.system.linux import processes
-
-    uid, user = sudo.uids()
-    line = processes.own_line()
-    return CurrentUser(uid, user, tuple(p.key for p in line), line[0].cgroup if line else "")
-
-
-SETTING = "/proc/sys/net/ipv4/ip_local_reserved_ports"
-
-
-def reserved(path: str = SETTING) -> tuple[tuple[int, int], ...]:
-    """Return the ranges, first and last port each; none where the system has no such setting."""
-    from devports.system.linux.procfs import port_ranges
-
-    try:
-        with open(path, "rb") as file:
-            return port_ranges(file.read())
-    except OSError:
-        return ()
-
+platform: Platform = "linux"
+wildcards = True
+ROOMS = ("processes", "holders", "pidfd")
+"""Each has been needed before the next one is."""
 
 RELEASE = "/proc/sys/kernel/osrelease"
 
 
-def is_wsl(path: str = RELEASE) -> bool:
-    """Say whether the kernel is Microsoft's (`5.15.153.1-microsoft-standard-WSL2`)."""
+def reads_own_processes() -> bool:
+    """Say whether /proc counts processes as our own system calls do (pid_namespaces(7))."""
     try:
-        with open(path, "rb") as file:
-            return b"microsoft" in file.read(256).lower()
+        return os.readlink("/proc/self") == str(os.getpid())
     except OSError:
         return False
+
+
+def is_wsl(path: str = RELEASE) -> bool:
+    """Say whether the kernel is Microsoft's (`5.15.153.1-microsoft-standard-WSL2`).
+
+    Linux under Windows has ports of its own, and Windows has others.
+    """
+    from devports.system.linux.processes import slurp  # for the doctor
+
+    return b"microsoft" in slurp(path).lower()
+
+
+if not TYPE_CHECKING:
+
+    def __getattr__(name: str) -> object:
+        """Load the room that has this function; it is not asked for again."""
+        for room in ROOMS if name in __all__ else ():
+            found = getattr(__import__(f"{__name__}.{room}", fromlist=[room]), name, None)
+            if found is not None:
+                globals()[name] = found
+                return found
+        raise AttributeError(name)

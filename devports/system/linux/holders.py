@@ -3,17 +3,12 @@
 The price is one system call per open descriptor, so the look goes from the likeliest place on:
 the socket's control group, then processes of its uid with the newest first, then everything.
 
-nameless: Bound sockets that no table shows: before Linux 6.8, or where netlink is refused.
-
-Such a socket is still a descriptor of some process. Where we may read that process, its protocol
-comes from the ``system.sockprotoname`` attribute, and a copy of the descriptor (pidfd_getfd(2))
-answers getsockname(2).
-
-transit: Sockets that no process has open, because they are on their way to one.
-
-A descriptor that was sent over a unix socket (unix(7), SCM_RIGHTS) and not received yet keeps its
-socket alive, and in nobody's list of descriptors. /proc tells which unix sockets have such
-descriptors waiting (``scm_fds`` in fdinfo, Linux 5.10), and not which descriptors they are.
+Two kinds of sockets need more. Bound ones that no table shows (before Linux 6.8, or where netlink
+is refused) are still a descriptor of some process: its protocol comes from the attribute
+``system.sockprotoname``, and a copy of it (pidfd_getfd(2)) answers getsockname(2). And one that was
+sent over a unix socket and not received yet (unix(7), SCM_RIGHTS) is in nobody's list of
+descriptors: /proc tells which unix sockets have such descriptors waiting (``scm_fds`` in fdinfo,
+Linux 5.10), and not which descriptors they are.
 """
 
 from __future__ import annotations
@@ -21,16 +16,19 @@ from __future__ import annotations
 import os
 
 from devports.core.model import Endpoint, HiddenSocket, Holder, HolderSearch, Socket, VisibilityGap
-from devports.system.bind import net
 from devports.system.linux import processes, procfs
+from devports.system.linux.inet_diag import LISTEN_ONLY, Malformed
 from devports.system.linux.processes import listdir, slurp
+from devports.system.linux.sockets import dump
+from devports.system.net import net
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
     from collections.abc import Collection, Iterable, Iterator, Sequence
 
-    Found = dict[int, set[int]]
+    from devports.core.model import Table
 
+    Groups = dict[int, tuple[str, list[int]]]
 
 SMALL_CGROUP = 60
 """Up to so many processes a control group is searched first (a service, a container)."""
@@ -49,7 +47,7 @@ NOT_HERE = (
 UNLISTED = "the processes of other users, which /proc does not list for us (hidepid)"
 
 
-def find(sockets: Sequence[Socket], *, thorough: bool) -> HolderSearch:
+def holding(sockets: Sequence[Socket], *, thorough: bool) -> HolderSearch:
     """Return who has these sockets.
 
     Args:
@@ -84,7 +82,7 @@ def _widen(search: Search, sockets: Sequence[Socket]) -> None:
     for pid in everybody:
         if not search.done and _uid(pid) in uids:
             search.look((pid,))
-    search.look(relatives(search.holders))
+    search.look(relatives(search.found))
     if not search.done:
         search.look(everybody)
 
@@ -112,14 +110,13 @@ class Search:
         self._seen: set[int] = set()
 
     @property
-    def done(self) -> bool:
-        return len({inode for held in self.found.values() for inode in held}) == len(
-            set(self.links.values())
-        )
+    def named(self) -> set[int]:
+        """The inodes that somebody has."""
+        return {inode for held in self.found.values() for inode in held}
 
     @property
-    def holders(self) -> tuple[int, ...]:
-        return tuple(self.found)
+    def done(self) -> bool:
+        return self.named == set(self.links.values())
 
     def look(self, pids: Iterable[int]) -> bool:
         """Look at these processes; say whether there were any that had not been looked at."""
@@ -162,7 +159,7 @@ class Search:
         """Return the wanted inodes among the descriptors here; None where we may not look."""
         held: set[int] = set()
         try:
-            descriptor = os.open(folder, os.O_RDONLY | os.O_DIRECTORY | os.O_CLOEXEC)
+            descriptor = os.open(folder, os.O_RDONLY | os.O_DIRECTORY)
         except FileNotFoundError:
             return held
         except OSError:
@@ -182,14 +179,25 @@ class Search:
         return held
 
 
-def sockets_of(pids: Iterable[int]) -> set[int]:
-    """Return the inodes of every socket that these processes have open, as far as readable."""
-    links = [
-        processes.link(f"/proc/{pid}/fd/{name}")
-        for pid in pids
-        for name in listdir(f"/proc/{pid}/fd")
-    ]
-    return {int(link[8:-1]) for link in links if link.startswith("socket:[")}
+def listening(pids: Collection[int]) -> tuple[Socket, ...]:
+    """Return the sockets on which these processes listen, as far as readable, on any port.
+
+    None where netlink is refused.
+    """
+    inodes = {inode for pid in pids for _, inode in _sockets(pid)}
+    try:
+        found = dump((), LISTEN_ONLY)
+    except (OSError, Malformed):
+        return ()
+    return tuple(socket for socket in found if socket.inode in inodes)
+
+
+def _sockets(pid: int) -> Iterator[tuple[str, int]]:
+    """Yield descriptor (the name of its link) and inode of every socket that a process has open."""
+    for name in listdir(f"/proc/{pid}/fd"):
+        target = processes.link(f"/proc/{pid}/fd/{name}")
+        if target.startswith("socket:["):
+            yield name, int(target[8:-1])
 
 
 def _uid(pid: int) -> int | None:
@@ -200,7 +208,7 @@ def _uid(pid: int) -> int | None:
 
 
 def _is_zombie(pid: int) -> bool:
-    stat = procfs.stat(slurp(f"/proc/{pid}/stat"))
+    stat = processes.stat_of(pid)
     return stat is not None and stat.state == "Z"
 
 
@@ -208,21 +216,21 @@ def relatives(pids: Collection[int]) -> list[int]:
     """Return parents, siblings and descendants: a forked socket is with one of them."""
     found: list[int] = []
     for pid in pids:
-        stat = procfs.stat(slurp(f"/proc/{pid}/stat"))
+        stat = processes.stat_of(pid)
         if stat is not None and stat.ppid > 1:
-            found += (stat.ppid, *processes.children_of(stat.ppid))
+            found += (stat.ppid, *processes.children(stat.ppid))
         found += processes.descendants(pid)
     return found
 
 
-def groups_of(identities: Collection[int]) -> dict[int, tuple[str, list[int]]]:
+def groups_of(identities: Collection[int]) -> Groups:
     """Return path and processes of the control groups with these ids: the inodes of their folders.
 
     A socket keeps the group it was made in, so this is a hint and no proof. Our own group and
     those around it are tried first; for all others together the tree is walked once.
     """
     root = procfs.cgroup2_mount(slurp("/proc/mounts")) if identities else ""
-    found: dict[int, tuple[str, list[int]]] = {}
+    found: Groups = {}
     if not root:
         return found
     own = procfs.cgroup_path(slurp("/proc/self/cgroup")) or "/"
@@ -233,8 +241,8 @@ def groups_of(identities: Collection[int]) -> dict[int, tuple[str, list[int]]]:
     return found | _walk(root, set(identities) - set(found))
 
 
-def _walk(root: str, missing: set[int]) -> dict[int, tuple[str, list[int]]]:
-    found: dict[int, tuple[str, list[int]]] = {}
+def _walk(root: str, missing: set[int]) -> Groups:
+    found: Groups = {}
     todo = [root]
     while todo and missing:
         folder = todo.pop()
@@ -261,21 +269,17 @@ def _members(folder: str) -> list[int]:
 
 
 def _holding(
-    sockets: Sequence[Socket],
-    search: Search,
-    groups: dict[int, tuple[str, list[int]]],
-    *,
-    complete: bool,
+    sockets: Sequence[Socket], search: Search, groups: Groups, *, complete: bool
 ) -> HolderSearch:
     found = sorted(search.found.items())
     holders = [_holder(pid, inodes, marked=complete) for pid, inodes in found]
-    named = {inode for inodes in search.found.values() for inode in inodes}
+    named = search.named
     unseen = [socket for socket in sockets if socket.inode and socket.inode not in named]
     if search.unreadable or not search.everybody_is_listed:
         unseen += _without_their_maker(sockets, search)
     proxies = _forwarders(search.unreadable) if unseen else {}
     ours = [socket for socket in unseen if not search.unreadable or socket.uid == os.geteuid()]
-    carrying = _carriers(search.unreadable) if ours else []
+    carrying = carriers(search.unreadable) if ours else []
     hidden = tuple(
         _hidden(
             socket,
@@ -287,10 +291,6 @@ def _holding(
     )
     gaps = _gaps(search, carrying=bool(carrying)) if hidden else ()
     return HolderSearch(tuple(h for h in holders if h is not None), hidden, complete, gaps)
-
-
-def _carriers(unreadable: Collection[int]) -> list[int]:
-    return carriers(unreadable)
 
 
 def _gaps(search: Search, *, carrying: bool) -> tuple[VisibilityGap, ...]:
@@ -320,7 +320,7 @@ def _unreadable(pids: Collection[int]) -> str:
 
 
 def _holder(pid: int, inodes: Iterable[int], *, marked: bool) -> Holder | None:
-    found = processes.describe(pid)
+    found = processes.process(pid)
     if found is None:
         return None
     if marked:
@@ -338,7 +338,7 @@ def _forwarders(pids: Iterable[int]) -> dict[int, set[int]]:
 
 def _hidden(socket: Socket, path: str, members: list[int], proxies: list[int]) -> HiddenSocket:
     pids = proxies or (members if len(members) <= MAX_LIKELY else [])
-    likely = [found for pid in pids if (found := processes.describe(pid)) is not None]
+    likely = [found for pid in pids if (found := processes.process(pid)) is not None]
     user = "" if socket.uid is None else processes.user_name(socket.uid)
     return HiddenSocket(socket, user, path, tuple(likely))
 
@@ -347,34 +347,26 @@ SO_ACCEPTCONN = 30
 TCP_NAMES = b"TCP"  # TCP and TCPv6
 
 
-def find_unlisted(port: int, known: Collection[int]) -> tuple[Socket, ...]:
-    """Return the sockets bound to `port` that no table lists. `known`: inodes it does list."""
+def unlisted(port: int, known: Table) -> tuple[Socket, ...]:
+    """Return the sockets bound to `port` that no table lists."""
+    listed = {socket.inode for socket in known.sockets}
     found: dict[int, Socket] = {}
     for pid in processes.pids():
         if pid == os.getpid():
             continue
-        for number, inode in _tcp_sockets(pid):
-            if inode not in known and inode not in found:
-                socket = _look(pid, number, inode)
+        for name, inode in _sockets(pid):
+            if inode not in listed and inode not in found and _is_tcp(f"/proc/{pid}/fd/{name}"):
+                socket = _look(pid, int(name), inode)
                 if socket is not None and socket.local.port == port:
                     found[inode] = socket
     return tuple(found.values())
 
 
-def _tcp_sockets(pid: int) -> Iterator[tuple[int, int]]:
-    """Yield (descriptor number, inode) of the TCP sockets of a process, as far as readable."""
-    for name in processes.listdir(f"/proc/{pid}/fd"):
-        path = f"/proc/{pid}/fd/{name}"
-        target = processes.link(path)
-        if target.startswith("socket:[") and _protocol(path).startswith(TCP_NAMES):
-            yield int(name), int(target[8:-1])
-
-
-def _protocol(path: str) -> bytes:
+def _is_tcp(path: str) -> bool:
     try:
-        return os.getxattr(path, "system.sockprotoname")
+        return os.getxattr(path, "system.sockprotoname").startswith(TCP_NAMES)
     except OSError:
-        return b""
+        return False
 
 
 def _look(pid: int, number: int, inode: int) -> Socket | None:
@@ -420,9 +412,5 @@ def carriers(unreadable: Collection[int]) -> list[int]:
 
 
 def _carries(pid: int) -> bool:
-    base = f"/proc/{pid}"
-    return any(
-        processes.link(f"{base}/fd/{name}").startswith("socket:[")
-        and procfs.waiting_descriptors(processes.slurp(f"{base}/fdinfo/{name}"))
-        for name in processes.listdir(f"{base}/fd")
-    )
+    infos = (slurp(f"/proc/{pid}/fdinfo/{name}") for name, _ in _sockets(pid))
+    return any(map(procfs.waiting_descriptors, infos))

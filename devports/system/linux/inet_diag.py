@@ -11,7 +11,7 @@ import struct
 from struct import pack, unpack_from
 
 from devports.core.model import Endpoint, Socket
-from devports.system.bind import net
+from devports.system.net import net
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:

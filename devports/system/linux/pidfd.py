@@ -1,23 +1,21 @@
-"""Process descriptors (pidfd_open(2), pidfd_getfd(2)), also where Python was built without them.
+"""Process descriptors (pidfd_open(2)): a signal through one reaches that process, or nobody.
 
-linux: Process descriptors: a signal through one reaches the process it was opened for, or nobody.
+Also where Python was built without them.
 """
 
 from __future__ import annotations
 
 import os
-from errno import ESRCH
 
-from devports.system.signals import readable, sent, unpinnable
+from devports.system.linux import processes
+from devports.system.signals import no_such_process, pin_verified, readable, sent
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
-    from collections.abc import Callable, Sequence
+    from collections.abc import Sequence
 
     from devports.core.model import ProcessKey
-    from devports.system import ProcessHandle as PinLike
-    from devports.system import Sent
-
+    from devports.system import ProcessHandle, Sent
 
 SYS_PIDFD_SEND_SIGNAL, SYS_PIDFD_OPEN, SYS_PIDFD_GETFD = 424, 434, 438  # the same on every CPU
 
@@ -53,7 +51,7 @@ def send(descriptor: int, number: int) -> None:
     import signal  # costs a third of a Python start
 
     if hasattr(signal, "pidfd_send_signal"):
-        signal.pidfd_send_signal(descriptor, number)  # noqa: TID251  # system.signals calls it
+        signal.pidfd_send_signal(descriptor, number)  # noqa: TID251  # by a pin
     else:
         _syscall(SYS_PIDFD_SEND_SIGNAL, descriptor, number, 0, 0)
 
@@ -66,9 +64,9 @@ def take_fd(descriptor: int, number: int) -> int:
 class PidfdHandle:
     """A process that can no longer be confused with another one. Close it."""
 
-    def __init__(self, key: ProcessKey, descriptor: int) -> None:
+    def __init__(self, key: ProcessKey) -> None:
         self.key = key
-        self._descriptor = descriptor
+        self._descriptor = open_pid(key.pid)
 
     def send(self, number: int) -> Sent:
         """Send a signal; say whether it was sent, came too late, or is not permitted."""
@@ -88,30 +86,17 @@ class PidfdHandle:
         os.close(self._descriptor)
 
 
-def pin(key: ProcessKey, key_of: Callable[[int], ProcessKey | None]) -> PidfdHandle | None:
-    """Pin the process with this identity; None if it is gone, or the number is another's now.
-
-    Args:
-        key: who is meant.
-        key_of: says who has a number now; asked after the number has been pinned.
+def pin(key: ProcessKey) -> PidfdHandle | None:
+    """Pin the process with this identity, as `pin_verified` does.
 
     Raises:
         DevportsError: the system has no process descriptors (before Linux 5.3, some sandboxes).
     """
-    try:
-        descriptor = open_pid(key.pid)
-    except OSError as error:
-        if error.errno == ESRCH:
-            return None
-        note = "without a process descriptor a signal could hit another process"
-        raise unpinnable(key.pid, str(error.strerror), note) from error
-    if key_of(key.pid) != key:
-        os.close(descriptor)
-        return None
-    return PidfdHandle(key, descriptor)
+    note = "without a process descriptor a signal could hit another process"
+    return pin_verified(key, processes.key, PidfdHandle, is_gone=no_such_process, note=note)
 
 
-def wait_for_exit(pins: Sequence[PinLike], seconds: float) -> tuple[PinLike, ...]:
+def wait_for_exit(pins: Sequence[ProcessHandle], seconds: float) -> tuple[ProcessHandle, ...]:
     """Wait until one of them has exited, at most `seconds`; return those that have."""
     ready = readable([each.fileno() for each in pins], seconds)
     return tuple(each for each in pins if each.fileno() in ready)

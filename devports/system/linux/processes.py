@@ -10,22 +10,23 @@ from devports.system.linux import procfs
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
-    from collections.abc import Iterator
+    from devports.core.holder_kind import CurrentUser
 
 MAX_FILE = 1 << 20
 MAX_ANCESTORS = 64
 
 
-def slurp(path: str) -> bytes:
-    """Return up to 1 MiB of a file; empty where it cannot be read or its process has gone."""
+def slurp(path: str, most: int = MAX_FILE) -> bytes:
+    """Return the beginning of a file; empty where it cannot be read or its process has gone."""
     try:
-        descriptor = os.open(path, os.O_RDONLY | os.O_CLOEXEC)
+        descriptor = os.open(path, os.O_RDONLY)
     except OSError:
         return b""
     parts: list[bytes] = []
     try:
-        while sum(map(len, parts)) < MAX_FILE and (part := os.read(descriptor, 65536)):
+        while most > 0 and (part := os.read(descriptor, 65536)):
             parts.append(part)
+            most -= len(part)
     except OSError:
         return b""
     finally:
@@ -48,9 +49,13 @@ def pids() -> list[int]:
     return sorted(found, key=lambda pid: (pid > me, -pid))
 
 
-def key_of(pid: int) -> ProcessKey | None:
+def stat_of(pid: int) -> procfs.Stat | None:
+    return procfs.stat(slurp(f"/proc/{pid}/stat"))
+
+
+def key(pid: int) -> ProcessKey | None:
     """Return the identity of a process that exists (a zombie does), else None."""
-    stat = procfs.stat(slurp(f"/proc/{pid}/stat"))
+    stat = stat_of(pid)
     return None if stat is None else ProcessKey(pid, stat.start)
 
 
@@ -78,10 +83,10 @@ def marks_of(pid: int) -> tuple[tuple[str, str], ...]:
     return procfs.environment(slurp(f"/proc/{pid}/environ"), (*MARKS, MARK))
 
 
-def describe(pid: int) -> Process | None:
+def process(pid: int) -> Process | None:
     """Return the facts about a process; None if it is gone. Unreadable facts are empty."""
     base = f"/proc/{pid}"
-    stat = procfs.stat(slurp(f"{base}/stat"))
+    stat = stat_of(pid)
     uid = procfs.status_uid(slurp(f"{base}/status"))
     if stat is None or uid is None:
         return None
@@ -107,27 +112,37 @@ def _epoch(ticks: int) -> float:
     return booted + ticks / os.sysconf("SC_CLK_TCK")
 
 
-def ancestors(process: Process) -> tuple[Process, ...]:
+def ancestors(of: Process) -> tuple[Process, ...]:
     """Return the parents, nearest first, up to and including the first process."""
-    return tuple(_parents(process.ppid))
+    found: list[Process] = []
+    while len(found) < MAX_ANCESTORS and of.ppid > 0:
+        parent = process(of.ppid)
+        if parent is None:
+            break
+        found.append(parent)
+        of = parent
+    return tuple(found)
 
 
-def _parents(pid: int) -> Iterator[Process]:
-    for _ in range(MAX_ANCESTORS):
-        process = describe(pid) if pid > 0 else None
-        if process is None:
-            return
-        yield process
-        pid = process.ppid
+_VIEWERS: dict[int, CurrentUser] = {}
+"""By effective uid: what a process runs in does not change."""
 
 
-def own_line() -> tuple[Process, ...]:
-    """Return ourselves and all processes we run in."""
-    me = describe(os.getpid())
-    return () if me is None else (me, *ancestors(me))
+def viewer() -> CurrentUser:
+    """Return who is asking, and all processes that it runs in."""
+    from devports.core.holder_kind import CurrentUser  # not for `check`
+    from devports.system import user
+
+    uid, person = user.uids()
+    if uid not in _VIEWERS:
+        me = process(os.getpid())
+        line = () if me is None else (me, *ancestors(me))
+        cgroup = me.cgroup if me else ""
+        _VIEWERS[uid] = CurrentUser(uid, person, tuple(p.key for p in line), cgroup)
+    return _VIEWERS[uid]
 
 
-def children_of(pid: int) -> set[int]:
+def children(pid: int) -> set[int]:
     """Return the direct children, from every task of the process (proc(5), task/*/children)."""
     files = [f"/proc/{pid}/task/{task}/children" for task in listdir(f"/proc/{pid}/task")]
     if not os.path.exists(f"/proc/self/task/{os.getpid()}/children"):
@@ -136,7 +151,7 @@ def children_of(pid: int) -> set[int]:
 
 
 def _children_by_scan(pid: int) -> set[int]:
-    stats = ((other, procfs.stat(slurp(f"/proc/{other}/stat"))) for other in pids())
+    stats = ((other, stat_of(other)) for other in pids())
     return {other for other, stat in stats if stat is not None and stat.ppid == pid}
 
 
@@ -145,7 +160,7 @@ def descendants(pid: int) -> list[int]:
     found: list[int] = []
     todo = [pid]
     while todo:
-        for child in children_of(todo.pop()):
+        for child in children(todo.pop()):
             if child not in found:
                 found.append(child)
                 todo.append(child)
@@ -157,6 +172,11 @@ def carrying(mark: str) -> list[int]:
     from devports.core.recovery import MARK  # after a run has died
 
     return [pid for pid in pids() if (MARK, mark) in marks_of(pid)]
+
+
+def boot() -> str:
+    """Return the identity of this boot (random(4))."""
+    return slurp("/proc/sys/kernel/random/boot_id").decode("ascii").strip()
 
 
 def listdir(path: str) -> list[str]:

@@ -6,12 +6,12 @@ import os
 
 from devports.core.model import Table, VisibilityGap
 from devports.core.verdict import DEFAULT_EPHEMERAL
-from devports.system.bind import net
 from devports.system.linux import inet_diag
+from devports.system.net import net
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
-    from collections.abc import Collection
+    from collections.abc import Collection, Iterable
 
     from devports.core.model import Socket
 
@@ -20,6 +20,9 @@ FIRST_WITH_BOUND = (6, 8)  # "tcp: Dump bound-only sockets in inet_diag", Linux 
 RECEIVE = 1 << 16
 MOST_PORTS = 4000
 """Ports in one request: the filter's length is a 16-bit number, at 12 bytes a port."""
+
+MOST_TEXT = 1 << 28
+"""Bytes of /proc/net/tcp: a row for each port of each address there is."""
 
 NO_BOUND = VisibilityGap(
     "bound-not-shown",
@@ -63,79 +66,50 @@ def kernel_shows_bound(release: str) -> bool:
     return all(n.isdecimal() for n in numbers) and tuple(map(int, numbers)) >= FIRST_WITH_BOUND
 
 
-def read(
-    ports: Collection[int],
-    *,
-    netlink: bool = True,
-    bound: bool = True,
-    only_listening: bool = False,
-) -> Table:
-    """Return the table for these ports from the best source that answers.
-
-    Args:
-        ports: those in question.
-        netlink: False switches this source off, to see what is left without it.
-        bound: False leaves out what kernels before 6.8 do.
-        only_listening: who listens is enough, which costs the kernel a look-up instead of a walk.
-    """
-    if netlink:
-        try:
-            sockets = dump(ports, inet_diag.LISTEN_ONLY if only_listening else inet_diag.ALL_STATES)
-        except (OSError, inet_diag.Malformed):
-            pass
-        else:
-            return _as_shown(sockets, bound=bound)
-    return Table(tuple(_text(ports)), shows_bound=False, gaps=(NO_NETLINK,))
+def table(ports: Collection[int]) -> Table:
+    """Return all sockets on these local ports, from the best source that answers."""
+    return _dumped(ports, inet_diag.ALL_STATES) or text_table(ports)
 
 
-def listeners(*, netlink: bool = True, bound: bool = True) -> Table:
-    """Return whoever listens or is bound without a peer, on any port, in one dump.
-
-    `netlink` and `bound` switch a source off, as in `read`.
-    """
-    if netlink:
-        try:
-            sockets = dump((), inet_diag.LISTEN_AND_BOUND)
-        except (OSError, inet_diag.Malformed):
-            pass
-        else:
-            return _as_shown(sockets, bound=bound)
-    found = tuple(socket for socket in _text(range(1 << 16)) if socket.state == "LISTEN")
-    return Table(found, shows_bound=False, gaps=(NO_NETLINK,))
+def listening_on(ports: Collection[int]) -> Table:
+    """Return who listens on these ports, which costs the kernel a look-up instead of a walk."""
+    return _dumped(ports, inet_diag.LISTEN_ONLY) or text_table(ports)
 
 
-def _as_shown(sockets: tuple[Socket, ...], *, bound: bool) -> Table:
-    """Return a dump as a table, with what this kernel leaves out of one."""
-    if bound and kernel_shows_bound(os.uname().release):
-        return Table(sockets)
+def listeners() -> Table:
+    """Return whoever listens or is bound without a peer, on any port."""
+    return _dumped((), inet_diag.LISTEN_AND_BOUND) or text_listeners()
+
+
+def _dumped(ports: Collection[int], states: int) -> Table | None:
+    """Return a dump as a table, None where there is none."""
+    try:
+        sockets = dump(ports, states)
+    except (OSError, inet_diag.Malformed):
+        return None
+    return Table(sockets) if kernel_shows_bound(os.uname().release) else without_bound(sockets)
+
+
+def without_bound(sockets: Iterable[Socket]) -> Table:
+    """Return a dump as kernels before 6.8 make it."""
     listed = tuple(socket for socket in sockets if socket.state != "BOUND")
     return Table(listed, shows_bound=False, gaps=(NO_BOUND,))
 
 
-def listening(inodes: Collection[int]) -> tuple[Socket, ...]:
-    """Return those of these sockets that listen, on any port; none where netlink is refused."""
-    try:
-        found = dump((), inet_diag.LISTEN_ONLY)
-    except (OSError, inet_diag.Malformed):
-        return ()
-    return tuple(socket for socket in found if socket.inode in inodes)
-
-
-def _text(ports: Collection[int]) -> list[Socket]:
-    from devports.system.linux import procfs  # only without netlink
+def text_table(ports: Collection[int]) -> Table:
+    """Return what the texts of /proc/net tell, where netlink does not answer."""
+    from devports.system.linux import processes, procfs  # only then
 
     wanted = ports if isinstance(ports, range) else frozenset(ports)
-    raw = (slurp_all("/proc/net/tcp"), slurp_all("/proc/net/tcp6"))
-    return [socket for text in raw for socket in procfs.net_tcp(text, wanted)]
+    raw = (processes.slurp(f"/proc/net/{name}", MOST_TEXT) for name in ("tcp", "tcp6"))
+    found = tuple(socket for text in raw for socket in procfs.net_tcp(text, wanted))
+    return Table(found, shows_bound=False, gaps=(NO_NETLINK,))
 
 
-def slurp_all(path: str) -> bytes:
-    """Return a whole table of /proc/net, which has no size of its own."""
-    try:
-        with open(path, "rb", buffering=1 << 16) as file:
-            return file.read()
-    except OSError:
-        return b""
+def text_listeners() -> Table:
+    """Return what the texts tell about any port."""
+    found = text_table(range(1 << 16))
+    return found.but(sockets=tuple(s for s in found.sockets if s.state == "LISTEN"))
 
 
 def ephemeral() -> tuple[int, int]:
@@ -144,3 +118,13 @@ def ephemeral() -> tuple[int, int]:
 
     words = slurp("/proc/sys/net/ipv4/ip_local_port_range").split()
     return (int(words[0]), int(words[1])) if len(words) == 2 else DEFAULT_EPHEMERAL  # noqa: PLR2004
+
+
+RESERVED = "/proc/sys/net/ipv4/ip_local_reserved_ports"
+
+
+def reserved(path: str = RESERVED) -> tuple[tuple[int, int], ...]:
+    """Return the ranges, first and last port each, that no outgoing connection is given."""
+    from devports.system.linux import processes, procfs  # for the doctor
+
+    return procfs.port_ranges(processes.slurp(path))

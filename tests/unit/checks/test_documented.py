@@ -13,7 +13,6 @@ from devports.doctor.project_rules import STARTABLE
 
 CHECKS = Path(devports.doctor.setup_rules.__file__).parent
 PAGE = CHECKS.parent.parent / "docs/doctor.md"
-GIVING = ("Problem", "Judgement")
 
 
 def given() -> set[str]:
@@ -24,7 +23,7 @@ def given() -> set[str]:
         for node in ast.walk(ast.parse(path.read_text(encoding="utf-8")))
         if isinstance(node, ast.Call) and isinstance(node.func, ast.Name) and node.args
     ]
-    first = [call.args[0] for call in calls if call.func.id in GIVING]  # type: ignore[attr-defined]
+    first = [call.args[0] for call in calls if call.func.id == "Problem"]  # type: ignore[attr-defined]
     written = {n.value for arg in first for n in ast.walk(arg) if isinstance(n, ast.Constant)}
     verdicts = {code for verdict, code in CODES.items() if verdict is not Free}
     return {str(code) for code in written if code != "editor-"} | verdicts | {*STARTABLE.values()}

@@ -12,8 +12,17 @@ from hypothesis import strategies as st
 from devports.config.keys import NAME
 from devports.core.service import Service
 from devports.errors import DevportsError
-from devports.vscode.launch import PrelaunchHook, wanted_launch
-from devports.vscode.tasks import MARK, Template, is_ours, role_of, titles, wanted_tasks
+from devports.vscode.tasks import (
+    MARK,
+    Launch,
+    PrelaunchHook,
+    Template,
+    is_ours,
+    role_of,
+    titles,
+    wanted_launch,
+    wanted_tasks,
+)
 from tests.unit.editor.conftest import config, service, vscode
 
 if TYPE_CHECKING:
@@ -26,7 +35,7 @@ NODE = WEB.but(ports=(("debug", 9229),), vscode=vscode(debug="node"))
 
 
 def labels(made: Config, template: Template) -> tuple[str, ...]:
-    return tuple(task.label for task in wanted_tasks(made, template))
+    return tuple(task.name for task in wanted_tasks(made, template))
 
 
 MADE = [
@@ -77,7 +86,7 @@ ALL = [
 def test_all_run_in_the_order_of_their_needs(
     made: Config, runs: list[str], order: str, template: Template
 ) -> None:
-    body = next(task.body for task in wanted_tasks(made, template) if task.label == "Run All")
+    body = next(task.body for task in wanted_tasks(made, template) if task.name == "Run All")
     assert (body["dependsOn"], body["dependsOrder"]) == (runs, order)
 
 
@@ -210,8 +219,8 @@ def test_a_template_without_a_task_has_no_label_to_refer_to() -> None:
     odd = own(
         '[{"label": "{debugger} {task}"}]'.replace(" {task}", ""), '[{"name": "{debug_task}"}]'
     )
-    assert [task.label for task in wanted_tasks(made, odd)] == ["node"]
-    assert not wanted_launch(made, odd)
+    assert [task.name for task in wanted_tasks(made, odd)] == ["node"]
+    assert wanted_launch(made, odd) == Launch()
 
 
 def test_a_label_may_use_what_only_some_services_have() -> None:
@@ -221,7 +230,7 @@ def test_a_label_may_use_what_only_some_services_have() -> None:
 
 def test_an_entry_without_a_service_is_made_once() -> None:
     launch = wanted_launch(config(service(), WEB), own(configurations='[{"name": "mine"}]'))
-    assert launch.names == ("mine",)
+    assert [each["name"] for each in launch.configurations] == ["mine"]
 
 
 WRONG_TEMPLATES = [

@@ -7,13 +7,17 @@ import pytest
 from devports.core.holder_kind import Container, OtherUser
 from devports.core.stop_plan import Question
 from devports.ui.prompts import (
+    DETAILS,
+    NO,
+    OTHER,
+    YES,
     Prompt,
     answered,
     is_list,
     menu_for,
-    menu_of,
     menu_to_take_over,
     shown,
+    yes_or_no,
 )
 from devports.ui.text import OutputStyle
 from tests.unit.ui import samples as s
@@ -60,8 +64,8 @@ def test_a_narrow_terminal_gets_one_line_of_keys() -> None:
 
 
 OTHERS = [
-    pytest.param(menu_of("stop it?", "dp"), id="every answer there is"),
-    pytest.param(menu_of("write `devports.toml`?"), id="yes and no"),
+    pytest.param(Prompt("stop it?", (NO, YES, DETAILS, OTHER)), id="every answer there is"),
+    pytest.param(yes_or_no("write `devports.toml`?"), id="yes and no"),
     pytest.param(menu_for(STOP, ""), id="free"),
     pytest.param(menu_for(STOP.but(kind="kill"), "web"), id="SIGKILL"),
     pytest.param(menu_to_take_over("web", 77), id="another run in charge"),
@@ -120,7 +124,7 @@ def test_one_row_is_pointed_at_and_begins_the_second_part(pointed: int) -> None:
         pytest.param(MENU, 80, 6, False, id="one line too low"),
         pytest.param(MENU, 40, 24, True, id="as wide as it has to be"),
         pytest.param(MENU, 39, 24, False, id="too narrow"),
-        pytest.param(menu_of("stop it?"), 80, 24, True, id="yes and no are a list too"),
+        pytest.param(yes_or_no("stop it?"), 80, 24, True, id="yes and no are a list too"),
     ],
 )
 def test_where_there_is_a_list(menu: Prompt, width: int, rows: int, expected: bool) -> None:
@@ -165,7 +169,9 @@ def test_hostile_names_stay_on_their_line(kind: str) -> None:
 
 
 def test_what_is_pointed_at_and_the_mark_are_coloured() -> None:
-    above, below = shown(menu_of("stop it?", "d"), 1, OutputStyle(colour=True, width=80), 24)
+    above, below = shown(
+        Prompt("stop it?", (NO, YES, DETAILS)), 1, OutputStyle(colour=True, width=80), 24
+    )
     assert above == ["\x1b[36m?\x1b[0m stop it?", "    n  no"]
     assert below[0] == "  \x1b[1m> y  yes\x1b[0m"
 

@@ -13,7 +13,7 @@ from prompt_toolkit.key_binding import KeyPress
 from prompt_toolkit.output import DummyOutput
 from prompt_toolkit.output.vt100 import Vt100_Output
 
-from devports.ui.prompts import GUARD, menu_of, pressed
+from devports.ui.prompts import DETAILS, GUARD, NO, OTHER, YES, Prompt, pressed, yes_or_no
 from tests.harness.capabilities import NEEDS_FAKE_KEYS
 from tests.unit.ui.samples import Stage
 
@@ -23,10 +23,11 @@ if TYPE_CHECKING:
     from prompt_toolkit.input import Input, PipeInput
     from prompt_toolkit.output import Output
 
-    from devports.ui.prompts import Answer, Later, Prompt
+    from devports.ui.prompts import Chosen, Later
 
 UP, DOWN, ENTER = "\x1b[A", "\x1b[B", "\r"
-MENU, YES_NO = menu_of("stop it?", "dp"), menu_of("stop it?")
+MENU = Prompt("stop it?", (NO, YES, DETAILS, OTHER))
+YES_NO = yes_or_no("stop it?")
 
 
 class Low(DummyOutput):
@@ -99,9 +100,9 @@ def answer(
     sink: Output | None = None,
     stage: Stage | None = None,
     later: Later = at_once,
-) -> Answer:
+) -> Chosen:
     screen = (stage or Stage(NO_COLOR="1")).screen
-    return pressed(menu, keys, sink or DummyOutput(), screen, later=later).answer
+    return pressed(menu, keys, sink or DummyOutput(), screen, later=later)
 
 
 @NEEDS_FAKE_KEYS
@@ -222,7 +223,7 @@ def test_ctrl_c_counts_from_the_first_moment_on() -> None:
 @NEEDS_FAKE_KEYS
 def test_by_default_too_a_yes_in_the_moment_of_the_first_drawing_is_none() -> None:
     with keyboard("yn") as keys:
-        assert pressed(MENU, keys, DummyOutput(), Stage().screen).answer == "no"
+        assert pressed(MENU, keys, DummyOutput(), Stage().screen) == "no"
 
 
 @NEEDS_FAKE_KEYS

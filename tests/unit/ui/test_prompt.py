@@ -8,7 +8,7 @@ import pytest
 from devports.core.holder_kind import OtherUser
 from devports.core.stop_plan import PortClients, Question, UntouchedProcess
 from devports.ui.console import Console
-from devports.ui.prompts import ask, from_menu, menu_of, on_terminal
+from devports.ui.prompts import DETAILS, NO, YES, Prompt, ask, from_menu
 from tests.harness.capabilities import NEEDS_PTY
 from tests.unit.ui import samples as s
 from tests.unit.ui.samples import Stage
@@ -17,28 +17,28 @@ if TYPE_CHECKING:
     from collections.abc import Iterator
 
     from devports.core.stop_plan import QuestionKind
-    from devports.ui.prompts import Answer, Prompt
+    from devports.ui.prompts import Chosen
 
 STOP = Question("stop", s.NODE_TARGET, s.HELD)
-MENU = menu_of("stop it?", "d")
+MENU = Prompt("stop it?", (NO, YES, DETAILS))
 
 
-def never(menu: Prompt, _screen: Console) -> Answer:
+def never(menu: Prompt, _screen: Console) -> Chosen:
     raise AssertionError(f"asked: {menu.text}")
 
 
 class Person:
     """Somebody who chooses these, one for each time they are asked."""
 
-    def __init__(self, *answers: Answer) -> None:
+    def __init__(self, *answers: Chosen) -> None:
         self.answers, self.asked, self.keys = list(answers), "", ""
 
-    def __call__(self, menu: Prompt, _screen: Console) -> Answer:
+    def __call__(self, menu: Prompt, _screen: Console) -> Chosen:
         self.asked, self.keys = menu.text, "".join(choice.key for choice in menu.choices)
         return self.answers.pop(0)
 
 
-def interrupting(*_: object) -> Answer:
+def interrupting(*_: object) -> Chosen:
     raise KeyboardInterrupt
 
 
@@ -57,7 +57,7 @@ def test_nobody_to_ask_is_no_without_a_question(stage: Stage) -> None:
 
 
 @pytest.mark.parametrize("said", ["yes", "no", "next"])
-def test_the_holder_is_shown_and_the_answer_counts(said: Answer) -> None:
+def test_the_holder_is_shown_and_the_answer_counts(said: Chosen) -> None:
     stage, person = Stage(COLUMNS="80", NO_COLOR="1"), Person(said)
     given = ask(STOP, stage.screen, "backend", project="`shop`", reader=s.ANN, choose=person)
     assert given == said
@@ -141,7 +141,7 @@ def test_keys_from_before_the_question_are_forgotten(terminal: tuple[int, Consol
     keyboard, screen = terminal
     os.write(keyboard, b"y\nyy")
 
-    def read(*_: object) -> Answer:
+    def read(*_: object) -> Chosen:
         os.set_blocking(side, False)
         with pytest.raises(BlockingIOError):
             os.read(side, 10)
@@ -154,7 +154,7 @@ def test_keys_from_before_the_question_are_forgotten(terminal: tuple[int, Consol
 
 
 def test_a_question_asks_the_terminal_nothing(terminal: tuple[int, Console]) -> None:
-    def asked(_menu: Prompt, _source: object, sink: Any, _screen: Console) -> Answer:
+    def asked(_menu: Prompt, _source: object, sink: Any, _screen: Console) -> Chosen:
         return "yes" if sink.responds_to_cpr else "no"
 
     assert from_menu(MENU, terminal[1], press=asked) == "no"
@@ -167,7 +167,7 @@ def test_a_stderr_that_is_not_a_terminal_after_all(terminal: tuple[int, Console]
 
 
 def test_no_input_at_all_is_no() -> None:
-    assert on_terminal("stop it?", "d", Console(None, None, None, {})) == "no"
+    assert from_menu(MENU, Console(None, None, None, {})) == "no"
 
 
 @pytest.mark.parametrize(
@@ -178,7 +178,7 @@ def test_no_input_at_all_is_no() -> None:
     ],
 )
 def test_a_vanished_terminal_is_no(terminal: tuple[int, Console], problem: type[Exception]) -> None:
-    def gone(*_: object) -> Answer:
+    def gone(*_: object) -> Chosen:
         raise problem
 
     assert from_menu(MENU, terminal[1], press=gone) == "no"

@@ -8,8 +8,8 @@ import pytest
 
 from devports.core.model import HiddenSocket, HolderSearch
 from devports.core.text import cells
-from devports.ui.status_rows import Section, StatusEntry, StatusPort, state
-from devports.ui.table import changed, parts_of, plain, table
+from devports.ui.status_rows import Section, StatusEntry, StatusPort, rows_of, state
+from devports.ui.table import changed, plain, table
 from devports.ui.text import OutputStyle
 from tests.unit.ui import samples as s
 
@@ -95,7 +95,7 @@ system services
 
 
 def shown(look: OutputStyle, *sections: Section, entries: Iterable[StatusEntry] = ENTRIES) -> str:
-    return "\n".join(table(parts_of(sections or (Section(tuple(entries)),), s.ANN), look))
+    return "\n".join(table(rows_of(sections or (Section(tuple(entries)),), s.ANN), look))
 
 
 @pytest.mark.parametrize(
@@ -289,12 +289,12 @@ def test_wide_names_take_two_cells_and_columns_stay_straight() -> None:
 
 
 def test_only_what_is_new_other_or_gone_is_told_again() -> None:
-    before = parts_of([Section((entry("web", s.FREE), entry("db", s.HELD)))], s.ANN)
-    later = parts_of([Section((entry("web", s.HELD), entry("db", s.HELD)))], s.ANN)
+    before = rows_of([Section((entry("web", s.FREE), entry("db", s.HELD)))], s.ANN)
+    later = rows_of([Section((entry("web", s.HELD), entry("db", s.HELD)))], s.ANN)
     assert [line.split()[:5] for line in changed(before, later, OutputStyle())] == [
         ["web", "127.0.0.1:8000", "held", "node", "4242"]
     ]
-    gone = parts_of([Section((entry("db", s.HELD), entry("new", s.FREE)))], s.ANN)
+    gone = rows_of([Section((entry("db", s.HELD), entry("new", s.FREE)))], s.ANN)
     assert [line.split()[:3] for line in changed(later, gone, OutputStyle())] == [
         ["web", "127.0.0.1:8000", "gone"],
         ["new", "127.0.0.1:8000", "free"],
@@ -306,4 +306,4 @@ def test_passing_time_is_no_change() -> None:
     sections = [Section((entry("web", s.HELD), entry("old", s.LINGERING)))]
     shorter = s.LINGERING.but(verdict=s.LINGERING.verdict.but(sockets=s.leftovers(1)))
     after = [Section((entry("web", s.HELD), entry("old", shorter)))]
-    assert changed(parts_of(sections, s.ANN), parts_of(after, later), OutputStyle()) == []
+    assert changed(rows_of(sections, s.ANN), rows_of(after, later), OutputStyle()) == []

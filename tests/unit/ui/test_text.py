@@ -5,7 +5,18 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from devports.core.text import cells
-from devports.ui.text import OutputStyle, aligned, ending, fold, hang_of, pad, paint, wrap
+from devports.ui.text import (
+    OutputStyle,
+    aligned,
+    duration,
+    ending,
+    fold,
+    hang_of,
+    listed,
+    pad,
+    paint,
+    wrap,
+)
 
 
 @pytest.mark.parametrize(
@@ -111,3 +122,32 @@ def test_paint() -> None:
     assert paint("x", "error", OutputStyle(colour=True)) == "\x1b[1;31mx\x1b[0m"
     assert paint("", "error", OutputStyle(colour=True)) == ""
     assert paint("x", "error", OutputStyle()) == "x"
+
+
+@pytest.mark.parametrize(
+    ("seconds", "text"),
+    [
+        pytest.param(0.4, "under 1 s", id="a blink"),
+        pytest.param(8.9, "8 s", id="seconds"),
+        pytest.param(60, "1 min", id="a minute"),
+        pytest.param(299, "4 min", id="minutes"),
+        pytest.param(7300, "2 h", id="hours"),
+        pytest.param(86400, "1 day", id="a day"),
+        pytest.param(300_000, "3 days", id="days"),
+    ],
+)
+def test_duration(seconds: float, text: str) -> None:
+    assert duration(seconds) == text
+
+
+@pytest.mark.parametrize(
+    ("words", "text"),
+    [
+        pytest.param([], "", id="nothing"),
+        pytest.param(["a"], "a", id="one"),
+        pytest.param(["a", "b"], "a and b", id="two"),
+        pytest.param(["a", "b", "c"], "a, b and c", id="three"),
+    ],
+)
+def test_listed(words: list[str], text: str) -> None:
+    assert listed(words) == text

@@ -6,8 +6,8 @@ import pytest
 
 from devports.core.value import Frozen
 from devports.errors import DevportsError
-from devports.ui import messages
-from devports.ui.messages import block, error_block, warning_block
+from devports.ui import processes
+from devports.ui.messages import block, error_block
 from devports.ui.text import OutputStyle
 from tests.unit.ui import samples as s
 
@@ -23,7 +23,7 @@ class ByHand(Frozen):
 
 
 def held() -> DevportsError:
-    return messages.problem((s.HELD,), s.ANN, exit_code=1, subject="port 8000", hints=(HINT,))
+    return processes.problem((s.HELD,), s.ANN, exit_code=1, subject="port 8000", hints=(HINT,))
 
 
 WHOLE = """\
@@ -80,7 +80,7 @@ def test_a_held_port(look: OutputStyle, text: str) -> None:
 
 
 def test_a_bound_port_at_60_cells() -> None:
-    error = messages.problem((s.BOUND,), s.ANN, exit_code=1, subject="port 8000", hints=(HINT,))
+    error = processes.problem((s.BOUND,), s.ANN, exit_code=1, subject="port 8000", hints=(HINT,))
     assert error_block(error, OutputStyle(width=60)) == (
         "error: port 8000 is bound by `python` but nobody listens yet\n"
         "  process     `python` (pid 77), you, running for 40 s\n"
@@ -98,7 +98,7 @@ def test_a_bound_port_at_60_cells() -> None:
 
 
 def test_a_lingering_port_is_a_warning() -> None:
-    text = warning_block(messages.headline(s.LINGERING), OutputStyle(width=80))
+    text = block("warning", processes.headline(s.LINGERING), OutputStyle(width=80))
     assert text == (
         "warning: 127.0.0.1:8000: nobody holds it; an ended server left 3 connections\n"
         "         (TIME_WAIT), the last is gone in 43 s. A server that sets SO_REUSEADDR\n"
@@ -109,10 +109,10 @@ def test_a_lingering_port_is_a_warning() -> None:
 def test_a_shadowed_port_is_a_warning() -> None:
     text = block(
         "warning",
-        messages.headline(s.SHADOWED),
+        processes.headline(s.SHADOWED),
         OutputStyle(),
-        facts=messages.evidence((s.SHADOWED, s.FREE_SISTER), s.ANN),
-        notes=messages.notes((s.SHADOWED,)),
+        facts=processes.evidence((s.SHADOWED, s.FREE_SISTER), s.ANN),
+        notes=processes.notes((s.SHADOWED,)),
         hints=("open http://127.0.0.1:8000",),
     )
     assert text == (

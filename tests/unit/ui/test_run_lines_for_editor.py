@@ -16,9 +16,8 @@ from devports.ui.run_progress import (
     NOT_RUNNING,
     after_ready,
     begins,
-    failed,
+    event_line,
     failure,
-    happening_words,
     in_short,
     is_read,
     meaning,
@@ -37,18 +36,19 @@ def matcher() -> dict[str, Any]:
 
 BEGIN, END = (matcher()["background"][key] for key in ("beginsPattern", "endsPattern"))
 ERROR = matcher()["pattern"]["regexp"]
+FAILED = failure("it is held: really", "devports.toml").splitlines()[0]
 
 
 @pytest.mark.parametrize(
     ("line", "pattern"),
     [
         pytest.param(begins("web"), BEGIN, id="the begin"),
-        pytest.param(happening_words(ServerStarted("web", HERE, 1, "fd")), BEGIN, id="a start"),
+        pytest.param(event_line(ServerStarted("web", HERE, 1, "fd")), BEGIN, id="a start"),
+        pytest.param(event_line(ServerStarted("web", HERE, 2, "bare")), BEGIN, id="another start"),
+        pytest.param(event_line(ServerReady("web", HERE, None, 0.1)), END, id="ready"),
         pytest.param(
-            happening_words(ServerStarted("web", HERE, 2, "bare")), BEGIN, id="another start"
+            failure("it is held: really", "devports.toml").splitlines()[0], ERROR, id="a failure"
         ),
-        pytest.param(happening_words(ServerReady("web", HERE, None, 0.1)), END, id="ready"),
-        pytest.param(failed("it is held: really", "devports.toml"), ERROR, id="a failure"),
     ],
 )
 def test_the_matcher_knows_the_line(line: str, pattern: str) -> None:
@@ -64,7 +64,7 @@ def test_whoever_waits_stops_at_either_end() -> None:
     ends = [task["problemMatcher"]["background"]["endsPattern"] for task in runs]
     assert ends == [END, END]
     assert re.search(END, NOT_RUNNING)
-    assert re.search(END, happening_words(ServerReady("web", HERE, None, 0.1)))
+    assert re.search(END, event_line(ServerReady("web", HERE, None, 0.1)))
 
 
 def test_all_of_a_failure_is_one_text_with_the_end_behind_the_error() -> None:
@@ -75,7 +75,8 @@ def test_all_of_a_failure_is_one_text_with_the_end_behind_the_error() -> None:
 
 
 def test_a_failure_names_the_file_and_what_happened() -> None:
-    found = re.search(ERROR, failed("port 1: held\x1b", "devports.toml"))
+    line, _ = failure("port 1: held\x1b", "devports.toml").splitlines()
+    found = re.search(ERROR, line)
     assert found is not None
     assert found.groups() == ("devports.toml", r"port 1: held\x1b")
 

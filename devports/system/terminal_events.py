@@ -1,7 +1,9 @@
-"""What a person or the system wants of a program that goes on: a key, a signal, a gone reader.
+"""What a program that goes on has to wait for: signals, keys, a terminal or reader that has gone.
 
-Signals only wake the wait, so the program is never interrupted at a random moment, and whatever
-ends it, the modes of the terminal are put back on the way out.
+A signal wakes a descriptor beside whatever else is awaited. By itself its handler does nothing, so
+no code of ours runs at a random moment, and whatever ends the program, handlers and the modes of
+the terminal are put back on the way out. POSIX only: on Windows the descriptor would have to be a
+socket, and most of these signals do not exist.
 """
 
 from __future__ import annotations
@@ -13,18 +15,89 @@ import signal
 import termios
 
 from devports.core.value import Frozen
-from devports.system.signal_events import Wakeup
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
-    from types import TracebackType
+    from collections.abc import Callable, Iterable
+    from types import FrameType
 
     from typing_extensions import Self
+
+    Handler = Callable[[int, FrameType | None], None]
 
 ENDING = (signal.SIGINT, signal.SIGTERM, signal.SIGHUP, signal.SIGQUIT)
 WATCHED = (*ENDING, signal.SIGWINCH, signal.SIGTSTP)
 QUIT_KEYS = b"qQ"
 LOCAL_MODES, CONTROL_KEYS = 3, 6  # indexes in tcgetattr(3)'s list
+
+
+def _collect(_number: int, _frame: FrameType | None) -> None:
+    """Do nothing: the wakeup descriptor has noted it."""
+
+
+class Wakeup:
+    """Collects signals. A context manager that puts the handlers back.
+
+    Args:
+        handler: what is done beside that.
+    """
+
+    def __init__(self, handler: Handler = _collect) -> None:
+        self._handler = handler
+        self._before: dict[int, object] = {}
+
+    def __enter__(self) -> Self:
+        self._read, self._write = os.pipe()
+        os.set_blocking(self._read, False)
+        os.set_blocking(self._write, False)
+        self._wakeup = signal.set_wakeup_fd(-1)
+        return self
+
+    def __exit__(self, *_error: object) -> None:
+        signal.set_wakeup_fd(self._wakeup)
+        self.give_back(self._before)
+        os.close(self._read)
+        os.close(self._write)
+
+    def take(self, numbers: Iterable[int]) -> None:
+        """Collect these signals from now on, again after an event loop took them for itself.
+
+        Whoever started us may have blocked them; they stay unblocked, for those we start too.
+        """
+        signal.set_wakeup_fd(self._write, warn_on_full_buffer=False)
+        wanted = tuple(numbers)
+        for number in wanted:
+            before = self._before.setdefault(number, signal.getsignal(number))
+            # nohup(1) and shells ignore on purpose: what was ignored stays so.
+            if before is not signal.SIG_IGN or number == signal.SIGCHLD:
+                signal.signal(number, self._handler)
+        signal.pthread_sigmask(signal.SIG_UNBLOCK, wanted)
+
+    def give_back(self, numbers: Iterable[int]) -> None:
+        """Let these signals do again what they did before."""
+        for number in numbers:
+            if number in self._before:
+                signal.signal(number, self._before[number])  # type: ignore[arg-type]
+
+    def fileno(self) -> int:
+        return self._read
+
+    def collect(self) -> list[int]:
+        """Return the numbers of the signals that have come, each once, in order."""
+        with contextlib.suppress(BlockingIOError):
+            return list(dict.fromkeys(os.read(self._read, 4096)))
+        return []
+
+    def remember(self, number: int) -> None:
+        """Let a signal be collected that came while its exception could not be let through."""
+        with contextlib.suppress(BlockingIOError):
+            os.write(self._write, bytes([number]))
+
+    def stop_ourselves(self) -> None:
+        """Stop as SIGTSTP does by itself, and return when somebody has let us go on."""
+        signal.signal(signal.SIGTSTP, signal.SIG_DFL)
+        signal.raise_signal(signal.SIGTSTP)
+        signal.signal(signal.SIGTSTP, self._handler)
 
 
 class Resized(Frozen):
@@ -60,14 +133,9 @@ class TerminalEvents(Wakeup):
         self.take_keys()
         return self
 
-    def __exit__(
-        self,
-        kind: type[BaseException] | None,
-        error: BaseException | None,
-        trace: TracebackType | None,
-    ) -> None:
+    def __exit__(self, *error: object) -> None:
         self.give_keys_back()
-        super().__exit__(kind, error, trace)
+        super().__exit__(*error)
 
     def take_keys(self) -> None:
         """Get keys one by one and unseen (termios(3)); Ctrl-C and Ctrl-Z stay signals."""

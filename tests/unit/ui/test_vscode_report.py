@@ -4,9 +4,9 @@ from __future__ import annotations
 
 import pytest
 
-from devports.ui.reports import changes, note_block, summary
+from devports.ui.reports import changes, summary
 from devports.ui.text import OutputStyle
-from devports.vscode.merge import FileChange, Note, Plan
+from devports.vscode.merge import FileChange, Plan
 
 NEW = FileChange(".vscode/tasks.json", None, "{\n}\n")
 STALE = FileChange(".vscode/launch.json", "{\r\n  1\r\n}", "{\r\n  2\x1b[2J\r\n}")
@@ -63,8 +63,3 @@ def test_the_difference_shows_foreign_text_as_text() -> None:
 
 def test_the_difference_has_colours() -> None:
     assert "\x1b[32m+{\x1b[0m" in changes(Plan((NEW,)), OutputStyle(colour=True))
-
-
-def test_a_note_is_a_warning_with_its_way_out() -> None:
-    note = Note("label-taken", "it is taken", ("rename it",))
-    assert note_block(note, OutputStyle()) == "warning: it is taken\n\nhint: rename it"
