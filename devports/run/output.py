@@ -224,14 +224,6 @@ def same_file(one: int, other: int) -> bool:
         return False
 
 
-def write_all(descriptor: int, data: bytes) -> None:
-    """Write all of it. A reader that has gone is no reason to stop the server."""
-    view = memoryview(data)
-    with contextlib.suppress(OSError):
-        while view:
-            view = view[os.write(descriptor, view) :]
-
-
 class Relay:
     """All streams of one start.
 
