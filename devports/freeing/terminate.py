@@ -173,7 +173,6 @@ class PinnedProcesses:
         return [self.pins[key] for key in keys if key in self.pins and not self.pins[key].exited]
 
     def wait_for_exit(self, keys: Sequence[ProcessKey], seconds: float) -> bool:
-        """Say whether all of them end in time."""
         deadline = clock.Deadline(seconds)
         while (living := self.living(keys)) and not deadline.passed:
             self._machine.wait_for_exit(living, deadline.left)
@@ -216,7 +215,6 @@ class StopOperation:
         return bindable(self.machine, self.job.endpoints, self.job.ours, last=last)
 
     def ending(self) -> list[StopTarget]:
-        """Return the targets that are signalled."""
         return [target for target in self.plan if not is_container(target)]
 
     # -- the steps

@@ -295,7 +295,6 @@ class Relay:
                 copy_size(stream.target, stream.source)
 
     def pump(self, ready: Collection[int]) -> None:
-        """Pass on what has come on these descriptors."""
         for stream in self.streams:
             for data in stream.pump(ready):
                 if data and self.watching:
@@ -318,7 +317,6 @@ class Relay:
         return found
 
     def interrupt(self) -> None:
-        """Press the interrupt key for the server."""
         if self._keyboard is not None:
             self._keyboard.interrupt()
 

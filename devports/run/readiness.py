@@ -89,7 +89,6 @@ def with_real_ports(records: RunRecords, config: Config) -> Config:
 
 
 def not_ready(service: Service, dependency: Service) -> DevportsError:
-    """Return that a dependency was not ready in time, and what starts it."""
     name = dependency.name
     start = f"run `devports run {name}`" if dependency.command else f"start what serves `{name}`"
     return DevportsError(

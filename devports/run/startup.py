@@ -144,7 +144,7 @@ class ServerStart:
     def _owned(self, now: PortOwnership, server: Server) -> ServerReady | None:
         """Return the news that it is ready, if it is: on several addresses one of them will do."""
         ends = self._launch.endpoints
-        ours = now.owner is not None and len(now.missing) < len(ends) and not now.strangers
+        ours = now.owner is not None and not now.strangers
         anybody = self._service.ready.owner == "any" and any(
             socket.state == "LISTEN" for socket in now.strangers
         )
