@@ -1,4 +1,4 @@
-"""Carries a plan out: classify, show, ask, look again, end, wait until bindable.
+"""Frees ports: classify, show, ask, look again, end, wait until bindable.
 
 Knows neither the screen nor the command line: questions and progress go through `Tools`, so that
 `free` in a script and `run` in mid-start do the same.

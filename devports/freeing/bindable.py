@@ -47,7 +47,10 @@ def bindable(
 def nobody_is_on(
     machine: Machine, endpoints: Sequence[Endpoint], ours: Collection[int] = ()
 ) -> bool:
-    """Say the same at the price of one table for all, binding nothing where somebody is seen."""
+    """Say whether all can be bound, at the price of one table for all of them.
+
+    Nothing is bound where somebody is seen.
+    """
     table = table_of(machine, endpoints, ours)
     return all(is_bindable(judge(machine, endpoint, table)) for endpoint in endpoints)
 

@@ -109,14 +109,7 @@ def successors(
     ports: Mapping[int, int],
     findings: Sequence[Finding],
 ) -> tuple[Respawned, ...]:
-    """Return who has the ports now, each with the target whose port that was.
-
-    Args:
-        tools: for a judgement on them.
-        plan: what was ended.
-        ports: the ports of its sockets, by inode.
-        findings: how it is now.
-    """
+    """Return who has the ports now, each with the target whose port that was, by its inodes."""
     now = ports_of(findings)
     return tuple(
         Respawned(next((t for t in plan if _ports(t, ports) & _ports(it, now)), plan[0]), it)

@@ -173,7 +173,6 @@ class PinnedProcesses:
         return [self.pins[key] for key in keys if key in self.pins and not self.pins[key].exited]
 
     def wait_for_exit(self, keys: Sequence[ProcessKey], seconds: float) -> bool:
-        """Say whether all of them end in time."""
         deadline = clock.Deadline(seconds)
         while (living := self.living(keys)) and not deadline.passed:
             self._machine.wait_for_exit(living, deadline.left)
@@ -216,7 +215,6 @@ class StopOperation:
         return bindable(self.machine, self.job.endpoints, self.job.ours, last=last)
 
     def ending(self) -> list[StopTarget]:
-        """Return the targets that are signalled."""
         return [target for target in self.plan if not is_container(target)]
 
     # -- the steps
@@ -388,20 +386,26 @@ class StopOperation:
             it.but(bindable=free) if isinstance(it, Stopped | ContainerStopped | StopFailed) else it
             for it in (*outcomes, *refused)
         )
+        code = exitcodes.OK if free else self.code_of_failure(result, outcomes, findings)
+        if code == exitcodes.TAKEN_AGAIN:
+            told += successors(self.tools, self.plan, self.proof.ports, findings)
         for outcome in told:
             self.tools.tell(outcome)
-        if free:
-            return FreeResult(True, exitcodes.OK, told, findings)
+        return FreeResult(free, code, told, findings)
+
+    def code_of_failure(
+        self, result: StepResult, outcomes: Sequence[Outcome], findings: Sequence[Finding]
+    ) -> int:
         if any(isinstance(outcome, StopFailed) for outcome in outcomes):
-            return FreeResult(False, exitcodes.PROTECTED, told, findings)
-        if refused:
-            return FreeResult(False, code_of(refused), told, findings)
+            return exitcodes.PROTECTED
         known = set(everybody(self.plan))
         strangers = any(holder.process.key not in known for holder in holders_in(findings))
-        if isinstance(result, Freed) or (strangers and not self.pinned.living(known)):
-            named = successors(self.tools, self.plan, self.proof.ports, findings)
-            for outcome in named:
-                self.tools.tell(outcome)
-            return FreeResult(False, exitcodes.TAKEN_AGAIN, (*told, *named), findings)
-        code = exitcodes.PERMISSION if self.pinned.denied else exitcodes.STILL_HELD
-        return FreeResult(False, code, told, findings)
+        match result:
+            case NotAllowed(refused=refused) if refused:
+                return code_of(refused)
+            case Freed():
+                return exitcodes.TAKEN_AGAIN
+            case _ if strangers and not self.pinned.living(known):
+                return exitcodes.TAKEN_AGAIN
+            case _:
+                return exitcodes.PERMISSION if self.pinned.denied else exitcodes.STILL_HELD

@@ -153,26 +153,25 @@ class HandoffRunner:
         self._launch, self._hold, self._state = launch, hold, state
         self._machine, self._family, self._interrupts = machine, family, interrupts
         self.hooks: HookServer | None = None
-        self.how = ""
-        """How the last start was told of its socket."""
-        self.way: HandoffMode = "bare"
-        """How the last start got its port indeed."""
 
-    def start(self, way: HandoffMode, spawn: Spawn) -> None:
-        """Start the server by one way.
+    def start(self, way: HandoffMode, spawn: Spawn) -> tuple[HandoffMode, str]:
+        """Start the server; return the way indeed, and how it was told of a socket it inherits.
 
         Raises:
-            OSError: somebody was quicker to listen on what was to be handed over.
+            PortTakenError: somebody was quicker to listen on what was to be handed over.
         """
-        launch, self.way, self.how = self._launch, way, ""
+        launch = self._launch
         match way:
             case "fd":
                 assert launch.handed is not None  # noqa: S101  # the ladder has both or neither
-                self._hand(launch.handed, spawn)
+                return way, self._hand(launch.handed, spawn)
             case "hook":
                 # Further ports may be bound where no hook is asked: a debugger's, by node itself.
                 self._hold.share(behind=len(launch.endpoints))
-                spawn(launch.argv, self._hooked(launch.env))
+                env = self._hooked(launch.env)
+                if env is None:
+                    return self.start("beside", spawn)
+                spawn(launch.argv, env)
             case "beside":
                 self._hold.share()
                 spawn(launch.argv, launch.env)
@@ -181,25 +180,25 @@ class HandoffRunner:
                 spawn(launch.argv, launch.env)
             case _:
                 unreachable(way)
+        return way, ""
 
-    def _hand(self, handed: SocketHandoff, spawn: Spawn) -> None:
+    def _hand(self, handed: SocketHandoff, spawn: Spawn) -> str:
         count = len(self._launch.endpoints)
         self._hold.share(behind=count)
         with self._hold.handing(count, listening=handed.listening) as numbers:
-            self.how = numbered(handed.how, numbers)
             argv = [numbered(word, numbers) for word in handed.argv]
             env = {**self._launch.env, **dict(handed.env)}
             spawn(argv, {name: numbered(text, numbers) for name, text in env.items()})
+            return numbered(handed.how, numbers)
 
-    def _hooked(self, env: Mapping[str, str]) -> Mapping[str, str]:
-        """Return the variables that load the hooks; without a socket for them, share the hold."""
+    def _hooked(self, env: Mapping[str, str]) -> Mapping[str, str] | None:
+        """Return the variables that load the hooks; None if there is no socket for them to ask."""
         if self.hooks is None:
+            ports = {end.port for end in self._launch.everything}
             try:
-                self.hooks = HookServer({end.port for end in self._launch.everything}, self.answer)
+                self.hooks = HookServer(ports, self.answer)
             except OSError:
-                self._hold.share()
-                self.way = "beside"
-                return env
+                return None
         self.hooks.deaf = False
         return self.hooks.environment(env, self._state)
 
@@ -224,7 +223,8 @@ class HandoffRunner:
 
     def _has(self, endpoint: Endpoint) -> bool:
         """Say whether a process of our server has the endpoint already."""
-        return bool(OwnershipWatcher(self._machine, (endpoint,), self._family).holders(self._hold))
+        watch = OwnershipWatcher(self._machine, (endpoint,), self._family, self._hold)
+        return bool(watch.holders())
 
     def deafen(self) -> None:
         """Say no to all hooks from now on: the server is being stopped."""

@@ -175,11 +175,10 @@ class TerminalInput(Stream):
     (setpgid(2), orphaned process groups).
     """
 
-    def __init__(self, terminal: Terminal, inner: ServerTerminal) -> None:
+    def __init__(self, terminal: Terminal, inner: ServerTerminal, pressed: list[int]) -> None:
         keys = OutputFile(os.dup(inner.ours), again=False)
         super().__init__(os.dup(terminal.descriptor), keys, burst=1)
-        self._terminal, self._inner = terminal, inner
-        self.pressed: list[int] = []
+        self._terminal, self._inner, self._pressed = terminal, inner, pressed
 
     def register(self, poll: select.poll) -> None:
         if self._terminal.lent:  # in the background to read would stop us (tty(4), SIGTTIN)
@@ -193,7 +192,7 @@ class TerminalInput(Stream):
         }
         if not self._inner.signals:
             return data
-        self.pressed += [number for number, key in keys.items() if key and key in data]
+        self._pressed += [number for number, key in keys.items() if key and key in data]
         suspend = keys[signal.SIGTSTP]
         return data.replace(suspend, b"") if suspend else data
 
@@ -225,14 +224,6 @@ def same_file(one: int, other: int) -> bool:
         return False
 
 
-def write_all(descriptor: int, data: bytes) -> None:
-    """Write all of it. A reader that has gone is no reason to stop the server."""
-    view = memoryview(data)
-    with contextlib.suppress(OSError):
-        while view:
-            view = view[os.write(descriptor, view) :]
-
-
 class Relay:
     """All streams of one start.
 
@@ -252,14 +243,16 @@ class Relay:
         self.said = not awaited
         self.watching = True
         """Whether the output is looked at: until the server is ready, never after that."""
-        self.inner = ServerTerminal(terminal) if terminal else None
+        self.pressed: list[int] = []
+        """Signals that a person has asked for by a key."""
         self._keyboard: TerminalInput | None = None
         self.child_ends: tuple[int | None, int, int]
         """The server's stdin, stdout and stderr; None for our own stdin."""
-        if self.inner is not None and terminal is not None:
-            self._keyboard = TerminalInput(terminal, self.inner)
-            self._out = self._err = Stream(self.inner.ours, OutputFile(1))
-            self.child_ends = (self.inner.theirs,) * 3
+        if terminal is not None:
+            inner = ServerTerminal(terminal)
+            self._keyboard = TerminalInput(terminal, inner, self.pressed)
+            self._out = self._err = Stream(inner.ours, OutputFile(1))
+            self.child_ends = (inner.theirs,) * 3
         else:
             self._share_input()
         self._all = tuple(dict.fromkeys((self._out, self._err)))
@@ -302,7 +295,6 @@ class Relay:
                 copy_size(stream.target, stream.source)
 
     def pump(self, ready: Collection[int]) -> None:
-        """Pass on what has come on these descriptors."""
         for stream in self.streams:
             for data in stream.pump(ready):
                 if data and self.watching:
@@ -318,20 +310,13 @@ class Relay:
             self._suspicious(tail.text)
         self.said = self.said or self._awaited in strip_ansi(before + data)
 
-    @property
-    def has_keys(self) -> bool:
-        """Whether a key was pressed that means something to us."""
-        return self._keyboard is not None and bool(self._keyboard.pressed)
-
-    def pressed(self) -> list[int]:
+    def keys(self) -> list[int]:
         """Return the signals that were asked for by keys since the last question."""
-        if self._keyboard is None:
-            return []
-        found, self._keyboard.pressed = self._keyboard.pressed, []
+        found = list(self.pressed)
+        self.pressed.clear()
         return found
 
     def interrupt(self) -> None:
-        """Press the interrupt key for the server."""
         if self._keyboard is not None:
             self._keyboard.interrupt()
 

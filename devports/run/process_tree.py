@@ -55,7 +55,6 @@ class ServerProcessTree:
         return [key for key in self.members() if session_of(key.pid) in self.sessions]
 
     def owns(self, holder: Holder) -> bool:
-        """Say whether a holder is one of ours."""
         line = {process.key for process in holder.line}
         return self.me in line and not self._before & line
 

@@ -38,15 +38,7 @@ KNOCK = 0.2
 def is_ready(
     machine: Machine, records: RunRecords, service: Service, project: str, ends: Sequence[Endpoint]
 ) -> bool:
-    """Say whether a service is ready.
-
-    Args:
-        machine: where its port is.
-        records: of the runs of this user.
-        service: which one.
-        project: the folder of its configuration.
-        ends: its addresses.
-    """
+    """Say whether a service of the project in folder `project` is ready; `ends`: its addresses."""
     if service.command:
         run = records.in_charge(service.name, project)
         return run is not None and run.state == "serving"
@@ -97,7 +89,6 @@ def with_real_ports(records: RunRecords, config: Config) -> Config:
 
 
 def not_ready(service: Service, dependency: Service) -> DevportsError:
-    """Return that a dependency was not ready in time, and what starts it."""
     from devports.core.hint import hint, ours
 
     name = dependency.name

@@ -53,7 +53,6 @@ class Reservations:
 
     @property
     def inodes(self) -> tuple[int, ...]:
-        """All sockets of ours."""
         return tuple(reservation.inode for reservation in self._held)
 
     @property

@@ -50,18 +50,8 @@ STEP = 0.05
 class Server:
     """A running server and everything below us that belongs to it.
 
-    Args:
-        argv: what is started.
-        env: its environment.
-        service: says where it is started, what it prints when it is ready, how it is to be ended.
-        machine: where it is.
-        family: who belongs to it.
-        interrupts: signals to us.
-        suspicious: hears output that may be a bind error.
-        holders: says who of the family has the port, also where it has left our session.
-        tell: hears what is done to end it.
-        hooks: answers what they ask.
-        terminal: to be lent to it.
+    `suspicious` hears output that may be a bind error. `holders` says who of the family has the
+    port, also where it has left our session.
     """
 
     def __init__(
@@ -118,7 +108,7 @@ class Server:
             told = self._pass_on(None if end is None else end.left * 1000)
             if told or (end is not None and end.passed):
                 break
-        numbers, self.keys = self._interrupts.collect(), self.relay.pressed()
+        numbers, self.keys = self._interrupts.collect(), self.relay.keys()
         if self._terminal is not None and signal.SIGINT in numbers:
             # Sent to us, or pressed just when the terminal was ours to print: it is the server's.
             self.relay.interrupt()
@@ -149,7 +139,7 @@ class Server:
         answered = self._hooks is not None and self._hooks.pump(ready)
         if answered:
             self.answering += clock.monotonic() - begun
-        return answered or self._interrupts.fileno() in ready or self.relay.has_keys
+        return answered or self._interrupts.fileno() in ready or bool(self.relay.pressed)
 
     def _suspend(self) -> None:
         """Stop the server and ourselves, as the suspend key does, until a shell says `fg`.

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+import os
 import signal
 from errno import EMFILE
 
@@ -38,7 +39,6 @@ from devports.core.value import unreachable
 from devports.errors import DevportsError
 from devports.run import terminal
 from devports.run.launch import HandoffRunner, mark_of
-from devports.run.output import write_all
 from devports.run.process_tree import ServerProcessTree
 from devports.run.reservation import PortTakenError, Reservations
 from devports.run.server import LOOK_EVERY, Server
@@ -51,7 +51,6 @@ TYPE_CHECKING = False
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
 
-    from devports.core.model import ProcessKey
     from devports.core.recovery import Command, Event, HandoffMode, RunEvent, State, Tell
     from devports.core.stop_plan import Answer, Outcome, Progress, Question
     from devports.freeing import FreeRequest, FreeServices
@@ -77,7 +76,7 @@ class Session:
         self._tell_progress = tools.tell
         self.interrupts = SignalQueue()
         self.family = ServerProcessTree(self.machine)
-        self.watch = OwnershipWatcher(self.machine, launch.endpoints, self.family)
+        self.watch = OwnershipWatcher(self.machine, launch.endpoints, self.family, self.hold)
         self.handoff = HandoffRunner(
             launch,
             self.hold,
@@ -89,7 +88,7 @@ class Session:
         self.server: Server | None = None
         self.startup: ServerStart | None = None
         self._ctrl_c = clock.Deadline(0)
-        self._moves, self._lost = job.policy.moves, False
+        self._moves = job.policy.moves
 
     def _duty(self) -> WatchdogConfig:
         return WatchdogConfig(
@@ -100,12 +99,6 @@ class Session:
             signal.Signals[self.service.stop_signal],
             self.service.stop_timeout,
         )
-
-    @property
-    def _moving(self) -> bool:
-        """Whether the service is to get another port: a person wants that, or this one is lost."""
-        outcomes = self.hold.last.outcomes if self.hold.last else ()
-        return self._lost or any(isinstance(one, Declined) and one.moving for one in outcomes)
 
     # -- the loop
 
@@ -130,15 +123,21 @@ class Session:
 
     def _drive(self) -> Ended | None:
         state, commands = begin(self.launch.retry)
+        lost = False
         while True:
             event = self._perform(commands)
             if isinstance(state, Ended):
-                return None if self._moving else state
+                return None if lost or self._is_to_move() else state
             event = event or self._next(state)
             before = state
             state, commands = step(before, event, self.launch.retry)
-            self._lost = self._moves and isinstance(state, Ended) and is_lost(event, state)
+            lost = self._moves and isinstance(state, Ended) and is_lost(event, state)
             self._tell_of(event, before, state)
+
+    def _is_to_move(self) -> bool:
+        """Say whether a person wants another port for the service."""
+        outcomes = self.hold.last.outcomes if self.hold.last else ()
+        return any(isinstance(one, Declined) and one.moving for one in outcomes)
 
     def _perform(self, commands: tuple[Command, ...]) -> Event | None:
         event: Event | None = None
@@ -208,7 +207,7 @@ class Session:
             self.launch, self.machine, self.watch, self.hold, self.tell, way=way
         )
         try:
-            self.handoff.start(way, self._spawn)
+            way, how = self.handoff.start(way, self._spawn)
         except PortTakenError:
             return BindFailed(foreign=True)
         except OSError as error:
@@ -221,7 +220,7 @@ class Session:
             ) from error
         self._mark("starting")
         name, endpoint = self.service.name, self.launch.endpoints[0]
-        self.tell(ServerStarted(name, endpoint, attempt, self.handoff.way, self.handoff.how))
+        self.tell(ServerStarted(name, endpoint, attempt, way, how))
         return None
 
     def _spawn(self, argv: Sequence[str], env: Mapping[str, str]) -> None:
@@ -234,7 +233,7 @@ class Session:
             family=self.family,
             interrupts=self.interrupts,
             suspicious=self.startup.hear,
-            holders=self._holders,
+            holders=self.watch.holders,
             tell=self.tell,
             hooks=self.handoff.hooks,
             terminal=self.terminal,
@@ -251,7 +250,7 @@ class Session:
                 return event
             if not self.hold:
                 patience = clock.Deadline(TAKES_IT_WITHIN)
-            elif patience.passed or self.watch.latest(self.hold).owner is not None:
+            elif patience.passed or self.watch.latest().owner is not None:
                 self.hold.release()  # it has what its reloader asked for; ours must not outlive it
         server.close()
         return Exited(code)
@@ -269,10 +268,6 @@ class Session:
             self.handoff.deafen()
             ready = self.startup is not None and self.startup.owned is not None
             self.server.end(was_ready=ready)
-
-    def _holders(self) -> Sequence[ProcessKey]:
-        """Return who of our tree has the port, also where it has left our session."""
-        return [holder.process.key for holder in self.watch.holders(self.hold)]
 
     # -- signals, records, words
 
@@ -300,7 +295,8 @@ class Session:
         """Say what happens, on a line of its own: editors look for it at the start of one."""
         with self._own_screen():
             if self.server is not None and self.server.relay.midline:
-                write_all(2, b"\n")
+                with contextlib.suppress(OSError):  # our reader has gone
+                    os.write(2, b"\n")
             self._tell(happening)
 
     def _tell_of(self, event: Event, before: State, after: State) -> None:

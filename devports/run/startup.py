@@ -33,7 +33,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
 
     from devports.core.bind_errors import BindFailure
-    from devports.core.model import Endpoint, Holder, Socket
+    from devports.core.model import Endpoint, Holder, ProcessKey, Socket
     from devports.core.recovery import Event, HandoffMode, Tell
     from devports.run.launch import Launch
     from devports.run.process_tree import ServerProcessTree
@@ -111,7 +111,7 @@ class ServerStart:
                     return event
                 if server.code is not None:
                     return self._ended(server, server.code)
-                now = self.seen = self._watch.latest(self._hold)
+                now = self.seen = self._watch.latest()
                 if (owned := self._owned(now, server)) is not None:
                     server.relay.watching = False
                     self.owned = owned
@@ -144,7 +144,7 @@ class ServerStart:
     def _owned(self, now: PortOwnership, server: Server) -> ServerReady | None:
         """Return the news that it is ready, if it is: on several addresses one of them will do."""
         ends = self._launch.endpoints
-        ours = now.owner is not None and len(now.missing) < len(ends) and not now.strangers
+        ours = now.owner is not None and not now.strangers
         anybody = self._service.ready.owner == "any" and any(
             socket.state == "LISTEN" for socket in now.strangers
         )
@@ -216,7 +216,7 @@ class ServerStart:
         server.close()
         for text in server.relay.tails():
             self.hear(text)
-        now = self.seen = self._watch.ownership(self._hold)
+        now = self.seen = self._watch.ownership()
         if self.failure is not None and (
             self.failure.port is not None or self._beside_hold or self._is_refused()
         ):
@@ -234,7 +234,7 @@ class ServerStart:
     def _timed_out(self) -> Event:
         """Tell a server that listens elsewhere from one that does not listen."""
         elsewhere = self._watch.elsewhere()
-        self.seen = self._watch.ownership(self._hold).but(elsewhere=elsewhere)
+        self.seen = self._watch.ownership().but(elsewhere=elsewhere)
         foreign = bool(self.seen.strangers)
         if self.seen.owner is not None or self.seen.bound:
             return TimedOut()
@@ -249,32 +249,36 @@ class OwnershipWatcher:
     """Looks at the table as often as it is asked; a socket's holder is looked up only once."""
 
     def __init__(
-        self, machine: Machine, endpoints: Sequence[Endpoint], family: ServerProcessTree
+        self,
+        machine: Machine,
+        endpoints: Sequence[Endpoint],
+        family: ServerProcessTree,
+        hold: Reservations,
     ) -> None:
         self._machine = machine
         self._endpoints = endpoints
         self._ports = {endpoint.port for endpoint in endpoints}
-        self._family = family
+        self._family, self._hold = family, hold
         self._known: dict[int, Holder] = {}
         self._missed: dict[int, Deadline] = {}
         self._last: PortOwnership | None = None
         self._basis: tuple[object, ...] = ()
         self._due = Deadline(0)
 
-    def latest(self, hold: Reservations) -> PortOwnership:
+    def latest(self) -> PortOwnership:
         """Return what `ownership` does, for a loop: while the same ones listen, the last answer."""
         listeners = self._machine.listening_on(self._ports).sockets
-        basis = (listeners, hold.inodes, hold.given, hold.queueing)
+        basis = (listeners, self._hold.inodes, self._hold.given, self._hold.queueing)
         if self._last is None or basis != self._basis or self._due.passed:
-            self._last, self._basis = self.ownership(hold), basis
+            self._last, self._basis = self.ownership(), basis
             self._due = Deadline(LIST_EVERY)
         return self._last
 
-    def ownership(self, hold: Reservations) -> PortOwnership:
+    def ownership(self) -> PortOwnership:
         """Return who has our endpoints. What we handed over counts once our server has it too."""
-        for inode in hold.given:  # what we gave it is its own the moment that it takes it
+        for inode in self._hold.given:  # what we gave it is its own the moment that it takes it
             self._missed.pop(inode, None)
-        here, given, queueing = self._here(hold), hold.given, hold.queueing
+        here, given, queueing = self._here(), self._hold.given, self._hold.queueing
         mine = {socket: owner for socket in here if (owner := self._owner(socket)) is not None}
         listening = [socket for socket in mine if socket.state == "LISTEN"]
         queues = [socket.queue for socket in listening if socket.inode in queueing]
@@ -291,19 +295,19 @@ class OwnershipWatcher:
             waiting=sum(queues),
         )
 
-    def _here(self, hold: Reservations) -> list[Socket]:
-        ours = set(hold.inodes) - set(hold.given)
+    def _here(self) -> list[Socket]:
+        ours = set(self._hold.inodes) - set(self._hold.given)
         return [
             socket
             for socket in sockets_on(self._machine, self._endpoints)
             if socket.state in ("LISTEN", "BOUND") and socket.inode not in ours
         ]
 
-    def holders(self, hold: Reservations) -> tuple[Holder, ...]:
+    def holders(self) -> list[ProcessKey]:
         """Return every process of ours that has one of the endpoints open, devports left out."""
-        sockets = [s for s in self._here(hold) if self._owner(s) is not None]
+        sockets = [s for s in self._here() if self._owner(s) is not None]
         found = self._machine.holding(sockets, thorough=True)
-        return tuple(holder for holder in found.holders if self._is_servers(holder))
+        return [holder.process.key for holder in found.holders if self._is_servers(holder)]
 
     def _is_servers(self, holder: Holder) -> bool:
         return holder.process.key != self._family.me and self._family.owns(holder)

@@ -51,17 +51,11 @@ def claim(
     take_over: Callable[[RunRecord], bool] = lambda _: False,
     alone: Sequence[Endpoint] = (),
 ) -> RunRecord:
-    """Put ourselves in charge of a service.
+    """Put ourselves in charge of a service of the project in folder `project`.
 
-    Args:
-        records: where it is written who is.
-        machine: where the others live.
-        service: which one.
-        project: the folder of its configuration.
-        tell: hears whom we wait for.
-        take_over: says whether a run that stays is to be told to end.
-        alone: endpoints of the service's port, where it is to be had before any other run or not
-            at all: one that is started without a hold has nothing but its record to show for it.
+    `take_over` says whether a run that stays is to be told to end. `alone`: endpoints of the
+    service's port, where it is to be had before any other run or not at all: one that is started
+    without a hold has nothing but its record to show for it.
 
     Raises:
         DevportsError: another run is in charge and stays.

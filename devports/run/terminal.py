@@ -134,7 +134,6 @@ class ServerTerminal:
 
 
 def copy_size(source: int, target: int) -> None:
-    """Give one terminal the size of another."""
     with contextlib.suppress(OSError):
         size = fcntl.ioctl(source, termios.TIOCGWINSZ, bytes(8))
         fcntl.ioctl(target, termios.TIOCSWINSZ, size)

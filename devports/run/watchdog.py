@@ -63,13 +63,8 @@ class Watchdog:
 class WatchdogConfig(Frozen):
     """What a guard is for.
 
-    Attributes:
-        machine: where processes are pinned and signalled.
-        endpoints: the port that is to be given back.
-        mark: what everything of this run has in its environment.
-        terminal: whose modes are to be put back, if the server has one of its own in its place.
-        stop_signal: what asks the server to end.
-        stop_timeout: seconds until it is killed.
+    `mark` is what everything of this run has in its environment. `terminal`: whose modes are to be
+    put back, None where the server has none of its own in its place.
     """
 
     machine: Machine

@@ -118,7 +118,6 @@ def test_where_hooks_cannot_ask_the_port_is_shared_and_that_is_told(
     hold: Any = SimpleNamespace(share=lambda behind=0: shared.append(behind))
     unused: Any = None
     ways = HandoffRunner(launch, hold, "", machine=unused, family=unused, interrupts=unused)
-    ways.start("hook", lambda _argv, env: started.append(env))
-    assert ways.way == "beside"
+    assert ways.start("hook", lambda _argv, env: started.append(env)) == ("beside", "")
     assert started == [{"A": "1"}]
     assert shared == [1, 0], "all of it at last"
