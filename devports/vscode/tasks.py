@@ -248,33 +248,31 @@ def concerned(config: Config) -> tuple[Service, ...]:
 
 
 def values_of(config: Config, template: Template) -> dict[str, dict[str, object]]:
-    """Return every placeholder that has a value, for each service that has tasks."""
+    """Return every placeholder that has a value, for each service that has tasks.
+
+    What the task that runs all is made of has one only where there are several.
+    """
     services = concerned(config)
-    names = titles(services)
+    spoken, names = titles(services), {service.name for service in services}
     entries = template_entries(template, "tasks.json", "tasks")
-    values = {service.name: _own(service, names[service.name]) for service in services}
-    for service in services:
-        mine, name = values[service.name], service.name
-        roles = (("run", name), ("free", name), ("run", name, DEBUG_FLAG))
-        for key, role in zip(OF_LABELS, roles, strict=True):
-            if label := _label(entries, role, service, mine):
-                mine[key] = label
-    common = _of_all(services, values)
-    return {name: mine | common for name, mine in values.items()}
-
-
-def _of_all(services: Sequence[Service], values: Mapping[str, Placeholders]) -> dict[str, object]:
-    """Return what the task that runs all is made of; nothing where there are not several."""
+    values = {each.name: _own(entries, each, spoken[each.name]) for each in services}
     runs = [values[s.name]["run_task"] for s in in_order(services) if "run_task" in values[s.name]]
-    order = "sequence" if _depend(services) else "parallel"
-    return {"all_runs": runs, "all_order": order} if len(runs) > 1 else {}
+    depend = any(names & set(service.depends_on) for service in services)
+    all_of = {"all_runs": runs, "all_order": "sequence" if depend else "parallel"}
+    return {name: mine | (all_of if len(runs) > 1 else {}) for name, mine in values.items()}
 
 
-def _own(service: Service, title: str) -> dict[str, object]:
-    values: dict[str, object] = {"service": service.name, "title": title}
+def _own(entries: Sequence[Json], service: Service, title: str) -> dict[str, object]:
+    """Return the placeholders of one service: its own, and the labels of its tasks."""
+    name = service.name
+    values: dict[str, object] = {"service": name, "title": title}
     debugger, port = service.vscode.debug, dict(service.ports).get(DEBUGGER_PORT)
     if debugger and port:
         values |= {"debugger": debugger, f"{debugger}_port": port}
+    roles = (("run", name), ("free", name), ("run", name, DEBUG_FLAG))
+    for key, role in zip(OF_LABELS, roles, strict=True):
+        if label := _label(entries, role, service, values):
+            values[key] = label
     return values
 
 
@@ -306,23 +304,17 @@ def _has_own_label(role: Role, service: Service) -> bool:
     return bool(service.vscode.task) and role == ("run", service.name)
 
 
-def _depend(services: Sequence[Service]) -> bool:
-    names = {service.name for service in services}
-    return any(names & set(service.depends_on) for service in services)
-
-
 def in_order(services: Sequence[Service]) -> list[Service]:
     """Return the services, each behind those that it depends on; a checked config has no circle."""
-    done: dict[str, Service] = {}
-    todo = list(services)
+    todo, done = list(services), []
     while todo:
         ready = next(
             (s for s in todo if not any(t.name in s.depends_on for t in todo if t is not s)),
             todo[0],
         )
-        done[ready.name] = ready
         todo.remove(ready)
-    return list(done.values())
+        done.append(ready)
+    return done
 
 
 # -- the template
