@@ -216,11 +216,10 @@ def editors(tree: Tree) -> Iterator[DetectedService | SkippedService]:
 
 def _entries(tree: Tree, file: File) -> Iterator[DetectedService | SkippedService]:
     try:
-        data = plain(parse(file.text))
+        entries = _inside(plain(parse(file.text)), LISTS[file.name])
     except JsoncError:
         yield SkippedService(file.source(), "it cannot be read as JSON with comments")
         return
-    entries = data.get(LISTS[file.name]) if isinstance(data, dict) else None
     for entry in entries if isinstance(entries, list) else ():
         if isinstance(entry, dict) and (made := _service(tree, file, entry)):
             yield made
@@ -246,7 +245,8 @@ def _service(tree: Tree, file: File, entry: Entry) -> DetectedService | None:
 
 def line_of(entry: Entry) -> Line | None:
     """Return what a launch configuration or a task executes; None if that is nothing of ours."""
-    args = _texts(entry.get("args"))
+    given = entry.get("args")
+    args = [word for word in given if isinstance(word, str)] if isinstance(given, list) else []
     if module := _text(entry, "module"):
         return Line((module, *args))
     if program := _text(entry, "program"):
@@ -257,8 +257,7 @@ def line_of(entry: Entry) -> Line | None:
 
 def variables_of(entry: Entry) -> tuple[str, ...]:
     """Return the names of its variables. Their values stay where they are: they may be secrets."""
-    options = entry.get("options")
-    env = entry.get("env") or (options.get("env") if isinstance(options, dict) else None)
+    env = entry.get("env") or _inside(entry, "options", "env")
     return tuple(env) if isinstance(env, dict) else ()
 
 
@@ -272,22 +271,22 @@ def _in_its_environment(tree: Tree, folder: str, line: Line, made: DetectedServi
 
 def _folder(above: str, entry: Entry) -> str | None:
     """Return the folder in which it runs; None if only VS Code knows it."""
-    options = entry.get("options")
-    named = _text(entry, "cwd") or _text(options, "cwd")
-    inside = _WORKSPACE.sub("", named)
+    inside = _WORKSPACE.sub("", _text(entry, "cwd") or _text(entry, "options", "cwd"))
     if "${" in inside or inside.startswith(("/", "~")):
         return None
     folder = posixpath.normpath(posixpath.join(above, inside))
     return None if folder.startswith("..") else "" if folder == "." else folder
 
 
-def _text(entry: object, key: str) -> str:
-    value = entry.get(key) if isinstance(entry, dict) else None
+def _inside(value: object, *keys: str) -> object:
+    for key in keys:
+        value = value.get(key) if isinstance(value, dict) else None
+    return value
+
+
+def _text(entry: object, *keys: str) -> str:
+    value = _inside(entry, *keys)
     return value if isinstance(value, str) else ""
-
-
-def _texts(value: object) -> tuple[str, ...]:
-    return tuple(each for each in value if isinstance(each, str)) if isinstance(value, list) else ()
 
 
 DETECTORS = (managed, applications, streamlits, packages, procfiles, editors, composed)
