@@ -11,6 +11,7 @@ from devports.core.jsonc import find, parse, plain, same
 from devports.core.value import Frozen
 from devports.errors import DevportsError
 from devports.vscode import jsonc_edit
+from devports.vscode.tasks import NAMING
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -49,7 +50,6 @@ class EntryKind(Frozen):
     Attributes:
         file: as messages call it.
         key: of the list.
-        naming: the key that holds an entry's name.
         role: which of ours an entry of the file is; None for one that is not ours.
         former: names that the entry of a role may have had: they tell it from its copies.
         taken: what a person is told where a name of ours is another entry's.
@@ -57,14 +57,13 @@ class EntryKind(Frozen):
 
     file: str
     key: str
-    naming: str
     role: Callable[[Json], Role | None]
     former: Callable[[Role], Sequence[str]]
     taken: Callable[[str], Note]
 
     def name(self, entry: Json) -> str:
         """Return what a person calls an entry; empty where it has no name."""
-        return str(entry.get(self.naming, ""))
+        return str(entry.get(NAMING[self.key], ""))
 
 
 def entries_of(text: str, *keys: str) -> list[tuple[Path, Json]]:
@@ -107,7 +106,7 @@ def merge(text: str, kind: EntryKind, wanted: Sequence[GeneratedEntry]) -> Merge
             continue
         if old != piece.name and not taken:
             renamed[old] = piece.name
-        body = piece.body | {kind.naming: old} if taken else piece.body
+        body = piece.body | {NAMING[kind.key]: old} if taken else piece.body
         text = update(text, path, body)
     text = jsonc_edit.append(text, (kind.key,), *fresh) if fresh else text
     return Merged(text, renamed, tuple(notes))

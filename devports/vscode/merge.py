@@ -199,12 +199,11 @@ def _task_kind(template: Template, heirs: Mapping[str, str]) -> EntryKind:
     def taken(name: str) -> Note:
         return label_taken(TASKS, "task", name, "set `task` in `[services.NAME.vscode]`")
 
-    former = _formerly(template, "tasks.json", "tasks", "label", heirs)
-    return EntryKind(TASKS, "tasks", "label", role, former, taken)
+    return EntryKind(TASKS, "tasks", role, _formerly(template, "tasks", heirs), taken)
 
 
 def _formerly(
-    template: Template, name: str, key: str, naming: str, heirs: Mapping[str, str]
+    template: Template, key: str, heirs: Mapping[str, str]
 ) -> Callable[[Role], Sequence[str]]:
     """Return what tells the names that an entry of a role may have had."""
 
@@ -212,7 +211,7 @@ def _formerly(
         if not role[1:] or role[0] == "label":
             return ()
         services = (role[1], *(old for old, new in heirs.items() if new == role[1]))
-        return [old for each in services for old in names_of(template, name, key, naming, each)]
+        return [old for each in services for old in names_of(template, key, each)]
 
     return former
 
@@ -301,7 +300,7 @@ def _goal(
         gone=frozenset(had) - labels,
         renamed=merged.renamed,
         former=any(is_former(each) for _, each in entries_of(before, "tasks")),
-        names=_formerly(template, "launch.json", "configurations", "name", heirs),
+        names=_formerly(template, "configurations", heirs),
     )
 
 
@@ -365,7 +364,7 @@ def _launch_kind(key: str, goal: LaunchGoal, told: Mapping[str, Note]) -> EntryK
         advice = "change the name in `.vscode-template/launch.json`"
         return told.get(name) or label_taken(LAUNCH, NOUNS[key], name, advice)
 
-    return EntryKind(LAUNCH, key, "name", role, goal.names, taken)
+    return EntryKind(LAUNCH, key, role, goal.names, taken)
 
 
 def _unwanted(text: str, kind: EntryKind, goal: LaunchGoal) -> Iterator[Path]:
