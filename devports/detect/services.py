@@ -13,6 +13,7 @@ from __future__ import annotations
 import json
 import posixpath
 import re
+from itertools import count
 
 from devports.core.jsonc import JsoncError, parse, plain
 from devports.core.text import LAST_PORT, decimal
@@ -138,8 +139,7 @@ def from_env_file(
 def env_port(file: File) -> tuple[int, int] | None:
     """Return the PORT that an env file sets, and its line. No other line of it is looked at."""
     for number, line in enumerate(file.text.splitlines(), 1):
-        match = _PORT.match(line)
-        if match and (port := decimal(match[1], LAST_PORT)):
+        if (match := _PORT.match(line)) and (port := decimal(match[1], LAST_PORT)):
             return port, number
     return None
 
@@ -156,14 +156,10 @@ def with_names(finds: Sequence[DetectedService]) -> list[DetectedService]:
 
 
 def _names(find: DetectedService) -> Iterator[str]:
-    valid = [valid_name(name) for name in find.names]
-    yield from (name for name in valid if name)
-    base = next((name for name in valid if name), "service")
-    yield base
-    number = 2
-    while True:
-        yield f"{base[: LONGEST_NAME - 4]}-{number}"
-        number += 1
+    valid = [*filter(None, map(valid_name, find.names)), "service"]
+    yield from valid[:-1] or valid
+    for number in count(2):
+        yield f"{valid[0][: LONGEST_NAME - 4]}-{number}"
 
 
 def valid_name(text: str) -> str:
@@ -197,9 +193,8 @@ def _placed(find: DetectedService, taken: dict[int, str]) -> DetectedService:
     if not find.command or not find.takes_port:
         return find.but(port=0 if find.command else -1)
     port = next((p for p in range(find.port + 1, LAST_PORT + 1) if p not in taken), 0)
-    return find.but(
-        port=port, notes=(*find.notes, f"{find.port} is the port of `{taken[find.port]}`.")
-    )
+    note = f"{find.port} is the port of `{taken[find.port]}`."
+    return find.but(port=port, notes=(*find.notes, note))
 
 
 FOLDER = ".vscode"
