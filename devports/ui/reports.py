@@ -27,8 +27,7 @@ if TYPE_CHECKING:
     from devports.doctor.facts import Facts, Problem, Severity
     from devports.ui.processes import DisplayContext
     from devports.ui.text import OutputStyle, Style
-    from devports.vscode.entries import Note
-    from devports.vscode.merge import FileChange, Plan
+    from devports.vscode.merge import FileChange, Note, Plan
 
 
 NOTHING = "no `devports.toml` here or above: only this machine was looked at"

@@ -6,8 +6,7 @@ import pytest
 
 from devports.ui.reports import changes, note_block, summary
 from devports.ui.text import OutputStyle
-from devports.vscode.entries import Note
-from devports.vscode.merge import FileChange, Plan
+from devports.vscode.merge import FileChange, Note, Plan
 
 NEW = FileChange(".vscode/tasks.json", None, "{\n}\n")
 STALE = FileChange(".vscode/launch.json", "{\r\n  1\r\n}", "{\r\n  2\x1b[2J\r\n}")

@@ -34,8 +34,7 @@ from devports.errors import DevportsError
 from devports.ui import json_output, json_schema
 from devports.ui.json_output import status_data, vscode_data
 from devports.ui.status_rows import Section, StatusEntry, StatusPort
-from devports.vscode.entries import Note
-from devports.vscode.merge import FileChange, Plan
+from devports.vscode.merge import FileChange, Note, Plan
 from tests.unit.ui import samples as s
 
 if TYPE_CHECKING:
