@@ -13,6 +13,7 @@ from __future__ import annotations
 import json
 import posixpath
 import re
+from itertools import count
 
 from devports.core.jsonc import JsoncError, parse, plain
 from devports.core.text import LAST_PORT, decimal
@@ -138,8 +139,7 @@ def from_env_file(
 def env_port(file: File) -> tuple[int, int] | None:
     """Return the PORT that an env file sets, and its line. No other line of it is looked at."""
     for number, line in enumerate(file.text.splitlines(), 1):
-        match = _PORT.match(line)
-        if match and (port := decimal(match[1], LAST_PORT)):
+        if (match := _PORT.match(line)) and (port := decimal(match[1], LAST_PORT)):
             return port, number
     return None
 
@@ -156,14 +156,10 @@ def with_names(finds: Sequence[DetectedService]) -> list[DetectedService]:
 
 
 def _names(find: DetectedService) -> Iterator[str]:
-    valid = [valid_name(name) for name in find.names]
-    yield from (name for name in valid if name)
-    base = next((name for name in valid if name), "service")
-    yield base
-    number = 2
-    while True:
-        yield f"{base[: LONGEST_NAME - 4]}-{number}"
-        number += 1
+    valid = [*filter(None, map(valid_name, find.names)), "service"]
+    yield from valid[:-1] or valid
+    for number in count(2):
+        yield f"{valid[0][: LONGEST_NAME - 4]}-{number}"
 
 
 def valid_name(text: str) -> str:
@@ -197,9 +193,8 @@ def _placed(find: DetectedService, taken: dict[int, str]) -> DetectedService:
     if not find.command or not find.takes_port:
         return find.but(port=0 if find.command else -1)
     port = next((p for p in range(find.port + 1, LAST_PORT + 1) if p not in taken), 0)
-    return find.but(
-        port=port, notes=(*find.notes, f"{find.port} is the port of `{taken[find.port]}`.")
-    )
+    note = f"{find.port} is the port of `{taken[find.port]}`."
+    return find.but(port=port, notes=(*find.notes, note))
 
 
 FOLDER = ".vscode"
@@ -216,11 +211,10 @@ def editors(tree: Tree) -> Iterator[DetectedService | SkippedService]:
 
 def _entries(tree: Tree, file: File) -> Iterator[DetectedService | SkippedService]:
     try:
-        data = plain(parse(file.text))
+        entries = _inside(plain(parse(file.text)), LISTS[file.name])
     except JsoncError:
         yield SkippedService(file.source(), "it cannot be read as JSON with comments")
         return
-    entries = data.get(LISTS[file.name]) if isinstance(data, dict) else None
     for entry in entries if isinstance(entries, list) else ():
         if isinstance(entry, dict) and (made := _service(tree, file, entry)):
             yield made
@@ -246,7 +240,8 @@ def _service(tree: Tree, file: File, entry: Entry) -> DetectedService | None:
 
 def line_of(entry: Entry) -> Line | None:
     """Return what a launch configuration or a task executes; None if that is nothing of ours."""
-    args = _texts(entry.get("args"))
+    given = entry.get("args")
+    args = [word for word in given if isinstance(word, str)] if isinstance(given, list) else []
     if module := _text(entry, "module"):
         return Line((module, *args))
     if program := _text(entry, "program"):
@@ -257,8 +252,7 @@ def line_of(entry: Entry) -> Line | None:
 
 def variables_of(entry: Entry) -> tuple[str, ...]:
     """Return the names of its variables. Their values stay where they are: they may be secrets."""
-    options = entry.get("options")
-    env = entry.get("env") or (options.get("env") if isinstance(options, dict) else None)
+    env = entry.get("env") or _inside(entry, "options", "env")
     return tuple(env) if isinstance(env, dict) else ()
 
 
@@ -272,22 +266,22 @@ def _in_its_environment(tree: Tree, folder: str, line: Line, made: DetectedServi
 
 def _folder(above: str, entry: Entry) -> str | None:
     """Return the folder in which it runs; None if only VS Code knows it."""
-    options = entry.get("options")
-    named = _text(entry, "cwd") or _text(options, "cwd")
-    inside = _WORKSPACE.sub("", named)
+    inside = _WORKSPACE.sub("", _text(entry, "cwd") or _text(entry, "options", "cwd"))
     if "${" in inside or inside.startswith(("/", "~")):
         return None
     folder = posixpath.normpath(posixpath.join(above, inside))
     return None if folder.startswith("..") else "" if folder == "." else folder
 
 
-def _text(entry: object, key: str) -> str:
-    value = entry.get(key) if isinstance(entry, dict) else None
+def _inside(value: object, *keys: str) -> object:
+    for key in keys:
+        value = value.get(key) if isinstance(value, dict) else None
+    return value
+
+
+def _text(entry: object, *keys: str) -> str:
+    value = _inside(entry, *keys)
     return value if isinstance(value, str) else ""
-
-
-def _texts(value: object) -> tuple[str, ...]:
-    return tuple(each for each in value if isinstance(each, str)) if isinstance(value, list) else ()
 
 
 DETECTORS = (managed, applications, streamlits, packages, procfiles, editors, composed)

@@ -37,8 +37,6 @@ class PortFacts(Frozen):
     """A port that a service declares, and what was found on it.
 
     Attributes:
-        service: whose it is.
-        spec: host and port.
         name: of a further port; empty for the first.
         findings: one for each of its addresses; empty if the host has none.
         unresolved: what the resolver said of the host, if it has no address.
@@ -61,7 +59,6 @@ class PortFacts(Frozen):
 
     @property
     def verdict(self) -> Verdict | None:
-        """What is the matter with it; None if the host has no address."""
         return self.finding.verdict if self.finding else None
 
     @property
@@ -81,7 +78,6 @@ class RunFacts(Frozen):
     """A devports run, by its record.
 
     Attributes:
-        service, project: what it runs.
         spec: the port that it was started for.
         state: how far it says to have come; empty: it has died.
         process: itself, if it lives.
@@ -122,10 +118,6 @@ class Command(Frozen):
     """What a service starts: its folder, the first word, and what is the matter with that word.
 
     Attributes:
-        service: whose it is.
-        word: of the command, the first.
-        folder: where it starts.
-        folder_exists: whether that is there.
         trouble: what keeps `word` from being started.
         searched: the folders of PATH, where the word was looked for there.
         near: where a program of that name is in the project, if it was not found otherwise.
@@ -180,10 +172,8 @@ class Facts(Frozen):
     """All that the rules look at.
 
     Attributes:
-        platform: as in sys.platform.
         root: folder of the configuration; empty if there is none.
         ports: every declared port, in the order of the file.
-        commands: what the services start.
         programs: every `devports` on PATH, in its order.
         neighbour: an unrelated package of our name in our own environment.
         faults: what is wrong with the files that the configuration needs, and what `run` would
@@ -192,12 +182,10 @@ class Facts(Frozen):
         loopbacks: the loopback addresses that this machine has.
         ephemeral: first and last local port for outgoing connections.
         reserved: ranges inside that the kernel gives to nobody by itself.
-        editor: the files of VS Code.
         runs: the devports runs of this user, living ones first.
         gaps: what cannot be seen on this machine.
-        viewer: who asks.
-        run_of: tells the processes of devports runs.
-        elsewhere_of: tells the processes of other checkouts and projects.
+        run_of, elsewhere_of: tell the processes of devports runs, and of other checkouts and
+            projects.
         named: returns a container with what its engine says about a port.
     """
 
@@ -227,9 +215,6 @@ class Facts(Frozen):
         found = targets(people, self.viewer, self.run_of, self.elsewhere_of)
         ports = {inode: declared.spec.port for holder in people for inode in holder.inodes}
         return contained(found, ports, self.viewer, self.named)
-
-
-RANKS = {"error": 0, "warning": 1, "note": 2}
 
 
 class FreePort(Frozen):
@@ -272,7 +257,6 @@ class Problem(Frozen):
         evidence: how it is known, one fact a line; what is known of `about` comes on top.
         why: why it matters.
         remedies: what mends it, the best first.
-        service: the service it is about, if any.
         about: the port it is about, if any.
         plan: who would have to end for that port to be free.
         mend: what `devports doctor --fix` can do about it, after a question.
@@ -288,8 +272,3 @@ class Problem(Frozen):
     about: PortFacts | None = None
     plan: tuple[StopTarget, ...] = ()
     mend: Fix | None = None
-
-    @property
-    def rank(self) -> int:
-        """Return its place in the order of gravity."""
-        return RANKS[self.severity]

@@ -61,15 +61,13 @@ BLOCKED = frozenset(
 def verdicts(facts: Facts) -> Iterator[Problem]:
     """Somebody or something is on a declared port, or this user cannot have it."""
     for declared in facts.ports:
-        if (judged := judgement(facts, declared)) is not None:
-            yield _with_ways_out(facts, declared, judged)
+        finding = declared.finding
+        if finding and (judged := judgement(facts, declared, finding)):
+            yield _with_ways_out(facts, declared, finding, judged)
 
 
-def judgement(facts: Facts, declared: PortFacts) -> Problem | None:
+def judgement(facts: Facts, declared: PortFacts, finding: Finding) -> Problem | None:
     """Return what is the matter with a port; None where all is well."""
-    finding = declared.finding
-    if finding is None:
-        return None
     code, verdict = code_of(finding), finding.verdict
     match verdict:
         case Free():
@@ -87,14 +85,12 @@ def judgement(facts: Facts, declared: PortFacts) -> Problem | None:
             return Problem(code, "warning", why=why)
         case HolderUnknown():
             wsl = any(gap.code == "wsl" for gap in facts.gaps)
-            return Problem(code, "error", why=UNDER_WINDOWS if wsl else "")
+            why = "under WSL a program of Windows may have it: `netstat.exe -ano` names that"
+            return Problem(code, "error", why=why if wsl else "")
         case NotPermitted() | NotLocal():
             return Problem(code, "error")
         case _:
             unreachable(verdict)
-
-
-UNDER_WINDOWS = "under WSL a program of Windows may have it: `netstat.exe -ano` names that"
 
 
 def _held(facts: Facts, declared: PortFacts, *, listens: bool) -> Problem | None:
@@ -271,10 +267,8 @@ def _remedies(facts: Facts, finding: Finding, declared: PortFacts) -> tuple[Reme
     return remedies(finding.verdict, case)
 
 
-def _with_ways_out(facts: Facts, declared: PortFacts, judged: Problem) -> Problem:
+def _with_ways_out(facts: Facts, declared: PortFacts, finding: Finding, judged: Problem) -> Problem:
     """Return a problem whose words are those of the verdict, with what can be done about it."""
-    finding = declared.finding
-    assert finding is not None  # noqa: S101  # it has a verdict
     plan, shared = facts.plan(declared), judged.code == "port-split"
     first = _one_too_many(plan) if shared else ()
     return judged.but(

@@ -28,6 +28,7 @@ if TYPE_CHECKING:
 MENDS = Remedy("writes what is missing and leaves the rest as it is", ours("vscode"))
 
 UNSEEN = "failure-unseen"
+GRAVITY = ("error", "warning", "note")
 
 
 def files(facts: Facts) -> Iterator[Problem]:
@@ -236,4 +237,4 @@ RULES: tuple[Rule, ...] = (
 def examine(facts: Facts) -> tuple[Problem, ...]:
     """Return what is or will be wrong, the gravest first and otherwise in the order of the file."""
     found = [problem for rule in RULES for problem in rule(facts)]
-    return tuple(sorted(found, key=lambda problem: problem.rank))
+    return tuple(sorted(found, key=lambda problem: GRAVITY.index(problem.severity)))

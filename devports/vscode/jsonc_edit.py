@@ -1,4 +1,4 @@
-"""Change one value of a JSON text with comments, and no other byte. Pure.
+"""Change values of a JSON text with comments, and no other byte. Pure.
 
 Each function takes a whole text that `jsonc.parse` accepts, and returns the whole new text, which
 it accepts too. Indentation, line ends and the habit of a trailing comma are taken from the text.
@@ -9,12 +9,13 @@ from __future__ import annotations
 import json
 import re
 
-from devports.core.jsonc import COMMENT, LINE_END, TRIVIA, find, index_of, parse
+from devports.core.jsonc import COMMENT, LINE_END, TRIVIA, find, index_of, parse, plain, same
 from devports.core.value import Frozen
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Iterable, Mapping, Sequence
+    from typing import Any
 
     from devports.core.jsonc import Node, Path
 
@@ -219,3 +220,69 @@ def _line_start(text: str, at: int) -> int:
 def _indent_at(text: str, at: int) -> str:
     match = _BLANKS.match(text, _line_start(text, at))
     return match[0] if match else ""
+
+
+# -- entries of lists
+
+
+def entries_of(text: str, *keys: str) -> list[tuple[Path, dict[str, Any]]]:
+    """Return the objects in lists of a text, each with its path; none where there is no list.
+
+    Raises:
+        JsoncError: the text cannot be read.
+    """
+    root = parse(text)
+    found: list[tuple[Path, dict[str, Any]]] = []
+    for key in keys:
+        entries = plain(find(root, (key,)))
+        numbered = enumerate(entries if isinstance(entries, list) else ())
+        found += [((key, number), each) for number, each in numbered if isinstance(each, dict)]
+    return found
+
+
+def update(text: str, path: Path, wanted: Mapping[str, object]) -> str:
+    """Set the keys that differ, those of objects inside one by one; further keys stay."""
+    for key, value in wanted.items():
+        here = find(parse(text), (*path, key))
+        if here is not None and same(plain(here), value):
+            continue
+        if here is not None and here.kind == "object" and isinstance(value, dict) and value:
+            text = update(text, (*path, key), value)
+        else:
+            text = put(text, (*path, key), value)
+    return text
+
+
+def rename_references(
+    text: str, lists: Sequence[str], keys: Sequence[str], renamed: Mapping[str, str]
+) -> str:
+    """Let what names an entry of ours by its old name name it by its new one.
+
+    Args:
+        text: of the file.
+        lists: keys of the lists whose entries name others.
+        keys: where in an entry a name, or a list of names, stands.
+        renamed: old to new.
+    """
+    for path, _ in entries_of(text, *lists):
+        for key in keys:
+            text = _rename_one(text, (*path, key), renamed)
+    return text
+
+
+def _rename_one(text: str, path: Path, renamed: Mapping[str, str]) -> str:
+    value = plain(find(parse(text), path))
+    if isinstance(value, list):
+        for number in range(len(value)):
+            text = _rename_one(text, (*path, number), renamed)
+        return text
+    if not isinstance(value, str) or value not in renamed:
+        return text
+    return put(text, path, renamed[value])
+
+
+def without(text: str, paths: Iterable[Path]) -> str:
+    """Remove entries of one list."""
+    for path in sorted(paths, reverse=True):
+        text = drop(text, path)
+    return text

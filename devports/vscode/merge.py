@@ -1,5 +1,9 @@
 """What `devports vscode` would make of tasks.json and launch.json. Pure.
 
+Everything that is not ours stays as it is, byte for byte. Ours is set key by key, so that comments
+and further keys inside it live. What a person made under a name of ours stays, and is told of. So
+do copies of ours. The second time nothing is left to do.
+
 Ours is what carries our mark, and nothing else: what an entry does only says which of ours it is.
 An entry of a launch.json without the mark is a person's. Two things are done to it, since a person
 asked for them: `prelaunch` adds a `preLaunchTask` where none is, and a name of ours that changes is
@@ -14,20 +18,11 @@ from devports.core.jsonc import LINE_END, JsoncError, find, parse, plain, same
 from devports.core.value import Frozen
 from devports.errors import DevportsError
 from devports.vscode import jsonc_edit
-from devports.vscode.entries import (
-    EntryKind,
-    Note,
-    chosen,
-    entries_of,
-    label_taken,
-    merge,
-    rename_references,
-    update,
-    without,
-)
+from devports.vscode.jsonc_edit import entries_of
 from devports.vscode.tasks import (
     DEBUG_FLAG,
     GROUP,
+    NAMING,
     GeneratedEntry,
     inside,
     is_former,
@@ -47,7 +42,6 @@ if TYPE_CHECKING:
 
     from devports.core.jsonc import Path
     from devports.core.service import Config
-    from devports.vscode.entries import Merged
     from devports.vscode.tasks import Json, Launch, PrelaunchHook, Role, Template
 
 
@@ -57,6 +51,21 @@ LAUNCH = ".vscode/launch.json"
 LISTS = ("configurations", "compounds")
 NOUNS = {"configurations": "configuration", "compounds": "compound"}
 NAMED = ("preLaunchTask", "postDebugTask")
+
+
+class Note(Frozen):
+    """Something that a person has to decide.
+
+    Attributes:
+        code: kebab-case, the same in text, JSON, docs and tests.
+        message: one line, names in backticks, no period.
+        snippet: JSON to paste, empty if there is none.
+    """
+
+    code: str
+    message: str
+    hints: tuple[str, ...] = ()
+    snippet: str = ""
 
 
 class FileChange(Frozen):
@@ -100,6 +109,36 @@ class BrokenFileError(DevportsError):
             hints=("correct that place, or paste what is printed here",),
         )
         self.snippet = jsonc_edit.written({key: list(bodies)}, jsonc_edit.Style())
+
+
+class Merged(Frozen):
+    """A text after the merge, and what ours were called before and are called now."""
+
+    text: str
+    renamed: dict[str, str]
+    notes: tuple[Note, ...] = ()
+
+
+class EntryKind(Frozen):
+    """What tells the entries of one list apart.
+
+    Attributes:
+        file: as messages call it.
+        key: of the list.
+        role: which of ours an entry of the file is; None for one that is not ours.
+        former: names that the entry of a role may have had: they tell it from its copies.
+        taken: what a person is told where a name of ours is another entry's.
+    """
+
+    file: str
+    key: str
+    role: Callable[[Json], Role | None]
+    former: Callable[[Role], Sequence[str]]
+    taken: Callable[[str], Note]
+
+    def name(self, entry: Json) -> str:
+        """Return what a person calls an entry; empty where it has no name."""
+        return str(entry.get(NAMING[self.key], ""))
 
 
 class LaunchGoal(Frozen):
@@ -171,6 +210,82 @@ def _started_from(text: str, skeleton: str, *keys: str) -> str:
     return text + ("" if whole else jsonc_edit.style_of(text).eol) + fresh
 
 
+# -- one list
+
+
+def merge(text: str, kind: EntryKind, wanted: Sequence[GeneratedEntry]) -> Merged:
+    """Bring the entries of one list up to date; none is removed.
+
+    Raises:
+        JsoncError: the text cannot be read.
+        DevportsError: `editor-file-shape`: it does not have the list where it should.
+    """
+    text = _with_list(text, kind, needed=bool(wanted))
+    renamed: dict[str, str] = {}
+    notes: list[Note] = []
+    fresh: list[object] = []
+    entries = dict(entries_of(text, kind.key))
+    present = chosen(text, kind, {piece.role: piece.name for piece in wanted})
+    ours = {present.get(piece.role) for piece in wanted}
+    others = {kind.name(each) for path, each in entries.items() if path not in ours}
+    for piece in wanted:
+        path = present.get(piece.role)
+        old = "" if path is None else kind.name(entries[path])
+        taken = piece.name in others and piece.name != old
+        notes += [kind.taken(piece.name)] if taken else []
+        if path is None:
+            fresh += [] if taken else [piece.body]
+            continue
+        if old != piece.name and not taken:
+            renamed[old] = piece.name
+        body = piece.body | {NAMING[kind.key]: old} if taken else piece.body
+        text = jsonc_edit.update(text, path, body)
+    text = jsonc_edit.append(text, (kind.key,), *fresh) if fresh else text
+    return Merged(text, renamed, tuple(notes))
+
+
+def chosen(text: str, kind: EntryKind, wanted: Mapping[Role, str]) -> dict[Role, Path]:
+    """Return where the one entry of each role is; the others of that role are copies.
+
+    It is the one with the wanted name, or else with a former one, or else the first.
+    """
+    found: dict[Role, dict[str, Path]] = {}
+    for path, entry in entries_of(text, kind.key):
+        if (role := kind.role(entry)) is not None:
+            found.setdefault(role, {}).setdefault(kind.name(entry), path)
+    result: dict[Role, Path] = {}
+    for role, paths in found.items():
+        known = (wanted.get(role, ""), *kind.former(role))
+        first = next(iter(paths.values()))
+        result[role] = next((paths[name] for name in known if name in paths), first)
+    return result
+
+
+def _with_list(text: str, kind: EntryKind, *, needed: bool) -> str:
+    root = parse(text)
+    if root is None or root.kind != "object":
+        raise _misshapen(kind, "it is not an object")
+    entries = find(root, (kind.key,))
+    if entries is None:
+        return jsonc_edit.put(text, (kind.key,), []) if needed else text
+    if entries.kind != "array":
+        raise _misshapen(kind, f"`{kind.key}` is not a list")
+    return text
+
+
+def _misshapen(kind: EntryKind, why: str) -> DevportsError:
+    return DevportsError("editor-file-shape", f"`{kind.file}` is not what VS Code reads: {why}")
+
+
+def label_taken(file: str, noun: str, name: str, advice: str) -> Note:
+    """Return that an entry of a person's has a name of ours; `advice` is how ours gets another."""
+    return Note(
+        "label-taken",
+        f"`{file}` has a {noun} `{name}` that is not from devports: it stays",
+        hints=(f"rename or remove it, or {advice}",),
+    )
+
+
 # -- tasks.json
 
 
@@ -185,10 +300,10 @@ def _planned_tasks(
         start = _versioned(_started_from(text or "", template.tasks, "tasks"))
         found = [(path, kind.role(entry)) for path, entry in entries_of(start, "tasks")]
         surplus = [path for path, role in found if role is not None and role not in roles]
-        merged = merge(without(start, surplus), kind, wanted)
+        merged = merge(jsonc_edit.without(start, surplus), kind, wanted)
     except JsoncError as error:
         raise BrokenFileError(TASKS, error, "tasks", (task.body for task in wanted)) from None
-    new = rename_references(merged.text, ("tasks",), ("dependsOn",), merged.renamed)
+    new = jsonc_edit.rename_references(merged.text, ("tasks",), ("dependsOn",), merged.renamed)
     return merged.but(text=new)
 
 
@@ -199,12 +314,11 @@ def _task_kind(template: Template, heirs: Mapping[str, str]) -> EntryKind:
     def taken(name: str) -> Note:
         return label_taken(TASKS, "task", name, "set `task` in `[services.NAME.vscode]`")
 
-    former = _formerly(template, "tasks.json", "tasks", "label", heirs)
-    return EntryKind(TASKS, "tasks", "label", role, former, taken)
+    return EntryKind(TASKS, "tasks", role, _formerly(template, "tasks", heirs), taken)
 
 
 def _formerly(
-    template: Template, name: str, key: str, naming: str, heirs: Mapping[str, str]
+    template: Template, key: str, heirs: Mapping[str, str]
 ) -> Callable[[Role], Sequence[str]]:
     """Return what tells the names that an entry of a role may have had."""
 
@@ -212,7 +326,7 @@ def _formerly(
         if not role[1:] or role[0] == "label":
             return ()
         services = (role[1], *(old for old, new in heirs.items() if new == role[1]))
-        return [old for each in services for old in names_of(template, name, key, naming, each)]
+        return [old for each in services for old in names_of(template, key, each)]
 
     return former
 
@@ -301,7 +415,7 @@ def _goal(
         gone=frozenset(had) - labels,
         renamed=merged.renamed,
         former=any(is_former(each) for _, each in entries_of(before, "tasks")),
-        names=_formerly(template, "launch.json", "configurations", "name", heirs),
+        names=_formerly(template, "configurations", heirs),
     )
 
 
@@ -325,16 +439,16 @@ def _launch_file(
     What was adopted gets no more than its mark, and nothing is removed where something was: it may
     be taken for ours by mistake.
     """
-    text = rename_references(text, LISTS, NAMED, goal.renamed)
+    text = jsonc_edit.rename_references(text, LISTS, NAMED, goal.renamed)
     text, adopted, alike = _adopted(text, goal)
     told, notes = {**_adrift(text, goal), **alike}, list[Note]()
     for key in LISTS:
         kind = _launch_kind(key, goal, told)
         if not adopted:
-            text = without(text, _unwanted(text, kind, goal))
+            text = jsonc_edit.without(text, _unwanted(text, kind, goal))
         todo = [piece for piece in goal.wanted[key] if piece.role not in adopted]
         merged = merge(text, kind, todo)
-        text = rename_references(merged.text, LISTS[1:], LISTS[:1], merged.renamed)
+        text = jsonc_edit.rename_references(merged.text, LISTS[1:], LISTS[:1], merged.renamed)
         notes += merged.notes
     names = {piece.name for key in LISTS for piece in goal.wanted[key]}
     told = {**_adrift(text, goal), **alike}
@@ -365,7 +479,7 @@ def _launch_kind(key: str, goal: LaunchGoal, told: Mapping[str, Note]) -> EntryK
         advice = "change the name in `.vscode-template/launch.json`"
         return told.get(name) or label_taken(LAUNCH, NOUNS[key], name, advice)
 
-    return EntryKind(LAUNCH, key, "name", role, goal.names, taken)
+    return EntryKind(LAUNCH, key, role, goal.names, taken)
 
 
 def _unwanted(text: str, kind: EntryKind, goal: LaunchGoal) -> Iterator[Path]:
@@ -430,7 +544,7 @@ def _adopted(text: str, goal: LaunchGoal) -> tuple[str, set[Role], dict[str, Not
     for key in LISTS:
         for piece in goal.wanted[key]:
             if (path := _made_before(text, key, piece, goal)) is not None:
-                text = update(text, path, {"presentation": piece.body["presentation"]})
+                text = jsonc_edit.update(text, path, {"presentation": piece.body["presentation"]})
                 roles.add(piece.role)
     return text, roles, dict(_alike(text, goal))
 

@@ -44,6 +44,8 @@ FORMER_END = "^devports: `[^`]+` is ready on "
 """The `endsPattern` of the tasks that run a service, as it was until launch configurations got
 their mark. Such a file tells that ours have none yet. Kept until the end of 2027."""
 
+NAMING = {"tasks": "label", "configurations": "name", "compounds": "name"}
+"""The key that holds the name of an entry, by list."""
 FOLDER = ".vscode-template"
 FILES = ("tasks.json", "launch.json")
 OF_SERVICE = ("service", "title", "debugger", "debugpy_port", "node_port")
@@ -157,7 +159,7 @@ def wanted_tasks(config: Config, template: Template) -> tuple[GeneratedEntry, ..
     values = values_of(config, template)
     common = {k: v for k, v in next(iter(values.values()), {}).items() if k in OF_ALL}
     services = {service.name: service for service in concerned(config)}
-    entries = template_entries(template, "tasks.json", "tasks")
+    entries = template_entries(template, "tasks")
     made = [_task(body, services.get(name)) for name, body in _made(entries, values, common)]
     tasks = tuple(task for task in made if task is not None)
     if twin := _twin([task.name for task in tasks]):
@@ -178,11 +180,11 @@ def wanted_launch(config: Config, template: Template) -> Launch:
         DevportsError: two configurations would have one name, or the template is not right.
     """
     values = values_of(config, template)
-    found = template_entries(template, "launch.json", "configurations")
+    found = template_entries(template, "configurations")
     configurations = tuple(marked(body) for _, body in _made(found, values, {}))
     names = [str(each.get("name")) for each in configurations]
     common: Placeholders = {"all_debugs": names} if len(names) > 1 else {}
-    found = template_entries(template, "launch.json", "compounds")
+    found = template_entries(template, "compounds")
     compounds = tuple(marked(body) for _, body in _made(found, {}, common))
     if twin := _twin([*names, *(str(each.get("name")) for each in compounds)]):
         raise DevportsError(
@@ -248,33 +250,31 @@ def concerned(config: Config) -> tuple[Service, ...]:
 
 
 def values_of(config: Config, template: Template) -> dict[str, dict[str, object]]:
-    """Return every placeholder that has a value, for each service that has tasks."""
+    """Return every placeholder that has a value, for each service that has tasks.
+
+    What the task that runs all is made of has one only where there are several.
+    """
     services = concerned(config)
-    names = titles(services)
-    entries = template_entries(template, "tasks.json", "tasks")
-    values = {service.name: _own(service, names[service.name]) for service in services}
-    for service in services:
-        mine, name = values[service.name], service.name
-        roles = (("run", name), ("free", name), ("run", name, DEBUG_FLAG))
-        for key, role in zip(OF_LABELS, roles, strict=True):
-            if label := _label(entries, role, service, mine):
-                mine[key] = label
-    common = _of_all(services, values)
-    return {name: mine | common for name, mine in values.items()}
-
-
-def _of_all(services: Sequence[Service], values: Mapping[str, Placeholders]) -> dict[str, object]:
-    """Return what the task that runs all is made of; nothing where there are not several."""
+    spoken, names = titles(services), {service.name for service in services}
+    entries = template_entries(template, "tasks")
+    values = {each.name: _own(entries, each, spoken[each.name]) for each in services}
     runs = [values[s.name]["run_task"] for s in in_order(services) if "run_task" in values[s.name]]
-    order = "sequence" if _depend(services) else "parallel"
-    return {"all_runs": runs, "all_order": order} if len(runs) > 1 else {}
+    depend = any(names & set(service.depends_on) for service in services)
+    all_of = {"all_runs": runs, "all_order": "sequence" if depend else "parallel"}
+    return {name: mine | (all_of if len(runs) > 1 else {}) for name, mine in values.items()}
 
 
-def _own(service: Service, title: str) -> dict[str, object]:
-    values: dict[str, object] = {"service": service.name, "title": title}
+def _own(entries: Sequence[Json], service: Service, title: str) -> dict[str, object]:
+    """Return the placeholders of one service: its own, and the labels of its tasks."""
+    name = service.name
+    values: dict[str, object] = {"service": name, "title": title}
     debugger, port = service.vscode.debug, dict(service.ports).get(DEBUGGER_PORT)
     if debugger and port:
         values |= {"debugger": debugger, f"{debugger}_port": port}
+    roles = (("run", name), ("free", name), ("run", name, DEBUG_FLAG))
+    for key, role in zip(OF_LABELS, roles, strict=True):
+        if label := _label(entries, role, service, values):
+            values[key] = label
     return values
 
 
@@ -306,35 +306,31 @@ def _has_own_label(role: Role, service: Service) -> bool:
     return bool(service.vscode.task) and role == ("run", service.name)
 
 
-def _depend(services: Sequence[Service]) -> bool:
-    names = {service.name for service in services}
-    return any(names & set(service.depends_on) for service in services)
-
-
 def in_order(services: Sequence[Service]) -> list[Service]:
     """Return the services, each behind those that it depends on; a checked config has no circle."""
-    done: dict[str, Service] = {}
-    todo = list(services)
+    todo, done = list(services), []
     while todo:
         ready = next(
             (s for s in todo if not any(t.name in s.depends_on for t in todo if t is not s)),
             todo[0],
         )
-        done[ready.name] = ready
         todo.remove(ready)
-    return list(done.values())
+        done.append(ready)
+    return done
 
 
 # -- the template
 
 
-def template_entries(template: Template, name: str, key: str) -> tuple[Json, ...]:
-    """Return the entries of one list of a template's file.
+def template_entries(template: Template, key: str) -> tuple[Json, ...]:
+    """Return the entries of one list of a template: `tasks`, or one of those of launch.json.
 
     Raises:
         DevportsError: the template is not right; every problem names its file.
     """
-    text = template.tasks if name == "tasks.json" else template.launch
+    name, text = FILES[0], template.tasks
+    if key != "tasks":
+        name, text = FILES[1], template.launch
     path = f"{template.folder}/{name}"
     try:
         node = find(parse(text), (key,))
@@ -371,23 +367,21 @@ def used(value: object) -> Iterator[str]:
             yield from used(each)
 
 
-def names_of(template: Template, name: str, key: str, naming: str, service: str) -> tuple[str, ...]:
+def names_of(template: Template, key: str, service: str) -> list[str]:
     """Return what the entries of a service are called, as far as its name alone says it.
 
     Args:
         template: the template.
-        name: of its file.
         key: of the list.
-        naming: the key that holds an entry's name.
         service: its name; the service itself may be gone.
     """
-    given = [str(entry.get(naming, "")) for entry in template_entries(template, name, key)]
-    return tuple(
+    given = [str(entry.get(NAMING[key], "")) for entry in template_entries(template, key)]
+    return [
         fill(text, {"service": service, "title": title})
         for text in given
         for title in (title_of(service), service)
         if names_in(text) and {*names_in(text)} <= {"service", "title"}
-    )
+    ]
 
 
 def of_service(entry: Json) -> bool:

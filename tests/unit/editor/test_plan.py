@@ -280,6 +280,14 @@ def test_a_file_that_makes_no_sense_is_refused(text: str, why: str) -> None:
     assert why in caught.value.message
 
 
+@pytest.mark.parametrize("value", ["1", "true", "{}"])
+def test_a_list_of_launch_configurations_that_is_none_is_refused(value: str) -> None:
+    with pytest.raises(DevportsError) as caught:
+        made(BOTH, None, f'{{"configurations": {value}}}')
+    assert caught.value.code == "editor-file-shape"
+    assert "`configurations` is not a list" in caught.value.message
+
+
 def test_a_version_and_a_list_are_added_where_they_are_missing() -> None:
     tasks, _ = texts(made(ONE, '{\n  "inputs": []\n}\n'))
     assert jsonc.read(tasks)["version"] == "2.0.0"
