@@ -158,8 +158,7 @@ def with_names(finds: Sequence[DetectedService]) -> list[DetectedService]:
 def _names(find: DetectedService) -> Iterator[str]:
     valid = [*filter(None, map(valid_name, find.names)), "service"]
     yield from valid[:-1] or valid
-    for number in count(2):
-        yield f"{valid[0][: LONGEST_NAME - 4]}-{number}"
+    yield from map(f"{valid[0][: LONGEST_NAME - 4]}-{{}}".format, count(2))
 
 
 def valid_name(text: str) -> str:
