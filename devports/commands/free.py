@@ -31,9 +31,9 @@ from devports.core.stop_plan import (
 from devports.core.verdict import decisive, is_bindable
 from devports.freeing import FreeRequest, FreeServices, StopTimeouts, free, rehearse
 from devports.system.project import worktree_of
-from devports.ui.holders import project_words, spared_words
+from devports.ui.holders import judgements, problem, project_words, spared_words
 from devports.ui.messages import remedy_lines
-from devports.ui.processes import evidence, problem, summary
+from devports.ui.processes import evidence, summary
 from devports.ui.progress import again_words, freed_words, outcome_words, progress_words
 from devports.ui.text import wrap
 
@@ -120,9 +120,9 @@ def with_its_run(setting: Context, asked: Target) -> Target:
 
 def show_plan(setting: Context, target: Target, freed: FreeResult) -> None:
     """Say what would be done and to whom, and the commands that do it by hand."""
-    screen = setting.screen
+    screen, reader = setting.screen, setting.screen.reader()
     lines = [
-        *evidence(freed.findings, screen.reader(), standings_of(freed)),
+        *evidence(freed.findings, reader, judgements(standings_of(freed), reader)),
         *map(outcome_words, freed.outcomes),
         *spared_words(freed.spared),
     ]

@@ -19,29 +19,34 @@ from devports.core.holder_kind import (
     run_behind,
 )
 from devports.core.value import unreachable
-from devports.core.verdict import sockets_of
+from devports.core.verdict import code_of, decisive, sockets_of
+from devports.errors import DevportsError
 from devports.ui.escape import command_line, printable
 from devports.ui.processes import (
     card,
+    evidence,
     families,
     label,
+    notes,
     running,
     short_folder,
     sockets_line,
+    summary,
     user_of,
 )
 from devports.ui.text import aligned, counted, listed, paint, shortened, wrap
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
-    from collections.abc import Iterator, Sequence
+    from collections.abc import Iterable, Iterator, Sequence
 
     from devports.core.checkout import Worktree
+    from devports.core.hint import Advice
     from devports.core.holder_kind import HolderKind, Place
     from devports.core.model import Holder, Process, ProcessKey
     from devports.core.stop_plan import PortClients, Question, StopTarget, UntouchedProcess
     from devports.core.verdict import Finding
-    from devports.ui.processes import DisplayContext
+    from devports.ui.processes import DisplayContext, Judgement
     from devports.ui.text import OutputStyle
 
 LONGEST_NAME = 60
@@ -167,6 +172,17 @@ def _relation(theirs: Worktree, ours: Worktree | None) -> str:
     return f", {WHOSE['sibling' if theirs.repository == ours.repository else 'project']}"
 
 
+def judgements(
+    standings: Iterable[tuple[int, HolderKind]], reader: DisplayContext
+) -> dict[int, Judgement]:
+    """Return what a card says of holders that were judged, by pid: of whom they are, and a note."""
+    return {pid: _judgement(standing, reader) for pid, standing in standings}
+
+
+def _judgement(standing: HolderKind, reader: DisplayContext) -> Judgement:
+    return (whereabouts(standing, reader),), standing_words(standing)
+
+
 def whereabouts(standing: HolderKind, reader: DisplayContext) -> tuple[str, str]:
     """Return the row of a card that says of which checkout or project it is, and which is ours.
 
@@ -212,8 +228,8 @@ def holder_card(
     sockets = sockets_of(finding.verdict)
     pairs: list[tuple[str, str]] = []
     for place, (holder, members) in enumerate(families(target.members)):
-        standing = None if place else target.standing
-        pairs += card(holder, reader, sockets=sockets, standing=standing, members=members)
+        judgement = ((), "") if place else _judgement(target.standing, reader)
+        pairs += card(holder, reader, sockets=sockets, judgement=judgement, members=members)
     pairs += [("project", project)] if project else []
     pairs += [("clients", clients_words(around))] if around and around.clients else []
     return aligned(pairs)
@@ -285,3 +301,26 @@ def _section(title: str, facts: Sequence[tuple[str, str]], look: OutputStyle) ->
     lines = aligned([(key, value) for key, value in facts if value])
     told = [part for line in lines for part in wrap(indent + line.strip(), look.width)]
     return [paint(f"  {title}", "strong", look), *told] if told else []
+
+
+def problem(
+    findings: Sequence[Finding],
+    reader: DisplayContext,
+    *,
+    exit_code: int,
+    subject: str = "",
+    service: str = "",
+    more_notes: tuple[str, ...] = (),
+    hints: tuple[Advice, ...] = (),
+    standings: Sequence[tuple[int, HolderKind]] = (),
+) -> DevportsError:
+    """Return the findings on one port as an error, ready to be raised or shown."""
+    return DevportsError(
+        code_of(decisive(findings)),
+        summary(findings, subject) + origin_words([each for _, each in standings]),
+        facts=evidence(findings, reader, judgements(standings, reader)),
+        note="\n".join((*notes(findings), *more_notes)),
+        hints=hints,
+        service=service,
+        exit_code=exit_code,
+    )

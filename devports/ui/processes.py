@@ -20,20 +20,17 @@ from devports.core.verdict import (
     NotLocal,
     NotPermitted,
     OutgoingConnection,
-    code_of,
     decisive,
     sockets_of,
 )
-from devports.errors import DevportsError
 from devports.ui.escape import command_line, port_name, printable
 from devports.ui.text import aligned, counted, duration, listed, shortened, whole
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Sequence
+    from collections.abc import Iterable, Mapping, Sequence
+    from typing import TypeAlias
 
-    from devports.core.hint import Advice
-    from devports.core.holder_kind import HolderKind
     from devports.core.model import (
         HiddenSocket,
         Holder,
@@ -43,6 +40,9 @@ if TYPE_CHECKING:
         VisibilityGap,
     )
     from devports.core.verdict import Finding, Verdict
+
+    Judgement: TypeAlias = tuple[tuple[tuple[str, str], ...], str]
+    """Of a holder that was judged: rows that say of whom it is, and what that means."""
 
 COMM_LENGTH = 15  # the kernel cuts names there (prctl(2), PR_SET_NAME)
 TTY, PTS = 4, 136  # the major numbers of consoles and of the first pseudo terminals
@@ -180,18 +180,14 @@ def card(
     reader: DisplayContext,
     *,
     sockets: Iterable[Socket] = (),
-    standing: HolderKind | None = None,
+    judgement: Judgement = ((), ""),
     members: Sequence[Process] = (),
 ) -> tuple[tuple[str, str], ...]:
     """Return all that is worth knowing about a holder, as pairs of key and value."""
-    process, note, place = holder.process, "", ("", "")
-    if standing is not None:
-        from devports.ui.holders import standing_words, whereabouts  # `check` judges nobody
-
-        note, place = standing_words(standing), whereabouts(standing, reader)
+    process, (places, note) = holder.process, judgement
     pairs = (
         ("process", who_line(process, reader)),
-        place,
+        *places,
         ("socket", sockets_line(holder, sockets)),
         ("family", _family(members)),
         ("folder", short_folder(process.cwd, reader)),
@@ -374,20 +370,19 @@ def short(verdict: Verdict, free: str = "free") -> str:
 def evidence(
     findings: Sequence[Finding],
     reader: DisplayContext,
-    standings: Sequence[tuple[int, HolderKind]] = (),
+    judgements: Mapping[int, Judgement] | None = None,
 ) -> tuple[str, ...]:
     """Return aligned lines: every endpoint if there are several, then everybody behind them.
 
-    `standings` are the judgements on holders by pid, where any were made.
+    `judgements` are those on holders by pid, where any were made: see `ui.holders.judgements`.
     """
     endpoints = [(str(finding.endpoint), short(finding.verdict)) for finding in findings]
     pairs: list[tuple[str, str]] = []
-    kinds = dict(standings)
     sockets = tuple(dict.fromkeys(s for found in findings for s in sockets_of(found.verdict)))
     people = families(merged(h for found in findings for h in found.holding.holders))
     for holder, members in people[:MOST_CARDS]:
-        standing = kinds.get(holder.process.pid)
-        pairs += card(holder, reader, sockets=sockets, standing=standing, members=members)
+        judgement = (judgements or {}).get(holder.process.pid, ((), ""))
+        pairs += card(holder, reader, sockets=sockets, judgement=judgement, members=members)
     if len(people) > MOST_CARDS:
         pairs.append(("and", f"{len(people) - MOST_CARDS} more"))
     for hidden in dict.fromkeys(h for found in findings for h in found.holding.hidden):
@@ -438,28 +433,3 @@ def _meaning(finding: Finding) -> str:
             return "the kernel keeps ended connections for a while; no process has them"
         case _:
             return ""
-
-
-def problem(
-    findings: Sequence[Finding],
-    reader: DisplayContext,
-    *,
-    exit_code: int,
-    subject: str = "",
-    service: str = "",
-    more_notes: tuple[str, ...] = (),
-    hints: tuple[Advice, ...] = (),
-    standings: Sequence[tuple[int, HolderKind]] = (),
-) -> DevportsError:
-    """Return the findings on one port as an error, ready to be raised or shown."""
-    from devports.ui.holders import origin_words  # `check` judges nobody
-
-    return DevportsError(
-        code_of(decisive(findings)),
-        summary(findings, subject) + origin_words([each for _, each in standings]),
-        facts=evidence(findings, reader, standings),
-        note="\n".join((*notes(findings), *more_notes)),
-        hints=hints,
-        service=service,
-        exit_code=exit_code,
-    )

@@ -9,6 +9,7 @@ from __future__ import annotations
 from devports.core.hint import OwnCommand, hint, ours, text_of
 from devports.core.text import cells
 from devports.ui.escape import printable, redacted
+from devports.ui.holders import judgements
 from devports.ui.messages import block, labelled
 from devports.ui.processes import evidence, headline
 from devports.ui.processes import notes as meanings
@@ -109,7 +110,7 @@ def problem_block(problem: Problem, reader: DisplayContext, look: OutputStyle) -
     if port is not None:
         plan = problem.plan
         kinds = [(m.process.pid, target.standing) for target in plan for m in target.members]
-        facts = [*evidence(port.findings, reader, kinds), *facts]
+        facts = [*evidence(port.findings, reader, judgements(kinds, reader)), *facts]
         notes = notes if problem.what else [*meanings(port.findings), *notes]
     notes = list(dict.fromkeys(filter(None, notes)))
     if problem.severity == "note":  # a note in a note says nothing more

@@ -7,7 +7,7 @@ import pytest
 from devports.core.hint import OwnCommand, hint, ours
 from devports.core.value import Frozen
 from devports.errors import DevportsError
-from devports.ui import processes
+from devports.ui import holders, processes
 from devports.ui.messages import block, error_block
 from devports.ui.text import OutputStyle
 from tests.unit.ui import samples as s
@@ -24,7 +24,7 @@ class ByHand(Frozen):
 
 
 def held() -> DevportsError:
-    return processes.problem((s.HELD,), s.ANN, exit_code=1, subject="port 8000", hints=(HINT,))
+    return holders.problem((s.HELD,), s.ANN, exit_code=1, subject="port 8000", hints=(HINT,))
 
 
 WHOLE = """\
@@ -81,7 +81,7 @@ def test_a_held_port(look: OutputStyle, text: str) -> None:
 
 
 def test_a_bound_port_at_60_cells() -> None:
-    error = processes.problem((s.BOUND,), s.ANN, exit_code=1, subject="port 8000", hints=(HINT,))
+    error = holders.problem((s.BOUND,), s.ANN, exit_code=1, subject="port 8000", hints=(HINT,))
     assert error_block(error, OutputStyle(width=60)) == (
         "error: port 8000 is bound by `python` but nobody listens yet\n"
         "  process     `python` (pid 77), you, running for 40 s\n"

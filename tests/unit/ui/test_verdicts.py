@@ -14,7 +14,7 @@ from devports.core.verdict import (
     LocalhostConflict,
     OutgoingConnection,
 )
-from devports.ui import processes
+from devports.ui import holders, processes
 from tests.tools.golden import Family
 from tests.unit.ui import samples as s
 
@@ -134,9 +134,8 @@ def test_many_holders_are_counted() -> None:
 
 
 def test_the_standing_of_a_holder_is_a_note() -> None:
-    lines = processes.evidence(
-        (s.HELD,), s.ANN, standings=((4242, DevportsRun(RunInfo(s.NODE.key, "backend", "/shop"))),)
-    )
+    ours = DevportsRun(RunInfo(s.NODE.key, "backend", "/shop"))
+    lines = processes.evidence((s.HELD,), s.ANN, holders.judgements([(4242, ours)], s.ANN))
     assert lines[-1] == "note        started by `devports run backend`"
 
 
@@ -167,12 +166,14 @@ def test_the_error_says_at_once_where_its_holders_come_from(
     standings: tuple[HolderKind, ...], text: str
 ) -> None:
     told = [(pid, each) for pid, each in enumerate(standings, 4242)]
-    error = processes.problem((s.HELD,), s.ANN, exit_code=90, standings=told)
+    error = holders.problem((s.HELD,), s.ANN, exit_code=90, standings=told)
     assert error.message == f"{processes.summary((s.HELD,))}{text}"
 
 
 def test_where_a_holder_is_comes_right_behind_who_it_is() -> None:
-    lines = processes.evidence((s.HELD,), s.ANN, standings=((4242, s.SIBLING.but(run=None)),))
+    lines = processes.evidence(
+        (s.HELD,), s.ANN, holders.judgements([(4242, s.SIBLING.but(run=None))], s.ANN)
+    )
     assert lines[1] == "checkout    ~/shop, branch `main`; you are in ~/fix, branch `fix`"
     assert not [line for line in lines if line.startswith("note")]
 
@@ -203,7 +204,7 @@ def test_of_a_localhost_that_is_held_the_other_address_needs_no_note() -> None:
 
 @pytest.mark.parametrize("finding", s.EVERY_FINDING, ids=lambda f: type(f.verdict).__name__)
 def test_every_verdict_makes_an_error_with_its_code(finding: Finding) -> None:
-    error = processes.problem((finding,), s.ANN, exit_code=1, service="web", hints=("do `x`",))
+    error = holders.problem((finding,), s.ANN, exit_code=1, service="web", hints=("do `x`",))
     assert error.code == (
         "port-excluded" if finding is s.EXCLUDED else CODES[type(finding.verdict)]
     )
