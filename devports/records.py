@@ -137,7 +137,7 @@ class RunRecords:
                 others = (r for r in self.every() if r.key != record.key and rival(r))
                 if (first := next(filter(self.is_live, others), None)) is not None:
                     return first
-            mine = record.but(boot=self._machine.boot(), left=self._left_by(before))
+            mine = record.replace(boot=self._machine.boot(), left=self._left_by(before))
             _write(path, mine)
             return mine
 
@@ -156,7 +156,7 @@ class RunRecords:
         """Write how far our run has come. A folder that cannot be written is no reason to stop."""
         path = self._file(record.service, record.project)
         with contextlib.suppress(OSError):
-            _write(path, record.but(boot=self._machine.boot()))
+            _write(path, record.replace(boot=self._machine.boot()))
 
     def drop(self, record: RunRecord) -> None:
         """Remove our record; the next claimant would not have believed it anyway."""

@@ -159,7 +159,7 @@ class FakeMachine:
 
     def listening_on(self, ports: Collection[int]) -> Table:
         seen = self.table(ports)
-        return seen.but(sockets=tuple(s for s in seen.sockets if s.state == "LISTEN"))
+        return seen.replace(sockets=tuple(s for s in seen.sockets if s.state == "LISTEN"))
 
     def listeners(self) -> Table:
         shown = ("LISTEN", "BOUND") if self.shows_bound else ("LISTEN",)

@@ -166,7 +166,7 @@ class Context:
 
 def asked_of(text: str, service: Service) -> Target:
     """Return a service as a target: its port first, then its further ports."""
-    further = (service.spec.but(port=port) for _, port in service.ports)
+    further = (service.spec.replace(port=port) for _, port in service.ports)
     return Target(text, (service.spec, *further), service)
 
 

@@ -26,7 +26,7 @@ def debugged(service: Service, config: Config) -> Service:
     command = under_debugger(words, debugger, script_of(service, words, config)) if words else None
     if command is None:
         raise not_debuggable(service, words)
-    return service.but(command=command)
+    return service.replace(command=command)
 
 
 def script_of(service: Service, words: tuple[str, ...], config: Config) -> Script | None:

@@ -142,7 +142,7 @@ def _walk(setting: Context, todo: Fix, problem: Problem) -> bool:
     screen = setting.screen
     screen.err()
     if problem.what:  # else it is about a port, and shown with the question
-        shown = problem.but(remedies=())
+        shown = problem.replace(remedies=())
         screen.err(problem_block(shown, screen.reader(), screen.look("stderr")))
     try:
         return _carry_out(setting, todo)

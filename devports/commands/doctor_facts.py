@@ -99,13 +99,15 @@ MOST_CONNECTIONS = 4
 def declared_ports(machine: Machine, services: Sequence[Service]) -> list[PortFacts]:
     """Return every declared port with what is on it, from one look at the machine."""
     ports = [
-        _resolved(machine, PortFacts(service, service.spec.but(port=port), name))
+        _resolved(machine, PortFacts(service, service.spec.replace(port=port), name))
         for service in services
         for name, port in (("", service.port), *service.ports)
     ]
     found = iter(survey(machine, (end for _, ends in ports for end in ends), thorough=True))
     each = [(declared, tuple(next(found) for _ in ends)) for declared, ends in ports]
-    return [declared.but(findings=with_servers(machine, findings)) for declared, findings in each]
+    return [
+        declared.replace(findings=with_servers(machine, findings)) for declared, findings in each
+    ]
 
 
 def _resolved(machine: Machine, declared: PortFacts) -> tuple[PortFacts, tuple[Endpoint, ...]]:
@@ -113,7 +115,7 @@ def _resolved(machine: Machine, declared: PortFacts) -> tuple[PortFacts, tuple[E
     try:
         return declared, endpoints_of(machine, declared.spec)
     except DevportsError as error:
-        return declared.but(unresolved=" ".join(error.facts)), ()
+        return declared.replace(unresolved=" ".join(error.facts)), ()
 
 
 def with_neighbours(machine: Machine, declared: PortFacts, table: Table) -> PortFacts:
@@ -122,7 +124,7 @@ def with_neighbours(machine: Machine, declared: PortFacts, table: Table) -> Port
     others = [socket for socket in table.sockets if socket not in known]
     ends = [finding.endpoint for finding in declared.findings]
     beside = [socket for socket in others if any(is_sister(socket, end) for end in ends)]
-    return declared.but(
+    return declared.replace(
         beside=_holders(machine, beside),
         outgoing=_holders(machine, _outgoing(machine, others, declared.spec.port)),
     )
@@ -328,7 +330,7 @@ def editor_facts(config: Config, platform: Platform) -> Editor:
     except DevportsError as error:
         return Editor(wanted, trouble=(error.code, error.message, error.facts))
     unresolved = tuple(_unresolved(tasks or "", SYSTEMS[platform], config.root))
-    return looked.but(wanted=wanted, unresolved=unresolved, flaws=_flaws(tasks, launch))
+    return looked.replace(wanted=wanted, unresolved=unresolved, flaws=_flaws(tasks, launch))
 
 
 def _planned(config: Config, tasks: str | None, launch: str | None) -> Editor:

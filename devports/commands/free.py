@@ -81,7 +81,7 @@ def free_targets(
     done = []
     for target, endpoints in asked:
         stop = target.service.stop_timeout if target.service else limits.stop
-        within = limits.but(stop=stop if timeout is None else timeout)
+        within = limits.replace(stop=stop if timeout is None else timeout)
         done.append((target, carry_out(tools, FreeRequest(endpoints, policy, within))))
     code = max((freed.exit_code for _, freed in done), default=exitcodes.OK)
     if as_json:
@@ -115,7 +115,7 @@ def with_its_run(setting: Context, asked: Target) -> Target:
     run = setting.records().in_charge(service.name, setting.config().root)
     if run is None or run.spec in asked.specs:
         return asked
-    return asked.but(specs=(*asked.specs, run.spec))
+    return asked.replace(specs=(*asked.specs, run.spec))
 
 
 def show_plan(setting: Context, target: Target, freed: FreeResult) -> None:

@@ -57,7 +57,7 @@ def init(setting: Context, *, yes: bool, dry_run: bool, as_json: bool = False) -
     if chosen is None:
         screen.err("nothing was written")
         return exitcodes.NO
-    write(plan.but(services=chosen))
+    write(plan.replace(services=chosen))
     screen.out(written(shown, chosen, screen.look("stdout")))
     return exitcodes.OK
 

@@ -55,7 +55,9 @@ def run(
     service = service_of(config, name)
     if debug:
         service = debugged(service, config)
-    service = service.but(port=port or service.port, on_conflict=on_conflict or service.on_conflict)
+    service = service.replace(
+        port=port or service.port, on_conflict=on_conflict or service.on_conflict
+    )
     refuse_impossible(service)
     news = RunReporter(setting.screen, name, events)
     policy = ConfirmPolicy(
@@ -86,7 +88,7 @@ def run(
                 explain(setting, made, ended)
                 break
             service = next(others)
-            policy = policy.but(movable=service.port, moves=True)
+            policy = policy.replace(movable=service.port, moves=True)
     except DevportsError as error:
         setting.print_error(error)
         ended = Ended(error.exit_code, "devports", error.code, in_short(error))
@@ -94,14 +96,14 @@ def run(
     setting.screen.progress(ended_words(name, ended, started=startup is not None))
     news.note(ended)
     ready = startup is not None and startup.owned is not None
-    if what := run_progress.meaning(name, ended.but(ready=ready)):
+    if what := run_progress.meaning(name, ended.replace(ready=ready)):
         print_vscode_failure(what, setting.screen)
     return ended.code
 
 
 def on_conflict_of(service: Service, policy: ConfirmPolicy, root: str) -> ConfirmPolicy:
     """Return a policy with what the service declares; that may narrow consent, --yes or not."""
-    return policy.but(
+    return policy.replace(
         reclaim=root if service.on_conflict == "reclaim" else "",
         movable=service.port if service.on_conflict in ("ask", "next") else 0,
         moves=service.on_conflict == "next",
@@ -159,7 +161,7 @@ class RunReporter:
                 self._log.asked(question, answer)
             return answer
 
-        return tools.but(tell=tell, ask=ask)
+        return tools.replace(tell=tell, ask=ask)
 
 
 def session_of(
@@ -198,7 +200,7 @@ def session_of(
         )
     except PortPromisedError:
         return None
-    launch = launch.but(declared=declared if declared != service.port else 0)
+    launch = launch.replace(declared=declared if declared != service.port else 0)
     limits = StopTimeouts(stop=service.stop_timeout, settle=0, linger=LINGER)
     tools = news.tools(setting, service.name)
     job = FreeRequest(launch.everything, policy, limits)
@@ -230,7 +232,7 @@ def explain(setting: Context, session: Session, ended: Ended) -> None:
     if ended.reason == "port-held" and last is not None and not last.bindable:
         declared = setting.config().get(service.name)
         same = declared is not None and declared.port == service.port
-        held = service.spec.but(port=decisive(last.findings).endpoint.port)
+        held = service.spec.replace(port=decisive(last.findings).endpoint.port)
         text = service.name if same else str(held)
         show_not_freed(setting, asked_of(text, service), last)
     elif ended.reason in GIVEN_UP and session.startup:

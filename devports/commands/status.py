@@ -150,7 +150,7 @@ class AllListeners:
         place = StatusPort(finding, stage_of(finding, run), run=run)
         end = finding.endpoint
         if place.stage == "serving" and run.record.spec.port == end.port:
-            place = place.but(url=url_of(end.address, end.port))
+            place = place.replace(url=url_of(end.address, end.port))
         return StatusEntry(run.record.service, (place,))
 
     def _service(self, finding: Finding) -> Service | None:
@@ -278,7 +278,7 @@ class LineView:
 
     def show(self, shown: StatusResult) -> None:
         rows = rows_of(shown.sections, self._screen.reader(), asked=shown.asked)
-        look = self._screen.look("stdout").but(width=None)
+        look = self._screen.look("stdout").replace(width=None)
         lines = plain(rows, look) if self._before is None else changed(self._before, rows, look)
         self._before = rows
         if lines:

@@ -66,7 +66,7 @@ def write(config: Config) -> Plan:
         plan = planned(config, folder)
         for file in plan.files:
             if folder is not None and file.after is not None and file.before != file.after:
-                folder.replace(file.name, file.before, file.after)
+                folder.exchange(file.name, file.before, file.after)
         return plan
 
 

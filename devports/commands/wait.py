@@ -93,7 +93,7 @@ def wait_for(
     """Wait for all of them; if that takes longer than `QUIET`, say so once."""
     took: dict[int, float] = {}
     # A service is ready by its own port, and free when all its ports are.
-    first = [target.but(specs=target.specs[:1]) for target in targets]
+    first = [target.replace(specs=target.specs[:1]) for target in targets]
     ends = [setting.endpoints(each) for each in (first if until == "ready" else targets)]
     step, told = FIRST, False
     while True:

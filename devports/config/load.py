@@ -171,7 +171,7 @@ def read_text(text: str, path: str, shown: str) -> Config:
         prefix = ("tool", "devports") if name == SHARED else ()
         raise report.invalid(config, text, shown, prefix)
     services = tuple(_absolute(service, root) for service in config.services)
-    return config.but(services=services)
+    return config.replace(services=services)
 
 
 def _shown(path: str, cwd: str) -> str:
@@ -184,7 +184,7 @@ def _absolute(service: Service, root: str) -> Service:
     """Make the paths absolute; like a shell's `cd`, `link/..` is where the link is."""
     cwd = os.path.normpath(os.path.join(root, service.cwd))
     env_file = service.env_file and os.path.normpath(os.path.join(root, service.env_file))
-    return service.but(cwd=cwd, env_file=env_file)
+    return service.replace(cwd=cwd, env_file=env_file)
 
 
 def read_env_file(path: str) -> tuple[tuple[str, str], ...]:

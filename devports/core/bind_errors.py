@@ -434,7 +434,7 @@ def _ours(found: tuple[BindFailure, ...], ports: Collection[int]) -> tuple[BindF
         return ()
     best = min(found, key=_rank)
     new = next((failure.new_port for failure in found if failure.new_port), None)
-    return (best.but(port=mine[0] if mine else None, new_port=new),)
+    return (best.replace(port=mine[0] if mine else None, new_port=new),)
 
 
 class Tail:

@@ -245,7 +245,7 @@ def unit_of(cgroup: str) -> SupervisedService | None:
 def of_user(unit: SupervisedService, user: str) -> SupervisedService:
     """Return a unit with the command that reaches the manager of another user (systemctl(1))."""
     reach = f"sudo systemctl --user --machine={quote(user)}@.host "
-    return unit.but(stop=unit.stop.replace("systemctl --user ", reach, 1))
+    return unit.replace(stop=unit.stop.replace("systemctl --user ", reach, 1))
 
 
 def strictest(

@@ -87,7 +87,7 @@ def _in_shell(before: tuple[str, ...], words: tuple[str, ...]) -> ParsedCommand:
             before, words[:1], base_name(words[0]), words[1:], after=None, opaque=words[2]
         )
     found = _program((), rest)
-    return found.but(before=(*before, *words[:2]), inner=inner, after=words[3:])
+    return found.replace(before=(*before, *words[:2]), inner=inner, after=words[3:])
 
 
 def _split(words: tuple[str, ...]) -> tuple[tuple[str, ...], tuple[str, ...]]:

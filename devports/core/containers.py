@@ -202,7 +202,7 @@ def shown(holding: HolderSearch) -> HolderSearch:
     found = [(hidden, forwarder_of(hidden)) for hidden in holding.hidden]
     more = [Holder(it, (hidden.socket.inode,)) for hidden, it in found if it is not None]
     left = tuple(hidden for hidden, it in found if it is None)
-    return holding.but(holders=(*holding.holders, *more), hidden=left) if more else holding
+    return holding.replace(holders=(*holding.holders, *more), hidden=left) if more else holding
 
 
 def forwarder_of(hidden: HiddenSocket) -> Process | None:
@@ -238,7 +238,7 @@ def contained(
             found[key] = (
                 part
                 if known is None
-                else part.but(process=known.process, members=(*known.members, *part.members))
+                else part.replace(process=known.process, members=(*known.members, *part.members))
             )
     return tuple(found.values())
 
@@ -255,11 +255,11 @@ def _parts(
     for port in dict.fromkeys(ports.get(inode, 0) for inode in inodes):
         own = forwarder.engine, uid
         container = named(forwarder, port) if _answers(*own, viewer) else forwarder
-        holders = (m.but(inodes=tuple(i for i in m.inodes if ports.get(i, 0) == port))
+        holders = (m.replace(inodes=tuple(i for i in m.inodes if ports.get(i, 0) == port))
                    for m in target.members)  # fmt: skip
         members = tuple(member for member in holders if member.inodes)
         key = (*own, container.identity or port)
-        yield key, target.but(standing=container, members=members)
+        yield key, target.replace(standing=container, members=members)
 
 
 def _answers(engine: str, uid: int, viewer: CurrentUser) -> bool:

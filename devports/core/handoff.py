@@ -101,7 +101,7 @@ def ladder(
             )
         handed = None
     else:
-        handed = taking.but(argv=launching.argv(taking.argv))
+        handed = taking.replace(argv=launching.argv(taking.argv))
     if service.handoff == "plain":
         return HandoffPlan(("beside", "bare"))
     if service.handoff == "hook":

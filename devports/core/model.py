@@ -191,7 +191,7 @@ def merged(holders: Iterable[Holder]) -> tuple[Holder, ...]:
     for holder in holders:
         known = found.setdefault(holder.process.key, holder)
         inodes = tuple(dict.fromkeys((*known.inodes, *holder.inodes)))
-        found[holder.process.key] = known.but(inodes=inodes)
+        found[holder.process.key] = known.replace(inodes=inodes)
     return tuple(found.values())
 
 

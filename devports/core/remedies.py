@@ -116,7 +116,7 @@ class RemedyContext(Frozen):
             return Remedy(f"{title} (in a terminal of an administrator)", command)
         if self.is_root:
             return Remedy(title, command)
-        by_sudo = f"sudo {command}" if isinstance(command, str) else command.but(sudo=True)
+        by_sudo = f"sudo {command}" if isinstance(command, str) else command.replace(sudo=True)
         return Remedy(title, by_sudo, needs_root=True)
 
     def wait(self, title: str) -> Remedy:

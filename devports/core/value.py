@@ -64,7 +64,7 @@ class Frozen:
         fields = ", ".join(f"{name}={self.__dict__[name]!r}" for name in self.__match_args__)
         return f"{type(self).__name__}({fields})"
 
-    def but(self, **changes: object) -> Self:
+    def replace(self, **changes: object) -> Self:
         """Return a copy with these fields changed."""
         return type(self)(**{**self.__dict__, **changes})
 

@@ -216,9 +216,9 @@ def _without_address(
 
 def _heard(told: DetectedAddress, kind: str, value: str) -> DetectedAddress:
     if kind == "port":
-        return told.but(port=port_in(value) or told.port)
+        return told.replace(port=port_in(value) or told.port)
     if kind == "host":
-        return told.but(host=host_in(value or "0.0.0.0"))  # noqa: S104  # `vite --host`
+        return told.replace(host=host_in(value or "0.0.0.0"))  # noqa: S104  # `vite --host`
     if match := _ADDRESS.fullmatch(value):
         return DetectedAddress(port_in(match[2]) or told.port, host_in(match[1] or "") or told.host)
     return told
@@ -308,7 +308,7 @@ def from_start(
         line: what is done before it, and its variables.
     """
     server = start.server
-    line = (line or Line(())).but(words=start.words())
+    line = (line or Line(())).replace(words=start.words())
     return DetectedService(
         names=(*names, server.side, server.kind),
         kind=server.kind,
@@ -338,7 +338,7 @@ def from_program(
         folder=folder,
         port=port,
         stated=bool(port),
-        **_started(line.but(words=words), () if told else PROGRAM.env),
+        **_started(line.replace(words=words), () if told else PROGRAM.env),
     )
 
 

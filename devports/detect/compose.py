@@ -152,11 +152,11 @@ def entries(row: Row, inner: Sequence[Row]) -> list[list[Row]]:
     rest = (match["rest"] or "") if match else ""
     if rest:
         listed = rest[1:-1].split(",") if rest.startswith("[") and rest.endswith("]") else [rest]
-        return [[row.but(text=text.strip())] for text in listed if text.strip()]
+        return [[row.replace(text=text.strip())] for text in listed if text.strip()]
     groups: list[list[Row]] = []
     for each in inner:
         if each.text.startswith("-") and each.indent == inner[0].indent:
-            groups.append([each.but(text=each.text[1:].strip())])
+            groups.append([each.replace(text=each.text[1:].strip())])
         elif groups:
             groups[-1].append(each)
         else:
@@ -219,4 +219,4 @@ def _process(
         made = from_program(line, source, names=(name,), folder=file.folder)
     if made is None:
         return SkippedService(source, "no server that is known, and no $PORT")
-    return made.but(production=made.production or file.name == "Procfile")
+    return made.replace(production=made.production or file.name == "Procfile")

@@ -158,9 +158,9 @@ class _Scripts:
         port = told.port or port_in(variable or "")
         asked = None if port else self.configured(server)
         told = DetectedAddress(asked.port if asked else port, told.host)
-        made = from_start(start.but(told=told), self.source(name), names=names)
+        made = from_start(start.replace(told=told), self.source(name), names=names)
         note = "The script names its port, so that this one has to be the same."
-        return self.placed(made, asked, server.env, note if fixed else "").but(
+        return self.placed(made, asked, server.env, note if fixed else "").replace(
             target=target_of(start) if name in FAVOURITES else f"script {name}",
             command=self.command(name, () if fixed else to_add(server, line.words)),
             shell=False,
@@ -177,13 +177,13 @@ class _Scripts:
         if not shown:
             return SkippedService(self.source(name), "it does not show that it is a server")
         made = self.asking(from_program(line, self.source(name), names=names), asked)
-        return made.but(target=f"script {name}", command=self.command(name, ()), shell=False)
+        return made.replace(target=f"script {name}", command=self.command(name, ()), shell=False)
 
     def asking(self, made: DetectedService, asked: Asked | None) -> DetectedService:
         """Return a program with the port that its text asks for; without one it gets PORT."""
         fixed = asked is not None and not asked.by_variable
         note = "Its port is written in the program." if fixed else ""
-        return self.placed(made, asked, PROGRAM.env, note).but(
+        return self.placed(made, asked, PROGRAM.env, note).replace(
             kind="node",
             port=made.port or (asked.port or 3000 if asked else 0),
             stated=made.stated or bool(asked and asked.port),
@@ -194,7 +194,7 @@ class _Scripts:
     ) -> DetectedService:
         """Return a service in the folder of its package; `fixed`: why it cannot be told a port."""
         sources = (*made.sources, *((asked.source,) if asked else ()))
-        return made.but(
+        return made.replace(
             folder=self.file.folder,
             sources=tuple(dict.fromkeys(sources)),
             env=() if fixed else env,

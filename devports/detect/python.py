@@ -73,7 +73,7 @@ def app_in(text: str) -> App | None:
     if module is None or not found:
         return None
     best = min(found, key=lambda app: (app.factory, _usual(app.name), app.line))
-    return best.but(port=_port_of_run(module))
+    return best.replace(port=_port_of_run(module))
 
 
 def _parsed(text: str) -> ast.Module | None:
@@ -134,7 +134,7 @@ def _service(tree: Tree, file: File, app: App) -> DetectedService:
         words = (f"{module}:{app.name}", *factory, "--reload")
     kind = "flask" if app.kind in WSGI else "uvicorn"
     made = _served(tree, root, kind, *words)
-    return made.but(
+    return made.replace(
         names=names_of(root, file, "backend"),
         kind=app.kind.lower(),
         sources=(file.line(app.line),),
@@ -224,7 +224,7 @@ def managed(tree: Tree) -> Iterator[DetectedService]:
     """Yield a service for each manage.py of Django."""
     for file in tree.called("manage.py"):
         if "DJANGO_SETTINGS_MODULE" in file.text:
-            yield _served(tree, file.folder, "django").but(
+            yield _served(tree, file.folder, "django").replace(
                 names=names_of(file.folder, file, "backend")[:1],
                 sources=(file.source("DJANGO_SETTINGS_MODULE"),),
                 target="manage.py",
@@ -236,7 +236,7 @@ def streamlits(tree: Tree) -> Iterator[DetectedService]:
     programs = filter(_is_program, tree.called(*STREAMLIT))
     found = (file for file in programs if _IMPORTS_STREAMLIT.search(file.text))
     for file in first_in_folders(found):
-        yield _served(tree, file.folder, "streamlit", file.name).but(
+        yield _served(tree, file.folder, "streamlit", file.name).replace(
             names=names_of(file.folder, file, "web"),
             sources=(file.source("streamlit"),),
             target=file.name.removesuffix(".py"),

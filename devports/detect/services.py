@@ -79,9 +79,9 @@ def _both(known: DetectedService, more: DetectedService) -> DetectedService:
     """Return `known` with what `more` has seen besides: a port that a file names, and where."""
     sources = tuple(dict.fromkeys((*known.sources, *more.sources)))
     if more.stated and not known.stated and known.takes_port:
-        known = known.but(port=more.port, stated=True)
+        known = known.replace(port=more.port, stated=True)
     notes = tuple(dict.fromkeys((*known.notes, *more.notes)))
-    return known.but(sources=sources, notes=notes)
+    return known.replace(sources=sources, notes=notes)
 
 
 def without_other_ways(
@@ -132,7 +132,7 @@ def from_env_file(
         if file.folder == find.folder and (said := env_port(file)):
             port, number = said
             sources = (*find.sources, file.line(number, f"PORT={port}"))
-            return find.but(port=port, stated=True, sources=sources)
+            return find.replace(port=port, stated=True, sources=sources)
     return find
 
 
@@ -151,7 +151,7 @@ def with_names(finds: Sequence[DetectedService]) -> list[DetectedService]:
     for find in finds:
         name = next(name for name in _names(find) if name.lower() not in taken)
         taken.add(name.lower())
-        named.append(find.but(names=(name,)))
+        named.append(find.replace(names=(name,)))
     return named
 
 
@@ -186,14 +186,14 @@ def _firmness(find: DetectedService) -> int:
 def _placed(find: DetectedService, taken: dict[int, str]) -> DetectedService:
     """Return the service with a port that is not taken; -1: it cannot have another."""
     further = tuple((name, port) for name, port in find.ports if port not in taken)
-    find = find.but(ports=tuple((n, p) for n, p in further if p != find.port))
+    find = find.replace(ports=tuple((n, p) for n, p in further if p != find.port))
     if not find.port or find.port not in taken:
         return find
     if not find.command or not find.takes_port:
-        return find.but(port=0 if find.command else -1)
+        return find.replace(port=0 if find.command else -1)
     port = next((p for p in range(find.port + 1, LAST_PORT + 1) if p not in taken), 0)
     note = f"{find.port} is the port of `{taken[find.port]}`."
-    return find.but(port=port, notes=(*find.notes, note))
+    return find.replace(port=port, notes=(*find.notes, note))
 
 
 FOLDER = ".vscode"
@@ -234,7 +234,7 @@ def _service(tree: Tree, file: File, entry: Entry) -> DetectedService | None:
         return None
     names = ", ".join(variables_of(entry))
     notes = (f"{file.name} sets {names}: add to `env` what it needs.",) if names else ()
-    return made.but(command=_in_its_environment(tree, folder, line, made), notes=notes)
+    return made.replace(command=_in_its_environment(tree, folder, line, made), notes=notes)
 
 
 def line_of(entry: Entry) -> Line | None:
@@ -246,7 +246,7 @@ def line_of(entry: Entry) -> Line | None:
     if program := _text(entry, "program"):
         return Line((_WORKSPACE.sub("", program), *args))
     line = read(_WORKSPACE.sub("", _text(entry, "command")))
-    return line.but(words=(*line.words, *args)) if line else None
+    return line.replace(words=(*line.words, *args)) if line else None
 
 
 def variables_of(entry: Entry) -> tuple[str, ...]:

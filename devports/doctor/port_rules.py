@@ -170,7 +170,7 @@ def split(facts: Facts) -> Iterator[Problem]:
         strangers = _strangers(facts, declared)
         at_home = serves(facts, declared) or not declared.service.command
         if strangers and at_home and isinstance(declared.verdict, Held):
-            others = declared.but(findings=strangers)
+            others = declared.replace(findings=strangers)
             plan = facts.plan(others)
             where = tuple(dict.fromkeys(_spec(each.endpoint) for each in strangers))
             host = "127.0.0.1" if declared.spec.host in ("", "localhost") else declared.spec.host
@@ -204,7 +204,7 @@ def _strangers(facts: Facts, declared: PortFacts) -> tuple[Finding, ...]:
     return tuple(
         finding
         for finding in declared.beside
-        for target in facts.plan(declared.but(findings=(finding,)))
+        for target in facts.plan(declared.replace(findings=(finding,)))
         if target.process.key not in own
         and not (forwarded and isinstance(target.standing, Container))
     )
@@ -271,7 +271,7 @@ def _with_ways_out(facts: Facts, declared: PortFacts, finding: Finding, judged: 
     """Return a problem whose words are those of the verdict, with what can be done about it."""
     plan, shared = facts.plan(declared), judged.code == "port-split"
     first = _one_too_many(plan) if shared else ()
-    return judged.but(
+    return judged.replace(
         remedies=(*first, *_remedies(facts, finding, declared)),
         service=declared.service.name,
         about=declared,

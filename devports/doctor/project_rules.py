@@ -55,7 +55,7 @@ STAYS_IF_TOLD = {
 def writable_by_others(problem: Problem, path: str) -> Problem:
     """Return the problem of a file that others can write, and whose owner can take that away."""
     closes = Remedy("after reading it, take that away", f"chmod o-w {quote(path)}")
-    return problem.but(remedies=(closes,), mend=RemoveWritePermission(path))
+    return problem.replace(remedies=(closes,), mend=RemoveWritePermission(path))
 
 
 # -- what a command is
@@ -274,7 +274,7 @@ def ephemeral(facts: Facts) -> Iterator[Problem]:
                 f"port {port} of `{declared.title}` is one that outgoing connections get",
                 evidence=(f"this system gives them {low} to {high}",),
                 why="one day a browser or a download has it when the server wants to start",
-                about=declared.but(findings=declared.outgoing) if declared.outgoing else None,
+                about=declared.replace(findings=declared.outgoing) if declared.outgoing else None,
                 remedies=tuple(_out_of_range(facts, port)),
                 service=declared.service.name,
             )

@@ -188,7 +188,7 @@ def each_command(*rules: Callable[[Command], Problem | None]) -> Iterator[Rule]:
 def _of_commands(rule: Callable[[Command], Problem | None], facts: Facts) -> Iterator[Problem]:
     for command in facts.commands:
         if problem := rule(command):
-            yield problem.but(service=command.service.name)
+            yield problem.replace(service=command.service.name)
 
 
 def faults(facts: Facts) -> tuple[Problem, ...]:

@@ -92,7 +92,7 @@ def free(tools: FreeServices, job: FreeRequest) -> FreeResult:
         if refused := refusals(tools, job, plan, findings, around):
             return FreeResult(False, code_of(refused), refused, findings, around.spared)
         if (ended := end(tools, plan, job)) is not None:
-            return finished(tools, ended.but(spared=around.spared), job)
+            return finished(tools, ended.replace(spared=around.spared), job)
     return FreeResult(False, exitcodes.TAKEN_AGAIN, (), findings)
 
 
@@ -102,7 +102,7 @@ def rehearse(tools: FreeServices, job: FreeRequest) -> FreeResult:
     It is told as for a person: nobody is asked here, so that no terminal is missing. `--yes` is
     what a script would say, and whom it does not cover is refused.
     """
-    policy = job.policy.but(interactive=job.policy.interactive or not job.policy.yes)
+    policy = job.policy.replace(interactive=job.policy.interactive or not job.policy.yes)
     findings = findings_now(tools.machine, job)
     plan = plan_for(tools, findings)
     outcomes = tuple(judged(target, policy) for target in plan)
@@ -117,7 +117,7 @@ def finished(tools: FreeServices, ended: FreeResult, job: FreeRequest) -> FreeRe
     if ended.bindable or held or not code:
         return ended
     left = leave(tools, ended.findings, code, job)
-    return left.but(outcomes=ended.outcomes, spared=ended.spared)
+    return left.replace(outcomes=ended.outcomes, spared=ended.spared)
 
 
 def beyond_ending(findings: Sequence[Finding]) -> int:

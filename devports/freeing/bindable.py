@@ -73,7 +73,7 @@ def findings_now(machine: Machine, job: FreeRequest) -> tuple[Finding, ...]:
     Forwarders of containers are holders like others, and parents say whether they serve more.
     """
     found = survey(machine, job.endpoints, ours=job.ours, thorough=True)
-    return with_servers(machine, tuple(f.but(holding=shown(f.holding)) for f in found))
+    return with_servers(machine, tuple(f.replace(holding=shown(f.holding)) for f in found))
 
 
 def holders_in(findings: Iterable[Finding]) -> tuple[Holder, ...]:

@@ -125,8 +125,8 @@ def parts(target: StopTarget, keys: Collection[ProcessKey]) -> list[StopTarget]:
     """
     members = tuple(member for member in target.members if member.process.key in keys)
     if target.process.key not in keys:
-        return [target.but(process=one.process, members=(one,)) for one in members]
-    return [target.but(members=members)] if members else []
+        return [target.replace(process=one.process, members=(one,)) for one in members]
+    return [target.replace(members=members)] if members else []
 
 
 def why_unanswerable(standing: HolderKind) -> Why:

@@ -383,7 +383,9 @@ class StopOperation:
         free = all_bindable(findings)
         refused = result.refused if isinstance(result, NotAllowed) else ()
         told = tuple(
-            it.but(bindable=free) if isinstance(it, Stopped | ContainerStopped | StopFailed) else it
+            it.replace(bindable=free)
+            if isinstance(it, Stopped | ContainerStopped | StopFailed)
+            else it
             for it in (*outcomes, *refused)
         )
         code = exitcodes.OK if free else self.code_of_failure(result, outcomes, findings)

@@ -95,7 +95,7 @@ def prepare(
     """
     values = {**values_for(service, config), "fd": mark(0)}
     own = {key: fill(text, values) for key, text in service.env}
-    further = (service.spec.but(port=port) for _, port in service.ports)
+    further = (service.spec.replace(port=port) for _, port in service.ports)
     argv = (*argv_of(service, values), *arguments)
     env = {**environ, "PORT": str(service.port), **from_file, **own}
     cwd = fill(service.cwd, values)
@@ -107,7 +107,7 @@ def prepare(
     refuse_unstartable(argv, cwd, env)
     record = claim(endpoints)
     return Launch(
-        service=service.but(cwd=cwd),
+        service=service.replace(cwd=cwd),
         argv=argv,
         env={**env, MARK: mark_of(record)},
         record=record,

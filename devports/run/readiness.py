@@ -83,9 +83,9 @@ def with_real_ports(records: RunRecords, config: Config) -> Config:
 
     def real(service: Service) -> Service:
         run = records.in_charge(service.name, config.root)
-        return service if run is None else service.but(port=run.spec.port)
+        return service if run is None else service.replace(port=run.spec.port)
 
-    return config.but(services=tuple(real(service) for service in config.services))
+    return config.replace(services=tuple(real(service) for service in config.services))
 
 
 def not_ready(service: Service, dependency: Service) -> DevportsError:
@@ -128,7 +128,7 @@ def knock(endpoint: Endpoint) -> net.socket | None:
 
 
 def _reachable(endpoint: Endpoint) -> Endpoint:
-    return endpoint.but(address=LOOPBACK.get(endpoint.address, endpoint.address))
+    return endpoint.replace(address=LOOPBACK.get(endpoint.address, endpoint.address))
 
 
 def _connected(endpoint: Endpoint, seconds: float) -> net.socket | None:

@@ -77,7 +77,7 @@ class Reservations:
         for _ in range(MAX_TAKES):
             if exchanged and not nobody_is_on(self._tools.machine, exchanged):
                 continue  # somebody's probe lasts for microseconds: look again
-            self.last = free(self._tools, job.but(endpoints=others))
+            self.last = free(self._tools, job.replace(endpoints=others))
             if not self.last.bindable:
                 return PortStillHeld(self.last.exit_code)
             if self._reserve():
@@ -195,8 +195,8 @@ class Reservations:
 
     def _free(self, endpoint: Endpoint) -> bool:
         """Free one endpoint as the policy allows. The server runs, so it cannot move any more."""
-        policy = self._job.policy.but(movable=0)
-        job = self._job.but(endpoints=(endpoint,), policy=policy, ours=self.inodes)
+        policy = self._job.policy.replace(movable=0)
+        job = self._job.replace(endpoints=(endpoint,), policy=policy, ours=self.inodes)
         return free(self._tools, job).bindable
 
     def _replace(self, endpoint: Endpoint) -> Reservation | None:
@@ -240,7 +240,7 @@ def next_ports(machine: Machine, service: Service, config: Config) -> Iterator[S
     """
     declared = {n for one in config.services for n in (one.port, *dict(one.ports).values())}
     for port in range(service.port + 1, min(service.port + NEXT_PORTS, LAST_PORT + 1)):
-        moved = service.but(port=port)
+        moved = service.replace(port=port)
         if port not in declared and all_bindable(
             glance(machine, endpoints_of(machine, moved.spec), lambda _: HolderSearch())
         ):

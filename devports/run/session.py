@@ -72,7 +72,9 @@ class Session:
         self.machine, self._ask, self._tell = tools.machine, tools.ask, tell
         self.terminal = terminal.of_process()
         self.guard = post(self._duty())  # before there is anything that it must not inherit
-        self.hold = Reservations(tools.but(ask=self._question, tell=self._progress), job, records)
+        self.hold = Reservations(
+            tools.replace(ask=self._question, tell=self._progress), job, records
+        )
         self._tell_progress = tools.tell
         self.interrupts = SignalQueue()
         self.family = ServerProcessTree(self.machine)
@@ -289,7 +291,7 @@ class Session:
     def _mark(self, state: RunState) -> None:
         """Write into our record how far we are, and who would be left if we were killed."""
         server = self.server and self.machine.key(self.server.process.pid)
-        self.records.mark(self.launch.record.but(state=state, server=server))
+        self.records.mark(self.launch.record.replace(state=state, server=server))
 
     def tell(self, happening: RunEvent) -> None:
         """Say what happens, on a line of its own: editors look for it at the start of one."""

@@ -234,7 +234,7 @@ class ServerStart:
     def _timed_out(self) -> Event:
         """Tell a server that listens elsewhere from one that does not listen."""
         elsewhere = self._watch.elsewhere()
-        self.seen = self._watch.ownership().but(elsewhere=elsewhere)
+        self.seen = self._watch.ownership().replace(elsewhere=elsewhere)
         foreign = bool(self.seen.strangers)
         if self.seen.owner is not None or self.seen.bound:
             return TimedOut()

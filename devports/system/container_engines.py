@@ -73,11 +73,11 @@ class Engines:
         match self._asked(container.engine, port):
             case EngineError(complaint=complaint, missing=missing):
                 said: Said = "missing" if missing else "silent"
-                return container.but(said=said, complaint=complaint)
+                return container.replace(said=said, complaint=complaint)
             case ():
-                return container.but(said="none")
+                return container.replace(said="none")
             case (one,):
-                return container.but(
+                return container.replace(
                     said="one",
                     name=one.name,
                     image=one.image,
@@ -85,7 +85,7 @@ class Engines:
                     stop_timeout=one.stop_timeout,
                 )
             case several:
-                return container.but(said="several", names=tuple(one.name for one in several))
+                return container.replace(said="several", names=tuple(one.name for one in several))
 
     def stop(self, container: Container) -> str:
         """Stop a container by its engine; return what went wrong in one line, empty if nothing.
@@ -122,7 +122,7 @@ class Engines:
             case None:
                 return EngineError("an answer that is not understood")
             case (one,):
-                return (one.but(stop_timeout=self._stop_timeout(path, one.identity)),)
+                return (one.replace(stop_timeout=self._stop_timeout(path, one.identity)),)
             case found:
                 return found
 

@@ -66,7 +66,7 @@ class Folder(Frozen):
         except UnicodeDecodeError:
             raise self._refused(name, "it is not UTF-8") from None
 
-    def replace(self, name: str, before: str | None, after: str) -> None:
+    def exchange(self, name: str, before: str | None, after: str) -> None:
         """Put `after` where `before` was: under a name of its own first, then in one step.
 
         Raises:

@@ -156,7 +156,7 @@ def without(table: Table, ours: Collection[int]) -> Table:
     """Return a table without our own sockets."""
     if not ours:
         return table
-    return table.but(sockets=tuple(s for s in table.sockets if s.inode not in ours))
+    return table.replace(sockets=tuple(s for s in table.sockets if s.inode not in ours))
 
 
 def _verdict(machine: Machine, endpoint: Endpoint, table: Table, ours: Collection[int]) -> Verdict:
@@ -177,9 +177,9 @@ def _of(holding: HolderSearch, sockets: Collection[Socket]) -> HolderSearch:
     if not sockets:
         return HolderSearch()
     inodes = {socket.inode for socket in sockets}
-    return holding.but(
+    return holding.replace(
         holders=tuple(
-            holder.but(inodes=tuple(inode for inode in holder.inodes if inode in inodes))
+            holder.replace(inodes=tuple(inode for inode in holder.inodes if inode in inodes))
             for holder in holding.holders
             if inodes & set(holder.inodes)
         ),
@@ -195,7 +195,7 @@ def judge(machine: Machine, endpoint: Endpoint, table: Table) -> Verdict:
     if not table.shows_bound and _may_hide(machine, endpoint, verdict):
         more = machine.unlisted(endpoint.port, table)
         if more:
-            fuller = table.but(sockets=(*table.sockets, *more))
+            fuller = table.replace(sockets=(*table.sockets, *more))
             return _explained(machine, endpoint, fuller, machine.probe(endpoint))
         return HolderUnknown(table.gaps)
     return verdict
@@ -284,7 +284,7 @@ def grouped(
         members.setdefault(_home(folder), []).append(finding)
     own = _home(here)
     ordered = sorted(members, key=lambda group: (group != own, *_place(group)))
-    return tuple(group.but(findings=tuple(members[group])) for group in ordered)
+    return tuple(group.replace(findings=tuple(members[group])) for group in ordered)
 
 
 def is_service(process: Process, viewer: CurrentUser) -> bool:
@@ -361,8 +361,8 @@ def with_servers(machine: Machine, findings: tuple[Finding, ...]) -> tuple[Findi
     """Return findings in which those parents that might be ended say whether they serve more."""
     asked = {socket.local for finding in findings for socket in sockets_of(finding.verdict)}
     return tuple(
-        finding.but(
-            holding=finding.holding.but(
+        finding.replace(
+            holding=finding.holding.replace(
                 holders=tuple(_with_its(machine, h, asked) for h in finding.holding.holders)
             )
         )
@@ -376,9 +376,9 @@ def _with_its(machine: Machine, holder: Holder, asked: Collection[Endpoint]) -> 
     tops = possible_tops(holder)
     if not _elsewhere(machine, tops, asked):
         return holder
-    return holder.but(
+    return holder.replace(
         ancestors=tuple(
-            parent.but(serves=True) if parent in tops and _elsewhere(machine, [parent], asked)
+            parent.replace(serves=True) if parent in tops and _elsewhere(machine, [parent], asked)
             else parent
             for parent in holder.ancestors
         )

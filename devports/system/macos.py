@@ -229,7 +229,7 @@ class Darwin(PsMachine):
         raw = self._sources.ask(self._sources.launchctl, "list") if holders else None
         jobs = macos_tools.launchctl(raw or b"")
         return tuple(
-            holder.but(
+            holder.replace(
                 process=_marked(holder.process, jobs),
                 ancestors=tuple(_marked(parent, jobs) for parent in holder.ancestors),
             )
@@ -254,7 +254,7 @@ class Darwin(PsMachine):
 
 def _marked(process: Process, jobs: dict[int, str]) -> Process:
     label = jobs.get(process.pid)
-    return process if label is None else process.but(marks=(*process.marks, ("launchd", label)))
+    return process if label is None else process.replace(marks=(*process.marks, ("launchd", label)))
 
 
 def _selection(ports: Collection[int]) -> str:
@@ -344,7 +344,7 @@ def together(
         if (row.pid, ends) in found or (ends in shown and (row.pid <= 0 or row.pid in read)):
             continue
         certain = row.pid > 0 and row.pid not in read and agrees(row.name, name_of(row.pid))
-        found[row.pid, ends] = row.but(proven=certain)
+        found[row.pid, ends] = row.replace(proven=certain)
     return tuple(found.values())
 
 

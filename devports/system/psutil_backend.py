@@ -317,7 +317,9 @@ class PsMachine:
 
     def listeners(self) -> Table:
         seen = self.table(EVERY_PORT)
-        return seen.but(sockets=tuple(s for s in seen.sockets if s.state in ("LISTEN", "BOUND")))
+        return seen.replace(
+            sockets=tuple(s for s in seen.sockets if s.state in ("LISTEN", "BOUND"))
+        )
 
     def remember(self, rows: Iterable[Row]) -> None:
         self._rows.update({row.socket.inode: row for row in rows if row.socket.inode})
@@ -372,7 +374,7 @@ class PsMachine:
     def marked(self, holders: tuple[Holder, ...]) -> tuple[Holder, ...]:
         """Return holders with the marks of their supervisors (`Process.marks`)."""
         return tuple(
-            holder.but(process=holder.process.but(marks=marks_of(holder.process.pid)))
+            holder.replace(process=holder.process.replace(marks=marks_of(holder.process.pid)))
             for holder in holders
         )
 

@@ -259,7 +259,7 @@ def bound(ports: Collection[int]) -> Iterator[Row]:
     for row in windows_tools.netstat(raw or b"", ports):
         alone = row.socket.remote is None and row.socket.inode not in known
         if alone and (row.pid, row.socket.local.port) not in connected:
-            yield row.but(socket=row.socket.but(state="BOUND"))
+            yield row.replace(socket=row.socket.replace(state="BOUND"))
 
 
 def is_excluded(endpoint: Endpoint) -> bool | None:

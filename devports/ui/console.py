@@ -122,7 +122,7 @@ class Console:
         """Return the same, and whether addresses are to be clickable: never on a pipe."""
         from devports.ui.text import has_links  # not for `check`
 
-        return self.look(name).but(links=self.is_terminal(name) and has_links(self.env))
+        return self.look(name).replace(links=self.is_terminal(name) and has_links(self.env))
 
     def out(self, text: str = "") -> None:
         """Write data, and a newline."""

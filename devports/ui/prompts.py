@@ -92,12 +92,12 @@ def menu_for(question: Question, service: str = "") -> Prompt:
     start = f"start `{printable(service)}`"
     verb = "kill" if question.kind == "kill" else "stop"
     whom, standing = them(question.target), question.target.standing
-    no = NO.but(row=f"no, leave {whom} running")
+    no = NO.replace(row=f"no, leave {whom} running")
     if isinstance(standing, OtherUser):
         whom = f"what belongs to {printable(standing.user, 40)}"
-    yes = YES.but(row=f"yes, {verb} {whom}" + (f" and {start}" if service else ""))
+    yes = YES.replace(row=f"yes, {verb} {whom}" + (f" and {start}" if service else ""))
     port = question.finding.endpoint.port
-    other = OTHER.but(row=f"no, {start} on the next free port after {port}")
+    other = OTHER.replace(row=f"no, {start} on the next free port after {port}")
     choices = (no, yes, DETAILS, other) if question.may_move else (no, yes, DETAILS)
     return Prompt(question_words(question, service), choices)
 
@@ -106,8 +106,8 @@ def menu_to_take_over(service: str, pid: int) -> Prompt:
     """Return the question before another run of a service, devports itself, is ended."""
     name = printable(service)
     text = f"another `devports run {name}` is in charge (pid {pid}): stop it and start here?"
-    no = NO.but(row="no, leave it running")
-    return Prompt(text, (no, YES.but(row=f"yes, stop it and start `{name}` here")))
+    no = NO.replace(row="no, leave it running")
+    return Prompt(text, (no, YES.replace(row=f"yes, stop it and start `{name}` here")))
 
 
 def shown(
@@ -297,7 +297,7 @@ class _Wizard:
             validate=lambda text: wrong_port(text, taken) or True,
             **self.how,
         ).unsafe_ask()
-        return service.but(port=int(answer)) if answer.strip() else service
+        return service.replace(port=int(answer)) if answer.strip() else service
 
     def confirm(self, text: str) -> bool:
         """Ask for the last word; Enter is yes: a new file, and nothing is overwritten."""

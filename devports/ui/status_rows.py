@@ -107,7 +107,7 @@ class StatusRow(Frozen):
 
     def gone(self) -> StatusRow:
         """Return the row of an endpoint that is no longer there."""
-        return self.but(cells=_filled(*self.cells[:VERDICT], "gone"))
+        return self.replace(cells=_filled(*self.cells[:VERDICT], "gone"))
 
 
 def _filled(*cells: str) -> tuple[str, ...]:
@@ -129,7 +129,7 @@ def rows_of(
         root = short_folder(group.folder, reader) if group else ""
         for entry in section.entries:
             found = [_row(entry, place, reader, asked=asked) for place in entry.places]
-            rows += [row.but(title=title, root=root) for row in found or [_broken(entry)]]
+            rows += [row.replace(title=title, root=root) for row in found or [_broken(entry)]]
     return rows
 
 
@@ -216,4 +216,4 @@ def with_urls(places: Sequence[StatusPort], spec: PortSpec) -> tuple[StatusPort,
     urls = {id(place): url_of(place.finding.endpoint.address, spec.port) for place in served}
     if served and served == here:
         urls = {id(served[0]): url_of(spec.host, spec.port)}
-    return tuple(place.but(url=urls.get(id(place), place.url)) for place in places)
+    return tuple(place.replace(url=urls.get(id(place), place.url)) for place in places)

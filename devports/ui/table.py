@@ -67,7 +67,7 @@ def _inside(row: StatusRow) -> StatusRow:
     if not row.root or not (cell == row.root or cell.startswith(f"{row.root}/")):
         return row
     below = cell[len(row.root) + 1 :]
-    return row.but(cells=(*row.cells[:FOLDER], below, *row.cells[FOLDER + 1 :]))
+    return row.replace(cells=(*row.cells[:FOLDER], below, *row.cells[FOLDER + 1 :]))
 
 
 def plain(rows: Sequence[StatusRow], look: OutputStyle) -> list[str]:

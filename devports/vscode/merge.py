@@ -304,7 +304,7 @@ def _planned_tasks(
     except JsoncError as error:
         raise BrokenFileError(TASKS, error, "tasks", (task.body for task in wanted)) from None
     new = jsonc_edit.rename_references(merged.text, ("tasks",), ("dependsOn",), merged.renamed)
-    return merged.but(text=new)
+    return merged.replace(text=new)
 
 
 def _task_kind(template: Template, heirs: Mapping[str, str]) -> EntryKind:

@@ -104,7 +104,7 @@ def made(kind: str, zoo: Zoo) -> World:
         case "darwin":
             return RealWorld(Darwin(LSOF), zoo, DARWIN.union(("bound",) * PSUTIL_SHOWS_BOUND))
         case "lsof":
-            return RealWorld(Darwin(LSOF.but(processes=False)), zoo, DARWIN)
+            return RealWorld(Darwin(LSOF.replace(processes=False)), zoo, DARWIN)
         case "windows":
             return RealWorld(Windows(), zoo, WINDOWS)
         case _:

@@ -72,7 +72,7 @@ def look(machine: Darwin, port: int) -> Finding:
 def blindfolded(**sources: object) -> Darwin:
     """Return a machine that has these sources and no other, and all the time it needs for them."""
     nothing = Sources(lsof="", netstat="", sysctl="", launchctl="", processes=False, seconds=60)
-    return Darwin(nothing.but(**sources))
+    return Darwin(nothing.replace(**sources))
 
 
 def name_of(pid: int) -> str:

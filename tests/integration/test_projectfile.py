@@ -24,7 +24,7 @@ if TYPE_CHECKING:
 def write(root: Path, before: str | None, after: str, name: str = "tasks.json") -> None:
     with opened(str(root), ".vscode", make=True) as folder:
         assert folder is not None
-        folder.replace(name, before, after)
+        folder.exchange(name, before, after)
 
 
 def read(root: Path, name: str = "tasks.json") -> str | None:
@@ -93,7 +93,7 @@ def test_a_folder_that_is_swapped_for_a_link_under_us_is_not_followed(tmp_path: 
         assert folder is not None
         (tmp_path / ".vscode").rename(tmp_path / "moved")
         (tmp_path / ".vscode").symlink_to(outside)
-        folder.replace("tasks.json", None, "ours")
+        folder.exchange("tasks.json", None, "ours")
     assert os.listdir(outside) == []
     assert os.listdir(tmp_path / "moved") == ["tasks.json"]
 
@@ -134,7 +134,7 @@ def test_a_write_that_fails_leaves_the_file_and_nothing_else(tmp_path: Path) -> 
         assert folder is not None
         broken = BrokenDisk(folder.shown, folder.path, folder.descriptor)
         with pytest.raises(DevportsError, match="no space left") as caught:
-            broken.replace("tasks.json", "old", "new")
+            broken.exchange("tasks.json", "old", "new")
     assert caught.value.exit_code == exitcodes.NO
     assert read(tmp_path) == "old"
     assert os.listdir(tmp_path / ".vscode") == ["tasks.json"]
@@ -155,7 +155,7 @@ WRITER = textwrap.dedent(
     for _ in range(int(sys.argv[2])):
         with opened(sys.argv[1], ".vscode", make=True) as folder:
             before = folder.read("tasks.json")
-            folder.replace("tasks.json", before, (before or "") + sys.argv[3])
+            folder.exchange("tasks.json", before, (before or "") + sys.argv[3])
     """
 )
 

@@ -90,7 +90,7 @@ def test_parents_before_children(zoo: Zoo, port: int):
 def test_a_number_that_was_given_away_again_is_no_parent_where_orphans_keep_it():
     me = psutil_backend.describe(os.getpid(), WHO)
     assert me is not None
-    older = me.but(key=ProcessKey(me.pid, 1))
+    older = me.replace(key=ProcessKey(me.pid, 1))
     assert psutil_backend.ancestors(older, WHO, adopted=False) == ()
     assert [p.pid for p in psutil_backend.ancestors(older, WHO, adopted=True)][:1] == [os.getppid()]
 

@@ -44,4 +44,4 @@ def test_a_process_is_signalled_and_seen_to_end(zoo: Zoo, port: int):
     assert eventually(lambda: macos.wait_for_queues((pin,), 1)) == (pin,)
     assert pin.send(signal.SIGTERM) == "gone"
     pin.close()
-    assert macos.pin_by_queue(key.but(start=-1), machine.key, PidfdWatch) is None
+    assert macos.pin_by_queue(key.replace(start=-1), machine.key, PidfdWatch) is None

@@ -79,7 +79,7 @@ def look(
 
 def told(finding: Finding) -> tuple[object, ...]:
     """Return what a finding says; the seconds left of a TIME_WAIT pass meanwhile."""
-    sockets = {socket.but(expires=None, queue=0) for socket in sockets_of(finding.verdict)}
+    sockets = {socket.replace(expires=None, queue=0) for socket in sockets_of(finding.verdict)}
     blocking = getattr(finding.verdict, "blocking", None)
     holding = finding.holding
     holders = [(holder.process.key, holder.inodes) for holder in holding.holders]

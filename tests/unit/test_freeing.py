@@ -131,7 +131,7 @@ def test_without_a_terminal_nothing_is_asked_and_nothing_signalled():
     machine = held_by(FakeMachine(), 50)
     freed = Freeing(machine)(ConfirmPolicy())
     assert freed.exit_code == exitcodes.HELD
-    assert freed.outcomes[0].but(target=None) == Refused(None, "no-terminal")  # type: ignore[arg-type]
+    assert freed.outcomes[0].replace(target=None) == Refused(None, "no-terminal")  # type: ignore[arg-type]
     assert machine.sent == []
 
 
@@ -139,7 +139,7 @@ def test_a_service_that_shall_fail_on_a_conflict_asks_nobody_and_says_why():
     machine = held_by(FakeMachine(), 50)
     freed = Freeing(machine)(ConfirmPolicy(yes=True, interactive=True, fails=True))
     assert freed.exit_code == exitcodes.HELD
-    assert freed.outcomes[0].but(target=None) == Refused(None, "on-conflict")  # type: ignore[arg-type]
+    assert freed.outcomes[0].replace(target=None) == Refused(None, "on-conflict")  # type: ignore[arg-type]
     assert machine.sent == []
 
 
@@ -214,7 +214,7 @@ def test_another_users_process_where_we_are_root(
 
 
 SIBLING = OtherCheckout("sibling", Place("/w/shop", "main"), Place("/w/feat", "feat"))
-STRANGER = SIBLING.but(relation="project")
+STRANGER = SIBLING.replace(relation="project")
 HELD, SENT = exitcodes.HELD, [(50, SIGTERM)]
 BOTH = ConfirmPolicy(yes=True, other_checkouts=True)
 CHECKOUTS = [
@@ -223,7 +223,9 @@ CHECKOUTS = [
     pytest.param(SIBLING, ConfirmPolicy(), (), HELD, [], id="nobody says anything"),
     pytest.param(SIBLING, ASK, (True,), exitcodes.OK, SENT, id="a person says yes"),
     pytest.param(SIBLING, ASK, (False,), HELD, [], id="a person says no"),
-    pytest.param(SIBLING, YES.but(interactive=True), (), HELD, [], id="--yes asks nobody either"),
+    pytest.param(
+        SIBLING, YES.replace(interactive=True), (), HELD, [], id="--yes asks nobody either"
+    ),
     pytest.param(STRANGER, YES, (), exitcodes.OK, SENT, id="--yes covers another project's"),
     pytest.param(STRANGER, ConfirmPolicy(), (), HELD, [], id="which without it is left alone too"),
 ]
@@ -255,7 +257,7 @@ def test_a_run_of_another_checkout_is_given_its_own_time_to_end():
     run = RunInfo(machine.processes[40].key, "web", "/w/shop", patience=7.0)
     freeing = Freeing(held_by(machine, 50))
     freeing.run_of = lambda process: run if process.pid == 40 else None
-    freeing.elsewhere = SIBLING.but(run=run)
+    freeing.elsewhere = SIBLING.replace(run=run)
     machine.deaf[40] = {SIGTERM}
     told = [news for news in freeing.told if isinstance(news, WaitingForPort)]
     machine.after_signal = lambda _pid, _number: machine.end(50)
@@ -458,7 +460,7 @@ def test_an_heir_is_judged_like_everybody_else(facts: dict[str, Any], why: str):
 
     def leave_an_heir(pid: int, number: int) -> None:
         machine.add(77, **facts)
-        machine.sockets = [machine.socket(HERE, 77).but(inode=inode)]
+        machine.sockets = [machine.socket(HERE, 77).replace(inode=inode)]
         machine.open[77] = {inode}
 
     machine.after_signal = leave_an_heir
@@ -477,7 +479,7 @@ def test_a_run_of_ours_is_given_the_time_it_needs():
     freeing.run_of = lambda process: ours if process.key == run.key else None
     looks = iter(range(1000))
     machine.before_probe = lambda: machine.end(50) if next(looks) == 12 else None
-    assert freeing(YES, QUICK.but(stop=0.01)).bindable
+    assert freeing(YES, QUICK.replace(stop=0.01)).bindable
     assert machine.sent == [(40, SIGTERM)]
 
 
@@ -495,7 +497,7 @@ def test_no_table_is_read_while_a_bind_is_refused():
         machine.before_table = lambda: tables.append(machine.sockets == [])
 
     machine.after_signal = begin
-    assert Freeing(machine)(YES, QUICK.but(stop=5.0)).bindable
+    assert Freeing(machine)(YES, QUICK.replace(stop=5.0)).bindable
     assert all(tables), "one was read while it was held"
 
 
@@ -562,7 +564,7 @@ def handed_on(machine: FakeMachine, to: int, *, at: int = 1, **facts: Any) -> Fa
             machine.add(to, **facts)
             machine.open[to] = {inode}
             if all(socket.inode != inode for socket in machine.sockets):
-                machine.sockets.append(machine.socket(HERE, to).but(inode=inode))
+                machine.sockets.append(machine.socket(HERE, to).replace(inode=inode))
                 del machine.sockets[-2]
             machine.open[to] = {inode}
 
@@ -604,7 +606,7 @@ def test_who_is_made_anew_by_every_signal_is_told_so_often_and_never_killed():
 
     def fork(pid: int, _number: int) -> None:
         machine.add(pid + 1)
-        machine.sockets = [machine.socket(HERE, pid + 1).but(inode=inode)]
+        machine.sockets = [machine.socket(HERE, pid + 1).replace(inode=inode)]
         machine.open[pid + 1] = {inode}
 
     machine.after_signal = fork
@@ -714,7 +716,7 @@ def test_only_the_parent_that_serves_another_port_is_left_out():
 def test_a_shell_of_a_person_is_never_ended():
     machine = FakeMachine()
     machine.add(50, name="zsh", argv=("-zsh",))
-    machine.processes[50] = machine.processes[50].but(job=JobControl(50, 50, 34816))
+    machine.processes[50] = machine.processes[50].replace(job=JobControl(50, 50, 34816))
     freed = Freeing(held_by(machine, 50))(YES)
     assert (freed.exit_code, machine.sent) == (exitcodes.PROTECTED, [])
 
@@ -722,12 +724,12 @@ def test_a_shell_of_a_person_is_never_ended():
 @pytest.mark.parametrize("answer", [True, False], ids=["yes", "no"])
 def test_another_program_under_the_same_pid_is_asked_about_again(answer: bool):
     machine = held_by(FakeMachine(), 50)
-    machine.processes[50] = machine.processes[50].but(exe="/usr/bin/python3")
+    machine.processes[50] = machine.processes[50].replace(exe="/usr/bin/python3")
     freeing = Freeing(machine, True, answer)
     first_ask = freeing.ask
 
     def ask_while_it_execs(question: Question) -> Answer:
-        machine.processes[50] = machine.processes[50].but(exe="/usr/bin/perl", argv=("my-db",))
+        machine.processes[50] = machine.processes[50].replace(exe="/usr/bin/perl", argv=("my-db",))
         return first_ask(question)
 
     freeing.ask = ask_while_it_execs  # type: ignore[method-assign]
@@ -738,12 +740,12 @@ def test_another_program_under_the_same_pid_is_asked_about_again(answer: bool):
 
 def test_a_title_that_changes_is_no_other_program():
     machine = held_by(FakeMachine(), 50)
-    machine.processes[50] = machine.processes[50].but(exe="/usr/bin/ruby")
+    machine.processes[50] = machine.processes[50].replace(exe="/usr/bin/ruby")
     titles = itertools.count()
 
     def change() -> None:
         if server := machine.processes.get(50):
-            machine.processes[50] = server.but(argv=(f"puma [{next(titles)} requests]",))
+            machine.processes[50] = server.replace(argv=(f"puma [{next(titles)} requests]",))
 
     machine.before_table = change
     assert Freeing(machine)(YES).bindable
@@ -756,7 +758,7 @@ def test_who_is_stopped_after_the_look_has_to_go_on_too():
     first_ask = freeing.ask
 
     def ask_while_it_is_stopped(question: Question) -> Answer:
-        machine.processes[50] = machine.processes[50].but(state="T")
+        machine.processes[50] = machine.processes[50].replace(state="T")
         return first_ask(question)
 
     freeing.ask = ask_while_it_is_stopped  # type: ignore[method-assign]
@@ -784,7 +786,7 @@ def test_who_has_taken_a_port_is_named_with_the_target_that_had_it():
 def test_somebody_else_who_takes_the_port_meanwhile_is_named_and_not_fought():
     machine = held_by(FakeMachine(), 50)
     machine.add(40, name="loop.sh", argv=("bash", "loop.sh"))
-    machine.processes[50] = machine.processes[50].but(ppid=40)
+    machine.processes[50] = machine.processes[50].replace(ppid=40)
 
     def start_again(pid: int, number: int) -> None:
         held_by(machine, pid + 1)
@@ -799,7 +801,7 @@ def test_somebody_else_who_takes_the_port_meanwhile_is_named_and_not_fought():
 def test_a_respawn_after_the_port_was_free_is_seen_and_named():
     machine = held_by(FakeMachine(), 50)
     machine.add(40, name="loop.sh", argv=("bash", "loop.sh"))
-    machine.processes[50] = machine.processes[50].but(ppid=40)
+    machine.processes[50] = machine.processes[50].replace(ppid=40)
     looks = iter(range(1000))
     state = {"ended": False}
     machine.after_signal = lambda _pid, _number: state.update(ended=True)
@@ -889,7 +891,7 @@ def test_leftovers_that_go_in_time_are_waited_for():
     freeing = Freeing(machine)
     looks = iter(range(1000))
     machine.before_probe = lambda: machine.sockets.clear() if next(looks) > 2 else None
-    assert freeing(YES, QUICK.but(linger=30)).bindable
+    assert freeing(YES, QUICK.replace(linger=30)).bindable
     assert freeing.told == [WaitingForPort(0.1)]
 
 
@@ -911,7 +913,7 @@ def test_waiting_says_for_whom(monkeypatch: pytest.MonkeyPatch):
         return [news for news in freeing.told if isinstance(news, WaitingForPort)]
 
     machine.before_probe = lambda: machine.end(50) if waits() else None
-    freeing(YES, QUICK.but(stop=30))
+    freeing(YES, QUICK.replace(stop=30))
     assert [news.clients for news in waits()] == [1]
 
 
@@ -937,7 +939,7 @@ def test_a_rehearsal_says_what_would_be_done_and_does_nothing(
     freeing = Freeing(held_by(machine, 50))
     tools = FreeServices(machine, freeing.ask, freeing.told.append, freeing.run_of, FakeEngines())
     freed = rehearse(tools, FreeingJob((HERE,), policy, QUICK))
-    assert [outcome.but(target=None) for outcome in freed.outcomes] == [expected]
+    assert [outcome.replace(target=None) for outcome in freed.outcomes] == [expected]
     assert (freed.exit_code, freed.bindable, machine.sent) == (exitcodes.OK, False, [])
 
 
@@ -954,7 +956,7 @@ def test_a_rehearsal_before_another_users_process(policy: ConfirmPolicy, expecte
     freeing = Freeing(held_by(machine, 50))
     tools = FreeServices(machine, freeing.ask, freeing.told.append, freeing.run_of, FakeEngines())
     (outcome,) = rehearse(tools, FreeingJob((HERE,), policy, QUICK)).outcomes
-    assert outcome.but(target=None) == expected
+    assert outcome.replace(target=None) == expected
 
 
 def test_who_lets_go_of_the_port_and_lives_on_is_said_to():
@@ -975,7 +977,7 @@ def supervised_by_a_loop(machine: FakeMachine) -> FakeMachine:
     machine.add(39, name="outer.sh", argv=("bash", "outer.sh"))
     machine.add(40, name="loop.sh", ppid=39, argv=("bash", "loop.sh"))
     held_by(machine, 50)
-    machine.processes[50] = machine.processes[50].but(ppid=40)
+    machine.processes[50] = machine.processes[50].replace(ppid=40)
     return machine
 
 
@@ -1006,13 +1008,13 @@ def test_nobody_is_watched_when_nobody_is_left_who_could_start_it_again():
 
     machine.after_signal = the_whole_line_ends
     freeing = Freeing(machine)
-    freeing(YES, QUICK.but(settle=3600))  # would not come back if it watched
+    freeing(YES, QUICK.replace(settle=3600))  # would not come back if it watched
     assert settling(freeing) == []
 
 
 def test_a_settle_of_zero_watches_nobody():
     freeing = Freeing(supervised_by_a_loop(FakeMachine()))
-    assert freeing(YES, QUICK.but(settle=0)).bindable
+    assert freeing(YES, QUICK.replace(settle=0)).bindable
     assert settling(freeing) == []
 
 
@@ -1070,7 +1072,7 @@ def test_another_port_is_an_answer_where_the_service_may_have_it(movable: int, o
         return "next" if question.may_move else "no"
 
     tools = FreeServices(machine, ask, lambda _: None, lambda _: None, FakeEngines())
-    freed = free(tools, FreeingJob((HERE,), ASK.but(movable=movable), QUICK))
+    freed = free(tools, FreeingJob((HERE,), ASK.replace(movable=movable), QUICK))
     (outcome,) = freed.outcomes
     assert isinstance(outcome, Declined)
     assert (asked[0].may_move, outcome.moving) == (offered, offered)
@@ -1081,7 +1083,7 @@ def test_killing_is_never_asked_about_with_another_port_as_an_answer():
     machine = held_by(FakeMachine(), 50)
     machine.deaf[50] = {SIGTERM}
     freeing = Freeing(machine, True, False)
-    freeing(ASK.but(movable=8000))
+    freeing(ASK.replace(movable=8000))
     assert [(q.kind, q.may_move) for q in freeing.asked] == [("stop", True), ("kill", False)]
 
 
@@ -1135,7 +1137,7 @@ def test_without_a_terminal_and_without_yes_a_container_runs_on():
     freeing = published(FakeMachine())
     freed = freeing(ConfirmPolicy())
     assert freed.exit_code == exitcodes.HELD
-    assert freed.outcomes[0].but(target=None) == Refused(None, "no-terminal")  # type: ignore[arg-type]
+    assert freed.outcomes[0].replace(target=None) == Refused(None, "no-terminal")  # type: ignore[arg-type]
     assert freeing.engines.stopped == []
 
 
@@ -1169,7 +1171,7 @@ def test_a_forwarder_that_lives_on_is_neither_terminated_nor_killed():
     freeing.engines.after_stop = lambda _: None
     freed = freeing(YES)
     assert freed.exit_code == exitcodes.STILL_HELD
-    assert freed.outcomes[0].but(target=None, seconds=0) == ContainerStopped(None, 0, False)  # type: ignore[arg-type]
+    assert freed.outcomes[0].replace(target=None, seconds=0) == ContainerStopped(None, 0, False)  # type: ignore[arg-type]
     assert machine.sent == []
 
 
@@ -1206,7 +1208,7 @@ def test_who_else_takes_the_port_of_a_stopped_container_is_named():
         machine.end(60)
         machine.add(61, name="docker-proxy")
         held_by(machine, 61)
-        other = PUBLISHED.but(name="other", identity="cd" * 32)
+        other = PUBLISHED.replace(name="other", identity="cd" * 32)
         freeing.engines.answers["docker", 8000] = (other,)
 
     freeing.engines.after_stop = start_another
@@ -1225,20 +1227,20 @@ def typed(machine: FakeMachine, *, foreground: bool = True) -> FakeMachine:
     machine.add(40, name="bash", argv=("-bash",))
     held_by(machine, 50)
     front = 50 if foreground else 40
-    machine.processes[40] = machine.processes[40].but(job=JobControl(40, front, TTY))
-    machine.processes[50] = machine.processes[50].but(ppid=40, job=JobControl(50, front, TTY))
+    machine.processes[40] = machine.processes[40].replace(job=JobControl(40, front, TTY))
+    machine.processes[50] = machine.processes[50].replace(ppid=40, job=JobControl(50, front, TTY))
     return machine
 
 
 def shell_is(machine: FakeMachine, foreground: int) -> None:
-    machine.processes[40] = machine.processes[40].but(job=JobControl(40, foreground, TTY))
+    machine.processes[40] = machine.processes[40].replace(job=JobControl(40, foreground, TTY))
 
 
 def test_a_shell_that_is_back_at_its_prompt_is_not_waited_for():
     machine = typed(FakeMachine())
     machine.after_signal = lambda _pid, _number: shell_is(machine, 40)
     freeing = Freeing(machine)
-    assert freeing(YES, QUICK.but(settle=1)).bindable
+    assert freeing(YES, QUICK.replace(settle=1)).bindable
     assert settling(freeing) == []
 
 
@@ -1246,7 +1248,7 @@ def test_a_shell_that_put_the_server_in_the_background_is_not_waited_for():
     machine = typed(FakeMachine(), foreground=False)
     machine.after_signal = lambda _pid, _number: shell_is(machine, 99)  # it runs an editor now
     freeing = Freeing(machine)
-    assert freeing(YES, QUICK.but(settle=1)).bindable
+    assert freeing(YES, QUICK.replace(settle=1)).bindable
     assert settling(freeing) == []
 
 
@@ -1254,7 +1256,7 @@ def test_a_shell_that_has_ended_is_not_waited_for():
     machine = typed(FakeMachine())
     machine.after_signal = lambda _pid, _number: machine.end(40)
     freeing = Freeing(machine)
-    assert freeing(YES, QUICK.but(settle=1)).bindable
+    assert freeing(YES, QUICK.replace(settle=1)).bindable
     assert settling(freeing) == []
 
 
@@ -1263,7 +1265,7 @@ def test_a_shell_that_runs_the_next_command_is_watched_and_named():
     machine.after_signal = lambda _pid, _number: shell_is(machine, 51)
     freeing = Freeing(machine)
     machine.before_probe = lambda: shell_is(machine, 40) if settling(freeing) else None
-    assert freeing(YES, QUICK.but(settle=30)).bindable
+    assert freeing(YES, QUICK.replace(settle=30)).bindable
     assert settling(freeing) == [40]
 
 
@@ -1280,5 +1282,5 @@ def test_a_loop_that_was_typed_is_caught_in_the_act():
         machine.before_table = start_again
 
     machine.after_signal = end_of_the_first
-    freed = Freeing(machine)(YES, QUICK.but(settle=5))
+    freed = Freeing(machine)(YES, QUICK.replace(settle=5))
     assert freed.exit_code == exitcodes.TAKEN_AGAIN

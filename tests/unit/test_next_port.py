@@ -55,5 +55,5 @@ def test_ports_on_which_somebody_is_seen_are_passed_over_and_nothing_is_bound():
 
 
 def test_there_is_no_port_above_the_last():
-    service = WEB.but(port=65533)
+    service = WEB.replace(port=65533)
     assert ports(searching(FakeMachine(), service=service)) == [65534, 65535]

@@ -118,7 +118,7 @@ def test_a_record_of_another_boot_is_not_believed(records: RunRecords, machine: 
 
 def test_a_mark_is_read_back_and_a_drop_removes(records: RunRecords, machine: FakeMachine):
     mine = records.claim(record_of(machine, 50))
-    records.mark(mine.but(state="stopping"))
+    records.mark(mine.replace(state="stopping"))
     assert [record.state for record in live(records)] == ["stopping"]
     records.drop(mine)
     assert live(records) == ()
@@ -142,7 +142,7 @@ def test_a_server_left_by_a_dead_run_is_known_also_to_the_next_run(
     records: RunRecords, machine: FakeMachine
 ):
     server = machine.add(55)
-    records.mark(records.claim(record_of(machine, 50)).but(server=server.key))
+    records.mark(records.claim(record_of(machine, 50)).replace(server=server.key))
     machine.end(50)
     left = RunInfo(server.key, "web", "/p", left=True)
     assert records.run_of()(server) == left
@@ -155,13 +155,13 @@ def test_a_server_left_by_a_dead_run_is_known_also_to_the_next_run(
 
 def test_what_a_living_run_started_is_not_left(records: RunRecords, machine: FakeMachine):
     server = machine.add(55)
-    records.mark(records.claim(record_of(machine, 50)).but(server=server.key))
+    records.mark(records.claim(record_of(machine, 50)).replace(server=server.key))
     assert records.run_of()(server) is None
 
 
 def test_nothing_is_left_by_a_run_of_another_boot(records: RunRecords, machine: FakeMachine):
     server = machine.add(55)
-    records.mark(records.claim(record_of(machine, 50)).but(server=server.key))
+    records.mark(records.claim(record_of(machine, 50)).replace(server=server.key))
     machine.end(50)
     machine.boot = lambda: "next"  # type: ignore[method-assign]
     assert records.claim(record_of(machine, 60)).left is None
@@ -344,7 +344,7 @@ def claiming_alone(records: RunRecords, machine: FakeMachine) -> RunRecord:
 def test_a_port_in_the_record_of_a_living_run_is_had_by_nobody_alone(
     records: RunRecords, machine: FakeMachine, host: str
 ):
-    theirs = record_of(machine, 50, project="/q").but(spec=PortSpec(host, 8000))
+    theirs = record_of(machine, 50, project="/q").replace(spec=PortSpec(host, 8000))
     records.claim(theirs)
     with pytest.raises(PortPromisedError):
         claiming_alone(records, machine)
@@ -364,7 +364,7 @@ def test_a_port_in_the_record_of_a_living_run_is_had_by_nobody_alone(
 def test_a_living_run_elsewhere_is_not_in_the_way(
     records: RunRecords, machine: FakeMachine, spec: PortSpec
 ):
-    records.claim(record_of(machine, 50, project="/q").but(spec=spec))
+    records.claim(record_of(machine, 50, project="/q").replace(spec=spec))
     assert claiming_alone(records, machine).key == machine.key(os.getpid())
 
 
@@ -389,7 +389,7 @@ def test_a_living_run_is_named_with_the_command_that_ends_it(
 
 def test_a_dying_run_is_waited_for_with_one_calm_line(records: RunRecords, machine: FakeMachine):
     before = records.claim(record_of(machine, 50))
-    records.mark(before.but(state="stopping"))
+    records.mark(before.replace(state="stopping"))
     told: list[RunEvent] = []
 
     def tell(news: RunEvent) -> None:
@@ -404,7 +404,7 @@ def test_a_dying_run_that_does_not_end_is_named(
     records: RunRecords, machine: FakeMachine, monkeypatch: pytest.MonkeyPatch
 ):
     monkeypatch.setattr(takeover, "BEYOND_STOP", 0.1)
-    records.mark(records.claim(record_of(machine, 50)).but(state="stopping"))
+    records.mark(records.claim(record_of(machine, 50)).replace(state="stopping"))
     with pytest.raises(DevportsError, match="in charge"):
         claiming(records, machine)
 
@@ -415,6 +415,6 @@ def test_where_nothing_can_be_written_the_port_itself_decides(machine: FakeMachi
     records = RunRecords(str(blocker / "state"), machine)
     mine = claiming(records, machine)
     assert mine.key == machine.key(os.getpid())
-    records.mark(mine.but(state="serving"))
+    records.mark(mine.replace(state="serving"))
     records.drop(mine)
     assert mine.key == ProcessKey(os.getpid(), mine.key.start)

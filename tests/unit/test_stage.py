@@ -59,7 +59,7 @@ BY_SERVER = Holder(SERVER, (5,), (RUN,))
 BY_WORKER = Holder(WORKER, (5,), (SERVER, RUN))
 BY_ORPHAN = Holder(WORKER, (5,), (SERVER,))
 BY_RUN = Holder(RUN, (5,))
-STOPPED = Holder(SERVER.but(state="T"), (5,), (RUN,))
+STOPPED = Holder(SERVER.replace(state="T"), (5,), (RUN,))
 BY_STRANGER = Holder(STRANGER, (5,))
 BY_LEFT = Holder(LEFT, (5,))
 
@@ -179,7 +179,7 @@ def test_the_run_of_a_service_is_that_of_its_project(tmp_path: Path) -> None:
 @pytest.mark.parametrize("state", [pytest.param(s, id=s) for s in ("LISTEN", "BOUND")])
 def test_the_run_of_a_holder_is_found_by_its_processes(state: State) -> None:
     finding = seen(Held((Socket(HERE, None, state, 5),)), BY_WORKER)
-    other = RunStatus(record().but(key=STRANGER.key, server=None))
+    other = RunStatus(record().replace(key=STRANGER.key, server=None))
     mine = RunStatus(record())
     assert holder_of((other, mine), finding) == mine
     assert holder_of((other,), finding) is None

@@ -109,7 +109,7 @@ def text_table(ports: Collection[int]) -> Table:
 def text_listeners() -> Table:
     """Return what the texts tell about any port."""
     found = text_table(range(1 << 16))
-    return found.but(sockets=tuple(s for s in found.sockets if s.state == "LISTEN"))
+    return found.replace(sockets=tuple(s for s in found.sockets if s.state == "LISTEN"))
 
 
 def ephemeral() -> tuple[int, int]:

@@ -36,11 +36,11 @@ def declared(
     """Return a declared port with one address, held by the first of `line` and started by it."""
     holders = (Holder(line[0], (7,), line[1:]),) if line else ()
     finding = Finding(at, verdict, HolderSearch(holders))
-    return PortFacts(service, service.spec.but(port=at.port), findings=(finding,))
+    return PortFacts(service, service.spec.replace(port=at.port), findings=(finding,))
 
 
 def facts(*ports: PortFacts, **more: object) -> Facts:
-    return Facts("linux", ROOT, ports, viewer=CurrentUser(1000, 1000)).but(**more)
+    return Facts("linux", ROOT, ports, viewer=CurrentUser(1000, 1000)).replace(**more)
 
 
 def run_of(project: str = ROOT, service: str = "backend", *, left: bool = False) -> object:
@@ -69,7 +69,7 @@ def codes(looked: Facts) -> Codes:
 
 def started(service: Service = WEB, **launch: object) -> Facts:
     """Return the facts of a service whose command says this."""
-    return facts(commands=(Command(service, "serve", "/srv", launch=Launch().but(**launch)),))
+    return facts(commands=(Command(service, "serve", "/srv", launch=Launch().replace(**launch)),))
 
 
 def free(service: Service, name: str = "") -> PortFacts:

@@ -227,10 +227,10 @@ def test_a_port_that_is_shared(port: PortFacts, expected: list[tuple[str, str]])
 
 def test_the_later_of_two_may_be_the_one_too_many() -> None:
     port = twins()
-    holders = [h.but(process=h.process.but(started=-h.process.pid)) for h in
+    holders = [h.replace(process=h.process.replace(started=-h.process.pid)) for h in
                port.findings[0].holding.holders]  # fmt: skip
-    found = port.findings[0].but(holding=HolderSearch(tuple(holders)))
-    later = only(facts(port.but(findings=(found,))))
+    found = port.findings[0].replace(holding=HolderSearch(tuple(holders)))
+    later = only(facts(port.replace(findings=(found,))))
     assert later.remedies[0].command == f"kill -TERM {SERVER.pid}"
     of_a_run = only(facts(port, run_of=run_of(left=True)))
     assert text_of(of_a_run.remedies[0].command) == "devports free backend"
@@ -242,7 +242,7 @@ def beside(
     """Return a port with a listener of its own, and one on the other family."""
     there = (Socket(OTHER_END, None, "LISTEN", 8),)
     sister = Finding(OTHER_END, Held(there), HolderSearch((Holder(line[0], (8,), line[1:]),)))
-    return declared(LISTENS, service, own, run).but(beside=(sister,))
+    return declared(LISTENS, service, own, run).replace(beside=(sister,))
 
 
 FORWARDER = Process(
@@ -254,10 +254,12 @@ BESIDE = [
     pytest.param(beside(SERVER, RUN), [], id="the same server on both"),
     pytest.param(beside(FORWARDER), ["port-split"], id="a container beside a server"),
     pytest.param(
-        beside(FORWARDER.but(key=ProcessKey(71, 1)), own=FORWARDER), [], id="one container twice"
+        beside(FORWARDER.replace(key=ProcessKey(71, 1)), own=FORWARDER),
+        [],
+        id="one container twice",
     ),
     pytest.param(
-        beside(SECOND, service=BACKEND, run=SECOND.but(key=ProcessKey(9, 9))),
+        beside(SECOND, service=BACKEND, run=SECOND.replace(key=ProcessKey(9, 9))),
         ["port-held"],
         id="beside a stranger it is said of that one",
     ),
@@ -302,7 +304,7 @@ def test_who_is_bound_for_another_project_is_said() -> None:
     assert "a devports run of the project in /srv/other that was killed" in problem.why
 
 
-STRANGER = SERVER.but(uid=7, user="bea")
+STRANGER = SERVER.replace(uid=7, user="bea")
 MENDS = [
     pytest.param(declared(LISTENS, BACKEND, SERVER), True, id="one's own process"),
     pytest.param(declared(Held(sockets("BOUND")), BACKEND, SERVER), True, id="a bound one"),
@@ -326,7 +328,7 @@ def test_who_shadows_a_port_may_be_ended_there() -> None:
     sister = Socket(OTHER_END, None, "LISTEN", 7)
     problem = only(facts(declared(LocalhostConflict((sister,)), BACKEND, SERVER)))
     assert problem.mend == FreePort((PortSpec("::1", 8000),))
-    foreign = only(facts(beside(SECOND.but(uid=7, user="bea"))))
+    foreign = only(facts(beside(SECOND.replace(uid=7, user="bea"))))
     assert (foreign.code, foreign.mend) == ("port-split", None)
 
 
@@ -334,8 +336,8 @@ def test_with_a_holder_who_does_not_show_freeing_gets_nowhere() -> None:
     port = declared(LISTENS, BACKEND, SERVER)
     hidden = HiddenSocket(Socket(HERE, None, "LISTEN", 9))
     finding = port.findings[0]
-    finding = finding.but(holding=finding.holding.but(hidden=(hidden,)))
-    assert only(facts(port.but(findings=(finding,)))).mend is None
+    finding = finding.replace(holding=finding.holding.replace(hidden=(hidden,)))
+    assert only(facts(port.replace(findings=(finding,)))).mend is None
 
 
 def test_a_problem_of_a_port_says_who_would_have_to_end_and_what_ends_it() -> None:
@@ -345,7 +347,7 @@ def test_a_problem_of_a_port_says_who_would_have_to_end_and_what_ends_it() -> No
     assert problem.service == "backend"
 
 
-NEEDY = BACKEND.but(depends_on=("db",))
+NEEDY = BACKEND.replace(depends_on=("db",))
 
 
 @pytest.mark.parametrize(

@@ -15,19 +15,19 @@ if TYPE_CHECKING:
     from devports.doctor.facts import Facts, PortFacts
     from tests.unit.checks.samples import Codes
 
-IRC = WEB.but(port=6667)
+IRC = WEB.replace(port=6667)
 WARNED, NOTED = ([("port-blocked-by-browsers", kind)] for kind in ("warning", "note"))
 BROWSERS = [
     pytest.param(facts(ports=(free(IRC),)), NOTED, id="a server that may be for others"),
     pytest.param(
-        facts(ports=(free(IRC.but(ready=Ready(http="/"))),)), WARNED, id="one that speaks HTTP"
+        facts(ports=(free(IRC.replace(ready=Ready(http="/"))),)), WARNED, id="one that speaks HTTP"
     ),
     pytest.param(
-        started(IRC, kind="vite", words=("--strictPort",), port=6667).but(ports=(free(IRC),)),
+        started(IRC, kind="vite", words=("--strictPort",), port=6667).replace(ports=(free(IRC),)),
         WARNED,
         id="one that is known for it",
     ),
-    pytest.param(facts(ports=(free(IRC.but(command="")),)), [], id="a port only watched"),
+    pytest.param(facts(ports=(free(IRC.replace(command="")),)), [], id="a port only watched"),
     pytest.param(facts(ports=(free(IRC, "debug"),)), [], id="a port for tools"),
     pytest.param(facts(ports=(free(WEB),)), [], id="a port that browsers ask"),
 ]
@@ -38,10 +38,10 @@ def test_ports_to_which_no_browser_connects(looked: Facts, expected: Codes) -> N
     assert codes(looked) == expected
 
 
-FLASK = WEB.but(port=5000)
+FLASK = WEB.replace(port=5000)
 HERE = Endpoint("127.0.0.1", 5000)
 HELD = Finding(HERE, Held((Socket(HERE, None, "LISTEN", 7),)), HolderSearch())
-TAKEN = free(FLASK).but(findings=(HELD,))
+TAKEN = free(FLASK).replace(findings=(HELD,))
 AIRPLAY = [
     pytest.param("darwin", free(FLASK), [("port-of-airplay", "note")], id="macOS may take it"),
     pytest.param("darwin", free(WEB), [], id="another port of macOS"),
@@ -55,7 +55,7 @@ def test_ports_of_airplay(platform: str, port: PortFacts, expected: Codes) -> No
     assert codes(facts(platform=platform, ports=(port,))) == expected
 
 
-NAMED = free(WEB.but(host="localhost"))
+NAMED = free(WEB.replace(host="localhost"))
 BOTH, V4, V6 = ("127.0.0.1", "::1"), ("127.0.0.1",), ("::1",)
 ONE = [("localhost-one-family", "note")]
 NAMES = [

@@ -26,10 +26,12 @@ OUTGOING = Socket(HERE, FAR, "ESTABLISHED", 3)
     ("socket", "counts"),
     [
         pytest.param(ACCEPTED, True, id="an accepted one"),
-        pytest.param(ACCEPTED.but(local=Endpoint("::ffff:127.0.0.1", 8000)), True, id="mapped"),
-        pytest.param(ACCEPTED.but(state="TIME_WAIT"), False, id="one that has ended"),
-        pytest.param(ACCEPTED.but(local=Endpoint("127.0.0.1", 8001)), False, id="another port"),
-        pytest.param(ACCEPTED.but(local=Endpoint("192.0.2.1", 8000)), False, id="another address"),
+        pytest.param(ACCEPTED.replace(local=Endpoint("::ffff:127.0.0.1", 8000)), True, id="mapped"),
+        pytest.param(ACCEPTED.replace(state="TIME_WAIT"), False, id="one that has ended"),
+        pytest.param(ACCEPTED.replace(local=Endpoint("127.0.0.1", 8001)), False, id="another port"),
+        pytest.param(
+            ACCEPTED.replace(local=Endpoint("192.0.2.1", 8000)), False, id="another address"
+        ),
         pytest.param(Socket(HERE, None, "LISTEN", 1), False, id="the listener"),
     ],
 )
@@ -46,7 +48,7 @@ def test_connections_of_an_endpoint(socket: Socket, counts: bool):
             True,
             id="an IPv6 socket that speaks IPv4",
         ),
-        pytest.param(CALLING.but(remote=FAR), False, id="its connection to somebody else"),
+        pytest.param(CALLING.replace(remote=FAR), False, id="its connection to somebody else"),
         pytest.param(Socket(THERE, None, "LISTEN", 2), False, id="a listener on that port"),
         pytest.param(ACCEPTED, False, id="the near end itself"),
     ],

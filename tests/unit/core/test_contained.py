@@ -35,7 +35,7 @@ def proxy(pid: int, port: int = 8000) -> Process:
 
 def says(container: Container, port: int) -> Container:
     """Answer as an engine that has one container for each port."""
-    return container.but(said="one", name=f"c{port}", identity=f"{port}")
+    return container.replace(said="one", name=f"c{port}", identity=f"{port}")
 
 
 def named(*holders: Holder, viewer: CurrentUser = ROOT) -> list[tuple[str, list[int]]]:
@@ -97,7 +97,9 @@ SHOWN = [
     pytest.param((process(40, "dockerd"), proxy(50)), [50], id="the one whose words name the port"),
     pytest.param((process(40, "dockerd"), process(41, "containerd")), [40], id="the engine itself"),
     pytest.param((proxy(50, 9000),), [50], id="a proxy of another port, by its service"),
-    pytest.param((proxy(50).but(uid=1001),), [], id="another user, who may call himself anything"),
+    pytest.param(
+        (proxy(50).replace(uid=1001),), [], id="another user, who may call himself anything"
+    ),
     pytest.param((process(41, "containerd"),), [], id="nobody who forwards"),
     pytest.param((), [], id="nobody"),
 ]

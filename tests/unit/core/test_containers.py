@@ -145,7 +145,7 @@ def test_a_server_in_a_container_on_the_hosts_network_is_the_containers() -> Non
 def test_inside_the_same_container_it_is_an_ordinary_process() -> None:
     inside = f"/docker/{ID}"
     server = process("node", "node", "a.js", uid=1000, cgroup=inside)
-    assert standing(server, ME.but(cgroup=inside), None) == OrdinaryProcess()
+    assert standing(server, ME.replace(cgroup=inside), None) == OrdinaryProcess()
 
 
 CONMON = (
@@ -226,11 +226,11 @@ def test_others_are_no_monitors(other: Process) -> None:
 
 
 def above(*argv: str, pid: int = 50, uid: int = 0) -> Process:
-    return process(argv[0].rpartition("/")[2], *argv, uid=uid).but(key=ProcessKey(pid, 1))
+    return process(argv[0].rpartition("/")[2], *argv, uid=uid).replace(key=ProcessKey(pid, 1))
 
 
 SERVER = process("node", "node", "a.js", uid=1000, cgroup="/")
-NPM = process("npm", "npm", "run", "dev", uid=1000).but(key=ProcessKey(55, 1))
+NPM = process("npm", "npm", "run", "dev", uid=1000).replace(key=ProcessKey(55, 1))
 INNER = above("conmon", "-c", "cd" * 32, "-n", "inner", pid=54)
 INSIDE = [
     pytest.param((above(*CONMON),), Container("podman", "web", said="inside"), id="podman"),
@@ -260,7 +260,7 @@ def test_a_server_below_a_monitor_is_the_containers(
 
 def test_below_the_monitor_of_devports_itself_it_is_an_ordinary_process() -> None:
     own = above(*CONMON)
-    me = ME.but(line=(ProcessKey(70, 1), own.key))
+    me = ME.replace(line=(ProcessKey(70, 1), own.key))
     assert standing(SERVER, me, None, (own,)) == OrdinaryProcess()
     assert standing(SERVER, me, None, (INNER, own)) == Container("podman", "inner", said="inside")
 
@@ -268,8 +268,8 @@ def test_below_the_monitor_of_devports_itself_it_is_an_ordinary_process() -> Non
 def test_another_monitor_of_the_container_of_devports_takes_nothing_away() -> None:
     """Each ``podman exec`` has a conmon of its own, for the same container."""
     inside = f"/machine.slice/libpod-{ID}.scope"
-    server = SERVER.but(cgroup=inside)
-    assert standing(server, ME.but(cgroup=inside), None, (above(*CONMON),)) == OrdinaryProcess()
+    server = SERVER.replace(cgroup=inside)
+    assert standing(server, ME.replace(cgroup=inside), None, (above(*CONMON),)) == OrdinaryProcess()
 
 
 HIDDEN = [

@@ -43,7 +43,7 @@ BINDS: tuple[BindResult, ...] = ("ok", "in-use", "denied", "not-local")
 
 def at(address: str, state: State = "LISTEN", **facts: object) -> Socket:
     plain = Socket(Endpoint(address, 8000), None, state, inode=7, v6only=False)
-    return plain.but(**facts)
+    return plain.replace(**facts)
 
 
 def connected(peer: int, state: State = "ESTABLISHED", **facts: object) -> Socket:
@@ -184,7 +184,7 @@ def test_addresses_are_in_each_others_way_as_measured(cell: tuple[str, str]) -> 
     holder, wanted = cell
     endpoint = Endpoint(wanted.split()[0], 8000)
     assert covers(ADDRESSES[holder], endpoint) is (CELLS[cell] or cell in CAUTIOUS)
-    assert covers(ADDRESSES[holder], endpoint.but(port=8001)) is False
+    assert covers(ADDRESSES[holder], endpoint.replace(port=8001)) is False
 
 
 @pytest.mark.parametrize("wanted", ["127.0.0.1", "0.0.0.0", "::1", "::", "127.0.0.2"])
@@ -266,7 +266,7 @@ def test_only_a_listener_where_localhost_leads_is_a_sister() -> None:
     assert not is_sister(at("::1", "BOUND"), WANTED)
     assert not is_sister(at("192.0.2.1"), WANTED)
     assert not is_sister(at("::1"), Endpoint("192.0.2.1", 8000))
-    assert not is_sister(at("::1"), WANTED.but(port=8001))
+    assert not is_sister(at("::1"), WANTED.replace(port=8001))
 
 
 LEFT = connected(50000, "TIME_WAIT", inode=0, expires=9.0)
@@ -276,7 +276,7 @@ LEFT = connected(50000, "TIME_WAIT", inode=0, expires=9.0)
     ("sockets", "seconds"),
     [
         pytest.param((LEFT,), 9.0, id="one"),
-        pytest.param((LEFT, LEFT.but(expires=42.0)), 42.0, id="the last of two"),
+        pytest.param((LEFT, LEFT.replace(expires=42.0)), 42.0, id="the last of two"),
         pytest.param((LEFT, connected(50000)), None, id="a connection has no such end"),
     ],
 )
@@ -322,8 +322,8 @@ def test_a_connection_to_a_listener_of_this_machine_was_called_from_here():
     here, peer = Endpoint("127.0.0.1", 8000), Endpoint("127.0.0.1", 40000)
     called = Socket(here, peer, "ESTABLISHED", inode=5)
     listener = Socket(Endpoint("0.0.0.0", 40000), None, "LISTEN", inode=6)
-    bound = listener.but(state="BOUND")
-    elsewhere = listener.but(local=Endpoint("0.0.0.0", 40001))
+    bound = listener.replace(state="BOUND")
+    elsewhere = listener.replace(local=Endpoint("0.0.0.0", 40001))
     assert diagnose(here, "in-use", Table((called,)), peers=(listener,)) == OutgoingConnection(
         (called,)
     )
@@ -353,7 +353,7 @@ def test_of_two_ends_in_that_range_the_one_without_a_listener_called() -> None:
     server = connected(50051, local=Endpoint("127.0.0.1", 40000))
     caller = connected(40000, local=Endpoint("127.0.0.1", 50051))
     listener = at("0.0.0.0", local=Endpoint("0.0.0.0", 40000))
-    somebody = caller.but(local=Endpoint("127.0.0.1", 50052))
+    somebody = caller.replace(local=Endpoint("127.0.0.1", 50052))
     assert not is_outgoing(server, (32768, 60999), (caller,))
     assert is_outgoing(caller, (32768, 60999), (server, listener))
     assert is_outgoing(server, (32768, 60999), (somebody, listener))
@@ -370,7 +370,7 @@ def test_of_two_ends_in_that_range_the_one_without_a_listener_called() -> None:
 )
 def test_two_ends_of_one_connection(other: tuple[str, int, str, int], same: bool) -> None:
     near, far = Endpoint(*other[:2]), Endpoint(*other[2:])
-    assert is_far_end(connected(443).but(local=near, remote=far), connected(443)) is same
+    assert is_far_end(connected(443).replace(local=near, remote=far), connected(443)) is same
 
 
 def test_a_listener_is_no_end_of_a_connection() -> None:

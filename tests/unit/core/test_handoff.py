@@ -20,7 +20,7 @@ PLAIN = ("beside", "bare")
 def decided(command: str, interpreter: str = "", **settings: object) -> HandoffPlan:
     env = settings.pop("env", {})
     both = settings.get("host") == "localhost"
-    service = Service("web", 8000).but(**settings)
+    service = Service("web", 8000).replace(**settings)
     ends = (FOUR, SIX) if both else (FOUR,)
     argv = tuple(shlex.split(command.replace("{fd}", FD)))
     return ladder(service, argv, env, ends, interpreter)  # type: ignore[arg-type]

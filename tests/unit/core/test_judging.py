@@ -33,7 +33,7 @@ USER = "/user.slice/user-1000.slice/user@1000.service/app.slice"
 
 
 def process(pid: int = 60, **facts: object) -> Process:
-    return Process(ProcessKey(pid, 1), 40, 1000, "lana", "node", ("node", "a.js")).but(**facts)
+    return Process(ProcessKey(pid, 1), 40, 1000, "lana", "node", ("node", "a.js")).replace(**facts)
 
 
 JUDGED = [
@@ -166,7 +166,7 @@ def test_a_neighbour_in_our_own_unit_is_an_ordinary_process() -> None:
 
 
 SIBLING = OtherCheckout("sibling", Place("/w/shop", "main"), Place("/w/feat", "feat"))
-STRANGER = SIBLING.but(relation="project")
+STRANGER = SIBLING.replace(relation="project")
 SSH = process(name="ssh", argv=("ssh", "-N", "-L", "8000:db:5432", "host"))
 
 
@@ -175,7 +175,9 @@ SSH = process(name="ssh", argv=("ssh", "-N", "-L", "8000:db:5432", "host"))
     [
         pytest.param(process(), None, SIBLING, SIBLING, id="a sibling's process"),
         pytest.param(process(), None, STRANGER, STRANGER, id="another project's process"),
-        pytest.param(process(), RUN, SIBLING.but(run=RUN), SIBLING.but(run=RUN), id="a run"),
+        pytest.param(
+            process(), RUN, SIBLING.replace(run=RUN), SIBLING.replace(run=RUN), id="a run"
+        ),
         pytest.param(SSH, None, SIBLING, SIBLING, id="a sibling's tunnel is the sibling's"),
         pytest.param(SSH, None, STRANGER, Tunnel("ssh -N"), id="another project's is a tunnel"),
         pytest.param(

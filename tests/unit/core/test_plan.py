@@ -41,7 +41,7 @@ SPAWN = "from multiprocessing.spawn import spawn_main; spawn_main(tracker_fd=5, 
 
 def process(pid: int, *argv: str, **facts: object) -> Process:
     name = argv[0].rpartition("/")[2] if argv else "x"
-    return Process(ProcessKey(pid, 1), pid - 1, 1000, "lana", name, argv).but(**facts)
+    return Process(ProcessKey(pid, 1), pid - 1, 1000, "lana", name, argv).replace(**facts)
 
 
 INIT = process(1, "systemd", uid=0)
@@ -118,8 +118,8 @@ FAMILIES = [
     pytest.param([(APP, WATCH, ZSH)], [50], id="node --watch: the watcher"),
     pytest.param([(APP, process(50, NODE, "start.js"), ZSH)], [51],
                  id="a node program that started it and does not watch: the server"),
-    pytest.param([(UVICORN_CHILD.but(exe="/usr/bin/python3.11"),
-                   UVICORN.but(exe="/usr/bin/python3"), ZSH)], [50],
+    pytest.param([(UVICORN_CHILD.replace(exe="/usr/bin/python3.11"),
+                   UVICORN.replace(exe="/usr/bin/python3"), ZSH)], [50],
                  id="a worker under another name of the same Python: the supervisor"),
     pytest.param([(UVICORN_CHILD, process(50, "ruby", "x.rb", exe="/usr/bin/ruby"), ZSH)], [51],
                  id="a Python worker below another program: itself"),
@@ -132,7 +132,8 @@ FAMILIES = [
     pytest.param([(APP, MAKE, RUN, ZSH)], [39], id="make under a devports run: the run"),
     pytest.param([(APP, MAKE, ZSH)], [51], id="make: the server, make ends by itself"),
     pytest.param([(APP, MAKE, NPM, ZSH)], [51], id="npm above make: the server, both end then"),
-    pytest.param([(APP, RUN.but(uid=1001), ZSH)], [51], id="under another user's run: the server"),
+    pytest.param([(APP, RUN.replace(uid=1001), ZSH)], [51],
+                 id="under another user's run: the server"),
     pytest.param([(FORK, ZSH), (process(52, "./server", "x"), ZSH)], [51, 52],
                  id="two servers of one shell: both, not the shell"),
     pytest.param([(VITE, SH_C, NPM, SCREEN)], [40], id="npm typed after screen: npm, not screen"),
@@ -168,14 +169,15 @@ FAMILIES = [
                  id="make with a target that is called npm: the server"),
     pytest.param([(APP, process(40, PYTHON, "/venv/bin/watchmedo", "auto-restart"), ZSH)], [40],
                  id="a watcher in Python: the watcher"),
-    pytest.param([(FORKED, ORCHESTRATOR.but(serves=True), ZSH)], [51],
+    pytest.param([(FORKED, ORCHESTRATOR.replace(serves=True), ZSH)], [51],
                  id="a parent of the same words that serves another port: the server"),
     pytest.param([(FORKED, ORCHESTRATOR, ZSH)], [50], id="one that serves nothing: the parent"),
-    pytest.param([(UVICORN_CHILD, ORCHESTRATOR.but(serves=True), ZSH)], [51],
+    pytest.param([(UVICORN_CHILD, ORCHESTRATOR.replace(serves=True), ZSH)], [51],
                  id="a spawning parent that serves another port: the server"),
-    pytest.param([(FORKED, ORCHESTRATOR.but(serves=True), NPM, ZSH)], [51],
+    pytest.param([(FORKED, ORCHESTRATOR.replace(serves=True), NPM, ZSH)], [51],
                  id="npm above a parent that serves another port: the server"),
-    pytest.param([(UVICORN_CHILD, UVICORN.but(serves=True), ZSH), (UVICORN.but(serves=True), ZSH)],
+    pytest.param([(UVICORN_CHILD, UVICORN.replace(serves=True), ZSH),
+                 (UVICORN.replace(serves=True), ZSH)],
                  [50], id="a parent that has this socket too, whatever else it serves: the parent"),
     pytest.param([(process(51, "python3", "-i"), process(50, "python3", "-i"), ZSH)], [51],
                  id="forked in an interactive Python: the server"),
@@ -215,7 +217,7 @@ PEOPLE = {
     "vim": process(21, "vim", "server.py"),
     "a terminal": TERMINAL,
     "a shell of another user": process(21, "zsh", uid=1001),
-    "npm of another user": NPM.but(uid=1001),
+    "npm of another user": NPM.replace(uid=1001),
     "the session": LOGIN,
     "init": INIT,
 }
@@ -239,16 +241,18 @@ HEIRS = [
     pytest.param((process(52, "worker"), GUNICORN), True, id="a child of its own"),
     pytest.param((process(52, "worker"), process(51, "sh"), GUNICORN), True, id="one below"),
     pytest.param(
-        (GUNICORN.but(key=ProcessKey(52, 1)), LOGIN),
+        (GUNICORN.replace(key=ProcessKey(52, 1)), LOGIN),
         True,
         id="one of the same program and words whose parent has gone",
     ),
-    pytest.param((UVICORN_CHILD.but(exe=PYTHON), LOGIN), False, id="another program"),
+    pytest.param((UVICORN_CHILD.replace(exe=PYTHON), LOGIN), False, id="another program"),
     pytest.param(
-        (GUNICORN.but(key=ProcessKey(52, 1), uid=1001), LOGIN), False, id="the same of another user"
+        (GUNICORN.replace(key=ProcessKey(52, 1), uid=1001), LOGIN),
+        False,
+        id="the same of another user",
     ),
     pytest.param(
-        (GUNICORN.but(key=ProcessKey(52, 1), exe="/usr/bin/perl"), LOGIN),
+        (GUNICORN.replace(key=ProcessKey(52, 1), exe="/usr/bin/perl"), LOGIN),
         False,
         id="the same words of another program",
     ),
@@ -269,14 +273,14 @@ def test_of_whom_it_matters_what_else_they_serve() -> None:
 
 
 def test_nobody_climbs_to_the_line_that_devports_runs_in() -> None:
-    own = NPM.but(key=ProcessKey(30, 1))
+    own = NPM.replace(key=ProcessKey(30, 1))
     assert tops(holders((VITE, SH_C, own, ZSH))) == [42]
     inside = CurrentUser(1000, 1000, (RUN.key,))
     assert tops(holders((APP, RUN, ZSH)), inside) == [51]
 
 
 def test_a_target_carries_the_strictest_standing_of_its_family() -> None:
-    unit = UVICORN_CHILD.but(cgroup="/system.slice/shop.service")
+    unit = UVICORN_CHILD.replace(cgroup="/system.slice/shop.service")
     (target,) = targets(holders((UVICORN, ZSH), (unit, UVICORN, ZSH)), VIEWER, no_run)
     assert isinstance(target.standing, SupervisedService)
     assert target.process == UVICORN
@@ -318,8 +322,8 @@ HOME, AWAY = Place("/w/feat", "feat"), Place("/w/shop", "main")
 LIVE, DEAD = RunInfo(RUN.key, "web", "/w/shop"), RunInfo(RUN.key, "web", "/w/shop", left=True)
 SIBLING = OtherCheckout("sibling", AWAY, HOME)
 ELSEWHERE = [
-    place.but(run=run)
-    for place in (SIBLING, SIBLING.but(relation="project"))
+    place.replace(run=run)
+    for place in (SIBLING, SIBLING.replace(relation="project"))
     for run in (None, LIVE, DEAD)
 ]
 STANDINGS: list[HolderKind] = [
@@ -384,7 +388,7 @@ def test_yes_alone_never_covers_another_user() -> None:
 
 
 def test_yes_alone_never_covers_a_sibling_on_a_terminal_or_not() -> None:
-    sibling = SIBLING.but(run=LIVE)
+    sibling = SIBLING.replace(run=LIVE)
     assert consent(sibling, ConfirmPolicy(interactive=True)) == "ask"
     assert consent(sibling, ConfirmPolicy(yes=True, interactive=True)) == "refused"
     assert consent(sibling, ConfirmPolicy(yes=True, other_users=True)) == "refused"
@@ -393,7 +397,7 @@ def test_yes_alone_never_covers_a_sibling_on_a_terminal_or_not() -> None:
 
 
 def test_what_a_siblings_run_left_is_not_reclaimed() -> None:
-    left = SIBLING.but(run=DEAD)
+    left = SIBLING.replace(run=DEAD)
     assert consent(left, ConfirmPolicy(reclaim="/w/shop")) == "unanswerable"
 
 

@@ -16,7 +16,7 @@ OURSELVES = "devports itself or one of the processes it runs in"
 
 
 def process(pid: int = 60, **facts: object) -> Process:
-    return Process(ProcessKey(pid, 1), 40, 1000, "lana", "node", ("node", "a.js")).but(**facts)
+    return Process(ProcessKey(pid, 1), 40, 1000, "lana", "node", ("node", "a.js")).replace(**facts)
 
 
 TYPED = JobControl(60, 60, 34816)
@@ -41,8 +41,8 @@ PROTECTED = [
         process(exe="/System/Library/CoreServices/ControlCenter.app/Contents/MacOS/ControlCenter"),
         SYSTEM, id="the AirPlay Receiver",
     ),
-    pytest.param(named("-zsh").but(job=TYPED), SHELL, id="a shell at a terminal"),
-    pytest.param(process(argv=("bash", "-i"), exe="/bin/bash").but(job=TYPED), SHELL,
+    pytest.param(named("-zsh").replace(job=TYPED), SHELL, id="a shell at a terminal"),
+    pytest.param(process(argv=("bash", "-i"), exe="/bin/bash").replace(job=TYPED), SHELL,
                  id="a shell that was told to be interactive"),
     pytest.param(named("pwsh.exe", "C:\\Program Files\\PowerShell\\7\\pwsh.exe"), SHELL,
                  id="a shell where terminals are not told"),
@@ -98,7 +98,7 @@ PROTECTED = [
 def test_what_is_protected_stays_so_for_root_and_for_our_own_runs(
     target: Process, reason: str
 ) -> None:
-    for viewer in (ME, ME.but(uid=0)):
+    for viewer in (ME, ME.replace(uid=0)):
         assert protection(target, viewer) == reason
         assert standing(target, viewer, RUN) == Protected(reason)
 
@@ -107,9 +107,9 @@ ORDINARY = [
     pytest.param(process(2), id="pid 2 of a container, which has arguments"),
     pytest.param(process(ppid=2), id="a child of pid 2 in a container"),
     pytest.param(process(4, name="node"), id="pid 4 of a container"),
-    pytest.param(process(70).but(key=ProcessKey(70, 2)), id="a pid of our line, used again"),
-    pytest.param(named("bash").but(job=JobControl(60, -1, 0)), id="a shell without a terminal"),
-    pytest.param(process(argv=("bash", "serve.sh"), exe="/bin/bash").but(job=TYPED),
+    pytest.param(process(70).replace(key=ProcessKey(70, 2)), id="a pid of our line, used again"),
+    pytest.param(named("bash").replace(job=JobControl(60, -1, 0)), id="a shell without a terminal"),
+    pytest.param(process(argv=("bash", "serve.sh"), exe="/bin/bash").replace(job=TYPED),
                  id="a script of a shell, at a terminal"),
     pytest.param(named("encoder"), id="a name that only ends like one"),
     pytest.param(named("codebase"), id="a name that only begins like one"),

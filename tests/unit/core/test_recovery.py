@@ -328,7 +328,7 @@ WAYS: tuple[tuple[HandoffMode, ...], ...] = (
 def test_whatever_happens_starts_are_bounded_and_every_further_one_follows_a_stop(
     events: list[Event], ways: tuple[HandoffMode, ...]
 ):
-    _, commands = play(*events, retry=RETRY.but(ways=ways))
+    _, commands = play(*events, retry=RETRY.replace(ways=ways))
     starts = [place for place, command in enumerate(commands) if isinstance(command, Start)]
     taken = {command.way for command in commands if isinstance(command, Start)}
     stops = [place for place, command in enumerate(commands) if isinstance(command, StopServer)]

@@ -56,7 +56,7 @@ KNOWN: dict[Platform, set[str]] = {
 
 def process(pid: int, name: str = "python3", uid: int = ME, **facts: object) -> Process:
     plain = Process(ProcessKey(pid, 1), 40, uid, "lana", name, (name, "server.py"), "/srv")
-    return plain.but(**facts)
+    return plain.replace(**facts)
 
 
 def held_by(*holders: Process, hidden: tuple[HiddenSocket, ...] = ()) -> HolderSearch:
@@ -72,7 +72,7 @@ HOLDINGS = {
     "a podman container": held_by(process(60, "rootlessport")),
     "the editor": held_by(process(60, "code")),
     "the shell that devports runs in": held_by(process(50, "zsh")),
-    "a shell": held_by(process(60, "zsh").but(argv=("-zsh",))),
+    "a shell": held_by(process(60, "zsh").replace(argv=("-zsh",))),
     "the first process": held_by(process(1, "systemd", uid=0)),
     "AirPlay": held_by(process(60, "ControlCenter")),
     "the Windows kernel": held_by(process(4, "System", uid=0)),
@@ -88,7 +88,7 @@ VERDICTS: dict[str, Verdict] = {
     "lingering": LingeringConnections((GONE,), blocking=False),
     "lingering and blocking": LingeringConnections((GONE,), blocking=True),
     "still draining": LingeringConnections((DRAIN,), blocking=True),
-    "half closed": LingeringConnections((DRAIN.but(state="FIN_WAIT2"),), blocking=True),
+    "half closed": LingeringConnections((DRAIN.replace(state="FIN_WAIT2"),), blocking=True),
     "shadowed": LocalhostConflict((Socket(Endpoint("::1", 8000), None, "LISTEN"),)),
     "unexplained": HolderUnknown(),
     "forbidden": NotPermitted(),
@@ -280,7 +280,7 @@ def test_a_hidden_service_of_a_user_is_stopped_by_that_users_manager(
     uid: int, command: str
 ) -> None:
     group = "/user.slice/user-1001.slice/user@1001.service/app.slice/web.service"
-    hidden = HiddenSocket(LISTEN.but(uid=uid), "lana", group)
+    hidden = HiddenSocket(LISTEN.replace(uid=uid), "lana", group)
     found = remedies(
         VERDICTS["held"], RemedyContext(HERE, held_by(hidden=(hidden,)), "linux", viewer=VIEWER)
     )
@@ -341,7 +341,7 @@ THEIR_RUN = RunInfo(ProcessKey(59, 1), "web", "/w/the shop/api")
     [
         pytest.param(
             "backend",
-            AWAY.but(run=THEIR_RUN),
+            AWAY.replace(run=THEIR_RUN),
             [
                 "devports run backend --on-conflict next",
                 "cd '/w/the shop/api' && devports free web",
@@ -378,7 +378,7 @@ def test_another_projects_plain_server_may_be_ended_by_whoever_means_it() -> Non
         "linux",
         "backend",
         viewer=VIEWER,
-        elsewhere_of=lambda _, __: AWAY.but(relation="project"),
+        elsewhere_of=lambda _, __: AWAY.replace(relation="project"),
     )
     found = remedies(VERDICTS["held"], case)
     assert commands(found) == ["devports free backend", "kill -TERM 60", "kill -KILL 60"]

@@ -47,7 +47,7 @@ ROOT = CurrentUser(0, ME, VIEWER.line)
 
 def process(pid: int, name: str = "python3", uid: int = ME, **facts: object) -> Process:
     plain = Process(ProcessKey(pid, 1), 40, uid, "lana", name, (name, "server.py"), "/srv")
-    return plain.but(**facts)
+    return plain.replace(**facts)
 
 
 def held_by(*holders: Process, hidden: tuple[HiddenSocket, ...] = ()) -> HolderSearch:
@@ -65,14 +65,16 @@ def by_words(text: str) -> HolderSearch:
 
 
 def says(said: Said, **facts: object) -> Named:
-    return lambda container, _: container.but(said=said, **facts)
+    return lambda container, _: container.replace(said=said, **facts)
 
 
 MASTER = process(60, "ssh", argv=("ssh: /home/lana/cm [mux]",), exe="/usr/bin/ssh")
 GOD = process(40, "PM2 v6", argv=("PM2 v6.0.14: God Daemon (/home/lana/.pm2)",))
 LONG = "ab" * 32
 CONMON = Process(ProcessKey(40, 1), 1, ME, "lana", "conmon", ("conmon", "-c", LONG, "-n", "web"))
-SHIM = CONMON.but(uid=0, user="root", name="containerd-shim", argv=("containerd-shim", "-id", LONG))
+SHIM = CONMON.replace(
+    uid=0, user="root", name="containerd-shim", argv=("containerd-shim", "-id", LONG)
+)
 OWN = "/user.slice/user-1000.slice/user@1000.service"
 HOLDINGS = {
     "a container of snap": held_by(
@@ -87,9 +89,9 @@ HOLDINGS = {
     "inside root's podman": held_by(process(60, cgroup=f"/machine.slice/libpod-{LONG}.scope")),
     "inside kubernetes": held_by(process(60, cgroup=f"/kubepods/crio-{LONG}.scope")),
     "below conmon": below(CONMON),
-    "below root's conmon": below(CONMON.but(uid=0, user="root")),
-    "below a conmon without words": below(CONMON.but(argv=())),
-    "below docker's shim": below(SHIM.but(argv=(*SHIM.argv, "-namespace", "moby"))),
+    "below root's conmon": below(CONMON.replace(uid=0, user="root")),
+    "below a conmon without words": below(CONMON.replace(argv=())),
+    "below docker's shim": below(SHIM.replace(argv=(*SHIM.argv, "-namespace", "moby"))),
     "below nerdctl's shim": below(SHIM),
     "a hidden engine": held_by(hidden=(HiddenSocket(LISTEN, "root", "docker.service"),)),
     "a stopped process": held_by(process(60, state="T")),
@@ -123,7 +125,7 @@ VERDICTS: dict[str, Verdict] = {
     "lingering": LingeringConnections((GONE,), blocking=False),
     "lingering and blocking": LingeringConnections((GONE,), blocking=True),
     "still draining": LingeringConnections((DRAIN,), blocking=True),
-    "half closed": LingeringConnections((DRAIN.but(state="FIN_WAIT2"),), blocking=True),
+    "half closed": LingeringConnections((DRAIN.replace(state="FIN_WAIT2"),), blocking=True),
     "shadowed": LocalhostConflict((Socket(Endpoint("::1", 8000), None, "LISTEN"),)),
     "unexplained": HolderUnknown(),
     "forbidden": NotPermitted(),
@@ -141,7 +143,7 @@ def test_who_was_asked_to_end_and_did_not_is_not_asked_again() -> None:
 
 
 def test_root_is_not_told_that_it_needs_root() -> None:
-    for viewer, needed in ((VIEWER, True), (ROOT.but(user_uid=0), False)):
+    for viewer, needed in ((VIEWER, True), (ROOT.replace(user_uid=0), False)):
         who = HOLDINGS["another user's process"]
         found = remedies(VERDICTS["held"], RemedyContext(HERE, who, "linux", viewer=viewer))
         assert {remedy.needs_root for remedy in found} == {needed}

@@ -19,7 +19,7 @@ def words(text: str) -> Process:
 
 
 def at(group: int, foreground: int, terminal: int = TTY, state: str = "S") -> Process:
-    return words("bash -i").but(job=JobControl(group, foreground, terminal), state=state)
+    return words("bash -i").replace(job=JobControl(group, foreground, terminal), state=state)
 
 
 PERSONS = [
@@ -77,7 +77,7 @@ def test_what_a_person_types_into_is_told_by_its_words(text: str, typed: bool) -
 
 
 def test_a_process_without_words_is_not_typed_into() -> None:
-    assert not is_interactive(words("x").but(argv=()))
+    assert not is_interactive(words("x").replace(argv=()))
 
 
 WAITS = [

@@ -71,7 +71,7 @@ def test_a_tunnel_of_ours_is_ours_and_another_users_is_theirs() -> None:
     tunnel = words("ssh -L 8000:db:5432 host")
     run = RunInfo(tunnel.key, "db", "/srv")
     assert standing(tunnel, ME, run) == DevportsRun(run)
-    tunnel = words("ssh -N -L 8000:db:5432 host").but(uid=5, user="bob")
+    tunnel = words("ssh -N -L 8000:db:5432 host").replace(uid=5, user="bob")
     assert standing(tunnel, ME, None) == OtherUser("bob", permitted=False)
 
 

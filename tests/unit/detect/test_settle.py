@@ -13,7 +13,7 @@ FLASK = "app = Flask(__name__)"
 
 
 def found(name: str, port: int, **more: object) -> DetectedService:
-    return DetectedService((name,), "x", WHY, target=name, command="run", port=port).but(**more)
+    return DetectedService((name,), "x", WHY, target=name, command="run", port=port).replace(**more)
 
 
 @pytest.mark.parametrize(

@@ -18,11 +18,11 @@ def template() -> Template:
 
 
 def service(name: str = "backend", port: int = 8000, **more: object) -> Service:
-    return Service(name, port, command="serve").but(**more)
+    return Service(name, port, command="serve").replace(**more)
 
 
 def vscode(**keys: object) -> EditorTasks:
-    return EditorTasks().but(**keys)
+    return EditorTasks().replace(**keys)
 
 
 def config(*services: Service) -> Config:

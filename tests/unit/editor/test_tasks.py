@@ -31,7 +31,7 @@ if TYPE_CHECKING:
 BOTH = ("devports: doctor", "devports: status")
 DEBUGGED = service(ports=(("debug", 5678),), vscode=vscode(debug="debugpy"))
 WEB = service("web", 5173)
-NODE = WEB.but(ports=(("debug", 9229),), vscode=vscode(debug="node"))
+NODE = WEB.replace(ports=(("debug", 9229),), vscode=vscode(debug="node"))
 
 
 def labels(made: Config, template: Template) -> tuple[str, ...]:
@@ -139,7 +139,7 @@ def _shipped() -> tuple[str, str]:
 
 
 def test_a_debugger_is_attached_to_on_its_own_port(template: Template) -> None:
-    launch = wanted_launch(config(DEBUGGED.but(host="0.0.0.0"), NODE), template)
+    launch = wanted_launch(config(DEBUGGED.replace(host="0.0.0.0"), NODE), template)
     python, node = launch.configurations
     assert python["connect"] == {"host": "127.0.0.1", "port": 5678}
     assert python["preLaunchTask"] == "Debug Backend: server"

@@ -42,7 +42,7 @@ def at(port: int, address: str = "127.0.0.1") -> Endpoint:
 def settle(machine: FakeMachine, pid: int, folder: object, *ports: int, **more: object) -> None:
     """Add a process that works in a folder and listens."""
     machine.add(pid, **more)  # type: ignore[arg-type]
-    machine.processes[pid] = machine.processes[pid].but(cwd=str(folder))
+    machine.processes[pid] = machine.processes[pid].replace(cwd=str(folder))
     for port in ports:
         machine.socket(at(port), pid)
 
@@ -114,13 +114,13 @@ def test_worktrees_of_one_clone_are_groups_of_their_own_beside_each_other(tmp_pa
     ],
 )
 def test_what_counts_as_a_service_of_the_system(more: dict[str, object], cwd: str, service: bool):
-    process = FakeMachine().add(50).but(cwd=cwd, **more)
+    process = FakeMachine().add(50).replace(cwd=cwd, **more)
     assert is_service(process, CurrentUser(ME, ME)) is service
 
 
 def test_in_a_container_of_our_own_its_programs_are_ours():
     inside = f"/system.slice/docker-{'a' * 64}.scope"
-    process = FakeMachine().add(50).but(cwd="/app", cgroup=inside)
+    process = FakeMachine().add(50).replace(cwd="/app", cgroup=inside)
     assert not is_service(process, CurrentUser(ME, ME, cgroup=inside))
 
 

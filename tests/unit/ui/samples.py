@@ -145,7 +145,7 @@ CLIENT = Finding(
     OutgoingConnection((socket(Endpoint("127.0.0.1", 41234), "ESTABLISHED", 9),)),
     HolderSearch((Holder(process(90, "curl", "curl", "https://example.org"), (9,)),)),
 )
-BESIDE_CLIENT = CLIENT.but(verdict=CLIENT.verdict.but(blocking=False))
+BESIDE_CLIENT = CLIENT.replace(verdict=CLIENT.verdict.replace(blocking=False))
 UNEXPLAINED = Finding(HERE, HolderUnknown((NO_NETLINK,)), HolderSearch())
 PRIVILEGED = Finding(Endpoint("0.0.0.0", 80), NotPermitted(), HolderSearch())
 EXCLUDED = Finding(Endpoint("0.0.0.0", 50000), NotPermitted(), HolderSearch())
@@ -179,7 +179,7 @@ EVIL_FINDING = Finding(
     HERE,
     Held(EVERYWHERE),
     HolderSearch(
-        (Holder(EVIL_NODE, (5, 6), (EVIL_NODE.but(key=ProcessKey(65, 1)),)),),
+        (Holder(EVIL_NODE, (5, 6), (EVIL_NODE.replace(key=ProcessKey(65, 1)),)),),
         (HiddenSocket(EVERYWHERE[0], EVIL, f"{EVIL}.service", (EVIL_NODE,)),),
         gaps=(VisibilityGap("x", EVIL),),
     ),
@@ -210,7 +210,10 @@ BROKEN = StatusEntry(
 )
 EVERYBODY = (
     Section(
-        (SERVED.but(places=SERVED.places[:1]), StatusEntry("", (StatusPort(BOUND),), role="found")),
+        (
+            SERVED.replace(places=SERVED.places[:1]),
+            StatusEntry("", (StatusPort(BOUND),), role="found"),
+        ),
         ListenerGroup("project", "/home/ann/shop", "main", "/home/ann/shop/.git"),
     ),
     Section((StatusEntry("", (StatusPort(HIDING),), role="found"),), ListenerGroup("system")),

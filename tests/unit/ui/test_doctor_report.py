@@ -37,12 +37,12 @@ def report(facts: Facts = FACTS, *problems: Problem, path: str = "/srv/shop/devp
     return reports.report(path, facts, problems, s.ANN, PIPE)
 
 
-MENDED = PLAIN.but(mend=RemoveWritePermission("/srv"))
+MENDED = PLAIN.replace(mend=RemoveWritePermission("/srv"))
 GAPS = (VisibilityGap("other-users", "whose it is"), VisibilityGap("no-netlink", "more"))
 USER = CurrentUser(7, 7)
-DEBUG = FREE.but(name="debug", findings=(s.FREE, s.FREE_SISTER))
-THEIRS = s.NODE_TARGET.but(standing=OtherUser("bea", permitted=True))
-NOTE, WARNING = PLAIN.but(severity="note"), PLAIN.but(severity="warning")
+DEBUG = FREE.replace(name="debug", findings=(s.FREE, s.FREE_SISTER))
+THEIRS = s.NODE_TARGET.replace(standing=OtherUser("bea", permitted=True))
+NOTE, WARNING = PLAIN.replace(severity="note"), PLAIN.replace(severity="warning")
 
 FAMILY.says(
     "report",
@@ -50,13 +50,13 @@ FAMILY.says(
     {
         "a healthy project gets three lines": (),
         "what cannot be seen is said of a healthy project too": (
-            FACTS.but(gaps=GAPS, viewer=USER),
+            FACTS.replace(gaps=GAPS, viewer=USER),
         ),
-        "root sees no more": (FACTS.but(gaps=GAPS),),
+        "root sees no more": (FACTS.replace(gaps=GAPS),),
         "on Windows an administrator sees more": (
-            FACTS.but(gaps=GAPS[:1], viewer=USER, platform="win32"),
+            FACTS.replace(gaps=GAPS[:1], viewer=USER, platform="win32"),
         ),
-        "services are counted once and addresses each": (FACTS.but(ports=(FREE, DEBUG)),),
+        "services are counted once and addresses each": (FACTS.replace(ports=(FREE, DEBUG)),),
         "only a note": (FACTS, NOTE),
         "some of each": (FACTS, PLAIN, PLAIN, WARNING, NOTE),
         "what devports can mend is offered only where it is asked to": (FACTS, MENDED),
@@ -69,7 +69,7 @@ FAMILY.says(
         "without a configuration the machine is looked at": (Facts("linux"),),
         "a configuration that cannot be used is not called missing": (
             FACTS,
-            PLAIN.but(code="config-unsafe"),
+            PLAIN.replace(code="config-unsafe"),
         ),
     },
 )
@@ -78,10 +78,12 @@ FAMILY.says(
     lambda problem: reports.problem_block(problem, s.ANN, PIPE),
     {
         "it is a block that ends with what mends it": PLAIN,
-        "a note is not noted again": NOTE.but(remedies=()),
+        "a note is not noted again": NOTE.replace(remedies=()),
         "a port is worded by its verdict and shows its holder": ON_PORT,
-        "whose a holder is is said": ON_PORT.but(plan=(THEIRS,)),
-        "a rule that says more than the verdict is heard": ON_PORT.but(what="two servers share it"),
+        "whose a holder is is said": ON_PORT.replace(plan=(THEIRS,)),
+        "a rule that says more than the verdict is heard": ON_PORT.replace(
+            what="two servers share it"
+        ),
     },
 )
 FAMILY.says(
@@ -105,7 +107,7 @@ VERDICTS = [
 
 @pytest.mark.parametrize(("kinds", "words"), VERDICTS)
 def test_the_last_line_counts(kinds: tuple[str, ...], words: str) -> None:
-    problems = [PLAIN.but(severity=kind) for kind in kinds]
+    problems = [PLAIN.replace(severity=kind) for kind in kinds]
     assert reports.verdict(problems, PIPE) == words
     assert report(FACTS, *problems).split("\n")[-1] == words
 
@@ -128,9 +130,9 @@ def test_what_devports_can_mend_is_offered_last(problems: tuple[Problem, ...], w
 
 
 def test_foreign_text_does_not_speak_to_the_terminal() -> None:
-    evil = ON_PORT.but(about=HELD.but(findings=(s.EVIL_FINDING,)))
+    evil = ON_PORT.replace(about=HELD.replace(findings=(s.EVIL_FINDING,)))
     text = report(
-        FACTS.but(gaps=(VisibilityGap("x", s.EVIL),)), evil, path=f"/{s.EVIL}/devports.toml"
+        FACTS.replace(gaps=(VisibilityGap("x", s.EVIL),)), evil, path=f"/{s.EVIL}/devports.toml"
     )
     assert "\x1b" not in text
     assert "\nerror: fake" not in text

@@ -36,8 +36,8 @@ FAMILY.says(
         "a worktree of ours": (LINKED, OURS),
         "another": (BLOG, OURS),
         "where we have none": (BLOG, None),
-        "a checkout of the whole disk": (BLOG.but(root="/"), None),
-        "a hostile branch": (BLOG.but(branch="\x1b[31m"), None),
+        "a checkout of the whole disk": (BLOG.replace(root="/"), None),
+        "a hostile branch": (BLOG.replace(branch="\x1b[31m"), None),
     },
 )
 
@@ -114,8 +114,8 @@ FAMILY.says(
         "one process": s.NODE_TARGET,
         "a family": s.UVICORN_TARGET,
         "a runner and its server": s.NPM_TARGET,
-        "a run of ours, whatever its process is called": s.NPM_TARGET.but(standing=s.MINE),
-        "the server that a run of ours left": s.NODE_TARGET.but(standing=s.LEFT),
+        "a run of ours, whatever its process is called": s.NPM_TARGET.replace(standing=s.MINE),
+        "the server that a run of ours left": s.NODE_TARGET.replace(standing=s.LEFT),
     },
 )
 FAMILY.says(
@@ -138,7 +138,7 @@ FAMILY.says(
         "what did not end": Question("kill", s.UVICORN_TARGET, s.HELD),
         "a container": Question(
             "container",
-            s.NODE_TARGET.but(standing=Container("docker", "db", "", "ab" * 32, "one")),
+            s.NODE_TARGET.replace(standing=Container("docker", "db", "", "ab" * 32, "one")),
             s.HELD,
         ),
     },

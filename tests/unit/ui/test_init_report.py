@@ -10,7 +10,7 @@ from devports.ui.reports import findings, next_command, written
 from devports.ui.text import OutputStyle
 from tests.unit.ui import samples as s
 
-DB = s.FOUND_DB.but(port=5432)
+DB = s.FOUND_DB.replace(port=5432)
 
 
 def test_services_with_their_reasons() -> None:
@@ -63,7 +63,7 @@ STEPS = [
     pytest.param((DB,), "devports status", "1 service", id="none that can be run"),
     pytest.param((), "devports run backend", "the example of a service", id="nothing found"),
     pytest.param(
-        (s.FOUND.but(port=0),), "devports run backend", "the example of a service", id="no port"
+        (s.FOUND.replace(port=0),), "devports run backend", "the example of a service", id="no port"
     ),
 ]
 

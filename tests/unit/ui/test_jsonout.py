@@ -151,7 +151,9 @@ def test_advice_names_the_configuration_that_was_named() -> None:
 
 
 def test_a_whole_answer() -> None:
-    data = json_output.check_data([("web", (s.LINGERING.but(verdict=s.BLOCKING.verdict),))], s.NOW)
+    data = json_output.check_data(
+        [("web", (s.LINGERING.replace(verdict=s.BLOCKING.verdict),))], s.NOW
+    )
     assert json_output.document(["check", "web"], data, exit_code=1) == (
         '{"schema_version": 1, "command": ["check", "web"], "status": "error", "exit_code": 1,'
         ' "data": {"targets": [{"target": "web", "bindable": false, "verdict": "port-lingering",'
@@ -188,9 +190,11 @@ def test_a_holder_in_full() -> None:
 
 
 def test_an_unknown_start_is_null() -> None:
-    finding = s.HELD.but(holding=s.HIDING.holding.but(hidden=(s.HIDDEN.but(likely=()),)))
-    bare = s.NODE_HOLDER.but(process=s.NODE.but(started=0.0))
-    finding = finding.but(holding=finding.holding.but(holders=(bare,)))
+    finding = s.HELD.replace(
+        holding=s.HIDING.holding.replace(hidden=(s.HIDDEN.replace(likely=()),))
+    )
+    bare = s.NODE_HOLDER.replace(process=s.NODE.replace(started=0.0))
+    finding = finding.replace(holding=finding.holding.replace(holders=(bare,)))
     data = json_output.check_data([("8000", (finding,))], s.NOW)
     holder = data["targets"][0]["endpoints"][0]["holders"][0]
     assert (holder["started_at"], holder["uptime_seconds"]) == (None, None)
@@ -215,7 +219,7 @@ def test_an_unknown_start_is_null() -> None:
     ],
 )
 def test_standing(standing: HolderKind, kind: str, detail: str | None, stop: str | None) -> None:
-    target = s.NODE_TARGET.but(standing=standing)
+    target = s.NODE_TARGET.replace(standing=standing)
     data = json_output.free_data(
         [("x", FreeResult(True, 0, (Declined(target),), (s.FREE,)))], s.NOW
     )
@@ -228,7 +232,7 @@ def test_standing(standing: HolderKind, kind: str, detail: str | None, stop: str
 
 
 def test_a_container_is_named_as_far_as_its_engine_did() -> None:
-    target = s.NODE_TARGET.but(
+    target = s.NODE_TARGET.replace(
         standing=Container("docker", "shop-db-1", "postgres:16", "ab" * 32, "one")
     )
     data = json_output.free_data(
@@ -245,7 +249,8 @@ def test_a_container_is_named_as_far_as_its_engine_did() -> None:
     [
         pytest.param(s.SIBLING, "web", "main", "sibling", id="a run of a sibling"),
         pytest.param(
-            s.SIBLING.but(relation="project", run=None, there=s.SIBLING.there.but(branch="")),
+            s.SIBLING.replace(relation="project", run=None,
+                 there=s.SIBLING.there.replace(branch="")),
             None, None, "project", id="a process of another project",
         ),
     ],
@@ -253,7 +258,7 @@ def test_a_container_is_named_as_far_as_its_engine_did() -> None:
 def test_another_checkout_is_named(
     standing: OtherCheckout, detail: str | None, branch: str | None, relation: str
 ) -> None:
-    target = s.NODE_TARGET.but(standing=standing)
+    target = s.NODE_TARGET.replace(standing=standing)
     refused = (Refused(target, "other-checkout"),)
     data = json_output.free_data([("x", FreeResult(False, 90, refused, (s.HELD,)))], s.NOW)
     read(json_output.document(["free"], data, exit_code=90))
@@ -278,8 +283,8 @@ def test_a_command_is_given_as_it_was_written() -> None:
 
 
 def test_bytes_that_are_no_text_and_escape_sequences_are_escaped() -> None:
-    evil = s.NODE_HOLDER.but(process=s.NODE.but(name="\udcff\x1b[31m"))
-    finding = s.HELD.but(holding=s.HELD.holding.but(holders=(evil,)))
+    evil = s.NODE_HOLDER.replace(process=s.NODE.replace(name="\udcff\x1b[31m"))
+    finding = s.HELD.replace(holding=s.HELD.holding.replace(holders=(evil,)))
     text = json_output.document(
         ["check"], json_output.check_data([("8000", (finding,))], s.NOW), exit_code=1
     )

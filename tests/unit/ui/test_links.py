@@ -10,8 +10,8 @@ from tests.unit.ui import samples as s
 from tests.unit.ui.samples import Stage
 
 SERVED = StatusPort(s.HELD, "serving")
-SISTER = StatusPort(s.HELD.but(endpoint=s.SISTER), "serving")
-DEBUG = StatusPort(s.HELD.but(endpoint=s.HERE.but(port=5678)), "serving")
+SISTER = StatusPort(s.HELD.replace(endpoint=s.SISTER), "serving")
+DEBUG = StatusPort(s.HELD.replace(endpoint=s.HERE.replace(port=5678)), "serving")
 
 
 @pytest.mark.parametrize(

@@ -67,7 +67,7 @@ OTHERS = [
     pytest.param(Prompt("stop it?", (NO, YES, DETAILS, OTHER)), id="every answer there is"),
     pytest.param(yes_or_no("write `devports.toml`?"), id="yes and no"),
     pytest.param(menu_for(STOP, ""), id="free"),
-    pytest.param(menu_for(STOP.but(kind="kill"), "web"), id="SIGKILL"),
+    pytest.param(menu_for(STOP.replace(kind="kill"), "web"), id="SIGKILL"),
     pytest.param(menu_to_take_over("web", 77), id="another run in charge"),
 ]
 
@@ -131,25 +131,25 @@ def test_where_there_is_a_list(menu: Prompt, width: int, rows: int, expected: bo
     assert is_list(menu, OutputStyle(width=width), rows) is expected
 
 
-BOB = s.NODE_TARGET.but(standing=OtherUser("bob", permitted=True))
-ONE = s.NODE_TARGET.but(standing=Container("docker", name="db", said="one"))
+BOB = s.NODE_TARGET.replace(standing=OtherUser("bob", permitted=True))
+ONE = s.NODE_TARGET.replace(standing=Container("docker", name="db", said="one"))
 ROWS = [
     pytest.param(STOP, "", ["no, leave it running", "yes, stop it"], id="free starts nothing"),
     pytest.param(
-        STOP.but(target=s.UVICORN_TARGET), "",
+        STOP.replace(target=s.UVICORN_TARGET), "",
         ["no, leave them running", "yes, stop them"], id="a server and its workers",
     ),
     pytest.param(
-        STOP.but(kind="kill"), "web",
+        STOP.replace(kind="kill"), "web",
         ["no, leave it running", "yes, kill it and start `web`"], id="what did not end in time",
     ),
     pytest.param(
-        STOP.but(target=BOB), "web",
+        STOP.replace(target=BOB), "web",
         ["no, leave it running", "yes, stop what belongs to bob and start `web`"],
         id="another user's",
     ),
     pytest.param(
-        STOP.but(kind="container", target=ONE), "",
+        STOP.replace(kind="container", target=ONE), "",
         ["no, leave it running", "yes, stop it"], id="a container",
     ),
 ]  # fmt: skip
@@ -162,7 +162,7 @@ def test_rows(question: Question, service: str, expected: list[str]) -> None:
 
 @pytest.mark.parametrize("kind", ["stop", "kill"])
 def test_hostile_names_stay_on_their_line(kind: str) -> None:
-    menu = menu_for(Question("stop", s.EVIL_TARGET, s.EVIL_FINDING).but(kind=kind), s.EVIL)
+    menu = menu_for(Question("stop", s.EVIL_TARGET, s.EVIL_FINDING).replace(kind=kind), s.EVIL)
     told = "\n".join([*lines(menu), answered(menu, "no", WIDE)])
     assert "\x1b" not in told
     assert "\nerror:" not in told

@@ -12,7 +12,7 @@ IN_A_BLANK = ("/my shop/bin/python3",)
 
 
 def test_since_is_the_clock_of_the_reader() -> None:
-    east = s.ANN.but(offset=10 * 3600)
+    east = s.ANN.replace(offset=10 * 3600)
     assert processes.since(s.NOW - 7300, s.ANN) == "12:11"
     assert processes.since(s.NOW - 7300, east) == "2026-09-21 22:11"
 
@@ -61,7 +61,7 @@ FAMILY.says(
 )
 def test_folder(cwd: str, text: str) -> None:
     assert processes.short_folder(cwd, s.ANN) == text
-    assert processes.short_folder(cwd, s.ANN.but(home="")) == cwd
+    assert processes.short_folder(cwd, s.ANN.replace(home="")) == cwd
 
 
 FAMILY.says(
@@ -109,7 +109,7 @@ def test_a_card_says_only_what_is_known() -> None:
 
 FAMILY.says(
     "state",
-    lambda case: dict(processes.card(Holder(s.NODE.but(state=case)), s.ANN)).get("state", ""),
+    lambda case: dict(processes.card(Holder(s.NODE.replace(state=case)), s.ANN)).get("state", ""),
     {
         "stopped": "T",
         "traced": "t",

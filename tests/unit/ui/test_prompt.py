@@ -76,8 +76,8 @@ def test_the_holder_is_shown_and_the_answer_counts(said: Chosen) -> None:
 
 def test_another_user_is_named() -> None:
     stage, person = Stage(NO_COLOR="1"), Person("no")
-    theirs = s.NODE_TARGET.but(standing=OtherUser("bob", permitted=True))
-    ask(STOP.but(target=theirs), stage.screen, choose=person)
+    theirs = s.NODE_TARGET.replace(standing=OtherUser("bob", permitted=True))
+    ask(STOP.replace(target=theirs), stage.screen, choose=person)
     assert "which belongs to user bob and not to you" in person.asked
     assert "note        belongs to user bob" in stage.stderr.getvalue()
 
@@ -119,7 +119,7 @@ def test_details_are_shown_and_the_question_is_asked_again() -> None:
 )
 def test_another_port_is_offered(may_move: bool, keys: str) -> None:
     person = Person("no")
-    ask(STOP.but(may_move=may_move), Stage().screen, choose=person)
+    ask(STOP.replace(may_move=may_move), Stage().screen, choose=person)
     assert person.keys == keys
 
 

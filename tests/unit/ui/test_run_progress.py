@@ -101,7 +101,7 @@ def failure(line: str = "in use", new_port: int | None = None) -> BindFailure:
     return BindFailure("any", "fatal", 8000, new_port, line)
 
 
-LISTENS = NOBODY.but(owner=Holder(SERVER))
+LISTENS = NOBODY.replace(owner=Holder(SERVER))
 NOT_READY = ("not-ready", NOBODY, None, None)
 
 
@@ -119,20 +119,20 @@ FAMILY.says(
         "not ready, and nobody listens": NOT_READY,
         "bound only: a reloader that waits for mended code is no slow server": (
             "not-ready",
-            NOBODY.but(bound=True),
+            NOBODY.replace(bound=True),
             None,
             None,
         ),
         "it listens": ("not-ready", LISTENS, None, None),
         "it was handed a socket that listens, and does not serve": (
             "not-ready",
-            LISTENS.but(queueing=True, waiting=1),
+            LISTENS.replace(queueing=True, waiting=1),
             None,
             None,
         ),
         "a stranger listens": (
             "not-ready",
-            NOBODY.but(strangers=(Socket(HERE, None, "LISTEN"),)),
+            NOBODY.replace(strangers=(Socket(HERE, None, "LISTEN"),)),
             None,
             None,
         ),
@@ -140,13 +140,13 @@ FAMILY.says(
         "its path was not found": ("not-ready", NOBODY, None, 404),
         "it moved, and its sockets say where": (
             "moved",
-            NOBODY.but(elsewhere=(Endpoint("127.0.0.1", 8001),)),
+            NOBODY.replace(elsewhere=(Endpoint("127.0.0.1", 8001),)),
             failure(new_port=9999),
             None,
         ),
         "it moved to both of localhost": (
             "moved",
-            NOBODY.but(elsewhere=(Endpoint("127.0.0.1", 8001), Endpoint("::1", 8001))),
+            NOBODY.replace(elsewhere=(Endpoint("127.0.0.1", 8001), Endpoint("::1", 8001))),
             None,
             None,
         ),
@@ -158,7 +158,11 @@ FAMILY.says(
     "given up without a word",
     lambda log: error_block(
         gave_up(
-            SERVICE.but(ready=Ready(log=log)), ended("not-ready"), LISTENS, None, unsaid=bool(log)
+            SERVICE.replace(ready=Ready(log=log)),
+            ended("not-ready"),
+            LISTENS,
+            None,
+            unsaid=bool(log),
         ),
         OutputStyle(),
     ),

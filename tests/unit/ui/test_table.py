@@ -27,7 +27,7 @@ def entry(service: str, *findings: Finding, role: Role = "wanted") -> StatusEntr
 
 ENTRIES = (
     s.SERVED,
-    entry("backend", s.HELD.but(endpoint=s.HERE.but(port=9000)), role="wanted"),
+    entry("backend", s.HELD.replace(endpoint=s.HERE.replace(port=9000)), role="wanted"),
     s.BROKEN,
     entry("db", s.HIDING, role="watched"),
     entry("old", s.LINGERING),
@@ -117,8 +117,8 @@ def test_status(width: int | None, text: str) -> None:
 )
 def test_no_line_is_wider_than_the_terminal(width: int) -> None:
     long = s.process(3, "worker", cwd="/home/ann/" + "a long name/" * 20)
-    holder = s.NODE_HOLDER.but(process=long)
-    finding = s.HELD.but(holding=s.HELD.holding.but(holders=(holder,)))
+    holder = s.NODE_HOLDER.replace(process=long)
+    finding = s.HELD.replace(holding=s.HELD.holding.replace(holders=(holder,)))
     sections = (Section((*ENTRIES, entry("", finding))), *s.EVERYBODY)
     lines = shown(OutputStyle(width=width), *sections).split("\n")
     assert max(map(cells, lines)) <= width
@@ -241,7 +241,7 @@ def test_stacked_groups_without_a_service_begin_with_the_endpoint() -> None:
 @pytest.mark.parametrize("width", [pytest.param(n, id=f"{n} cells") for n in (20, 60, 75)])
 def test_long_names_and_addresses_are_whole(width: int) -> None:
     address = "2001:db8:1234:5678:9abc:def0:1234:5678"
-    finding = s.HELD.but(endpoint=s.HERE.but(address=address))
+    finding = s.HELD.replace(endpoint=s.HERE.replace(address=address))
     text = shown(OutputStyle(width=width), entries=[entry("a-long-service-name", finding)])
     assert "a-long-service-name" in text
     assert f"[{address}]:8000" in text
@@ -257,12 +257,12 @@ def test_no_services_is_an_empty_table() -> None:
 
 def test_holders_that_are_not_all_seen_are_counted() -> None:
     holders = (s.NODE_HOLDER, s.PYTHON_HOLDER)
-    finding = s.HELD.but(holding=HolderSearch(holders, (s.HIDDEN,)))
+    finding = s.HELD.replace(holding=HolderSearch(holders, (s.HIDDEN,)))
     assert "node (+2)  4242" in shown(OutputStyle(), entries=[entry("a", finding)])
 
 
 def test_a_holder_without_a_trace_is_not_shown() -> None:
-    finding = s.HELD.but(holding=HolderSearch((), (HiddenSocket(s.EVERYWHERE[0]),)))
+    finding = s.HELD.replace(holding=HolderSearch((), (HiddenSocket(s.EVERYWHERE[0]),)))
     assert "held     not shown  -" in shown(OutputStyle(), entries=[entry("a", finding)])
 
 
@@ -271,8 +271,8 @@ def test_a_holder_without_a_trace_is_not_shown() -> None:
 )
 def test_hostile_names_are_only_text(width: int | None) -> None:
     evil = Section((entry(s.EVIL, s.EVIL_FINDING),), s.EVERYBODY[0].group)
-    group = evil.group.but(folder=f"/{s.EVIL}", branch=s.EVIL) if evil.group else None
-    text = shown(OutputStyle(width=width), evil.but(group=group))
+    group = evil.group.replace(folder=f"/{s.EVIL}", branch=s.EVIL) if evil.group else None
+    text = shown(OutputStyle(width=width), evil.replace(group=group))
     assert "\x1b" not in text
     assert "\x07" not in text
     assert "\nerror:" not in text
@@ -280,7 +280,7 @@ def test_hostile_names_are_only_text(width: int | None) -> None:
 
 def test_wide_names_take_two_cells_and_columns_stay_straight() -> None:
     wide = s.process(3, "データ", cwd="/home/ann/データ" + "/x" * 30)
-    finding = s.HELD.but(holding=HolderSearch((s.NODE_HOLDER.but(process=wide),)))
+    finding = s.HELD.replace(holding=HolderSearch((s.NODE_HOLDER.replace(process=wide),)))
     lines = shown(OutputStyle(width=90), entries=[entry("a", finding), entry("b", s.HELD)]).split(
         "\n"
     )
@@ -302,8 +302,8 @@ def test_only_what_is_new_other_or_gone_is_told_again() -> None:
 
 
 def test_passing_time_is_no_change() -> None:
-    later = s.ANN.but(now=s.NOW + 3600)
+    later = s.ANN.replace(now=s.NOW + 3600)
     sections = [Section((entry("web", s.HELD), entry("old", s.LINGERING)))]
-    shorter = s.LINGERING.but(verdict=s.LINGERING.verdict.but(sockets=s.leftovers(1)))
+    shorter = s.LINGERING.replace(verdict=s.LINGERING.verdict.replace(sockets=s.leftovers(1)))
     after = [Section((entry("web", s.HELD), entry("old", shorter)))]
     assert changed(rows_of(sections, s.ANN), rows_of(after, later), OutputStyle()) == []

@@ -32,11 +32,11 @@ FAMILY.says(
         "a server listens": s.HELD,
         "a program has bound the port and does not listen": s.BOUND,
         "the holder could not be read": s.HIDING,
-        "a listener without any process": s.HELD.but(holding=HolderSearch()),
+        "a listener without any process": s.HELD.replace(holding=HolderSearch()),
         "TIME_WAIT that stops hardly anybody": s.LINGERING,
         "TIME_WAIT that stops everybody": s.BLOCKING,
         "a server that lets its clients finish": s.DRAINING,
-        "a server without a name that lets its clients finish": s.DRAINING.but(
+        "a server without a name that lets its clients finish": s.DRAINING.replace(
             holding=HolderSearch()
         ),
         "orphans without an end": Finding(
@@ -48,7 +48,7 @@ FAMILY.says(
         ),
         "a client happens to use the port": s.CLIENT,
         "a client that allows a server beside it": s.BESIDE_CLIENT,
-        "a client uses the port twice": s.CLIENT.but(
+        "a client uses the port twice": s.CLIENT.replace(
             verdict=OutgoingConnection((*s.leftovers(2),))
         ),
         "in use and nothing to be seen": s.UNEXPLAINED,
@@ -105,12 +105,12 @@ def test_the_worst_endpoint_decides_and_all_are_shown() -> None:
 
 
 def test_a_process_on_two_endpoints_is_described_once() -> None:
-    other = s.HELD.but(
+    other = s.HELD.replace(
         endpoint=s.SISTER,
         verdict=Held(s.EVERYWHERE[1:]),
-        holding=HolderSearch((s.NODE_HOLDER.but(inodes=(6,)),)),
+        holding=HolderSearch((s.NODE_HOLDER.replace(inodes=(6,)),)),
     )
-    first = s.HELD.but(holding=HolderSearch((s.NODE_HOLDER.but(inodes=(5,)),)))
+    first = s.HELD.replace(holding=HolderSearch((s.NODE_HOLDER.replace(inodes=(5,)),)))
     lines = processes.evidence((first, other), s.ANN)
     assert [line for line in lines if line.startswith(("process", "socket"))] == [
         "process     `node` (pid 4242), you, running for 2 h (since 12:11)",
@@ -126,8 +126,10 @@ def test_what_is_known_of_a_hidden_holder() -> None:
 
 
 def test_many_holders_are_counted() -> None:
-    holders = tuple(s.NODE_HOLDER.but(process=s.process(pid), ancestors=()) for pid in range(1, 9))
-    crowd = s.HELD.but(holding=HolderSearch(holders))
+    holders = tuple(
+        s.NODE_HOLDER.replace(process=s.process(pid), ancestors=()) for pid in range(1, 9)
+    )
+    crowd = s.HELD.replace(holding=HolderSearch(holders))
     lines = processes.evidence((crowd,), s.ANN)
     assert len([line for line in lines if line.startswith("process")]) == processes.MOST_CARDS
     assert lines[-1] == "and      3 more"
@@ -148,12 +150,12 @@ def test_the_standing_of_a_holder_is_a_note() -> None:
             id="a run of another checkout",
         ),
         pytest.param(
-            (s.SIBLING.but(run=None),),
+            (s.SIBLING.replace(run=None),),
             ", which belongs to another checkout of this repository",
             id="started there by hand",
         ),
         pytest.param(
-            (s.SIBLING.but(relation="project", run=None),),
+            (s.SIBLING.replace(relation="project", run=None),),
             ", which belongs to another project",
             id="another project's",
         ),
@@ -172,7 +174,7 @@ def test_the_error_says_at_once_where_its_holders_come_from(
 
 def test_where_a_holder_is_comes_right_behind_who_it_is() -> None:
     lines = processes.evidence(
-        (s.HELD,), s.ANN, holders.judgements([(4242, s.SIBLING.but(run=None))], s.ANN)
+        (s.HELD,), s.ANN, holders.judgements([(4242, s.SIBLING.replace(run=None))], s.ANN)
     )
     assert lines[1] == "checkout    ~/shop, branch `main`; you are in ~/fix, branch `fix`"
     assert not [line for line in lines if line.startswith("note")]
@@ -198,7 +200,7 @@ FAMILY.says(
 
 def test_of_a_localhost_that_is_held_the_other_address_needs_no_note() -> None:
     assert isinstance(s.SHADOWED.verdict, LocalhostConflict)
-    sister = s.SHADOWED.but(verdict=Held(s.SHADOWED.verdict.sockets))
+    sister = s.SHADOWED.replace(verdict=Held(s.SHADOWED.verdict.sockets))
     assert processes.notes((s.SHADOWED, sister)) == ()
 
 

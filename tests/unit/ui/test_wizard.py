@@ -17,8 +17,8 @@ from tests.unit.ui.samples import Stage
 if TYPE_CHECKING:
     from devports.detect.model import DetectedService
 
-DB = s.FOUND_DB.but(port=5432)
-UNKNOWN = s.FOUND.but(names=("web",), port=0)
+DB = s.FOUND_DB.replace(port=5432)
+UNKNOWN = s.FOUND.replace(names=("web",), port=0)
 DOWN = "\x1b[B"
 
 
