@@ -187,6 +187,8 @@ class Session:
         try:
             with self._own_screen():
                 return self._ask(question)
+        except SignalReceived:
+            raise
         except KeyboardInterrupt:
             raise SignalReceived(signal.SIGINT) from None
         finally:

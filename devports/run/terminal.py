@@ -151,8 +151,12 @@ def make_controlling() -> None:
     signal.pthread_sigmask(signal.SIG_UNBLOCK, OF_TERMINALS)
 
 
-class SignalReceived(Exception):  # noqa: N818  # an event, not an error
-    """A signal came while no server was running."""
+class SignalReceived(KeyboardInterrupt):
+    """A signal came while no server was running.
+
+    As Ctrl-C it leaves an event loop whatever that is doing: asyncio catches every other exception
+    of a callback, and what a question is drawn by is one.
+    """
 
     def __init__(self, number: int) -> None:
         super().__init__(number)

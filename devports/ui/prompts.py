@@ -349,8 +349,9 @@ def pressed(
     try:
         chosen = _Question(menu, source, sink, screen, drawn=drawn, later=later).app.run()
         said = chosen.said
-    except KeyboardInterrupt:
-        said = f"{menu.choices[menu.safe].said} (Ctrl-C)"
+    except KeyboardInterrupt as interrupt:
+        if not interrupt.args:  # another signal has its number with it
+            said = f"{menu.choices[menu.safe].said} (Ctrl-C)"
         raise
     finally:
         screen.err(answered(menu, said, screen.look("stderr")) if drawn else said)

@@ -227,6 +227,26 @@ def test_by_default_too_a_yes_in_the_moment_of_the_first_drawing_is_none() -> No
 
 
 @NEEDS_FAKE_KEYS
+def test_a_signal_that_comes_while_the_question_is_drawn_ends_it() -> None:
+    """A handler runs wherever the program is, and asyncio catches exceptions of its callbacks."""
+    from devports.run.terminal import SignalReceived
+
+    def handler() -> None:
+        raise SignalReceived(15)
+
+    def soon(_seconds: float, _call: Callable[[], None]) -> None:
+        loop = asyncio.get_running_loop()
+        loop.call_soon(handler)
+        loop.call_later(5, keys.send_text, ENTER + "n")  # who has caught it waits for Enter
+
+    stage = Stage()
+    with create_pipe_input() as keys:
+        sink = Vt100_Output(stage.stderr, DummyOutput().get_size)
+        with pytest.raises(SignalReceived):
+            answer(MENU, keys, sink, stage, later=soon)
+    assert "Ctrl-C" not in stage.stderr.getvalue()
+
+
 @pytest.mark.parametrize(
     ("typed", "later", "said"),
     [
