@@ -19,15 +19,18 @@ from devports.system import WINDOWS, clock
 from devports.system.inspect import HolderCache, at_once, census, endpoints_of, glance
 from devports.ui.messages import labelled
 from devports.ui.processes import gap_words
-from devports.ui.status_rows import (
+from devports.ui.status_table import (
+    Live,
     Section,
     StatusEntry,
     StatusPort,
     StatusRow,
+    changed,
+    plain,
     rows_of,
+    table,
     with_urls,
 )
-from devports.ui.table import Live, changed, plain, table
 from devports.ui.text import paint, url_of
 
 TYPE_CHECKING = False
@@ -39,7 +42,7 @@ if TYPE_CHECKING:
     from devports.system import Machine
     from devports.system.terminal_events import TerminalEvents
     from devports.ui.console import Console
-    from devports.ui.status_rows import Role
+    from devports.ui.status_table import Role
 
 
 def status(
