@@ -8,9 +8,8 @@ from __future__ import annotations
 
 from devports.config import keys
 from devports.config.report import Problem, dotted, nearest, short
-from devports.core.model import is_of_one_interface
+from devports.core.model import DEBUGGER_PORT, is_of_one_interface
 from devports.core.service import (
-    DEBUGGER_PORT,
     Config,
     EditorTasks,
     Ready,

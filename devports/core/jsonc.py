@@ -184,6 +184,13 @@ def index_of(node: Node, step: Step) -> int | None:
     return found[-1] if node.kind == "object" and found else None
 
 
+def inside(value: object, *keys: str) -> Any:
+    """Return what stands inside objects; None where there is none, or something else."""
+    for key in keys:
+        value = value.get(key) if isinstance(value, dict) else None
+    return value
+
+
 def same(one: object, other: object) -> bool:
     """Say whether two plain values are equal as JSON: 1 is not true, key order does not count."""
     if isinstance(one, dict) and isinstance(other, dict):

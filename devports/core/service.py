@@ -20,10 +20,6 @@ if TYPE_CHECKING:
     ReadyOwner = Literal["tree", "any"]
 
 
-DEBUGGER_PORT = "debug"
-"""Name of the further port that a debugger gets."""
-
-
 class Ready(Frozen):
     """When a service counts as ready, on top of owning its port. `timeout` in seconds."""
 

@@ -15,7 +15,7 @@ from __future__ import annotations
 import json
 
 from devports.core import jsonc
-from devports.core.jsonc import LINE_END, JsoncError, entries_of, find, parse, plain, same
+from devports.core.jsonc import LINE_END, JsoncError, entries_of, find, inside, parse, plain, same
 from devports.core.value import Frozen
 from devports.errors import DevportsError
 from devports.vscode.tasks import (
@@ -23,7 +23,6 @@ from devports.vscode.tasks import (
     GROUP,
     NAMING,
     GeneratedEntry,
-    inside,
     is_former,
     is_marked,
     is_ours,
