@@ -38,7 +38,7 @@ class EditorTasks(Frozen):
 
 
 class Service(Frozen):
-    """One declared service. Texts may still hold placeholders; `core.service` fills them.
+    """One declared service. Texts may still hold placeholders; `fill` fills them.
 
     Attributes:
         port: the first port, 1 to 65535.
