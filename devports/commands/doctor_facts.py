@@ -62,9 +62,9 @@ ANY_PORT = 1
 LOOPBACKS = ("127.0.0.1", "::1")
 
 
-def gather(setting: Context, config: Config | None, warnings: Sequence[str] = ()) -> Facts:
+def gather(context: Context, config: Config | None, warnings: Sequence[str] = ()) -> Facts:
     """Look at everything that the rules want to know; one look at the machine for all ports."""
-    machine, records = setting.machine, setting.records()
+    machine, records = context.machine, context.records()
     services = config.services if config else ()
     declared = declared_ports(machine, services)
     table = machine.table({each.spec.port for each in declared} or {ANY_PORT})
@@ -88,8 +88,8 @@ def gather(setting: Context, config: Config | None, warnings: Sequence[str] = ()
         gaps=(*table.gaps, *gaps_of_user(machine)),
         viewer=machine.viewer(),
         run_of=records.run_of(),
-        elsewhere_of=elsewhere_from(setting.home(), worktree_of),
-        named=setting.engines.named,
+        elsewhere_of=elsewhere_from(context.home(), worktree_of),
+        named=context.engines.named,
     )
 
 
