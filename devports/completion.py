@@ -154,9 +154,9 @@ def services_of(path: str | None) -> list[Named]:
     ]
 
 
-def completion(setting: Context, shell: str) -> int:
+def completion(context: Context, shell: str) -> int:
     """Print the script for a shell; it is shipped with devports."""
     from devports.commands.context import shipped
 
-    setting.screen.out(shipped("completions", f"devports.{shell}").rstrip("\n"))
+    context.screen.out(shipped("completions", f"devports.{shell}").rstrip("\n"))
     return exitcodes.OK

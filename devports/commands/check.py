@@ -26,44 +26,44 @@ if TYPE_CHECKING:
     from devports.commands.context import Context, Target
 
 
-def check(setting: Context, words: Sequence[str], *, as_json: bool = False) -> int:
+def check(context: Context, words: Sequence[str], *, as_json: bool = False) -> int:
     """Say whether each target can be bound now; the exit code is that of the worst."""
-    targets, errors = sound(setting, setting.asked(words))
-    looked = setting.look(targets, at_once)
+    targets, errors = sound(context, context.asked(words))
+    looked = context.look(targets, at_once)
     codes = [*(code_for(findings) for _, findings in looked), *(e.exit_code for e in errors)]
     code = max(codes, default=exitcodes.OK)
     if as_json:
         from devports.ui.json_output import check_data  # json: half a start
 
         data = check_data([(target.text, findings) for target, findings in looked], time.time())
-        setting.screen.answer(("check",), data, exit_code=code, errors=errors)
+        context.screen.answer(("check",), data, exit_code=code, errors=errors)
         return code
     for target, findings in looked:
         if all(isinstance(finding.verdict, Free) for finding in findings):
             # Nothing else is said of it, and the words for all others are not even loaded.
-            setting.screen.out(f"{port_name(findings[0].endpoint, target.subject)} is free")
+            context.screen.out(f"{port_name(findings[0].endpoint, target.subject)} is free")
         else:
-            explain(setting, target, findings)
+            explain(context, target, findings)
     for error in errors:
-        setting.print_error(error)
+        context.print_error(error)
     return code
 
 
 def sound(
-    setting: Context, targets: Sequence[Target]
+    context: Context, targets: Sequence[Target]
 ) -> tuple[tuple[Target, ...], tuple[DevportsError, ...]]:
     """Return the targets that have addresses, and what is wrong with the others of several."""
     if len(targets) == 1:
         return tuple(targets), ()
-    troubles = [trouble(setting, target) for target in targets]
+    troubles = [trouble(context, target) for target in targets]
     good = [target for target, error in zip(targets, troubles, strict=True) if error is None]
     return tuple(good), tuple(error for error in troubles if error is not None)
 
 
-def trouble(setting: Context, target: Target) -> DevportsError | None:
+def trouble(context: Context, target: Target) -> DevportsError | None:
     """Return why a target cannot be looked at, if it cannot."""
     try:
-        setting.endpoints(target)
+        context.endpoints(target)
     except DevportsError as error:
         error.service = target.name
         return error
@@ -81,19 +81,19 @@ def code_for(findings: Sequence[Finding]) -> int:
             return exitcodes.OK if is_bindable(verdict) else exitcodes.NO
 
 
-def explain(setting: Context, target: Target, findings: Sequence[Finding]) -> None:
+def explain(context: Context, target: Target, findings: Sequence[Finding]) -> None:
     """Print who is there on stdout, what that means and what to do about it on stderr."""
     from devports.core.hint import hint, ours
     from devports.ui.processes import evidence, notes, summary
     from devports.ui.text import wrap
 
-    screen, verdict = setting.screen, worst(finding.verdict for finding in findings)
+    screen, verdict = context.screen, worst(finding.verdict for finding in findings)
     screen.out(summary(findings, target.subject))
     if not is_bindable(verdict) or isinstance(verdict, LocalhostConflict):
         for line in evidence(findings, screen.reader()):
             screen.out("\n".join(wrap(f"  {line}", screen.look("stdout").width)))
     for note in notes(findings):
-        setting.print_labelled("note", note)
+        context.print_labelled("note", note)
     if isinstance(verdict, Held) and not any(f.holding.hidden for f in findings):
         ends = hint("to end it safely, run ", ours("free", target.typed))
-        setting.print_labelled("hint", ends)
+        context.print_labelled("hint", ends)

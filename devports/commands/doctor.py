@@ -45,7 +45,7 @@ class DoctorResult(Frozen):
         return all(problem.severity == "note" for problem in self.problems)
 
 
-def doctor(setting: Context, *, fix: bool = False, as_json: bool = False) -> int:
+def doctor(context: Context, *, fix: bool = False, as_json: bool = False) -> int:
     """Examine the project and this machine; the exit code is 1 unless all is well at the end.
 
     A configuration that is not right is a finding like the others: what does not depend on it is
@@ -60,9 +60,9 @@ def doctor(setting: Context, *, fix: bool = False, as_json: bool = False) -> int
             "`--fix` asks, and `--json` never does",
             hints=(hint("run ", ours("doctor", "--fix"), " on a terminal"),),
         )
-    seen = mend(setting, look(setting)) if fix else look(setting)
+    seen = mend(context, look(context)) if fix else look(context)
     code = exitcodes.OK if seen.healthy else exitcodes.NO
-    screen = setting.screen
+    screen = context.screen
     if as_json:
         from devports.ui.json_output import doctor_data
 
@@ -83,33 +83,33 @@ def doctor(setting: Context, *, fix: bool = False, as_json: bool = False) -> int
     return code
 
 
-def look(setting: Context) -> DoctorResult:
+def look(context: Context) -> DoctorResult:
     """Look at everything once, the configuration read anew."""
-    config, warnings, wrong = _config(setting)
-    facts = gather(setting, config, warnings)
+    config, warnings, wrong = _config(context)
+    facts = gather(context, config, warnings)
     return DoctorResult(config.path if config else "", facts, (*wrong, *examine(facts)))
 
 
-def _config(setting: Context) -> tuple[Config | None, tuple[str, ...], tuple[Problem, ...]]:
+def _config(context: Context) -> tuple[Config | None, tuple[str, ...], tuple[Problem, ...]]:
     try:
-        loaded = load_with_warnings(setting.named, here())
+        loaded = load_with_warnings(context.named, here())
     except DevportsError as error:
-        if error.code == "config-missing" and setting.named is None:
+        if error.code == "config-missing" and context.named is None:
             return None, (), ()
-        path = setting.named or find(here()) or ""
+        path = context.named or find(here()) or ""
         return None, (), (fault_of(error, os.path.abspath(path)),)
-    setting.replace(loaded.config)
+    context.replace(loaded.config)
     return loaded.config, loaded.warnings, ()
 
 
-def mend(setting: Context, seen: DoctorResult) -> DoctorResult:
+def mend(context: Context, seen: DoctorResult) -> DoctorResult:
     """Walk through what can be mended; return how things are afterwards.
 
     Raises:
         KeyboardInterrupt: Ctrl-C was pressed at a question; what was mended stays so.
     """
-    if seen.problems and (why := _nothing_to_ask(setting, seen)):
-        setting.print_labelled("note", why)
+    if seen.problems and (why := _nothing_to_ask(context, seen)):
+        context.print_labelled("note", why)
         return seen
     asked: set[Fix] = set()
     for _ in range(MAX_ROUNDS):
@@ -118,79 +118,79 @@ def mend(setting: Context, seen: DoctorResult) -> DoctorResult:
             if problem.mend is not None and problem.mend not in asked:
                 todo.setdefault(problem.mend, problem)
         asked |= set(todo)
-        changed = [_walk(setting, *each) for each in todo.items()]
+        changed = [_walk(context, *each) for each in todo.items()]
         if not any(changed):
             break
-        setting.engines.forget()
-        seen = look(setting)
+        context.engines.forget()
+        seen = look(context)
     if asked:
-        setting.screen.err()
+        context.screen.err()
     return seen
 
 
-def _nothing_to_ask(setting: Context, seen: DoctorResult) -> str:
+def _nothing_to_ask(context: Context, seen: DoctorResult) -> str:
     """Return why nobody is asked anything; empty if somebody is."""
     if not any(problem.mend for problem in seen.problems):
         return "nothing of this can be mended by devports itself"
-    if not setting.screen.interactive:
+    if not context.screen.interactive:
         return "nothing was mended: there is no terminal to ask on"
     return ""
 
 
-def _walk(setting: Context, todo: Fix, problem: Problem) -> bool:
+def _walk(context: Context, todo: Fix, problem: Problem) -> bool:
     """Show one problem, ask, and mend it; say whether anything may have changed."""
-    screen = setting.screen
+    screen = context.screen
     screen.err()
     if problem.what:  # else it is about a port, and shown with the question
         shown = problem.replace(remedies=())
         screen.err(problem_block(shown, screen.reader(), screen.look("stderr")))
     try:
-        return _carry_out(setting, todo)
+        return _carry_out(context, todo)
     except DevportsError as error:
-        setting.print_error(error)
+        context.print_error(error)
         return True
 
 
-def _carry_out(setting: Context, todo: Fix) -> bool:
+def _carry_out(context: Context, todo: Fix) -> bool:
     match todo:
         case FreePort():
-            return _freed(setting, todo)
+            return _freed(context, todo)
         case RemoveWritePermission(path=path):
             from devports.system.files import take_writing
 
-            if agreed := _agreed(setting, "take the right to write it from everybody else?"):
+            if agreed := _agreed(context, "take the right to write it from everybody else?"):
                 take_writing(path)
             return agreed
         case WriteEditorFiles(paths=paths):
             from devports.commands.vscode import vscode
 
-            if agreed := _agreed(setting, f"write {listed([f'`{path}`' for path in paths])}?"):
-                vscode(setting)
+            if agreed := _agreed(context, f"write {listed([f'`{path}`' for path in paths])}?"):
+                vscode(context)
             return agreed
         case _:
             unreachable(todo)
 
 
-def _freed(setting: Context, todo: FreePort) -> bool:
+def _freed(context: Context, todo: FreePort) -> bool:
     """Free ports as `devports free` does; what is still in the way is told in the next report."""
     from devports.commands.free import tools_for
     from devports.freeing import FreeRequest, StopTimeouts, free
     from devports.ui.progress import freed_words, outcome_words
 
-    endpoints = tuple(end for spec in todo.specs for end in endpoints_of(setting.machine, spec))
+    endpoints = tuple(end for spec in todo.specs for end in endpoints_of(context.machine, spec))
     limits = StopTimeouts(stop=todo.stop_timeout)
-    done = free(tools_for(setting), FreeRequest(endpoints, ConfirmPolicy(interactive=True), limits))
+    done = free(tools_for(context), FreeRequest(endpoints, ConfirmPolicy(interactive=True), limits))
     untold = [outcome for outcome in done.outcomes if isinstance(outcome, Declined | Refused)]
     for outcome in untold:
-        setting.screen.progress(f"devports: {outcome_words(outcome)}")
+        context.screen.progress(f"devports: {outcome_words(outcome)}")
     if not done.outcomes:
         ports = listed(list(map(str, todo.specs)))
-        setting.screen.progress(f"devports: {freed_words(done, ports)[-1]}")
+        context.screen.progress(f"devports: {freed_words(done, ports)[-1]}")
     return len(untold) < len(done.outcomes) or not done.outcomes
 
 
-def _agreed(setting: Context, question: str) -> bool:
+def _agreed(context: Context, question: str) -> bool:
     """Ask as everything else is asked: only a person on a terminal can say yes."""
     from devports.ui.prompts import from_menu, yes_or_no
 
-    return setting.screen.interactive and from_menu(yes_or_no(question), setting.screen) == "yes"
+    return context.screen.interactive and from_menu(yes_or_no(question), context.screen) == "yes"

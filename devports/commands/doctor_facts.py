@@ -23,6 +23,7 @@ from devports.core.service import EditorTasks, argv_of, env_file_of, fill, value
 from devports.core.shell_syntax import hides_exit_code
 from devports.core.verdict import Held, OutgoingConnection, is_outgoing, is_sister, sockets_of
 from devports.detect.command_line import read, recognise
+from devports.detect.servers import CONFIG_FILES
 from devports.doctor.facts import (
     Command,
     Editor,
@@ -61,9 +62,9 @@ ANY_PORT = 1
 LOOPBACKS = ("127.0.0.1", "::1")
 
 
-def gather(setting: Context, config: Config | None, warnings: Sequence[str] = ()) -> Facts:
+def gather(context: Context, config: Config | None, warnings: Sequence[str] = ()) -> Facts:
     """Look at everything that the rules want to know; one look at the machine for all ports."""
-    machine, records = setting.machine, setting.records()
+    machine, records = context.machine, context.records()
     services = config.services if config else ()
     declared = declared_ports(machine, services)
     table = machine.table({each.spec.port for each in declared} or {ANY_PORT})
@@ -87,8 +88,8 @@ def gather(setting: Context, config: Config | None, warnings: Sequence[str] = ()
         gaps=(*table.gaps, *gaps_of_user(machine)),
         viewer=machine.viewer(),
         run_of=records.run_of(),
-        elsewhere_of=elsewhere_from(setting.home(), worktree_of),
-        named=setting.engines.named,
+        elsewhere_of=elsewhere_from(context.home(), worktree_of),
+        named=context.engines.named,
     )
 
 
@@ -154,17 +155,9 @@ def _holders(machine: Machine, sockets: Sequence[Socket]) -> tuple[Finding, ...]
     return with_holders(judged, who)
 
 
-CONFIGS = {
-    "vite": "vite.config",
-    "vitepress": "vite.config",
-    "react-router": "vite.config",
-    "webpack": "webpack.config",
-    "streamlit": ".streamlit/config",
-}
-"""Files in which a server may be told its port, or to stay on it, without the ending."""
 ENDINGS = ("ts", "js", "mts", "mjs", "cts", "cjs", "toml")
 MAX_SETTINGS = 64 * 1024
-RUNNERS = ("npm", "pnpm", "yarn", "bun")
+PACKAGE_MANAGERS = ("npm", "pnpm", "yarn", "bun")
 
 
 def command_facts(service: Service, config: Config) -> Command:
@@ -214,7 +207,7 @@ def within_shell(words: Sequence[str]) -> tuple[tuple[str, ...], str]:
 
 def through_script(words: tuple[str, ...], folder: str) -> tuple[str, ...]:
     """Return what a script of package.json starts in place of `npm run NAME`."""
-    if not words or words[0] not in RUNNERS:
+    if not words or words[0] not in PACKAGE_MANAGERS:
         return words
     rest = words[2:] if words[1:2] == ("run",) else words[1:]
     scripts = programs.package(folder).get("scripts")
@@ -226,7 +219,7 @@ def through_script(words: tuple[str, ...], folder: str) -> tuple[str, ...]:
 
 def settings(kind: str, folder: str) -> str:
     """Return the text of a server's configuration file, as far as it could matter."""
-    names = [f"{CONFIGS[kind]}.{ending}" for ending in ENDINGS if kind in CONFIGS]
+    names = [f"{CONFIG_FILES[kind]}.{ending}" for ending in ENDINGS if kind in CONFIG_FILES]
     return next(filter(None, (_text(os.path.join(folder, name)) for name in names)), "")
 
 

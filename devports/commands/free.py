@@ -50,7 +50,7 @@ if TYPE_CHECKING:
 
 
 def free_targets(
-    setting: Context,
+    context: Context,
     words: Sequence[str],
     *,
     yes: bool = False,
@@ -70,14 +70,14 @@ def free_targets(
         yes=yes,
         other_users=other_users,
         other_checkouts=other_checkouts,
-        interactive=setting.screen.interactive,
+        interactive=context.screen.interactive,
     )
     limits = StopTimeouts(settle=settle)
     carry_out = rehearse if dry_run else free
-    tools = tools_for(setting)
+    tools = tools_for(context)
     # All of them before the first is freed: a host that is not known ends the command.
-    wanted = [with_its_run(setting, target) for target in setting.asked(words)]
-    asked = [(target, setting.endpoints(target)) for target in wanted]
+    wanted = [with_its_run(context, target) for target in context.asked(words)]
+    asked = [(target, context.endpoints(target)) for target in wanted]
     done = []
     for target, endpoints in asked:
         stop = target.service.stop_timeout if target.service else limits.stop
@@ -88,23 +88,23 @@ def free_targets(
         from devports.ui.json_output import free_data, overall
 
         data = free_data([(target.text, freed) for target, freed in done], time.time())
-        errors = [not_freed(t, freed, setting.screen) for t, freed in done if freed.exit_code]
+        errors = [not_freed(t, freed, context.screen) for t, freed in done if freed.exit_code]
         status = overall(not freed.exit_code for _, freed in done)
-        setting.screen.answer(("free",), data, exit_code=code, errors=errors, status=status)
+        context.screen.answer(("free",), data, exit_code=code, errors=errors, status=status)
         return code
     for target, freed in done:
         if freed.bindable:
             for line in spared_words(freed.spared):
-                setting.screen.progress(f"devports: {line}")
-            setting.screen.out(freed_words(freed, target.subject)[-1])
+                context.screen.progress(f"devports: {line}")
+            context.screen.out(freed_words(freed, target.subject)[-1])
         elif dry_run:
-            show_plan(setting, target, freed)
+            show_plan(context, target, freed)
         else:
-            show_not_freed(setting, target, freed)
+            show_not_freed(context, target, freed)
     return code
 
 
-def with_its_run(setting: Context, asked: Target) -> Target:
+def with_its_run(context: Context, asked: Target) -> Target:
     """Return a service with the port that its live run has, if that took another one.
 
     To free a service tells its run to stop, wherever that went: else it would serve on, unseen.
@@ -112,15 +112,15 @@ def with_its_run(setting: Context, asked: Target) -> Target:
     service = asked.service
     if service is None:
         return asked
-    run = setting.records().in_charge(service.name, setting.config().root)
+    run = context.records().in_charge(service.name, context.config().root)
     if run is None or run.spec in asked.specs:
         return asked
     return asked.replace(specs=(*asked.specs, run.spec))
 
 
-def show_plan(setting: Context, target: Target, freed: FreeResult) -> None:
+def show_plan(context: Context, target: Target, freed: FreeResult) -> None:
     """Say what would be done and to whom, and the commands that do it by hand."""
-    screen, reader = setting.screen, setting.screen.reader()
+    screen, reader = context.screen, context.screen.reader()
     lines = [
         *evidence(freed.findings, reader, judgements(standings_of(freed), reader)),
         *map(outcome_words, freed.outcomes),
@@ -129,13 +129,13 @@ def show_plan(setting: Context, target: Target, freed: FreeResult) -> None:
     screen.out(summary(freed.findings, target.subject))
     for line in lines:
         screen.out("\n".join(wrap(f"  {line}", screen.look("stdout").width)))
-    if by_hand := remedies_for(setting, target, freed):
+    if by_hand := remedies_for(context, target, freed):
         screen.err("\n".join(remedy_lines(by_hand, screen.look("stderr"))))
 
 
-def tools_for(setting: Context, *, starting: str = "") -> FreeServices:
+def tools_for(context: Context, *, starting: str = "") -> FreeServices:
     """Return the tools of freeing: prompt and progress on the screen, our own runs by record."""
-    screen = setting.screen
+    screen = context.screen
 
     def tell(news: Progress | Outcome) -> None:
         if isinstance(
@@ -148,23 +148,23 @@ def tools_for(setting: Context, *, starting: str = "") -> FreeServices:
     def asked(question: Question) -> Answer:
         from devports.ui.prompts import ask
 
-        return ask(question, screen, starting, project=project_of(setting, question.target))
+        return ask(question, screen, starting, project=project_of(context, question.target))
 
     return FreeServices(
-        machine=setting.machine,
+        machine=context.machine,
         ask=asked,
         tell=tell,
-        run_of=setting.records().run_of(),
-        engines=setting.engines,
-        elsewhere_of=elsewhere_from(setting.home(), worktree_of),
+        run_of=context.records().run_of(),
+        engines=context.engines,
+        elsewhere_of=elsewhere_from(context.home(), worktree_of),
     )
 
 
-def project_of(setting: Context, target: StopTarget) -> str:
+def project_of(context: Context, target: StopTarget) -> str:
     """Return which project a target belongs to; empty where its standing tells that."""
     if isinstance(target.standing, OtherCheckout):
         return ""
-    return project_words(worktree_of(target.process.cwd), worktree_of(setting.home()))
+    return project_words(worktree_of(target.process.cwd), worktree_of(context.home()))
 
 
 def not_freed(asked: Target, freed: FreeResult, screen: Console) -> DevportsError:
@@ -220,7 +220,7 @@ def standings_of(freed: FreeResult) -> list[tuple[int, HolderKind]]:
     return [(m.process.pid, target.standing) for target in plan for m in target.members]
 
 
-def remedies_for(setting: Context, asked: Target, freed: FreeResult) -> tuple[Remedy, ...]:
+def remedies_for(context: Context, asked: Target, freed: FreeResult) -> tuple[Remedy, ...]:
     """Return what a person can do by hand, for the finding that decides."""
     finding = decisive(freed.findings)
     if is_bindable(finding.verdict):
@@ -228,20 +228,20 @@ def remedies_for(setting: Context, asked: Target, freed: FreeResult) -> tuple[Re
     case = RemedyContext(
         finding.endpoint,
         finding.holding,
-        setting.machine.platform,
+        context.machine.platform,
         service=asked.name,
         typed=asked.text,
-        viewer=setting.machine.viewer(),
-        run_of=setting.records().run_of(),
-        elsewhere_of=elsewhere_from(setting.home(), worktree_of),
-        named=setting.engines.named,
-        ephemeral=setting.machine.ephemeral(),
+        viewer=context.machine.viewer(),
+        run_of=context.records().run_of(),
+        elsewhere_of=elsewhere_from(context.home(), worktree_of),
+        named=context.engines.named,
+        ephemeral=context.machine.ephemeral(),
         ignored=tuple(o.target.process.pid for o in freed.outcomes if isinstance(o, TimedOut)),
     )
     return remedies(finding.verdict, case)
 
 
-def show_not_freed(setting: Context, asked: Target, freed: FreeResult) -> None:
+def show_not_freed(context: Context, asked: Target, freed: FreeResult) -> None:
     """Print the error block with the commands to run by hand."""
-    error = not_freed(asked, freed, setting.screen)
-    setting.print_error(error, remedies_for(setting, asked, freed))
+    error = not_freed(asked, freed, context.screen)
+    context.print_error(error, remedies_for(context, asked, freed))

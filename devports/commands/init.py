@@ -23,7 +23,7 @@ if TYPE_CHECKING:
     from devports.ui.console import Console
 
 
-def init(setting: Context, *, yes: bool, dry_run: bool, as_json: bool = False) -> int:
+def init(context: Context, *, yes: bool, dry_run: bool, as_json: bool = False) -> int:
     """Write a devports.toml for what is here; the exit code is 1 if none is written.
 
     Without a terminal and without `yes` it shows what it would write.
@@ -32,11 +32,11 @@ def init(setting: Context, *, yes: bool, dry_run: bool, as_json: bool = False) -
         DevportsError: there is a configuration already, or the file cannot be written.
     """
     cwd = here()
-    shown = setting.named or OWN
+    shown = context.named or OWN
     path = os.path.abspath(os.path.join(cwd, shown))
-    refuse_if_there(path, cwd if setting.named is None else "")
+    refuse_if_there(path, cwd if context.named is None else "")
     plan = found_in(path, shown)
-    screen = setting.screen
+    screen = context.screen
     if as_json:
         return _in_json(plan, screen, yes=yes, dry_run=dry_run)
     from devports.ui.reports import findings, written

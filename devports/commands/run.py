@@ -37,7 +37,7 @@ if TYPE_CHECKING:
 
 
 def run(
-    setting: Context,
+    context: Context,
     name: str,
     arguments: Sequence[str] = (),
     *,
@@ -51,7 +51,7 @@ def run(
     debug: bool = False,
 ) -> int:
     """Run a service to its end; the exit code is the server's own when one ran."""
-    config = setting.config()
+    config = context.config()
     service = service_of(config, name)
     if debug:
         service = debugged(service, config)
@@ -59,22 +59,22 @@ def run(
         port=port or service.port, on_conflict=on_conflict or service.on_conflict
     )
     refuse_impossible(service)
-    news = RunReporter(setting.screen, name, events)
+    news = RunReporter(context.screen, name, events)
     policy = ConfirmPolicy(
         yes=yes,
         other_users=other_users,
         other_checkouts=other_checkouts,
-        interactive=setting.screen.interactive,
+        interactive=context.screen.interactive,
     )
     policy = on_conflict_of(service, policy, config.root)
     session: Session | None = None
     ended: Ended | None = None
-    declared, others = service.port, next_ports(setting.machine, service, config)
+    declared, others = service.port, next_ports(context.machine, service, config)
     try:
-        wait_for_dependencies(setting.machine, setting.records(), config, service, news.tell)
+        wait_for_dependencies(context.machine, context.records(), config, service, news.tell)
         while True:
             made = session_of(
-                setting,
+                context,
                 service,
                 config,
                 arguments=arguments,
@@ -85,19 +85,19 @@ def run(
             )
             session = made or session
             if made is not None and (ended := made.run()) is not None:
-                explain(setting, made, ended)
+                explain(context, made, ended)
                 break
             service = next(others)
             policy = policy.replace(movable=service.port, moves=True)
     except DevportsError as error:
-        setting.print_error(error)
+        context.print_error(error)
         ended = Ended(error.exit_code, "devports", error.code, in_short(error))
     startup = session.startup if session is not None else None
-    setting.screen.progress(ended_words(name, ended, started=startup is not None))
+    context.screen.progress(ended_words(name, ended, started=startup is not None))
     news.note(ended)
     ready = startup is not None and startup.owned is not None
     if what := run_progress.meaning(name, ended.replace(ready=ready)):
-        print_vscode_failure(what, setting.screen)
+        print_vscode_failure(what, context.screen)
     return ended.code
 
 
@@ -147,9 +147,9 @@ class RunReporter:
         if self._log is not None:
             self._log.write(news)
 
-    def tools(self, setting: Context, service: str) -> FreeServices:
+    def tools(self, context: Context, service: str) -> FreeServices:
         """Return the tools of freeing, which tell both."""
-        tools = tools_for(setting, starting=service)
+        tools = tools_for(context, starting=service)
 
         def tell(news: Progress | Outcome) -> None:
             tools.tell(news)
@@ -165,7 +165,7 @@ class RunReporter:
 
 
 def session_of(
-    setting: Context,
+    context: Context,
     service: Service,
     config: Config,
     *,
@@ -179,7 +179,7 @@ def session_of(
 
     None: by its record another run is to have the port, and the policy is to leave it.
     """
-    machine, records = setting.machine, setting.records()
+    machine, records = context.machine, context.records()
     try:
         launch = prepare(
             machine,
@@ -194,7 +194,7 @@ def session_of(
                 service,
                 config.root,
                 news.tell,
-                take_over=lambda other: take_over or may_take_over(setting.screen, other, policy),
+                take_over=lambda other: take_over or may_take_over(context.screen, other, policy),
                 alone=endpoints if policy.moves else (),
             ),
         )
@@ -202,7 +202,7 @@ def session_of(
         return None
     launch = launch.replace(declared=declared if declared != service.port else 0)
     limits = StopTimeouts(stop=service.stop_timeout, settle=0, linger=LINGER)
-    tools = news.tools(setting, service.name)
+    tools = news.tools(context, service.name)
     job = FreeRequest(launch.everything, policy, limits)
     return Session(launch, job, tools, news.tell, records)
 
@@ -226,18 +226,18 @@ def variables_of(service: Service, config: Config) -> dict[str, str]:
     return dict(read_env_file(path))
 
 
-def explain(setting: Context, session: Session, ended: Ended) -> None:
+def explain(context: Context, session: Session, ended: Ended) -> None:
     """Say, where devports gave up, what was seen and what can be done by hand."""
     service, last = session.service, session.hold.last
     if ended.reason == "port-held" and last is not None and not last.bindable:
-        declared = setting.config().get(service.name)
+        declared = context.config().get(service.name)
         same = declared is not None and declared.port == service.port
         held = service.spec.replace(port=decisive(last.findings).endpoint.port)
         text = service.name if same else str(held)
-        show_not_freed(setting, asked_of(text, service), last)
+        show_not_freed(context, asked_of(text, service), last)
     elif ended.reason in GIVEN_UP and session.startup:
         start = session.startup
         error = gave_up(
             service, ended, start.seen, start.failure, start.status, unsaid=start.unsaid
         )
-        setting.print_error(error)
+        context.print_error(error)

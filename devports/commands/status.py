@@ -19,15 +19,18 @@ from devports.system import WINDOWS, clock
 from devports.system.inspect import HolderCache, at_once, census, endpoints_of, glance
 from devports.ui.messages import labelled
 from devports.ui.processes import gap_words
-from devports.ui.status_rows import (
+from devports.ui.status_table import (
+    Live,
     Section,
     StatusEntry,
     StatusPort,
     StatusRow,
+    changed,
+    plain,
     rows_of,
+    table,
     with_urls,
 )
-from devports.ui.table import Live, changed, plain, table
 from devports.ui.text import paint, url_of
 
 TYPE_CHECKING = False
@@ -39,11 +42,11 @@ if TYPE_CHECKING:
     from devports.system import Machine
     from devports.system.terminal_events import TerminalEvents
     from devports.ui.console import Console
-    from devports.ui.status_rows import Role
+    from devports.ui.status_table import Role
 
 
 def status(
-    setting: Context,
+    context: Context,
     words: Sequence[str],
     *,
     everything: bool = False,
@@ -57,22 +60,22 @@ def status(
     """
     _refuse_contradictions(words, everything, watch, interval, as_json)
     seen: AllListeners | Services = (
-        AllListeners(setting, repeated=watch)
+        AllListeners(context, repeated=watch)
         if everything
-        else Services(setting, setting.asked(words), repeated=watch)
+        else Services(context, context.asked(words), repeated=watch)
     )
     if watch:
-        return watch_over(setting.screen, seen.look, interval or INTERVAL)
-    return (report_json if as_json else report)(setting, seen.look())
+        return watch_over(context.screen, seen.look, interval or INTERVAL)
+    return (report_json if as_json else report)(context, seen.look())
 
 
-def report(setting: Context, shown: StatusResult) -> int:
+def report(context: Context, shown: StatusResult) -> int:
     """Print the table on stdout, what could not be seen or looked at on stderr."""
-    setting.screen.out("\n".join(table_of(shown, setting.screen)))
+    context.screen.out("\n".join(table_of(shown, context.screen)))
     for gap in shown.gaps:
-        setting.print_labelled("note", gap_words(gap))
+        context.print_labelled("note", gap_words(gap))
     for error in shown.errors:
-        setting.print_error(error)
+        context.print_error(error)
     return shown.exit_code
 
 
@@ -81,7 +84,7 @@ def table_of(shown: StatusResult, screen: Console) -> list[str]:
     return table(rows, screen.look_with_links("stdout"))
 
 
-def report_json(setting: Context, shown: StatusResult) -> int:
+def report_json(context: Context, shown: StatusResult) -> int:
     """Print the envelope."""
     from devports.ui.json_output import overall, status_data  # json: half a start
 
@@ -89,7 +92,7 @@ def report_json(setting: Context, shown: StatusResult) -> int:
     seen = [True for s in shown.sections for entry in s.entries if entry.error is None]
     status = overall([*seen, *(False for _ in shown.errors)])
     code = shown.exit_code
-    setting.screen.answer(("status",), data, exit_code=code, errors=shown.errors, status=status)
+    context.screen.answer(("status",), data, exit_code=code, errors=shown.errors, status=status)
     return code
 
 
@@ -124,12 +127,12 @@ def _refuse_contradictions(
 class AllListeners:
     """All listeners. Nothing is bound; `repeated`: holders are remembered between looks."""
 
-    def __init__(self, setting: Context, *, repeated: bool) -> None:
-        self._setting = setting
-        self._who = HolderCache(setting.machine, thorough=True).holding if repeated else None
-        config, self._errors = _config(setting)
+    def __init__(self, context: Context, *, repeated: bool) -> None:
+        self._setting = context
+        self._who = HolderCache(context.machine, thorough=True).holding if repeated else None
+        config, self._errors = _config(context)
         self._folder = config.root if config else here()
-        self._declared = tuple(_declared(setting.machine, config)) if config else ()
+        self._declared = tuple(_declared(context.machine, config)) if config else ()
 
     def look(self) -> StatusResult:
         """Return the groups of one look at the machine; the services of this project by name."""
@@ -160,12 +163,12 @@ class AllListeners:
         return next(taken, None)
 
 
-def _config(setting: Context) -> tuple[Config | None, tuple[DevportsError, ...]]:
+def _config(context: Context) -> tuple[Config | None, tuple[DevportsError, ...]]:
     """Return the configuration, if there is one; a wrong one hides no listener."""
     try:
-        return setting.config(), ()
+        return context.config(), ()
     except DevportsError as error:
-        return None, () if error.code == "config-missing" and setting.named is None else (error,)
+        return None, () if error.code == "config-missing" and context.named is None else (error,)
 
 
 def _declared(machine: Machine, config: Config) -> Iterator[tuple[Service, Endpoint]]:
@@ -329,10 +332,10 @@ class ServiceStatus(Frozen):
 class Services:
     """Some services or ports. `repeated`: looks only read the table, and remember holders."""
 
-    def __init__(self, setting: Context, targets: Sequence[Target], *, repeated: bool) -> None:
-        self._setting, self._targets = setting, targets
-        self._project = setting.config().root if any(t.service for t in targets) else ""
-        self._familiar = HolderCache(setting.machine, thorough=False) if repeated else None
+    def __init__(self, context: Context, targets: Sequence[Target], *, repeated: bool) -> None:
+        self._setting, self._targets = context, targets
+        self._project = context.config().root if any(t.service for t in targets) else ""
+        self._familiar = HolderCache(context.machine, thorough=False) if repeated else None
         self._resolved: dict[PortSpec, tuple[Endpoint, ...]] = {}
 
     def look(self) -> StatusResult:

@@ -6,7 +6,7 @@ from devports import exitcodes
 from devports.commands.context import Context, shipped
 
 
-def validate(setting: Context, *, as_json: bool = False) -> int:
+def validate(context: Context, *, as_json: bool = False) -> int:
     """Read the configuration and say so.
 
     Raises:
@@ -14,23 +14,23 @@ def validate(setting: Context, *, as_json: bool = False) -> int:
     """
     from devports.core.shell_syntax import unshelled
 
-    config = setting.config()
+    config = context.config()
     for service in config.services:
         if written := unshelled(service):
             what = f"the command of `{service.name}` has `{written.word}`, which only a shell knows"
-            setting.print_warning(what, hints=(written.hint,))
+            context.print_warning(what, hints=(written.hint,))
     if as_json:
         from devports.ui.json_output import validate_data
 
-        setting.screen.answer(("validate",), validate_data(config), exit_code=exitcodes.OK)
+        context.screen.answer(("validate",), validate_data(config), exit_code=exitcodes.OK)
     else:
         count = len(config.services)
         noun = "service" if count == 1 else "services"
-        setting.screen.out(f"{config.path} is valid: {count} {noun}")
+        context.screen.out(f"{config.path} is valid: {count} {noun}")
     return exitcodes.OK
 
 
-def schema(setting: Context, kind: str) -> int:
+def schema(context: Context, kind: str) -> int:
     """Print one of the schemas that are shipped with devports."""
-    setting.screen.out(shipped("schemas", f"{kind}.schema.json").rstrip("\n"))
+    context.screen.out(shipped("schemas", f"{kind}.schema.json").rstrip("\n"))
     return exitcodes.OK

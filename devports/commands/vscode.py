@@ -27,23 +27,23 @@ if TYPE_CHECKING:
     Mode = Literal["write", "check", "diff"]
 
 
-def vscode(setting: Context, mode: Mode = "write", *, as_json: bool = False) -> int:
+def vscode(context: Context, mode: Mode = "write", *, as_json: bool = False) -> int:
     """Bring `.vscode` up to date, or say what would be changed; `check` fails if anything would."""
-    config = setting.config()
+    config = context.config()
     refuse_unfindable(config)
     try:
         plan = write(config) if mode == "write" else look(config)
     except BrokenFileError as error:
         if not as_json:
-            setting.screen.out(error.snippet)
+            context.screen.out(error.snippet)
         raise
     code = exitcodes.NO if mode == "check" and not plan.in_sync else exitcodes.OK
     if as_json:
         from devports.ui.json_output import vscode_data
 
-        setting.screen.answer(("vscode",), vscode_data(plan, mode), exit_code=code)
+        context.screen.answer(("vscode",), vscode_data(plan, mode), exit_code=code)
     else:
-        report(setting.screen, plan, mode, os.path.relpath(config.root, here()))
+        report(context.screen, plan, mode, os.path.relpath(config.root, here()))
     return code
 
 

@@ -37,7 +37,7 @@ QUIET = 0.7
 
 
 def wait(
-    setting: Context,
+    context: Context,
     words: Sequence[str],
     *,
     until: Until = "ready",
@@ -48,12 +48,12 @@ def wait(
 
     `timeout` is in seconds, for all together; by default as long as services get to become ready.
     """
-    targets = setting.asked(words)
+    targets = context.asked(words)
     own = [t.service.ready.timeout for t in targets if t.service and until == "ready"]
     deadline = clock.Deadline(max(own, default=PATIENCE) if timeout is None else timeout)
-    done = wait_for(setting, targets, until, deadline)
+    done = wait_for(context, targets, until, deadline)
     failed = [
-        not_ready(setting, one) if until == "ready" else still_held(setting, one)
+        not_ready(context, one) if until == "ready" else still_held(context, one)
         for one in done
         if not one.happened
     ]
@@ -64,13 +64,13 @@ def wait(
         entries = [(one.target.text, one.happened, one.seconds, one.findings) for one in done]
         data = wait_data(until, entries, time.time())
         status = overall(one.happened for one in done)
-        setting.screen.answer(("wait",), data, exit_code=code, errors=failed, status=status)
+        context.screen.answer(("wait",), data, exit_code=code, errors=failed, status=status)
         return code
     for one in done:
         if one.happened:
-            setting.screen.out(f"`{one.target.text}` is {until}, after {took(one.seconds)}")
+            context.screen.out(f"`{one.target.text}` is {until}, after {took(one.seconds)}")
     for each in failed:
-        setting.print_error(each)
+        context.print_error(each)
     return code
 
 
@@ -88,17 +88,17 @@ class WaitResult(Frozen):
 
 
 def wait_for(
-    setting: Context, targets: Sequence[Target], until: Until, deadline: clock.Deadline
+    context: Context, targets: Sequence[Target], until: Until, deadline: clock.Deadline
 ) -> tuple[WaitResult, ...]:
     """Wait for all of them; if that takes longer than `QUIET`, say so once."""
     took: dict[int, float] = {}
     # A service is ready by its own port, and free when all its ports are.
     first = [target.replace(specs=target.specs[:1]) for target in targets]
-    ends = [setting.endpoints(each) for each in (first if until == "ready" else targets)]
+    ends = [context.endpoints(each) for each in (first if until == "ready" else targets)]
     step, told = FIRST, False
     while True:
         for number, target in enumerate(targets):
-            if number not in took and _happened(setting, target, ends[number], until):
+            if number not in took and _happened(context, target, ends[number], until):
                 took[number] = deadline.elapsed
         if len(took) == len(targets) or deadline.passed:
             break
@@ -106,29 +106,29 @@ def wait_for(
             told = True
             named = listed([f"`{target.text}`" for target in targets])
             within = f"{whole(deadline.left):.0f} s"
-            setting.screen.err(f"devports: waiting up to {within} until {named} is {until}")
+            context.screen.err(f"devports: waiting up to {within} until {named} is {until}")
         clock.pause(min(step, deadline.left))
         step = min(step * 1.5, LAST)
     return tuple(
         WaitResult(target, number in took, took.get(number, deadline.elapsed), findings)
-        for number, (target, findings) in enumerate(setting.look(targets, survey))
+        for number, (target, findings) in enumerate(context.look(targets, survey))
     )
 
 
-def _happened(setting: Context, target: Target, ends: Sequence[Endpoint], until: Until) -> bool:
+def _happened(context: Context, target: Target, ends: Sequence[Endpoint], until: Until) -> bool:
     if until == "free":
-        return bindable(setting.machine, ends, ())
+        return bindable(context.machine, ends, ())
     if target.service is None:
-        return is_served(setting.machine, ends)
-    root = setting.config().root
-    return is_ready(setting.machine, setting.records(), target.service, root, ends)
+        return is_served(context.machine, ends)
+    root = context.config().root
+    return is_ready(context.machine, context.records(), target.service, root, ends)
 
 
-def not_ready(setting: Context, one: WaitResult) -> DevportsError:
+def not_ready(context: Context, one: WaitResult) -> DevportsError:
     """Return that a target did not become ready, with what is on its port instead."""
     target, started = one.target, bool(one.target.service and one.target.service.command)
-    run = setting.records().in_charge(target.name, setting.config().root) if started else None
-    evident = evidence(one.findings, setting.screen.reader())
+    run = context.records().in_charge(target.name, context.config().root) if started else None
+    evident = evidence(one.findings, context.screen.reader())
     note = ""
     hints: tuple[Advice, ...] = ()
     if run is not None:
@@ -147,7 +147,7 @@ def not_ready(setting: Context, one: WaitResult) -> DevportsError:
     )
 
 
-def still_held(setting: Context, one: WaitResult) -> DevportsError:
+def still_held(context: Context, one: WaitResult) -> DevportsError:
     """Return that a target was not let go of, with who has it."""
     freed = FreeResult(False, exitcodes.STILL_HELD, (), one.findings)
-    return not_freed(one.target, freed, setting.screen)
+    return not_freed(one.target, freed, context.screen)

@@ -11,7 +11,7 @@ from __future__ import annotations
 
 from itertools import takewhile
 
-from devports.core.service import DEBUGGER_PORT
+from devports.core.model import DEBUGGER_PORT
 from devports.core.text import assignment, quote
 from devports.core.value import Frozen
 

@@ -60,6 +60,10 @@ class Endpoint(Frozen):
         return f"[{self.address}]:{self.port}" if self.is_v6 else f"{self.address}:{self.port}"
 
 
+DEBUGGER_PORT = "debug"
+"""Name of the further port that a debugger gets."""
+
+
 class PortSpec(Frozen):
     """A port as the user wrote it. An empty host means the port on every address."""
 

@@ -20,10 +20,6 @@ if TYPE_CHECKING:
     ReadyOwner = Literal["tree", "any"]
 
 
-DEBUGGER_PORT = "debug"
-"""Name of the further port that a debugger gets."""
-
-
 class Ready(Frozen):
     """When a service counts as ready, on top of owning its port. `timeout` in seconds."""
 
@@ -42,7 +38,7 @@ class EditorTasks(Frozen):
 
 
 class Service(Frozen):
-    """One declared service. Texts may still hold placeholders; `core.service` fills them.
+    """One declared service. Texts may still hold placeholders; `fill` fills them.
 
     Attributes:
         port: the first port, 1 to 65535.

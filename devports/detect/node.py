@@ -22,7 +22,7 @@ from devports.detect.command_line import (
     target_of,
 )
 from devports.detect.model import DetectedService, SkippedService
-from devports.detect.servers import PROGRAM
+from devports.detect.servers import CONFIG_FILES, PROGRAM
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -48,16 +48,6 @@ MANAGERS = {
 SEVERAL = "concurrently npm-run-all npm-run-all2 run-p run-s turbo nx lerna wireit".split()
 RUNNERS = "node nodemon tsx ts-node ts-node-dev bun deno nest babel-node node-dev".split()
 FRAMEWORKS = "express fastify koa hono polka restify @hapi/hapi @nestjs/core socket.io".split()
-CONFIGS = {
-    "vite": "vite.config",
-    "react-router": "vite.config",
-    "nuxt": "nuxt.config",
-    "astro": "astro.config",
-    "webpack": "webpack.config",
-    "vue-cli": "vue.config",
-    "angular": "angular",
-}
-"""Files in which a server may be told its port, without the ending."""
 PROGRAMS = ("server.js", "app.js", "index.js")
 """What a program is called that neither a script nor `main` names."""
 SUFFIXES = ("", ".js", ".mjs", ".cjs", ".ts", ".mts", "/index.js", "/index.ts")
@@ -221,7 +211,7 @@ class _Scripts:
 
     def configured(self, server: Server) -> Asked | None:
         """Return the port in the configuration of a server."""
-        wanted = CONFIGS.get(server.kind, "")
+        wanted = CONFIG_FILES.get(server.kind, "")
         files = (file for file in self.tree.files if file.folder == self.file.folder)
         found = (configured_in(file) for file in files if file.name.rpartition(".")[0] == wanted)
         return next((asked for asked in found if asked), None)

@@ -260,3 +260,16 @@ PROGRAM = Server("program", (), 0, (), (), (), env=_ENV, side="backend")
 """A program of the user's own, which is told its port by the variable PORT, or not at all."""
 
 SERVERS = (*NODE, *PYTHON, *OTHER)
+
+CONFIG_FILES = {
+    "vite": "vite.config",
+    "vitepress": "vite.config",
+    "react-router": "vite.config",
+    "nuxt": "nuxt.config",
+    "astro": "astro.config",
+    "webpack": "webpack.config",
+    "vue-cli": "vue.config",
+    "angular": "angular",
+    "streamlit": ".streamlit/config",
+}
+"""Files in which a server may be told its port, or to stay on it, without the ending."""

@@ -15,7 +15,7 @@ import posixpath
 import re
 from itertools import count
 
-from devports.core.jsonc import JsoncError, parse, plain
+from devports.core.jsonc import JsoncError, inside, parse, plain
 from devports.core.text import LAST_PORT, decimal
 from devports.core.value import Frozen
 from devports.detect.command_line import Line, command_text, of_line, read
@@ -210,7 +210,7 @@ def editors(tree: Tree) -> Iterator[DetectedService | SkippedService]:
 
 def _entries(tree: Tree, file: File) -> Iterator[DetectedService | SkippedService]:
     try:
-        entries = _inside(plain(parse(file.text)), LISTS[file.name])
+        entries = inside(plain(parse(file.text)), LISTS[file.name])
     except JsoncError:
         yield SkippedService(file.source(), "it cannot be read as JSON with comments")
         return
@@ -251,7 +251,7 @@ def line_of(entry: Entry) -> Line | None:
 
 def variables_of(entry: Entry) -> tuple[str, ...]:
     """Return the names of its variables. Their values stay where they are: they may be secrets."""
-    env = entry.get("env") or _inside(entry, "options", "env")
+    env = entry.get("env") or inside(entry, "options", "env")
     return tuple(env) if isinstance(env, dict) else ()
 
 
@@ -265,21 +265,15 @@ def _in_its_environment(tree: Tree, folder: str, line: Line, made: DetectedServi
 
 def _folder(above: str, entry: Entry) -> str | None:
     """Return the folder in which it runs; None if only VS Code knows it."""
-    inside = _WORKSPACE.sub("", _text(entry, "cwd") or _text(entry, "options", "cwd"))
-    if "${" in inside or inside.startswith(("/", "~")):
+    below = _WORKSPACE.sub("", _text(entry, "cwd") or _text(entry, "options", "cwd"))
+    if "${" in below or below.startswith(("/", "~")):
         return None
-    folder = posixpath.normpath(posixpath.join(above, inside))
+    folder = posixpath.normpath(posixpath.join(above, below))
     return None if folder.startswith("..") else "" if folder == "." else folder
 
 
-def _inside(value: object, *keys: str) -> object:
-    for key in keys:
-        value = value.get(key) if isinstance(value, dict) else None
-    return value
-
-
 def _text(entry: object, *keys: str) -> str:
-    value = _inside(entry, *keys)
+    value = inside(entry, *keys)
     return value if isinstance(value, str) else ""
 
 

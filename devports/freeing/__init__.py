@@ -1,7 +1,7 @@
 """Frees ports: classify, show, ask, look again, end, wait until bindable.
 
-Knows neither the screen nor the command line: questions and progress go through `Tools`, so that
-`free` in a script and `run` in mid-start do the same.
+Knows neither the screen nor the command line: questions and progress go through `FreeServices`, so
+that `free` in a script and `run` in mid-start do the same.
 """
 
 from __future__ import annotations

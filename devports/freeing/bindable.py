@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from devports.core.containers import shown
 from devports.core.model import merged
-from devports.core.verdict import Held, is_bindable
+from devports.core.verdict import Held, covers, is_bindable
 from devports.system import clock
 from devports.system.inspect import judge, survey, with_servers, without
 
@@ -12,7 +12,7 @@ TYPE_CHECKING = False
 if TYPE_CHECKING:
     from collections.abc import Collection, Iterable, Sequence
 
-    from devports.core.model import Endpoint, Holder, Table
+    from devports.core.model import Endpoint, Holder, Socket, Table
     from devports.core.verdict import Finding
     from devports.freeing import FreeRequest
     from devports.system import Machine
@@ -58,6 +58,12 @@ def nobody_is_on(
 def table_of(machine: Machine, endpoints: Iterable[Endpoint], ours: Collection[int] = ()) -> Table:
     """Return all sockets that use the numbers of these endpoints, without our own."""
     return without(machine.table({endpoint.port for endpoint in endpoints}), ours)
+
+
+def sockets_on(machine: Machine, endpoints: Sequence[Endpoint]) -> list[Socket]:
+    """Return the sockets that occupy one of the endpoints, or may do so as a wildcard."""
+    found = table_of(machine, endpoints).sockets
+    return [s for s in found if any(covers(s, end) is not False for end in endpoints)]
 
 
 def wait_until_bindable(machine: Machine, job: FreeRequest, seconds: float) -> None:

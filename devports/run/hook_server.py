@@ -8,6 +8,7 @@ declared port fails, and then ask here.
 
 from __future__ import annotations
 
+import _socket as net
 import contextlib
 import os
 import select
@@ -16,7 +17,6 @@ from struct import pack
 
 from devports.core.handoff import LONGEST, NO, VARIABLE, ask_of, node_options, python_path, variable
 from devports.system import clock
-from devports.system.net import net
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:

@@ -31,8 +31,8 @@ if TYPE_CHECKING:
     from devports.core.service import Config, Service
     from devports.records import RunRecord
     from devports.run.hook_server import Reply
-    from devports.run.process_tree import ServerProcessTree
     from devports.run.reservation import Reservations
+    from devports.run.server import ServerProcessTree
     from devports.run.terminal import SignalQueue
     from devports.system import Machine
 

@@ -7,6 +7,8 @@ The services that one depends on are ready before it, and are called by the port
 
 from __future__ import annotations
 
+import _socket as net
+
 from devports import exitcodes
 from devports.core.model import LOOPBACK, Endpoint
 from devports.core.verdict import covers
@@ -14,7 +16,6 @@ from devports.errors import DevportsError
 from devports.freeing.bindable import table_of
 from devports.system import clock
 from devports.system.inspect import endpoints_of
-from devports.system.net import net
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:

@@ -1,6 +1,9 @@
 """One started server, which is our child: its processes, its output, its end, its exact exit code.
 
-Its end is that of its whole tree, and of what has left its session before it was ready.
+Its processes are what is below us, less what was there before we started anything. A shell that
+becomes devports (``sh -c 'agent & exec devports run web'``) hands its children on: they are not the
+server's and are never signalled. Its end is that of its whole tree, and of what has left its
+session before it was ready.
 """
 
 from __future__ import annotations
@@ -13,23 +16,23 @@ import subprocess
 from errno import EACCES
 
 from devports import exitcodes
+from devports.core.model import ProcessKey
 from devports.core.recovery import DetachedProcess, KillingServer, StoppingServer
 from devports.core.shell_syntax import instead_of
 from devports.errors import DevportsError
 from devports.run.output import Relay
-from devports.run.process_tree import send
 from devports.run.terminal import make_controlling
 from devports.system import clock, programs
+from devports.system.signals import send
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping, Sequence
 
-    from devports.core.model import ProcessKey
+    from devports.core.model import Holder
     from devports.core.recovery import Tell
     from devports.core.service import Service
     from devports.run.hook_server import HookServer
-    from devports.run.process_tree import ServerProcessTree
     from devports.run.terminal import SignalQueue, Terminal
     from devports.system import Machine
 
@@ -332,3 +335,50 @@ def _not_executable(word: str, cwd: str, why: str) -> DevportsError:
         facts=(f"folder: {cwd}",),
         exit_code=exitcodes.NOT_EXECUTABLE,
     )
+
+
+class ServerProcessTree:
+    """Everything that descends from us since this was made."""
+
+    def __init__(self, machine: Machine) -> None:
+        self._machine = machine
+        self.sessions = {os.getsid(0)}
+        """Where the server is: in ours, or in one of its own, by its terminal or by setsid(2)."""
+        self.me = machine.key(os.getpid()) or ProcessKey(os.getpid(), 0)
+        before = [machine.key(pid) for pid in machine.children(os.getpid())]
+        self._before = frozenset(key for key in before if key is not None)
+        if not self._before:
+            # Orphans of the server come to us; with others' children here, theirs would come too.
+            machine.adopt_orphans()
+
+    def has_child(self, pid: int) -> bool:
+        """Say whether this child of ours is one that we started or adopted."""
+        return self._machine.key(pid) not in self._before
+
+    def members(self) -> list[ProcessKey]:
+        """Return all living descendants, parents before children."""
+        found: list[ProcessKey] = []
+        for pid in self._machine.children(os.getpid()):
+            if self.has_child(pid):
+                keys = map(self._machine.key, (pid, *self._machine.descendants(pid)))
+                found += [key for key in keys if key is not None]
+        return found
+
+    def group(self) -> list[ProcessKey]:
+        """Return the members in the server's session.
+
+        A browser that the server opened has a session of its own and is left alone.
+        """
+        return [key for key in self.members() if session_of(key.pid) in self.sessions]
+
+    def owns(self, holder: Holder) -> bool:
+        line = {process.key for process in holder.line}
+        return self.me in line and not self._before & line
+
+
+def session_of(pid: int) -> int:
+    """Return the session of a process, 0 if it is gone or only waits to be reaped."""
+    try:
+        return os.getsid(pid)
+    except OSError:
+        return 0

@@ -39,9 +39,8 @@ from devports.core.value import unreachable
 from devports.errors import DevportsError
 from devports.run import terminal
 from devports.run.launch import HandoffRunner, mark_of
-from devports.run.process_tree import ServerProcessTree
 from devports.run.reservation import PortTakenError, Reservations
-from devports.run.server import LOOK_EVERY, Server
+from devports.run.server import LOOK_EVERY, Server, ServerProcessTree
 from devports.run.startup import OwnershipWatcher, ServerStart
 from devports.run.terminal import SignalQueue, SignalReceived, terminal_interrupts_the_server
 from devports.run.watchdog import WatchdogConfig, post

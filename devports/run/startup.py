@@ -21,7 +21,7 @@ from devports.core.recovery import (
     TimedOut,
 )
 from devports.core.verdict import all_bindable, covers
-from devports.run.process_tree import sockets_on
+from devports.freeing.bindable import sockets_on
 from devports.run.readiness import answer, is_good, knock
 from devports.run.server import LOOK_EVERY
 from devports.system import clock
@@ -30,17 +30,16 @@ from devports.system.inspect import survey
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
+    import _socket as net
     from collections.abc import Callable, Sequence
 
     from devports.core.bind_errors import BindFailure
     from devports.core.model import Endpoint, Holder, ProcessKey, Socket
     from devports.core.recovery import Event, HandoffMode, Tell
     from devports.run.launch import Launch
-    from devports.run.process_tree import ServerProcessTree
     from devports.run.reservation import Reservations
-    from devports.run.server import Server
+    from devports.run.server import Server, ServerProcessTree
     from devports.system import Machine
-    from devports.system.net import net
 
 
 STAYS = 12.0

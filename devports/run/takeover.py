@@ -15,11 +15,10 @@ from devports.core.model import ProcessKey
 from devports.core.recovery import RecordFailed, WaitingForPreviousRun
 from devports.errors import DevportsError
 from devports.records import RunRecord
-from devports.run.process_tree import send
 from devports.run.reservation import overlap
 from devports.system import clock
 from devports.system.inspect import endpoints_of
-from devports.system.signals import CONT, TERM
+from devports.system.signals import CONT, TERM, send
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:

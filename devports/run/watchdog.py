@@ -19,9 +19,11 @@ from devports.core.model import HolderSearch, ProcessKey
 from devports.core.recovery import MARK
 from devports.core.value import Frozen
 from devports.errors import DevportsError
-from devports.run.process_tree import send, session_of, sockets_on
+from devports.freeing.bindable import sockets_on
+from devports.run.server import session_of
 from devports.run.terminal import asking, raw
 from devports.system import clock
+from devports.system.signals import send
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:

@@ -11,12 +11,12 @@ than most servers, and says "in use" or "denied" wherever one of them would shar
 
 from __future__ import annotations
 
+import _socket as net  # the half in C: `import socket` costs half a start
 from errno import EACCES, EADDRINUSE, EADDRNOTAVAIL, EAFNOSUPPORT, EINVAL, EPERM
 from os import fstat
 
 from devports.core.model import Endpoint
 from devports.core.verdict import plain_address
-from devports.system.net import net
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:

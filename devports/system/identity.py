@@ -7,10 +7,11 @@ process on one address (only possible with SO_REUSEADDR on Windows, SO_REUSEPORT
 
 from __future__ import annotations
 
+import _socket as net
+
 from devports.core.model import Endpoint
 from devports.core.text import LAST_PORT, decimal
 from devports.core.value import Frozen
-from devports.system.net import net
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:

@@ -22,7 +22,7 @@ if TYPE_CHECKING:
     from typing import TypeVar
 
     from devports.core.model import ProcessKey
-    from devports.system import ProcessHandle, Sent
+    from devports.system import Machine, ProcessHandle, Sent
 
     KeyOf = Callable[[int], ProcessKey | None]
     Handle = TypeVar("Handle", bound=ProcessHandle)
@@ -92,6 +92,14 @@ def sent(signal: Callable[[], object]) -> Sent:
             return "denied"
         raise
     return "sent"
+
+
+def send(machine: Machine, key: ProcessKey, *numbers: int) -> None:
+    """Signal a process through a pin, if it is still there."""
+    if (pin := machine.pin(key)) is not None:
+        for number in numbers:
+            pin.send(number)
+        pin.close()
 
 
 def readable(descriptors: Iterable[int], seconds: float) -> set[int]:

@@ -55,7 +55,7 @@ def block(
     for fact in facts:
         lines += wrap(f"  {printable(fact, LONGEST)}", look.width)
     advice = [line for note in notes for line in labelled("note", note, look)]
-    advice += remedy_lines(remedies, look) if remedies else []
+    advice += remedy_lines(remedies, look)
     advice += [line for hint in hints for line in labelled("hint", hint, look)]
     return "\n".join([*lines, "", *advice] if advice else lines)
 
@@ -81,7 +81,7 @@ def _lit(line: str, look: OutputStyle) -> str:
 
 def remedy_lines(remedies: Sequence[Remedy], look: OutputStyle) -> list[str]:
     """Return what a person can run by hand. Commands stay whole, so that they can be copied."""
-    lines = [paint("to do it by hand:", "strong", look)]
+    lines = [paint("to do it by hand:", "strong", look)] if remedies else []
     for remedy in remedies:
         root = " (needs root)" if remedy.needs_root else ""
         lines += wrap(f"  {printable(remedy.title, LONGEST)}{root}", look.width)

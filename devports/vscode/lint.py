@@ -7,11 +7,10 @@ or read in its source (docs/vscode.md). What an extension may add is never calle
 
 from __future__ import annotations
 
-from devports.core.jsonc import JsoncError, find, parse, place
+from devports.core.jsonc import JsoncError, entries_of, find, inside, parse, place
 from devports.core.shell_syntax import hides_exit_code
 from devports.core.value import Frozen
-from devports.vscode.jsonc_edit import entries_of
-from devports.vscode.tasks import inside, is_ours, role_of
+from devports.vscode.tasks import is_ours, role_of
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:

@@ -14,17 +14,15 @@ from __future__ import annotations
 
 import json
 
-from devports.core.jsonc import LINE_END, JsoncError, find, parse, plain, same
+from devports.core import jsonc
+from devports.core.jsonc import LINE_END, JsoncError, entries_of, find, inside, parse, plain, same
 from devports.core.value import Frozen
 from devports.errors import DevportsError
-from devports.vscode import jsonc_edit
-from devports.vscode.jsonc_edit import entries_of
 from devports.vscode.tasks import (
     DEBUG_FLAG,
     GROUP,
     NAMING,
     GeneratedEntry,
-    inside,
     is_former,
     is_marked,
     is_ours,
@@ -108,7 +106,7 @@ class BrokenFileError(DevportsError):
             facts=(f"{path}:{error.line}:{error.column}: {error.reason}",),
             hints=("correct that place, or paste what is printed here",),
         )
-        self.snippet = jsonc_edit.written({key: list(bodies)}, jsonc_edit.Style())
+        self.snippet = jsonc.written({key: list(bodies)}, jsonc.Style())
 
 
 class Merged(Frozen):
@@ -203,11 +201,11 @@ def _started_from(text: str, skeleton: str, *keys: str) -> str:
         return text
     for key in keys:
         while find(parse(skeleton), (key, 0)) is not None:
-            skeleton = jsonc_edit.drop(skeleton, (key, 0))
+            skeleton = jsonc.drop(skeleton, (key, 0))
     end = LINE_END.search(text)
     fresh = LINE_END.sub(end[0], skeleton) if end else skeleton
     whole = not text.strip("\ufeff") or text.endswith(("\n", "\r"))
-    return text + ("" if whole else jsonc_edit.style_of(text).eol) + fresh
+    return text + ("" if whole else jsonc.style_of(text).eol) + fresh
 
 
 # -- one list
@@ -239,8 +237,8 @@ def merge(text: str, kind: EntryKind, wanted: Sequence[GeneratedEntry]) -> Merge
         if old != piece.name and not taken:
             renamed[old] = piece.name
         body = piece.body | {NAMING[kind.key]: old} if taken else piece.body
-        text = jsonc_edit.update(text, path, body)
-    text = jsonc_edit.append(text, (kind.key,), *fresh) if fresh else text
+        text = jsonc.update(text, path, body)
+    text = jsonc.append(text, (kind.key,), *fresh) if fresh else text
     return Merged(text, renamed, tuple(notes))
 
 
@@ -267,7 +265,7 @@ def _with_list(text: str, kind: EntryKind, *, needed: bool) -> str:
         raise _misshapen(kind, "it is not an object")
     entries = find(root, (kind.key,))
     if entries is None:
-        return jsonc_edit.put(text, (kind.key,), []) if needed else text
+        return jsonc.put(text, (kind.key,), []) if needed else text
     if entries.kind != "array":
         raise _misshapen(kind, f"`{kind.key}` is not a list")
     return text
@@ -300,10 +298,10 @@ def _planned_tasks(
         start = _versioned(_started_from(text or "", template.tasks, "tasks"))
         found = [(path, kind.role(entry)) for path, entry in entries_of(start, "tasks")]
         surplus = [path for path, role in found if role is not None and role not in roles]
-        merged = merge(jsonc_edit.without(start, surplus), kind, wanted)
+        merged = merge(jsonc.without(start, surplus), kind, wanted)
     except JsoncError as error:
         raise BrokenFileError(TASKS, error, "tasks", (task.body for task in wanted)) from None
-    new = jsonc_edit.rename_references(merged.text, ("tasks",), ("dependsOn",), merged.renamed)
+    new = jsonc.rename_references(merged.text, ("tasks",), ("dependsOn",), merged.renamed)
     return merged.replace(text=new)
 
 
@@ -355,7 +353,7 @@ def _versioned(text: str) -> str:
     root = plain(parse(text))
     version = root.get("version") if isinstance(root, dict) else TASKS_VERSION
     if version is None:
-        return jsonc_edit.put(text, ("version",), TASKS_VERSION)
+        return jsonc.put(text, ("version",), TASKS_VERSION)
     if version != TASKS_VERSION:
         raise DevportsError(
             "editor-file-shape",
@@ -439,16 +437,16 @@ def _launch_file(
     What was adopted gets no more than its mark, and nothing is removed where something was: it may
     be taken for ours by mistake.
     """
-    text = jsonc_edit.rename_references(text, LISTS, NAMED, goal.renamed)
+    text = jsonc.rename_references(text, LISTS, NAMED, goal.renamed)
     text, adopted, alike = _adopted(text, goal)
     told, notes = {**_adrift(text, goal), **alike}, list[Note]()
     for key in LISTS:
         kind = _launch_kind(key, goal, told)
         if not adopted:
-            text = jsonc_edit.without(text, _unwanted(text, kind, goal))
+            text = jsonc.without(text, _unwanted(text, kind, goal))
         todo = [piece for piece in goal.wanted[key] if piece.role not in adopted]
         merged = merge(text, kind, todo)
-        text = jsonc_edit.rename_references(merged.text, LISTS[1:], LISTS[:1], merged.renamed)
+        text = jsonc.rename_references(merged.text, LISTS[1:], LISTS[:1], merged.renamed)
         notes += merged.notes
     names = {piece.name for key in LISTS for piece in goal.wanted[key]}
     told = {**_adrift(text, goal), **alike}
@@ -544,7 +542,7 @@ def _adopted(text: str, goal: LaunchGoal) -> tuple[str, set[Role], dict[str, Not
     for key in LISTS:
         for piece in goal.wanted[key]:
             if (path := _made_before(text, key, piece, goal)) is not None:
-                text = jsonc_edit.update(text, path, {"presentation": piece.body["presentation"]})
+                text = jsonc.update(text, path, {"presentation": piece.body["presentation"]})
                 roles.add(piece.role)
     return text, roles, dict(_alike(text, goal))
 
@@ -606,7 +604,7 @@ def _hooked(text: str, hook: PrelaunchHook) -> tuple[str, Note | None]:
         if entry.get("name") == hook.name:
             now = entry.get("preLaunchTask")
             if now is None:
-                return jsonc_edit.put(text, (*path, "preLaunchTask"), hook.task), None
+                return jsonc.put(text, (*path, "preLaunchTask"), hook.task), None
             return text, None if now == hook.task else _proposal(hook, now)
     return text, _absent(hook)
 
@@ -632,5 +630,5 @@ def _proposal(hook: PrelaunchHook, now: object) -> Note:
         "prelaunch-taken",
         f"`{hook.name}` in `{LAUNCH}` has another `preLaunchTask` already: it stays",
         hints=(f"for both, add this task and name `Before {hook.name}` as its `preLaunchTask`",),
-        snippet=jsonc_edit.written(both, jsonc_edit.Style()),
+        snippet=jsonc.written(both, jsonc.Style()),
     )

@@ -14,8 +14,9 @@ from __future__ import annotations
 
 from contextlib import suppress
 
-from devports.core.jsonc import JsoncError, find, parse, plain
-from devports.core.service import DEBUGGER_PORT, fill, names_in
+from devports.core.jsonc import JsoncError, find, inside, parse, plain
+from devports.core.model import DEBUGGER_PORT
+from devports.core.service import fill, names_in
 from devports.core.value import Frozen
 from devports.errors import DevportsError
 
@@ -104,13 +105,6 @@ def role_of(task: Mapping[str, object]) -> Role:
     names = [word.replace("\\", "/").rpartition("/")[2] for word in words]
     at = next((i for i, name in enumerate(names) if name in PROGRAM), None)
     return ("label", str(task.get("label"))) if at is None else tuple(words[at + 1 :])
-
-
-def inside(value: object, *keys: str) -> Any:
-    """Return what stands inside objects; None where there is none, or something else."""
-    for key in keys:
-        value = value.get(key) if isinstance(value, dict) else None
-    return value
 
 
 def is_ours(task: object) -> bool:

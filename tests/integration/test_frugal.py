@@ -40,7 +40,7 @@ HEAVY = {
 }
 """Each costs a good part of a Python start; psutil three starts, questionary more than ten."""
 
-FREE, HELD, SERVICE = 22, 32, 31
+FREE, HELD, SERVICE = 21, 30, 28
 """At most so many modules of ours for `check`: of a free port, of a held one, of a service."""
 
 COMMANDS = [

@@ -13,6 +13,7 @@ Linux 5.10), and not which descriptors they are.
 
 from __future__ import annotations
 
+import _socket as net
 import os
 
 from devports.core.model import Endpoint, HiddenSocket, Holder, HolderSearch, Socket, VisibilityGap
@@ -20,7 +21,6 @@ from devports.system.linux import processes, procfs
 from devports.system.linux.inet_diag import LISTEN_ONLY, Malformed
 from devports.system.linux.processes import listdir, slurp
 from devports.system.linux.sockets import dump
-from devports.system.net import net
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:

@@ -7,11 +7,11 @@ do not know it and leave them out without a word.
 
 from __future__ import annotations
 
+import _socket as net
 import struct
 from struct import pack, unpack_from
 
 from devports.core.model import Endpoint, Socket
-from devports.system.net import net
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:

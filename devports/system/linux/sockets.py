@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
+import _socket as net
 import os
 
 from devports.core.model import Table, VisibilityGap
 from devports.core.verdict import DEFAULT_EPHEMERAL
 from devports.system.linux import inet_diag
-from devports.system.net import net
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:

@@ -157,6 +157,9 @@ CONFIGURED = [
         *("vite", "vite.config.js", "server: {\n proxy: { '/x': 'y' },\n port: 3001 }", 3001),
         id="behind a table",
     ),
+    pytest.param(
+        *("vitepress dev", "vite.config.ts", "{ server: { port: 3001 } }", 3001), id="vitepress"
+    ),
     pytest.param("vite", "vite.config.ts", "preview: { port: 3001 }", 5173, id="of another server"),
     pytest.param("vite", "vite.config.ts", "server: { port: 99999 }", 5173, id="no port"),
     pytest.param(

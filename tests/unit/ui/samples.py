@@ -43,7 +43,7 @@ from devports.records import RunRecord, RunStatus
 from devports.system.inspect import ListenerGroup
 from devports.ui.console import Console
 from devports.ui.processes import DisplayContext
-from devports.ui.status_rows import Section, StatusEntry, StatusPort
+from devports.ui.status_table import Section, StatusEntry, StatusPort
 
 if TYPE_CHECKING:
     from collections.abc import Mapping

@@ -4,7 +4,7 @@ import pytest
 
 from devports.core.model import PortSpec
 from devports.core.verdict import Free
-from devports.ui.status_rows import StatusPort, with_urls
+from devports.ui.status_table import StatusPort, with_urls
 from devports.ui.text import has_links, linked, url_of
 from tests.unit.ui import samples as s
 from tests.unit.ui.samples import Stage

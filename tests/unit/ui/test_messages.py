@@ -8,7 +8,7 @@ from devports.core.hint import OwnCommand, hint, ours
 from devports.core.value import Frozen
 from devports.errors import DevportsError
 from devports.ui import holders, processes
-from devports.ui.messages import block, error_block
+from devports.ui.messages import block, error_block, remedy_lines
 from devports.ui.text import OutputStyle
 from tests.unit.ui import samples as s
 
@@ -150,6 +150,10 @@ def test_remedies_come_before_the_hint_and_stay_whole() -> None:
         "hint: one\n"
         "hint: two"
     )
+
+
+def test_no_remedies_are_no_lines() -> None:
+    assert remedy_lines((), OutputStyle(width=60)) == []
 
 
 def test_nothing_but_a_message() -> None:

@@ -8,8 +8,16 @@ import pytest
 
 from devports.core.model import HiddenSocket, HolderSearch
 from devports.core.text import cells
-from devports.ui.status_rows import Section, StatusEntry, StatusPort, rows_of, state
-from devports.ui.table import changed, plain, table
+from devports.ui.status_table import (
+    Section,
+    StatusEntry,
+    StatusPort,
+    changed,
+    plain,
+    rows_of,
+    state,
+    table,
+)
 from devports.ui.text import OutputStyle
 from tests.unit.ui import samples as s
 
@@ -18,7 +26,7 @@ if TYPE_CHECKING:
 
     from devports.core.verdict import Finding
     from devports.records import Stage
-    from devports.ui.status_rows import Role
+    from devports.ui.status_table import Role
 
 
 def entry(service: str, *findings: Finding, role: Role = "wanted") -> StatusEntry:
