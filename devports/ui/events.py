@@ -10,40 +10,8 @@ import json
 import os
 import time
 
+from devports.core import recovery, stop_plan
 from devports.core.holder_kind import Container
-from devports.core.recovery import (
-    BoundNotListening,
-    DetachedProcess,
-    Ended,
-    HandoffFailed,
-    KillingServer,
-    ListeningElsewhere,
-    PortChanged,
-    PortLost,
-    RecordFailed,
-    Released,
-    ServerReady,
-    ServerStarted,
-    StoppingServer,
-    WaitingForDependency,
-    WaitingForPreviousRun,
-)
-from devports.core.stop_plan import (
-    AlreadyGone,
-    ContainerStopped,
-    Declined,
-    Killing,
-    Refused,
-    Respawned,
-    StopFailed,
-    Stopped,
-    StoppingContainer,
-    Terminating,
-    TimedOut,
-    WaitingForPort,
-    WatchingForRestart,
-    WouldStop,
-)
 from devports.core.value import unreachable
 from devports.errors import DevportsError
 
@@ -52,11 +20,9 @@ if TYPE_CHECKING:
     from typing import TypeAlias
 
     from devports.core.model import Process
-    from devports.core.recovery import RunEvent
-    from devports.core.stop_plan import Answer, Outcome, Progress, Question, StopTarget
     from devports.ui import json_types as shape
 
-    News: TypeAlias = RunEvent | Progress | Outcome | Ended
+    News: TypeAlias = recovery.RunEvent | stop_plan.Progress | stop_plan.Outcome | recovery.Ended
 
 
 class EventLog:
@@ -84,7 +50,7 @@ class EventLog:
         """Append one line, in one write: who follows the file never reads half of it."""
         self._append(_event(news))
 
-    def asked(self, question: Question, answer: Answer) -> None:
+    def asked(self, question: stop_plan.Question, answer: stop_plan.Answer) -> None:
         """Append what a person was asked, and what they said."""
         target = _process(question.target.process)
         self._append({"event": "asked", "kind": question.kind, "process": target, "answer": answer})
@@ -107,18 +73,18 @@ def _process(process: Process) -> shape.EventProcess:
 
 def _event(news: News) -> shape.Event:
     match news:
-        case Terminating(target=target):
+        case stop_plan.Terminating(target=target):
             return {"event": "signalling", "signal": "SIGTERM", "process": _process(target.process)}
-        case Killing(target=target):
+        case stop_plan.Killing(target=target):
             return {"event": "signalling", "signal": "SIGKILL", "process": _process(target.process)}
-        case StoppingContainer(target=target):
+        case stop_plan.StoppingContainer(target=target):
             process, it = _process(target.process), _container(target)
             return {"event": "stopping-container", "process": process, "container": it}
-        case WaitingForPort(seconds=seconds, clients=clients):
+        case stop_plan.WaitingForPort(seconds=seconds, clients=clients):
             return {"event": "waiting", "for": "port", "seconds": seconds, "clients": clients}
-        case WatchingForRestart(seconds=seconds, by=by):
+        case stop_plan.WatchingForRestart(seconds=seconds, by=by):
             return {"event": "watching", "seconds": seconds, "process": _process(by)}
-        case ServerStarted(endpoint=endpoint, attempt=attempt, way=way, how=how):
+        case recovery.ServerStarted(endpoint=endpoint, attempt=attempt, way=way, how=how):
             return {
                 "event": "started",
                 "endpoint": str(endpoint),
@@ -126,50 +92,50 @@ def _event(news: News) -> shape.Event:
                 "handoff": way,
                 "how": how or None,
             }
-        case ServerReady(endpoint=endpoint, process=owner, seconds=seconds):
+        case recovery.ServerReady(endpoint=endpoint, process=owner, seconds=seconds):
             return {
                 "event": "ready",
                 "endpoint": str(endpoint),
                 "process": _process(owner) if owner else None,
                 "seconds": round(seconds, 3),
             }
-        case BoundNotListening(endpoint=endpoint):
+        case recovery.BoundNotListening(endpoint=endpoint):
             return {"event": "bound-only", "endpoint": str(endpoint)}
-        case ListeningElsewhere(wanted=wanted, there=there):
+        case recovery.ListeningElsewhere(wanted=wanted, there=there):
             return {"event": "elsewhere", "endpoint": str(wanted), "listens": str(there)}
-        case Released(endpoint=endpoint, line=line):
+        case recovery.Released(endpoint=endpoint, line=line):
             return {"event": "released", "endpoint": str(endpoint), "line": line}
-        case PortLost(foreign=foreign, line=line, next_attempt=0):
+        case recovery.PortLost(foreign=foreign, line=line, next_attempt=0):
             return {"event": "lost", "foreign": foreign, "line": line, "next_attempt": None}
-        case PortLost(foreign=foreign, line=line, next_attempt=attempt):
+        case recovery.PortLost(foreign=foreign, line=line, next_attempt=attempt):
             return {"event": "retry", "foreign": foreign, "line": line, "next_attempt": attempt}
-        case HandoffFailed(way=way):
+        case recovery.HandoffFailed(way=way):
             return {"event": "handoff-failed", "handoff": way}
-        case StoppingServer(signal=signal):
+        case recovery.StoppingServer(signal=signal):
             return {"event": "stopping", "signal": signal}
-        case KillingServer(seconds=seconds):
+        case recovery.KillingServer(seconds=seconds):
             return {"event": "killing", "seconds": round(seconds, 3)}
-        case DetachedProcess(process=stray, ended=ended):
+        case recovery.DetachedProcess(process=stray, ended=ended):
             return {"event": "strayed", "process": _process(stray), "ended": ended}
-        case PortChanged(declared=declared, used=used):
+        case recovery.PortChanged(declared=declared, used=used):
             return {"event": "port-changed", "declared": declared, "used": used}
-        case WaitingForPreviousRun(pid=pid):
+        case recovery.WaitingForPreviousRun(pid=pid):
             return {"event": "waiting", "for": "predecessor", "pid": pid}
-        case RecordFailed(why=why):
+        case recovery.RecordFailed(why=why):
             return {"event": "unrecorded", "why": why}
-        case WaitingForDependency(dependency=name, endpoint=endpoint):
+        case recovery.WaitingForDependency(dependency=name, endpoint=endpoint):
             at = str(endpoint)
             return {"event": "waiting", "for": "dependency", "dependency": name, "endpoint": at}
-        case Ended(code=code, source=source, reason=reason):
+        case recovery.Ended(code=code, source=source, reason=reason):
             return {"event": "ended", "exit_code": code, "source": source, "reason": reason}
         case _:
             return _outcome(news)
 
 
-def _outcome(news: Outcome) -> shape.Event:
+def _outcome(news: stop_plan.Outcome) -> shape.Event:
     process = _process(news.target.process)
     match news:
-        case Stopped(signals=signals, exited=exited, bindable=bindable):
+        case stop_plan.Stopped(signals=signals, exited=exited, bindable=bindable):
             return {
                 "event": "freed",
                 "process": process,
@@ -177,9 +143,9 @@ def _outcome(news: Outcome) -> shape.Event:
                 "exited": exited,
                 "bindable": bindable,
             }
-        case AlreadyGone():
+        case stop_plan.AlreadyGone():
             return {"event": "freed", "process": process, "signals": [], "exited": True}
-        case ContainerStopped(bindable=bindable):
+        case stop_plan.ContainerStopped(bindable=bindable):
             return {
                 "event": "freed",
                 "process": process,
@@ -188,7 +154,7 @@ def _outcome(news: Outcome) -> shape.Event:
                 "exited": True,
                 "bindable": bindable,
             }
-        case StopFailed(complaint=why):
+        case stop_plan.StopFailed(complaint=why):
             return {
                 "event": "not-freed",
                 "process": process,
@@ -196,21 +162,21 @@ def _outcome(news: Outcome) -> shape.Event:
                 "signals": [],
                 "why": why,
             }
-        case TimedOut(signals=signals):
+        case stop_plan.TimedOut(signals=signals):
             return {"event": "not-freed", "process": process, "signals": list(signals)}
-        case Respawned(successor=successor):
+        case stop_plan.Respawned(successor=successor):
             return {"event": "taken-again", "process": _process(successor.process)}
-        case Declined():
+        case stop_plan.Declined():
             return {"event": "declined", "process": process}
-        case Refused(why=why):
+        case stop_plan.Refused(why=why):
             return {"event": "refused", "process": process, "why": why}
-        case WouldStop(asks=asks):
+        case stop_plan.WouldStop(asks=asks):
             return {"event": "planned", "process": process, "asks": asks}
         case _:
             unreachable(news)
 
 
-def _container(target: StopTarget) -> str | None:
+def _container(target: stop_plan.StopTarget) -> str | None:
     """Return the name of the container that a forwarder works for, where it is known."""
     it = target.standing
     return (it.name or None) if isinstance(it, Container) else None

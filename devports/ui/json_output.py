@@ -9,28 +9,8 @@ from __future__ import annotations
 import json
 import time
 
+from devports.core import holder_kind, stop_plan
 from devports.core.hint import text_of
-from devports.core.holder_kind import (
-    Container,
-    DevportsRun,
-    OrdinaryProcess,
-    OtherCheckout,
-    OtherUser,
-    Protected,
-    SupervisedService,
-    Tunnel,
-)
-from devports.core.stop_plan import (
-    AlreadyGone,
-    ContainerStopped,
-    Declined,
-    Refused,
-    Respawned,
-    StopFailed,
-    Stopped,
-    TimedOut,
-    WouldStop,
-)
 from devports.core.value import unreachable
 from devports.core.verdict import (
     HolderUnknown,
@@ -48,11 +28,9 @@ if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping, Sequence
     from typing import Literal
 
-    from devports.core.holder_kind import HolderKind
     from devports.core.model import HiddenSocket, Holder, Process, Socket, VisibilityGap
     from devports.core.remedies import Remedy
     from devports.core.service import Config, Service
-    from devports.core.stop_plan import FreeResult, Outcome, StopTarget
     from devports.core.verdict import Finding
     from devports.detect.model import DetectedService, SkippedService, Source
     from devports.doctor.facts import Facts, Problem
@@ -119,7 +97,7 @@ def check_data(targets: Iterable[tuple[str, Sequence[Finding]]], now: float) -> 
     return {"targets": [_answer(target, findings, now) for target, findings in targets]}
 
 
-def free_data(targets: Iterable[tuple[str, FreeResult]], now: float) -> shape.FreeData:
+def free_data(targets: Iterable[tuple[str, stop_plan.FreeResult]], now: float) -> shape.FreeData:
     """Return the data of ``free``: for each target, as it was written, what came of it."""
     return {
         "targets": [
@@ -453,7 +431,7 @@ def _gap(gap: VisibilityGap) -> shape.Gap:
     return {"code": gap.code, "detail": gap.detail}
 
 
-def _standing(standing: HolderKind) -> shape.Standing:
+def _standing(standing: holder_kind.HolderKind) -> shape.Standing:
     facts: shape.Standing = {
         "kind": "plain",
         "detail": None,
@@ -466,11 +444,11 @@ def _standing(standing: HolderKind) -> shape.Standing:
         "relation": None,
     }
     match standing:
-        case OrdinaryProcess():
+        case holder_kind.OrdinaryProcess():
             return facts
-        case DevportsRun(run=run):
+        case holder_kind.DevportsRun(run=run):
             return facts | {"kind": "mine", "detail": run.service}
-        case OtherCheckout(relation=relation, there=there, run=run):
+        case holder_kind.OtherCheckout(relation=relation, there=there, run=run):
             return facts | {
                 "kind": "elsewhere",
                 "detail": run.service if run else None,
@@ -478,13 +456,13 @@ def _standing(standing: HolderKind) -> shape.Standing:
                 "branch": there.branch or None,
                 "relation": relation,
             }
-        case OtherUser(user=user):
+        case holder_kind.OtherUser(user=user):
             return facts | {"kind": "other-user", "detail": user}
-        case SupervisedService(unit=unit, stop=stop):
+        case holder_kind.SupervisedService(unit=unit, stop=stop):
             return facts | {"kind": "supervised", "detail": unit, "stop": stop}
-        case Tunnel(kind=kind):
+        case holder_kind.Tunnel(kind=kind):
             return facts | {"kind": "tunnel", "detail": kind}
-        case Container(engine=engine, name=name, image=image, said=said):
+        case holder_kind.Container(engine=engine, name=name, image=image, said=said):
             return facts | {
                 "kind": "container",
                 "detail": engine,
@@ -493,13 +471,13 @@ def _standing(standing: HolderKind) -> shape.Standing:
                 "image": image or None,
                 "engine_said": said,
             }
-        case Protected(reason=reason):
+        case holder_kind.Protected(reason=reason):
             return facts | {"kind": "protected", "detail": reason}
         case _:
             unreachable(standing)
 
 
-def _ended(target: StopTarget, now: float) -> shape.Ended:
+def _ended(target: stop_plan.StopTarget, now: float) -> shape.Ended:
     return {
         **_process(target.process, now),
         "standing": _standing(target.standing),
@@ -507,7 +485,7 @@ def _ended(target: StopTarget, now: float) -> shape.Ended:
     }
 
 
-def _outcome(outcome: Outcome, now: float) -> shape.Outcome:
+def _outcome(outcome: stop_plan.Outcome, now: float) -> shape.Outcome:
     done: shape.Outcome = {
         "kind": "declined",
         "process": _ended(outcome.target, now),
@@ -521,9 +499,9 @@ def _outcome(outcome: Outcome, now: float) -> shape.Outcome:
         "successor": None,
     }
     match outcome:
-        case WouldStop(asks=asks):
+        case stop_plan.WouldStop(asks=asks):
             return done | {"kind": "planned", "asks": asks}
-        case Stopped(signals=signals, seconds=seconds, exited=exited, bindable=bindable):
+        case stop_plan.Stopped(signals=signals, seconds=seconds, exited=exited, bindable=bindable):
             return done | {
                 "kind": "stopped",
                 "signals": list(signals),
@@ -531,24 +509,24 @@ def _outcome(outcome: Outcome, now: float) -> shape.Outcome:
                 "bindable": bindable,
                 "seconds": seconds,
             }
-        case ContainerStopped(seconds=seconds, bindable=bindable):
+        case stop_plan.ContainerStopped(seconds=seconds, bindable=bindable):
             return done | {"kind": "container-stopped", "seconds": seconds, "bindable": bindable}
-        case StopFailed(complaint=complaint, bindable=bindable):
+        case stop_plan.StopFailed(complaint=complaint, bindable=bindable):
             return done | {"kind": "stop-failed", "complaint": complaint, "bindable": bindable}
-        case AlreadyGone():
+        case stop_plan.AlreadyGone():
             return done | {"kind": "already-gone"}
-        case Declined():
+        case stop_plan.Declined():
             return done
-        case Refused(why=why):
+        case stop_plan.Refused(why=why):
             return done | {"kind": "refused", "why": why}
-        case TimedOut(signals=signals):
+        case stop_plan.TimedOut(signals=signals):
             return done | {
                 "kind": "timed-out",
                 "signals": list(signals),
                 "exited": False,
                 "bindable": False,
             }
-        case Respawned(successor=successor):
+        case stop_plan.Respawned(successor=successor):
             return done | {"kind": "respawned", "successor": _ended(successor, now)}
         case _:
             unreachable(outcome)
