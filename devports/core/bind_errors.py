@@ -35,10 +35,9 @@ class Pattern(Frozen):
         kind: fatal (it did not get the port) | moved (it took another one) | partial (it got only
             some of its addresses) | foreign (a container engine speaks) | denied (freeing cannot
             help: privileged or excluded port).
-        name: kebab-case.
         needle: a text in every match: rows whose needle is absent are not tried.
-        regex: searched in one line; group `port` is the port it names, `new` where it moved to.
-            A text: to compile all of them costs a third of a Python start, and few are ever needed.
+        regex: searched in one line; group `port` is the port it names. A text: to compile all of
+            them costs a third of a Python start, and few are ever needed.
         sample: a line that matches.
     """
 
@@ -72,22 +71,20 @@ PATTERNS = (
     _moved(
         "trying-another",
         "in use",
-        rf"[Pp]ort {_PORT} is (?:already )?in use,"
-        r" trying (?:another (?:one|port)|(?P<new>\d+) instead)",
+        rf"[Pp]ort {_PORT} is (?:already )?in use, trying (?:another (?:one|port)|\d+ instead)",
         "Port 5173 is in use, trying another one...",
     ),
     _moved(
         "next-moved",
         "in use",
-        rf"[Pp]ort {_PORT} is in use by [^\n]{{1,60}}?,"
-        r" using (?:an? )?available port (?P<new>\d+)",
+        rf"[Pp]ort {_PORT} is in use by [^\n]{{1,60}}?, using (?:an? )?available port \d+",
         "⚠ Port 3000 is in use by process 4242, using available port 3001 instead.",
     ),
     _moved(
         "get-port-moved",
         "available port",
         rf"Unable to find an available port \(tried"
-        rf" {_PORT}\b[^)\n]*\)\. Using alternative port (?P<new>\d+)",
+        rf" {_PORT}\b[^)\n]*\)\. Using alternative port \d+",
         "[get-port] Unable to find an available port (tried 3000 on any host)."
         " Using alternative port 3001.",
     ),
@@ -100,7 +97,7 @@ PATTERNS = (
     _moved(
         "using-another",
         " port",
-        r"[Uu]sing (?:an? )?(?:available|alternative|random) port\b(?: (?P<new>\d+))?",
+        r"[Uu]sing (?:an? )?(?:available|alternative|random) port\b",
         "using an available port instead",
     ),
     # It got some of its addresses.
@@ -360,20 +357,14 @@ _RETURNS = re.compile(r"\r+\n?")
 
 
 class BindFailure(Frozen):
-    """A line of output that says so.
+    """A line of output that says so, by a wording of `PATTERNS`; escape it before printing.
 
-    Attributes:
-        name: of the wording, see `PATTERNS`.
-        kind: moved | partial | denied | foreign | fatal.
-        port: the port of ours that the line names; None if it names none.
-        new_port: where it moved to, if it says so.
-        line: the line, to be shown (escape before printing).
+    `port`: the port of ours that the line names; None if it names none.
     """
 
     name: str
     kind: Kind
     port: int | None
-    new_port: int | None
     line: str
 
 
@@ -394,11 +385,11 @@ def may_match(chunk: bytes) -> bool:
     return False
 
 
-def bind_failures(text: str) -> tuple[BindFailure, ...]:
-    """Return every match in `text`, whichever port it is about, line by line."""
+def bind_failures(text: str) -> list[tuple[BindFailure, ...]]:
+    """Return every match in `text`, whichever port it is about, for each line that has some."""
     rows = [row for row in PATTERNS if row.needle in text]
     lines = text.split("\n") if rows else []
-    return tuple(found for line in lines for found in _in_line(line, rows))
+    return [found for line in lines if (found := tuple(_in_line(line, rows)))]
 
 
 def match_bind_failure(text: str, ports: Collection[int]) -> BindFailure | None:
@@ -408,9 +399,7 @@ def match_bind_failure(text: str, ports: Collection[int]) -> BindFailure | None:
     a metrics port). Of several lines one that says the port is lost counts before one that does
     not, then the most telling kind, then one that names the port.
     """
-    rows = [row for row in PATTERNS if row.needle in text]
-    lines = text.split("\n") if rows else []
-    ours = [found for line in lines for found in _ours(tuple(_in_line(line, rows)), ports)]
+    ours = [found for line in bind_failures(text) for found in _ours(line, ports)]
     return min(ours, key=lambda found: (found.kind in NO_LOSS, _rank(found)), default=None)
 
 
@@ -421,20 +410,17 @@ def _rank(found: BindFailure) -> tuple[int, bool]:
 def _in_line(line: str, rows: Iterable[Pattern]) -> Iterable[BindFailure]:
     for row in rows:
         for match in re.finditer(row.regex, line) if row.needle in line else ():
-            told = match.groupdict()
-            port, new = (int(told[key]) if told.get(key) else None for key in ("port", "new"))
-            yield BindFailure(row.name, row.kind, port, new, line.strip())
+            port = match.groupdict().get("port")
+            yield BindFailure(row.name, row.kind, int(port) if port else None, line.strip())
 
 
 def _ours(found: tuple[BindFailure, ...], ports: Collection[int]) -> tuple[BindFailure, ...]:
     """Return the one that stands for a line, with the port that any wording in it names."""
     named = [failure.port for failure in found if failure.port is not None]
     mine = [port for port in named if port in ports]
-    if not found or (named and not mine):
+    if named and not mine:
         return ()
-    best = min(found, key=_rank)
-    new = next((failure.new_port for failure in found if failure.new_port), None)
-    return (best.replace(port=mine[0] if mine else None, new_port=new),)
+    return (min(found, key=_rank).replace(port=mine[0] if mine else None),)
 
 
 class Tail:

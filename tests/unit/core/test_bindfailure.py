@@ -59,13 +59,13 @@ ELSEWHERE = {
 
 @pytest.mark.parametrize("text", INNOCENT.values(), ids=INNOCENT)
 def test_an_innocent_line_is_no_failure(text: str) -> None:
-    assert bind_failures(text) == ()
+    assert bind_failures(text) == []
 
 
 @pytest.mark.parametrize("text", ELSEWHERE.values(), ids=ELSEWHERE)
 def test_a_line_about_another_port_is_not_ours_but_can_be_listed(text: str) -> None:
     assert match_bind_failure(text, [8000]) is None
-    assert all(found.port != 8000 for found in bind_failures(text))
+    assert all(found.port != 8000 for line in bind_failures(text) for found in line)
     assert bind_failures(text)
 
 
@@ -73,7 +73,7 @@ def test_a_line_about_another_port_is_not_ours_but_can_be_listed(text: str) -> N
 def test_a_more_telling_kind_takes_precedence_over_fatal(kind: str) -> None:
     fatal = "Error: Port 8000 is already in use"
     special = next(row.sample for row in PATTERNS if row.kind == kind)
-    ports = [8000, *(f.port for f in bind_failures(special) if f.port)]
+    ports = [8000, *(f.port for line in bind_failures(special) for f in line if f.port)]
     for text in (f"{fatal}\n{special}", f"{special}\n{fatal}"):
         found = match_bind_failure(text, ports)
         assert found is not None
@@ -101,9 +101,8 @@ def test_a_line_that_names_the_port_counts_before_one_that_does_not() -> None:
     found = match_bind_failure(
         "OSError: [Errno 98] Address already in use\nConnection in use: ('127.0.0.1', 8000)", [8000]
     )
-    assert found == BindFailure(
-        "gunicorn", "fatal", 8000, None, "Connection in use: ('127.0.0.1', 8000)"
-    )
+    line = "Connection in use: ('127.0.0.1', 8000)"
+    assert found == BindFailure("gunicorn", "fatal", 8000, line)
 
 
 def test_one_of_several_ports_is_recognised() -> None:
@@ -147,7 +146,7 @@ def test_the_prefilter_passes_every_sample_among_other_bytes(
 @given(st.text(max_size=300))
 def test_what_the_prefilter_rejects_matches_nothing(text: str) -> None:
     if not may_match(text.encode("utf-8", "replace")):
-        assert bind_failures(text) == ()
+        assert bind_failures(text) == []
 
 
 def test_the_prefilter_rejects_an_ordinary_log() -> None:

@@ -97,8 +97,8 @@ def ended(reason: str) -> Ended:
     return Ended(95, "devports", reason)
 
 
-def failure(line: str = "in use", new_port: int | None = None) -> BindFailure:
-    return BindFailure("any", "fatal", 8000, new_port, line)
+def failure(line: str = "in use") -> BindFailure:
+    return BindFailure("any", "fatal", 8000, line)
 
 
 LISTENS = NOBODY.replace(owner=Holder(SERVER))
@@ -141,7 +141,7 @@ FAMILY.says(
         "it moved, and its sockets say where": (
             "moved",
             NOBODY.replace(elsewhere=(Endpoint("127.0.0.1", 8001),)),
-            failure(new_port=9999),
+            failure(),
             None,
         ),
         "it moved to both of localhost": (
