@@ -306,10 +306,7 @@ def belongs(holder: Holder, keys: Collection[ProcessKey]) -> bool:
 def stage_of(finding: Finding, run: RunStatus, *, any_owner: bool = False) -> Stage:
     """Return how far `run` has come with an endpoint of its service; empty where it has no part.
 
-    Args:
-        finding: what the machine shows.
-        run: who is, or was, in charge of the service.
-        any_owner: the service's ``ready.owner`` is "any": its holder cannot be proven to be ours.
+    `any_owner`: the service's ``ready.owner`` is "any": its holder cannot be proven to be ours.
     """
     state, holders = run.record.state, finding.holding.holders
     if any(belongs(holder, run.left) for holder in holders):
