@@ -116,7 +116,7 @@ VERSION = Option(
     version=f"devports {__version__}",
 )
 CONFIG = Option("--config", "use this file, not the nearest one", metavar="FILE")
-JSON = Option("--json", "one JSON document on stdout", dest="as_json")
+COMMON = (CONFIG, Option("--json", "one JSON document on stdout", dest="as_json"))
 NO_INPUT = Option("--no-input", "never ask; no answer is no")
 TARGET = "a service, a port (8000), an address (127.0.0.1:8000, [::1]:8000) or a URL"
 TARGETS = Option("words", TARGET, metavar="target", nargs="*")
@@ -159,8 +159,7 @@ COMMANDS = {
     "free": Command(
         "devports.commands.free:free_targets",
         "end who holds a port, safely, and prove it bindable",
-        CONFIG,
-        JSON,
+        *COMMON,
         TARGETS,
         Option("--dry-run", "say what would be done"),
         length("--timeout", "from SIGTERM to SIGKILL (default: the service's stop_timeout, or 5)"),
@@ -175,15 +174,13 @@ COMMANDS = {
     "check": Command(
         "devports.commands.check:check",
         "say whether a port can be bound now, and who holds it",
-        CONFIG,
-        JSON,
+        *COMMON,
         SOME_TARGETS,
     ),
     "status": Command(
         "devports.commands.status:status",
         "show who has the ports of this project",
-        CONFIG,
-        JSON,
+        *COMMON,
         TARGETS,
         Option("--all", "everybody who listens on this machine, by project", dest="everything"),
         Option("--watch", "go on until q or Ctrl-C, and show what changes"),
@@ -192,8 +189,7 @@ COMMANDS = {
     "wait": Command(
         "devports.commands.wait:wait",
         "wait until a service is ready, or a port can be bound",
-        CONFIG,
-        JSON,
+        *COMMON,
         SOME_TARGETS,
         Option(
             "--for",
@@ -208,15 +204,13 @@ COMMANDS = {
     "doctor": Command(
         "devports.commands.doctor:doctor",
         "say everything that is or will be wrong with ports here",
-        CONFIG,
-        JSON,
+        *COMMON,
         Option("--fix", "mend what can be mended, asking about each"),
     ),
     "init": Command(
         "devports.commands.init:init",
         "find the servers of this project and write a devports.toml",
-        CONFIG,
-        JSON,
+        *COMMON,
         Option("-y --yes", "write it without asking"),
         Option("--dry-run", "print it, write nothing"),
         NO_INPUT,
@@ -224,16 +218,14 @@ COMMANDS = {
     "vscode": Command(
         "devports.commands.vscode:vscode",
         "write tasks and launch configurations for VS Code",
-        CONFIG,
-        JSON,
+        *COMMON,
         mode("check", "write nothing; exit 1 and the difference if anything would be written"),
         mode("diff", "write nothing; show what would be written"),
     ),
     "validate": Command(
         "devports.commands.validate:validate",
         "check the configuration and nothing else",
-        CONFIG,
-        JSON,
+        *COMMON,
     ),
     "schema": Command(
         "devports.commands.validate:schema",

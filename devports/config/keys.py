@@ -47,7 +47,6 @@ class Key(Frozen):
     Attributes:
         doc: one sentence for the reference page and the editor, Markdown, no period.
         default: what a file without the key means; None: nothing.
-        common: may stand in `[defaults]` as well.
         low, high: inclusive bounds; seconds where the doc says so.
         pattern: the whole text (each text of a list) must match; `rule` says it in words.
         fills: placeholders are filled in; `fd` among them if `fills_fd`.
@@ -60,7 +59,6 @@ class Key(Frozen):
     doc: str
     default: object = None
     required: bool = False
-    common: bool = False
     choices: tuple[str, ...] = ()
     low: float = 0
     high: float = 0
@@ -149,7 +147,6 @@ SERVICE = (
         "host",
         "name or numeric address the service binds; `0.0.0.0` or `::` for every address",
         default=Service.host,
-        common=True,
     ),
     Key(
         "command",
@@ -219,7 +216,6 @@ SERVICE = (
         "text",
         "signal that asks the service to stop",
         default=Service.stop_signal,
-        common=True,
         choices=("SIGTERM", "SIGINT", "SIGQUIT", "SIGHUP", "SIGKILL", "SIGUSR1", "SIGUSR2"),
     ),
     Key(
@@ -227,7 +223,6 @@ SERVICE = (
         "number",
         "seconds between `stop_signal` and SIGKILL",
         default=Service.stop_timeout,
-        common=True,
         low=0.1,
         high=600,
     ),
@@ -236,7 +231,6 @@ SERVICE = (
         "integer",
         "starts at most, when a start fails because the port is taken",
         default=Service.attempts,
-        common=True,
         low=1,
         high=20,
     ),
@@ -247,7 +241,6 @@ SERVICE = (
         "what an earlier run of this project left, ask for the rest; `next`: take one of the 49 "
         "ports above it, asking nobody, and say so; `fail`",
         default=Service.on_conflict,
-        common=True,
         choices=("ask", "reclaim", "next", "fail"),
     ),
     Key(
@@ -259,13 +252,13 @@ SERVICE = (
         "behind npm and reloaders too); `plain`: the port is held beside it until it listens; "
         "`auto` takes the first of these that its command allows",
         default=Service.handoff,
-        common=True,
         choices=("auto", "fd", "hook", "plain"),
     ),
     Key("vscode", "table", "what `devports vscode` writes for the service", keys=VSCODE),
 )
 
-DEFAULTS = tuple(key for key in SERVICE if key.common)
+COMMON = ("host", "stop_signal", "stop_timeout", "attempts", "on_conflict", "handoff")
+DEFAULTS = tuple(key for key in SERVICE if key.name in COMMON)
 """Only what makes sense for every service: a port or a command is one service's own."""
 
 TOP = ("defaults", "services")

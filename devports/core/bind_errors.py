@@ -42,7 +42,6 @@ class Pattern(Frozen):
     """
 
     kind: Kind
-    name: str
     needle: str
     regex: str
     sample: str
@@ -65,277 +64,234 @@ _ADDRESS = r"(?:^|[^\w\s]\s*|\b(?:ERROR|FATAL|CRITICAL|error|fatal)\s+)[Aa]ddres
 
 _moved, _partial, _denied, _foreign, _fatal = (partial(Pattern, kind) for kind in KINDS)
 
-
-PATTERNS = (
+PATTERNS = {
     # It went elsewhere.
-    _moved(
-        "trying-another",
+    "trying-another": _moved(
         "in use",
         rf"[Pp]ort {_PORT} is (?:already )?in use, trying (?:another (?:one|port)|\d+ instead)",
         "Port 5173 is in use, trying another one...",
     ),
-    _moved(
-        "next-moved",
+    "next-moved": _moved(
         "in use",
         rf"[Pp]ort {_PORT} is in use by [^\n]{{1,60}}?, using (?:an? )?available port \d+",
         "⚠ Port 3000 is in use by process 4242, using available port 3001 instead.",
     ),
-    _moved(
-        "get-port-moved",
+    "get-port-moved": _moved(
         "available port",
         rf"Unable to find an available port \(tried"
         rf" {_PORT}\b[^)\n]*\)\. Using alternative port \d+",
         "[get-port] Unable to find an available port (tried 3000 on any host)."
         " Using alternative port 3001.",
     ),
-    _moved(
-        "serve-moved",
+    "serve-moved": _moved(
         "in use",
         rf"This port was picked because {_PORT} is in use",
         "This port was picked because 3000 is in use.",
     ),
-    _moved(
-        "using-another",
+    "using-another": _moved(
         " port",
         r"[Uu]sing (?:an? )?(?:available|alternative|random) port\b",
         "using an available port instead",
     ),
     # It got some of its addresses.
-    _partial(
-        "vite-wildcard",
+    "vite-wildcard": _partial(
         "in use",
         rf"Port {_PORT} is in use on a wildcard address",
         "Port 5173 is in use on a wildcard address, but localhost:5173 is available",
     ),
-    _partial(
-        "postgres",
+    "postgres": _partial(
         "in use",
         r"could not bind IPv[46] address \"[^\"\n]+\": Address already in use",
         'LOG:  could not bind IPv4 address "127.0.0.1": Address already in use',
     ),
-    _partial(
-        "postgres-hint",
+    "postgres-hint": _partial(
         "already running on port",
         rf"Is another postmaster already running on port {_PORT}\?",
         "HINT:  Is another postmaster already running on port 5432? If not, wait a few seconds",
     ),
     # It is not allowed to. [Errno 13] with a file name behind it is about a file.
-    _denied(
-        "number-10013",
+    "number-10013": _denied(
         "Err",
         r"\[(?:WinError|Errno) 10013\]",
         "ERROR:    [WinError 10013] Der Zugriff auf einen Socket war unzulässig",
     ),
-    _denied(
-        "access-permissions",
+    "access-permissions": _denied(
         "access permissions",
         r"forbidden by its access permissions",
         "An attempt was made to access a socket in a way forbidden by its access permissions",
     ),
-    _denied(
-        "node-denied",
+    "node-denied": _denied(
         "permission denied",
         rf"(?:listen|bind) EACCES: permission denied (?:\S*:)?{_PORT}{_END}",
         "Error: listen EACCES: permission denied 0.0.0.0:80",
     ),
-    _denied(
-        "asyncio-denied",
+    "asyncio-denied": _denied(
         "permission denied",
         rf"{_BIND_ON}: permission denied",
         "[Errno 13] error while attempting to bind on address ('127.0.0.1', 80): permission denied",
     ),
-    _denied(
-        "go-denied",
+    "go-denied": _denied(
         "permission denied",
         rf"listen tcp[46]? \S*:{_PORT}: bind: permission denied",
         "listen tcp :80: bind: permission denied",
     ),
-    _denied(
-        "python-denied",
+    "python-denied": _denied(
         "Permission denied",
         r"\[Errno 13\] Permission denied(?!:)",
         "PermissionError: [Errno 13] Permission denied",
     ),
-    _denied(
-        "nginx-denied",
+    "nginx-denied": _denied(
         "Permission denied",
         rf"bind\(\) to \S+:{_PORT} failed \(13: Permission denied",
         "nginx: [emerg] bind() to 0.0.0.0:80 failed (13: Permission denied)",
     ),
-    _denied(
-        "php-denied",
+    "php-denied": _denied(
         "Permission denied",
         rf"Failed to listen on \S+:{_PORT} \(reason: Permission denied",
         "Failed to listen on 127.0.0.1:80 (reason: Permission denied)",
     ),
-    _denied(
-        "ruby-denied",
+    "ruby-denied": _denied(
         "Permission denied",
         rf"Permission denied - bind\(2\) for \"?[^\s\"]+\"? port {_PORT}",
         'Permission denied - bind(2) for "127.0.0.1" port 80 (Errno::EACCES)',
     ),
     # A container engine publishes ports: the holder may be another container.
-    _foreign(
-        "docker-allocated",
+    "docker-allocated": _foreign(
         "port is already allocated",
         rf"Bind for \S+:{_PORT} failed: port is already allocated",
         "Error response from daemon: Bind for 0.0.0.0:8080 failed: port is already allocated.",
     ),
-    _foreign(
-        "docker-ports",
+    "docker-ports": _foreign(
         "Ports are not available",
         rf"Ports are not available: exposing port (?:TCP|tcp) \S+:{_PORT}{_END}",
         "Ports are not available: exposing port TCP 0.0.0.0:80 -> 0.0.0.0:0: listen tcp 0.0.0.0:80",
     ),
     # It did not get its port. A Node error prints its message and then its fields: the line with
     # `code: 'EADDRINUSE'` names no port, the message does.
-    _fatal(
-        "node",
+    "node": _fatal(
         "EADDRINUSE",
         r"(?<!code: ['\"])\bEADDRINUSE\b(?!:? (?:address already in"
         rf" use )?[/\\])(?::? (?:address already in use )?(?:\S*:)?{_PORT}{_END})?",
         "Error: listen EADDRINUSE: address already in use :::3000",
     ),
-    _fatal(
-        "asyncio",
+    "asyncio": _fatal(
         "[Errno ",
         rf"\[Errno (?:48|98|10048)\] {_BIND_ON}",
         "ERROR:    [Errno 98] error while attempting to bind on address ('127.0.0.1', 8000):"
         " address already in use",
     ),
-    _fatal(
-        "number",
+    "number": _fatal(
         "Err",
         r"\[(?:Errno|WinError) (?:48|98|10048)\]",
         "OSError: [WinError 10048] Solo se permite un uso de cada direccion de socket",
     ),
-    _fatal(
-        "rust-number",
+    "rust-number": _fatal(
         "Err",
         r"Err[^\n]{0,200}?\b(?:os error|code:) (?:48|98|10048)\b",
         "Error: Normalerweise darf jede Socketadresse nur einmal verwendet werden (os error 10048)",
     ),
-    _fatal(
-        "address",
+    "address": _fatal(
         "in use",
         rf"{_ADDRESS} (?:is )?(?:already )?in use\b(?! (?:(?:by|for|in|on) |[/\\]))",
         "RuntimeError: Address already in use (os error 98)",
     ),
-    _fatal(
-        "one-usage",
+    "one-usage": _fatal(
         "address/port)",
         rf"[Oo]{_ONE_USAGE}",
         "Only one usage of each socket address (protocol/network address/port) is normally",
     ),
-    _fatal(
-        "go",
+    "go": _fatal(
         "in use",
         rf"listen tcp[46]? \S*:{_PORT}: bind: address already in use",
         "listen tcp :8080: bind: address already in use",
     ),
-    _fatal(
-        "go-windows",
+    "go-windows": _fatal(
         "address/port)",
         rf"listen tcp[46]? \S*:{_PORT}: bind: O{_ONE_USAGE}",
         "listen tcp :8080: bind: Only one usage of each socket address (protocol/network"
         " address/port) is normally permitted.",
     ),
-    _fatal(
-        "gunicorn",
+    "gunicorn": _fatal(
         "in use",
         rf"Connection in use: \(['\"][^'\"\n]+['\"], {_PORT}",
         "[ERROR] Connection in use: ('127.0.0.1', 8000)",
     ),
-    _fatal(
-        "ruby",
+    "ruby": _fatal(
         "in use",
         rf"Address already in use - bind\(2\) for \"?[^\s\"]+\"? port {_PORT}",
         'Address already in use - bind(2) for "127.0.0.1" port 3000 (Errno::EADDRINUSE)',
     ),
-    _fatal(
-        "kestrel",
+    "kestrel": _fatal(
         "in use",
         rf"Failed to bind to address \S+:{_PORT}: address already in use",
         "Failed to bind to address http://127.0.0.1:5000: address already in use.",
     ),
-    _fatal(
-        "php",
+    "php": _fatal(
         "in use",
         rf"Failed to listen on \S+:{_PORT} \(reason: Address already in use",
         "Failed to listen on 127.0.0.1:8000 (reason: Address already in use)",
     ),
-    _fatal(
-        "nginx",
+    "nginx": _fatal(
         "in use",
         rf"bind\(\) to \S+:{_PORT} failed \((?:98|48): Address already in"
         r" use",
         "nginx: [emerg] bind() to 0.0.0.0:8080 failed (98: Address already in use)",
     ),
-    _fatal(
-        "redis",
+    "redis": _fatal(
         "in use",
         rf"TCP listening socket \S*:{_PORT}: bind: Address already in use",
         "Could not create server TCP listening socket *:6379: bind: Address already in use",
     ),
-    _fatal(
-        "redis-gave-up",
+    "redis-gave-up": _fatal(
         "on port ",
         rf"Failed listening on port {_PORT}\b",
         "# Failed listening on port 6379 (TCP), aborting.",
     ),
-    _fatal(
-        "port-in-use",
+    "port-in-use": _fatal(
         "ort",
         rf"\b[Pp]ort:? ['\"]?{_PORT}['\"]? (?:(?:is|was) (?:already )?"
         r"(?:in use|being used|taken|occupied)|already in use)\b",
         "Port 5000 is in use by another program.",
     ),
-    _fatal(
-        "that-port",
+    "that-port": _fatal(
         " port is ",
         r"\b(?:[Tt]hat|[Tt]his|[Tt]he) port is (?:already )?(?:in use|being used|taken)\b",
         "Error: That port is already in use.",
     ),
-    _fatal(
-        "bun",
+    "bun": _fatal(
         "in use",
         rf"Is port {_PORT} in use\?",
         "error: Failed to start server. Is port 5000 in use?",
     ),
-    _fatal(
-        "on-port",
+    "on-port": _fatal(
         "on port ",
         rf"already (?:running|listening) on port {_PORT}\b",
         "Something is already running on port 3000.",
     ),
-    _fatal(
-        "not-available",
+    "not-available": _fatal(
         "ort",
         rf"\b[Pp]ort ['\"]?{_PORT}['\"]? (?:is not available|"
         r"is unavailable|could not be used|already allocated)",
         "Port 8501 is not available",
     ),
-    _fatal(
-        "tomcat",
+    "tomcat": _fatal(
         "on port ",
         rf"configured to listen on port {_PORT} failed to start",
         "The Tomcat connector configured to listen on port 8080 failed to start.",
     ),
-    _fatal(
-        "erlang",
+    "erlang": _fatal(
         "[port: ",
         rf"\[port: {_PORT}\b[^\n]{{0,80}}:eaddrinuse\b",
         "Failed to start Ranch listener MyApp.HTTP in :ranch_tcp:listen([port: 4000])"
         " for reason :eaddrinuse (address already in use)",
     ),
     # No clash at all: a stale tmp/pids/server.pid, but the server did not start.
-    _fatal(
-        "rails",
+    "rails": _fatal(
         "already running",
         r"\bA server is already running\b",
         "A server is already running. Check /app/tmp/pids/server.pid.",
     ),
-)
+}
 
 NO_LOSS = ("partial", "denied")
 """Another address is left, or nobody else has the port: what may go by while a server starts."""
@@ -362,7 +318,6 @@ class BindFailure(Frozen):
     `port`: the port of ours that the line names; None if it names none.
     """
 
-    name: str
     kind: Kind
     port: int | None
     line: str
@@ -387,7 +342,7 @@ def may_match(chunk: bytes) -> bool:
 
 def bind_failures(text: str) -> list[tuple[BindFailure, ...]]:
     """Return every match in `text`, whichever port it is about, for each line that has some."""
-    rows = [row for row in PATTERNS if row.needle in text]
+    rows = [row for row in PATTERNS.values() if row.needle in text]
     lines = text.split("\n") if rows else []
     return [found for line in lines if (found := tuple(_in_line(line, rows)))]
 
@@ -411,7 +366,7 @@ def _in_line(line: str, rows: Iterable[Pattern]) -> Iterable[BindFailure]:
     for row in rows:
         for match in re.finditer(row.regex, line) if row.needle in line else ():
             port = match.groupdict().get("port")
-            yield BindFailure(row.name, row.kind, int(port) if port else None, line.strip())
+            yield BindFailure(row.kind, int(port) if port else None, line.strip())
 
 
 def _ours(found: tuple[BindFailure, ...], ports: Collection[int]) -> tuple[BindFailure, ...]:

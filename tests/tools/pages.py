@@ -135,7 +135,7 @@ def _allowed(key: Key) -> str:
 
 
 def wordings() -> str:
-    rows = ((code(row.sample), code(row.name), MEANINGS[row.kind]) for row in PATTERNS)
+    rows = ((code(row.sample), code(name), MEANINGS[row.kind]) for name, row in PATTERNS.items())
     return table("| an example | name | meaning |", rows)
 
 

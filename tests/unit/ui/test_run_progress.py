@@ -98,7 +98,7 @@ def ended(reason: str) -> Ended:
 
 
 def failure(line: str = "in use") -> BindFailure:
-    return BindFailure("any", "fatal", 8000, line)
+    return BindFailure("fatal", 8000, line)
 
 
 LISTENS = NOBODY.replace(owner=Holder(SERVER))
