@@ -82,24 +82,23 @@ def _service(name: str, raw: object, defaults: Table, found: list[Problem]) -> S
 
 
 def _fields(
-    keys: Sequence[Key], raw: object, path: Path, found: list[Problem]
+    keys: Mapping[str, Key], raw: object, path: Path, found: list[Problem]
 ) -> dict[str, Any] | None:
     """Read one table: only the keys that are there and right are in the result."""
     if not isinstance(raw, dict):
         found.append(_not_a(raw, path, "a table"))
         return None
-    known = {key.name: key for key in keys}
-    names = tuple(known)
-    unknown = [name for name in raw if name not in known]
+    names = tuple(keys)
+    unknown = [name for name in raw if name not in keys]
     found += [_unknown(name, (*path, name), names) for name in unknown]
     found += [
-        Problem(path, f"`{dotted(path)}` needs a `{key.name}`", "key")
-        for key in keys
-        if key.required and key.name not in raw and not _mistyped(key.name, unknown, names)
+        Problem(path, f"`{dotted(path)}` needs a `{name}`", "key")
+        for name, key in keys.items()
+        if key.required and name not in raw and not _mistyped(name, unknown, names)
     ]
     read = {
         name: _READERS[key.kind](key, raw[name], (*path, name), found)
-        for name, key in known.items()
+        for name, key in keys.items()
         if name in raw
     }
     return {name: value for name, value in read.items() if value is not None}
@@ -112,7 +111,7 @@ def _mistyped(name: str, unknown: list[str], names: tuple[str, ...]) -> bool:
 
 def _unknown(name: str, path: Path, known: tuple[str, ...]) -> Problem:
     where = f" in `{dotted(path[:-1])}`" if path[1:] else ""
-    if path[0] == "defaults" and any(key.name == name for key in keys.SERVICE):
+    if path[0] == "defaults" and name in keys.SERVICE:
         return Problem(path, f"`{name}` belongs to a service, not to `defaults`", "key")
     return Problem(path, f"unknown key{where}", "key", name, known)
 
@@ -400,20 +399,20 @@ def _wrong_placeholders(services: Sequence[Service]) -> Iterator[Problem]:
                 yield Problem(
                     path, f'`{{fd}}` needs a handoff of "fd" or "auto", not "{service.handoff}"'
                 )
-            if not (service.shell and key.name == "command"):
+            if not (service.shell and path[2] == "command"):
                 yield from _shell_names(known, path, text)
 
 
 def _filled(service: Service) -> Iterator[tuple[keys.Key, Path, str]]:
     """Every text of the service that may hold placeholders, with its key and where it is."""
-    for key in keys.SERVICE:
-        path = ("services", service.name, key.name)
+    for name, key in keys.SERVICE.items():
+        path, value = ("services", service.name, name), getattr(service, name)
         if key.fills:
-            for rest, text in _filled_texts(getattr(service, key.name)):
+            for rest, text in _filled_texts(value):
                 yield key, (*path, *rest), text
-        for inner in key.keys:
+        for inner_name, inner in key.keys.items():
             if inner.fills:
-                yield inner, (*path, inner.name), getattr(getattr(service, key.name), inner.name)
+                yield inner, (*path, inner_name), getattr(value, inner_name)
 
 
 def _filled_texts(

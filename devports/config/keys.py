@@ -13,6 +13,7 @@ from devports.core.value import Frozen
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
+    from collections.abc import Mapping
     from typing import Literal
 
     Kind = Literal[
@@ -42,7 +43,7 @@ MAX_PORTS = 64
 
 
 class Key(Frozen):
-    """One key of the file.
+    """What one key of the file is.
 
     Attributes:
         doc: one sentence for the reference page and the editor, Markdown, no period.
@@ -54,7 +55,6 @@ class Key(Frozen):
         example: a TOML value for the reference page.
     """
 
-    name: str
     kind: Kind
     doc: str
     default: object = None
@@ -66,13 +66,12 @@ class Key(Frozen):
     rule: str = ""
     fills: bool = False
     fills_fd: bool = False
-    keys: tuple[Key, ...] = ()
+    keys: Mapping[str, Key] = {}  # nobody writes into it
     example: str = ""
 
 
-READY = (
-    Key(
-        "http",
+READY = {
+    "http": Key(
         "text",
         "path that must answer a GET on the port with a status below 400",
         pattern=f"/{LINE}|/",
@@ -80,61 +79,54 @@ READY = (
         fills=True,
         example='"/healthz"',
     ),
-    Key(
-        "timeout",
+    "timeout": Key(
         "number",
         "seconds until a service that is not ready counts as failed",
         default=Ready.timeout,
         low=0.1,
         high=3600,
     ),
-    Key(
-        "owner",
+    "owner": Key(
         "text",
         "`tree`: a process that devports started must own the port; "
         "`any`: whoever listens counts (a container engine's proxy, a setuid server)",
         default=Ready.owner,
         choices=("tree", "any"),
     ),
-    Key(
-        "log",
+    "log": Key(
         "text",
         "text that a line of its output must contain, colours aside",
         pattern=LINE,
         example='"Application startup complete"',
     ),
-)
+}
 
-VSCODE = (
-    Key(
-        "task",
+VSCODE = {
+    "task": Key(
         "text",
         "label of the task that runs the service",
         pattern=rf"(?!.*\$\{{){LINE}",
         rule="must be one line of text without `${`, which VS Code would expand",
         example='"Run Backend"',
     ),
-    Key(
-        "prelaunch",
+    "prelaunch": Key(
         "texts",
         "launch configurations of yours that get a task freeing the port as `preLaunchTask`",
         pattern=LINE,
         rule="must be names of launch configurations, one line each",
         example='["Python: FastAPI"]',
     ),
-    Key(
-        "debug",
+    "debug": Key(
         "text",
         "generate a launch configuration where devports starts the service under this debugger "
         "and VS Code attaches; the further port `debug` is the debugger's",
         choices=("debugpy", "node"),
         example='"debugpy"',
     ),
-)
+}
 
-SERVICE = (
-    Key(
-        "port",
+SERVICE = {
+    "port": Key(
         "integer",
         "the port of the service",
         required=True,
@@ -142,14 +134,12 @@ SERVICE = (
         high=LAST_PORT,
         example="8000",
     ),
-    Key(
-        "host",
+    "host": Key(
         "host",
         "name or numeric address the service binds; `0.0.0.0` or `::` for every address",
         default=Service.host,
     ),
-    Key(
-        "command",
+    "command": Key(
         "command",
         "what starts the service; a list is executed as it is, a string is split like a shell "
         "would, but no shell runs; without a command the port is watched and never started",
@@ -157,21 +147,18 @@ SERVICE = (
         fills_fd=True,
         example='"uvicorn main:app --host {host} --port {port}"',
     ),
-    Key(
-        "shell",
+    "shell": Key(
         "boolean",
         "give `command` (a string) to `/bin/sh -c`, for pipes and `&&`",
         default=Service.shell,
     ),
-    Key(
-        "cwd",
+    "cwd": Key(
         "path",
         "folder in which the command runs, relative to the file; default: the folder of the file",
         fills=True,
         example='"backend"',
     ),
-    Key(
-        "env",
+    "env": Key(
         "env",
         "environment variables to set; they win over `env_file`",
         pattern=VARIABLE,
@@ -179,16 +166,14 @@ SERVICE = (
         fills_fd=True,
         example='{ DATABASE_URL = "postgresql://localhost:{services.db.port}/app" }',
     ),
-    Key(
-        "env_file",
+    "env_file": Key(
         "path",
         "file of `NAME=value` lines to set as environment variables, relative to the file; "
         "nothing in it is expanded or run",
         fills=True,
         example='".env"',
     ),
-    Key(
-        "ports",
+    "ports": Key(
         "ports",
         "further ports of the same service by name, managed like the first one",
         pattern=NAME,
@@ -196,46 +181,40 @@ SERVICE = (
         high=LAST_PORT,
         example="{ debug = 5678 }",
     ),
-    Key(
-        "depends_on",
+    "depends_on": Key(
         "texts",
         "services it needs; `run` waits until they are ready, each for its own `ready.timeout`",
         pattern=NAME,
         rule="must be names of services",
         example='["db"]',
     ),
-    Key(
-        "ready",
+    "ready": Key(
         "table",
         "when the service counts as ready, on top of owning its port",
         keys=READY,
         example='{ http = "/healthz", timeout = 60 }',
     ),
-    Key(
-        "stop_signal",
+    "stop_signal": Key(
         "text",
         "signal that asks the service to stop",
         default=Service.stop_signal,
         choices=("SIGTERM", "SIGINT", "SIGQUIT", "SIGHUP", "SIGKILL", "SIGUSR1", "SIGUSR2"),
     ),
-    Key(
-        "stop_timeout",
+    "stop_timeout": Key(
         "number",
         "seconds between `stop_signal` and SIGKILL",
         default=Service.stop_timeout,
         low=0.1,
         high=600,
     ),
-    Key(
-        "attempts",
+    "attempts": Key(
         "integer",
         "starts at most, when a start fails because the port is taken",
         default=Service.attempts,
         low=1,
         high=20,
     ),
-    Key(
-        "on_conflict",
+    "on_conflict": Key(
         "text",
         "when the port is taken: `ask` before ending the holder; `reclaim`: end without asking "
         "what an earlier run of this project left, ask for the rest; `next`: take one of the 49 "
@@ -243,8 +222,7 @@ SERVICE = (
         default=Service.on_conflict,
         choices=("ask", "reclaim", "next", "fail"),
     ),
-    Key(
-        "handoff",
+    "handoff": Key(
         "text",
         "how the port gets from devports to the server: `fd`: it inherits the socket (uvicorn, "
         "gunicorn, hypercorn, daphne, puma, or your own `{fd}`; flask and nginx too where you ask "
@@ -254,11 +232,11 @@ SERVICE = (
         default=Service.handoff,
         choices=("auto", "fd", "hook", "plain"),
     ),
-    Key("vscode", "table", "what `devports vscode` writes for the service", keys=VSCODE),
-)
+    "vscode": Key("table", "what `devports vscode` writes for the service", keys=VSCODE),
+}
 
 COMMON = ("host", "stop_signal", "stop_timeout", "attempts", "on_conflict", "handoff")
-DEFAULTS = tuple(key for key in SERVICE if key.name in COMMON)
+DEFAULTS = {name: key for name, key in SERVICE.items() if name in COMMON}
 """Only what makes sense for every service: a port or a command is one service's own."""
 
 TOP = ("defaults", "services")

@@ -23,7 +23,7 @@ from devports.core.value import unreachable  # noqa: E402
 from tests.tools import schemas  # noqa: E402
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterable
+    from collections.abc import Callable, Iterable, Mapping
 
     from devports.config.keys import Key
 
@@ -78,21 +78,21 @@ def _codes_of(names: Iterable[str]) -> str:
 
 def inner(name: str) -> str:
     """Return what a table inside a service is for, and its keys."""
-    (key,) = (key for key in keys.SERVICE if key.name == name)
+    key = keys.SERVICE[name]
     text = f"{_sentence(key.doc)} Written inline or as `[services.NAME.{name}]`."
     return f"{text}\n\n{rows_of(key.keys)}"
 
 
-def rows_of(keys: Iterable[Key]) -> str:
+def rows_of(keys: Mapping[str, Key]) -> str:
     """Return the keys of a table of `devports.toml`."""
     rows = (
         (
-            code(key.name),
+            code(name),
             _allowed(key),
             "required" if key.required else _default(key.default),
             _sentence(key.doc) + (f" Example: `{key.example}`" if key.example else ""),
         )
-        for key in keys
+        for name, key in keys.items()
     )
     return table("| key | value | default | meaning |", rows)
 

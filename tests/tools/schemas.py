@@ -22,7 +22,7 @@ from devports.core.value import unreachable  # noqa: E402
 from devports.ui import json_types  # noqa: E402
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
+    from collections.abc import Callable, Mapping
 
     from devports.config.keys import Key
 
@@ -186,8 +186,9 @@ def config_schema() -> Schema:
     }
 
 
-def _table(keys: tuple[Key, ...]) -> Schema:
-    return _object({key.name: _key(key) for key in keys}, [k.name for k in keys if k.required])
+def _table(keys: Mapping[str, Key]) -> Schema:
+    required = [name for name, key in keys.items() if key.required]
+    return _object({name: _key(key) for name, key in keys.items()}, required)
 
 
 def _object(properties: Schema, required: list[str]) -> Schema:

@@ -10,11 +10,13 @@ from devports.config.decode import parse
 from devports.core.service import Config
 
 if TYPE_CHECKING:
+    from collections.abc import Mapping
+
     from devports.config.keys import Key
 
 
-def of(keys: tuple[Key, ...], *more: str) -> st.SearchStrategy[str]:
-    return st.sampled_from([key.name for key in keys] + list(more))
+def of(keys: Mapping[str, Key], *more: str) -> st.SearchStrategy[str]:
+    return st.sampled_from([*keys, *more])
 
 
 LEAF = (

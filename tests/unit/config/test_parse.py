@@ -320,13 +320,13 @@ def test_what_is_fine(keys: dict[str, Any]):
 
 
 def test_the_specification_and_the_services_have_the_same_keys():
-    assert {key.name for key in keys.SERVICE} == set(Service.__match_args__) - {"name"}
-    inner = {key.name: {k.name for k in key.keys} for key in keys.SERVICE if key.keys}
+    assert set(keys.SERVICE) == set(Service.__match_args__) - {"name"}
+    inner = {name: set(key.keys) for name, key in keys.SERVICE.items() if key.keys}
     expected = {"ready": set(Ready.__match_args__), "vscode": set(EditorTasks.__match_args__)}
     assert inner == expected
 
 
-@pytest.mark.parametrize("key", [pytest.param(key, id=key.name) for key in keys.SERVICE])
-def test_what_is_said_to_be_the_default_is_what_a_file_without_the_key_means(key: Key):
+@pytest.mark.parametrize(("name", "key"), keys.SERVICE.items(), ids=keys.SERVICE)
+def test_what_is_said_to_be_the_default_is_what_a_file_without_the_key_means(name: str, key: Key):
     if key.default is not None:
-        assert accepted(service(**{key.name: key.default})) == accepted(service())
+        assert accepted(service(**{name: key.default})) == accepted(service())
