@@ -92,13 +92,20 @@ def run(
     except DevportsError as error:
         context.print_error(error)
         ended = Ended(error.exit_code, "devports", error.code, in_short(error))
+    tell_end(context, news, name, session, ended)
+    return ended.code
+
+
+def tell_end(
+    context: Context, news: RunReporter, name: str, session: Session | None, ended: Ended
+) -> None:
+    """Say how the run ended: to the person, in the file of events, and to VS Code."""
     startup = session.startup if session is not None else None
     context.screen.progress(ended_words(name, ended, started=startup is not None))
     news.note(ended)
     ready = startup is not None and startup.owned is not None
     if what := run_progress.meaning(name, ended.replace(ready=ready)):
         print_vscode_failure(what, context.screen)
-    return ended.code
 
 
 def on_conflict_of(service: Service, policy: ConfirmPolicy, root: str) -> ConfirmPolicy:
