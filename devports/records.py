@@ -106,7 +106,7 @@ class RunRecords:
     def run_of(self) -> Callable[[Process], RunInfo | None]:
         """Return a look-up from a process to the devports run that it is, or was left by."""
         runs: dict[ProcessKey, RunInfo] = {}
-        for run in charges(self):
+        for run in reversed(charges(self)):  # a living one counts, though a dead one started it
             key, service, project = run.record.key, run.record.service, run.record.project
             if run.live:
                 runs[key] = RunInfo(key, service, project, patience=run.record.patience)

@@ -62,6 +62,8 @@ TIMES = [
     pytest.param("free", "--settle", "2.5", 2.5, id="with a point"),
     pytest.param("wait", "--timeout", "3600", 3600.0, id="an hour"),
     pytest.param("status", "--interval", "1.", 1.0, id="nothing behind the point"),
+    pytest.param("wait", "--timeout", "0.3333333333333333", 1 / 3, id="as Python writes a third"),
+    pytest.param("free", "--timeout", "00005", 5.0, id="zeros in front"),
 ]
 NO_TIMES = [
     pytest.param("\N{ARABIC-INDIC DIGIT THREE}", id="a digit of another script"),

@@ -159,6 +159,16 @@ def test_what_a_living_run_started_is_not_left(records: RunRecords, machine: Fak
     assert records.run_of()(server) is None
 
 
+@pytest.mark.parametrize(("outer", "inner"), [("api", "web"), ("web", "api")])
+def test_a_living_run_is_one_also_where_a_dead_run_has_started_it(
+    records: RunRecords, machine: FakeMachine, outer: str, inner: str
+):
+    started = records.claim(record_of(machine, 55, inner))
+    records.mark(records.claim(record_of(machine, 50, outer)).replace(server=started.key))
+    machine.end(50)
+    assert records.run_of()(machine.processes[55]) == RunInfo(started.key, inner, "/p")
+
+
 def test_nothing_is_left_by_a_run_of_another_boot(records: RunRecords, machine: FakeMachine):
     server = machine.add(55)
     records.mark(records.claim(record_of(machine, 50)).replace(server=server.key))
