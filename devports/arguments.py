@@ -1,240 +1,24 @@
-"""The commands and their options, declared. Imports argparse: one and a half Python starts."""
+"""The commands and their options, declared once: dispatch, `--help` and completion read them here.
+
+Only the parser imports argparse, which costs one and a half Python starts: a TAB needs none.
+"""
 
 from __future__ import annotations
 
-import argparse
-
 from devports import __version__
-from devports.core.target import port_number
+from devports.core.model import port_number
 from devports.errors import DevportsError
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterable, Sequence
+    import argparse
+    from collections.abc import Iterable, Sequence
     from typing import Any, NoReturn
 
-TARGET = "a service, a port (8000), an address (127.0.0.1:8000, [::1]:8000) or a URL"
+    from devports.core.hint import Hint
 
 LONGEST_WAIT = 3600
 SHORTEST_PACE = 0.1
-
-
-class Parser(argparse.ArgumentParser):
-    """A parser whose errors are ours, so that they look like every other one."""
-
-    def __init__(self, *words: Any, **settings: Any) -> None:
-        super().__init__(*words, **settings)
-        self.commands: dict[str, Parser] = {}
-
-    @property
-    def options(self) -> list[str]:
-        """The long options; argparse has no public way to ask for them."""
-        return [word for word in self._option_string_actions if word.startswith("--")]
-
-    def error(self, message: str) -> NoReturn:
-        raise DevportsError("usage", message, hints=(f"run `{self.prog} --help`",))
-
-
-def parsed(parser: Parser, words: Sequence[str]) -> argparse.Namespace:
-    """Parse the words of a command line, and name what was perhaps meant where they are wrong.
-
-    Raises:
-        DevportsError: they are no command, or none with these options.
-    """
-    command = next(iter(words), "")
-    if command and not command.startswith("-") and command not in COMMANDS:
-        known = f"commands: {', '.join(COMMANDS)}"
-        raise _mistyped(f"no command `{command[:60]}`", command, COMMANDS, "", facts=(known,))
-    options, more = parser.parse_known_args(words)
-    if more:
-        what = f"unrecognized arguments: {' '.join(more)}"
-        name = options.command or ""
-        raise _mistyped(
-            what, more[0].partition("=")[0], parser.commands.get(name, parser).options, name
-        )
-    _refuse_bare(options)
-    return options
-
-
-def _refuse_bare(options: argparse.Namespace) -> None:
-    """Refuse what only says whom `--yes` covers where there is no `--yes`."""
-    if getattr(options, "yes", True):
-        return
-    for name in ("other_users", "other_checkouts"):
-        if getattr(options, name, False):
-            flag = f"--{name.replace('_', '-')}"
-            hints = (f"run `devports {options.command} --help`",)
-            raise DevportsError("usage", f"`{flag}` needs `--yes` beside it", hints=hints)
-
-
-def _mistyped(
-    what: str, word: str, known: Iterable[str], command: str, *, facts: tuple[str, ...] = ()
-) -> DevportsError:
-    from devports.config.problem import nearest  # noqa: PLC0415  # only where there is a mistake
-
-    meant = nearest(word, known)
-    suggestion = (f"did you mean `{meant}`?",) if meant else ()
-    help_of = " ".join(filter(None, ("devports", command, "--help")))
-    return DevportsError("usage", what, facts=facts, hints=(*suggestion, f"run `{help_of}`"))
-
-
-def build_parser(only: str = "", *, width: int = 80) -> Parser:
-    """Declare the commands.
-
-    Args:
-        only: a command that need not wait for the others to be declared; all, if it is none.
-        width: cells of a line of help. argparse would import shutil to know it, for every argument
-            that is declared.
-    """
-
-    def formatter(prog: str) -> argparse.HelpFormatter:
-        return argparse.HelpFormatter(prog, width=width - 2)
-
-    text = "The port is yours before the server starts."
-    parser = Parser(prog="devports", description=text, formatter_class=formatter)
-    parser.add_argument("--version", action="version", version=f"devports {__version__}")
-    commands = parser.add_subparsers(prog="devports", dest="command", metavar="COMMAND")
-    for name in (only,) if only in COMMANDS else COMMANDS:
-        text, shared, declare = COMMANDS[name]
-        added = commands.add_parser(
-            name, help=text, description=text, allow_abbrev=False, formatter_class=formatter
-        )
-        if "config" in shared:
-            which = "use this file, not the nearest one"
-            added.add_argument("--config", metavar="FILE", help=which)
-        if "json" in shared:
-            added.add_argument("--json", action="store_true", help="one JSON document on stdout")
-        declare(added)
-        parser.commands[name] = added
-    return parser
-
-
-def _run(parser: argparse.ArgumentParser) -> None:
-    parser.usage = "%(prog)s [OPTIONS] SERVICE [-- ARGS]"
-    parser.epilog = "ARGS are appended to the service's command."
-    parser.add_argument("service", help="one that has a command")
-    parser.add_argument("--port", type=port, help="use this port instead of the declared one")
-    parser.add_argument(
-        "--events", metavar="FILE", help="append what happens to FILE, as JSON, one object a line"
-    )
-    parser.add_argument(
-        "--take-over", action="store_true", help="stop another `devports run` of this service first"
-    )
-    parser.add_argument(
-        "--debug", action="store_true", help="start it under the debugger of its `vscode.debug`"
-    )
-    parser.add_argument(
-        "--on-conflict",
-        choices=("ask", "reclaim", "next", "fail"),
-        help="what to do where the port is taken, instead of what is declared",
-    )
-    _consent(parser)
-
-
-def _free(parser: argparse.ArgumentParser) -> None:
-    parser.add_argument("target", nargs="*", help=TARGET)
-    parser.add_argument("--dry-run", action="store_true", help="say what would be done")
-    parser.add_argument(
-        "--timeout",
-        type=seconds,
-        metavar="SECONDS",
-        help="from SIGTERM to SIGKILL (default: the service's stop_timeout, or 5)",
-    )
-    parser.add_argument(
-        "--settle",
-        type=seconds,
-        default=4.0,
-        metavar="SECONDS",
-        help="watch so long whether a supervisor starts it again (default: 4)",
-    )
-    _consent(parser)
-
-
-def _check(parser: argparse.ArgumentParser) -> None:
-    parser.add_argument("target", nargs="+", help=TARGET)
-
-
-def _status(parser: argparse.ArgumentParser) -> None:
-    parser.add_argument("target", nargs="*", help=TARGET)
-    parser.add_argument(
-        "--all", action="store_true", help="everybody who listens on this machine, by project"
-    )
-    parser.add_argument(
-        "--watch", action="store_true", help="go on until q or Ctrl-C, and show what changes"
-    )
-    parser.add_argument(
-        "--interval",
-        type=pace,
-        metavar="SECONDS",
-        help="with --watch: seconds between two looks (default: 1)",
-    )
-
-
-def _vscode(parser: argparse.ArgumentParser) -> None:
-    mode = parser.add_mutually_exclusive_group()
-    for name, text in (
-        ("check", "write nothing; exit 1 and the difference if anything would be written"),
-        ("diff", "write nothing; show what would be written"),
-    ):
-        mode.add_argument(f"--{name}", dest="mode", action="store_const", const=name, help=text)
-    parser.set_defaults(mode="write")
-
-
-def _wait(parser: argparse.ArgumentParser) -> None:
-    parser.add_argument("target", nargs="+", help=TARGET)
-    parser.add_argument(
-        "--for",
-        dest="until",
-        choices=("ready", "free"),
-        default="ready",
-        help="what is waited for (default: ready)",
-    )
-    parser.add_argument(
-        "--timeout",
-        type=seconds,
-        metavar="SECONDS",
-        help="how long (default: the service's ready.timeout, or 60)",
-    )
-
-
-def _doctor(parser: argparse.ArgumentParser) -> None:
-    parser.add_argument(
-        "--fix", action="store_true", help="mend what can be mended, asking about each"
-    )
-
-
-def _init(parser: argparse.ArgumentParser) -> None:
-    parser.add_argument("-y", "--yes", action="store_true", help="write it without asking")
-    parser.add_argument("--dry-run", action="store_true", help="print it, write nothing")
-    parser.add_argument("--no-input", action="store_true", help="never ask; no answer is no")
-
-
-def _schema(parser: argparse.ArgumentParser) -> None:
-    parser.add_argument("kind", choices=("config", "result", "event"))
-
-
-def _completion(parser: argparse.ArgumentParser) -> None:
-    parser.add_argument("shell", choices=("bash", "zsh", "fish"))
-
-
-def _nothing(_: argparse.ArgumentParser) -> None:
-    """Declare no more than what the commands share."""
-
-
-def _consent(parser: argparse.ArgumentParser) -> None:
-    parser.add_argument("-y", "--yes", action="store_true", help="end holders without asking")
-    parser.add_argument(
-        "--other-users",
-        action="store_true",
-        help="with --yes: also processes of other users, where permitted",
-    )
-    parser.add_argument(
-        "--other-checkouts",
-        action="store_true",
-        help="with --yes: also what runs in another checkout of this repository, and a live"
-        " `devports run` of another project",
-    )
-    parser.add_argument("--no-input", action="store_true", help="never ask; no answer is no")
 
 
 def port(text: str) -> int:
@@ -264,23 +48,285 @@ def seconds(text: str) -> float:
         DevportsError: it is not a number of seconds.
     """
     whole, _, part = text.partition(".")
-    if not (whole.isdecimal() and (part or "0").isdecimal() and float(text) <= LONGEST_WAIT):
+    read = text.isascii() and whole.isdigit() and (part or "0").isdigit()
+    if not read or float(text) > LONGEST_WAIT:
         raise DevportsError("usage", f"`{text[:20]}` is not a number of seconds from 0 to 3600")
     return float(text)
 
 
-BOTH = ("config", "json")
-COMMANDS: dict[str, tuple[str, tuple[str, ...], Callable[[argparse.ArgumentParser], None]]] = {
-    "run": ("take the port of a service, start it, stay with it", ("config",), _run),
-    "free": ("end who holds a port, safely, and prove it bindable", BOTH, _free),
-    "check": ("say whether a port can be bound now, and who holds it", BOTH, _check),
-    "status": ("show who has the ports of this project", BOTH, _status),
-    "wait": ("wait until a service is ready, or a port can be bound", BOTH, _wait),
-    "doctor": ("say everything that is or will be wrong with ports here", BOTH, _doctor),
-    "init": ("find the servers of this project and write a devports.toml", BOTH, _init),
-    "vscode": ("write tasks and launch configurations for VS Code", BOTH, _vscode),
-    "validate": ("check the configuration and nothing else", BOTH, _nothing),
-    "schema": ("print a JSON Schema", (), _schema),
-    "completion": ("print a completion script for a shell", (), _completion),
+class Option:
+    """An option, or a word without dashes, in the terms of `ArgumentParser.add_argument`.
+
+    An option of which nothing is said but its help is a switch. `metavar` says what a value is, for
+    completion too. Several ways of one thing (`store_const`) exclude each other.
+    """
+
+    def __init__(self, flags: str, text: str | None = None, **settings: Any) -> None:
+        self.flags = tuple(flags.split())
+        self.is_word = not flags.startswith("-")
+        if not self.is_word and not settings.keys() & {"action", "type", "choices", "metavar"}:
+            settings["action"] = "store_true"
+        self.settings = settings | {"help": text}
+        self.name: str = settings.get("dest", self.flags[-1].strip("-").replace("-", "_"))
+        self.takes_value = "action" not in settings
+
+
+class Command:
+    """A command: the function that does it, what that is in words, and its options beside `--help`.
+
+    Args:
+        function: "module:function", called with a `Context` and the options by their names.
+        text: what it does.
+        options: beside `--help`.
+        waits: it may take long, so a signal has to end it with an exit code.
+        passes_on: what is behind ``--`` is the server's; it is given as `arguments`.
+        shown: `usage` and `epilog` of its help, where argparse would make others.
+    """
+
+    def __init__(
+        self,
+        function: str,
+        text: str,
+        *options: Option,
+        waits: bool = False,
+        passes_on: bool = False,
+        **shown: str,
+    ) -> None:
+        self.function, self.text, self.options = function, text, options
+        self.waits, self.passes_on, self.shown = waits, passes_on, shown
+
+
+def length(flag: str, text: str, **settings: Any) -> Option:
+    return Option(flag, text, metavar="SECONDS", **({"type": seconds} | settings))
+
+
+def mode(name: str, text: str) -> Option:
+    way = {"action": "store_const", "const": name, "default": "write"}
+    return Option(f"--{name}", text, dest="mode", **way)
+
+
+HELP = Option("-h --help", "show this help message and exit", action="help")
+VERSION = Option(
+    "--version",
+    "show program's version number and exit",
+    action="version",
+    version=f"devports {__version__}",
+)
+CONFIG = Option("--config", "use this file, not the nearest one", metavar="FILE")
+COMMON = (CONFIG, Option("--json", "one JSON document on stdout", dest="as_json"))
+NO_INPUT = Option("--no-input", "never ask; no answer is no")
+TARGET = "a service, a port (8000), an address (127.0.0.1:8000, [::1]:8000) or a URL"
+TARGETS = Option("words", TARGET, metavar="target", nargs="*")
+SOME_TARGETS = Option("words", TARGET, metavar="target", nargs="+")
+CONSENT = (
+    Option("-y --yes", "end holders without asking"),
+    Option("--other-users", "with --yes: also processes of other users, where permitted"),
+    Option(
+        "--other-checkouts",
+        "with --yes: also what runs in another checkout of this repository, and a live"
+        " `devports run` of another project",
+    ),
+    NO_INPUT,
+)
+"""Who may be ended, and whether somebody is asked about it."""
+
+COMMANDS = {
+    "run": Command(
+        "devports.commands.run:run",
+        "take the port of a service, start it, stay with it",
+        CONFIG,
+        Option("name", "one that has a command", metavar="service"),
+        Option("--port", "use this port instead of the declared one", type=port),
+        Option(
+            "--events", "append what happens to FILE, as JSON, one object a line", metavar="FILE"
+        ),
+        Option("--take-over", "stop another `devports run` of this service first"),
+        Option("--debug", "start it under the debugger of its `vscode.debug`"),
+        Option(
+            "--on-conflict",
+            "what to do where the port is taken, instead of what is declared",
+            choices=("ask", "reclaim", "next", "fail"),
+        ),
+        *CONSENT,
+        waits=True,
+        passes_on=True,
+        usage="%(prog)s [OPTIONS] SERVICE [-- ARGS]",
+        epilog="ARGS are appended to the service's command.",
+    ),
+    "free": Command(
+        "devports.commands.free:free_targets",
+        "end who holds a port, safely, and prove it bindable",
+        *COMMON,
+        TARGETS,
+        Option("--dry-run", "say what would be done"),
+        length("--timeout", "from SIGTERM to SIGKILL (default: the service's stop_timeout, or 5)"),
+        length(
+            "--settle",
+            "watch so long whether a supervisor starts it again (default: 4)",
+            default=4.0,
+        ),
+        *CONSENT,
+        waits=True,
+    ),
+    "check": Command(
+        "devports.commands.check:check",
+        "say whether a port can be bound now, and who holds it",
+        *COMMON,
+        SOME_TARGETS,
+    ),
+    "status": Command(
+        "devports.commands.status:status",
+        "show who has the ports of this project",
+        *COMMON,
+        TARGETS,
+        Option("--all", "everybody who listens on this machine, by project", dest="everything"),
+        Option("--watch", "go on until q or Ctrl-C, and show what changes"),
+        length("--interval", "with --watch: seconds between two looks (default: 1)", type=pace),
+    ),
+    "wait": Command(
+        "devports.commands.wait:wait",
+        "wait until a service is ready, or a port can be bound",
+        *COMMON,
+        SOME_TARGETS,
+        Option(
+            "--for",
+            "what is waited for (default: ready)",
+            dest="until",
+            choices=("ready", "free"),
+            default="ready",
+        ),
+        length("--timeout", "how long (default: the service's ready.timeout, or 60)"),
+        waits=True,
+    ),
+    "doctor": Command(
+        "devports.commands.doctor:doctor",
+        "say everything that is or will be wrong with ports here",
+        *COMMON,
+        Option("--fix", "mend what can be mended, asking about each"),
+    ),
+    "init": Command(
+        "devports.commands.init:init",
+        "find the servers of this project and write a devports.toml",
+        *COMMON,
+        Option("-y --yes", "write it without asking"),
+        Option("--dry-run", "print it, write nothing"),
+        NO_INPUT,
+    ),
+    "vscode": Command(
+        "devports.commands.vscode:vscode",
+        "write tasks and launch configurations for VS Code",
+        *COMMON,
+        mode("check", "write nothing; exit 1 and the difference if anything would be written"),
+        mode("diff", "write nothing; show what would be written"),
+    ),
+    "validate": Command(
+        "devports.commands.validate:validate",
+        "check the configuration and nothing else",
+        *COMMON,
+    ),
+    "schema": Command(
+        "devports.commands.validate:schema",
+        "print a JSON Schema",
+        Option("kind", choices=("config", "result", "event")),
+    ),
+    "completion": Command(
+        "devports.completion:completion",
+        "print a completion script for a shell",
+        Option("shell", choices=("bash", "zsh", "fish")),
+    ),
 }
-"""Each command: what it does, which options it shares with others, what it declares besides."""
+
+
+def options_of(command: str) -> tuple[Option, ...]:
+    """Return the options of a command; of `devports` itself, if it is none."""
+    if command in COMMANDS:
+        return (HELP, *COMMANDS[command].options)
+    return (HELP, VERSION, Option("command", choices=COMMANDS))
+
+
+def build_parser(only: str = "", *, width: int = 80) -> argparse.ArgumentParser:
+    """Declare the commands to argparse.
+
+    Args:
+        only: a command that need not wait for the others to be declared; all, if it is none.
+        width: cells of a line of help. argparse would import shutil to know it, for every argument
+            that is declared.
+    """
+    import argparse
+
+    class Parser(argparse.ArgumentParser):
+        """A parser whose errors are ours, so that they look like every other one."""
+
+        def error(self, message: str) -> NoReturn:
+            raise DevportsError("usage", message, hints=(_help(*self.prog.split()[1:]),))
+
+    def formatter(prog: str) -> argparse.HelpFormatter:
+        return argparse.HelpFormatter(prog, width=width - 2)
+
+    common: dict[str, Any] = {"formatter_class": formatter, "add_help": False}
+    text = "The port is yours before the server starts."
+    parser = Parser(prog="devports", description=text, **common)
+    _declare(parser, (HELP, VERSION))
+    commands = parser.add_subparsers(prog="devports", dest="command", metavar="COMMAND")
+    for name in (only,) if only in COMMANDS else COMMANDS:
+        command = COMMANDS[name]
+        about: dict[str, Any] = {"help": command.text, "description": command.text} | command.shown
+        added = commands.add_parser(name, allow_abbrev=False, **about, **common)
+        _declare(added, options_of(name))
+    return parser
+
+
+def _declare(parser: argparse.ArgumentParser, options: Iterable[Option]) -> None:
+    ways = None
+    for option in options:
+        into: argparse._ActionsContainer = parser
+        if option.settings.get("action") == "store_const":
+            into = ways = ways or parser.add_mutually_exclusive_group()
+        into.add_argument(*option.flags, **option.settings)
+
+
+def parsed(parser: argparse.ArgumentParser, words: Sequence[str]) -> argparse.Namespace:
+    """Parse the words of a command line, and name what was perhaps meant where they are wrong.
+
+    Raises:
+        DevportsError: they are no command, or none with these options.
+    """
+    first = next(iter(words), "")
+    if first and not first.startswith("-") and first not in COMMANDS:
+        known = f"commands: {', '.join(COMMANDS)}"
+        raise _mistyped(f"no command `{first[:60]}`", first, COMMANDS, "", facts=(known,))
+    options, more = parser.parse_known_args(words)
+    if more:
+        name = options.command or ""
+        flags = [flag for each in options_of(name) for flag in each.flags if flag[:2] == "--"]
+        what = f"unrecognized arguments: {' '.join(more)}"
+        raise _mistyped(what, more[0].partition("=")[0], flags, name)
+    _refuse_bare(options)
+    return options
+
+
+def _refuse_bare(options: argparse.Namespace) -> None:
+    """Refuse what only says whom `--yes` covers where there is no `--yes`."""
+    if getattr(options, "yes", True):
+        return
+    for name in ("other_users", "other_checkouts"):
+        if getattr(options, name, False):
+            flag = f"--{name.replace('_', '-')}"
+            hints = (_help(options.command),)
+            raise DevportsError("usage", f"`{flag}` needs `--yes` beside it", hints=hints)
+
+
+def _help(*command: str) -> Hint:
+    from devports.core.hint import hint, ours  # only where there is a mistake
+
+    return hint("run ", ours(*command, "--help"))
+
+
+def _mistyped(
+    what: str, word: str, known: Iterable[str], command: str, *, facts: tuple[str, ...] = ()
+) -> DevportsError:
+    from devports.config.report import nearest  # only where there is a mistake
+
+    meant = nearest(word, known)
+    suggestion = (f"did you mean `{meant}`?",) if meant else ()
+    return DevportsError("usage", what, facts=facts, hints=(*suggestion, _help(*command.split())))

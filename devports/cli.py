@@ -1,7 +1,7 @@
 """The command line: what was typed -> one command -> an exit code.
 
-The only place that turns errors into exit codes. `check` and `status` with plain targets, which
-scripts and prompts call most, go past argparse, which costs more than all the rest of them.
+The only place that turns errors into exit codes, and a bug into a report. `check` and `status` with
+plain targets, which scripts and prompts call most, go past argparse: it costs more than they do.
 """
 
 from __future__ import annotations
@@ -12,18 +12,23 @@ from errno import EPIPE
 
 from devports import __version__, exitcodes
 from devports.errors import DevportsError
-from devports.ui.console import DEFAULT_WIDTH, Screen, reopen_closed_streams
+from devports.ui.console import DEFAULT_WIDTH, Console, reopen_closed_streams
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
-    from argparse import Namespace
     from collections.abc import Sequence
-    from typing import NoReturn
+    from typing import Any, NoReturn
 
-    from devports.commands.setting import Setting
-    from devports.core.recovery import Ended
+REPORT = """### devports report
 
+- devports {devports}
+- {python}
+- {system}
 
+```text
+{traceback}
+```
+"""
 COMPLETE = "__complete"
 """What the completion scripts call; not declared, since nobody types it."""
 
@@ -49,7 +54,7 @@ def main(argv: Sequence[str] | None = None) -> int:
     words = list(sys.argv[1:] if argv is None else argv)
     ours, _ = split(words)
     as_json = "--json" in ours
-    screen = Screen.of_process(may_ask=not as_json and "--no-input" not in ours)
+    screen = Console.of_process()
     try:
         code = dispatch(words, screen)
     except DevportsError as error:
@@ -60,48 +65,69 @@ def main(argv: Sequence[str] | None = None) -> int:
         if as_json:
             show(interrupted(number), words, screen, as_json=True)
         elif words[:1] == ["run"]:
-            tell_editor_of_failure(f"ended by signal {number}, before a server was started", screen)
+            from devports.commands.context import print_vscode_failure
+
+            why = f"ended by signal {number}, before a server was started"
+            print_vscode_failure(why, screen)
     except Exception as error:  # noqa: BLE001  # the one place for bugs
         code = show(bug(error), words, screen, as_json=as_json)
-    lost = screen.lost.get("stdout", EPIPE)
-    if lost == EPIPE:  # a reader like head(1) may stop
-        return code
-    return code or show(unwritten(lost), words, screen, as_json=False)
+    lost = output_error(screen.lost.get("stdout"))
+    return show(lost, words, screen, as_json=False) if lost and not code else code
 
 
-def dispatch(words: list[str], screen: Screen) -> int:
+def dispatch(words: list[str], screen: Console) -> int:
     """Call the command that `words` name."""
     if words == ["--version"]:
         screen.out(f"devports {__version__}")
         return exitcodes.OK
-    if words and not any(word.startswith("-") for word in words):
-        from devports.commands.setting import Setting  # noqa: PLC0415
-
+    if not any(word.startswith("-") for word in words):
         match words:
             case ["check", _, *_]:
-                from devports.commands.check import check  # noqa: PLC0415  # each one by itself
-
-                return check(Setting(screen), words[1:])
+                return call("devports.commands.check:check", screen, words=words[1:])
             case ["status", *_]:
-                from devports.commands.status import status  # noqa: PLC0415
-
-                return status(Setting(screen), words[1:])
+                return call("devports.commands.status:status", screen, words=words[1:])
             case _:
                 pass
-    from devports.arguments import build_parser, parsed  # noqa: PLC0415
+    if words[:1] == [COMPLETE]:
+        from devports.completion import answer
+
+        screen.write("stdout", answer(words[1:]))
+        return exitcodes.OK
+    return with_options(words, screen)
+
+
+def with_options(words: list[str], screen: Console) -> int:
+    """Call the command that `words` name, as the table of commands declares it."""
+    from devports.arguments import COMMANDS, build_parser, parsed
 
     parser = build_parser(*words[:1], width=screen.width("stdout") or DEFAULT_WIDTH)
-    if words[:1] == [COMPLETE]:
-        from devports.completing import answer  # noqa: PLC0415
-
-        screen.write("stdout", answer(parser, words[1:]))
-        return exitcodes.OK
-    ours, rest = split(words)
-    options = parsed(parser, ours if words[:1] == ["run"] else words)
-    if options.command is None:
+    first = COMMANDS.get(next(iter(words), ""))
+    ours, arguments = split(words) if first and first.passes_on else (words, [])
+    options = vars(parsed(parser, ours))
+    name = options.pop("command")
+    if name is None:
         screen.err(parser.format_help().rstrip())
         return exitcodes.USAGE
-    return call(options, rest, screen)
+    command = COMMANDS[name]
+    if command.passes_on:
+        options["arguments"] = arguments
+    silent = options.pop("no_input", False)
+    screen.may_ask = not (silent or options.get("as_json"))
+    if name == "run":
+        announce_run(options["name"], screen)
+    if command.waits:
+        end_by_a_number()
+    return call(command.function, screen, **options)
+
+
+def call(function: str, screen: Console, config: str | None = None, **options: Any) -> int:
+    """Call "module:function" with the context of a command and its options."""
+    from devports.commands.context import Context
+
+    module, _, name = function.partition(":")
+    do = getattr(__import__(module, fromlist=[name]), name)
+    code: int = do(Context(screen, config), **options)
+    return code
 
 
 def split(words: list[str]) -> tuple[list[str], list[str]]:
@@ -110,152 +136,19 @@ def split(words: list[str]) -> tuple[list[str], list[str]]:
     return words[:at], words[at + 1 :]
 
 
-def call(options: Namespace, arguments: Sequence[str], screen: Screen) -> int:
-    """Call a command with named plain arguments."""
-    from devports.commands.setting import Setting  # noqa: PLC0415
+def announce_run(service: str, screen: Console) -> None:
+    """Say that a run begins, or that none can, before the modules of `run` are imported.
 
-    setting = Setting(screen, getattr(options, "config", None))
-    match options.command:
-        case "run":
-            return call_run(setting, options, arguments)
-        case "free" | "wait":
-            return call_patient(setting, options)
-        case "check":
-            from devports.commands.check import check  # noqa: PLC0415
+    VS Code waits five seconds for that line, and Windows cannot import them.
+    """
+    from devports.run import refuse_on_windows
+    from devports.ui.text import in_vscode
 
-            return check(setting, options.target, as_json=options.json)
-        case "status":
-            from devports.commands.status import status  # noqa: PLC0415
+    if in_vscode(screen.env):
+        from devports.ui.run_progress import begins
 
-            return status(
-                setting,
-                options.target,
-                everything=options.all,
-                watch=options.watch,
-                interval=options.interval,
-                as_json=options.json,
-            )
-        case "doctor":
-            from devports.commands.doctor import doctor  # noqa: PLC0415
-
-            return doctor(setting, fix=options.fix, as_json=options.json)
-        case _:
-            return call_writing(setting, options)
-
-
-def call_run(setting: Setting, options: Namespace, arguments: Sequence[str]) -> int:
-    tell_editor_of_begin(options.service, setting.screen)
-    from devports.system import refuse_to_run  # noqa: PLC0415
-
-    refuse_to_run(options.service)
-    from devports.commands.run import run  # noqa: PLC0415
-
-    end_by_a_number()
-    if options.debug:
-        from devports.commands.debugging import debug  # noqa: PLC0415
-
-        debug(setting, options.service)
-    ended = run(
-        setting,
-        options.service,
-        arguments,
-        yes=options.yes,
-        other_users=options.other_users,
-        other_checkouts=options.other_checkouts,
-        on_conflict=options.on_conflict,
-        port=options.port,
-        events=options.events,
-        take_over=options.take_over,
-    )
-    tell_editor_of_end(options.service, ended, setting.screen)
-    return ended.code
-
-
-def call_patient(setting: Setting, options: Namespace) -> int:
-    """Call a command that may wait, and that a signal ends with a number."""
-    end_by_a_number()
-    if options.command == "wait":
-        from devports.commands.wait import wait  # noqa: PLC0415
-
-        return wait(
-            setting,
-            options.target,
-            until=options.until,
-            timeout=options.timeout,
-            as_json=options.json,
-        )
-    from devports.commands.free import free_targets  # noqa: PLC0415
-
-    return free_targets(
-        setting,
-        options.target,
-        yes=options.yes,
-        other_users=options.other_users,
-        other_checkouts=options.other_checkouts,
-        dry_run=options.dry_run,
-        timeout=options.timeout,
-        settle=options.settle,
-        as_json=options.json,
-    )
-
-
-def call_writing(setting: Setting, options: Namespace) -> int:
-    """Call a command about files: the configuration, the editor's, a shell's, a schema."""
-    match options.command:
-        case "init":
-            from devports.commands.init import init  # noqa: PLC0415
-
-            return init(setting, yes=options.yes, dry_run=options.dry_run, as_json=options.json)
-        case "vscode":
-            from devports.commands.vscode import vscode  # noqa: PLC0415
-
-            return vscode(setting, options.mode, as_json=options.json)
-        case "validate":
-            from devports.commands.validate import validate  # noqa: PLC0415
-
-            return validate(setting, as_json=options.json)
-        case "completion":
-            from devports.commands.completion import completion  # noqa: PLC0415
-
-            return completion(setting.screen, options.shell)
-        case _:
-            from devports.commands.schema import schema  # noqa: PLC0415
-
-            return schema(setting.screen, options.kind)
-
-
-def tell_editor_of_begin(service: str, screen: Screen) -> None:
-    """Let VS Code know at once that a run has begun: it waits five seconds for that line."""
-    from devports.ui import editorline  # noqa: PLC0415
-
-    if editorline.is_read(screen.env):
-        screen.err(editorline.begins(service))
-
-
-def tell_editor_of_end(service: str, ended: Ended, screen: Screen) -> None:
-    """Let VS Code know that a run has failed, before the process ends."""
-    from devports.ui import editorline  # noqa: PLC0415
-
-    if what := editorline.meaning(service, ended):
-        tell_editor_of_failure(what, screen)
-
-
-def tell_editor_of_failure(what: str, screen: Screen) -> None:
-    """Print the lines that let VS Code stop the start of a debugger."""
-    from devports.ui import editorline  # noqa: PLC0415
-
-    if editorline.is_read(screen.env):
-        screen.err(editorline.failure(what, config_name()))
-
-
-def config_name() -> str:
-    """Return the name of the configuration that holds here, for VS Code to show."""
-    from devports.config.load import OWN, find  # noqa: PLC0415
-
-    try:
-        return os.path.basename(find(os.getcwd()) or OWN)
-    except OSError:  # the folder is gone
-        return OWN
+        screen.err(begins(service))
+    refuse_on_windows(service)
 
 
 def end_by_a_number() -> None:
@@ -264,7 +157,7 @@ def end_by_a_number() -> None:
     Some launchers block or ignore signals for themselves and forget to undo that before the exec:
     the end of a child has to be told to us, and what ends us has to arrive.
     """
-    import signal  # noqa: PLC0415  # enum: half a Python start
+    import signal  # enum: half a Python start
 
     def interrupt(number: int, _frame: object) -> None:
         raise KeyboardInterrupt(number)
@@ -280,21 +173,22 @@ def end_by_a_number() -> None:
         mask(unblock, [signal.SIGINT, *filter(None, numbers)])
 
 
-def show(error: DevportsError, words: Sequence[str], screen: Screen, *, as_json: bool) -> int:
+def show(error: DevportsError, words: Sequence[str], screen: Console, *, as_json: bool) -> int:
     """Show an error in the form that was asked for and return its exit code."""
     if as_json:
-        from devports.arguments import COMMANDS  # noqa: PLC0415
+        from devports.arguments import COMMANDS
 
         command = [word for word in words[:1] if word in COMMANDS]
         screen.answer(command, {}, exit_code=error.exit_code, errors=(error,))
     else:
-        from devports.ui.diagnostic import error_block  # noqa: PLC0415
+        from devports.ui.messages import error_block
 
         screen.err(error_block(error, screen.look("stderr")))
         if words[:1] == ["run"]:
-            from devports.ui.editorline import in_short  # noqa: PLC0415
+            from devports.commands.context import print_vscode_failure
+            from devports.ui.run_progress import in_short
 
-            tell_editor_of_failure(in_short(error), screen)
+            print_vscode_failure(in_short(error), screen)
     return error.exit_code
 
 
@@ -307,16 +201,22 @@ def interrupted(number: int) -> DevportsError:
     )
 
 
-def unwritten(number: int) -> DevportsError:
-    """Return that the answer could not be written, which is no answer."""
-    message = f"the output could not be written: {os.strerror(number)}"
+def output_error(lost: int | None) -> DevportsError | None:
+    """Return that the answer could not be written, which is no answer.
+
+    Args:
+        lost: the errno that ended stdout, 0 where there is none; None if all was written. A reader
+            like head(1) may stop: EPIPE is no error.
+    """
+    if lost is None or lost == EPIPE:
+        return None
+    why = os.strerror(lost) if lost else "it was closed, or its reader takes nothing"
+    message = f"the output could not be written: {why}"
     return DevportsError("output-lost", message, exit_code=exitcodes.NO)
 
 
 def bug(error: Exception) -> DevportsError:
     """Write a report, ready to be pasted into an issue, and say where it is."""
-    from devports.report import write  # noqa: PLC0415  # traceback is heavy
-
     return DevportsError(
         "internal-error",
         f"devports has a bug: {type(error).__name__}: {error}",
@@ -324,3 +224,24 @@ def bug(error: Exception) -> DevportsError:
         hints=("report it with that file; nothing in it is sent by itself",),
         exit_code=exitcodes.INTERNAL,
     )
+
+
+def write(error: BaseException) -> str:
+    """Write the report to a new file that only this user can read; return its path."""
+    import platform
+    import tempfile
+    import traceback
+
+    text = REPORT.format(
+        devports=__version__,
+        python=f"{platform.python_implementation()} {platform.python_version()}",
+        system=platform.platform(),
+        traceback="".join(traceback.format_exception(error)).rstrip(),
+    )
+    try:
+        descriptor, path = tempfile.mkstemp(prefix="devports-report-", suffix=".md")
+        with os.fdopen(descriptor, "w", encoding="utf-8", errors="backslashreplace") as file:
+            file.write(text)
+    except OSError:
+        return "(could not be written)"
+    return path

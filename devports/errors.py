@@ -1,12 +1,16 @@
 """What devports says when it cannot go on.
 
-A `DevportsError` is a message in slots, not a sentence: `ui.diagnostic` words it for a person and
-`ui.jsonout` for a program. Only `cli.main` turns it into an exit code.
+A `DevportsError` is a message in slots, not a sentence: `ui.messages` words it for a person and
+`ui.json_output` for a program. Only `cli.main` turns it into an exit code.
 """
 
 from __future__ import annotations
 
 from devports import exitcodes
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from devports.core.hint import Advice
 
 
 class DevportsError(Exception):
@@ -29,7 +33,7 @@ class DevportsError(Exception):
         *,
         facts: tuple[str, ...] = (),
         note: str = "",
-        hints: tuple[str, ...] = (),
+        hints: tuple[Advice, ...] = (),
         service: str = "",
         exit_code: int = exitcodes.USAGE,
     ) -> None:

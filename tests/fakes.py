@@ -7,30 +7,32 @@ here means something there.
 from __future__ import annotations
 
 import itertools
-from typing import TYPE_CHECKING
+from types import SimpleNamespace
+from typing import TYPE_CHECKING, Any, cast
 
-from devports.core.diagnosis import covers
+from devports.core.holder_kind import CurrentUser
 from devports.core.model import (
     Endpoint,
-    Hidden,
+    HiddenSocket,
     Holder,
-    Holding,
+    HolderSearch,
     Process,
     ProcessKey,
     Socket,
     Table,
 )
-from devports.core.ownership import MARK
-from devports.core.standing import Viewer
-from devports.system.engines import Engines, Silence
+from devports.core.recovery import MARK
+from devports.core.verdict import covers
+from devports.system.container_engines import EngineError, Engines
+from devports.system.machine import Machine
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Collection, Sequence
 
     from devports.core.containers import Published
+    from devports.core.holder_kind import Container
     from devports.core.model import BindResult, Platform, State
-    from devports.core.standing import Container
-    from devports.system import Pin, Sent
+    from devports.system import ProcessHandle, Sent
     from devports.system.bind import Reservation
 
 ME = 1000
@@ -157,7 +159,7 @@ class FakeMachine:
 
     def listening_on(self, ports: Collection[int]) -> Table:
         seen = self.table(ports)
-        return seen.but(sockets=tuple(s for s in seen.sockets if s.state == "LISTEN"))
+        return seen.replace(sockets=tuple(s for s in seen.sockets if s.state == "LISTEN"))
 
     def listeners(self) -> Table:
         shown = ("LISTEN", "BOUND") if self.shows_bound else ("LISTEN",)
@@ -189,7 +191,7 @@ class FakeMachine:
     def reserve(self, endpoint: Endpoint) -> Reservation | BindResult:
         return "in-use"
 
-    def holding(self, sockets: Sequence[Socket], *, thorough: bool) -> Holding:
+    def holding(self, sockets: Sequence[Socket], *, thorough: bool) -> HolderSearch:
         inodes = {socket.inode for socket in sockets if socket.inode}
         holders = tuple(
             Holder(process, tuple(sorted(self.open[pid] & inodes)), self.ancestors(process))
@@ -197,13 +199,15 @@ class FakeMachine:
             if self.open[pid] & inodes and pid not in self.unreadable
         )
         named = {inode for holder in holders for inode in holder.inodes}
-        hidden = tuple(Hidden(s) for s in sockets if s.inode and s.inode not in named)
-        return Holding(holders, hidden, thorough)
+        hidden = tuple(HiddenSocket(s) for s in sockets if s.inode and s.inode not in named)
+        return HolderSearch(holders, hidden, thorough)
 
-    def pin(self, key: ProcessKey) -> Pin | None:
+    def pin(self, key: ProcessKey) -> ProcessHandle | None:
         return FakePin(self, key) if self.key(key.pid) == key else None
 
-    def wait_for_exit(self, pins: Sequence[Pin], seconds: float) -> tuple[Pin, ...]:
+    def wait_for_exit(
+        self, pins: Sequence[ProcessHandle], seconds: float
+    ) -> tuple[ProcessHandle, ...]:
         return tuple(pin for pin in pins if pin.exited)
 
     def process(self, pid: int) -> Process | None:
@@ -232,8 +236,8 @@ class FakeMachine:
     def boot(self) -> str:
         return "boot"
 
-    def viewer(self) -> Viewer:
-        return Viewer(self.uid, self.uid)
+    def viewer(self) -> CurrentUser:
+        return CurrentUser(self.uid, self.uid)
 
     def addresses(self, host: str) -> tuple[str, ...]:
         if host == "nowhere.invalid":
@@ -264,11 +268,16 @@ class FakeEngines(Engines):
         self.after_stop(container)
         return self._complaint
 
-    def _ask(self, engine: str, port: int) -> tuple[Published, ...] | Silence:
-        return self.answers.get((engine, port), Silence("no answer"))
+    def _ask(self, engine: str, port: int) -> tuple[Published, ...] | EngineError:
+        return self.answers.get((engine, port), EngineError("no answer"))
+
+
+def altered(machine: Machine, **functions: Any) -> Machine:
+    """Return a machine that answers some questions in another way."""
+    names = [name for name in vars(Machine) if not name.startswith("_")]
+    answers = {name: getattr(machine, name) for name in names} | functions
+    return cast("Machine", SimpleNamespace(**answers))
 
 
 if TYPE_CHECKING:
-    from devports.system import Machine
-
     _: Machine = FakeMachine()

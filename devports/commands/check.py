@@ -5,56 +5,65 @@ from __future__ import annotations
 import time
 
 from devports import exitcodes
-from devports.core.diagnosis import Forbidden, Free, Held, NotLocal, Shadowed, is_bindable, worst
+from devports.core.verdict import (
+    Finding,
+    Free,
+    Held,
+    LocalhostConflict,
+    NotLocal,
+    NotPermitted,
+    is_bindable,
+    worst,
+)
 from devports.errors import DevportsError
-from devports.system.survey import at_once
-from devports.ui.words import summary
+from devports.system.inspect import at_once
+from devports.ui.escape import port_name
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
-    from devports.commands.setting import Asked, Setting
-    from devports.core.diagnosis import Finding
-    from devports.ui.console import Screen
+    from devports.commands.context import Context, Target
 
 
-def check(setting: Setting, words: Sequence[str], *, as_json: bool = False) -> int:
+def check(context: Context, words: Sequence[str], *, as_json: bool = False) -> int:
     """Say whether each target can be bound now; the exit code is that of the worst."""
-    targets, errors = sound(setting, setting.asked(words))
-    looked = setting.look(targets, at_once)
+    targets, errors = sound(context, context.asked(words))
+    looked = context.look(targets, at_once)
     codes = [*(code_for(findings) for _, findings in looked), *(e.exit_code for e in errors)]
     code = max(codes, default=exitcodes.OK)
     if as_json:
-        from devports.ui.jsonout import check_data  # noqa: PLC0415  # json: half a start
+        from devports.ui.json_output import check_data  # json: half a start
 
         data = check_data([(target.text, findings) for target, findings in looked], time.time())
-        setting.screen.answer(("check",), data, exit_code=code, errors=errors)
+        context.screen.answer(("check",), data, exit_code=code, errors=errors)
         return code
     for target, findings in looked:
-        show(setting.screen, target, findings)
+        if all(isinstance(finding.verdict, Free) for finding in findings):
+            # Nothing else is said of it, and the words for all others are not even loaded.
+            context.screen.out(f"{port_name(findings[0].endpoint, target.subject)} is free")
+        else:
+            explain(context, target, findings)
     for error in errors:
-        from devports.ui.diagnostic import error_block  # noqa: PLC0415  # mostly there are none
-
-        setting.screen.err(error_block(error, setting.screen.look("stderr")))
+        context.print_error(error)
     return code
 
 
 def sound(
-    setting: Setting, targets: Sequence[Asked]
-) -> tuple[tuple[Asked, ...], tuple[DevportsError, ...]]:
+    context: Context, targets: Sequence[Target]
+) -> tuple[tuple[Target, ...], tuple[DevportsError, ...]]:
     """Return the targets that have addresses, and what is wrong with the others of several."""
     if len(targets) == 1:
         return tuple(targets), ()
-    troubles = [trouble(setting, target) for target in targets]
+    troubles = [trouble(context, target) for target in targets]
     good = [target for target, error in zip(targets, troubles, strict=True) if error is None]
     return tuple(good), tuple(error for error in troubles if error is not None)
 
 
-def trouble(setting: Setting, target: Asked) -> DevportsError | None:
+def trouble(context: Context, target: Target) -> DevportsError | None:
     """Return why a target cannot be looked at, if it cannot."""
     try:
-        setting.endpoints(target)
+        context.endpoints(target)
     except DevportsError as error:
         error.service = target.name
         return error
@@ -64,7 +73,7 @@ def trouble(setting: Setting, target: Asked) -> DevportsError | None:
 def code_for(findings: Sequence[Finding]) -> int:
     """Return the exit code for the findings on one target."""
     match worst(finding.verdict for finding in findings):
-        case Forbidden():
+        case NotPermitted():
             return exitcodes.PERMISSION
         case NotLocal():
             return exitcodes.USAGE
@@ -72,26 +81,19 @@ def code_for(findings: Sequence[Finding]) -> int:
             return exitcodes.OK if is_bindable(verdict) else exitcodes.NO
 
 
-def show(screen: Screen, target: Asked, findings: Sequence[Finding]) -> None:
-    """Print the answer on stdout, what it means and what to do about it on stderr."""
+def explain(context: Context, target: Target, findings: Sequence[Finding]) -> None:
+    """Print who is there on stdout, what that means and what to do about it on stderr."""
+    from devports.core.hint import hint, ours
+    from devports.ui.processes import evidence, notes, summary
+    from devports.ui.text import wrap
+
+    screen, verdict = context.screen, worst(finding.verdict for finding in findings)
     screen.out(summary(findings, target.subject))
-    if not all(isinstance(finding.verdict, Free) for finding in findings):
-        explain(screen, target, findings)
-
-
-def explain(screen: Screen, target: Asked, findings: Sequence[Finding]) -> None:
-    """Print who is there and what that means."""
-    from devports.ui.diagnostic import labelled  # noqa: PLC0415  # not for a port that is free
-    from devports.ui.layout import wrap  # noqa: PLC0415
-    from devports.ui.trouble import evidence, notes  # noqa: PLC0415
-
-    look = screen.look("stderr")
-    verdict = worst(finding.verdict for finding in findings)
-    if not is_bindable(verdict) or isinstance(verdict, Shadowed):
+    if not is_bindable(verdict) or isinstance(verdict, LocalhostConflict):
         for line in evidence(findings, screen.reader()):
             screen.out("\n".join(wrap(f"  {line}", screen.look("stdout").width)))
     for note in notes(findings):
-        screen.err("\n".join(labelled("note", note, look)))
+        context.print_labelled("note", note)
     if isinstance(verdict, Held) and not any(f.holding.hidden for f in findings):
-        hint = f"to end it safely, run `devports free {target.typed}`"
-        screen.err("\n".join(labelled("hint", hint, look)))
+        ends = hint("to end it safely, run ", ours("free", target.typed))
+        context.print_labelled("hint", ends)

@@ -1,4 +1,9 @@
-"""`devports doctor`: everything that is or will be wrong with ports here."""
+"""`devports doctor`: everything that is or will be wrong with ports here.
+
+With `--fix` what can be mended is mended, each after a question of its own. Nothing here ends a
+process or writes a file by a way of its own: a port is freed as `devports free` does, with its
+questions and its laws, and VS Code's files are written as `devports vscode` does.
+"""
 
 from __future__ import annotations
 
@@ -6,69 +11,60 @@ import os
 import time
 
 from devports import exitcodes
-from devports.checks import examine
-from devports.checks.files import as_problem
-from devports.commands.filefacts import fault_of
-from devports.commands.gathering import gather
-from devports.commands.setting import here
+from devports.commands.context import Context, here
+from devports.commands.doctor_facts import fault_of, gather
 from devports.config.load import find, load_with_warnings
-from devports.core.value import Value
+from devports.core.hint import hint, ours
+from devports.core.stop_plan import ConfirmPolicy, Declined, Refused
+from devports.core.value import Frozen, unreachable
+from devports.doctor.facts import Facts, FreePort, Problem, RemoveWritePermission, WriteEditorFiles
+from devports.doctor.setup_rules import examine
 from devports.errors import DevportsError
+from devports.system.inspect import endpoints_of
+from devports.ui.reports import problem_block
+from devports.ui.text import listed
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
-    from devports.checks.facts import Facts
-    from devports.checks.problem import Problem
-    from devports.commands.setting import Setting
     from devports.core.service import Config
+    from devports.doctor.facts import Fix
+
+MAX_ROUNDS = 5
+"""A configuration that can be read at last shows more; so often it is looked again for that."""
 
 
-class Seen(Value):
-    """One look: the configuration, the facts, and what is wrong."""
+class DoctorResult(Frozen):
+    """One look: the path of the configuration if it can be used, the facts, and what is wrong."""
 
-    config: Config | None
+    path: str
     facts: Facts
     problems: tuple[Problem, ...]
-
-    @property
-    def path(self) -> str:
-        """The path of the configuration; empty if there is none that can be used."""
-        return self.config.path if self.config else ""
 
     @property
     def healthy(self) -> bool:
         return all(problem.severity == "note" for problem in self.problems)
 
 
-def doctor(setting: Setting, *, fix: bool = False, as_json: bool = False) -> int:
+def doctor(context: Context, *, fix: bool = False, as_json: bool = False) -> int:
     """Examine the project and this machine; the exit code is 1 unless all is well at the end.
 
     A configuration that is not right is a finding like the others: what does not depend on it is
     examined all the same.
 
-    Args:
-        setting: screen, machine and configuration.
-        fix: mend what can be mended, each after a question.
-        as_json: one document on stdout.
-
     Raises:
-        DevportsError: both were asked for.
+        DevportsError: to ask and to answer a program were both wanted.
     """
     if fix and as_json:
         raise DevportsError(
             "usage",
             "`--fix` asks, and `--json` never does",
-            hints=("run `devports doctor --fix` on a terminal",),
+            hints=(hint("run ", ours("doctor", "--fix"), " on a terminal"),),
         )
-    seen = look(setting)
-    if fix:
-        from devports.commands.mending import mend  # noqa: PLC0415
-
-        seen = mend(setting, seen, look)
+    seen = mend(context, look(context)) if fix else look(context)
     code = exitcodes.OK if seen.healthy else exitcodes.NO
-    screen = setting.screen
+    screen = context.screen
     if as_json:
-        from devports.ui.jsonout import doctor_data  # noqa: PLC0415
+        from devports.ui.json_output import doctor_data
 
         data = doctor_data(
             seen.path,
@@ -80,27 +76,121 @@ def doctor(setting: Setting, *, fix: bool = False, as_json: bool = False) -> int
         )
         screen.answer(("doctor",), data, exit_code=code)
         return code
-    from devports.ui.health import report  # noqa: PLC0415
+    from devports.ui.reports import report
 
     how = screen.look("stdout")
     screen.out(report(seen.path, seen.facts, seen.problems, screen.reader(), how, offer=not fix))
     return code
 
 
-def look(setting: Setting) -> Seen:
+def look(context: Context) -> DoctorResult:
     """Look at everything once, the configuration read anew."""
-    config, warnings, wrong = _config(setting)
-    facts = gather(setting, config, warnings)
-    return Seen(config, facts, (*wrong, *examine(facts)))
+    config, warnings, wrong = _config(context)
+    facts = gather(context, config, warnings)
+    return DoctorResult(config.path if config else "", facts, (*wrong, *examine(facts)))
 
 
-def _config(setting: Setting) -> tuple[Config | None, tuple[str, ...], tuple[Problem, ...]]:
+def _config(context: Context) -> tuple[Config | None, tuple[str, ...], tuple[Problem, ...]]:
     try:
-        loaded = load_with_warnings(setting.named, here())
+        loaded = load_with_warnings(context.named, here())
     except DevportsError as error:
-        if error.code == "config-missing" and setting.searches:
+        if error.code == "config-missing" and context.named is None:
             return None, (), ()
-        path = setting.named or find(here()) or ""
-        return None, (), (as_problem(fault_of(error, os.path.abspath(path))),)
-    setting.replace(loaded.config)
+        path = context.named or find(here()) or ""
+        return None, (), (fault_of(error, os.path.abspath(path)),)
+    context.replace(loaded.config)
     return loaded.config, loaded.warnings, ()
+
+
+def mend(context: Context, seen: DoctorResult) -> DoctorResult:
+    """Walk through what can be mended; return how things are afterwards.
+
+    Raises:
+        KeyboardInterrupt: Ctrl-C was pressed at a question; what was mended stays so.
+    """
+    if seen.problems and (why := _nothing_to_ask(context, seen)):
+        context.print_labelled("note", why)
+        return seen
+    asked: set[Fix] = set()
+    for _ in range(MAX_ROUNDS):
+        todo: dict[Fix, Problem] = {}
+        for problem in seen.problems:
+            if problem.mend is not None and problem.mend not in asked:
+                todo.setdefault(problem.mend, problem)
+        asked |= set(todo)
+        changed = [_walk(context, *each) for each in todo.items()]
+        if not any(changed):
+            break
+        context.engines.forget()
+        seen = look(context)
+    if asked:
+        context.screen.err()
+    return seen
+
+
+def _nothing_to_ask(context: Context, seen: DoctorResult) -> str:
+    """Return why nobody is asked anything; empty if somebody is."""
+    if not any(problem.mend for problem in seen.problems):
+        return "nothing of this can be mended by devports itself"
+    if not context.screen.interactive:
+        return "nothing was mended: there is no terminal to ask on"
+    return ""
+
+
+def _walk(context: Context, todo: Fix, problem: Problem) -> bool:
+    """Show one problem, ask, and mend it; say whether anything may have changed."""
+    screen = context.screen
+    screen.err()
+    if problem.what:  # else it is about a port, and shown with the question
+        shown = problem.replace(remedies=())
+        screen.err(problem_block(shown, screen.reader(), screen.look("stderr")))
+    try:
+        return _carry_out(context, todo)
+    except DevportsError as error:
+        context.print_error(error)
+        return True
+
+
+def _carry_out(context: Context, todo: Fix) -> bool:
+    match todo:
+        case FreePort():
+            return _freed(context, todo)
+        case RemoveWritePermission(path=path):
+            from devports.system.files import take_writing
+
+            if agreed := _agreed(context, "take the right to write it from everybody else?"):
+                take_writing(path)
+            return agreed
+        case WriteEditorFiles(paths=paths):
+            from devports.commands.vscode import vscode
+
+            if agreed := _agreed(context, f"write {listed([f'`{path}`' for path in paths])}?"):
+                vscode(context)
+            return agreed
+        case _:
+            unreachable(todo)
+
+
+def _freed(context: Context, todo: FreePort) -> bool:
+    """Free ports as `devports free` does; what is still in the way is told in the next report."""
+    from devports.commands.free import tools_for
+    from devports.freeing import FreeRequest, StopTimeouts, free
+    from devports.ui.progress import freed_words, outcome_words
+
+    endpoints = tuple(end for spec in todo.specs for end in endpoints_of(context.machine, spec))
+    limits = StopTimeouts(stop=todo.stop_timeout)
+    done = free(tools_for(context), FreeRequest(endpoints, ConfirmPolicy(interactive=True), limits))
+    untold = [outcome for outcome in done.outcomes if isinstance(outcome, Declined | Refused)]
+    for outcome in untold:
+        context.screen.progress(f"devports: {outcome_words(outcome)}")
+    if not done.outcomes:
+        ports = listed(list(map(str, todo.specs)))
+        context.screen.progress(f"devports: {freed_words(done, ports)[-1]}")
+    return len(untold) < len(done.outcomes) or not done.outcomes
+
+
+def _agreed(context: Context, question: str) -> bool:
+    """Ask as everything else is asked: only a person on a terminal can say yes."""
+    from devports.ui.prompts import from_menu, yes_or_no
+
+    return context.screen.interactive and from_menu(yes_or_no(question), context.screen) == "yes"

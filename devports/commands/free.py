@@ -1,36 +1,56 @@
-"""`devports free`: end who holds the port, as far as the laws and the person allow."""
+"""`devports free`: end who holds the port, as far as the laws and the person allow.
+
+`run` and `doctor` free with the same tools, wired to the screen here, and tell the same of a port
+that was not freed.
+"""
 
 from __future__ import annotations
 
 import time
 
 from devports import exitcodes
-from devports.commands.freeing import (
-    not_freed,
-    remedies_for,
-    show_not_freed,
-    standings_of,
-    tools_for,
+from devports.core.checkout import elsewhere_from
+from devports.core.command_line import is_persons_shell
+from devports.core.holder_kind import OtherCheckout, OtherUser
+from devports.core.remedies import Remedy, RemedyContext, remedies
+from devports.core.stop_plan import (
+    ConfirmPolicy,
+    FreeResult,
+    Killing,
+    Question,
+    Refused,
+    Respawned,
+    StoppingContainer,
+    StopTarget,
+    Terminating,
+    TimedOut,
+    WaitingForPort,
+    WatchingForRestart,
+    is_supervisor,
 )
-from devports.core.plan import Policy
-from devports.freeing import Job, Limits, free, rehearse
-from devports.ui.around import spared_words
-from devports.ui.deeds import freed_words, outcome_words
-from devports.ui.diagnostic import remedy_lines
-from devports.ui.layout import wrap
-from devports.ui.trouble import evidence
-from devports.ui.words import summary
+from devports.core.verdict import decisive, is_bindable
+from devports.freeing import FreeRequest, FreeServices, StopTimeouts, free, rehearse
+from devports.system.project import worktree_of
+from devports.ui.holders import judgements, problem, project_words, spared_words
+from devports.ui.messages import remedy_lines
+from devports.ui.processes import evidence, summary
+from devports.ui.progress import again_words, freed_words, outcome_words, progress_words
+from devports.ui.text import wrap
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
-    from devports.commands.setting import Asked, Setting
-    from devports.core.outcome import Freed
+    from devports.commands.context import Context, Target
+    from devports.core.hint import Advice
+    from devports.core.holder_kind import HolderKind
+    from devports.core.stop_plan import Answer, Outcome, Progress
+    from devports.errors import DevportsError
+    from devports.ui.console import Console
 
 
 def free_targets(
-    setting: Setting,
+    context: Context,
     words: Sequence[str],
     *,
     yes: bool = False,
@@ -38,57 +58,53 @@ def free_targets(
     other_checkouts: bool = False,
     dry_run: bool = False,
     timeout: float | None = None,
-    settle: float = Limits().settle,
+    settle: float = StopTimeouts().settle,
     as_json: bool = False,
 ) -> int:
-    """Free every target; the exit code is that of the worst.
+    """Free every target, of all services if there are none; the exit code is that of the worst.
 
-    Args:
-        setting: screen, machine and configuration.
-        words: the targets; none means every service.
-        yes: end holders without a question.
-        other_users: with `yes`, also those of other users.
-        other_checkouts: with `yes`, also those of other checkouts and other projects' runs.
-        dry_run: only say what would be done.
-        timeout: seconds after SIGTERM until SIGKILL; by default the service's own.
-        settle: seconds to watch whether a supervisor brings a holder back.
-        as_json: one document on stdout; nobody is asked.
+    `timeout` is in seconds, from SIGTERM to SIGKILL; by default the service's own. So is `settle`,
+    to watch whether a supervisor brings a holder back.
     """
-    interactive = setting.screen.interactive and not as_json
-    policy = Policy(
+    policy = ConfirmPolicy(
         yes=yes,
         other_users=other_users,
         other_checkouts=other_checkouts,
-        interactive=interactive,
+        interactive=context.screen.interactive,
     )
-    limits = Limits(settle=settle)
+    limits = StopTimeouts(settle=settle)
     carry_out = rehearse if dry_run else free
-    tools = tools_for(setting)
+    tools = tools_for(context)
     # All of them before the first is freed: a host that is not known ends the command.
-    wanted = [with_its_run(setting, target) for target in setting.asked(words)]
-    asked = [(target, setting.endpoints(target)) for target in wanted]
+    wanted = [with_its_run(context, target) for target in context.asked(words)]
+    asked = [(target, context.endpoints(target)) for target in wanted]
     done = []
     for target, endpoints in asked:
         stop = target.service.stop_timeout if target.service else limits.stop
-        within = limits.but(stop=stop if timeout is None else timeout)
-        done.append((target, carry_out(tools, Job(endpoints, policy, within))))
+        within = limits.replace(stop=stop if timeout is None else timeout)
+        done.append((target, carry_out(tools, FreeRequest(endpoints, policy, within))))
     code = max((freed.exit_code for _, freed in done), default=exitcodes.OK)
     if as_json:
-        report_json(setting, done, code)
+        from devports.ui.json_output import free_data, overall
+
+        data = free_data([(target.text, freed) for target, freed in done], time.time())
+        errors = [not_freed(t, freed, context.screen) for t, freed in done if freed.exit_code]
+        status = overall(not freed.exit_code for _, freed in done)
+        context.screen.answer(("free",), data, exit_code=code, errors=errors, status=status)
         return code
     for target, freed in done:
-        if dry_run:
-            show_plan(setting, target, freed)
-        elif freed.bindable:
+        if freed.bindable:
             for line in spared_words(freed.spared):
-                setting.screen.progress(f"devports: {line}")
-            setting.screen.out(freed_words(freed, target.subject)[-1])
+                context.screen.progress(f"devports: {line}")
+            context.screen.out(freed_words(freed, target.subject)[-1])
+        elif dry_run:
+            show_plan(context, target, freed)
         else:
-            show_not_freed(setting, target, freed)
+            show_not_freed(context, target, freed)
     return code
 
 
-def with_its_run(setting: Setting, asked: Asked) -> Asked:
+def with_its_run(context: Context, asked: Target) -> Target:
     """Return a service with the port that its live run has, if that took another one.
 
     To free a service tells its run to stop, wherever that went: else it would serve on, unseen.
@@ -96,34 +112,136 @@ def with_its_run(setting: Setting, asked: Asked) -> Asked:
     service = asked.service
     if service is None:
         return asked
-    run = setting.records().in_charge(service.name, setting.config().root)
+    run = context.records().in_charge(service.name, context.config().root)
     if run is None or run.spec in asked.specs:
         return asked
-    return asked.but(specs=(*asked.specs, run.spec))
+    return asked.replace(specs=(*asked.specs, run.spec))
 
 
-def report_json(setting: Setting, done: Sequence[tuple[Asked, Freed]], code: int) -> None:
-    """Print the envelope."""
-    from devports.ui.jsonout import free_data, overall  # noqa: PLC0415
-
-    data = free_data([(target.text, freed) for target, freed in done], time.time())
-    errors = [not_freed(t, freed, setting.screen) for t, freed in done if freed.exit_code]
-    status = overall(not freed.exit_code for _, freed in done)
-    setting.screen.answer(("free",), data, exit_code=code, errors=errors, status=status)
-
-
-def show_plan(setting: Setting, target: Asked, freed: Freed) -> None:
+def show_plan(context: Context, target: Target, freed: FreeResult) -> None:
     """Say what would be done and to whom, and the commands that do it by hand."""
-    screen = setting.screen
-    plan = [outcome.target for outcome in freed.outcomes]
+    screen, reader = context.screen, context.screen.reader()
     lines = [
-        *evidence(freed.findings, screen.reader(), standings_of(plan)),
+        *evidence(freed.findings, reader, judgements(standings_of(freed), reader)),
         *map(outcome_words, freed.outcomes),
         *spared_words(freed.spared),
     ]
     screen.out(summary(freed.findings, target.subject))
     for line in lines:
         screen.out("\n".join(wrap(f"  {line}", screen.look("stdout").width)))
-    by_hand = remedy_lines(remedies_for(setting, target, freed), screen.look("stderr"))
-    if by_hand:
-        screen.err("\n".join(by_hand))
+    if by_hand := remedies_for(context, target, freed):
+        screen.err("\n".join(remedy_lines(by_hand, screen.look("stderr"))))
+
+
+def tools_for(context: Context, *, starting: str = "") -> FreeServices:
+    """Return the tools of freeing: prompt and progress on the screen, our own runs by record."""
+    screen = context.screen
+
+    def tell(news: Progress | Outcome) -> None:
+        if isinstance(
+            news, Terminating | Killing | StoppingContainer | WaitingForPort | WatchingForRestart
+        ):
+            screen.progress(f"devports: {progress_words(news)}")
+        else:
+            screen.progress(f"devports: {outcome_words(news)}")
+
+    def asked(question: Question) -> Answer:
+        from devports.ui.prompts import ask
+
+        return ask(question, screen, starting, project=project_of(context, question.target))
+
+    return FreeServices(
+        machine=context.machine,
+        ask=asked,
+        tell=tell,
+        run_of=context.records().run_of(),
+        engines=context.engines,
+        elsewhere_of=elsewhere_from(context.home(), worktree_of),
+    )
+
+
+def project_of(context: Context, target: StopTarget) -> str:
+    """Return which project a target belongs to; empty where its standing tells that."""
+    if isinstance(target.standing, OtherCheckout):
+        return ""
+    return project_words(worktree_of(target.process.cwd), worktree_of(context.home()))
+
+
+def not_freed(asked: Target, freed: FreeResult, screen: Console) -> DevportsError:
+    """Return a freeing that did not reach its end, as an error with who is in the way and why."""
+    return problem(
+        freed.findings,
+        screen.reader(),
+        exit_code=freed.exit_code,
+        subject=asked.subject,
+        service=asked.name,
+        more_notes=(*map(outcome_words, freed.outcomes), *spared_words(freed.spared)),
+        hints=hints_for(asked, freed),
+        standings=standings_of(freed),
+    )
+
+
+def hints_for(asked: Target, freed: FreeResult) -> tuple[Advice, ...]:
+    """Return the one command that would go further, where there is one of ours."""
+    from devports.core.hint import hint, ours
+
+    whys = {outcome.why for outcome in freed.outcomes if isinstance(outcome, Refused)}
+    strangers = [o for o in freed.outcomes if isinstance(o.target.standing, OtherCheckout)]
+    if whys == {"no-terminal"} and strangers:
+        return (
+            hint(
+                "to be asked whether to end it, run ", ours("free", asked.typed), " on a terminal"
+            ),
+        )
+    if whys == {"no-terminal"}:
+        return (hint("to end it without a question, run ", ours("free", asked.typed, "--yes")),)
+    if whys == {"on-conflict"}:
+        return (hint("to be asked, run ", ours("run", asked.name, "--on-conflict", "ask")),)
+    permitted = [
+        outcome.target.standing.permitted
+        for outcome in freed.outcomes
+        if isinstance(outcome, Refused) and isinstance(outcome.target.standing, OtherUser)
+    ]
+    if whys == {"other-user"} and all(permitted):
+        again = ours("free", asked.typed, "--yes", "--other-users")
+        return (hint("to end it without a question, run ", again),)
+    return tuple(
+        again_words(outcome.successor.process, parent)
+        for outcome in freed.outcomes
+        if isinstance(outcome, Respawned)
+        for parent in outcome.successor.members[0].ancestors[:1]
+        if is_supervisor(parent) or is_persons_shell(parent)
+    )
+
+
+def standings_of(freed: FreeResult) -> list[tuple[int, HolderKind]]:
+    """Return the judgement on every holder that was, or was not, to end, by pid."""
+    plan = [outcome.target for outcome in freed.outcomes]
+    return [(m.process.pid, target.standing) for target in plan for m in target.members]
+
+
+def remedies_for(context: Context, asked: Target, freed: FreeResult) -> tuple[Remedy, ...]:
+    """Return what a person can do by hand, for the finding that decides."""
+    finding = decisive(freed.findings)
+    if is_bindable(finding.verdict):
+        return ()
+    case = RemedyContext(
+        finding.endpoint,
+        finding.holding,
+        context.machine.platform,
+        service=asked.name,
+        typed=asked.text,
+        viewer=context.machine.viewer(),
+        run_of=context.records().run_of(),
+        elsewhere_of=elsewhere_from(context.home(), worktree_of),
+        named=context.engines.named,
+        ephemeral=context.machine.ephemeral(),
+        ignored=tuple(o.target.process.pid for o in freed.outcomes if isinstance(o, TimedOut)),
+    )
+    return remedies(finding.verdict, case)
+
+
+def show_not_freed(context: Context, asked: Target, freed: FreeResult) -> None:
+    """Print the error block with the commands to run by hand."""
+    error = not_freed(asked, freed, context.screen)
+    context.print_error(error, remedies_for(context, asked, freed))

@@ -5,21 +5,25 @@ from __future__ import annotations
 import os
 
 from devports import exitcodes
-from devports.commands.founding import found_in, refuse_if_there, unasked, write
-from devports.commands.setting import here
+from devports.commands.context import Context, here
 from devports.config.load import OWN
+from devports.core.hint import hint, ours
+from devports.core.value import Frozen
+from devports.detect.model import DetectedService, File, SkippedService, Tree
+from devports.detect.services import detect, wanted
+from devports.detect.toml_writer import document
+from devports.errors import DevportsError
+from devports.system.files import write_new
+from devports.system.project import scan
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
-    from devports.commands.founding import Plan
-    from devports.commands.setting import Setting
-    from devports.detect.found import Found
-    from devports.ui.console import Screen
+    from devports.ui.console import Console
 
 
-def init(setting: Setting, *, yes: bool, dry_run: bool, as_json: bool = False) -> int:
+def init(context: Context, *, yes: bool, dry_run: bool, as_json: bool = False) -> int:
     """Write a devports.toml for what is here; the exit code is 1 if none is written.
 
     Without a terminal and without `yes` it shows what it would write.
@@ -28,14 +32,14 @@ def init(setting: Setting, *, yes: bool, dry_run: bool, as_json: bool = False) -
         DevportsError: there is a configuration already, or the file cannot be written.
     """
     cwd = here()
-    shown = setting.named or OWN
+    shown = context.named or OWN
     path = os.path.abspath(os.path.join(cwd, shown))
-    refuse_if_there(path, cwd if setting.searches else "")
+    refuse_if_there(path, cwd if context.named is None else "")
     plan = found_in(path, shown)
-    screen = setting.screen
+    screen = context.screen
     if as_json:
         return _in_json(plan, screen, yes=yes, dry_run=dry_run)
-    from devports.ui.foundwords import findings, written  # noqa: PLC0415
+    from devports.ui.reports import findings, written
 
     folder, look_of = os.path.dirname(path), screen.look("stderr")
     told = findings(folder, plan.services, plan.left_out, look_of, whole=plan.whole)
@@ -45,24 +49,22 @@ def init(setting: Setting, *, yes: bool, dry_run: bool, as_json: bool = False) -
         if dry_run:
             return exitcodes.OK
         raise unasked(shown)
-    chosen = plan.services if yes else _chosen(plan, screen)
+    chosen: Sequence[DetectedService] | None = plan.services
+    if not yes:
+        from devports.ui.prompts import choose
+
+        chosen = choose(plan.services, plan.shown, screen)
     if chosen is None:
         screen.err("nothing was written")
         return exitcodes.NO
-    write(plan.but(services=chosen))
+    write(plan.replace(services=chosen))
     screen.out(written(shown, chosen, screen.look("stdout")))
     return exitcodes.OK
 
 
-def _chosen(plan: Plan, screen: Screen) -> Sequence[Found] | None:
-    from devports.ui.wizard import choose  # noqa: PLC0415
-
-    return choose(plan.services, plan.shown, screen)
-
-
-def _in_json(plan: Plan, screen: Screen, *, yes: bool, dry_run: bool) -> int:
+def _in_json(plan: Plan, screen: Console, *, yes: bool, dry_run: bool) -> int:
     """Write only with `yes`: a program that wants words for programs has no person to ask."""
-    from devports.ui.jsoninit import init_data  # noqa: PLC0415
+    from devports.ui.json_output import init_data
 
     will = yes and not dry_run
     if will:
@@ -74,3 +76,81 @@ def _in_json(plan: Plan, screen: Screen, *, yes: bool, dry_run: bool) -> int:
     code = exitcodes.NO if errors else exitcodes.OK
     screen.answer(("init",), data, exit_code=code, errors=errors)
     return code
+
+
+class Plan(Frozen):
+    """What is to be written where; `whole`: all of the folder was looked at."""
+
+    path: str
+    shown: str
+    services: tuple[DetectedService, ...]
+    left_out: tuple[SkippedService, ...]
+    whole: bool
+
+    @property
+    def text(self) -> str:
+        return document(self.services)
+
+
+def found_in(path: str, shown: str) -> Plan:
+    """Return the services of the folder of a file that is to be written."""
+    looked = scan(os.path.dirname(path), wanted)
+    files = tuple(File(name, text) for name, text in looked.texts)
+    found = detect(Tree(files, looked.names))
+    return Plan(path, shown, found.services, found.left_out, looked.whole)
+
+
+def refuse_if_there(path: str, cwd: str) -> None:
+    """Refuse where a configuration holds already: this file, or one that is found from `cwd`.
+
+    Raises:
+        DevportsError: `config-exists`.
+    """
+    from devports.config.load import find
+
+    there = path if os.path.lexists(path) else find(cwd) if cwd else None
+    if there is not None:
+        raise exists(there)
+
+
+def write(plan: Plan) -> None:
+    """Write the file, if `devports validate` will accept it.
+
+    Raises:
+        DevportsError: it is there already, or cannot be written.
+    """
+    from devports.config.load import read_text
+
+    read_text(plan.text, plan.path, plan.shown)
+    try:
+        write_new(plan.path, plan.text)
+    except FileExistsError:
+        raise exists(plan.path) from None
+    except OSError as error:
+        raise DevportsError(
+            "config-unwritable",
+            f"`{plan.shown}` cannot be written: {str(error.strerror).lower()}",
+            exit_code=exitcodes.NO,
+        ) from None
+
+
+def exists(path: str) -> DevportsError:
+    """Return that there is a configuration, which is never overwritten."""
+    check, other = ours("validate"), ours("init", "--dry-run", "--config", "NEW")
+    return DevportsError(
+        "config-exists",
+        f"there is a configuration already: `{path}`",
+        note="it is never overwritten",
+        hints=(hint("run ", check, " to check it, or ", other),),
+        exit_code=exitcodes.NO,
+    )
+
+
+def unasked(shown: str) -> DevportsError:
+    """Return that nobody could be asked, so that nothing was written."""
+    return DevportsError(
+        "nobody-to-ask",
+        f"`{shown}` was not written: there is no terminal to ask on",
+        hints=(hint("run ", ours("init", "--yes"), " to write it as shown"),),
+        exit_code=exitcodes.NO,
+    )

@@ -1,27 +1,52 @@
-"""`devports status`: who has the ports of this project, or of this machine."""
+"""`devports status`: who has the ports of this project, or of this machine.
+
+With `--watch` the table stays in place on a terminal. Elsewhere there is nothing to draw over, and
+a table each second would be noise: a reader gets the whole table once, and then a line for each
+change, as ``kubectl get --watch`` does it. A script that waits for one thing uses `devports wait`.
+"""
 
 from __future__ import annotations
 
 import time
 
 from devports import exitcodes
+from devports.commands.context import Context, Target, asked_of, here
+from devports.core.value import Frozen
+from devports.core.verdict import Finding, HolderUnknown, covers, sockets_of
 from devports.errors import DevportsError
-from devports.system import refuse_to_watch
-from devports.ui.diagnostic import error_block, labelled
-from devports.ui.table import parts_of, table
-from devports.ui.trouble import gap_words
+from devports.records import RunStatus, charge_of, charges, holder_of, stage_of
+from devports.system import WINDOWS, clock
+from devports.system.inspect import HolderCache, at_once, census, endpoints_of, glance
+from devports.ui.messages import labelled
+from devports.ui.processes import gap_words
+from devports.ui.status_table import (
+    Live,
+    Section,
+    StatusEntry,
+    StatusPort,
+    StatusRow,
+    changed,
+    plain,
+    rows_of,
+    table,
+    with_urls,
+)
+from devports.ui.text import paint, url_of
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
-    from collections.abc import Callable, Sequence
+    from collections.abc import Callable, Iterable, Iterator, Sequence
 
-    from devports.commands.setting import Setting
-    from devports.commands.surveying import Shown
-    from devports.ui.console import Screen
+    from devports.core.model import Endpoint, PortSpec, VisibilityGap
+    from devports.core.service import Config, Service
+    from devports.system import Machine
+    from devports.system.terminal_events import TerminalEvents
+    from devports.ui.console import Console
+    from devports.ui.status_table import Role
 
 
 def status(
-    setting: Setting,
+    context: Context,
     words: Sequence[str],
     *,
     everything: bool = False,
@@ -31,72 +56,50 @@ def status(
 ) -> int:
     """Show every endpoint of the targets, of all services if there are none.
 
-    Args:
-        setting: screen, machine and configuration.
-        words: the targets.
-        everything: all listeners of this machine instead.
-        watch: go on, and show what changes.
-        interval: seconds between two looks.
-        as_json: one document on stdout.
+    `interval` is in seconds, from look to look.
     """
     _refuse_contradictions(words, everything, watch, interval, as_json)
+    seen: AllListeners | Services = (
+        AllListeners(context, repeated=watch)
+        if everything
+        else Services(context, context.asked(words), repeated=watch)
+    )
     if watch:
-        refuse_to_watch()
-    look = _look_at(setting, words, everything=everything, repeated=watch)
-    if watch:
-        from devports.commands.watching import INTERVAL, watch_over  # noqa: PLC0415  # termios, signal
-
-        return watch_over(setting.screen, look, interval or INTERVAL)
-    return (report_json if as_json else report)(setting.screen, look())
+        return watch_over(context.screen, seen.look, interval or INTERVAL)
+    return (report_json if as_json else report)(context, seen.look())
 
 
-def _look_at(
-    setting: Setting, words: Sequence[str], *, everything: bool, repeated: bool
-) -> Callable[[], Shown]:
-    """Return what looks, once or again and again; only what it needs is imported."""
-    if everything:
-        from devports.commands.everybody import Everybody  # noqa: PLC0415
-
-        return Everybody(setting, repeated=repeated).look
-    from devports.commands.surveying import Services  # noqa: PLC0415
-
-    return Services(setting, setting.asked(words), repeated=repeated).look
-
-
-def report(screen: Screen, shown: Shown) -> int:
+def report(context: Context, shown: StatusResult) -> int:
     """Print the table on stdout, what could not be seen or looked at on stderr."""
-    parts = parts_of(shown.sections, screen.reader(), asked=shown.asked)
-    screen.out("\n".join(table(parts, screen.look_with_links("stdout"))))
-    look = screen.look("stderr")
+    context.screen.out("\n".join(table_of(shown, context.screen)))
     for gap in shown.gaps:
-        screen.err("\n".join(labelled("note", gap_words(gap), look)))
+        context.print_labelled("note", gap_words(gap))
     for error in shown.errors:
-        screen.err(error_block(error, look))
-    return code_of(shown)
+        context.print_error(error)
+    return shown.exit_code
 
 
-def code_of(shown: Shown) -> int:
-    """Return 0 if all could be looked at, whatever was found."""
-    return max((error.exit_code for error in shown.errors), default=exitcodes.OK)
+def table_of(shown: StatusResult, screen: Console) -> list[str]:
+    rows = rows_of(shown.sections, screen.reader(), asked=shown.asked)
+    return table(rows, screen.look_with_links("stdout"))
 
 
-def report_json(screen: Screen, shown: Shown) -> int:
+def report_json(context: Context, shown: StatusResult) -> int:
     """Print the envelope."""
-    from devports.ui.jsonout import overall  # noqa: PLC0415  # json: half a start
-    from devports.ui.jsonstatus import status_data  # noqa: PLC0415
+    from devports.ui.json_output import overall, status_data  # json: half a start
 
-    code = code_of(shown)
     data = status_data(shown.sections, shown.gaps, time.time())
     seen = [True for s in shown.sections for entry in s.entries if entry.error is None]
     status = overall([*seen, *(False for _ in shown.errors)])
-    screen.answer(("status",), data, exit_code=code, errors=shown.errors, status=status)
+    code = shown.exit_code
+    context.screen.answer(("status",), data, exit_code=code, errors=shown.errors, status=status)
     return code
 
 
 def _refuse_contradictions(
     words: Sequence[str], everything: bool, watch: bool, interval: float | None, as_json: bool
 ) -> None:
-    """Refuse options that do not go together.
+    """Refuse options that do not go together, or not on this system.
 
     Raises:
         DevportsError: there are some.
@@ -104,9 +107,311 @@ def _refuse_contradictions(
     if everything and words:
         raise DevportsError("usage", "`--all` shows every listener, so it takes no target")
     if watch and as_json:
-        hint = "run it without `--json`: on a pipe it prints a line for each change"
+        without = "run it without `--json`: on a pipe it prints a line for each change"
         raise DevportsError(
-            "usage", "`--watch` goes on, and `--json` is one document", hints=(hint,)
+            "usage", "`--watch` goes on, and `--json` is one document", hints=(without,)
         )
     if interval is not None and not watch:
         raise DevportsError("usage", "`--interval` is about `--watch`")
+    if watch and WINDOWS:
+        from devports.core.hint import hint, ours
+
+        raise DevportsError(
+            "unsupported-platform",
+            "`--watch` does not work on Windows yet",
+            hints=(hint("run ", ours("status"), " for one look"),),
+            exit_code=exitcodes.BLIND,
+        )
+
+
+class AllListeners:
+    """All listeners. Nothing is bound; `repeated`: holders are remembered between looks."""
+
+    def __init__(self, context: Context, *, repeated: bool) -> None:
+        self._setting = context
+        self._who = HolderCache(context.machine, thorough=True).holding if repeated else None
+        config, self._errors = _config(context)
+        self._folder = config.root if config else here()
+        self._declared = tuple(_declared(context.machine, config)) if config else ()
+
+    def look(self) -> StatusResult:
+        """Return the groups of one look at the machine; the services of this project by name."""
+        runs = charges(self._setting.records())
+        found = census(self._setting.machine, self._folder, self._who)
+        sections = tuple(
+            Section(tuple(self._entry(finding, runs) for finding in group.findings), group)
+            for group in found.groups
+        )
+        return StatusResult(sections, gaps=found.gaps, errors=self._errors, asked=False)
+
+    def _entry(self, finding: Finding, runs: Sequence[RunStatus]) -> StatusEntry:
+        run = holder_of(runs, finding)
+        if run is None:
+            service = self._service(finding)
+            name = service.name if service else ""
+            return StatusEntry(name, (StatusPort(finding),), role_of(service, "found"))
+        place = StatusPort(finding, stage_of(finding, run), run=run)
+        end = finding.endpoint
+        if place.stage == "serving" and run.record.spec.port == end.port:
+            place = place.replace(url=url_of(end.address, end.port))
+        return StatusEntry(run.record.service, (place,))
+
+    def _service(self, finding: Finding) -> Service | None:
+        """Return the service whose declared port this listener has."""
+        sockets = sockets_of(finding.verdict)
+        taken = (who for who, end in self._declared if any(covers(s, end) for s in sockets))
+        return next(taken, None)
+
+
+def _config(context: Context) -> tuple[Config | None, tuple[DevportsError, ...]]:
+    """Return the configuration, if there is one; a wrong one hides no listener."""
+    try:
+        return context.config(), ()
+    except DevportsError as error:
+        return None, () if error.code == "config-missing" and context.named is None else (error,)
+
+
+def _declared(machine: Machine, config: Config) -> Iterator[tuple[Service, Endpoint]]:
+    for service in config.services:
+        try:
+            ends = [e for spec in asked_of("", service).specs for e in endpoints_of(machine, spec)]
+        except DevportsError:  # `devports status` says so
+            continue
+        yield from ((service, end) for end in ends)
+
+
+INTERVAL = 1.0
+"""Seconds between two looks."""
+IDLE = 4
+"""Waits are at least so many times as long as looks: on a slow machine it looks less often."""
+SIGINT = 2
+
+
+def watch_over(screen: Console, look: Callable[[], StatusResult], interval: float) -> int:
+    """Show what `look` returns until Ctrl-C, `q`, a signal, or the reader has gone.
+
+    Returns:
+        0 when it was ended by hand; 128+n for another signal.
+    """
+    from devports.system.terminal_events import TerminalEvents
+
+    stdout = screen.streams["stdout"]
+    if stdout is None:
+        return exitcodes.OK
+    draws = screen.can_draw("stdout")
+    stdin = screen.streams["stdin"] if draws and screen.is_terminal("stdin") else None
+    painter = LiveView(screen, interval) if draws else LineView(screen)
+    with TerminalEvents(stdout.fileno(), stdin.fileno() if stdin else None) as attention:
+        try:
+            number = _until_the_end(painter, look, interval, attention)
+        finally:
+            painter.leave()
+    painter.last_words()
+    return exitcodes.OK if number in (0, SIGINT) else exitcodes.of_signal(number)
+
+
+def _until_the_end(
+    painter: LiveView | LineView,
+    look: Callable[[], StatusResult],
+    interval: float,
+    attention: TerminalEvents,
+) -> int:
+    """Look and show, again and again; return the signal that ended it, 0 for none."""
+    from devports.system.terminal_events import Ended, Resized, Suspended
+
+    due = clock.Deadline(0)
+    while True:
+        if due.passed:
+            begun = clock.monotonic()
+            painter.show(look())
+            took = clock.monotonic() - begun
+            due = clock.Deadline(max(interval - took, IDLE * took))
+        match attention.wait(due.left):
+            case Ended(number=number):
+                return number
+            case Resized():
+                painter.again()
+            case Suspended():
+                painter.leave()
+                attention.suspend()
+                painter.again()
+            case None:
+                continue
+
+
+class LiveView:
+    """The table on a terminal, drawn over."""
+
+    def __init__(self, screen: Console, interval: float) -> None:
+        self._screen, self._interval = screen, interval
+        self._live = Live(screen)
+        self._shown: StatusResult | None = None
+
+    def show(self, shown: StatusResult) -> None:
+        self._shown = shown
+        if not self._live.active:
+            self._live.enter()
+        look = self._screen.look("stdout")
+        head = paint(f"devports status, every {self._interval:g} s; q ends it", "faint", look)
+        notes = [line for gap in shown.gaps for line in labelled("note", gap_words(gap), look)]
+        lines = table_of(shown, self._screen)
+        self._live.show([head, "", *lines, *(["", *notes] if notes else [])])
+
+    def again(self) -> None:
+        """Draw everything again, as wide and high as the terminal is now."""
+        if self._shown is not None:
+            self._live.clear()
+            self.show(self._shown)
+
+    def leave(self) -> None:
+        self._live.leave()
+
+    def last_words(self) -> None:
+        """Leave the last table behind, where the shell goes on."""
+        if self._shown is not None:
+            self._screen.out("\n".join(table_of(self._shown, self._screen)))
+
+
+class LineView:
+    """The table once, then a line for each change, for a pipe or a terminal without a cursor."""
+
+    def __init__(self, screen: Console) -> None:
+        self._screen = screen
+        self._before: list[StatusRow] | None = None
+
+    def show(self, shown: StatusResult) -> None:
+        rows = rows_of(shown.sections, self._screen.reader(), asked=shown.asked)
+        look = self._screen.look("stdout").replace(width=None)
+        lines = plain(rows, look) if self._before is None else changed(self._before, rows, look)
+        self._before = rows
+        if lines:
+            self._screen.out("\n".join(lines))
+
+    def again(self) -> None:
+        """Nothing was drawn that could be drawn again, taken or left behind."""
+
+    leave = last_words = again
+
+
+class StatusResult(Frozen):
+    """Everything that one look has to show.
+
+    Attributes:
+        sections: what is in the table.
+        gaps: what could not be seen.
+        errors: what could not be looked at.
+        asked: whether the kernel was asked to bind, or only the table was read.
+    """
+
+    sections: tuple[Section, ...]
+    gaps: tuple[VisibilityGap, ...] = ()
+    errors: tuple[DevportsError, ...] = ()
+    asked: bool = True
+
+    @property
+    def exit_code(self) -> int:
+        """0 if all could be looked at, whatever was found."""
+        return max((error.exit_code for error in self.errors), default=exitcodes.OK)
+
+
+class ServiceStatus(Frozen):
+    """A target with its endpoints, each with what it is of; none where `error` says why.
+
+    Attributes:
+        run: who is, or was, in charge of the service.
+        moved: whether that run has another port than the declared one.
+    """
+
+    target: Target
+    ends: tuple[tuple[PortSpec, Endpoint], ...] = ()
+    run: RunStatus | None = None
+    moved: bool = False
+    error: DevportsError | None = None
+
+
+class Services:
+    """Some services or ports. `repeated`: looks only read the table, and remember holders."""
+
+    def __init__(self, context: Context, targets: Sequence[Target], *, repeated: bool) -> None:
+        self._setting, self._targets = context, targets
+        self._project = context.config().root if any(t.service for t in targets) else ""
+        self._familiar = HolderCache(context.machine, thorough=False) if repeated else None
+        self._resolved: dict[PortSpec, tuple[Endpoint, ...]] = {}
+
+    def look(self) -> StatusResult:
+        """Return an entry for every target, all from one look at the machine."""
+        runs = charges(self._setting.records())
+        wanted = [self._wanted(target, runs) for target in self._targets]
+        found = iter(self._findings([end for each in wanted for _, end in each.ends]))
+        entries = tuple(entry_of(each, [next(found) for _ in each.ends], runs) for each in wanted)
+        return StatusResult(
+            (Section(entries),),
+            gaps=tuple(dict.fromkeys(_gaps(entries))),
+            errors=tuple(entry.error for entry in entries if entry.error is not None),
+            asked=self._familiar is None,
+        )
+
+    def _findings(self, ends: Sequence[Endpoint]) -> tuple[Finding, ...]:
+        machine = self._setting.machine
+        if self._familiar is None:
+            return at_once(machine, ends)
+        return glance(machine, ends, self._familiar.holding)
+
+    def _wanted(self, target: Target, runs: Sequence[RunStatus]) -> ServiceStatus:
+        """Return where to look: the declared endpoints, and another one that a run was given."""
+        run = charge_of(runs, target.name, self._project) if target.service else None
+        moved = run is not None and run.live and run.record.spec not in target.specs
+        specs = (*target.specs, run.record.spec) if run is not None and moved else target.specs
+        try:
+            ends = tuple((spec, end) for spec in specs for end in self._ends(spec))
+        except DevportsError as error:
+            error.service = target.name
+            return ServiceStatus(target, error=error)
+        return ServiceStatus(target, ends, run, moved)
+
+    def _ends(self, spec: PortSpec) -> tuple[Endpoint, ...]:
+        """Return the endpoints of `spec`, resolved at the first look only: that may take a bind."""
+        if spec not in self._resolved:
+            self._resolved[spec] = endpoints_of(self._setting.machine, spec)
+        return self._resolved[spec]
+
+
+def entry_of(
+    wanted: ServiceStatus, findings: Sequence[Finding], runs: Sequence[RunStatus]
+) -> StatusEntry:
+    """Return what is to be shown of a target."""
+    target, service = wanted.target, wanted.target.service
+    any_owner = service is not None and service.ready.owner == "any"
+    places = []
+    for (spec, _), finding in zip(wanted.ends, findings, strict=True):
+        run = wanted.run if service else holder_of(runs, finding)
+        if run is None or (wanted.moved and spec == target.specs[0]):
+            places.append(StatusPort(finding))
+            continue
+        places.append(StatusPort(finding, stage_of(finding, run, any_owner=any_owner), run=run))
+    return StatusEntry(
+        target.name,
+        _with_urls(places),
+        role=role_of(service, "wanted"),
+        text=target.text,
+        address=str(target.specs[0]),
+        error=wanted.error,
+    )
+
+
+def role_of(service: Service | None, unknown: Role) -> Role:
+    """Return what a listener on a port of `service` means; `unknown` where it is of none."""
+    if service is None:
+        return unknown
+    return "wanted" if service.command else "watched"
+
+
+def _with_urls(places: Sequence[StatusPort]) -> tuple[StatusPort, ...]:
+    serving = next((p.run for p in places if p.run is not None and p.stage == "serving"), None)
+    return tuple(places) if serving is None else with_urls(places, serving.record.spec)
+
+
+def _gaps(entries: Iterable[StatusEntry]) -> Iterator[VisibilityGap]:
+    for finding in (place.finding for entry in entries for place in entry.places):
+        yield from finding.verdict.gaps if isinstance(finding.verdict, HolderUnknown) else ()
+        yield from finding.holding.gaps

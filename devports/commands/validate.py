@@ -1,34 +1,36 @@
-"""`devports validate`: is the configuration right? Looks at nothing else."""
+"""`devports validate` and `devports schema`: is the configuration right, and what may it say?"""
 
 from __future__ import annotations
 
 from devports import exitcodes
-from devports.core.unshelled import unshelled
-from devports.ui.diagnostic import warning_block
-
-TYPE_CHECKING = False
-if TYPE_CHECKING:
-    from devports.commands.setting import Setting
+from devports.commands.context import Context, shipped
 
 
-def validate(setting: Setting, *, as_json: bool = False) -> int:
+def validate(context: Context, *, as_json: bool = False) -> int:
     """Read the configuration and say so.
 
     Raises:
         DevportsError: it is not right; every problem at once.
     """
-    config = setting.config()
+    from devports.core.shell_syntax import unshelled
+
+    config = context.config()
     for service in config.services:
         if written := unshelled(service):
             what = f"the command of `{service.name}` has `{written.word}`, which only a shell knows"
-            look = setting.screen.look("stderr")
-            setting.screen.err(warning_block(what, look, hints=(written.hint,)))
+            context.print_warning(what, hints=(written.hint,))
     if as_json:
-        from devports.ui.jsonout import validate_data  # noqa: PLC0415
+        from devports.ui.json_output import validate_data
 
-        setting.screen.answer(("validate",), validate_data(config), exit_code=exitcodes.OK)
+        context.screen.answer(("validate",), validate_data(config), exit_code=exitcodes.OK)
     else:
         count = len(config.services)
         noun = "service" if count == 1 else "services"
-        setting.screen.out(f"{config.path} is valid: {count} {noun}")
+        context.screen.out(f"{config.path} is valid: {count} {noun}")
+    return exitcodes.OK
+
+
+def schema(context: Context, kind: str) -> int:
+    """Print one of the schemas that are shipped with devports."""
+    context.screen.out(shipped("schemas", f"{kind}.schema.json").rstrip("\n"))
     return exitcodes.OK

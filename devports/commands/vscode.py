@@ -1,76 +1,134 @@
-"""`devports vscode`: tasks and launch configurations, made from the configuration and merged."""
+"""`devports vscode`: tasks and launch configurations, made from the configuration and merged.
+
+The files and the template are read here; what they should be, `devports.vscode` decides.
+"""
 
 from __future__ import annotations
 
 import os
 
+import devports
 from devports import exitcodes
-from devports.commands.editing import VSCODE, planned, refuse_unfindable
-from devports.commands.setting import here
-from devports.editor.plan import BrokenFileError
-from devports.system import projectfile
+from devports.commands.context import Context, here
+from devports.config.load import OWN, SHARED, find
+from devports.errors import DevportsError
+from devports.system import files
+from devports.vscode.merge import BrokenFileError, Plan, plan
+from devports.vscode.tasks import FILES, FOLDER, Template
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
     from typing import Literal
 
-    from devports.commands.setting import Setting
     from devports.core.service import Config
-    from devports.editor.plan import Plan
+    from devports.system.files import Folder
+    from devports.ui.console import Console
 
     Mode = Literal["write", "check", "diff"]
 
 
-def vscode(setting: Setting, mode: Mode = "write", *, as_json: bool = False) -> int:
+def vscode(context: Context, mode: Mode = "write", *, as_json: bool = False) -> int:
     """Bring `.vscode` up to date, or say what would be changed; `check` fails if anything would."""
-    config = setting.config()
+    config = context.config()
     refuse_unfindable(config)
     try:
         plan = write(config) if mode == "write" else look(config)
     except BrokenFileError as error:
         if not as_json:
-            setting.screen.out(error.snippet)
+            context.screen.out(error.snippet)
         raise
     code = exitcodes.NO if mode == "check" and not plan.in_sync else exitcodes.OK
-    report(setting, plan, mode, code, os.path.relpath(config.root, here()), as_json=as_json)
+    if as_json:
+        from devports.ui.json_output import vscode_data
+
+        context.screen.answer(("vscode",), vscode_data(plan, mode), exit_code=code)
+    else:
+        report(context.screen, plan, mode, os.path.relpath(config.root, here()))
     return code
 
 
 def look(config: Config) -> Plan:
     """Return what would be changed; nothing is."""
-    with projectfile.opened(config.root, VSCODE) as folder:
+    with files.opened(config.root, VSCODE) as folder:
         return planned(config, folder)
 
 
 def write(config: Config) -> Plan:
-    """Change what has to be changed, with other writers kept out from the look to the end."""
+    """Change what has to be changed; return what that was.
+
+    It is looked twice: the first look makes no folder where nothing is to be written, and only from
+    the second to the end are other writers kept out, one of whom may have written it all just now.
+    """
     plan = look(config)
     if plan.in_sync:
         return plan
-    with projectfile.opened(config.root, VSCODE, make=True) as folder:
+    with files.opened(config.root, VSCODE, make=True) as folder:
         plan = planned(config, folder)
         for file in plan.files:
             if folder is not None and file.after is not None and file.before != file.after:
-                folder.replace(file.name, file.before, file.after)
+                folder.exchange(file.name, file.before, file.after)
         return plan
 
 
-def report(
-    setting: Setting, plan: Plan, mode: Mode, code: int, root: str, *, as_json: bool
-) -> None:
+def report(screen: Console, plan: Plan, mode: Mode, root: str) -> None:
     """Show what was, or would be, done, and what a person has to decide."""
-    screen = setting.screen
-    if as_json:
-        from devports.ui.jsoneditor import vscode_data  # noqa: PLC0415
-
-        screen.answer(("vscode",), vscode_data(plan, mode), exit_code=code)
-        return
-    from devports.ui.editing import changes, note_block, summary  # noqa: PLC0415
+    from devports.ui.messages import block
+    from devports.ui.reports import changes, summary
 
     for note in plan.notes:
-        screen.err(note_block(note, screen.look("stderr")))
+        screen.err(block("warning", note.message, screen.look("stderr"), hints=note.hints))
         if note.snippet:
             screen.err(note.snippet)
     if mode != "write" and not plan.in_sync:
         screen.out(changes(plan, screen.look("stdout"), root))
     screen.err(summary(plan, mode, screen.look("stderr"), root))
+
+
+VSCODE = ".vscode"
+PACKAGED = "vscode-template"
+"""Name of the template in an installed package; pyproject.toml puts it there."""
+
+
+def planned(config: Config, folder: Folder | None) -> Plan:
+    """Return what the files in an open `.vscode` should be.
+
+    Raises:
+        DevportsError: a file or the template cannot be used.
+    """
+    tasks, launch = (folder.read(name) if folder else None for name in FILES)
+    return plan(config, template_of(config.root), tasks, launch)
+
+
+def template_of(root: str) -> Template:
+    """Return the project's own template, or for each file it does not bring, the one of devports.
+
+    Raises:
+        DevportsError: the project's cannot be read, or the package is not whole.
+    """
+    with files.opened(root, FOLDER) as own:
+        texts = [own.read(name) if own else None for name in FILES]
+    package = os.path.dirname(devports.__file__)
+    for place in (os.path.join(package, PACKAGED), os.path.join(package, os.pardir, FOLDER)):
+        above, name = os.path.split(place)
+        with files.opened(above, name) as shipped:
+            for number, file in enumerate(FILES):
+                if texts[number] is None and shipped is not None:
+                    texts[number] = shipped.read(file)
+    tasks, launch = texts
+    if tasks is None or launch is None:
+        raise DevportsError("template-missing", f"the template of devports is not in `{package}`")
+    return Template(tasks, launch)
+
+
+def refuse_unfindable(config: Config) -> None:
+    """Refuse a configuration that a task, which can only name a service, would not find.
+
+    Raises:
+        DevportsError: it is not the one that holds in its folder.
+    """
+    if find(config.root) != config.path:
+        raise DevportsError(
+            "config-unfindable",
+            f"tasks would not find `{config.path}`: they only name a service",
+            hints=(f"call it `{OWN}`, or `[tool.devports]` in `{SHARED}`",),
+        )

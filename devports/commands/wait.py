@@ -5,21 +5,30 @@ from __future__ import annotations
 import time
 
 from devports import exitcodes
-from devports.commands.awaiting import Awaited, not_ready, wait_for
-from devports.commands.freeing import not_freed
-from devports.core.outcome import Freed
+from devports.commands.free import not_freed
+from devports.core.hint import hint, ours
+from devports.core.stop_plan import FreeResult
+from devports.core.value import Frozen
+from devports.errors import DevportsError
+from devports.freeing.bindable import bindable
+from devports.run.readiness import is_ready, is_served
 from devports.system import clock
-from devports.ui.deeds import took
-from devports.ui.diagnostic import error_block
-from devports.ui.who import listed, whole
+from devports.system.inspect import survey
+from devports.ui.processes import evidence, summary
+from devports.ui.text import listed, took, whole
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
     from collections.abc import Sequence
+    from typing import Literal
 
-    from devports.commands.awaiting import Until
-    from devports.commands.setting import Setting
-    from devports.errors import DevportsError
+    from devports.commands.context import Context, Target
+    from devports.core.hint import Advice
+    from devports.core.model import Endpoint
+    from devports.core.verdict import Finding
+
+    Until = Literal["ready", "free"]
+
 
 PATIENCE = 60.0
 """Seconds to wait where nobody says how long."""
@@ -28,7 +37,7 @@ QUIET = 0.7
 
 
 def wait(
-    setting: Setting,
+    context: Context,
     words: Sequence[str],
     *,
     until: Until = "ready",
@@ -37,56 +46,108 @@ def wait(
 ) -> int:
     """Wait for all targets; the exit code says what did not happen in time.
 
-    Args:
-        setting: screen, machine and configuration.
-        words: the targets.
-        until: what is waited for.
-        timeout: seconds altogether; by default those that the services get to become ready.
-        as_json: one document on stdout.
+    `timeout` is in seconds, for all together; by default as long as services get to become ready.
     """
-    targets = setting.asked(words)
+    targets = context.asked(words)
     own = [t.service.ready.timeout for t in targets if t.service and until == "ready"]
     deadline = clock.Deadline(max(own, default=PATIENCE) if timeout is None else timeout)
-
-    def tell() -> None:
-        named = listed([f"`{target.text}`" for target in targets])
-        setting.screen.err(
-            f"devports: waiting up to {whole(deadline.left):.0f} s until {named} is {until}"
-        )
-
-    done = wait_for(setting, targets, until, deadline, tell=tell, quiet=QUIET)
-    failed = [error(setting, one, until) for one in done if not one.happened]
+    done = wait_for(context, targets, until, deadline)
+    failed = [
+        not_ready(context, one) if until == "ready" else still_held(context, one)
+        for one in done
+        if not one.happened
+    ]
     code = max((each.exit_code for each in failed), default=exitcodes.OK)
     if as_json:
-        report_json(setting, done, until, code, failed)
+        from devports.ui.json_output import overall, wait_data
+
+        entries = [(one.target.text, one.happened, one.seconds, one.findings) for one in done]
+        data = wait_data(until, entries, time.time())
+        status = overall(one.happened for one in done)
+        context.screen.answer(("wait",), data, exit_code=code, errors=failed, status=status)
         return code
     for one in done:
         if one.happened:
-            setting.screen.out(f"`{one.target.text}` is {until}, after {took(one.seconds)}")
+            context.screen.out(f"`{one.target.text}` is {until}, after {took(one.seconds)}")
     for each in failed:
-        setting.screen.err(error_block(each, setting.screen.look("stderr")))
+        context.print_error(each)
     return code
 
 
-def error(setting: Setting, one: Awaited, until: Until) -> DevportsError:
-    """Return what did not happen, as an error with what is there instead."""
-    if until == "ready":
-        return not_ready(setting, one)
-    freed = Freed(False, exitcodes.STILL_HELD, (), one.findings)
-    return not_freed(one.target, freed, setting.screen)
+FIRST, LAST = 0.010, 0.250
+"""Seconds between looks: no event tells that a port is listened on, or let go of."""
 
 
-def report_json(
-    setting: Setting,
-    done: Sequence[Awaited],
-    until: Until,
-    code: int,
-    failed: Sequence[DevportsError],
-) -> None:
-    """Print the envelope."""
-    from devports.ui.jsonout import overall, wait_data  # noqa: PLC0415
+class WaitResult(Frozen):
+    """One target: whether it happened, after how many seconds, and what is on its port now."""
 
-    entries = [(one.target.text, one.happened, one.seconds, one.findings) for one in done]
-    data = wait_data(until, entries, time.time())
-    status = overall(one.happened for one in done)
-    setting.screen.answer(("wait",), data, exit_code=code, errors=failed, status=status)
+    target: Target
+    happened: bool
+    seconds: float
+    findings: tuple[Finding, ...]
+
+
+def wait_for(
+    context: Context, targets: Sequence[Target], until: Until, deadline: clock.Deadline
+) -> tuple[WaitResult, ...]:
+    """Wait for all of them; if that takes longer than `QUIET`, say so once."""
+    took: dict[int, float] = {}
+    # A service is ready by its own port, and free when all its ports are.
+    first = [target.replace(specs=target.specs[:1]) for target in targets]
+    ends = [context.endpoints(each) for each in (first if until == "ready" else targets)]
+    step, told = FIRST, False
+    while True:
+        for number, target in enumerate(targets):
+            if number not in took and _happened(context, target, ends[number], until):
+                took[number] = deadline.elapsed
+        if len(took) == len(targets) or deadline.passed:
+            break
+        if not told and deadline.elapsed > QUIET:
+            told = True
+            named = listed([f"`{target.text}`" for target in targets])
+            within = f"{whole(deadline.left):.0f} s"
+            context.screen.err(f"devports: waiting up to {within} until {named} is {until}")
+        clock.pause(min(step, deadline.left))
+        step = min(step * 1.5, LAST)
+    return tuple(
+        WaitResult(target, number in took, took.get(number, deadline.elapsed), findings)
+        for number, (target, findings) in enumerate(context.look(targets, survey))
+    )
+
+
+def _happened(context: Context, target: Target, ends: Sequence[Endpoint], until: Until) -> bool:
+    if until == "free":
+        return bindable(context.machine, ends, ())
+    if target.service is None:
+        return is_served(context.machine, ends)
+    root = context.config().root
+    return is_ready(context.machine, context.records(), target.service, root, ends)
+
+
+def not_ready(context: Context, one: WaitResult) -> DevportsError:
+    """Return that a target did not become ready, with what is on its port instead."""
+    target, started = one.target, bool(one.target.service and one.target.service.command)
+    run = context.records().in_charge(target.name, context.config().root) if started else None
+    evident = evidence(one.findings, context.screen.reader())
+    note = ""
+    hints: tuple[Advice, ...] = ()
+    if run is not None:
+        note = f"its run (pid {run.key.pid}) is {run.state}"
+    elif started:
+        note = "no `devports run` of it is there, and nobody else's server counts as it"
+        hints = (hint("run ", ours("run", target.typed), ", or wait for the bare port"),)
+    return DevportsError(
+        "not-ready",
+        f"`{target.text}` was not ready in {one.seconds:.1f} s",
+        facts=(summary(one.findings, target.subject), *evident),
+        note=note,
+        hints=hints,
+        service=target.name,
+        exit_code=exitcodes.NOT_READY,
+    )
+
+
+def still_held(context: Context, one: WaitResult) -> DevportsError:
+    """Return that a target was not let go of, with who has it."""
+    freed = FreeResult(False, exitcodes.STILL_HELD, (), one.findings)
+    return not_freed(one.target, freed, context.screen)

@@ -1,5 +1,6 @@
-"""Find and read the configuration. Reading it never runs anything.
+"""Find and read the configuration and env files. Reading them never runs anything.
 
+A file that others can write is refused: who can write it decides which commands run as its reader.
 `devports check NAME` comes through here, so nothing heavy is imported before it is needed.
 """
 
@@ -10,20 +11,58 @@ import stat
 import sys
 
 from devports.config import report
-from devports.config.limits import MAX_BYTES, beyond
-from devports.config.locate import Place
-from devports.config.parse import parse
-from devports.config.problem import Problems, visible
-from devports.config.trust import distrust
-from devports.core.value import Value
+from devports.config.decode import parse
+from devports.config.keys import VARIABLE
+from devports.config.report import Place, Span, place, tokens, visible
+from devports.core.text import quote
+from devports.core.value import Frozen
 from devports.errors import DevportsError
+from devports.system.user import invoking
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
-    from collections.abc import Iterator
+    import re
+    from collections.abc import Iterable, Iterator
 
-    from devports.config.problem import Path
     from devports.core.service import Config, Service
+
+
+MAX_BYTES = 256 * 1024
+MAX_PARTS = 32
+"""Of a dotted key."""
+MAX_NESTING = 32
+"""Lists and inline tables inside each other."""
+MAX_WORD = 1024
+"""Characters of a number or an unquoted key; int() refuses 4300 digits in words of its own."""
+
+
+def beyond(text: str) -> tuple[Place, str] | None:
+    """Return the first place in `text` that exceeds a limit, and which; None if all is well.
+
+    tomllib of Python 3.11.7 takes 28 s and 3.3 GB for one dotted key of 60 KB, and raises
+    RecursionError for deep lists (https://github.com/python/cpython/issues/149231).
+    """
+    parts = depth = 0
+    for start, end in tokens(text):
+        first = text[start]
+        depth += (first in "[{") - (first in "]}")
+        if first in ",=\n[]{}":
+            parts = 0
+        elif first == ".":
+            parts += 1
+        reason = _reason(depth, parts, 0 if first in "\"'" else end - start)
+        if reason:
+            return place(text, Span(start, end)), reason
+    return None
+
+
+def _reason(depth: int, parts: int, length: int) -> str:
+    if length > MAX_WORD:
+        return f"more than {MAX_WORD} characters without a break"
+    if depth > MAX_NESTING:
+        return f"more than {MAX_NESTING} brackets inside each other"
+    return f"a dotted key of more than {MAX_PARTS} parts" if parts >= MAX_PARTS else ""
+
 
 OWN = "devports.toml"
 SHARED = "pyproject.toml"
@@ -33,7 +72,7 @@ _BOM = b"\xef\xbb\xbf"
 _UTF16 = (b"\xff\xfe", b"\xfe\xff")
 
 
-class Loaded(Value):
+class Loaded(Frozen):
     """A configuration, and what is doubtful about its file without being refused."""
 
     config: Config
@@ -128,11 +167,11 @@ def read_text(text: str, path: str, shown: str) -> Config:
     if table is None:
         raise DevportsError("config-missing", f"`{shown}` has no table `[tool.devports]`")
     config = parse(table, path=path, root=root)
-    if isinstance(config, Problems):
-        prefix: Path = ("tool", "devports") if name == SHARED else ()
+    if isinstance(config, tuple):
+        prefix = ("tool", "devports") if name == SHARED else ()
         raise report.invalid(config, text, shown, prefix)
     services = tuple(_absolute(service, root) for service in config.services)
-    return config.but(services=services)
+    return config.replace(services=services)
 
 
 def _shown(path: str, cwd: str) -> str:
@@ -145,7 +184,7 @@ def _absolute(service: Service, root: str) -> Service:
     """Make the paths absolute; like a shell's `cd`, `link/..` is where the link is."""
     cwd = os.path.normpath(os.path.join(root, service.cwd))
     env_file = service.env_file and os.path.normpath(os.path.join(root, service.env_file))
-    return service.but(cwd=cwd, env_file=env_file)
+    return service.replace(cwd=cwd, env_file=env_file)
 
 
 def read_env_file(path: str) -> tuple[tuple[str, str], ...]:
@@ -157,8 +196,6 @@ def read_env_file(path: str) -> tuple[tuple[str, str], ...]:
         DevportsError: `env-file-missing`, `env-file-unreadable`, `env-file-invalid`,
             `config-unsafe`.
     """
-    from devports.config.dotenv import parse_env  # noqa: PLC0415  # only `run` needs it
-
     shown = visible(path)
     raw, status = _read(path, shown, kind="env-file", limit=MAX_ENV_BYTES)
     distrust(os.path.realpath(path), status)
@@ -225,9 +262,9 @@ def _table(text: str, shown: str, name: str) -> dict[str, object] | None:
 
 def _toml(text: str, shown: str) -> dict[str, object]:
     if sys.version_info >= (3, 11):
-        import tomllib  # noqa: PLC0415  # costs 1.4 bare Python starts
+        import tomllib  # costs 1.4 bare Python starts
     else:  # pragma: no cover  # Python 3.10
-        import tomli as tomllib  # noqa: PLC0415
+        import tomli as tomllib
 
     excess = beyond(text)
     if excess:
@@ -240,7 +277,7 @@ def _toml(text: str, shown: str) -> dict[str, object]:
 
 def _position(text: str, message: str) -> tuple[Place | None, str]:
     """Return the place that the reader names in its message, and the message without it."""
-    import re  # noqa: PLC0415  # loaded by tomllib
+    import re  # loaded by tomllib
 
     what, _, where = message.rpartition(" (at ")
     if where == "end of document)":
@@ -248,3 +285,183 @@ def _position(text: str, message: str) -> tuple[Place | None, str]:
         return Place(len(lines), len(lines[-1]), 1), what
     found = re.fullmatch(r"line (\d+), column (\d+)\)", where)
     return (Place(int(found[1]), int(found[2]) - 1, 1), what) if found else (None, message)
+
+
+_ASSIGNMENT = (
+    rf"[ \t]*(?:export[ \t]+)?(?P<name>{VARIABLE})[ \t]*="
+    r"(?:[ \t]*(?:'(?P<single>[^']*)'|\"(?P<double>(?:[^\"\\]|\\[\s\S])*)\")[ \t]*(?:#[^\n]*)?"
+    r"|(?P<bare>(?![ \t]*['\"])[^\n]*))(?:\n|\Z)"
+)
+_ESCAPES = {"n": "\n", "r": "\r", "t": "\t", '"': '"', "\\": "\\", "$": "$"}
+
+
+class Env(Frozen):
+    """The variables in order, and what was wrong. A name that comes twice has its last value.
+
+    A problem names its line and does not repeat the text, which may be a secret.
+    """
+
+    pairs: tuple[tuple[str, str], ...] = ()
+    problems: tuple[str, ...] = ()
+
+
+def parse_env(text: str) -> Env:
+    r"""Read the text of an env file; never raises.
+
+    Blank lines, comments and a leading `export` are fine. A value in single quotes is literal, in
+    double quotes it knows \n, \r, \t, \", \\ and \$; both may span lines. A value without quotes
+    ends at a blank with `#` after it.
+    """
+    import re  # only `run` gets here
+
+    text = text.removeprefix("\ufeff").replace("\r\n", "\n")
+    assignment = re.compile(_ASSIGNMENT)
+    pairs: dict[str, str] = {}
+    problems: list[str] = []
+    position = number = 0
+    while position < len(text):
+        end = text.find("\n", position) + 1 or len(text)
+        number += 1
+        line = text[position:end].strip()
+        match = assignment.match(text, position)
+        wrong = _wrong(match, line)
+        if wrong:
+            problems.append(f"line {number}: {wrong}")
+        elif match:
+            pairs[match["name"]] = _value(match)
+            number += text.count("\n", end, match.end())
+            end = match.end()
+        position = end
+    return Env(tuple(pairs.items()), tuple(problems))
+
+
+def _wrong(match: re.Match[str] | None, line: str) -> str:
+    if match:
+        return "a NUL character" if "\0" in match[0] else ""
+    if not line or line.startswith("#"):
+        return ""
+    name, equals, value = line.partition("=")
+    if not equals:
+        return "no `=`: each line is NAME=value"
+    if value.strip()[:1] in ("'", '"'):
+        return "a quote that is not closed, or text after the closing one"
+    return "no name of a variable before `=`: letters, digits, `_.-`" if name else "no name"
+
+
+def _value(match: re.Match[str]) -> str:
+    import re  # as above
+
+    if match["bare"] is not None:
+        return re.split(r"[ \t]#", match["bare"], maxsplit=1)[0].strip()
+    if match["single"] is not None:
+        return match["single"]
+    return re.sub(r"\\([nrt\"\\$])", lambda sign: _ESCAPES[sign[1]], match["double"])
+
+
+_FOREIGN = frozenset(
+    "9p cifs drvfs exfat fuseblk msdos ntfs ntfs3 smb3 smbfs vboxsf vfat virtiofs".split()
+)
+"""File systems that show one made-up mode for every file (WSL's /mnt/c, shared folders, USB)."""
+
+
+def trusted_uids(euid: int, sudo_uid: str) -> tuple[int, ...]:
+    """Return whose files are read: those of the person, whom sudo may hide, and root's."""
+    return (invoking(euid, sudo_uid), euid, 0)
+
+
+def distrust(path: str, status: os.stat_result, mounts: str | None = None) -> str:
+    """Refuse a file that somebody else decides about; return a warning or an empty text.
+
+    Args:
+        path: absolute, for messages and to find its file system.
+        status: of the file that was opened.
+        mounts: text of /proc/self/mounts (proc(5)); None: read it, if it comes to that.
+
+    Raises:
+        DevportsError: `config-unsafe`.
+    """
+    if not hasattr(os, "geteuid"):  # pragma: no cover  # Windows: access lists, not modes
+        return ""
+    trusted = trusted_uids(os.geteuid(), os.environ.get("SUDO_UID", ""))
+    if status.st_uid not in trusted:
+        raise _unsafe(
+            path,
+            "belongs to another user",
+            f"owner: uid {status.st_uid}, you: uid {trusted[0]}",
+            f"sudo chown {trusted[0]} {quote(path)}",
+        )
+    if status.st_mode & stat.S_IWOTH:
+        if on_foreign_mount(path, _mounts() if mounts is None else mounts):
+            return f"`{visible(path)}` is on a file system that does not say who may write it"
+        raise _unsafe(
+            path,
+            "can be written by every user",
+            f"mode: {status.st_mode & 0o777:04o}",
+            f"chmod o-w {quote(path)}",
+        )
+    # Many systems give each user a group of their own, with the same number: nobody else is in it.
+    if status.st_mode & stat.S_IWGRP and status.st_gid != status.st_uid:
+        return f"`{visible(path)}` can be written by the group {status.st_gid}"
+    return ""
+
+
+def open_folder(path: str, status: os.stat_result, mounts: str | None = None) -> bool:
+    """Say whether every user can replace a file in a folder.
+
+    Where the sticky bit is set, others cannot rename or remove what is not theirs (inode(7)).
+
+    Args:
+        path: absolute, links resolved.
+        status: of the folder.
+        mounts: as in `distrust`.
+    """
+    if not status.st_mode & stat.S_IWOTH or status.st_mode & stat.S_ISVTX:
+        return False
+    return not on_foreign_mount(path, _mounts() if mounts is None else mounts)
+
+
+def takes_writing(status: os.stat_result) -> bool:
+    """Say whether others can write it and this user may take that away."""
+    if not hasattr(os, "geteuid"):  # pragma: no cover  # Windows: access lists, not modes
+        return False
+    return bool(status.st_mode & stat.S_IWOTH) and os.geteuid() in (0, status.st_uid)
+
+
+def _unsafe(path: str, what: str, fact: str, hint: str) -> DevportsError:
+    return DevportsError(
+        "config-unsafe",
+        f"`{visible(path)}` {what}",
+        facts=(fact,),
+        note="whoever can write it decides which commands run as you",
+        hints=(f"after reading it, run `{hint}`",),
+    )
+
+
+def on_foreign_mount(path: str, mounts: str) -> bool:
+    """Whether the file system that `path` is on makes modes up.
+
+    Args:
+        path: absolute, links resolved.
+        mounts: lines of `device folder type options ...`; of several that fit, the longest folder
+            counts, and of equal ones the last.
+    """
+    kind, longest = "", 0
+    for _, folder, name in _mounted(mounts.splitlines()):
+        inside = path.startswith(folder.rstrip("/") + "/")
+        if inside and len(folder) >= longest:
+            kind, longest = name, len(folder)
+    return kind in _FOREIGN
+
+
+def _mounted(lines: Iterable[str]) -> Iterable[list[str]]:
+    """Return device, folder and type of each line; proc(5) escapes a blank as an octal number."""
+    fields = (line.replace(r"\040", "\0").split(" ")[:3] for line in lines)
+    return ([word.replace("\0", " ") for word in line] for line in fields if len(line) == 3)  # noqa: PLR2004  # as named
+
+
+def _mounts() -> str:
+    try:
+        with open("/proc/self/mounts", encoding="utf-8", errors="surrogateescape") as file:
+            return file.read()
+    except OSError:  # pragma: no cover  # macOS: modes are real there
+        return ""

@@ -1,22 +1,31 @@
-"""Problems as a `DevportsError`: the line, a caret under the place, the reason. Pure.
+"""What is wrong with a configuration: as values, as a `DevportsError`, and where in the text. Pure.
 
 Lengths are cut and control characters written as escapes here, since the carets depend on both;
 the screen edge escapes once more whatever it prints.
+
+The readers of TOML do not say where a key stands, and the one library that keeps positions
+(tomlkit) costs as much at import as the rest of the program. The scanner trusts the text to be
+valid TOML (https://toml.io/en/v1.0.0): call it on what tomllib has accepted and `load.beyond` has
+let through.
 """
 
 from __future__ import annotations
 
-from devports.config.locate import locate, scan
-from devports.config.problem import dotted, nearest, short, visible
-from devports.core.width import cells
+from devports.config.keys import ALSO_CALLED
+from devports.core.text import cells
+from devports.core.value import Frozen
 from devports.errors import DevportsError
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
-    from devports.config.dotenv import EnvProblem
-    from devports.config.locate import Place
-    from devports.config.problem import Path, Problems
+    import re
+    from collections.abc import Iterable, Iterator, Sequence
+    from typing import Literal, TypeAlias
+
     from devports.core.service import Config
+
+    Path: TypeAlias = tuple[str | int, ...]
+
 
 MOST_SHOWN = 20
 """Problems shown at once; the rest is counted."""
@@ -27,30 +36,101 @@ _EXAMPLE = (
     "  port = 8000",
     '  command = "python3 -m http.server {port} --bind {host}"',
 )
+_LONGEST_NAME = 64
+_MOST_CHOICES = 256
 
 
-def invalid(problems: Problems, text: str, shown: str, prefix: Path = ()) -> DevportsError:
+class Problem(Frozen):
+    """One thing that is wrong.
+
+    Attributes:
+        path: keys from the top of the file (from `[tool.devports]`), list positions as numbers.
+        reason: one clause, names in backticks, no period.
+        at: whether the key or the value is to blame.
+        wrote: the word that was written where one of `choices` was expected.
+    """
+
+    path: Path
+    reason: str
+    at: Literal["key", "value"] = "value"
+    wrote: str = ""
+    choices: tuple[str, ...] = ()
+
+    @property
+    def text(self) -> str:
+        """The reason with the nearest choice. Worded only when shown: difflib is slow."""
+        meant = nearest(self.wrote, self.choices)
+        return f"{self.reason}, did you mean `{meant}`?" if meant else self.reason
+
+
+def nearest(wrote: str, choices: Iterable[str]) -> str:
+    """Return the choice that `wrote` resembles most; empty if none does, or it is absurdly long."""
+    if not wrote or len(wrote) > _LONGEST_NAME:
+        return ""
+    import difflib  # only a file with a mistake pays for it
+
+    folded = {choice.lower(): choice for choice in tuple(choices)[:_MOST_CHOICES]}
+    for key, names in ALSO_CALLED.items():
+        if wrote.lower() in names and key in folded:
+            return key
+    close = difflib.get_close_matches(wrote.lower(), folded, 1)
+    return folded[close[0]] if close else ""
+
+
+def visible(text: str) -> str:
+    """Return `text` in one line: what a terminal would obey or hide is written as an escape."""
+    if text.isprintable():
+        return text
+    return "".join(map(_visible, text))
+
+
+def _visible(char: str) -> str:
+    if char == "\t":
+        return "    "
+    return char if char.isprintable() else char.encode("unicode_escape").decode("ascii")
+
+
+def short(text: str, limit: int = 60) -> str:
+    """Return `text` visible and cut to `limit` columns."""
+    shown = visible(text[: limit + 1])
+    return shown if len(shown) <= limit else shown[: limit - 3] + "..."
+
+
+def dotted(path: Path) -> str:
+    """Return the path as TOML writes it, parts cut to a readable length."""
+    return "".join(_part(part, first=not i) for i, part in enumerate(path))
+
+
+def _part(part: str | int, *, first: bool) -> str:
+    if isinstance(part, int):
+        return f"[{part}]"
+    shown = short(part)
+    bare = shown.replace("-", "_").replace("_", "a").isalnum() and shown.isascii()
+    word = shown if bare else f'"{shown}"'
+    return word if first else f".{word}"
+
+
+def invalid(problems: Sequence[Problem], text: str, shown: str, prefix: Path = ()) -> DevportsError:
     """Return the error for a file that can be read but means nothing.
 
     Args:
-        problems: what is wrong.
+        problems: what is wrong, never nothing.
         text: the whole file.
         shown: name of the file, as messages call it.
         prefix: path of our table in the file: `("tool", "devports")` in pyproject.toml.
     """
-    spans, listed = scan(text), problems.problems[:MOST_SHOWN]
+    spans = scan(text)
     found: list[tuple[Place | None, str]] = []
-    for problem in listed:
+    for problem in problems[:MOST_SHOWN]:
         where = locate(text, spans, prefix + problem.path, value=problem.at == "value")
         unplaced = problem.path and not where
         reason = f"{dotted(prefix + problem.path)}: {problem.text}" if unplaced else problem.text
         found.append((where, reason))
     found.sort(key=lambda item: (item[0].line, item[0].column) if item[0] else (0, 0))
-    count = len(problems.problems)
     return DevportsError(
         "config-invalid",
-        f"`{shown}` has {_problems(count)}",
-        facts=(*snippets(text, found), *_more(count)),
+        f"`{shown}` has {_counted(problems)}",
+        facts=(*snippets(text, found), *_more(problems)),
     )
 
 
@@ -66,25 +146,22 @@ def syntax(
     )
 
 
-def invalid_env(problems: tuple[EnvProblem, ...], shown: str) -> DevportsError:
-    """Return the error for an env file; its lines are not shown, they may be secrets."""
-    count = len(problems)
+def invalid_env(problems: tuple[str, ...], shown: str) -> DevportsError:
+    """Return the error for an env file."""
     return DevportsError(
         "env-file-invalid",
-        f"`{shown}` has {_problems(count)}",
-        facts=(
-            *(f"line {problem.line}: {problem.reason}" for problem in problems[:MOST_SHOWN]),
-            *_more(count),
-        ),
+        f"`{shown}` has {_counted(problems)}",
+        facts=(*problems[:MOST_SHOWN], *_more(problems)),
     )
 
 
-def _problems(count: int) -> str:
-    return "1 problem" if count == 1 else f"{count} problems"
+def _counted(problems: Sequence[object]) -> str:
+    return "1 problem" if len(problems) == 1 else f"{len(problems)} problems"
 
 
-def _more(count: int) -> tuple[str, ...]:
-    return (f"... and {count - MOST_SHOWN} more",) if count > MOST_SHOWN else ()
+def _more(problems: Sequence[object]) -> tuple[str, ...]:
+    more = len(problems) - MOST_SHOWN
+    return (f"... and {more} more",) if more > 0 else ()
 
 
 def unknown_service(config: Config, name: str) -> DevportsError:
@@ -102,11 +179,14 @@ def unknown_service(config: Config, name: str) -> DevportsError:
 
 def no_config(cwd: str) -> DevportsError:
     """Return the error for a service name where there is no file."""
+    from devports.core.hint import hint, ours
+
+    init, check = ours("init"), ours("check", "8000")
     return DevportsError(
         "config-missing",
         "no `devports.toml` here or above",
         facts=(f"looked from {visible(cwd)} up to the repository root", "it can be:", *_EXAMPLE),
-        hints=("run `devports init`, or give a port: `devports check 8000` works without a file",),
+        hints=(hint("run ", init, ", or give a port: ", check, " works without a file"),),
     )
 
 
@@ -139,3 +219,183 @@ def _excerpt(line: str, where: Place) -> tuple[str, str]:
     if len(after) > room:
         after = after[: room - 3] + "..."
     return before + marked + after, " " * cells(before) + "^" * max(1, cells(marked))
+
+
+PIECE = (
+    r'"""(?:[^"\\]+|\\[\s\S]|"(?!""))*(?:"{3,5})?'
+    r"|'''(?:[^']+|'(?!''))*(?:'{3,5})?"
+    r'|"(?:[^"\\\n]+|\\.)*"?'
+    r"|'[^'\n]*'?"
+    r"|#[^\n]*"
+    r"|[^\s\"'#\[\]{},=.]+"
+    r"|[\n\[\]{},=.]"
+)
+"""One token. Every alternative matches whatever follows, so hostile text costs linear time."""
+
+
+_ESCAPES = {
+    '"': '"',
+    "\\": "\\",
+    "b": "\b",
+    "t": "\t",
+    "n": "\n",
+    "f": "\f",
+    "r": "\r",
+    "e": "\x1b",
+}
+_HEX = "[0-9a-fA-F]"
+_ESCAPE = rf"\\(x{_HEX}{{2}}|u{_HEX}{{4}}|U00(?:0{_HEX}|10){_HEX}{{4}}|.)"
+"""Of TOML 1.0 and 1.1."""
+
+
+class Span(Frozen):
+    """A piece of the text, as offsets."""
+
+    start: int
+    end: int
+
+
+class Place(Frozen):
+    """Where a piece begins: line from 1, column from 0, length up to the end of that line."""
+
+    line: int
+    column: int
+    length: int
+
+
+def locate(text: str, spans: Spans, path: Path, *, value: bool) -> Place | None:
+    """Return the place of a key or of its value; a value without its own place: of the key."""
+    span = spans.values.get(path) if value else None
+    span = span or spans.keys.get(path)
+    return place(text, span) if span else None
+
+
+def place(text: str, span: Span) -> Place:
+    """Return the place of a span."""
+    column = span.start - (text.rfind("\n", 0, span.start) + 1)
+    length = len(text[span.start : span.end].split("\n", 1)[0].rstrip())
+    return Place(text.count("\n", 0, span.start) + 1, column, length)
+
+
+def scan(text: str) -> Spans:
+    """Return the places of everything in `text`; of nothing if it is not what we understand."""
+    spans = Spans(text)
+    try:
+        spans.document()
+    except (LookupError, RecursionError, ValueError):
+        return Spans("")
+    return spans
+
+
+def tokens(text: str) -> Iterator[tuple[int, int]]:
+    """Return start and end of each token, without comments and blanks, ends of line included."""
+    import re  # loaded by tomllib anyway, but not by who imports this
+
+    for match in re.finditer(PIECE, text):
+        if not match[0].startswith("#"):
+            yield match.span()
+
+
+class Spans:
+    """Every key and every value of a text. The first mention of a key counts."""
+
+    def __init__(self, text: str) -> None:
+        self.text = text
+        self.todo = list(tokens(text))[::-1]
+        self.end = 0
+        self.keys: dict[Path, Span] = {}
+        self.values: dict[Path, Span] = {}
+        self.arrays: dict[Path, int] = {}
+
+    def next(self) -> Span:
+        start, self.end = self.todo.pop()
+        return Span(start, self.end)
+
+    def at(self, *wanted: str) -> bool:
+        start, end = self.todo[-1]
+        return self.text[start:end] in wanted
+
+    def document(self) -> None:
+        table: Path = ()
+        while self.todo:
+            if self.at("\n"):
+                self.next()
+            elif self.at("["):
+                table = self.header()
+            else:
+                self.pair(table)
+
+    def header(self) -> Path:
+        self.next()
+        array = self.at("[")
+        if array:
+            self.next()
+        path = self.key((), arrays=True)
+        self.next()
+        if array:
+            self.next()
+            self.arrays[path] = self.arrays.get(path, -1) + 1
+        return self.inside(path)
+
+    def inside(self, path: Path) -> Path:
+        """A table under an array of tables belongs to the array's last element."""
+        return (*path, self.arrays[path]) if path in self.arrays else path
+
+    def key(self, path: Path, *, arrays: bool = False) -> Path:
+        """Read a dotted key; every part of it is a key of its own."""
+        while True:
+            part = self.next()
+            path = (
+                *(self.inside(path) if arrays else path),
+                _word(self.text[part.start : part.end]),
+            )
+            self.keys.setdefault(path, part)
+            if not self.at("."):
+                return path
+            self.next()
+
+    def pair(self, table: Path) -> None:
+        path = self.key(table)
+        self.next()
+        self.value(path)
+
+    def value(self, path: Path) -> None:
+        start, _ = self.todo[-1]
+        if self.at("[", "{"):
+            self.inner(path)
+        else:
+            self.next()
+            while self.todo and not self.at("\n", ",", "]", "}"):
+                self.next()
+        self.values.setdefault(path, Span(start, self.end))
+
+    def inner(self, path: Path) -> None:
+        """Read a list or an inline table."""
+        end = "]" if self.at("[") else "}"
+        self.next()
+        index = 0
+        while not self.at(end):
+            if self.at("\n", ","):
+                self.next()
+            elif end == "}":
+                self.pair(path)
+            else:
+                self.value((*path, index))
+                index += 1
+        self.next()
+
+
+def _word(token: str) -> str:
+    """Return the name that a key's token stands for."""
+    if token[0] == "'":
+        return token[1:-1]
+    if token[0] != '"':
+        return token
+    import re  # as above
+
+    return re.sub(_ESCAPE, _unescaped, token[1:-1], flags=re.DOTALL)
+
+
+def _unescaped(match: re.Match[str]) -> str:
+    sign = match[1]
+    return chr(int(sign[1:], 16)) if len(sign) > 1 else _ESCAPES[sign]

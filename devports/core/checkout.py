@@ -1,4 +1,4 @@
-"""Of which git checkout something is, and whether that is ours. Pure: `system.worktree` reads it.
+"""Of which git checkout something is, and whether that is ours. Pure: `system.project` reads it.
 
 Two checkouts of one repository, linked worktrees or clones, may be served at the same time: by two
 people's branches, or by two agents. What runs in the other one is not ours to end unasked.
@@ -6,21 +6,21 @@ people's branches, or by two agents. What runs in the other one is not ours to e
 
 from __future__ import annotations
 
-from devports.core.standing import Elsewhere, Place
-from devports.core.value import Value
+from devports.core.holder_kind import OtherCheckout, Place
+from devports.core.value import Frozen
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
     from collections.abc import Callable
 
+    from devports.core.holder_kind import RunInfo
     from devports.core.model import Process
-    from devports.core.standing import Run
 
-    ElsewhereOf = Callable[[Process, Run | None], Elsewhere | None]
+    ElsewhereOf = Callable[[Process, RunInfo | None], OtherCheckout | None]
     WorktreeOf = Callable[[str], "Worktree | None"]
 
 
-class Worktree(Value):
+class Worktree(Frozen):
     """A checkout of a repository, linked or not.
 
     Attributes:
@@ -34,7 +34,7 @@ class Worktree(Value):
     repository: str
 
 
-def unplaced(_: Process, __: Run | None) -> None:
+def unplaced(_: Process, __: RunInfo | None) -> None:
     """Know of no checkout."""
 
 
@@ -49,19 +49,19 @@ def elsewhere_from(home: str, worktree_of: WorktreeOf) -> ElsewhereOf:
         worktree_of: reads the checkout around a folder; called when a process is judged.
     """
 
-    def elsewhere(process: Process, run: Run | None) -> Elsewhere | None:
+    def elsewhere(process: Process, run: RunInfo | None) -> OtherCheckout | None:
         ours = worktree_of(home)
         theirs = worktree_of(run.project if run else process.cwd)
         here = Place(ours.root, ours.branch) if ours else Place(home)
         if theirs is None:
             if run is None or _is_within(home, run.project):
                 return None
-            return Elsewhere("project", Place(run.project), here, run)
+            return OtherCheckout("project", Place(run.project), here, run)
         if ours is not None and ours.root == theirs.root:
             return None
         related = ours is not None and ours.repository == theirs.repository
         there = Place(theirs.root, theirs.branch)
-        return Elsewhere("sibling" if related else "project", there, here, run)
+        return OtherCheckout("sibling" if related else "project", there, here, run)
 
     return elsewhere
 

@@ -1,28 +1,39 @@
-"""Containers behind a port: by whose engine it is published, as far as processes show it. Pure.
+"""Containers behind a port: in what was found, in a plan, and in the words of their engines. Pure.
 
 The process that listens is the engine's forwarder (or the engine): ending it leaves a container
 that runs and cannot be reached, so it is never ended, and the container is stopped by its engine.
+A forwarder never says for which container it works: its engine does, through a function that the
+caller brings. Each answer is compared with the port again: the filter of docker before 20.10
+looked at the port inside (github.com/moby/moby/issues/40405), and podman has none.
 """
 
 from __future__ import annotations
 
 from itertools import pairwise
 
-from devports.core.number import LAST_PORT, decimal
-from devports.core.options import values_of
-from devports.core.program import base_name, program
-from devports.core.standing import STOP_TIMEOUT
-from devports.core.value import Value
+from devports.core.command_line import base_name, program, values_of
+from devports.core.holder_kind import STOP_TIMEOUT, Container
+from devports.core.model import Holder
+from devports.core.text import LAST_PORT, decimal
+from devports.core.value import Frozen
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
-    from devports.core.model import Hidden, Process
+    from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+    from typing import Any
+
+    from devports.core.holder_kind import CurrentUser
+    from devports.core.model import HiddenSocket, HolderSearch, Process
+    from devports.core.stop_plan import StopTarget
+
+    Named = Callable[[Container, int], Container]
+
 
 ID_LENGTH = 64
 """Hex digits of a container's id: a sha256."""
 
 
-class Published(Value):
+class Published(Frozen):
     """A container that publishes a port, in the words of its engine.
 
     `identity`: its whole id. `stop_timeout`: seconds that its engine gives it to end.
@@ -35,33 +46,20 @@ class Published(Value):
     stop_timeout: int = STOP_TIMEOUT
 
 
-FORWARDERS = {
-    "docker-proxy": "docker",
-    "dockerd": "docker",  # newer engines listen for their containers themselves
-    "rootlesskit": "docker",
-    "rootlesskit-docker-proxy": "docker",
-    "rootlesskit-doc": "docker",
-    "com.docker.backend": "docker",
-    "com.docker.proxy": "docker",
-    "com.docker.vpnkit": "docker",
-    "vpnkit": "docker",
-    "vpnkit-bridge": "docker",
-    "OrbStack": "docker",
-    "OrbStack Helper": "docker",
-    "limactl": "docker",
-    "colima": "docker",
-    "host-switch": "docker",  # Rancher Desktop
-    "rootlessport": "podman",
-    "rootlessport-child": "podman",
-    "containers-root": "podman",
-    "containers-rootlessport": "podman",
-    "pasta": "podman",
-    "pasta.avx2": "podman",
-    "passt": "podman",
-    "slirp4netns": "podman",
-    "conmon": "podman",
-    "gvproxy": "podman",
-}
+FORWARDERS = dict.fromkeys(
+    [
+        "OrbStack Helper",
+        *"docker-proxy rootlesskit rootlesskit-docker-proxy rootlesskit-doc com.docker.backend"
+        " com.docker.proxy com.docker.vpnkit vpnkit vpnkit-bridge OrbStack limactl colima"
+        " dockerd"  # newer engines listen for their containers themselves
+        " host-switch".split(),  # Rancher Desktop
+    ],
+    "docker",
+) | dict.fromkeys(
+    "rootlessport rootlessport-child containers-root containers-rootlessport pasta pasta.avx2"
+    " passt slirp4netns conmon gvproxy".split(),
+    "podman",
+)
 """Programs that listen for containers, and the engine to ask about them. The kernel cuts names
 after 15 characters (prctl(2), PR_SET_NAME)."""
 
@@ -101,12 +99,9 @@ NAMESPACES = {"moby": "docker", "k8s.io": "kubernetes"}
 
 def engine_of_process(process: Process) -> str:
     """Return the engine whose forwarder a process is; empty if it is none."""
-    for name in _names(process):
-        if name in FORWARDERS:
-            return FORWARDERS[name]
-    if any(folder in process.exe for folder in FOLDERS) or _is_machine_mux(process):
-        return "docker"
-    return ""
+    named = next((FORWARDERS[name] for name in _names(process) if name in FORWARDERS), "")
+    desktop = any(folder in process.exe for folder in FOLDERS) or _is_machine_mux(process)
+    return named or ("docker" if desktop else "")
 
 
 def _names(process: Process) -> tuple[str, ...]:
@@ -171,7 +166,7 @@ def is_name(text: str) -> bool:
     return text[:1].isalnum()
 
 
-def engine_of(hidden: Hidden, port: int) -> str:
+def engine_of(hidden: HiddenSocket, port: int) -> str:
     """Return the engine behind a socket whose process could not be read; empty if none is seen.
 
     A forwarder of docker is root's: its descriptors cannot be read, and its control group is that
@@ -192,3 +187,177 @@ def forwarded(argv: tuple[str, ...]) -> set[int]:
         return set()
     words = (value for key, value in pairwise(argv) if key == "-host-port")
     return {port for word in words if (port := decimal(word, LAST_PORT)) is not None}
+
+
+def unasked(container: Container, _: int) -> Container:
+    """Ask no engine."""
+    return container
+
+
+def shown(holding: HolderSearch) -> HolderSearch:
+    """Return a holding in which hidden forwarders are holders like others.
+
+    That is a claim and no proof, and safe: who is taken for a forwarder is never signalled.
+    """
+    found = [(hidden, forwarder_of(hidden)) for hidden in holding.hidden]
+    more = [Holder(it, (hidden.socket.inode,)) for hidden, it in found if it is not None]
+    left = tuple(hidden for hidden, it in found if it is None)
+    return holding.replace(holders=(*holding.holders, *more), hidden=left) if more else holding
+
+
+def forwarder_of(hidden: HiddenSocket) -> Process | None:
+    """Return the process that forwards a hidden socket, if one shows itself.
+
+    A socket has the uid of who made it, so nobody passes for the forwarder of another user.
+    """
+    port = hidden.socket.local.port
+    engine = engine_of(hidden, port)
+    fit = [p for p in hidden.likely if p.uid == hidden.socket.uid and engine_of_process(p)]
+    named = [process for process in fit if port in forwarded(process.argv)]
+    return next((process for process in (*named, *fit) if engine), None)
+
+
+def contained(
+    plan: Sequence[StopTarget], ports: Mapping[int, int], viewer: CurrentUser, named: Named
+) -> tuple[StopTarget, ...]:
+    """Return a plan in which forwarders have their containers' names, one target for each.
+
+    Docker starts two forwarders for one port, on IPv4 and IPv6; its desktop editions have one
+    process for all ports of all containers.
+
+    Args:
+        plan: what has to end.
+        ports: the port of each socket in question, by inode.
+        viewer: who asks the engine.
+        named: returns a container with what its engine says about a port.
+    """
+    found: dict[object, StopTarget] = {}
+    for target in plan:
+        for key, part in _parts(target, ports, viewer, named):
+            known = found.get(key)
+            found[key] = (
+                part
+                if known is None
+                else part.replace(process=known.process, members=(*known.members, *part.members))
+            )
+    return tuple(found.values())
+
+
+def _parts(
+    target: StopTarget, ports: Mapping[int, int], viewer: CurrentUser, named: Named
+) -> Iterator[tuple[object, StopTarget]]:
+    """Yield a target as it is, or for each port that it forwards; each under what makes it one."""
+    forwarder, uid = target.standing, target.process.uid
+    if not isinstance(forwarder, Container) or forwarder.said != "unasked":
+        yield target.process.key, target
+        return
+    inodes = [inode for member in target.members for inode in member.inodes]
+    for port in dict.fromkeys(ports.get(inode, 0) for inode in inodes):
+        own = forwarder.engine, uid
+        container = named(forwarder, port) if _answers(*own, viewer) else forwarder
+        holders = (m.replace(inodes=tuple(i for i in m.inodes if ports.get(i, 0) == port))
+                   for m in target.members)  # fmt: skip
+        members = tuple(member for member in holders if member.inodes)
+        key = (*own, container.identity or port)
+        yield key, target.replace(standing=container, members=members)
+
+
+def _answers(engine: str, uid: int, viewer: CurrentUser) -> bool:
+    """Say whether the engine that we would ask is the one of this forwarder.
+
+    podman knows the containers of its caller only, and so does docker where it runs without root.
+    """
+    return uid == viewer.uid or (engine == "docker" and uid == 0)
+
+
+FORMAT = "{{.ID}}\t{{.Names}}\t{{.Image}}\t{{.Ports}}"
+"""For docker. Not `{{json .}}`: that asks for the size of every container, which takes seconds."""
+FIELDS = 4
+STOP_TIMEOUT_FORMAT = "{{.Config.StopTimeout}}"
+"""For `inspect` of both (docs.docker.com/reference/api/engine, podman-inspect(1))."""
+LONGEST_STOP = 3600
+"""Seconds that we wait for a container at most: one may be made to have all the time it wants."""
+
+
+def docker(raw: bytes, port: int) -> tuple[Published, ...]:
+    """Return the containers that publish a TCP port, from lines in `FORMAT`."""
+    rows = [line.split("\t") for line in raw.decode("utf-8", "replace").splitlines()]
+    return tuple(
+        Published("docker", name, image, identity)
+        for identity, names, image, ports in (row for row in rows if len(row) == FIELDS)
+        if is_identity(identity) and port in docker_ports(ports)
+        for name in (_own_name(names),)
+        if is_name(name)
+    )
+
+
+def _own_name(names: str) -> str:
+    """Return a container's own name of those that links gave it: ``web/db,db`` (docker-run(1))."""
+    return next((name for name in names.split(",") if "/" not in name), names)
+
+
+def docker_ports(text: str) -> set[int]:
+    """Return the host's TCP ports of ``0.0.0.0:8000->80/tcp, [::]:90-91->80-81/tcp, 443/tcp``."""
+    found: set[int] = set()
+    for part in text.split(", "):
+        outside, arrow, inside = part.partition("->")
+        if arrow and inside.endswith("/tcp"):
+            first, _, last = outside.rpartition(":")[2].partition("-")
+            found |= _span(first, last or first)
+    return found
+
+
+def _span(first: str, last: str) -> set[int]:
+    begin, end = decimal(first, LAST_PORT), decimal(last, LAST_PORT)
+    return set() if begin is None or end is None else set(range(begin, end + 1))
+
+
+def podman(raw: bytes, port: int) -> tuple[Published, ...] | None:
+    """Return the containers that publish a TCP port, from ``--format json``; None if it is none."""
+    import json  # only where podman forwards
+
+    try:
+        rows = json.loads(raw)
+    except (ValueError, RecursionError):
+        return None
+    if not isinstance(rows, list):
+        return None
+    return tuple(_podman(rows, port))
+
+
+def _podman(rows: Iterable[Any], port: int) -> Iterator[Published]:
+    for row in rows:
+        facts = row if isinstance(row, dict) else {}
+        identity, image, names = facts.get("Id"), facts.get("Image"), facts.get("Names")
+        name = names[0] if isinstance(names, list) and names else names
+        if not (isinstance(identity, str) and isinstance(name, str)):
+            continue
+        if not (is_identity(identity) and is_name(name)):
+            continue
+        if any(port in _mapped(entry) for entry in _list(facts.get("Ports"))):
+            yield Published("podman", name, image if isinstance(image, str) else "", identity)
+
+
+def _list(value: Any) -> list[Any]:
+    return value if isinstance(value, list) else []
+
+
+def _mapped(entry: Any) -> range:
+    """Return the host's ports of one mapping: ``range`` of them from ``host_port`` on."""
+    facts = entry if isinstance(entry, dict) else {}
+    first, number = facts.get("host_port"), facts.get("range", 1)
+    if facts.get("protocol", "tcp") != "tcp" or type(first) is not int or type(number) is not int:
+        return range(0)
+    return range(first, first + max(number, 1))
+
+
+def stop_timeout(raw: bytes) -> int:
+    """Return the seconds of an answer to `STOP_TIMEOUT_FORMAT`; as usual where there is none.
+
+    docker says ``<nil>`` where the container has no time of its own, and -1 where it has no end.
+    """
+    text = raw.decode("ascii", "replace").strip()
+    if not text.removeprefix("-").isdecimal():
+        return STOP_TIMEOUT
+    seconds = decimal(text, LONGEST_STOP)
+    return LONGEST_STOP if seconds is None else seconds

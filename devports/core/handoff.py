@@ -1,26 +1,31 @@
 """How the port gets from us to the server: a ladder of ways, best first, and why.
 
-`fd`: it inherits the socket. `hook`: its own bind is answered by us. `beside`: our reservation
-stays beside its own bind until it listens. `bare`: released, then started at once.
+`fd`: it inherits the socket. `hook`: its own bind is answered by us, over a private socket.
+`beside`: our reservation stays beside its own bind until it listens. `bare`: released, then
+started at once. Which servers take a socket was measured; each function says the version. One is
+handed it only where its own words name the address that was declared: who is told to listen on
+0.0.0.0 must not find itself on 127.0.0.1.
 """
 
 from __future__ import annotations
 
-from devports.core.launching import launching_of
-from devports.core.program import base_name
-from devports.core.pythonline import is_python
-from devports.core.takers import LISTEN_THEMSELVES, TAKERS, Intake, Request, mark
-from devports.core.value import Value
+from devports.core.command_line import base_name, is_python, launching_of, values_of, without
+from devports.core.model import Endpoint
+from devports.core.text import LAST_PORT, decimal
+from devports.core.value import Frozen
 from devports.errors import DevportsError
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
-    from collections.abc import Mapping, Sequence
+    from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
+    from typing import TypeAlias
 
-    from devports.core.launching import Launching
-    from devports.core.model import Endpoint
-    from devports.core.recovery import Way
+    from devports.core.command_line import ParsedCommand
+    from devports.core.recovery import HandoffMode
     from devports.core.service import Service
+
+    SocketAdapter: TypeAlias = "Callable[[AdapterRequest], SocketHandoff | str]"
+
 
 PYTHON = frozenset(
     "uvicorn gunicorn hypercorn daphne flask django-admin manage.py fastapi streamlit jupyter"
@@ -36,25 +41,32 @@ BIND_BY_THEMSELVES = frozenset("granian robyn bun bunx deno".split())
 """Written for Python or Node, and binding where no module of either language is asked."""
 
 
-class Handed(Value):
-    """The command and the variables with which a server takes the socket.
+class SocketHandoff(Frozen):
+    """How a server is told to take the socket.
 
-    `mark(0)` in any of the texts stands for the descriptor's number.
-    `scheme` is that of an address which it does not say itself, see `Intake`.
+    Attributes:
+        argv: its own words, and in a plan the whole command; `mark(0)` stands for the first
+            descriptor's number.
+        env: variables to set, marks in them likewise.
+        how: the words or the variable, for the screen.
+        listening: whether it never calls listen(2) itself, so that the socket has to listen.
+        asked: whether this is done only where the configuration asks for it: it costs something.
+        scheme: that of its address, `http` or `https`, if with a socket it no longer says it.
     """
 
     argv: tuple[str, ...]
-    env: tuple[tuple[str, str], ...]
     how: str
-    listening: bool
+    env: tuple[tuple[str, str], ...] = ()
+    listening: bool = False
+    asked: bool = False
     scheme: str = ""
 
 
-class Ladder(Value):
+class HandoffPlan(Frozen):
     """The ways to try, best first; `handed` is there where the first one is `fd`."""
 
-    ways: tuple[Way, ...]
-    handed: Handed | None = None
+    ways: tuple[HandoffMode, ...]
+    handed: SocketHandoff | None = None
 
 
 def ladder(
@@ -63,7 +75,7 @@ def ladder(
     env: Mapping[str, str],
     endpoints: tuple[Endpoint, ...],
     interpreter: str = "",
-) -> Ladder:
+) -> HandoffPlan:
     """Decide how the port gets to the server.
 
     Args:
@@ -77,69 +89,50 @@ def ladder(
         DevportsError: it asks for a way that is not possible.
     """
     launching = launching_of(argv)
-    taking = taken(Request(launching, env, service.spec.host, endpoints))
+    taking = taken(AdapterRequest(launching, env, service.spec.host, endpoints))
     wants_number = any(mark(0) in text for text in (*argv, *env.values()))
-    if isinstance(taking, str) and (wants_number or service.handoff == "fd"):
-        raise refusal(service, taking)
-    match service.handoff:
-        case "plain":
-            return Ladder(("beside", "bare"))
-        case "hook":
-            return Ladder(("hook",))
-        case "fd":
-            return _only(taking, launching)
-        case _:
-            if wants_number:
-                return _only(taking, launching)
-            ways: tuple[Way, ...] = ("beside", "bare")
-            if is_hookable(launching, interpreter):
-                ways = ("hook", *ways)
-            if isinstance(taking, str) or taking.asked:
-                return Ladder(ways)
-            return _only(taking, launching).but(ways=("fd", *ways))
+    if isinstance(taking, str):
+        if wants_number or service.handoff == "fd":
+            raise DevportsError(
+                "handoff-unavailable",
+                f"`{service.name}` cannot be handed a socket: {taking}",
+                hints=('use `handoff = "auto"`: devports takes the best way that is possible',),
+                service=service.name,
+            )
+        handed = None
+    else:
+        handed = taking.replace(argv=launching.argv(taking.argv))
+    if service.handoff == "plain":
+        return HandoffPlan(("beside", "bare"))
+    if service.handoff == "hook":
+        return HandoffPlan(("hook",))
+    if service.handoff == "fd" or wants_number:
+        return HandoffPlan(("fd",), handed)
+    hooks: tuple[HandoffMode, ...] = ("hook",) if is_hookable(launching, interpreter) else ()
+    if handed is None or handed.asked:
+        return HandoffPlan((*hooks, "beside", "bare"))
+    return HandoffPlan(("fd", *hooks, "beside", "bare"), handed)
 
 
-def _only(taking: Intake | str, launching: Launching) -> Ladder:
-    assert isinstance(taking, Intake)  # noqa: S101  # the caller has refused the other
-    argv = launching.argv(taking.args)
-    handed = Handed(argv, taking.env, taking.how, taking.listening, scheme=taking.scheme)
-    return Ladder(("fd",), handed)
-
-
-def taken(request: Request) -> Intake | str:
+def taken(request: AdapterRequest) -> SocketHandoff | str:
     """Return how the server takes the socket, or why it does not."""
     launching = request.launching
     if launching.loser:
         return f"`{launching.loser}` does not hand descriptors on"
-    if any(mark(0) in text for text in (*_all_words(launching), *request.env.values())):
+    words = (*launching.before, *launching.inner, *launching.lead, *launching.args)
+    if any(mark(0) in text for text in (*words, *request.env.values())):
         if len(request.endpoints) > 1:
             both = " and ".join(map(str, request.endpoints))
             return f"`{{fd}}` is one socket, and the host means two: {both}"
         listening = launching.name not in LISTEN_THEMSELVES
-        return Intake(request.args, f"descriptor {mark(0)}", listening=listening)
+        return SocketHandoff(request.args, f"descriptor {mark(0)}", listening=listening)
     if launching.opaque:
         return "its shell text does more than to start one program"
-    taker = TAKERS.get(launching.name)
-    if taker is None:
-        return f"`{launching.name}` is not known to take a socket"
-    return taker(request)
+    adapter = SOCKET_ADAPTERS.get(launching.name)
+    return adapter(request) if adapter else f"`{launching.name}` is not known to take a socket"
 
 
-def _all_words(launching: Launching) -> tuple[str, ...]:
-    return (*launching.before, *launching.inner, *launching.lead, *launching.args)
-
-
-def refusal(service: Service, why: str) -> DevportsError:
-    """Return the error for a socket that is wanted and cannot be handed over."""
-    return DevportsError(
-        "handoff-unavailable",
-        f"`{service.name}` cannot be handed a socket: {why}",
-        hints=('use `handoff = "auto"`: devports takes the best way that is possible',),
-        service=service.name,
-    )
-
-
-def is_hookable(launching: Launching, interpreter: str) -> bool:
+def is_hookable(launching: ParsedCommand, interpreter: str) -> bool:
     """Say whether the program is known to be Python or Node, so that a module of ours gets in.
 
     What is not known binds beside our reservation: to hold the port against a server that cannot
@@ -161,3 +154,209 @@ def numbered(text: str, numbers: Sequence[int]) -> str:
     for index, number in enumerate(numbers):
         text = text.replace(mark(index), str(number))
     return text
+
+
+VARIABLE = "DEVPORTS_HOOK"
+"""How a hook learns of us: `TOKEN PORT,PORT... PATH`; without it a hook does nothing."""
+LONGEST = 256
+"""Bytes of a question at most."""
+YES, RETRY, NO = b"yes\n", b"retry\n", b"no\n"
+"""A socket comes with the answer; bind again, nothing of ours is in the way; leave it failed."""
+
+
+class HookRequest(Frozen):
+    """A bind that failed.
+
+    `adopts`: a socket of ours, bound to the same address, will do instead; otherwise our hold has
+    to go, so that the server's own bind succeeds.
+    """
+
+    endpoint: Endpoint
+    adopts: bool
+
+
+def ask_of(line: bytes, token: str, ports: Collection[int]) -> HookRequest | None:
+    """Read a question, `TOKEN adopt|bind ADDRESS PORT`; None for whatever else may come."""
+    words = line.decode("ascii", "replace").split()
+    if len(words) != 4 or words[0] != token or words[1] not in ("adopt", "bind"):  # noqa: PLR2004
+        return None
+    port = decimal(words[3], LAST_PORT)
+    if port is None or port not in ports or not is_address(words[2]):
+        return None
+    return HookRequest(Endpoint(words[2], port), adopts=words[1] == "adopt")
+
+
+def is_address(word: str) -> bool:
+    """Say whether a word may be a numeric address; the kernel has the last word."""
+    return all(char in "0123456789abcdefABCDEF.:" for char in word) and bool({".", ":"} & set(word))
+
+
+def variable(token: str, ports: Iterable[int], path: str) -> str:
+    """Return the value of `VARIABLE`."""
+    return f"{token} {','.join(map(str, sorted(set(ports))))} {path}"
+
+
+def node_options(before: str, path: str) -> str:
+    """Return NODE_OPTIONS with one more module to load first (nodejs.org/api/cli.html).
+
+    What stands there already stays; a path may hold spaces in quotes, with backslashes escaped.
+    """
+    escaped = path.replace("\\", "\\\\").replace('"', '\\"')
+    return f'{before} --require "{escaped}"'.lstrip()
+
+
+def python_path(before: str, folder: str) -> str:
+    """Return PYTHONPATH with a folder before everything else."""
+    return f"{folder}:{before}" if before else folder
+
+
+LOCALHOST = "127.0.0.1"
+
+
+class AdapterRequest(Frozen):
+    """What is to be handed over: a command, its variables, the declared endpoints.
+
+    `host` is the declared one as it was written; a name that stands for one of two addresses only
+    is never taken for both.
+    """
+
+    launching: ParsedCommand
+    env: Mapping[str, str]
+    host: str
+    endpoints: tuple[Endpoint, ...]
+
+    @property
+    def args(self) -> tuple[str, ...]:
+        return self.launching.args
+
+    def misses(self, *named: str) -> str:
+        """Return why these addresses, `host:port` each, are not the declared ones; else empty."""
+        wanted = {str(end) for end in self.endpoints}
+        if len(self.endpoints) == 1:
+            wanted |= {f"{self.host}:{self.endpoints[0].port}"} if self.host else set()
+            if len(named) == 1 and named[0] in wanted:
+                return ""
+        elif set(named) == wanted:
+            return ""
+        return f"its own words bind {', '.join(named)}, not {', '.join(map(str, self.endpoints))}"
+
+    def misses_one(
+        self, host: tuple[str, ...], port: tuple[str, ...], default: str, variables: str = ""
+    ) -> str:
+        """Return the same for the address that these two options say, or variables, or nobody.
+
+        `variables`: how the names of those begin; empty if there are none. The host is by default
+        127.0.0.1, the port `default`.
+        """
+        env = self.env if variables else {}
+        hosts = values_of(self.args, *host) or (env.get(f"{variables}HOST", LOCALHOST),)
+        ports = values_of(self.args, *port) or (env.get(f"{variables}PORT", default),)
+        shown = f"[{hosts[-1]}]" if ":" in hosts[-1] else hosts[-1]
+        return self.misses(f"{shown}:{ports[-1]}")
+
+
+def mark(index: int) -> str:
+    """Return what stands for a descriptor's number until there is one; no word can hold a NUL."""
+    return f"\0fd{index}\0"
+
+
+def _uvicorn(request: AdapterRequest) -> SocketHandoff | str:
+    """`--fd N`, with --reload and --workers too (uvicorn 0.54); UVICORN_FD would be inherited.
+
+    It then runs on "socket ('127.0.0.1', 8000)", which nobody can click.
+    """
+    args, env = request.args, request.env
+    names = ("--fd", "--uds")
+    if values_of(args, *names) or env.get("UVICORN_FD") or env.get("UVICORN_UDS"):
+        return "its own words name a socket"
+    if reason := request.misses_one(("--host",), ("--port",), "8000", "UVICORN_"):
+        return reason
+    keys = values_of(args, "--ssl-keyfile", "--ssl-certfile")
+    secure = keys or env.get("UVICORN_SSL_KEYFILE") or env.get("UVICORN_SSL_CERTFILE")
+    scheme = "https" if secure else "http"
+    return SocketHandoff((*args, "--fd", mark(0)), f"--fd {mark(0)}", scheme=scheme)
+
+
+def _binds(request: AdapterRequest) -> SocketHandoff | str:
+    """`--bind fd://N` in place of each address (gunicorn 27, hypercorn 0.18).
+
+    Where none is named, hypercorn has one of its own unless a file says another; gunicorn's would
+    be $PORT on every address, or what a file says.
+
+    Listening, though both call listen(2) themselves: they set SO_REUSEADDR on it right before, and
+    in between another server can bind beside a socket that only is bound (seen in 1 of 3 starts).
+    """
+    named = values_of(request.args, "--bind", "-b")
+    if request.launching.name == "hypercorn" and not values_of(request.args, "--config", "-c"):
+        named = named or (f"{LOCALHOST}:8000",)
+    if not named:
+        return "its command does not say where it binds"
+    if reason := request.misses(*named):
+        return reason
+    added = [word for at in range(len(named)) for word in ("--bind", f"fd://{mark(at)}")]
+    argv = (*without(request.args, "--bind", "-b"), *added)
+    return SocketHandoff(argv, " ".join(added), listening=True)
+
+
+def _daphne(request: AdapterRequest) -> SocketHandoff | str:
+    """`--fd N`, listening only (daphne 4.2); an address beside it would be bound as well."""
+    args = request.args
+    if values_of(args, "--fd", "-e", "--endpoint", "-u"):
+        return "its own words name a socket"
+    if reason := request.misses_one(("--bind", "-b"), ("--port", "-p"), "8000"):
+        return reason
+    rest = without(args, "--bind", "-b", "--port", "-p")
+    return SocketHandoff(("--fd", mark(0), *rest), f"--fd {mark(0)}", listening=True)
+
+
+def _flask(request: AdapterRequest) -> SocketHandoff | str:
+    """Werkzeug's own way to its reloader's child: listening only, and it says no address then.
+
+    With the reloader the child ends with code 3 on a change, for a parent that is not there.
+    """
+    args, env = request.args, request.env
+    if "run" not in args:
+        return "it serves by `run` only"
+    if {"--debug", "--reload"} & set(args) or env.get("FLASK_DEBUG", "0") not in ("", "0"):
+        return "with its reloader it binds by itself"
+    if reason := request.misses_one(("--host", "-h"), ("--port", "-p"), "5000", "FLASK_RUN_"):
+        return reason
+    told = (("WERKZEUG_SERVER_FD", mark(0)), ("WERKZEUG_RUN_MAIN", "true"))
+    how = f"WERKZEUG_SERVER_FD={mark(0)}"
+    scheme = "https" if values_of(args, "--cert") or env.get("FLASK_RUN_CERT") else "http"
+    return SocketHandoff(args, how, told, listening=True, asked=True, scheme=scheme)
+
+
+def _puma(request: AdapterRequest) -> SocketHandoff | str:
+    """PUMA_INHERIT_0, listening only, for the very address of `-b` (puma 5.6)."""
+    named = values_of(request.args, "--bind", "-b")
+    if len(named) != 1 or not named[0].startswith("tcp://"):
+        return "its command does not say where it binds"
+    if reason := request.misses(named[0].removeprefix("tcp://")):
+        return reason
+    value = f"{mark(0)}:{named[0]}"
+    told = (("PUMA_INHERIT_0", value),)
+    return SocketHandoff(request.args, f"PUMA_INHERIT_0={value}", told, listening=True)
+
+
+def _nginx(request: AdapterRequest) -> SocketHandoff | str:
+    """NGINX, listening only (nginx 1.22); whether its file names the same address, nobody sees."""
+    if len(request.endpoints) != 1:
+        return "it would have to take two sockets"
+    value = f"{mark(0)};"
+    told = (("NGINX", value),)
+    return SocketHandoff(request.args, f"NGINX={value}", told, listening=True, asked=True)
+
+
+SOCKET_ADAPTERS: dict[str, SocketAdapter] = {
+    "uvicorn": _uvicorn,
+    "gunicorn": _binds,
+    "hypercorn": _binds,
+    "daphne": _daphne,
+    "flask": _flask,
+    "puma": _puma,
+    "nginx": _nginx,
+}
+
+LISTEN_THEMSELVES = frozenset("uvicorn node".split())
+"""Those that call listen(2) on a socket they were handed and leave it exclusive until then."""

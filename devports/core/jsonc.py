@@ -1,9 +1,12 @@
-"""Read JSON with comments and trailing commas, and know where everything stands. Pure.
+"""JSON with comments and trailing commas: where everything stands, and how to change it. Pure.
 
 The files of VS Code are edited by hand. To change one value and leave every other byte alone, a
 writer has to know offsets; no reader for Python that was tried keeps comments. Stricter than VS
 Code itself, which reads files with missing commas and braces: what cannot be read for certain must
 not be edited. The grammar is that of https://github.com/microsoft/node-jsonc-parser.
+
+What changes a text takes a whole one that `parse` accepts, and returns the whole new one, which it
+accepts too. Indentation, line ends and the habit of a trailing comma are taken from the text.
 """
 
 from __future__ import annotations
@@ -12,10 +15,11 @@ import json
 import re
 from functools import lru_cache
 
-from devports.core.value import Value
+from devports.core.value import Frozen
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
+    from collections.abc import Iterable, Mapping, Sequence
     from typing import Any, Literal, TypeAlias
 
     Kind = Literal["object", "array", "scalar"]
@@ -44,7 +48,7 @@ class JsoncError(ValueError):
         super().__init__(f"{reason} in line {self.line}, column {self.column}")
 
 
-class Node(Value):
+class Node(Frozen):
     """A value and where it stands.
 
     Attributes:
@@ -60,7 +64,7 @@ class Node(Value):
     items: tuple[Item, ...] = ()
 
 
-class Item(Value):
+class Item(Frozen):
     """An element of an array, or a member of an object: then it starts with its key."""
 
     start: int
@@ -180,6 +184,13 @@ def index_of(node: Node, step: Step) -> int | None:
     return found[-1] if node.kind == "object" and found else None
 
 
+def inside(value: object, *keys: str) -> Any:
+    """Return what stands inside objects; None where there is none, or something else."""
+    for key in keys:
+        value = value.get(key) if isinstance(value, dict) else None
+    return value
+
+
 def same(one: object, other: object) -> bool:
     """Say whether two plain values are equal as JSON: 1 is not true, key order does not count."""
     if isinstance(one, dict) and isinstance(other, dict):
@@ -187,3 +198,272 @@ def same(one: object, other: object) -> bool:
     if isinstance(one, list) and isinstance(other, list):
         return len(one) == len(other) and all(map(same, one, other))
     return isinstance(one, bool) == isinstance(other, bool) and one == other
+
+
+WIDEST = 72
+"""Characters of an object or array that is written on one line."""
+
+_INLINE = r"/\*(?:[^*\r\n]|\*(?!/))*\*/"
+_FIRST_INDENT = re.compile(
+    rf"[\[{{][ \t]*(?://[^\r\n]*|{_INLINE}[ \t]*)?(?:\r\n|\n|\r)([ \t]+)(?=[^ \t\r\n])"
+)
+_BLANKS = re.compile(r"[ \t]*")
+_REST_OF_LINE = re.compile(rf"(?:[ \t]*{_INLINE})*(?:[ \t]*//[^\r\n]*)?(?=[ \t]*(?:[\r\n]|\Z))")
+"""Comments that stand behind something and end with its line."""
+_COMMENT = re.compile(COMMENT)
+_TO_LINE_END = re.compile(r"[ \t]*(?:\r\n|\n|\r)")
+
+
+class Style(Frozen):
+    """How a text is laid out: one step of indentation, and the end of a line."""
+
+    unit: str = "    "
+    eol: str = "\n"
+
+
+def style_of(text: str) -> Style:
+    """Return the layout of a text; where it shows none, that of VS Code's own files."""
+    end = LINE_END.search(text)
+    eol = end[0] if end else Style.eol
+    first = _FIRST_INDENT.search(text)
+    if first is None:
+        return Style(eol=eol)
+    outer = _indent_at(text, first.start())
+    return Style(first[1].removeprefix(outer) or Style.unit, eol)
+
+
+def written(value: object, style: Style, indent: str = "") -> str:
+    """Return a value as text whose further lines stand at `indent`: short ones on one line."""
+    line = _on_one_line(value)
+    if len(line) <= WIDEST or not isinstance(value, dict | list):
+        return line
+    deeper = indent + style.unit
+    if isinstance(value, dict):
+        rows = [f"{_name(key)}: {written(v, style, deeper)}" for key, v in value.items()]
+    else:
+        rows = [written(each, style, deeper) for each in value]
+    inner = f",{style.eol}{deeper}".join(rows)
+    start, end = "{}" if isinstance(value, dict) else "[]"
+    return f"{start}{style.eol}{deeper}{inner}{style.eol}{indent}{end}"
+
+
+def _on_one_line(value: object) -> str:
+    if isinstance(value, dict) and value:
+        return "{ " + ", ".join(f"{_name(k)}: {_on_one_line(v)}" for k, v in value.items()) + " }"
+    if isinstance(value, list):
+        return "[" + ", ".join(map(_on_one_line, value)) + "]"
+    return json.dumps(value, ensure_ascii=False)
+
+
+def _name(key: str) -> str:
+    return json.dumps(key, ensure_ascii=False)
+
+
+def put(text: str, path: Path, value: object) -> str:
+    """Set the value at `path`, whose last step is a key or a position; a missing key is added.
+
+    Raises:
+        KeyError: what `path` leads through is not there.
+    """
+    *above, last = path
+    container = _container(text, tuple(above))
+    number = index_of(container, last)
+    if number is not None:
+        node = container.items[number].node
+        new = written(value, style_of(text), _indent_at(text, node.start))
+        return text[: node.start] + new + text[node.end :]
+    if not isinstance(last, str) or container.kind != "object":
+        raise KeyError(path)
+    return _insert(text, container, (value,), f"{_name(last)}: ")
+
+
+def append(text: str, path: Path, *values: object) -> str:
+    """Add values to the array at `path`, behind its last one, in one edit.
+
+    Raises:
+        KeyError: there is no array.
+    """
+    array = _container(text, path)
+    if array.kind != "array":
+        raise KeyError(path)
+    return _insert(text, array, values, "") if values else text
+
+
+def _container(text: str, path: Path) -> Node:
+    node = find(parse(text), path)
+    if node is None or node.kind == "scalar":
+        raise KeyError(path)
+    return node
+
+
+def _insert(text: str, container: Node, values: Sequence[object], name: str) -> str:
+    if not container.items:
+        return _insert_first(text, container, values, name)
+    style, first, last = style_of(text), container.items[0].start, container.items[-1].node.end
+    spread = LINE_END.search(text, container.start, first) is not None
+    indent = _indent_at(text, first)
+    gap = style.eol + indent if spread else " "
+    new = ",".join(gap + name + written(value, style, indent) for value in values)
+    comma = _comma_after(text, last)
+    if comma is None:
+        at = _line_rest(text, last) if spread else last
+        return text[:last] + "," + text[last:at] + new + text[at:]
+    at = _line_rest(text, comma + 1) if spread else comma + 1
+    return text[:at] + new + "," + text[at:]
+
+
+def _insert_first(text: str, container: Node, values: Sequence[object], name: str) -> str:
+    """Insert into brackets that hold nothing, or comments: those stay before it."""
+    style, outer = style_of(text), _indent_at(text, container.start)
+    indent = outer + style.unit
+    at = _last_comment(text, container.start + 1, container.end - 1)
+    gap = style.eol + indent
+    new = ",".join(gap + name + written(value, style, indent) for value in values)
+    return text[:at] + new + style.eol + outer + text[container.end - 1 :]
+
+
+def _last_comment(text: str, start: int, end: int) -> int:
+    """Return where the last comment between two offsets ends; `start` if there is none."""
+    at = last = start
+    while at < end:
+        if text[at] == "/":
+            comment = _COMMENT.match(text, at)
+            at = last = comment.end() if comment else end
+        else:
+            at += 1
+    return last
+
+
+def drop(text: str, path: Path) -> str:
+    """Remove the item at `path`. Comments around it stay; those inside it go with it.
+
+    Raises:
+        KeyError: there is no such item.
+    """
+    *above, last = path
+    container = _container(text, tuple(above))
+    number = index_of(container, last)
+    if number is None:
+        raise KeyError(path)
+    if len(container.items) == 1 and _only_blanks_around(text, container):
+        return text[: container.start + 1] + text[container.end - 1 :]
+    item = container.items[number]
+    start, end = item.start, item.node.end
+    comma = _comma_after(text, end)
+    if comma is None and number > 0:  # the one before becomes the last: its comma goes
+        before = _comma_after(text, container.items[number - 1].node.end)
+        assert before is not None  # noqa: S101  # two items have a comma between them
+        text = text[:before] + text[before + 1 :]
+        start, end = start - 1, end - 1
+    elif comma is not None and not text[end:comma].strip():
+        end = comma + 1
+    elif comma is not None:  # a comment stands before the comma, and stays
+        text = text[:comma] + text[comma + 1 :]
+    return _cut(text, start, end)
+
+
+def _only_blanks_around(text: str, container: Node) -> bool:
+    """Say whether brackets hold nothing but their one item: no comment that would have to stay."""
+    item = container.items[0]
+    around = text[container.start + 1 : item.start] + text[item.node.end : container.end - 1]
+    return not around.replace(",", "").strip()
+
+
+def _cut(text: str, start: int, end: int) -> str:
+    """Cut a piece out, with the lines that would be empty and the blanks that would be doubled."""
+    begin = _line_start(text, start)
+    alone = not text[begin:start].strip(" \t")
+    rest = _TO_LINE_END.match(text, end)
+    if alone and rest and begin:
+        return text[:begin] + text[rest.end() :]
+    if alone and begin:  # a comment behind it moves to its place
+        return text[:start] + text[end:].lstrip(" \t")
+    return text[:start].rstrip(" \t") + text[end:]
+
+
+def _comma_after(text: str, at: int) -> int | None:
+    """Return the offset of the comma behind an item; None if it has none."""
+    match = TRIVIA.match(text, at)
+    end = match.end() if match else at
+    return end if text[end : end + 1] == "," else None
+
+
+def _line_rest(text: str, at: int) -> int:
+    """Return the end of the comments that stand behind `at` on its line, if only they do."""
+    match = _REST_OF_LINE.match(text, at)
+    return match.end() if match else at
+
+
+def _line_start(text: str, at: int) -> int:
+    return max(text.rfind("\n", 0, at), text.rfind("\r", 0, at)) + 1
+
+
+def _indent_at(text: str, at: int) -> str:
+    match = _BLANKS.match(text, _line_start(text, at))
+    return match[0] if match else ""
+
+
+# -- entries of lists
+
+
+def entries_of(text: str, *keys: str) -> list[tuple[Path, dict[str, Any]]]:
+    """Return the objects in lists of a text, each with its path; none where there is no list.
+
+    Raises:
+        JsoncError: the text cannot be read.
+    """
+    root = parse(text)
+    found: list[tuple[Path, dict[str, Any]]] = []
+    for key in keys:
+        entries = plain(find(root, (key,)))
+        numbered = enumerate(entries if isinstance(entries, list) else ())
+        found += [((key, number), each) for number, each in numbered if isinstance(each, dict)]
+    return found
+
+
+def update(text: str, path: Path, wanted: Mapping[str, object]) -> str:
+    """Set the keys that differ, those of objects inside one by one; further keys stay."""
+    for key, value in wanted.items():
+        here = find(parse(text), (*path, key))
+        if here is not None and same(plain(here), value):
+            continue
+        if here is not None and here.kind == "object" and isinstance(value, dict) and value:
+            text = update(text, (*path, key), value)
+        else:
+            text = put(text, (*path, key), value)
+    return text
+
+
+def rename_references(
+    text: str, lists: Sequence[str], keys: Sequence[str], renamed: Mapping[str, str]
+) -> str:
+    """Let what names an entry of ours by its old name name it by its new one.
+
+    Args:
+        text: of the file.
+        lists: keys of the lists whose entries name others.
+        keys: where in an entry a name, or a list of names, stands.
+        renamed: old to new.
+    """
+    for path, _ in entries_of(text, *lists):
+        for key in keys:
+            text = _rename_one(text, (*path, key), renamed)
+    return text
+
+
+def _rename_one(text: str, path: Path, renamed: Mapping[str, str]) -> str:
+    value = plain(find(parse(text), path))
+    if isinstance(value, list):
+        for number in range(len(value)):
+            text = _rename_one(text, (*path, number), renamed)
+        return text
+    if not isinstance(value, str) or value not in renamed:
+        return text
+    return put(text, path, renamed[value])
+
+
+def without(text: str, paths: Iterable[Path]) -> str:
+    """Remove entries of one list."""
+    for path in sorted(paths, reverse=True):
+        text = drop(text, path)
+    return text

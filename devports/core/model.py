@@ -1,4 +1,4 @@
-"""Sockets and processes, in the kernel's words.
+"""Sockets and processes, in the kernel's words, and what a person types for a port.
 
 Plain text for addresses and constants for states: ``ipaddress`` and ``enum`` each cost half a
 Python start, and `devports check` must cost about one.
@@ -6,7 +6,9 @@ Python start, and `devports check` must cost about one.
 
 from __future__ import annotations
 
-from devports.core.value import Value
+from devports.core.text import LAST_PORT, decimal
+from devports.core.value import Frozen
+from devports.errors import DevportsError
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -30,6 +32,7 @@ if TYPE_CHECKING:
         "CLOSING",
     ]
 
+
 OURS = 1
 """The uid of whoever asks, where the system does not number its users (Windows)."""
 WILDCARDS = ("0.0.0.0", "::")  # noqa: S104  # compared with, never bound
@@ -39,7 +42,7 @@ PRIVILEGED = 1024
 """Ports below need a right, RFC 6335 6; on macOS only on a single address."""
 
 
-class Endpoint(Value):
+class Endpoint(Frozen):
     """Address and port as the kernel binds them; the address is numeric text (inet_ntop(3))."""
 
     address: str
@@ -57,7 +60,11 @@ class Endpoint(Value):
         return f"[{self.address}]:{self.port}" if self.is_v6 else f"{self.address}:{self.port}"
 
 
-class PortSpec(Value):
+DEBUGGER_PORT = "debug"
+"""Name of the further port that a debugger gets."""
+
+
+class PortSpec(Frozen):
     """A port as the user wrote it. An empty host means the port on every address."""
 
     host: str
@@ -67,7 +74,7 @@ class PortSpec(Value):
         return str(Endpoint(self.host, self.port)) if self.host else f"port {self.port}"
 
 
-class Socket(Value):
+class Socket(Frozen):
     """One TCP socket whose *local* port is in question.
 
     Attributes:
@@ -94,14 +101,14 @@ class Socket(Value):
     queue: int = 0
 
 
-class Gap(Value):
+class VisibilityGap(Frozen):
     """Something that could not be seen, and what it hides."""
 
     code: str
     detail: str
 
 
-class Table(Value):
+class Table(Frozen):
     """The sockets on the ports in question, and what the source of this table cannot show.
 
     `shows_bound` is False where bound-but-not-listening sockets are invisible (Linux before 6.8,
@@ -110,10 +117,10 @@ class Table(Value):
 
     sockets: tuple[Socket, ...]
     shows_bound: bool = True
-    gaps: tuple[Gap, ...] = ()
+    gaps: tuple[VisibilityGap, ...] = ()
 
 
-class ProcessKey(Value):
+class ProcessKey(Frozen):
     """The identity of a process: a pid alone is reused.
 
     `start` is opaque and only compared: clock ticks since boot on Linux (proc(5), field 22).
@@ -123,7 +130,7 @@ class ProcessKey(Value):
     start: int
 
 
-class Job(Value):
+class JobControl(Frozen):
     """A process among its terminal's others (credentials(7), tty_ioctl(4)).
 
     `group`: its process group. `foreground`: the group that reads the keys and gets Ctrl-C, -1 if
@@ -135,7 +142,7 @@ class Job(Value):
     terminal: int
 
 
-class Process(Value):
+class Process(Frozen):
     """What is shown and judged of a process. Strings come from outside: escape before printing.
 
     `marks` are what supervisors have left in it: variables of its environment on Linux, and under
@@ -156,7 +163,7 @@ class Process(Value):
     started: float = 0.0
     cgroup: str = ""
     marks: tuple[tuple[str, str], ...] = ()
-    job: Job | None = None
+    job: JobControl | None = None
     serves: bool = False
 
     @property
@@ -169,7 +176,7 @@ class Process(Value):
         return self.state in ("T", "t")
 
 
-class Holder(Value):
+class Holder(Frozen):
     """A process that has one of the sockets open, and its ancestors, parent first."""
 
     process: Process
@@ -188,11 +195,11 @@ def merged(holders: Iterable[Holder]) -> tuple[Holder, ...]:
     for holder in holders:
         known = found.setdefault(holder.process.key, holder)
         inodes = tuple(dict.fromkeys((*known.inodes, *holder.inodes)))
-        found[holder.process.key] = known.but(inodes=inodes)
+        found[holder.process.key] = known.replace(inodes=inodes)
     return tuple(found.values())
 
 
-class Hidden(Value):
+class HiddenSocket(Frozen):
     """A socket whose process could not be read: what is known all the same.
 
     Attributes:
@@ -213,10 +220,88 @@ class Hidden(Value):
         return self.cgroup.rpartition("/")[2]
 
 
-class Holding(Value):
+class HolderSearch(Frozen):
     """Who has the sockets that were asked for. `complete`: every readable process was looked at."""
 
     holders: tuple[Holder, ...] = ()
-    hidden: tuple[Hidden, ...] = ()
+    hidden: tuple[HiddenSocket, ...] = ()
     complete: bool = True
-    gaps: tuple[Gap, ...] = ()
+    gaps: tuple[VisibilityGap, ...] = ()
+
+
+BY_SCHEME = {"http": "80", "https": "443"}
+"""The ports that a URL means which names none."""
+
+
+def parse_target(text: str) -> PortSpec | str:
+    """Return a port on an address, a port on every address, or the name of a service.
+
+    Raises:
+        DevportsError: it is a port, but none that exists.
+    """
+    if text.isdecimal() and text.isascii():
+        return PortSpec("", port_number(text, text))
+    if "://" in text:
+        return _of_url(text)
+    host, colon, port = text.rpartition(":")
+    if not colon:
+        return text
+    return _spec(host, port, text)
+
+
+def _of_url(text: str) -> PortSpec:
+    """Return the port of a URL, as it is copied from a browser: what is behind it is left out."""
+    scheme, _, rest = text.partition("://")
+    address = rest.replace("?", "/").replace("#", "/").partition("/")[0].rpartition("@")[2]
+    host, colon, port = address.rpartition(":")
+    if not colon or address.endswith("]"):
+        host, port = address, BY_SCHEME.get(scheme.lower(), "")
+    if not port:
+        raise _wrong(text, "this URL names no port", f"{host or 'localhost'}:8000")
+    return _spec(host, port, text)
+
+
+def _spec(host: str, port: str, text: str) -> PortSpec:
+    if host.startswith("[") and host.endswith("]"):
+        host = host[1:-1]
+    elif ":" in host:
+        raise _wrong(text, "an IPv6 address is written in brackets", f"[{host}]:{port}")
+    if is_of_one_interface(host):
+        raise _wrong(text, ONE_INTERFACE, f"[::]:{port}")
+    if not host:
+        raise _wrong(text, "there is no host before the colon", port or "8000")
+    return PortSpec(host, port_number(port, text))
+
+
+ONE_INTERFACE = "a link-local address is one interface's, and devports does not tell those apart"
+
+
+def is_of_one_interface(host: str) -> bool:
+    """Say whether an address means nothing without its interface (RFC 4007; fe80::/10), or has one.
+
+    Tables name the interface in many ways or not at all, so two sockets on the same address could
+    not be told apart, and the holder that is not in the way would be ended.
+    """
+    first, colon, _ = host.partition(":")
+    link_local = len(first) == len("fe80") and first[:3].lower() in ("fe8", "fe9", "fea", "feb")
+    return bool(colon) and (link_local or "%" in host)
+
+
+def port_number(digits: str, text: str) -> int:
+    """Return a port from 1 to 65535, given as the digits in what was typed, `text`.
+
+    Raises:
+        DevportsError: it is not one.
+    """
+    if port := decimal(digits, LAST_PORT):
+        return port
+    raise _wrong(text, f"a port is a number from 1 to {LAST_PORT}", "8000")
+
+
+def _wrong(text: str, why: str, example: str) -> DevportsError:
+    return DevportsError(
+        "target-invalid",
+        f"`{text[:80]}` is not a port",
+        facts=(why,),
+        hints=(f"write for example `{example}`",),
+    )

@@ -1,12 +1,18 @@
-"""What the user declared: services and the ports they want."""
+"""What the user declared: services, the ports they want, and the placeholders in their texts.
+
+Only `{word}` and `{word.word}` are placeholders, and `{{word}}` is the text `{word}`. Every other
+brace stays as it is, so JSON in a variable survives; so does `${word}`, which is the shell's.
+"""
 
 from __future__ import annotations
 
 from devports.core.model import PortSpec
-from devports.core.value import Value
+from devports.core.value import Frozen
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
+    import re
+    from collections.abc import Iterator, Mapping
     from typing import Literal
 
     OnConflict = Literal["ask", "reclaim", "next", "fail"]
@@ -14,11 +20,7 @@ if TYPE_CHECKING:
     ReadyOwner = Literal["tree", "any"]
 
 
-DEBUGGER_PORT = "debug"
-"""Name of the further port that a debugger gets."""
-
-
-class Ready(Value):
+class Ready(Frozen):
     """When a service counts as ready, on top of owning its port. `timeout` in seconds."""
 
     http: str = ""
@@ -27,7 +29,7 @@ class Ready(Value):
     log: str = ""
 
 
-class EditorTasks(Value):
+class EditorTasks(Frozen):
     """What VS Code is to get for a service: task label, launch configurations, debugger."""
 
     task: str = ""
@@ -35,8 +37,8 @@ class EditorTasks(Value):
     debug: str = ""
 
 
-class Service(Value):
-    """One declared service. Texts may still hold placeholders; `core.placeholder` fills them.
+class Service(Frozen):
+    """One declared service. Texts may still hold placeholders; `fill` fills them.
 
     Attributes:
         port: the first port, 1 to 65535.
@@ -74,7 +76,7 @@ class Service(Value):
         return PortSpec(self.host, self.port)
 
 
-class Config(Value):
+class Config(Frozen):
     """A whole configuration: the file it came from, its folder, and the services in file order."""
 
     path: str
@@ -83,3 +85,103 @@ class Config(Value):
 
     def get(self, name: str) -> Service | None:
         return next((service for service in self.services if service.name == name), None)
+
+
+_WORD = r"[A-Za-z_][A-Za-z0-9_]*(?:\.[A-Za-z0-9_-]+)*"
+_PATTERN = (
+    rf"\$\{{+(?P<foreign>{_WORD})\}}+|\{{\{{(?P<literal>{_WORD})\}}\}}|\{{(?P<name>{_WORD})\}}"
+)
+
+
+def names_in(text: str) -> tuple[str, ...]:
+    """Return the placeholders used in `text`, in order."""
+    return tuple(match["name"] for match in _matches(text) if match["name"])
+
+
+def foreign_names_in(text: str) -> tuple[str, ...]:
+    """Return the names written as `${name}`, which are left to the shell."""
+    return tuple(match["foreign"] for match in _matches(text) if match["foreign"])
+
+
+def _matches(text: str) -> Iterator[re.Match[str]]:
+    if "{" not in text:
+        return iter(())
+    import re  # `re` costs half a Python start
+
+    return re.finditer(_PATTERN, text)
+
+
+def fill(text: str, values: Mapping[str, str]) -> str:
+    """Return `text` with its placeholders replaced, each once: a value is not filled again.
+
+    Raises:
+        KeyError: a placeholder has no value. In a checked config only `fd` can be missing.
+    """
+    done, parts = 0, []
+    for match in _matches(text):
+        parts += [text[done : match.start()], _replacement(match, values)]
+        done = match.end()
+    return "".join(parts) + text[done:]
+
+
+def _replacement(match: re.Match[str], values: Mapping[str, str]) -> str:
+    if match["name"]:
+        return values[match["name"]]
+    return "{" + match["literal"] + "}" if match["literal"] else match[0]
+
+
+def values_for(service: Service, config: Config) -> dict[str, str]:
+    """Return every placeholder's value for `service`, `fd` excepted.
+
+    Args:
+        service: the one whose texts are filled.
+        config: where the other services are.
+    """
+    values: dict[str, str] = {}
+    for other in config.services:
+        values |= own_values(other, prefix=f"services.{other.name}.")
+    values |= own_values(service, prefix=f"services.{service.name}.")
+    return values | own_values(service)
+
+
+def own_values(service: Service, prefix: str = "") -> dict[str, str]:
+    """Return the host and the ports of one service, each name with `prefix` before it."""
+    spec = service.spec
+    return {
+        f"{prefix}host": spec.host,
+        f"{prefix}port": str(spec.port),
+        **{f"{prefix}ports.{name}": str(number) for name, number in service.ports},
+    }
+
+
+def env_file_of(service: Service, config: Config) -> str:
+    """Return the path of the service's file of variables, filled; empty if it has none."""
+    return fill(service.env_file, values_for(service, config)) if service.env_file else ""
+
+
+def argv_of(service: Service, values: Mapping[str, str]) -> tuple[str, ...]:
+    """Return what to execute, filled; empty if the service has no command.
+
+    A text is split before it is filled, so that a value with a space stays one argument.
+
+    Raises:
+        KeyError: see `fill`.
+        ValueError: a text that cannot be split; a checked config has none.
+    """
+    command = service.command
+    if service.shell and command and isinstance(command, str):
+        return ("/bin/sh", "-c", fill(command, values))
+    return tuple(fill(word, values) for word in words_of(service))
+
+
+def words_of(service: Service) -> tuple[str, ...]:
+    """Return the words of a command that no shell reads, with their placeholders.
+
+    Raises:
+        ValueError: see `argv_of`.
+    """
+    if isinstance(service.command, tuple):
+        return service.command
+    from devports.core.shell_syntax import split  # not for `check`
+
+    return split(service.command)

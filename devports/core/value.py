@@ -1,7 +1,7 @@
 """Immutable records, without the price of ``dataclasses``.
 
 ``import dataclasses`` with two records costs 1.5 bare Python starts (it pulls in inspect, re and
-enum), which is more than everything else ``devports check`` does. `Value` gives the part of it
+enum), which is more than everything else ``devports check`` does. `Frozen` gives the part of it
 that we use; type checkers see it as a frozen dataclass (PEP 681).
 """
 
@@ -19,7 +19,7 @@ else:
 
 
 @dataclass_transform(frozen_default=True)
-class Value:
+class Frozen:
     """Base of every record: fields are the annotations, in order, parents first.
 
     A class attribute is the field's default. Instances compare and hash by type and fields,
@@ -64,7 +64,7 @@ class Value:
         fields = ", ".join(f"{name}={self.__dict__[name]!r}" for name in self.__match_args__)
         return f"{type(self).__name__}({fields})"
 
-    def but(self, **changes: object) -> Self:
+    def replace(self, **changes: object) -> Self:
         """Return a copy with these fields changed."""
         return type(self)(**{**self.__dict__, **changes})
 

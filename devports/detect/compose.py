@@ -1,25 +1,33 @@
-"""Published ports in compose files: services that a container engine starts.
+"""Services that compose files publish, and those that a Procfile starts. Pure.
 
 Not a YAML reader: `services: NAME: ports:` is read in its common forms, by indentation. What is
-written otherwise (anchors, variables without a default, ranges) is named as not read.
+written otherwise (anchors, variables without a default, ranges) is named as not read. A Procfile
+is read as foreman, honcho and overmind do: `NAME: COMMAND` lines.
 """
 
 from __future__ import annotations
 
 import re
+from itertools import takewhile
 
-from devports.core.number import LAST_PORT, decimal
-from devports.core.value import Value
-from devports.detect.found import Found, LeftOut
+from devports.core.text import LAST_PORT, decimal
+from devports.core.value import Frozen
+from devports.detect.command_line import from_program, of_line, read, with_port
+from devports.detect.model import DetectedService, SkippedService, first_in_folders
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
-    from collections.abc import Iterator, Sequence
+    from collections.abc import Iterable, Iterator, Sequence
 
-    from devports.detect.found import File, Tree
+    from devports.detect.model import File, Source, Tree
 
-FILES = ("compose.yaml", "compose.yml", "docker-compose.yml", "docker-compose.yaml")
+
+COMPOSE_FILES = ("compose.yaml", "compose.yml", "docker-compose.yml", "docker-compose.yaml")
 """In the order in which docker compose looks for them; one in a folder counts."""
+
+_PROCESS = re.compile(r"([A-Za-z0-9_-]+)[ \t]*:[ \t]*(\S.*)")
+PROCFILES = ("Procfile.dev", "Procfile.local", "Procfile")
+"""For a developer's machine first: where a name comes twice, the first one counts."""
 
 _KEY = re.compile(r"""(?P<quote>["']?)(?P<key>[\w.-]+)(?P=quote)[ \t]*:(?:[ \t]+(?P<rest>\S.*))?""")
 _COMMENT = re.compile(r"(?:^|[ \t]+)#.*")
@@ -35,7 +43,7 @@ MOST_ROWS = 4000
 """Far more than a compose file has; it bounds the work that a hostile one can ask for."""
 
 
-class Row(Value):
+class Row(Frozen):
     """A line that says something: its number, its indentation, its text without comments."""
 
     number: int
@@ -43,7 +51,7 @@ class Row(Value):
     text: str
 
 
-class Published(Value):
+class Published(Frozen):
     """A port on this machine, `inside` the container another."""
 
     port: int
@@ -51,54 +59,47 @@ class Published(Value):
     number: int
 
 
-def composed(tree: Tree) -> Iterator[Found | LeftOut]:
+def composed(tree: Tree) -> Iterator[DetectedService | SkippedService]:
     """Yield the services whose ports a compose file publishes."""
-    seen: set[str] = set()
-    for name in FILES:
-        for file in tree.called(name):
-            if file.folder not in seen:
-                seen.add(file.folder)
-                yield from _services(file)
+    for file in first_in_folders(tree.called(*COMPOSE_FILES)):
+        yield from _services(file)
 
 
-def _services(file: File) -> Iterator[Found | LeftOut]:
+def _services(file: File) -> Iterator[DetectedService | SkippedService]:
     rows = rows_of(file.text)
     top = next((i for i, row in enumerate(rows) if not row.indent and _key(row) == "services"), -1)
     if top < 0 or any(row.text.startswith("\t") for row in rows):
-        yield LeftOut(file.source(), "no `services:` that could be read")
+        yield SkippedService(file.source(), "no `services:` that could be read")
         return
-    for name, body in tables(rows[top + 1 :], rows[top].indent):
-        yield from _service(file, name, body)
+    for name, _, body in _pairs(_deeper(rows[top + 1 :], rows[top].indent)):
+        keys = {key: (row, inner) for key, row, inner in _pairs(body)}
+        if "ports" in keys:
+            yield from _service(file, name, entries(*keys["ports"]), built="build" in keys)
 
 
-def _service(file: File, name: str, body: Sequence[Row]) -> Iterator[Found | LeftOut]:
-    keys = {key: (row, inner) for key, row, inner in _pairs(body)}
-    if "ports" not in keys:
-        return
-    row, inner = keys["ports"]
+def _service(
+    file: File, name: str, ports: Iterable[Sequence[Row]], *, built: bool
+) -> Iterator[DetectedService | SkippedService]:
     published: list[Published] = []
-    for entry in entries(row, inner):
+    for entry in ports:
         port = published_by(entry)
         if port is None:
-            yield LeftOut(file.line(entry[0].number), f"this port of `{name}` could not be read")
+            why = f"this port of `{name}` could not be read"
+            yield SkippedService(file.line(entry[0].number), why)
         elif port.port:
             published.append(port)
     if published:
-        yield _found(file, name, published, built="build" in keys)
-
-
-def _found(file: File, name: str, published: Sequence[Published], *, built: bool) -> Found:
-    first, *further = published
-    return Found(
-        names=(name,),
-        kind="container",
-        sources=(file.line(first.number),),
-        target=f"container {name}",
-        port=first.port,
-        stated=True,
-        built=built,
-        ports=tuple({f"port-{port.inside}": port.port for port in further}.items()),
-    )
+        first, *further = published
+        yield DetectedService(
+            names=(name,),
+            kind="container",
+            sources=(file.line(first.number),),
+            target=f"container {name}",
+            port=first.port,
+            stated=True,
+            built=built,
+            ports=tuple({f"port-{port.inside}": port.port for port in further}.items()),
+        )
 
 
 def rows_of(text: str) -> tuple[Row, ...]:
@@ -121,12 +122,6 @@ def _key(row: Row) -> str:
     return match["key"] if match else ""
 
 
-def tables(rows: Sequence[Row], indent: int) -> Iterator[tuple[str, tuple[Row, ...]]]:
-    """Yield the keys of a table and their rows, until one is indented no more than `indent`."""
-    for key, _, inner in _pairs(_deeper(rows, indent)):
-        yield key, inner
-
-
 def _pairs(rows: Sequence[Row]) -> Iterator[tuple[str, Row, tuple[Row, ...]]]:
     """Yield each key of the table that these rows are: its name, its row, the rows below it."""
     if not rows:
@@ -139,40 +134,34 @@ def _pairs(rows: Sequence[Row]) -> Iterator[tuple[str, Row, tuple[Row, ...]]]:
 
 def _below(rows: Sequence[Row], level: int) -> tuple[Row, ...]:
     """Return the rows that belong to a key; a list may be indented as its key is."""
-    inner = _deeper(rows, level)
-    if inner or not rows or not rows[0].text.startswith("-"):
-        return inner
-    ends = (i for i, row in enumerate(rows) if not _in_list(row, level))
-    return tuple(rows[: next(ends, len(rows))])
+    flat = bool(rows) and rows[0].indent == level
 
+    def belongs(row: Row) -> bool:
+        return row.indent > level or (flat and row.indent == level and row.text.startswith("-"))
 
-def _in_list(row: Row, level: int) -> bool:
-    return row.indent > level or (row.indent == level and row.text.startswith("-"))
+    return tuple(takewhile(belongs, rows))
 
 
 def _deeper(rows: Sequence[Row], indent: int) -> tuple[Row, ...]:
-    ends = (i for i, row in enumerate(rows) if row.indent <= indent)
-    return tuple(rows[: next(ends, len(rows))])
+    return tuple(takewhile(lambda row: row.indent > indent, rows))
 
 
-def entries(row: Row, inner: Sequence[Row]) -> Iterator[tuple[Row, ...]]:
-    """Yield the rows of each entry of `ports:`, the dashes taken off; `[a, b]` is one each."""
+def entries(row: Row, inner: Sequence[Row]) -> list[list[Row]]:
+    """Return the rows of each entry of `ports:`, the dashes taken off; `[a, b]` is one each."""
     match = _KEY.fullmatch(row.text)
     rest = (match["rest"] or "") if match else ""
     if rest:
         listed = rest[1:-1].split(",") if rest.startswith("[") and rest.endswith("]") else [rest]
-        yield from ((row.but(text=text.strip()),) for text in listed if text.strip())
-        return
-    group: list[Row] = []
+        return [[row.replace(text=text.strip())] for text in listed if text.strip()]
+    groups: list[list[Row]] = []
     for each in inner:
         if each.text.startswith("-") and each.indent == inner[0].indent:
-            if group:
-                yield tuple(group)
-            group = [each.but(text=each.text[1:].strip())]
+            groups.append([each.replace(text=each.text[1:].strip())])
+        elif groups:
+            groups[-1].append(each)
         else:
-            group.append(each)
-    if group:
-        yield tuple(group)
+            groups.append([each])
+    return groups
 
 
 def published_by(entry: Sequence[Row]) -> Published | None:
@@ -209,3 +198,25 @@ def _published(port: str, inside: str, protocol: str, number: int) -> Published 
         return Published(0, 0, number)
     outer, inner = decimal(port, LAST_PORT), decimal(inside, LAST_PORT)
     return None if not outer or inner is None else Published(outer, inner, number)
+
+
+def procfiles(tree: Tree) -> Iterator[DetectedService | SkippedService]:
+    """Yield what each Procfile starts. Worker processes, which have no port, are left out."""
+    for file in tree.called(*PROCFILES):
+        for number, text in enumerate(file.text.splitlines(), 1):
+            if match := _PROCESS.fullmatch(text.strip()):
+                yield _process(file, file.line(number), match[1], match[2])
+
+
+def _process(
+    file: File, source: Source, name: str, command: str
+) -> DetectedService | SkippedService:
+    line = read(command)
+    if line is None:
+        return SkippedService(source, "it is more than one simple command")
+    made = of_line(line, source, names=(name,), folder=file.folder)
+    if made is None and (name == "web" or with_port(line.words)[0] != line.words):
+        made = from_program(line, source, names=(name,), folder=file.folder)
+    if made is None:
+        return SkippedService(source, "no server that is known, and no $PORT")
+    return made.replace(production=made.production or file.name == "Procfile")

@@ -4,30 +4,33 @@ from __future__ import annotations
 
 import json
 import posixpath
+import re
 
-from devports.detect.found import LeftOut
-from devports.detect.making import from_program, from_start, target_of
-from devports.detect.ports import asked_by, configured_in, listens_in
-from devports.detect.servers import PROGRAM
-from devports.detect.words import (
+from devports.core.text import LAST_PORT, decimal
+from devports.core.value import Frozen
+from devports.detect.command_line import (
+    DetectedAddress,
     Line,
-    Told,
     command_text,
     escaped,
+    from_program,
+    from_start,
     missing,
     port_in,
     read,
     recognise,
+    target_of,
 )
+from devports.detect.model import DetectedService, SkippedService
+from devports.detect.servers import CONFIG_FILES, PROGRAM
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
-    from devports.detect.found import File, Found, Source, Tree
-    from devports.detect.ports import Asked
+    from devports.detect.command_line import Pairs, Start
+    from devports.detect.model import File, Source, Tree
     from devports.detect.servers import Server
-    from devports.detect.words import Start
 
     Scripts = dict[str, str]
 
@@ -45,27 +48,31 @@ MANAGERS = {
 SEVERAL = "concurrently npm-run-all npm-run-all2 run-p run-s turbo nx lerna wireit".split()
 RUNNERS = "node nodemon tsx ts-node ts-node-dev bun deno nest babel-node node-dev".split()
 FRAMEWORKS = "express fastify koa hono polka restify @hapi/hapi @nestjs/core socket.io".split()
-CONFIGS = {
-    "vite": "vite.config",
-    "react-router": "vite.config",
-    "nuxt": "nuxt.config",
-    "astro": "astro.config",
-    "webpack": "webpack.config",
-    "vue-cli": "vue.config",
-    "angular": "angular",
-}
-"""Files in which a server may be told its port, without the ending."""
 PROGRAMS = ("server.js", "app.js", "index.js")
 """What a program is called that neither a script nor `main` names."""
 SUFFIXES = ("", ".js", ".mjs", ".cjs", ".ts", ".mts", "/index.js", "/index.ts")
 
 
-def packages(tree: Tree) -> Iterator[Found | LeftOut]:
+_VARIABLE = re.compile(
+    r"""(?:process\.env|Bun\.env|import\.meta\.env|env)(?:\.PORT\b|\[['"]PORT['"]\])"""
+    r"""(?:\s*\)?\s*(?:\|\||\?\?)\s*['"]?(\d{2,5}))?"""
+)
+_LISTENED = re.compile(r"""\.listen\(\s*(?:\{\s*port\s*:\s*)?['"]?(\d{2,5})\b""")
+_CONSTANT = re.compile(r"""\b(?:port|PORT)\s*[:=]\s*['"]?(\d{2,5})\b""")
+_LISTENS = re.compile(r"^(?![ \t]*(?://|\*)).*?\.listen\(", re.MULTILINE)
+
+_CONFIGURED = re.compile(
+    r"""\b(?:server|devServer)\s*:\s*\{(?:[^{}]|\{[^{}]*\})*?\bport\s*:\s*(\d{2,5})\b"""
+)
+_ANGULAR = re.compile(r'"serve"[\s\S]{0,600}?"port"\s*:\s*(\d{2,5})\b')
+
+
+def packages(tree: Tree) -> Iterator[DetectedService | SkippedService]:
     """Yield what each package.json starts: one service, or one for each `dev:NAME`."""
     for file in tree.called(NAME):
         package = _package(file)
         if package is None:
-            yield LeftOut(file.source(), "it cannot be read as JSON")
+            yield SkippedService(file.source(), "it cannot be read as JSON")
         else:
             yield from _Scripts(tree, file, package).services()
 
@@ -90,107 +97,102 @@ class _Scripts:
         self.manager = manager_of(tree, file.folder, package)
         self.names = names_of(file.folder, package)
 
-    def services(self) -> Iterator[Found | LeftOut]:
+    def services(self) -> Iterator[DetectedService | SkippedService]:
         """Yield the best script that starts a server; else each of several, and what is unclear."""
-        unclear: list[LeftOut] = []
+        unclear: list[SkippedService] = []
         for name in (name for name in FAVOURITES if name in self.scripts):
             made = self.service(name, self.names)
-            if isinstance(made, LeftOut):
+            if isinstance(made, SkippedService):
                 unclear.append(made)
-                continue
-            if made is not None:
-                yield made
+            elif found := [made] if made else list(self.parts(name)):
+                yield from found
                 return
-            if parts := list(self.parts(name)):
-                yield from parts
-                return
-            if self.starts_several(name):
-                unclear.append(LeftOut(self.source(name), "it starts several programs at once"))
+            elif self.line(name) is None:
+                why = "it starts several programs at once"
+                unclear.append(SkippedService(self.source(name), why))
         if made := self.unscripted():
             yield made
         yield from unclear
 
-    def parts(self, name: str) -> Iterator[Found]:
+    def parts(self, name: str) -> Iterator[DetectedService]:
         """Yield the services of `dev:api`, `dev:web` where `dev` starts several programs."""
         for other in self.scripts:
             if other.startswith(f"{name}:"):
                 made = self.service(other, (other.partition(":")[2], *self.names))
-                if made is not None and not isinstance(made, LeftOut):
+                if isinstance(made, DetectedService):
                     yield made
 
-    def service(self, name: str, names: tuple[str, ...]) -> Found | LeftOut | None:
-        """Return what one script starts; None: several programs, or another script."""
+    def line(self, name: str) -> Line | None:
+        """Return what a script starts; None: several programs at once."""
         line = read(self.scripts[name])
-        if line is None or line.words[0] in SEVERAL:
+        return None if line is None or line.words[0] in SEVERAL else line
+
+    def service(self, name: str, names: tuple[str, ...]) -> DetectedService | SkippedService | None:
+        """Return what one script starts; None: several programs, or another script."""
+        line = self.line(name)
+        if line is None:
             return None
-        start = recognise(line.words)
-        if start:
+        if start := recognise(line.words):
             return self.known(name, names, line, start)
-        if self.calls_another(line):
+        # Another script is looked at by itself.
+        by_manager = line.words[0] in ("npm", "yarn", "pnpm", "bun")
+        if by_manager and any(word in self.scripts for word in line.words[1:]):
             return None
         return self.program(name, names, line)
 
-    def starts_several(self, name: str) -> bool:
-        line = read(self.scripts[name])
-        return line is None or line.words[0] in SEVERAL
-
-    def calls_another(self, line: Line) -> bool:
-        """Say whether it only calls another script, which is looked at by itself."""
-        by_manager = line.words[0] in ("npm", "yarn", "pnpm", "bun")
-        return by_manager and any(word in self.scripts for word in line.words[1:])
-
-    def known(self, name: str, names: tuple[str, ...], line: Line, start: Start) -> Found:
+    def known(self, name: str, names: tuple[str, ...], line: Line, start: Start) -> DetectedService:
         """Return a known server: what the script says stays, and its address is appended."""
         server, told = start.server, start.told
         variable = dict(line.env).get("PORT") if server.env else None
         fixed = bool(told.port and not server.last_wins) or variable is not None
         port = told.port or port_in(variable or "")
-        adds = () if fixed else to_add(server, line.words)
         asked = None if port else self.configured(server)
-        port = asked.port if asked else port
-        made = from_start(start.but(told=Told(port, told.host)), self.source(name), names=names)
-        return made.but(
-            sources=(*made.sources, *((asked.source,) if asked else ())),
+        told = DetectedAddress(asked.port if asked else port, told.host)
+        made = from_start(start.replace(told=told), self.source(name), names=names)
+        note = "The script names its port, so that this one has to be the same."
+        return self.placed(made, asked, server.env, note if fixed else "").replace(
             target=target_of(start) if name in FAVOURITES else f"script {name}",
-            command=self.command(name, adds),
+            command=self.command(name, () if fixed else to_add(server, line.words)),
             shell=False,
-            folder=self.file.folder,
-            env=() if fixed else server.env,
-            takes_port=not fixed,
-            notes=("The script names its port, so that this one has to be the same.",)
-            if fixed
-            else (),
         )
 
-    def program(self, name: str, names: tuple[str, ...], line: Line) -> Found | LeftOut | None:
+    def program(
+        self, name: str, names: tuple[str, ...], line: Line
+    ) -> DetectedService | SkippedService | None:
         """Return a program of the user's own, if it looks like a server."""
         if line.words[0] not in RUNNERS:
             return None
         asked = self.port_of(line)
         shown = asked or self.uses(*FRAMEWORKS) or any(map(listens_in, self.files(line)))
         if not shown:
-            return LeftOut(self.source(name), "it does not show that it is a server")
-        made = from_program(line, self.source(name), names=names)
-        return self.asking(made, asked).but(
-            target=f"script {name}", command=self.command(name, ()), shell=False
-        )
+            return SkippedService(self.source(name), "it does not show that it is a server")
+        made = self.asking(from_program(line, self.source(name), names=names), asked)
+        return made.replace(target=f"script {name}", command=self.command(name, ()), shell=False)
 
-    def asking(self, made: Found, asked: Asked | None) -> Found:
+    def asking(self, made: DetectedService, asked: Asked | None) -> DetectedService:
         """Return a program with the port that its text asks for; without one it gets PORT."""
         fixed = asked is not None and not asked.by_variable
-        sources = (*made.sources, *((asked.source,) if asked else ()))
-        return made.but(
+        note = "Its port is written in the program." if fixed else ""
+        return self.placed(made, asked, PROGRAM.env, note).replace(
             kind="node",
-            folder=self.file.folder,
-            port=made.port or (asked.port if asked else 0) or (3000 if asked else 0),
+            port=made.port or (asked.port or 3000 if asked else 0),
             stated=made.stated or bool(asked and asked.port),
-            takes_port=not fixed,
-            env=() if fixed else PROGRAM.env,
-            sources=tuple(dict.fromkeys(sources)),
-            notes=("Its port is written in the program.",) if fixed else (),
         )
 
-    def unscripted(self) -> Found | None:
+    def placed(
+        self, made: DetectedService, asked: Asked | None, env: Pairs, fixed: str
+    ) -> DetectedService:
+        """Return a service in the folder of its package; `fixed`: why it cannot be told a port."""
+        sources = (*made.sources, *((asked.source,) if asked else ()))
+        return made.replace(
+            folder=self.file.folder,
+            sources=tuple(dict.fromkeys(sources)),
+            env=() if fixed else env,
+            takes_port=not fixed,
+            notes=(fixed,) if fixed else (),
+        )
+
+    def unscripted(self) -> DetectedService | None:
         """Return the program that no script starts: `main`, or what such a file is called."""
         for file in self.files(Line(("node", *filter(None, (self.main,)), *PROGRAMS))):
             listens = listens_in(file)
@@ -209,7 +211,7 @@ class _Scripts:
 
     def configured(self, server: Server) -> Asked | None:
         """Return the port in the configuration of a server."""
-        wanted = CONFIGS.get(server.kind, "")
+        wanted = CONFIG_FILES.get(server.kind, "")
         files = (file for file in self.tree.files if file.folder == self.file.folder)
         found = (configured_in(file) for file in files if file.name.rpartition(".")[0] == wanted)
         return next((asked for asked in found if asked), None)
@@ -269,3 +271,42 @@ def names_of(folder: str, package: dict[str, object]) -> tuple[str, ...]:
         return ()
     own = str(package.get("name", "")).rpartition("/")[2]
     return tuple(filter(None, (posixpath.basename(folder), own, folder.replace("/", "-"))))
+
+
+class Asked(Frozen):
+    """A port in a program: by the variable PORT, with `port` if that is not set, or always."""
+
+    source: Source
+    port: int
+    by_variable: bool
+
+
+def asked_by(file: File) -> Asked | None:
+    """Return the port that a JavaScript program asks for; the variable counts most.
+
+    A constant may be the port of something else, a database for one: it counts least.
+    """
+    literals = (_found(file, pattern, by_variable=False) for pattern in (_LISTENED, _CONSTANT))
+    return _found(file, _VARIABLE, by_variable=True) or next(filter(None, literals), None)
+
+
+def listens_in(file: File) -> Source | None:
+    """Return the line on which a JavaScript program listens; one in a comment does not count."""
+    match = _LISTENS.search(file.text)
+    return file.line(file.text.count("\n", 0, match.end()) + 1) if match else None
+
+
+def configured_in(file: File) -> Asked | None:
+    """Return the port in a server's own configuration: `server: { port: 3000 }`."""
+    pattern = _ANGULAR if file.name == "angular.json" else _CONFIGURED
+    asked = _found(file, pattern, by_variable=False)
+    return asked if asked and asked.port else None
+
+
+def _found(file: File, pattern: re.Pattern[str], *, by_variable: bool) -> Asked | None:
+    match = pattern.search(file.text)
+    if not match:
+        return None
+    at = match.start() if match[1] is None else match.start(1)
+    shown = file.line(file.text.count("\n", 0, at) + 1)
+    return Asked(shown, decimal(match[1] or "", LAST_PORT) or 0, by_variable)

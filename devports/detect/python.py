@@ -1,4 +1,4 @@
-"""Python services: application objects in files, Django's manage.py, Streamlit."""
+"""Python services: application objects in files, Django's manage.py, Streamlit. Pure."""
 
 from __future__ import annotations
 
@@ -6,17 +6,18 @@ import ast
 import posixpath
 import re
 
-from devports.core.number import LAST_PORT
-from devports.core.value import Value
-from devports.detect.found import Found, upwards
-from devports.detect.servers import BOTH, HOST, PORT
-from devports.detect.words import command_text, escaped
+from devports.core.text import LAST_PORT
+from devports.core.value import Frozen
+from devports.detect.command_line import Start, command_text
+from devports.detect.model import DetectedService, first_in_folders, upwards
+from devports.detect.servers import PYTHON
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
-    from devports.detect.found import File, Tree
+    from devports.detect.model import File, Tree
+
 
 ASGI = frozenset("FastAPI Starlette Litestar Quart".split())
 WSGI = frozenset({"Flask"})
@@ -25,6 +26,7 @@ USUAL = ("app", "application", "api")
 """Names of an application, the likeliest first: a file with several mounts them into one."""
 
 _WORTH_READING = re.compile(r"\b(?:FastAPI|Starlette|Litestar|Quart|Flask)\s*\(|\bstreamlit\b")
+_IMPORTS_STREAMLIT = re.compile(r"^(?:import|from)\s+streamlit\b", re.MULTILINE)
 _ASIDE = frozenset(
     "test tests testing docs doc docs_src examples example migrations scripts benchmarks".split()
 )
@@ -41,7 +43,7 @@ MARK = "pyvenv.cfg"
 """In every virtual environment (PEP 405)."""
 
 
-class App(Value):
+class App(Frozen):
     """An application in a file: `kind` is its class, `port` what its own `run` says."""
 
     name: str
@@ -51,20 +53,17 @@ class App(Value):
     port: int = 0
 
 
-def applications(tree: Tree) -> Iterator[Found]:
+def applications(tree: Tree) -> Iterator[DetectedService]:
     """Yield a service for each file that makes an application when it is imported."""
-    for file in _programs(tree):
-        app = app_in(file.text)
-        if app:
+    for file in filter(_is_program, tree.files):
+        if app := app_in(file.text):
             yield _service(tree, file, app)
 
 
-def _programs(tree: Tree) -> Iterator[File]:
-    for file in tree.files:
-        parts = set(file.path.split("/")[:-1])
-        test = file.name.startswith("test_") or file.name.endswith("_test.py")
-        if file.name.endswith(".py") and not parts & _ASIDE and not test:
-            yield file
+def _is_program(file: File) -> bool:
+    """Say whether a file is one of Python, and neither a test nor an example."""
+    test = file.name.startswith("test_") or file.name.endswith("_test.py")
+    return file.name.endswith(".py") and not _ASIDE & {*file.path.split("/")[:-1]} and not test
 
 
 def app_in(text: str) -> App | None:
@@ -74,7 +73,7 @@ def app_in(text: str) -> App | None:
     if module is None or not found:
         return None
     best = min(found, key=lambda app: (app.factory, _usual(app.name), app.line))
-    return best.but(port=_port_of_run(module))
+    return best.replace(port=_port_of_run(module))
 
 
 def _parsed(text: str) -> ast.Module | None:
@@ -125,28 +124,34 @@ def _port_of_run(module: ast.Module) -> int:
     return 0
 
 
-def _service(tree: Tree, file: File, app: App) -> Found:
+def _service(tree: Tree, file: File, app: App) -> DetectedService:
     root, module = importable(tree, file)
     if app.kind in WSGI:
-        call, words = "flask", ("--app", module if app.factory else f"{module}:{app.name}")
-        tail: tuple[str, ...] = ("run", "--debug", "--host", HOST, "--port", PORT)
-        if app.factory or app.name in USUAL[:2]:  # flask looks for these by itself
-            words = ("--app", module)
+        found = app.factory or app.name in USUAL[:2]  # flask looks for these by itself
+        words = ("--app", module if found else f"{module}:{app.name}", "run", "--debug")
     else:
-        call, words = "uvicorn", (f"{module}:{app.name}", *(("--factory",) if app.factory else ()))
-        tail = ("--reload", "--host", HOST, "--port", PORT)
-    default = 5000 if app.kind in WSGI else 8000
-    return Found(
+        factory = ("--factory",) if app.factory else ()
+        words = (f"{module}:{app.name}", *factory, "--reload")
+    kind = "flask" if app.kind in WSGI else "uvicorn"
+    made = _served(tree, root, kind, *words)
+    return made.replace(
         names=names_of(root, file, "backend"),
         kind=app.kind.lower(),
         sources=(file.line(app.line),),
         target=module,
-        command=started(tree, root, call, (*words, *tail)),
-        folder=root,
-        port=app.port or default,
+        port=app.port or made.port,
         stated=bool(app.port),
-        notes=missing_from_dependencies(tree, root, call),
+        notes=missing_from_dependencies(tree, root, kind),
     )
+
+
+def _served(tree: Tree, folder: str, kind: str, *words: str) -> DetectedService:
+    """Return a known server with these words behind its name, started in its environment."""
+    server = next(server for server in PYTHON if server.kind == kind)
+    call = tuple(server.calls[0].split())
+    start = Start(server, interpreter(tree, folder, call[0]), call, words)
+    command = command_text(start.words())
+    return DetectedService((), kind, (), command=command, folder=folder, port=server.port)
 
 
 def importable(tree: Tree, file: File) -> tuple[str, str]:
@@ -178,20 +183,17 @@ def names_of(root: str, file: File, side: str) -> tuple[str, ...]:
     return tuple(filter(None, (above or side, f"{above}-{module}" if above else module)))
 
 
-def started(tree: Tree, folder: str, program: str, words: tuple[str, ...]) -> str:
-    """Return the command for a program of Python's environment, whoever keeps that.
+def interpreter(tree: Tree, folder: str, program: str) -> tuple[str, ...]:
+    """Return what stands before a program of Python's environment, whoever keeps that.
 
     A project that is kept by uv, poetry, pdm or pipenv is started by it; else the virtual
     environment that is there is used, active or not; else what is on PATH.
     """
-    words = tuple(word if word in (HOST, PORT, BOTH) else escaped(word) for word in words)
     lead = launcher(tree, folder)
-    if not lead and program != "python":
-        return command_text((program, *words))
-    if not lead or lead[-1] == "run":
-        return command_text((*lead, program if lead else "python3", *words))
-    module = () if program == "python" else ("-m", program)
-    return command_text((*lead, *module, *words))
+    kept = lead[-1:] == ("run",)
+    if program == "manage.py":
+        return (*lead, "python") if kept else lead or ("python3",)
+    return (*lead, "-m") if lead and not kept else lead
 
 
 def missing_from_dependencies(tree: Tree, folder: str, program: str) -> tuple[str, ...]:
@@ -218,41 +220,24 @@ def launcher(tree: Tree, folder: str) -> tuple[str, ...]:
     return ()
 
 
-def managed(tree: Tree) -> Iterator[Found]:
+def managed(tree: Tree) -> Iterator[DetectedService]:
     """Yield a service for each manage.py of Django."""
     for file in tree.called("manage.py"):
         if "DJANGO_SETTINGS_MODULE" in file.text:
-            yield Found(
+            yield _served(tree, file.folder, "django").replace(
                 names=names_of(file.folder, file, "backend")[:1],
-                kind="django",
                 sources=(file.source("DJANGO_SETTINGS_MODULE"),),
                 target="manage.py",
-                command=started(tree, file.folder, "python", ("manage.py", "runserver", BOTH)),
-                folder=file.folder,
-                port=8000,
             )
 
 
-def streamlits(tree: Tree) -> Iterator[Found]:
+def streamlits(tree: Tree) -> Iterator[DetectedService]:
     """Yield a service for each folder with a Streamlit app; its `pages/` belong to it."""
-    seen: set[str] = set()
-    usual = {name: place for place, name in enumerate(STREAMLIT)}
-    programs = [file for file in _programs(tree) if _IMPORTS_STREAMLIT.search(file.text)]
-    for file in sorted(programs, key=lambda file: usual.get(file.name, len(usual))):
-        if file.name in usual and file.folder not in seen:
-            seen.add(file.folder)
-            words = ("run", file.name, "--server.address", HOST, "--server.port", PORT)
-            yield Found(
-                names=names_of(file.folder, file, "web"),
-                kind="streamlit",
-                sources=(file.source("streamlit"),),
-                target=file.name.removesuffix(".py"),
-                command=started(
-                    tree, file.folder, "streamlit", (*words, "--server.headless", "true")
-                ),
-                folder=file.folder,
-                port=8501,
-            )
-
-
-_IMPORTS_STREAMLIT = re.compile(r"^(?:import|from)\s+streamlit\b", re.MULTILINE)
+    programs = filter(_is_program, tree.called(*STREAMLIT))
+    found = (file for file in programs if _IMPORTS_STREAMLIT.search(file.text))
+    for file in first_in_folders(found):
+        yield _served(tree, file.folder, "streamlit", file.name).replace(
+            names=names_of(file.folder, file, "web"),
+            sources=(file.source("streamlit"),),
+            target=file.name.removesuffix(".py"),
+        )

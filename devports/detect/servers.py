@@ -6,11 +6,13 @@ silently, was measured with the versions named beside it.
 
 from __future__ import annotations
 
-from devports.core.value import Value
+from functools import partial
+
+from devports.core.value import Frozen
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
-    from typing import Literal
+    from typing import Any, Literal
 
     Side = Literal["web", "backend"]
 
@@ -19,7 +21,7 @@ HOST = "{host}"
 BOTH = "{host}:{port}"
 
 
-class Server(Value):
+class Server(Frozen):
     """One server, and how it is told where to listen.
 
     Attributes:
@@ -42,11 +44,11 @@ class Server(Value):
 
     kind: str
     calls: tuple[str, ...]
-    port: int = 0
-    adds: tuple[str, ...] = ("--host", HOST, "--port", PORT)
-    port_flags: tuple[str, ...] = ("--port",)
-    host_flags: tuple[str, ...] = ("--host",)
-    bind_flags: tuple[str, ...] = ()
+    port: int
+    adds: tuple[str, ...]
+    port_flags: tuple[str, ...]
+    host_flags: tuple[str, ...]
+    bind_flags: tuple[str, ...]
     positional: bool = False
     env: tuple[tuple[str, str], ...] = ()
     last_wins: bool = False
@@ -57,230 +59,167 @@ class Server(Value):
     production: bool = False
 
 
-_STRICT = ("--host", HOST, "--port", PORT, "--strictPort")
-_P = ("--port", "-p")
+_ADDS = "--host {host} --port {port}"
 _ENV = (("PORT", PORT),)
+
+
+def _server(  # noqa: PLR0917  # the columns of a table
+    kind: str,
+    calls: str,
+    port: int,
+    adds: str = _ADDS,
+    port_flags: str = "--port",
+    host_flags: str = "--host",
+    bind_flags: str = "",
+    **more: Any,
+) -> Server:
+    """Return a server; its calls, with commas between, and its options as they are typed."""
+    options = (adds, port_flags, host_flags, bind_flags)
+    words: list[Any] = [tuple(text.split()) for text in options]
+    return Server(kind, tuple(calls.split(", ")), port, *words, **more)
+
+
+_backend = partial(_server, side="backend")
+_application = partial(_backend, aim="first")
+_deployed = partial(_application, production=True)
 
 NODE = (
     # 6.4 and 8.3: moves to the next port without --strictPort
-    Server(
+    _server(
         "vite",
-        ("vite dev", "vite serve", "vite preview", "vite"),
+        "vite dev, vite serve, vite preview, vite",
         5173,
-        _STRICT,
+        f"{_ADDS} --strictPort",
         last_wins=True,
         not_with=("build", "optimize"),
     ),
-    Server("vitepress", ("vitepress dev",), 5173, _STRICT),
-    Server("react-router", ("react-router dev", "remix vite:dev"), 5173, _STRICT),
+    _server("vitepress", "vitepress dev", 5173, f"{_ADDS} --strictPort"),
+    _server("react-router", "react-router dev, remix vite:dev", 5173, f"{_ADDS} --strictPort"),
     # 16.4: moves only where no port is given
-    Server(
+    _server(
         "next",
-        ("next dev", "next start"),
+        "next dev, next start",
         3000,
-        ("--hostname", HOST, "--port", PORT),
-        _P,
-        ("--hostname", "-H"),
+        "--hostname {host} --port {port}",
+        "--port -p",
+        "--hostname -H",
         last_wins=True,
     ),
     # 4.4: takes 3000 or another one where its port is taken, and has no flag against that
-    Server(
-        "nuxt",
-        ("nuxt dev", "nuxi dev"),
-        3000,
-        port_flags=_P,
-        host_flags=("--host", "-h"),
-        last_wins=True,
-    ),
+    _server("nuxt", "nuxt dev, nuxi dev", 3000, _ADDS, "--port -p", "--host -h", last_wins=True),
     # 5.18: moves; an option that is given twice is as good as none
-    Server("astro", ("astro dev", "astro preview"), 4321),
-    Server("angular", ("ng serve", "ng s"), 4200, last_wins=True),
-    Server("gatsby", ("gatsby develop",), 8000, port_flags=_P, host_flags=("--host", "-H")),
-    Server("vue-cli", ("vue-cli-service serve",), 8080),
-    Server("webpack", ("webpack serve", "webpack-dev-server", "webpack dev-server"), 8080),
-    Server("docusaurus", ("docusaurus start",), 3000),
-    Server(
+    _server("astro", "astro dev, astro preview", 4321),
+    _server("angular", "ng serve, ng s", 4200, last_wins=True),
+    _server("gatsby", "gatsby develop", 8000, _ADDS, "--port -p", "--host -H"),
+    _server("vue-cli", "vue-cli-service serve", 8080),
+    _server("webpack", "webpack serve, webpack-dev-server, webpack dev-server", 8080),
+    _server("docusaurus", "docusaurus start", 3000),
+    _server(
         "storybook",
-        ("storybook dev", "start-storybook"),
+        "storybook dev, start-storybook",
         6006,
-        ("--host", HOST, "--port", PORT, "--exact-port", "--ci"),
-        _P,
-        ("--host", "-h"),
+        f"{_ADDS} --exact-port --ci",
+        "--port -p",
+        "--host -h",
     ),
-    Server("parcel", ("parcel serve", "parcel"), 1234, port_flags=_P, not_with=("build", "watch")),
-    Server("json-server", ("json-server",), 3000, port_flags=_P, host_flags=("--host", "-H")),
-    Server(
-        "http-server", ("http-server",), 8080, ("-a", HOST, "-p", PORT), ("-p", "--port"), ("-a",)
+    _server(
+        "parcel", "parcel serve, parcel", 1234, _ADDS, "--port -p", not_with=("build", "watch")
     ),
+    _server("json-server", "json-server", 3000, _ADDS, "--port -p", "--host -H"),
+    _server("http-server", "http-server", 8080, "-a {host} -p {port}", "-p --port", "-a"),
     # 14.2: takes a port by chance without --no-port-switching
-    Server(
+    _server(
         "serve",
-        ("serve",),
+        "serve",
         3000,
-        ("--listen", "tcp://" + BOTH, "--no-port-switching"),
-        ("-p",),
-        (),
-        ("-l", "--listen"),
+        "--listen tcp://{host}:{port} --no-port-switching",
+        "-p",
+        "",
+        "-l --listen",
     ),
-    Server("wrangler", ("wrangler dev",), 8787, ("--ip", HOST, "--port", PORT), _P, ("--ip",)),
+    _server("wrangler", "wrangler dev", 8787, "--ip {host} --port {port}", "--port -p", "--ip"),
     # 5.0: asks on a terminal, and ends with 0 without one
-    Server(
+    _server(
         "react-scripts",
-        ("react-scripts start", "craco start", "react-app-rewired start"),
+        "react-scripts start, craco start, react-app-rewired start",
         3000,
-        (),
+        "",
         env=(("HOST", HOST), ("PORT", PORT), ("BROWSER", "none")),
     ),
 )
 """Started by a script of package.json, or with npx."""
 
-_APP = "first"
 PYTHON = (
-    Server("uvicorn", ("uvicorn",), 8000, aim=_APP, side="backend"),
-    Server(
-        "fastapi",
-        ("fastapi dev", "fastapi run"),
-        8000,
-        aim=_APP,
-        side="backend",
+    _application("uvicorn", "uvicorn", 8000),
+    _application("fastapi", "fastapi dev, fastapi run", 8000),
+    _deployed("gunicorn", "gunicorn", 8000, "--bind {host}:{port}", "", "", "--bind -b"),
+    _deployed("hypercorn", "hypercorn", 8000, "--bind {host}:{port}", "", "", "--bind -b"),
+    _deployed("daphne", "daphne", 8000, "--bind {host} --port {port}", "--port -p", "--bind -b"),
+    _deployed("granian", "granian", 8000),
+    _deployed("waitress", "waitress-serve", 8080, "--listen {host}:{port}", bind_flags="--listen"),
+    *(
+        _backend(name, name, 5000, _ADDS, "--port -p", "--host -h", only_with="run", aim="--app")
+        for name in ("flask", "quart")
     ),
-    Server(
-        "gunicorn",
-        ("gunicorn",),
-        8000,
-        ("--bind", BOTH),
-        (),
-        (),
-        ("--bind", "-b"),
-        aim=_APP,
-        side="backend",
-        production=True,
-    ),
-    Server(
-        "hypercorn",
-        ("hypercorn",),
-        8000,
-        ("--bind", BOTH),
-        (),
-        (),
-        ("--bind", "-b"),
-        aim=_APP,
-        side="backend",
-        production=True,
-    ),
-    Server(
-        "daphne",
-        ("daphne",),
-        8000,
-        ("--bind", HOST, "--port", PORT),
-        _P,
-        ("--bind", "-b"),
-        aim=_APP,
-        side="backend",
-        production=True,
-    ),
-    Server("granian", ("granian",), 8000, aim=_APP, side="backend", production=True),
-    Server(
-        "waitress",
-        ("waitress-serve",),
-        8080,
-        ("--listen", BOTH),
-        bind_flags=("--listen",),
-        aim=_APP,
-        side="backend",
-        production=True,
-    ),
-    Server(
-        "flask",
-        ("flask",),
-        5000,
-        port_flags=_P,
-        host_flags=("--host", "-h"),
-        only_with="run",
-        aim="--app",
-        side="backend",
-    ),
-    Server(
-        "quart",
-        ("quart",),
-        5000,
-        port_flags=_P,
-        host_flags=("--host", "-h"),
-        only_with="run",
-        aim="--app",
-        side="backend",
-    ),
-    Server("litestar", ("litestar run",), 8000, port_flags=_P, aim="--app", side="backend"),
-    Server(
+    _backend("litestar", "litestar run", 8000, _ADDS, "--port -p", aim="--app"),
+    _backend(
         "django",
-        ("manage.py runserver", "django-admin runserver"),
+        "manage.py runserver, django-admin runserver",
         8000,
-        (BOTH,),
-        (),
-        (),
+        BOTH,
+        "",
+        "",
         positional=True,
-        side="backend",
     ),
-    Server(
+    _server(
         "streamlit",
-        ("streamlit run",),
+        "streamlit run",
         8501,
-        (
-            *("--server.address", HOST, "--server.port", PORT),
-            *("--server.headless", "true"),
-        ),
-        ("--server.port",),
-        ("--server.address",),
-        aim=_APP,
+        "--server.address {host} --server.port {port} --server.headless true",
+        "--server.port",
+        "--server.address",
+        aim="first",
     ),
     # 2.21: moves, even with a port, unless it may not retry
-    Server(
+    _server(
         "jupyter",
-        ("jupyter lab", "jupyter notebook", "jupyter-lab", "jupyter-notebook"),
+        "jupyter lab, jupyter notebook, jupyter-lab, jupyter-notebook",
         8888,
-        ("--ip", HOST, "--port", PORT, "--ServerApp.port_retries=0", "--no-browser"),
-        host_flags=("--ip",),
+        "--ip {host} --port {port} --ServerApp.port_retries=0 --no-browser",
+        host_flags="--ip",
     ),
-    Server("mkdocs", ("mkdocs serve",), 8000, ("-a", BOTH), (), (), ("-a", "--dev-addr")),
-    Server(
-        "http.server",
-        ("http.server",),
-        8000,
-        ("--bind", HOST, PORT),
-        (),
-        ("--bind", "-b"),
-        positional=True,
+    _server("mkdocs", "mkdocs serve", 8000, "-a {host}:{port}", "", "", "-a --dev-addr"),
+    _server(
+        "http.server", "http.server", 8000, "--bind {host} {port}", "", "--bind -b", positional=True
     ),
 )
 """Started by their name, or with `python -m`."""
 
 OTHER = (
-    Server(
-        "rails",
-        ("rails server", "rails s"),
-        3000,
-        ("-b", HOST, "-p", PORT),
-        ("-p", "--port"),
-        ("-b", "--binding"),
-        side="backend",
+    _backend(
+        "rails", "rails server, rails s", 3000, "-b {host} -p {port}", "-p --port", "-b --binding"
     ),
-    Server(
-        "puma",
-        ("puma",),
-        9292,
-        ("-b", "tcp://" + BOTH),
-        ("-p", "--port"),
-        (),
-        ("-b", "--bind"),
-        side="backend",
-    ),
-    Server("laravel", ("artisan serve",), 8000, side="backend"),
-    Server("hugo", ("hugo server",), 1313, ("--bind", HOST, "--port", PORT), _P, ("--bind",)),
-    Server("jekyll", ("jekyll serve",), 4000, port_flags=("--port", "-P")),
-    Server("phoenix", ("mix phx.server",), 4000, (), (), (), env=_ENV, side="backend"),
+    _backend("puma", "puma", 9292, "-b tcp://{host}:{port}", "-p --port", "", "-b --bind"),
+    _backend("laravel", "artisan serve", 8000),
+    _server("hugo", "hugo server", 1313, "--bind {host} --port {port}", "--port -p", "--bind"),
+    _server("jekyll", "jekyll serve", 4000, _ADDS, "--port -P"),
+    _backend("phoenix", "mix phx.server", 4000, "", "", "", env=_ENV),
 )
 
-PROGRAM = Server("program", (), 0, (), (), (), env=_ENV, side="backend")
+PROGRAM = Server("program", (), 0, (), (), (), (), env=_ENV, side="backend")
 """A program of the user's own, which is told its port by the variable PORT, or not at all."""
 
 SERVERS = (*NODE, *PYTHON, *OTHER)
+
+CONFIG_FILES = {
+    "vite": "vite.config",
+    "vitepress": "vite.config",
+    "react-router": "vite.config",
+    "nuxt": "nuxt.config",
+    "astro": "astro.config",
+    "webpack": "webpack.config",
+    "vue-cli": "vue.config",
+    "angular": "angular",
+    "streamlit": ".streamlit/config",
+}
+"""Files in which a server may be told its port, or to stay on it, without the ending."""

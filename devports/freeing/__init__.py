@@ -1,35 +1,38 @@
-"""Carries a plan out: classify, show, ask, look again, end, wait until bindable.
+"""Frees ports: classify, show, ask, look again, end, wait until bindable.
 
-Knows neither the screen nor the command line: questions and progress go through `Tools`, so that
-`free` in a script and `run` in mid-start do the same.
+Knows neither the screen nor the command line: questions and progress go through `FreeServices`, so
+that `free` in a script and `run` in mid-start do the same.
 """
 
 from __future__ import annotations
 
 from devports import exitcodes
 from devports.core.checkout import unplaced
-from devports.core.diagnosis import Forbidden, Held, Lingering, NotLocal, all_bindable, is_bindable
-from devports.core.outcome import Freed, WaitingForPort
-from devports.core.plan import Policy
-from devports.core.value import Value
-from devports.freeing.bindable import wait_until_bindable
-from devports.freeing.bystanders import bystanders
-from devports.freeing.consent import Scene, code_of, everybody, judged, plan_for, refusals
-from devports.freeing.ladder import end
-from devports.freeing.look import look
-from devports.system.survey import survey
+from devports.core.stop_plan import ConfirmPolicy, FreeResult, WaitingForPort
+from devports.core.value import Frozen
+from devports.core.verdict import (
+    Held,
+    LingeringConnections,
+    NotLocal,
+    NotPermitted,
+    all_bindable,
+    is_bindable,
+)
+from devports.freeing.bindable import findings_now, wait_until_bindable
+from devports.freeing.consent import code_of, judged, plan_for, refusals
+from devports.freeing.respawn import bystanders
+from devports.freeing.terminate import end
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
 
     from devports.core.checkout import ElsewhereOf
-    from devports.core.diagnosis import Finding
-    from devports.core.model import Endpoint, Holding
-    from devports.core.outcome import Answer, Outcome, Progress, Question
-    from devports.core.plan import RunOf
+    from devports.core.model import Endpoint, HolderSearch
+    from devports.core.stop_plan import Answer, Outcome, Progress, Question, RunOf
+    from devports.core.verdict import Finding
     from devports.system import Machine
-    from devports.system.engines import Engines
+    from devports.system.container_engines import Engines
 
 MAX_ROUNDS = 3
 """So often other holders may turn up while a person thinks, before we give up."""
@@ -38,7 +41,7 @@ OUT_OF_REACH = {"in-transit", "not-here"}
 """Gaps that remain for root as well."""
 
 
-class Tools(Value):
+class FreeServices(Frozen):
     """What freeing needs from outside."""
 
     machine: Machine
@@ -49,7 +52,7 @@ class Tools(Value):
     elsewhere_of: ElsewhereOf = unplaced
 
 
-class Limits(Value):
+class StopTimeouts(Frozen):
     """How long to wait, in seconds: after SIGTERM, after SIGKILL, for a respawn, for leftovers."""
 
     stop: float = 5.0
@@ -58,12 +61,12 @@ class Limits(Value):
     linger: float = 5.0
 
 
-class Job(Value):
+class FreeRequest(Frozen):
     """What is to be free, and how far we may go for it. `ours`: inodes of sockets of ours."""
 
     endpoints: tuple[Endpoint, ...]
-    policy: Policy = Policy()
-    limits: Limits = Limits()
+    policy: ConfirmPolicy = ConfirmPolicy()
+    limits: StopTimeouts = StopTimeouts()
     ours: tuple[int, ...] = ()
 
     @property
@@ -73,55 +76,55 @@ class Job(Value):
         return tuple(e for e in self.endpoints if policy.moves and e.port == policy.movable)
 
 
-def free(tools: Tools, job: Job) -> Freed:
+def free(tools: FreeServices, job: FreeRequest) -> FreeResult:
     """Make all endpoints bindable, as far as the laws and the person allow."""
     findings: tuple[Finding, ...] = ()
     for _ in range(MAX_ROUNDS):
-        findings = look(tools.machine, job)
+        findings = findings_now(tools.machine, job)
         if all_bindable(findings):
-            return Freed(True, exitcodes.OK, (), findings)
+            return FreeResult(True, exitcodes.OK, (), findings)
         if code := beyond_ending(findings):
             return leave(tools, findings, code, job)
         plan = plan_for(tools, findings)
         if not plan:
             continue  # the holder ended while we looked at it
-        around = bystanders(tools.machine, job.endpoints, everybody(plan))
-        if refused := refusals(tools, plan, Scene(findings, around), job.policy):
-            return Freed(False, code_of(refused), refused, findings, around.spared)
+        around = bystanders(tools.machine, job.endpoints, plan)
+        if refused := refusals(tools, job, plan, findings, around):
+            return FreeResult(False, code_of(refused), refused, findings, around.spared)
         if (ended := end(tools, plan, job)) is not None:
-            return finished(tools, ended.but(spared=around.spared), job)
-    return Freed(False, exitcodes.TAKEN_AGAIN, (), findings)
+            return finished(tools, ended.replace(spared=around.spared), job)
+    return FreeResult(False, exitcodes.TAKEN_AGAIN, (), findings)
 
 
-def rehearse(tools: Tools, job: Job) -> Freed:
+def rehearse(tools: FreeServices, job: FreeRequest) -> FreeResult:
     """Say what `free` would do, and do nothing.
 
     It is told as for a person: nobody is asked here, so that no terminal is missing. `--yes` is
     what a script would say, and whom it does not cover is refused.
     """
-    policy = job.policy.but(interactive=job.policy.interactive or not job.policy.yes)
-    findings = look(tools.machine, job)
+    policy = job.policy.replace(interactive=job.policy.interactive or not job.policy.yes)
+    findings = findings_now(tools.machine, job)
     plan = plan_for(tools, findings)
     outcomes = tuple(judged(target, policy) for target in plan)
-    around = bystanders(tools.machine, job.endpoints, everybody(plan))
-    return Freed(all_bindable(findings), exitcodes.OK, outcomes, findings, around.spared)
+    around = bystanders(tools.machine, job.endpoints, plan)
+    return FreeResult(all_bindable(findings), exitcodes.OK, outcomes, findings, around.spared)
 
 
-def finished(tools: Tools, ended: Freed, job: Job) -> Freed:
+def finished(tools: FreeServices, ended: FreeResult, job: FreeRequest) -> FreeResult:
     """Return the result of ending; what an ended server left behind is waited for."""
     held = any(isinstance(finding.verdict, Held) for finding in ended.findings)
     code = beyond_ending(ended.findings)
     if ended.bindable or held or not code:
         return ended
     left = leave(tools, ended.findings, code, job)
-    return left.but(outcomes=ended.outcomes, spared=ended.spared)
+    return left.replace(outcomes=ended.outcomes, spared=ended.spared)
 
 
 def beyond_ending(findings: Sequence[Finding]) -> int:
     """Return the exit code where no process can be ended to free the port, else 0."""
     for finding in findings:
         match finding.verdict:
-            case Forbidden():
+            case NotPermitted():
                 return exitcodes.PERMISSION
             case NotLocal():
                 return exitcodes.USAGE
@@ -135,20 +138,24 @@ def beyond_ending(findings: Sequence[Finding]) -> int:
     return 0
 
 
-def code_of_hidden(holding: Holding) -> int:
+def code_of_hidden(holding: HolderSearch) -> int:
     """Return the code for a holder that cannot be named; where all was read, no right helps."""
     gaps = {gap.code for gap in holding.gaps}
     return exitcodes.STILL_HELD if gaps and gaps <= OUT_OF_REACH else exitcodes.PERMISSION
 
 
-def leave(tools: Tools, findings: tuple[Finding, ...], code: int, job: Job) -> Freed:
+def leave(
+    tools: FreeServices, findings: tuple[Finding, ...], code: int, job: FreeRequest
+) -> FreeResult:
     """Wait for what goes by itself in time; otherwise report what is in the way."""
     verdicts = [finding.verdict for finding in findings if not is_bindable(finding.verdict)]
-    waits = [v.seconds for v in verdicts if isinstance(v, Lingering) and v.seconds is not None]
+    waits = [
+        v.seconds for v in verdicts if isinstance(v, LingeringConnections) and v.seconds is not None
+    ]
     if len(waits) == len(verdicts) and max(waits) <= job.limits.linger:
         tools.tell(WaitingForPort(max(waits)))
         wait_until_bindable(tools.machine, job, max(waits) + 1)
-        findings = survey(tools.machine, job.endpoints, ours=job.ours)
+        findings = findings_now(tools.machine, job)
         if all_bindable(findings):
-            return Freed(True, exitcodes.OK, (), findings)
-    return Freed(False, code, (), findings)
+            return FreeResult(True, exitcodes.OK, (), findings)
+    return FreeResult(False, code, (), findings)

@@ -3,44 +3,41 @@
 from __future__ import annotations
 
 from devports import exitcodes
-from devports.core.bystanders import Bystanders
-from devports.core.contained import contained
-from devports.core.diagnosis import Held, sockets_of
-from devports.core.model import merged
-from devports.core.outcome import Declined, Planned, Question, Refused
-from devports.core.plan import consent, targets
-from devports.core.standing import Container, Elsewhere, OtherUser, Supervised
-from devports.core.value import Value
+from devports.core.containers import contained
+from devports.core.holder_kind import Container, OtherCheckout, OtherUser, SupervisedService
+from devports.core.stop_plan import (
+    Declined,
+    Question,
+    Refused,
+    WouldStop,
+    consent,
+    targets,
+)
+from devports.core.verdict import decisive, sockets_of
+from devports.freeing.bindable import holders_in
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
     from collections.abc import Collection, Iterable, Sequence
 
-    from devports.core.diagnosis import Finding
-    from devports.core.model import Holder, Process, ProcessKey
-    from devports.core.outcome import Outcome, QuestionKind, Why
-    from devports.core.plan import Policy, Target
-    from devports.core.standing import Standing
-    from devports.freeing import Tools
+    from devports.core.holder_kind import HolderKind
+    from devports.core.model import Process, ProcessKey
+    from devports.core.stop_plan import (
+        ConfirmPolicy,
+        Outcome,
+        PortClients,
+        QuestionKind,
+        StopTarget,
+        Why,
+    )
+    from devports.core.verdict import Finding
+    from devports.freeing import FreeRequest, FreeServices
 
 
-class Scene(Value):
-    """What a person is shown when they are asked: the findings, and who else touches the port."""
-
-    findings: tuple[Finding, ...]
-    around: Bystanders = Bystanders()
-
-
-def holders_of(findings: Iterable[Finding]) -> tuple[Holder, ...]:
-    """Return everybody who holds one of the endpoints; a client's connection is no hold."""
-    held = (finding.holding for finding in findings if isinstance(finding.verdict, Held))
-    return merged(holder for holding in held for holder in holding.holders)
-
-
-def plan_for(tools: Tools, findings: Iterable[Finding]) -> tuple[Target, ...]:
+def plan_for(tools: FreeServices, findings: Iterable[Finding]) -> tuple[StopTarget, ...]:
     """Return what has to end for these findings."""
     found, viewer = tuple(findings), tools.machine.viewer()
-    plan = targets(holders_of(found), viewer, tools.run_of, tools.elsewhere_of)
+    plan = targets(holders_in(found), viewer, tools.run_of, tools.elsewhere_of)
     return contained(plan, ports_of(found), viewer, tools.engines.named)
 
 
@@ -49,7 +46,7 @@ def ports_of(findings: Iterable[Finding]) -> dict[int, int]:
     return {s.inode: s.local.port for finding in findings for s in sockets_of(finding.verdict)}
 
 
-def judged(target: Target, policy: Policy) -> Outcome:
+def judged(target: StopTarget, policy: ConfirmPolicy) -> Outcome:
     """Return what would become of one target: planned, perhaps after a question, or refused."""
     match consent(target.standing, policy):
         case "refused":
@@ -58,64 +55,61 @@ def judged(target: Target, policy: Policy) -> Outcome:
             why = "on-conflict" if policy.fails else why_unanswerable(target.standing)
             return Refused(target, why)
         case answer:
-            return Planned(target, asks=answer == "ask")
+            return WouldStop(target, asks=answer == "ask")
 
 
 def refusals(
-    tools: Tools,
-    plan: Sequence[Target],
-    scene: Scene,
-    policy: Policy,
+    tools: FreeServices,
+    job: FreeRequest,
+    plan: Sequence[StopTarget],
+    findings: Sequence[Finding],
+    around: PortClients,
+    *,
     kind: QuestionKind = "stop",
 ) -> tuple[Outcome, ...]:
     """Ask for everything before anything is ended; return what stands in the way, if anything.
 
     Ending one of two holders while the other stays would free nothing, so the first no decides.
     """
-    plans = [judged(target, policy) for target in plan]
-    refused = tuple(outcome for outcome in plans if isinstance(outcome, Refused))
-    if refused:
+    plans = [judged(target, job.policy) for target in plan]
+    if refused := tuple(outcome for outcome in plans if isinstance(outcome, Refused)):
         return refused
-    for outcome in plans:
-        if isinstance(outcome, Planned) and outcome.asks:
-            finding = finding_of(outcome.target, scene.findings)
-            may_move = kind == "stop" and finding.endpoint.port == policy.movable
-            question = Question(
-                "container" if is_container(outcome.target) else kind,
-                outcome.target,
-                finding,
-                scene.around,
-                may_move=may_move,
-            )
-            answer = tools.ask(question)
-            if answer != "yes":
-                return (Declined(outcome.target, moving=answer == "next"),)
+    for target in (it.target for it in plans if isinstance(it, WouldStop) and it.asks):
+        finding = finding_of(target, findings)
+        may_move = kind == "stop" and finding.endpoint.port == job.policy.movable
+        what: QuestionKind = "container" if is_container(target) else kind
+        answer = tools.ask(Question(what, target, finding, around, may_move=may_move))
+        if answer != "yes":
+            return (Declined(target, moving=answer == "next"),)
     return ()
 
 
-def is_container(target: Target) -> bool:
+def is_container(target: StopTarget) -> bool:
     """Say whether its engine ends it, so that nobody of it is ever signalled."""
     return isinstance(target.standing, Container)
 
 
-def finding_of(target: Target, findings: Sequence[Finding]) -> Finding:
-    """Return the finding in which a target was seen."""
+def finding_of(target: StopTarget, findings: Sequence[Finding]) -> Finding:
+    """Return the finding in which a target was seen.
+
+    Where none shows it any more it is the decisive one: nobody is ended without the question.
+    """
     keys = {member.process.key for member in target.members}
-    return next(f for f in findings if any(h.process.key in keys for h in f.holding.holders))
+    seen = (f for f in findings if any(h.process.key in keys for h in f.holding.holders))
+    return next(seen, None) or decisive(findings)
 
 
-def everybody(plan: Iterable[Target]) -> list[ProcessKey]:
-    """Return all identities of a plan, each top before its members."""
-    keys = [key for t in plan for key in (t.process.key, *(m.process.key for m in t.members))]
-    return list(dict.fromkeys(keys))
-
-
-def people_of(plan: Iterable[Target]) -> list[Process]:
-    """Return all processes of a plan."""
+def people_of(plan: Iterable[StopTarget]) -> list[Process]:
+    """Return all processes of a plan, each top before its members."""
     return [p for t in plan for p in (t.process, *(member.process for member in t.members))]
 
 
-def programs_of(plan: Iterable[Target]) -> dict[ProcessKey, object]:
+def everybody(plan: Iterable[StopTarget]) -> list[ProcessKey]:
+    """Return all identities of a plan, each once, in the order of `people_of`."""
+    return list(dict.fromkeys(process.key for process in people_of(plan)))
+
+
+def programs_of(plan: Iterable[StopTarget]) -> dict[ProcessKey, object]:
     """Return what each process of a plan runs.
 
     An exec keeps pid and start time. Words count only where the program is unreadable: servers
@@ -124,38 +118,38 @@ def programs_of(plan: Iterable[Target]) -> dict[ProcessKey, object]:
     return {process.key: process.exe or process.argv for process in people_of(plan)}
 
 
-def parts(target: Target, keys: Collection[ProcessKey]) -> list[Target]:
+def parts(target: StopTarget, keys: Collection[ProcessKey]) -> list[StopTarget]:
     """Return what is left of a target when only the holders with these keys are meant.
 
     Where the top of their family is not meant, each is for itself.
     """
     members = tuple(member for member in target.members if member.process.key in keys)
     if target.process.key not in keys:
-        return [target.but(process=one.process, members=(one,)) for one in members]
-    return [target.but(members=members)] if members else []
+        return [target.replace(process=one.process, members=(one,)) for one in members]
+    return [target.replace(members=members)] if members else []
 
 
-def why_unanswerable(standing: Standing) -> Why:
+def why_unanswerable(standing: HolderKind) -> Why:
     """Say whose yes is missing where nobody can be asked: that of `--yes`, or one of its own."""
     match standing:
         case OtherUser():
             return "other-user"
-        case Elsewhere(is_guarded=True):
+        case OtherCheckout(is_guarded=True):
             return "other-checkout"
         case _:
             return "no-terminal"
 
 
-def why_refused(standing: Standing) -> Why:
+def why_refused(standing: HolderKind) -> Why:
     """Name the law that stands in the way."""
     match standing:
         case Container():
             return "container"
-        case Supervised():
+        case SupervisedService():
             return "supervised"
         case OtherUser():
             return "other-user"
-        case Elsewhere():
+        case OtherCheckout():
             return "other-checkout"
         case _:
             return "protected"

@@ -1,42 +1,47 @@
-"""Watches whether somebody starts the server again, and names who has its place then."""
+"""Who may start a server again, who has its place then, and who was at the port besides.
+
+Before anything is ended: its supervisors, a person's shell in the middle of a typed loop, and the
+clients, which are to be left alone. After it: whoever came back.
+"""
 
 from __future__ import annotations
 
-from itertools import takewhile
-
-from devports.core.outcome import Respawned, Settling
-from devports.core.plan import is_supervisor
-from devports.freeing.bindable import POLL_LAST, bindable
-from devports.freeing.consent import plan_for, ports_of
-from devports.freeing.shells import shell_above
+from devports.core import stop_plan as core
+from devports.core.command_line import STILL, is_at_rest, is_persons_shell, waits_for
+from devports.core.stop_plan import PortClients, Respawned, WatchingForRestart, is_supervisor
+from devports.freeing.bindable import POLL_LAST, bindable, table_of
+from devports.freeing.consent import everybody, plan_for, ports_of
 from devports.system import clock
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
 
-    from devports.core.diagnosis import Finding
-    from devports.core.model import Process, ProcessKey
-    from devports.core.plan import Target
-    from devports.freeing import Job, Tools
-    from devports.system import Machine, Pin
+    from devports.core.model import Endpoint, Process, ProcessKey, Socket
+    from devports.core.stop_plan import StopTarget
+    from devports.core.verdict import Finding
+    from devports.freeing import FreeRequest, FreeServices
+    from devports.system import Machine, ProcessHandle
+
 
 POLL_FIRST = 0.010
 """Seconds between looks at a shell, which may be about to run its next command."""
 PROMPT = 0.25
 """Seconds in which a shell is back at its prompt; before, there is nothing to tell."""
+MOST_CALLERS = 64
+"""Clients that are looked up by name; a server with more of them is not a person's own."""
 
 
-class Watch:
+class RespawnWatcher:
     """Who could start the targets of a plan again, as it was before anything was ended."""
 
-    def __init__(self, tools: Tools, ending: Sequence[Target]) -> None:
+    def __init__(self, tools: FreeServices, ending: Sequence[StopTarget]) -> None:
         self.tools = tools
-        self.supervisors = [p for target in ending for p in supervisors_of(tools, target)]
-        above = [shell_above(tools, target) for target in ending]
-        self.shells = [shell for shell in above if shell is not None]
+        above = [restarters(tools, target) for target in ending]
+        self.supervisors = [parent for parents, _ in above for parent in parents]
+        self.shells = [shell for _, shell in above if shell is not None]
 
-    def settle(self, job: Job, pins: Mapping[ProcessKey, Pin]) -> None:
+    def settle(self, job: FreeRequest, pins: Mapping[ProcessKey, ProcessHandle]) -> None:
         """Watch for a respawn, as long as somebody lives who could bring it about."""
         machine = self.tools.machine
         deadline = clock.Deadline(job.limits.settle)
@@ -48,13 +53,49 @@ class Watch:
                 return
             if not told and (living or deadline.elapsed > PROMPT):
                 told = True
-                self.tools.tell(Settling(deadline.left, (*living, *going)[0]))
-            waited = [pins[parent.key] for parent in living]
-            step = POLL_LAST if waited else POLL_FIRST
-            pass_time(machine, waited, min(step, deadline.left))
+                self.tools.tell(WatchingForRestart(deadline.left, (*living, *going)[0]))
+            step = POLL_LAST if living else POLL_FIRST
+            pass_time(machine, [pins[p.key] for p in living], min(step, deadline.left))
 
 
-def pass_time(machine: Machine, alive: Sequence[Pin], seconds: float) -> None:
+class Shell:
+    """A person's shell that waits for the end of a command which is going to be ended."""
+
+    def __init__(self, machine: Machine, process: Process, command: Process) -> None:
+        self.process = process
+        self._machine, self._command = machine, command
+        self._children = machine.children(process.pid)
+        self._rest = clock.Lasting(STILL)
+
+    def may_go_on(self) -> bool:
+        """Look once more; say whether it lives and has not been seen at rest for long enough."""
+        now = self._machine.process(self.process.pid)
+        if now is None or now.key != self.process.key:
+            return False
+        new = self._machine.children(now.pid) - self._children
+        return not self._rest.has(is_at_rest(now, self._command, new))
+
+
+def restarters(tools: FreeServices, target: StopTarget) -> tuple[list[Process], Shell | None]:
+    """Return the parents of a target that may start it again, nearest first, and a shell above.
+
+    The line ends at a person's shell, at what we run in ourselves, and at init. The shell is that
+    which waits for the target or for the last of them; the one that we run in waits for us.
+    """
+    own = tools.machine.viewer().line
+    found: list[Process] = []
+    for parent in tools.machine.ancestors(target.process):
+        if parent.key in own:
+            break
+        if not is_supervisor(parent):
+            command = found[-1] if found else target.process
+            typed = is_persons_shell(parent) and waits_for(parent, command)
+            return found, Shell(tools.machine, parent, command) if typed else None
+        found.append(parent)
+    return found, None
+
+
+def pass_time(machine: Machine, alive: Sequence[ProcessHandle], seconds: float) -> None:
     """Wait for the end of one of them; a container's engine has nothing to wait for."""
     if alive:
         machine.wait_for_exit(alive, seconds)
@@ -62,27 +103,13 @@ def pass_time(machine: Machine, alive: Sequence[Pin], seconds: float) -> None:
         clock.pause(seconds)
 
 
-def supervisors_of(tools: Tools, target: Target) -> tuple[Process, ...]:
-    """Return the parents of a target that may start it again, nearest first.
-
-    The line ends at a person's shell, at what we run in ourselves, and at init.
-    """
-    own = tools.machine.viewer().line
-    parents = tools.machine.ancestors(target.process)
-    return tuple(takewhile(lambda p: p.key not in own and is_supervisor(p), parents))
-
-
 def successors(
-    tools: Tools, plan: Sequence[Target], ports: Mapping[int, int], findings: Sequence[Finding]
+    tools: FreeServices,
+    plan: Sequence[StopTarget],
+    ports: Mapping[int, int],
+    findings: Sequence[Finding],
 ) -> tuple[Respawned, ...]:
-    """Return who has the ports now, each with the target whose port that was.
-
-    Args:
-        tools: for a judgement on them.
-        plan: what was ended.
-        ports: the ports of its sockets, by inode.
-        findings: how it is now.
-    """
+    """Return who has the ports now, each with the target whose port that was, by its inodes."""
     now = ports_of(findings)
     return tuple(
         Respawned(next((t for t in plan if _ports(t, ports) & _ports(it, now)), plan[0]), it)
@@ -90,6 +117,29 @@ def successors(
     )
 
 
-def _ports(target: Target, known: Mapping[int, int]) -> set[int]:
+def _ports(target: StopTarget, known: Mapping[int, int]) -> set[int]:
     inodes = {inode for member in target.members for inode in member.inodes}
     return {known[inode] for inode in inodes & set(known)}
+
+
+def bystanders(
+    machine: Machine, endpoints: Sequence[Endpoint], plan: Sequence[StopTarget]
+) -> PortClients:
+    """Return who is connected and who else uses the number, beside those who are to end.
+
+    Clients on other machines are counted and have no process here. Costs a look at the table, and
+    a search for processes only where there are connections.
+    """
+    served = connections_to(machine, endpoints)
+    ports = {s.remote.port for s in served if s.remote is not None}
+    if not ports:
+        return PortClients()
+    near = machine.table(sorted(ports)[:MOST_CALLERS]).sockets
+    calling = core.callers(served, near)
+    holding = machine.holding((*served, *calling), thorough=False)
+    return core.sorted_out(served, calling, holding, everybody(plan))
+
+
+def connections_to(machine: Machine, endpoints: Sequence[Endpoint]) -> tuple[Socket, ...]:
+    """Return the connections that are being served on these endpoints."""
+    return core.connections(table_of(machine, endpoints).sockets, endpoints)

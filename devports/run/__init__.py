@@ -1,1 +1,26 @@
 """Starting a server on a port that is already ours, and staying with it until it ends."""
+
+from __future__ import annotations
+
+from devports import exitcodes
+from devports.errors import DevportsError
+from devports.system import WINDOWS
+
+
+def refuse_on_windows(service: str) -> None:
+    """Say that this room is not built there yet, before its modules are imported.
+
+    Raises:
+        DevportsError: on Windows.
+    """
+    if WINDOWS:
+        from devports.core.hint import hint, ours
+
+        raise DevportsError(
+            "unsupported-platform",
+            "`devports run` does not work on Windows yet",
+            note="`check`, `status` and `free` do: free the port, then start the server yourself",
+            hints=(hint("run ", ours("free", service)),),
+            service=service,
+            exit_code=exitcodes.BLIND,
+        )

@@ -1,36 +1,45 @@
-"""What is to be started: a service with its texts filled, its environment and its endpoints."""
+"""What is to be started, its texts, environment and endpoints filled in; and how it gets its port.
+
+By which way a start gets the port is decided by `core.handoff`. Here are the effects of each.
+"""
 
 from __future__ import annotations
 
 import os
+import signal
 
-from devports.core.handoff import ladder
-from devports.core.launching import launching_of
-from devports.core.ownership import MARK
-from devports.core.placeholder import argv_of, fill, values_for
-from devports.core.recovery import Retry
-from devports.core.takers import mark
-from devports.core.value import Value
+from devports.core.command_line import launching_of
+from devports.core.handoff import NO, RETRY, YES, ladder, mark, numbered
+from devports.core.recovery import MARK, Retry
+from devports.core.service import argv_of, fill, values_for
+from devports.core.value import Frozen, unreachable
 from devports.errors import DevportsError
-from devports.run.child import refuse_unstartable
+from devports.run.hook_server import HookServer
+from devports.run.server import refuse_unstartable
+from devports.run.startup import OwnershipWatcher
+from devports.run.terminal import SignalReceived
+from devports.system.inspect import endpoints_of
 from devports.system.programs import interpreter_of
-from devports.system.survey import endpoints_of
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping, Sequence
 
-    from devports.core.handoff import Handed
-    from devports.core.happening import Happening
+    from devports.core.handoff import HookRequest, SocketHandoff
     from devports.core.model import Endpoint
+    from devports.core.recovery import HandoffMode
     from devports.core.service import Config, Service
-    from devports.records import Record
+    from devports.records import RunRecord
+    from devports.run.hook_server import Reply
+    from devports.run.reservation import Reservations
+    from devports.run.server import ServerProcessTree
+    from devports.run.terminal import SignalQueue
     from devports.system import Machine
 
-    Tell = Callable[[Happening], None]
+    Spawn = Callable[[Sequence[str], Mapping[str, str]], None]
 
 
-class Launch(Value):
+class Launch(Frozen):
     """What is to be started: service, command line and environment filled, and our record.
 
     `handed`: command and environment for a server that inherits the socket.
@@ -40,11 +49,11 @@ class Launch(Value):
     service: Service
     argv: tuple[str, ...]
     env: Mapping[str, str]
-    record: Record
+    record: RunRecord
     endpoints: tuple[Endpoint, ...]
     extra: tuple[Endpoint, ...] = ()
     retry: Retry = Retry()
-    handed: Handed | None = None
+    handed: SocketHandoff | None = None
     declared: int = 0
 
     @property
@@ -52,14 +61,9 @@ class Launch(Value):
         """All endpoints that have to be ours: those of the first port and of the further ones."""
         return (*self.endpoints, *self.extra)
 
-    @property
-    def mark(self) -> str:
-        """What everything that is started carries in its environment."""
-        return mark_of(self.record)
 
-
-def mark_of(record: Record) -> str:
-    """Return what tells the processes of this run from those of any other."""
+def mark_of(record: RunRecord) -> str:
+    """Return what everything of this run has in its environment, and nothing of another one."""
     return f"{record.key.pid}.{record.key.start}"
 
 
@@ -71,7 +75,7 @@ def prepare(
     arguments: Sequence[str],
     environ: Mapping[str, str],
     from_file: Mapping[str, str],
-    claim: Callable[[tuple[Endpoint, ...]], Record],
+    claim: Callable[[tuple[Endpoint, ...]], RunRecord],
 ) -> Launch:
     """Fill command line and environment, and say which endpoints the service is to have.
 
@@ -91,7 +95,7 @@ def prepare(
     """
     values = {**values_for(service, config), "fd": mark(0)}
     own = {key: fill(text, values) for key, text in service.env}
-    further = (service.spec.but(port=port) for _, port in service.ports)
+    further = (service.spec.replace(port=port) for _, port in service.ports)
     argv = (*argv_of(service, values), *arguments)
     env = {**environ, "PORT": str(service.port), **from_file, **own}
     cwd = fill(service.cwd, values)
@@ -103,7 +107,7 @@ def prepare(
     refuse_unstartable(argv, cwd, env)
     record = claim(endpoints)
     return Launch(
-        service=service.but(cwd=cwd),
+        service=service.replace(cwd=cwd),
         argv=argv,
         env={**env, MARK: mark_of(record)},
         record=record,
@@ -128,3 +132,105 @@ def refuse_impossible(service: Service) -> None:
             hints=(f'add `command = "..."` to `[services.{service.name}]`',),
             service=service.name,
         )
+
+
+class HandoffRunner:
+    """Hands the port of one run to its starts, and answers what its server asks for.
+
+    `state`: our own folder, for what has to outlive us.
+    """
+
+    def __init__(
+        self,
+        launch: Launch,
+        hold: Reservations,
+        state: str,
+        *,
+        machine: Machine,
+        family: ServerProcessTree,
+        interrupts: SignalQueue,
+    ) -> None:
+        self._launch, self._hold, self._state = launch, hold, state
+        self._machine, self._family, self._interrupts = machine, family, interrupts
+        self.hooks: HookServer | None = None
+
+    def start(self, way: HandoffMode, spawn: Spawn) -> tuple[HandoffMode, str]:
+        """Start the server; return the way indeed, and how it was told of a socket it inherits.
+
+        Raises:
+            PortTakenError: somebody was quicker to listen on what was to be handed over.
+        """
+        launch = self._launch
+        match way:
+            case "fd":
+                assert launch.handed is not None  # noqa: S101  # the ladder has both or neither
+                return way, self._hand(launch.handed, spawn)
+            case "hook":
+                # Further ports may be bound where no hook is asked: a debugger's, by node itself.
+                self._hold.share(behind=len(launch.endpoints))
+                env = self._hooked(launch.env)
+                if env is None:
+                    return self.start("beside", spawn)
+                spawn(launch.argv, env)
+            case "beside":
+                self._hold.share()
+                spawn(launch.argv, launch.env)
+            case "bare":
+                self._hold.release()
+                spawn(launch.argv, launch.env)
+            case _:
+                unreachable(way)
+        return way, ""
+
+    def _hand(self, handed: SocketHandoff, spawn: Spawn) -> str:
+        count = len(self._launch.endpoints)
+        self._hold.share(behind=count)
+        with self._hold.handing(count, listening=handed.listening) as numbers:
+            argv = [numbered(word, numbers) for word in handed.argv]
+            env = {**self._launch.env, **dict(handed.env)}
+            spawn(argv, {name: numbered(text, numbers) for name, text in env.items()})
+            return numbered(handed.how, numbers)
+
+    def _hooked(self, env: Mapping[str, str]) -> Mapping[str, str] | None:
+        """Return the variables that load the hooks; None if there is no socket for them to ask."""
+        if self.hooks is None:
+            ports = {end.port for end in self._launch.everything}
+            try:
+                self.hooks = HookServer(ports, self.answer)
+            except OSError:
+                return None
+        self.hooks.deaf = False
+        return self.hooks.environment(env, self._state)
+
+    def answer(self, ask: HookRequest) -> Reply:
+        """Answer a bind that failed; a person may be asked, though the server runs already.
+
+        A signal ends it, and is left to the loop. A Ctrl-C at the question has not reached the
+        server, so it must not be taken for one that has.
+        """
+        self._interrupts.install(calm=False)
+        try:
+            if not ask.adopts:
+                return (RETRY if self._hold.yield_to(ask.endpoint, self._has) else NO), None
+            given = self._hold.give(ask.endpoint, self._has)
+            return (NO, None) if given is None else (YES, given.fileno())
+        except SignalReceived as signalled:
+            number = signalled.number
+            self._interrupts.remember(signal.SIGTERM if number == signal.SIGINT else number)
+            return NO, None
+        finally:
+            self._interrupts.install(calm=True)
+
+    def _has(self, endpoint: Endpoint) -> bool:
+        """Say whether a process of our server has the endpoint already."""
+        watch = OwnershipWatcher(self._machine, (endpoint,), self._family, self._hold)
+        return bool(watch.holders())
+
+    def deafen(self) -> None:
+        """Say no to all hooks from now on: the server is being stopped."""
+        if self.hooks is not None:
+            self.hooks.deaf = True
+
+    def close(self) -> None:
+        if self.hooks is not None:
+            self.hooks.close()

@@ -1,4 +1,10 @@
-"""One started server: its processes, its output, its end."""
+"""One started server, which is our child: its processes, its output, its end, its exact exit code.
+
+Its processes are what is below us, less what was there before we started anything. A shell that
+becomes devports (``sh -c 'agent & exec devports run web'``) hands its children on: they are not the
+server's and are never signalled. Its end is that of its whole tree, and of what has left its
+session before it was ready.
+"""
 
 from __future__ import annotations
 
@@ -6,27 +12,38 @@ import contextlib
 import os
 import select
 import signal
+import subprocess
+from errno import EACCES
 
 from devports import exitcodes
+from devports.core.model import ProcessKey
+from devports.core.recovery import DetachedProcess, KillingServer, StoppingServer
+from devports.core.shell_syntax import instead_of
 from devports.errors import DevportsError
-from devports.run.child import spawn
-from devports.run.relay import Relay
-from devports.system import clock
+from devports.run.output import Relay
+from devports.run.terminal import make_controlling
+from devports.system import clock, programs
+from devports.system.signals import send
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
-    from collections.abc import Callable, Collection, Mapping, Sequence
+    from collections.abc import Callable, Mapping, Sequence
 
-    from devports.core.model import ProcessKey
-    from devports.run.asks import Asks
-    from devports.run.family import Family
-    from devports.run.interrupts import Interrupts
-    from devports.run.terminal import Terminal
+    from devports.core.model import Holder
+    from devports.core.recovery import Tell
+    from devports.core.service import Service
+    from devports.run.hook_server import HookServer
+    from devports.run.terminal import SignalQueue, Terminal
     from devports.system import Machine
 
-    Holders = Callable[[], Sequence[ProcessKey]]
 
+LOOK_EVERY = 0.025
+"""Seconds between looks for our listener: 40 microseconds each."""
+STRAYS = 2.0
+"""Seconds that a server which has gone into the background may take until it binds."""
 KILL_WAIT = 2.0
+LAST_WAIT = 1.0
+"""Seconds that a killed server may take to be gone."""
 INTERNAL = (signal.SIGCHLD, signal.SIGWINCH, signal.SIGTSTP, signal.SIGCONT)
 """Signals that are answered here, and tell nobody to end."""
 STEP = 0.05
@@ -34,26 +51,33 @@ STEP = 0.05
 
 
 class Server:
-    """A running server and everything below us that belongs to it."""
+    """A running server and everything below us that belongs to it.
+
+    `suspicious` hears output that may be a bind error. `holders` says who of the family has the
+    port, also where it has left our session.
+    """
 
     def __init__(
         self,
         argv: Sequence[str],
-        cwd: str,
         env: Mapping[str, str],
+        service: Service,
         *,
         machine: Machine,
-        family: Family,
-        interrupts: Interrupts,
+        family: ServerProcessTree,
+        interrupts: SignalQueue,
         suspicious: Callable[[str], None],
-        awaited: str = "",
-        asks: Asks | None = None,
+        holders: Callable[[], Sequence[ProcessKey]],
+        tell: Tell,
+        hooks: HookServer | None = None,
         terminal: Terminal | None = None,
     ) -> None:
         self._machine, self._family, self._interrupts = machine, family, interrupts
-        self._asks, self._terminal = asks, terminal
-        self.relay = Relay(suspicious, terminal, awaited)
-        self.process = spawn(argv, cwd, env, self.relay)
+        self._service, self._holders, self._tell = service, holders, tell
+        self._hooks, self._terminal = hooks, terminal
+        self._searched = False
+        self.relay = Relay(suspicious, terminal, service.ready.log)
+        self.process = spawn(argv, service.cwd, env, self.relay)
         family.sessions.add(self.process.pid)
         if terminal is not None:
             interrupts.suspend(by_us=True)
@@ -87,7 +111,7 @@ class Server:
             told = self._pass_on(None if end is None else end.left * 1000)
             if told or (end is not None and end.passed):
                 break
-        numbers, self.keys = self._interrupts.collect(), self.relay.pressed()
+        numbers, self.keys = self._interrupts.collect(), self.relay.keys()
         if self._terminal is not None and signal.SIGINT in numbers:
             # Sent to us, or pressed just when the terminal was ours to print: it is the server's.
             self.relay.interrupt()
@@ -110,19 +134,15 @@ class Server:
         poll = select.poll()
         poll.register(self._interrupts, select.POLLIN)
         self.relay.register(poll)
-        if self._asks is not None:
-            self._asks.register(poll)
+        if self._hooks is not None:
+            self._hooks.register(poll)
         ready = {number for number, _ in poll.poll(milliseconds)}
         self.relay.pump(ready)
-        answered = self._asks is not None and self._answer(self._asks, ready)
-        return answered or self._interrupts.fileno() in ready or self.relay.has_keys
-
-    def _answer(self, asks: Asks, ready: Collection[int]) -> bool:
         begun = clock.monotonic()
-        answered = asks.pump(ready)
+        answered = self._hooks is not None and self._hooks.pump(ready)
         if answered:
             self.answering += clock.monotonic() - begun
-        return answered
+        return answered or self._interrupts.fileno() in ready or bool(self.relay.pressed)
 
     def _suspend(self) -> None:
         """Stop the server and ourselves, as the suspend key does, until a shell says `fg`.
@@ -155,44 +175,88 @@ class Server:
 
     def _signal(self, key: ProcessKey, number: int) -> None:
         try:
-            pin = self._machine.pin(key)
+            send(self._machine, key, number)
         except DevportsError:
             if key.pid == self.process.pid:
                 # Our own child keeps its number until we have waited for it, and Popen knows.
                 self.process.send_signal(number)
-            return
-        if pin is not None:
-            pin.send(number)
-            pin.close()
 
-    def ask_to_end(self, number: int, seconds: float, holders: Holders) -> bool:
-        """Send `number` to the tree; return whether all of it has ended within `seconds`.
+    def end(self, *, was_ready: bool) -> None:
+        """End whatever is left of it; nothing happens if nothing is."""
+        runs = self.code is None
+        if runs:
+            self._tell(StoppingServer(self._service.name, self._service.stop_signal))
+        if runs or self._family.group():
+            self._insist()
+        if not self._searched and not was_ready:
+            self._searched = True
+            self._look_for_strays()
+        if self._holders():
+            self._insist()
+        self.close()
 
-        Args:
-            number: the signal that asks.
-            seconds: how long it may take; Ctrl-C cuts that short, other signals are only kept:
-                an editor and a closing shell may send SIGHUP each.
-            holders: says who of ours still has the port, wherever it has gone.
-        """
-        self.signal_tree(number, holders())
+    def _insist(self) -> None:
+        """Ask the tree and who has the port to end, and kill what has not in time."""
+        begun = clock.monotonic()
+        self.signal_tree(signal.Signals[self._service.stop_signal], self._holders())
         self.signal_tree(signal.SIGCONT)  # what is stopped could not even begin to end
-        return self._ended(seconds, holders)
+        if not self._has_ended(self._service.stop_timeout):
+            self._tell(KillingServer(self._service.name, clock.monotonic() - begun))
+            self.signal_tree(signal.SIGKILL, self._holders())
+            self._has_ended(KILL_WAIT)
 
-    def kill(self, holders: Holders) -> None:
-        """Kill what is left of the tree."""
-        self.signal_tree(signal.SIGKILL, holders())
-        self._ended(KILL_WAIT, holders)
+    def _has_ended(self, seconds: float) -> bool:
+        """Say whether all of it has ended within `seconds`, which Ctrl-C cuts short.
 
-    def _ended(self, seconds: float, holders: Holders) -> bool:
+        Other signals are only kept: an editor and a closing shell may send SIGHUP each.
+        """
         deadline = clock.Deadline(seconds)
         while not deadline.passed:
-            if self.code is not None and not self._family.group() and not holders():
+            if self.code is not None and not self._family.group() and not self._holders():
                 return True
             numbers = self.turn(min(STEP, deadline.left))
             self.hurried = self.hurried or next(iter(numbers), 0)
             if signal.SIGINT in (*numbers, *self.keys):
                 return False
         return False
+
+    def _look_for_strays(self) -> None:
+        """Name what has left the session of a server that was never ready.
+
+        A server that goes into the background does so before it binds (daemon(3)), so it may still
+        be about to take the port. A browser that a server has opened never will, and is left alone.
+        """
+        deadline, holders = clock.Deadline(STRAYS), self._holders()
+        while self._family.members() and not holders and not deadline.passed:
+            self.turn(LOOK_EVERY)
+            holders = self._holders()
+        for key in holders[:1] or self._family.members():
+            if (process := self._machine.process(key.pid)) is not None and process.key == key:
+                self._tell(DetachedProcess(self._service.name, process, ended=bool(holders)))
+
+    def code_after(self, number: int) -> int:
+        """Return the exit code of a server that was stopped for a signal, after a moment's wait.
+
+        Raises:
+            DevportsError: it does not end at all: a device is in its way, or it is another user.
+        """
+        deadline = clock.Deadline(LAST_WAIT)
+        while (code := self.code) is None and not deadline.passed:
+            self.turn(LOOK_EVERY)
+        self.close()
+        if code is not None:
+            return code
+        pid = self.process.pid
+        process = self._machine.process(pid)
+        state = f"state {process.state}, user {process.user}" if process else "gone"
+        raise DevportsError(
+            "server-not-ended",
+            f"`{self._service.name}` (pid {pid}) could not be ended",
+            facts=(f"it is still there after SIGKILL: {state}",),
+            hints=(f"run `sudo kill -KILL {pid}`",),
+            service=self._service.name,
+            exit_code=exitcodes.of_signal(number),
+        )
 
     def close(self) -> None:
         """Pass on the last output and let go of the streams."""
@@ -201,3 +265,120 @@ class Server:
         if self._terminal is not None:
             self._terminal.take_back()
             self._interrupts.suspend(by_us=False)
+
+
+def spawn(
+    argv: Sequence[str], cwd: str, env: Mapping[str, str], relay: Relay
+) -> subprocess.Popen[bytes]:
+    """Start the server with its streams going through `relay`.
+
+    Raises:
+        DevportsError: as `refuse_unstartable`.
+    """
+    stdin, stdout, stderr = relay.child_ends
+    inner = stdin is not None
+    try:
+        # What we were given to pass on is passed on (`-- <(command)`); ours is not inheritable.
+        return subprocess.Popen(
+            argv,
+            cwd=cwd,
+            env=dict(env),
+            stdin=stdin,
+            stdout=stdout,
+            stderr=stderr,
+            close_fds=False,
+            start_new_session=inner,
+            preexec_fn=make_controlling if inner else None,  # noqa: PLW1509  # no threads here
+        )
+    except OSError as error:
+        refuse_unstartable(argv, cwd, env)
+        raise _not_executable(argv[0], cwd, error.strerror or str(error)) from error
+    finally:
+        relay.close_child_ends()
+
+
+def refuse_unstartable(argv: Sequence[str], cwd: str, env: Mapping[str, str]) -> None:
+    """Check what can be checked of a command without starting it.
+
+    Raises:
+        DevportsError: no such folder (2), no such command (127), not executable (126).
+    """
+    if not os.path.isdir(cwd):
+        raise DevportsError("folder-missing", f"the folder `{cwd}` does not exist")
+    word, path = argv[0], env.get("PATH", os.defpath)
+    match programs.trouble(word, cwd, path):
+        case "missing":
+            raise DevportsError(
+                "command-not-found",
+                f"the command `{word}` was not found",
+                facts=(f"folder: {cwd}", *((f"PATH: {path}",) if "/" not in word else ())),
+                hints=tuple(filter(None, (instead_of(argv),))),
+                exit_code=exitcodes.NOT_FOUND,
+            )
+        case "interpreter-missing":
+            raise DevportsError(
+                "interpreter-missing",
+                f"the program named in the first line of `{word}` does not exist",
+                facts=(f"folder: {cwd}",),
+                exit_code=exitcodes.NOT_FOUND,
+            )
+        case "not-executable":
+            raise _not_executable(word, cwd, os.strerror(EACCES))
+        case _:
+            return
+
+
+def _not_executable(word: str, cwd: str, why: str) -> DevportsError:
+    return DevportsError(
+        "command-not-executable",
+        f"the command `{word}` cannot be executed: {why}",
+        facts=(f"folder: {cwd}",),
+        exit_code=exitcodes.NOT_EXECUTABLE,
+    )
+
+
+class ServerProcessTree:
+    """Everything that descends from us since this was made."""
+
+    def __init__(self, machine: Machine) -> None:
+        self._machine = machine
+        self.sessions = {os.getsid(0)}
+        """Where the server is: in ours, or in one of its own, by its terminal or by setsid(2)."""
+        self.me = machine.key(os.getpid()) or ProcessKey(os.getpid(), 0)
+        before = [machine.key(pid) for pid in machine.children(os.getpid())]
+        self._before = frozenset(key for key in before if key is not None)
+        if not self._before:
+            # Orphans of the server come to us; with others' children here, theirs would come too.
+            machine.adopt_orphans()
+
+    def has_child(self, pid: int) -> bool:
+        """Say whether this child of ours is one that we started or adopted."""
+        return self._machine.key(pid) not in self._before
+
+    def members(self) -> list[ProcessKey]:
+        """Return all living descendants, parents before children."""
+        found: list[ProcessKey] = []
+        for pid in self._machine.children(os.getpid()):
+            if self.has_child(pid):
+                keys = map(self._machine.key, (pid, *self._machine.descendants(pid)))
+                found += [key for key in keys if key is not None]
+        return found
+
+    def group(self) -> list[ProcessKey]:
+        """Return the members in the server's session.
+
+        A browser that the server opened has a session of its own and is left alone.
+        """
+        return [key for key in self.members() if session_of(key.pid) in self.sessions]
+
+    def owns(self, holder: Holder) -> bool:
+        line = {process.key for process in holder.line}
+        return self.me in line and not self._before & line
+
+
+def session_of(pid: int) -> int:
+    """Return the session of a process, 0 if it is gone or only waits to be reaped."""
+    try:
+        return os.getsid(pid)
+    except OSError:
+        return 0

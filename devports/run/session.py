@@ -3,26 +3,24 @@
 from __future__ import annotations
 
 import contextlib
+import os
 import signal
 from errno import EMFILE
 
 from devports import exitcodes
-from devports.core.happening import (
-    InTheWay,
-    Launched,
-    NextPort,
-    PortLost,
-)
-from devports.core.outcome import Declined
 from devports.core.recovery import (
     BindFailed,
     Ended,
     Exited,
+    HandoffFailed,
     Interrupted,
     Moved,
     Pause,
+    PortChanged,
     PortFreed,
+    PortLost,
     Ready,
+    ServerStarted,
     Serving,
     Start,
     Starting,
@@ -36,34 +34,27 @@ from devports.core.recovery import (
     is_lost,
     step,
 )
+from devports.core.stop_plan import Declined
 from devports.core.value import unreachable
 from devports.errors import DevportsError
 from devports.run import terminal
-from devports.run.ending import Ending
-from devports.run.family import Family, Remains
-from devports.run.guard import Duty, post
-from devports.run.hold import Hold, QuickerError
-from devports.run.interrupts import Interrupts, Signalled, terminal_interrupts_the_server
-from devports.run.ownership import Watch
-from devports.run.relay import write_all
-from devports.run.server import Server
-from devports.run.startup import LOOK_EVERY, Startup
-from devports.run.ways import Ways
+from devports.run.launch import HandoffRunner, mark_of
+from devports.run.reservation import PortTakenError, Reservations
+from devports.run.server import LOOK_EVERY, Server, ServerProcessTree
+from devports.run.startup import OwnershipWatcher, ServerStart
+from devports.run.terminal import SignalQueue, SignalReceived, terminal_interrupts_the_server
+from devports.run.watchdog import WatchdogConfig, post
 from devports.system import clock
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
-    from collections.abc import Callable, Mapping, Sequence
+    from collections.abc import Mapping, Sequence
 
-    from devports.core.happening import Happening
-    from devports.core.model import ProcessKey
-    from devports.core.outcome import Answer, Outcome, Progress, Question
-    from devports.core.recovery import Command, Event, State, Way
-    from devports.freeing import Job, Tools
-    from devports.records import Records, RunState
+    from devports.core.recovery import Command, Event, HandoffMode, RunEvent, State, Tell
+    from devports.core.stop_plan import Answer, Outcome, Progress, Question
+    from devports.freeing import FreeRequest, FreeServices
+    from devports.records import RunRecords, RunState
     from devports.run.launch import Launch
-
-    Tell = Callable[[Happening], None]
 
 SECOND_CTRL_C = 2.0
 TAKES_IT_WITHIN = 5.0
@@ -74,19 +65,20 @@ class Session:
     """The effects of a run. What comes next is decided by `core.recovery.step` alone."""
 
     def __init__(
-        self, launch: Launch, job: Job, tools: Tools, tell: Tell, records: Records
+        self, launch: Launch, job: FreeRequest, tools: FreeServices, tell: Tell, records: RunRecords
     ) -> None:
         self.launch, self.service, self.records = launch, launch.service, records
         self.machine, self._ask, self._tell = tools.machine, tools.ask, tell
         self.terminal = terminal.of_process()
         self.guard = post(self._duty())  # before there is anything that it must not inherit
-        self.hold = Hold(tools.but(ask=self._question, tell=self._progress), job, records)
+        self.hold = Reservations(
+            tools.replace(ask=self._question, tell=self._progress), job, records
+        )
         self._tell_progress = tools.tell
-        self.interrupts = Interrupts()
-        self.family = Family(self.machine)
-        self.watch = Watch(self.machine, launch.endpoints, self.family)
-        self.ending = Ending(self.machine, self.service, self.family, self._holders, self.tell)
-        self.ways = Ways(
+        self.interrupts = SignalQueue()
+        self.family = ServerProcessTree(self.machine)
+        self.watch = OwnershipWatcher(self.machine, launch.endpoints, self.family, self.hold)
+        self.handoff = HandoffRunner(
             launch,
             self.hold,
             records.path,
@@ -95,27 +87,19 @@ class Session:
             interrupts=self.interrupts,
         )
         self.server: Server | None = None
-        self.startup: Startup | None = None
+        self.startup: ServerStart | None = None
         self._ctrl_c = clock.Deadline(0)
-        self._moves, self._lost = job.policy.moves, False
+        self._moves = job.policy.moves
 
-    def _duty(self) -> Duty:
-        own = self.terminal is not None
-        remains = Remains(self.machine, self.launch.everything, self.launch.mark, own=own)
-        return Duty(
+    def _duty(self) -> WatchdogConfig:
+        return WatchdogConfig(
             self.machine,
-            remains,
-            remains.unnamed,
+            self.launch.everything,
+            mark_of(self.launch.record),
             self.terminal,
             signal.Signals[self.service.stop_signal],
             self.service.stop_timeout,
         )
-
-    @property
-    def _moving(self) -> bool:
-        """Whether the service is to get another port: a person wants that, or this one is lost."""
-        outcomes = self.hold.last.outcomes if self.hold.last else ()
-        return self._lost or any(isinstance(one, Declined) and one.moving for one in outcomes)
 
     # -- the loop
 
@@ -129,26 +113,32 @@ class Session:
             stack.callback(self.guard.dismiss)
             stack.enter_context(self.interrupts)
             stack.callback(self.records.drop, self.launch.record)
-            stack.callback(self.ways.close)
+            stack.callback(self.handoff.close)
             stack.callback(self.hold.release)
             stack.callback(self._stop_server)
             stack.callback(self.interrupts.install, calm=True)
             try:
                 return self._drive()
-            except Signalled as signalled:
+            except SignalReceived as signalled:
                 return Ended(exitcodes.of_signal(signalled.number), "devports", "interrupted")
 
     def _drive(self) -> Ended | None:
         state, commands = begin(self.launch.retry)
+        lost = False
         while True:
             event = self._perform(commands)
             if isinstance(state, Ended):
-                return None if self._moving else state
+                return None if lost or self._is_to_move() else state
             event = event or self._next(state)
             before = state
             state, commands = step(before, event, self.launch.retry)
-            self._lost = self._moves and isinstance(state, Ended) and is_lost(event, state)
+            lost = self._moves and isinstance(state, Ended) and is_lost(event, state)
             self._tell_of(event, before, state)
+
+    def _is_to_move(self) -> bool:
+        """Say whether a person wants another port for the service."""
+        outcomes = self.hold.last.outcomes if self.hold.last else ()
+        return any(isinstance(one, Declined) and one.moving for one in outcomes)
 
     def _perform(self, commands: tuple[Command, ...]) -> Event | None:
         event: Event | None = None
@@ -175,7 +165,7 @@ class Session:
         assert startup is not None  # noqa: S101
         match state:
             case Starting():
-                return startup.until_decided(server, self._signals, self.tell)
+                return startup.until_decided(server, self._signals)
             case Serving():
                 return self._until_the_end(server)
             case Stopping(signal=number):
@@ -188,7 +178,7 @@ class Session:
     def _unless_interrupted(self) -> None:
         """Go on without a server, unless a signal came while the last one was being stopped."""
         if self.server is not None and self.server.hurried:
-            raise Signalled(self.server.hurried)
+            raise SignalReceived(self.server.hurried)
         self.interrupts.resume()
 
     def _question(self, question: Question) -> Answer:
@@ -196,8 +186,10 @@ class Session:
         try:
             with self._own_screen():
                 return self._ask(question)
+        except SignalReceived:
+            raise
         except KeyboardInterrupt:
-            raise Signalled(signal.SIGINT) from None
+            raise SignalReceived(signal.SIGINT) from None
         finally:
             self.interrupts.install(calm=False)
 
@@ -211,13 +203,15 @@ class Session:
 
     # -- the server
 
-    def _start(self, attempt: int, way: Way) -> Event | None:
+    def _start(self, attempt: int, way: HandoffMode) -> Event | None:
         """Start the server; from here on signals wait for the loop, so that none orphans it."""
         self.interrupts.install(calm=True)
-        self.startup = Startup(self.launch, self.machine, self.watch, self.hold, way=way)
+        self.startup = ServerStart(
+            self.launch, self.machine, self.watch, self.hold, self.tell, way=way
+        )
         try:
-            self.ways.start(way, self._spawn)
-        except QuickerError:
+            way, how = self.handoff.start(way, self._spawn)
+        except PortTakenError:
             return BindFailed(foreign=True)
         except OSError as error:
             raise DevportsError(
@@ -229,21 +223,22 @@ class Session:
             ) from error
         self._mark("starting")
         name, endpoint = self.service.name, self.launch.endpoints[0]
-        self.tell(Launched(name, endpoint, attempt, self.ways.way, self.ways.how))
+        self.tell(ServerStarted(name, endpoint, attempt, way, how))
         return None
 
     def _spawn(self, argv: Sequence[str], env: Mapping[str, str]) -> None:
         assert self.startup is not None  # noqa: S101  # made just before
         self.server = Server(
             argv,
-            self.service.cwd,
             env,
+            self.service,
             machine=self.machine,
             family=self.family,
             interrupts=self.interrupts,
             suspicious=self.startup.hear,
-            awaited=self.service.ready.log,
-            asks=self.ways.asks,
+            holders=self.watch.holders,
+            tell=self.tell,
+            hooks=self.handoff.hooks,
             terminal=self.terminal,
         )
         key = self.machine.key(self.server.process.pid)
@@ -258,14 +253,14 @@ class Session:
                 return event
             if not self.hold:
                 patience = clock.Deadline(TAKES_IT_WITHIN)
-            elif patience.passed or self.watch.news(self.hold).owner is not None:
+            elif patience.passed or self.watch.latest().owner is not None:
                 self.hold.release()  # it has what its reloader asked for; ours must not outlive it
         server.close()
         return Exited(code)
 
     def _code(self, server: Server, number: int) -> int:
         try:
-            return self.ending.code(server, number)
+            return server.code_after(number)
         except DevportsError:
             self.server = None  # there is nothing more to be done about it
             raise
@@ -273,13 +268,9 @@ class Session:
     def _stop_server(self) -> None:
         """End whatever of the server is left; nothing happens if nothing is."""
         if self.server is not None:
-            self.ways.deafen()
+            self.handoff.deafen()
             ready = self.startup is not None and self.startup.owned is not None
-            self.ending.end(self.server, was_ready=ready)
-
-    def _holders(self) -> Sequence[ProcessKey]:
-        """Return who of our tree has the port, also where it has left our session."""
-        return [holder.process.key for holder in self.watch.holders(self.hold)]
+            self.server.end(was_ready=ready)
 
     # -- signals, records, words
 
@@ -301,24 +292,25 @@ class Session:
     def _mark(self, state: RunState) -> None:
         """Write into our record how far we are, and who would be left if we were killed."""
         server = self.server and self.machine.key(self.server.process.pid)
-        self.records.mark(self.launch.record.but(state=state, server=server))
+        self.records.mark(self.launch.record.replace(state=state, server=server))
 
-    def tell(self, happening: Happening) -> None:
+    def tell(self, happening: RunEvent) -> None:
         """Say what happens, on a line of its own: editors look for it at the start of one."""
         with self._own_screen():
             if self.server is not None and self.server.relay.midline:
-                write_all(2, b"\n")
+                with contextlib.suppress(OSError):  # our reader has gone
+                    os.write(2, b"\n")
             self._tell(happening)
 
     def _tell_of(self, event: Event, before: State, after: State) -> None:
         name, endpoint = self.service.name, self.launch.endpoints[0]
         if isinstance(before, Starting) and goes_down(before, after):
             lived = isinstance(event, Moved | TimedOut)
-            self.tell(InTheWay(name, before.way, self.service.ready.timeout if lived else 0))
+            self.tell(HandoffFailed(name, before.way, self.service.ready.timeout if lived else 0))
             return
         match event, after:
             case PortFreed(), Starting() if self.launch.declared and self.startup is None:
-                self.tell(NextPort(name, self.launch.declared, self.service.port))
+                self.tell(PortChanged(name, self.launch.declared, self.service.port))
             case Ready(), Serving():
                 self.hold.release()
                 self._mark("serving")

@@ -1,8 +1,11 @@
-"""The terminal we were started on, and the inner one that the server gets in its place.
+"""The terminal we were started on, the inner one that the server gets in its place, and signals.
 
 The inner one does all that a terminal does: echo, lines, Ctrl-C. So while it is lent the real one
-is raw and only carries bytes (termios(3), cfmakeraw), and is put back whenever we speak, ask,
-stop or end. What was typed is never looked at but for two keys: interrupt and suspend.
+is raw and only carries bytes, and is put back whenever we speak, ask, stop or end. What was typed
+is never looked at but for two keys: interrupt and suspend.
+
+While a server runs, signals to devports itself are only collected. Before there is one to take care
+of, a signal ends what we are doing (a look, a question, a wait) at once.
 """
 
 from __future__ import annotations
@@ -14,42 +17,52 @@ import pty
 import signal
 import termios
 
+from devports.system.terminal_events import Wakeup
+
 TYPE_CHECKING = False
 if TYPE_CHECKING:
     from collections.abc import Iterator
+    from types import FrameType
     from typing import Any
+
+    from typing_extensions import Self
 
     Modes = list[Any]
 
+
 IFLAG, OFLAG, CFLAG, LFLAG, CC = 0, 1, 2, 3, 6
 """Places in the list of tcgetattr(3)."""
+LINE_ENDS = termios.INLCR | termios.IGNCR | termios.ICRNL
+DISABLED = (b"\0", b"\xff")
+"""_POSIX_VDISABLE on Linux and on macOS; no key of a keyboard sends either."""
+OF_TERMINALS = (signal.SIGINT, signal.SIGQUIT, signal.SIGTSTP, signal.SIGTTIN, signal.SIGTTOU)
+STOPPING = (signal.SIGTERM, signal.SIGHUP, signal.SIGQUIT)
+WATCHED = (*STOPPING, signal.SIGINT, signal.SIGCHLD, signal.SIGWINCH)
+SUSPENDING = (signal.SIGTSTP, signal.SIGCONT)
+"""Watched beside those where the server has a terminal of its own: else Ctrl-Z stops both of us."""
+QUIET = (signal.SIGCHLD, signal.SIGWINCH, *SUSPENDING)
+"""Signals that end nothing."""
 
 
 def raw(modes: Modes) -> Modes:
-    """Return modes in which every byte passes unchanged, both ways (cfmakeraw)."""
-    made = [*modes[:CC], list(modes[CC])]
-    made[IFLAG] &= ~(
-        termios.IGNBRK
-        | termios.BRKINT
-        | termios.PARMRK
-        | termios.ISTRIP
-        | termios.INLCR
-        | termios.IGNCR
-        | termios.ICRNL
-        | termios.IXON
-    )
+    """Return modes in which every byte passes unchanged, both ways (termios(3), cfmakeraw)."""
+    breaks = termios.IGNBRK | termios.BRKINT | termios.PARMRK | termios.ISTRIP
+    made = _by_byte(modes, breaks | LINE_ENDS | termios.IXON, termios.ECHONL)
     made[OFLAG] &= ~termios.OPOST
-    made[LFLAG] &= ~(termios.ECHO | termios.ECHONL | termios.ICANON | termios.ISIG | termios.IEXTEN)
     made[CFLAG] = (made[CFLAG] & ~(termios.CSIZE | termios.PARENB)) | termios.CS8
-    made[CC][termios.VMIN], made[CC][termios.VTIME] = 1, 0
     return made
 
 
 def asking(modes: Modes) -> Modes:
     """Return modes as a question of prompt_toolkit sets them (its input/vt100.py, `raw_mode`)."""
+    return _by_byte(modes, termios.IXON | termios.IXOFF | LINE_ENDS)
+
+
+def _by_byte(modes: Modes, without_input: int, without_local: int = 0) -> Modes:
+    """Return modes in which each byte comes by itself, unechoed, and no key is a signal."""
     made = [*modes[:CC], list(modes[CC])]
-    made[IFLAG] &= ~(termios.IXON | termios.IXOFF | termios.ICRNL | termios.INLCR | termios.IGNCR)
-    made[LFLAG] &= ~(termios.ECHO | termios.ICANON | termios.IEXTEN | termios.ISIG)
+    made[IFLAG] &= ~without_input
+    made[LFLAG] &= ~(termios.ECHO | termios.ICANON | termios.ISIG | termios.IEXTEN | without_local)
     made[CC][termios.VMIN], made[CC][termios.VTIME] = 1, 0
     return made
 
@@ -62,17 +75,9 @@ class Terminal:
         self.modes: Modes = termios.tcgetattr(descriptor)
         self.lent = False
 
-    @property
-    def foreground(self) -> bool:
-        """Whether it is ours to change: a background job that tried would be stopped."""
-        try:
-            return os.tcgetpgrp(self.descriptor) == os.getpgrp()
-        except OSError:
-            return False
-
     def lend(self) -> None:
         """Let the inner terminal do the work of this one."""
-        if self.foreground:
+        if is_foreground(self.descriptor):
             self.modes = self.modes if self.lent else termios.tcgetattr(self.descriptor)
             self._set(raw(self.modes))
             self.lent = True
@@ -104,10 +109,6 @@ class Terminal:
         return b"" if byte in DISABLED else byte
 
 
-DISABLED = (b"\0", b"\xff")
-"""_POSIX_VDISABLE on Linux and on macOS; no key of a keyboard sends either."""
-
-
 def of_process() -> Terminal | None:
     """Return the terminal that all three of our streams are, if we are in its foreground."""
     try:
@@ -115,10 +116,10 @@ def of_process() -> Terminal | None:
         terminal = Terminal(0)
     except (OSError, termios.error):
         return None
-    return terminal if len(names) == 1 and terminal.foreground else None
+    return terminal if len(names) == 1 and is_foreground(0) else None
 
 
-class Inner:
+class ServerTerminal:
     """A pseudo-terminal (pty(7)): `ours` is its keyboard and screen, `theirs` the server's."""
 
     def __init__(self, like: Terminal) -> None:
@@ -133,13 +134,9 @@ class Inner:
 
 
 def copy_size(source: int, target: int) -> None:
-    """Give one terminal the size of another."""
     with contextlib.suppress(OSError):
         size = fcntl.ioctl(source, termios.TIOCGWINSZ, bytes(8))
         fcntl.ioctl(target, termios.TIOCSWINSZ, size)
-
-
-OF_TERMINALS = (signal.SIGINT, signal.SIGQUIT, signal.SIGTSTP, signal.SIGTTIN, signal.SIGTTOU)
 
 
 def make_controlling() -> None:
@@ -152,3 +149,82 @@ def make_controlling() -> None:
     for number in OF_TERMINALS:
         signal.signal(number, signal.SIG_DFL)
     signal.pthread_sigmask(signal.SIG_UNBLOCK, OF_TERMINALS)
+
+
+class SignalReceived(KeyboardInterrupt):
+    """A signal came while no server was running.
+
+    As Ctrl-C it leaves an event loop whatever that is doing: asyncio catches every other exception
+    of a callback, and what a question is drawn by is one.
+    """
+
+    def __init__(self, number: int) -> None:
+        super().__init__(number)
+        self.number = number
+
+
+class SignalQueue(Wakeup):
+    """Collects signals, or lets them end what we do. A context manager like its base."""
+
+    def __init__(self) -> None:
+        super().__init__(self._handle)
+        self._suspending = False
+
+    def __enter__(self) -> Self:
+        super().__enter__()
+        self.install(calm=True)
+        return self
+
+    def install(self, *, calm: bool) -> None:
+        """Make the signals ours, again after a question: an event loop takes them for itself.
+
+        Args:
+            calm: a server runs, so signals are only collected.
+        """
+        self.calm = calm
+        self.take((*WATCHED, *(SUSPENDING if self._suspending else ())))
+
+    def _handle(self, number: int, _frame: FrameType | None) -> None:
+        if not self.calm and number not in QUIET:
+            self.calm = True  # the first one ends what we do; a second must not end the cleaning
+            raise SignalReceived(number)
+
+    def resume(self) -> None:
+        """Let signals end what we do, those too that came while they were only collected.
+
+        Raises:
+            SignalReceived: there was one.
+        """
+        self.install(calm=False)
+        waiting = [number for number in self.collect() if number not in QUIET]
+        if waiting:
+            self.calm = True
+            raise SignalReceived(waiting[0])
+
+    def suspend(self, *, by_us: bool) -> None:
+        """Say whether a suspend is carried out by us, or does what it does by itself."""
+        self._suspending = by_us
+        if by_us:
+            self.take(SUSPENDING)
+        else:
+            self.give_back(SUSPENDING)
+
+
+def terminal_interrupts_the_server() -> bool:
+    """Say whether Ctrl-C reaches the server by itself: we are in the foreground of a terminal."""
+    try:
+        terminal = os.open("/dev/tty", os.O_RDWR | os.O_CLOEXEC | os.O_NOCTTY)
+    except OSError:
+        return False
+    try:
+        return is_foreground(terminal)
+    finally:
+        os.close(terminal)
+
+
+def is_foreground(terminal: int) -> bool:
+    """Say whether a terminal is ours to change: a background job that tried would be stopped."""
+    try:
+        return os.tcgetpgrp(terminal) == os.getpgrp()
+    except OSError:
+        return False

@@ -11,16 +11,18 @@ than most servers, and says "in use" or "denied" wherever one of them would shar
 
 from __future__ import annotations
 
+import _socket as net  # the half in C: `import socket` costs half a start
 from errno import EACCES, EADDRINUSE, EADDRNOTAVAIL, EAFNOSUPPORT, EINVAL, EPERM
 from os import fstat
 
-from devports.system.net import net
+from devports.core.model import Endpoint
+from devports.core.verdict import plain_address
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
-    from devports.core.model import BindResult, Endpoint
+    from devports.core.model import BindResult
 
 RESULTS: dict[int, BindResult] = {
     EADDRINUSE: "in-use",
@@ -216,3 +218,41 @@ def _twin(old: Sequence[Reservation], endpoint: Endpoint) -> Reservation:
 def inode_of(sock: net.socket) -> int:
     """Return the identity of a socket of ours, as the socket table shows it."""
     return fstat(sock.fileno()).st_ino
+
+
+def addresses(host: str) -> tuple[str, ...]:
+    """Return the numeric addresses of a host; for an empty one the widest wildcard.
+
+    Raises:
+        OSError: the name does not resolve.
+    """
+    if not host:
+        return ("::",) if has_ipv6() else ("0.0.0.0",)  # noqa: S104
+    if address := canonical(host):
+        return (address,)
+    found = net.getaddrinfo(host, None, 0, net.SOCK_STREAM)
+    every = dict.fromkeys(plain_address(str(entry[4][0])) for entry in found)
+    # /etc/hosts often names ::1 where IPv6 is switched off.
+    local = [address for address in every if probe(Endpoint(address, 0)) == "ok"]
+    return tuple(local or every)
+
+
+def has_ipv6() -> bool:
+    """Say whether this kernel makes IPv6 sockets at all."""
+    try:
+        net.socket(net.AF_INET6, net.SOCK_STREAM, 0).close()
+    except OSError:
+        return False
+    return True
+
+
+def canonical(host: str) -> str:
+    """Return an address as tables write it, so that they can be compared; empty for a name.
+
+    ``::ffff:127.0.0.1`` is 127.0.0.1 to the kernel: whoever has one of them has the other.
+    """
+    family = net.AF_INET6 if ":" in host else net.AF_INET
+    try:
+        return plain_address(net.inet_ntop(family, net.inet_pton(family, host)))
+    except OSError:
+        return ""

@@ -5,7 +5,7 @@ from __future__ import annotations
 import time
 from time import monotonic
 
-__all__ = ["Deadline", "monotonic", "pause"]
+__all__ = ["Deadline", "Lasting", "monotonic", "pause"]
 
 
 def pause(seconds: float) -> None:
@@ -31,3 +31,16 @@ class Deadline:
     @property
     def elapsed(self) -> float:
         return monotonic() - self.start
+
+
+class Lasting:
+    """Whether something has been so for `seconds` without a break."""
+
+    def __init__(self, seconds: float) -> None:
+        self._seconds = seconds
+        self._end: Deadline | None = None
+
+    def has(self, now: bool) -> bool:  # the one thing that is told
+        """Take note of how it is now; say whether it has been so for long enough."""
+        self._end = (self._end or Deadline(self._seconds)) if now else None
+        return self._end is not None and self._end.passed

@@ -1,18 +1,38 @@
-"""Whether a command could be started, found out without starting it."""
+"""What a command would start, found out without starting anything: files and neighbours tell.
+
+Whether a program can be started at all; where a project keeps its own (PEP 405, docs.npmjs.com on
+folders, yarnpkg.com/features/pnp) and whether that is whole; and which programs are called
+`devports` here: the unrelated package of that name in the package index brings a command and a
+folder of that name too, and so does a program for node.
+"""
 
 from __future__ import annotations
 
+import json
 import os
+import sys
+
+import devports
+from devports.core.text import quote
+from devports.core.value import Frozen
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Iterator, Mapping, Sequence
     from typing import Literal
 
     Trouble = Literal["", "missing", "not-executable", "interpreter-missing"]
+    Kind = Literal["python", "node"]
+    State = Literal["absent", "broken", "without"]
+    Kin = Literal["ours", "ours-elsewhere", "foreign", "unknown"]
+
 
 FIRST_LINE = 256
 """Bytes of a script's first line that the kernel reads (execve(2), BINPRM_BUF_SIZE)."""
+LONG_LINE = 1024
+"""Bytes of a line that are read where longer ones count too, for other systems read more."""
+PLACES = (".venv/bin", "venv/bin", "node_modules/.bin", ".venv/Scripts", "venv/Scripts")
+"""Where a project keeps its own programs, whatever PATH says."""
 
 
 def trouble(word: str, folder: str, path: str) -> Trouble:
@@ -46,21 +66,30 @@ def interpreter(path: str) -> tuple[str, ...]:
     `#!/usr/bin/env python3` names `python3`. Where a path is too long for a first line or has a
     blank, installers write a shell script whose second line starts the real one (distlib).
     """
-    try:
-        with open(path, "rb") as file:
-            first, second = (file.readline(FIRST_LINE * 4) for _ in range(2))
-    except OSError:
-        return ()
-    words = os.fsdecode(first[2:]).split() if first.startswith(b"#!") else []
+    first, second = _first_lines(path)
+    words = _shebang(first)
     if os.path.basename(words[0] if words else "") == "env":
         del words[0]
         while words and (words[0].startswith("-") or "=" in words[0]):
             del words[0]
     if words[:1] == ["/bin/sh"] and second.startswith(b"\x27\x27\x27exec\x27 "):
-        import shlex  # noqa: PLC0415  # brings `re`
+        from devports.core.shell_syntax import split
 
-        words = shlex.split(os.fsdecode(second).partition(" ")[2])[:1]
+        words = list(split(os.fsdecode(second).partition(" ")[2])[:1])
     return tuple(words)
+
+
+def _first_lines(path: str) -> tuple[bytes, bytes]:
+    """Return two lines of a file; empty where it cannot be read, though it may be executable."""
+    try:
+        with open(path, "rb") as file:
+            return file.readline(LONG_LINE), file.readline(LONG_LINE)
+    except OSError:
+        return b"", b""
+
+
+def _shebang(line: bytes) -> list[str]:
+    return [os.fsdecode(word) for word in line[2:].split()] if line.startswith(b"#!") else []
 
 
 def interpreter_of(words: Sequence[str], folder: str, path: str) -> str:
@@ -86,14 +115,10 @@ def _with_ending(word: str, path: str) -> list[str]:
     """Return what Windows starts for a word without an ending (PATHEXT); elsewhere nothing."""
     if os.name != "nt":
         return []
-    import shutil  # noqa: PLC0415  # a tenth of a Python start, three compressors with it
+    import shutil  # a tenth of a Python start, three compressors with it
 
     usual = shutil.which(word, path=path)
     return [usual] if usual else []
-
-
-PLACES = (".venv/bin", "venv/bin", "node_modules/.bin", ".venv/Scripts", "venv/Scripts")
-"""Where a project keeps its own programs, whatever PATH says."""
 
 
 def near(word: str, folders: Sequence[str]) -> str:
@@ -108,11 +133,208 @@ def near(word: str, folders: Sequence[str]) -> str:
 
 def _lacks_interpreter(path: str) -> bool:
     """Say whether it is a script whose first line names a program that is not there."""
+    words = _shebang(_first_lines(path)[0][:FIRST_LINE])
+    return bool(words) and os.path.isabs(words[0]) and not os.path.exists(words[0])
+
+
+PROGRAMS = ("bin", "Scripts")
+PYTHONS = ("python", "python3", "python.exe")
+ENVIRONMENT_FOLDERS = (".venv", "venv", ".env", "env")
+"""What a folder that is not there must be called to be taken for a virtual environment."""
+MANAGERS = ("npm", "npx", "pnpm", "yarn")
+LOCKS = {"pnpm-lock.yaml": "pnpm", "yarn.lock": "yarn", "bun.lock": "bun", "bun.lockb": "bun"}
+PLUG_AND_PLAY = (".pnp.cjs", ".pnp.js")
+"""With these yarn needs no `node_modules`."""
+MAX_PACKAGE = 256 * 1024
+
+
+class Environment(Frozen):
+    """A folder of programs that a command needs, and what is the matter with it.
+
+    Attributes:
+        folder: of the environment, absolute.
+        kind: a virtual environment of Python, or `node_modules`.
+        state: it is not there, its interpreter has gone, or only the program is not in it.
+        makes: the command that makes it.
+    """
+
+    folder: str
+    kind: Kind
+    state: State
+    makes: str = ""
+
+
+def needed_by(word: str, folder: str, *, startable: bool) -> Environment | None:
+    """Return the environment that keeps `word` from starting, or that it cannot do without.
+
+    Args:
+        word: the first word of a command.
+        folder: where it starts.
+        startable: whether there is a program of that name.
+    """
+    place = os.path.normpath(os.path.join(folder, os.path.dirname(word)))
+    top, name = os.path.split(place)
+    if not os.path.dirname(word):
+        return _packages(folder) if startable and word in MANAGERS else None
+    if startable:
+        return None
+    if name == ".bin" and os.path.basename(top) == "node_modules":
+        return _node(top, os.path.dirname(top))
+    return _python(top, place) if name in PROGRAMS else None
+
+
+def lacks(python: str, package: str) -> bool:
+    """Say whether a package is certainly not there for an interpreter of a virtual environment.
+
+    Of one that sees the packages of the system too, and of the system's own, nothing is certain.
+    """
+    top = os.path.dirname(os.path.dirname(python))
     try:
-        with open(path, "rb") as file:
-            line = file.read(FIRST_LINE).partition(b"\n")[0]
+        with open(os.path.join(top, "pyvenv.cfg"), "rb") as file:
+            settings = file.read(MAX_PACKAGE).lower().replace(b" ", b"")
+        kept = [name for name in os.listdir(os.path.join(top, "lib")) if name.startswith("python")]
+        every = [os.listdir(os.path.join(top, "lib", name, "site-packages")) for name in kept]
     except OSError:
-        return False  # a program may be executable and not readable
-    words = line[2:].split() if line.startswith(b"#!") else []
-    interpreter = os.fsdecode(words[0]) if words else ""
-    return os.path.isabs(interpreter) and not os.path.exists(interpreter)
+        return False
+    if b"include-system-site-packages=true" in settings:
+        return False
+    # Its folder, its metadata, or the link file of an editable installation.
+    return bool(every) and not any(package in name for names in every for name in names)
+
+
+def _python(top: str, place: str) -> Environment | None:
+    if os.path.isfile(os.path.join(top, "pyvenv.cfg")):
+        whole = any(os.path.exists(os.path.join(place, name)) for name in PYTHONS)
+        again = f"python3 -m venv --clear {quote(top)}"
+        return Environment(top, "python", "without" if whole else "broken", again)
+    if os.path.lexists(top) or os.path.basename(top) not in ENVIRONMENT_FOLDERS:
+        return None
+    return Environment(top, "python", "absent", f"python3 -m venv {quote(top)}")
+
+
+def _node(modules: str, project: str) -> Environment:
+    state: State = "without" if os.path.isdir(modules) else "absent"
+    return Environment(modules, "node", state, _install(project))
+
+
+def _packages(folder: str) -> Environment | None:
+    """Return the `node_modules` that a script of package.json needs and that is nowhere."""
+    if not _has_dependencies(package(folder)):
+        return None
+    for above in _upwards(folder):
+        if any(os.path.lexists(os.path.join(above, n)) for n in ("node_modules", *PLUG_AND_PLAY)):
+            return None
+    return _node(os.path.join(folder, "node_modules"), folder)
+
+
+def _has_dependencies(found: dict[str, object]) -> bool:
+    return any(found.get(key) for key in ("dependencies", "devDependencies"))
+
+
+def _install(folder: str) -> str:
+    """Return what installs the packages of a project, by the nearest lock file."""
+    for above in _upwards(folder):
+        for name, manager in LOCKS.items():
+            if os.path.isfile(os.path.join(above, name)):
+                return f"cd {quote(folder)} && {manager} install"
+    return f"cd {quote(folder)} && npm install"
+
+
+def _upwards(folder: str) -> Iterator[str]:
+    yield folder
+    while (above := os.path.dirname(folder)) != folder:
+        folder = above
+        yield folder
+
+
+def package(folder: str) -> dict[str, object]:
+    """Return what package.json in a folder says; nothing if it cannot be read."""
+    try:
+        with open(os.path.join(folder, "package.json"), "rb") as file:
+            data = json.loads(file.read(MAX_PACKAGE))
+    except (OSError, ValueError, RecursionError):
+        return {}
+    return data if isinstance(data, dict) else {}
+
+
+EXECUTABLES = ("devports", "devports.exe", "devports.cmd")
+OURS, THEIRS = "devports_cli", "devports"
+"""Distributions as their folders of metadata spell them (PyPA: recording installed projects)."""
+MOST_FOLDERS = 200
+
+
+class Program(Frozen):
+    """A program called `devports`: where, whether it is this one, and its distribution."""
+
+    path: str
+    kin: Kin
+    what: str = ""
+
+
+def on_path(environ: Mapping[str, str]) -> tuple[Program, ...]:
+    """Return every `devports` on PATH, in its order; two names of one file are one program."""
+    folders = [f for f in environ.get("PATH", "").split(os.pathsep) if os.path.isabs(f)]
+    found: dict[str, Program] = {}
+    for folder in folders[:MOST_FOLDERS]:
+        for name in EXECUTABLES:
+            path = os.path.join(folder, name)
+            if _runs(path):
+                real = os.path.realpath(path)
+                found.setdefault(real, describe(path, real))
+    return tuple(found.values())
+
+
+def describe(path: str, real: str) -> Program:
+    """Return what is known of one program. `real` is its path with links resolved."""
+    folders = list(_package_folders(real))
+    if _own_packages() in folders:
+        return Program(path, "ours", f"devports-cli {devports.__version__}")
+    for folder in folders:
+        if version := _version(folder, OURS):
+            return Program(path, "ours-elsewhere", f"devports-cli {version}")
+    for folder in folders:
+        if version := _version(folder, THEIRS):
+            return Program(path, "foreign", f"devports {version}")
+    runtime = os.path.basename(next(iter(interpreter(real)), ""))
+    if runtime.startswith(("node", "bun", "deno")):
+        return Program(path, "foreign", f"a program for {runtime}")
+    return Program(path, "unknown")
+
+
+def neighbour() -> Program | None:
+    """Return the unrelated package in our own environment, if it is there."""
+    folder = _own_packages()
+    version = _version(folder, THEIRS)
+    return Program(folder, "foreign", f"devports {version}") if version else None
+
+
+def _own_packages() -> str:
+    """Return the folder in which our distribution is recorded: ours, or an editable install's."""
+    beside = os.path.dirname(os.path.dirname(os.path.realpath(devports.__file__)))
+    here = (beside, *map(os.path.realpath, sys.path))
+    return next((folder for folder in here if _version(folder, OURS)), beside)
+
+
+def _package_folders(script: str) -> Iterator[str]:
+    """Yield the folders of packages that belong to a script: of its environment or its user."""
+    top = os.path.dirname(os.path.dirname(script))
+    for place in (os.path.join(top, "lib"), os.path.join(top, "Lib")):
+        for name in ("", *_names(place)):
+            for kind in ("site-packages", "dist-packages"):
+                folder = os.path.join(place, name, kind)
+                if os.path.isdir(folder):
+                    yield os.path.realpath(folder)
+
+
+def _version(folder: str, distribution: str) -> str:
+    """Return the version of a distribution that is recorded in a folder; empty if it is not."""
+    start, end = f"{distribution}-", ".dist-info"
+    found = (name for name in _names(folder) if name.startswith(start) and name.endswith(end))
+    return next((name[len(start) : -len(end)] for name in found), "")
+
+
+def _names(folder: str) -> list[str]:
+    try:
+        return sorted(os.listdir(folder))
+    except OSError:
+        return []

@@ -10,18 +10,18 @@ import os
 import sys
 import time
 
-from devports.core.number import decimal
+from devports.core.text import decimal
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping, Sequence
     from io import RawIOBase
-    from typing import Any, Literal, TextIO
+    from typing import Literal, TextIO
 
     from devports.errors import DevportsError
-    from devports.ui.jsonout import Status
-    from devports.ui.layout import Look
-    from devports.ui.who import Reader
+    from devports.ui.json_types import Status
+    from devports.ui.processes import DisplayContext
+    from devports.ui.text import OutputStyle
 
     Stream = Literal["stdin", "stdout", "stderr"]
     Output = Literal["stdout", "stderr"]
@@ -37,7 +37,7 @@ ASCII_TWINS = {"\N{HORIZONTAL ELLIPSIS}": "...", "\N{LEFTWARDS ARROW}": "<-", "\
 NO = ("", "0", "false", "no")
 
 
-class Screen:
+class Console:
     """Three streams and what they are: the terminal of a person, a pipe, nothing at all.
 
     Args:
@@ -62,16 +62,14 @@ class Screen:
             "stdout": stdout,
             "stderr": stderr,
         }
-        self.env = env
-        self.may_ask = may_ask
+        self.env, self.may_ask = env, may_ask
         self.lost: dict[Stream, int] = {}
         """Streams that ended under us, with the errno; nothing more is written to them."""
         self.config = ""
         """What `--config` named: the commands of ours that are shown name it too."""
 
     @classmethod
-    def of_process(cls, *, may_ask: bool = True) -> Screen:
-        """Return the screen of this process."""
+    def of_process(cls, *, may_ask: bool = True) -> Console:
         return cls(sys.stdin, sys.stdout, sys.stderr, os.environ, may_ask=may_ask)
 
     def is_terminal(self, name: Stream) -> bool:
@@ -103,30 +101,28 @@ class Screen:
         """Return the cells of a line, asked anew each time; None on a pipe."""
         if not self.is_terminal(name):
             return None
-        if columns := decimal(self.env.get("COLUMNS", ""), LARGEST):
-            return max(columns, NARROWEST)
-        return max(_terminal_size(self.streams[name])[0], NARROWEST)
+        typed = decimal(self.env.get("COLUMNS", ""), LARGEST)
+        return max(typed or _terminal_size(self.streams[name])[0], NARROWEST)
 
     def height(self, name: Output) -> int:
         """Return the lines of a terminal, asked anew each time."""
-        if lines := decimal(self.env.get("LINES", ""), LARGEST):
-            return max(lines, LOWEST)
-        return max(_terminal_size(self.streams[name])[1], LOWEST)
+        typed = decimal(self.env.get("LINES", ""), LARGEST)
+        return max(typed or _terminal_size(self.streams[name])[1], LOWEST)
 
     def can_draw(self, name: Output) -> bool:
         """Whether lines can be drawn over: a terminal that knows where its cursor is."""
         return self.is_terminal(name) and self.env.get("TERM", "dumb") != "dumb"
 
-    def look(self, name: Output) -> Look:
-        from devports.ui.layout import Look  # noqa: PLC0415  # `port 8000 is free` has no looks
+    def look(self, name: Output) -> OutputStyle:
+        from devports.ui.text import OutputStyle  # `port 8000 is free` has no looks
 
-        return Look(colour=self.has_colour(name), width=self.width(name), config=self.config)
+        return OutputStyle(colour=self.has_colour(name), width=self.width(name), config=self.config)
 
-    def look_with_links(self, name: Output) -> Look:
+    def look_with_links(self, name: Output) -> OutputStyle:
         """Return the same, and whether addresses are to be clickable: never on a pipe."""
-        from devports.ui.links import has_links  # noqa: PLC0415  # not for `check`
+        from devports.ui.text import has_links  # not for `check`
 
-        return self.look(name).but(links=self.is_terminal(name) and has_links(self.env))
+        return self.look(name).replace(links=self.is_terminal(name) and has_links(self.env))
 
     def out(self, text: str = "") -> None:
         """Write data, and a newline."""
@@ -139,14 +135,14 @@ class Screen:
     def answer(
         self,
         command: Sequence[str],
-        data: dict[str, Any],
+        data: Mapping[str, object],
         *,
         exit_code: int,
         errors: Iterable[DevportsError] = (),
         status: Status | None = None,
     ) -> None:
-        """Write the one document of a command for programs; see `jsonout.document`."""
-        from devports.ui.jsonout import document  # noqa: PLC0415  # json: half a start
+        """Write the one document of a command for programs; see `json_output.document`."""
+        from devports.ui.json_output import document  # json: half a start
 
         text = document(
             command, data, exit_code=exit_code, errors=errors, status=status, config=self.config
@@ -155,10 +151,9 @@ class Screen:
 
     def progress(self, line: str) -> None:
         """Write a line of news: whole where an editor reads it, else broken between words."""
-        from devports.ui.editorline import is_read  # noqa: PLC0415  # not for `check`
-        from devports.ui.layout import wrap  # noqa: PLC0415
+        from devports.ui.text import in_vscode, wrap  # not for a port that is free
 
-        width = None if is_read(self.env) else self.width("stderr")
+        width = None if in_vscode(self.env) else self.width("stderr")
         self.err("\n".join(wrap(line, width, hang=2)))
 
     def write(self, name: Output, text: str) -> None:
@@ -173,15 +168,15 @@ class Screen:
         except ValueError:  # closed
             self.lost[name] = 0
 
-    def reader(self, uid: int | None = None, now: float | None = None) -> Reader:
+    def reader(self, uid: int | None = None, now: float | None = None) -> DisplayContext:
         """Return who reads this: by default the user who called sudo, or else of this process."""
-        from devports.system.sudo import uids  # noqa: PLC0415  # nobody is described to anybody
-        from devports.ui.who import Reader  # noqa: PLC0415
+        from devports.system.user import uids  # nobody is described to anybody
+        from devports.ui.processes import DisplayContext
 
         moment = time.time() if now is None else now
         home = self.env.get("HOME") or self.env.get("USERPROFILE", "")
         offset = time.localtime(moment).tm_gmtoff
-        return Reader(uids()[1] if uid is None else uid, home, moment, offset)
+        return DisplayContext(uids()[1] if uid is None else uid, home, moment, offset)
 
 
 def _terminal_size(stream: TextIO | None) -> tuple[int, int]:
@@ -221,7 +216,7 @@ def fitted(text: str, encoding: str) -> bytes:
 
 
 def _wait_for_reader(raw: RawIOBase) -> None:
-    import select  # noqa: PLC0415  # only after a neighbour (node does) set O_NONBLOCK
+    import select  # only after a neighbour (node does) set O_NONBLOCK
 
     if not select.select([], [raw], [], PATIENCE)[1]:
         raise TimeoutError

@@ -1,7 +1,7 @@
 """What happens during a run, for programs: one JSON object a line, beside the words for people.
 
-Every event has `event`, `time` (ISO-8601, UTC) and `service`; the others depend on its kind and
-are listed in `eventschema`. Nothing of it goes to stdout, which is the server's.
+Every event has `event`, `time` (ISO-8601, UTC) and `service`; the others depend on its kind, see
+`ui.json_types`. Nothing of it goes to stdout, which is the server's.
 """
 
 from __future__ import annotations
@@ -10,54 +10,19 @@ import json
 import os
 import time
 
-from devports.core.happening import (
-    BoundOnly,
-    DependencyDown,
-    Elsewhere,
-    InTheWay,
-    KillingServer,
-    Launched,
-    NextPort,
-    Owned,
-    PortLost,
-    Predecessor,
-    Released,
-    StoppingServer,
-    Strayed,
-    Unrecorded,
-)
-from devports.core.outcome import (
-    AlreadyGone,
-    ContainerStopped,
-    Declined,
-    Killing,
-    Planned,
-    Refused,
-    Respawned,
-    Settling,
-    StopFailed,
-    Stopped,
-    StoppingContainer,
-    Terminating,
-    TimedOut,
-    WaitingForPort,
-)
-from devports.core.recovery import Ended
-from devports.core.standing import Container
+from devports.core import recovery, stop_plan
+from devports.core.holder_kind import Container
 from devports.core.value import unreachable
 from devports.errors import DevportsError
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
-    from typing import Any, TypeAlias
+    from typing import TypeAlias
 
-    from devports.core.happening import Happening
     from devports.core.model import Process
-    from devports.core.outcome import Answer, Outcome, Progress, Question
-    from devports.core.plan import Target
+    from devports.ui import json_types as shape
 
-    Facts: TypeAlias = dict[str, Any]
-    News: TypeAlias = Happening | Progress | Outcome | Ended
+    News: TypeAlias = recovery.RunEvent | stop_plan.Progress | stop_plan.Outcome | recovery.Ended
 
 
 class EventLog:
@@ -83,146 +48,135 @@ class EventLog:
 
     def write(self, news: News) -> None:
         """Append one line, in one write: who follows the file never reads half of it."""
-        self._append(facts_of(news))
+        self._append(_event(news))
 
-    def asked(self, question: Question, answer: Answer) -> None:
+    def asked(self, question: stop_plan.Question, answer: stop_plan.Answer) -> None:
         """Append what a person was asked, and what they said."""
-        target = process_of(question.target.process)
+        target = _process(question.target.process)
         self._append({"event": "asked", "kind": question.kind, "process": target, "answer": answer})
 
-    def _append(self, facts: Facts) -> None:
+    def _append(self, event: shape.Event) -> None:
         now = time.time()
-        moment = (
-            time.strftime("%Y-%m-%dT%H:%M:%S", time.gmtime(now)) + f".{int(now % 1 * 1000):03}Z"
-        )
-        line = {"event": facts.pop("event"), "time": moment, "service": self._service, **facts}
+        moment = time.strftime("%Y-%m-%dT%H:%M:%S", time.gmtime(now))
+        stamp = {"time": f"{moment}.{int(now % 1 * 1000):03}Z", "service": self._service}
+        line = {"event": event["event"], **stamp, **event}
         try:
             os.write(self._descriptor, json.dumps(line).encode() + b"\n")
         except OSError:
             return
 
 
-def process_of(process: Process) -> Facts:
+def _process(process: Process) -> shape.EventProcess:
     """Return who it is about; names are given as they are, JSON escapes them."""
     return {"pid": process.pid, "name": process.name, "user": process.user}
 
 
-def facts_of(news: News) -> Facts:
-    """Return the kind of an event and its facts."""
-    if isinstance(news, Ended):
-        facts: Facts = {"exit_code": news.code, "source": news.source, "reason": news.reason}
-        return {"event": "ended", **facts}
-    if isinstance(news, Terminating | Killing | StoppingContainer | WaitingForPort | Settling):
-        return _progress(news)
-    if isinstance(
-        news,
-        Planned
-        | Stopped
-        | AlreadyGone
-        | ContainerStopped
-        | StopFailed
-        | Declined
-        | Refused
-        | TimedOut
-        | Respawned,
-    ):
-        return _outcome(news)
-    return _happening(news)
-
-
-def _progress(news: Progress) -> Facts:
+def _event(news: News) -> shape.Event:
     match news:
-        case Terminating(target=target):
-            return _signalling("SIGTERM", target.process)
-        case Killing(target=target):
-            return _signalling("SIGKILL", target.process)
-        case StoppingContainer(target=target):
-            return {"event": "stopping-container", **_contained(target)}
-        case WaitingForPort(seconds=seconds, clients=clients):
+        case stop_plan.Terminating(target=target):
+            return {"event": "signalling", "signal": "SIGTERM", "process": _process(target.process)}
+        case stop_plan.Killing(target=target):
+            return {"event": "signalling", "signal": "SIGKILL", "process": _process(target.process)}
+        case stop_plan.StoppingContainer(target=target):
+            process, it = _process(target.process), _container(target)
+            return {"event": "stopping-container", "process": process, "container": it}
+        case stop_plan.WaitingForPort(seconds=seconds, clients=clients):
             return {"event": "waiting", "for": "port", "seconds": seconds, "clients": clients}
-        case Settling(seconds=seconds, by=by):
-            return {"event": "watching", "seconds": seconds, "process": process_of(by)}
+        case stop_plan.WatchingForRestart(seconds=seconds, by=by):
+            return {"event": "watching", "seconds": seconds, "process": _process(by)}
+        case recovery.ServerStarted(endpoint=endpoint, attempt=attempt, way=way, how=how):
+            return {
+                "event": "started",
+                "endpoint": str(endpoint),
+                "attempt": attempt,
+                "handoff": way,
+                "how": how or None,
+            }
+        case recovery.ServerReady(endpoint=endpoint, process=owner, seconds=seconds):
+            return {
+                "event": "ready",
+                "endpoint": str(endpoint),
+                "process": _process(owner) if owner else None,
+                "seconds": round(seconds, 3),
+            }
+        case recovery.BoundNotListening(endpoint=endpoint):
+            return {"event": "bound-only", "endpoint": str(endpoint)}
+        case recovery.ListeningElsewhere(wanted=wanted, there=there):
+            return {"event": "elsewhere", "endpoint": str(wanted), "listens": str(there)}
+        case recovery.Released(endpoint=endpoint, line=line):
+            return {"event": "released", "endpoint": str(endpoint), "line": line}
+        case recovery.PortLost(foreign=foreign, line=line, next_attempt=0):
+            return {"event": "lost", "foreign": foreign, "line": line, "next_attempt": None}
+        case recovery.PortLost(foreign=foreign, line=line, next_attempt=attempt):
+            return {"event": "retry", "foreign": foreign, "line": line, "next_attempt": attempt}
+        case recovery.HandoffFailed(way=way):
+            return {"event": "handoff-failed", "handoff": way}
+        case recovery.StoppingServer(signal=signal):
+            return {"event": "stopping", "signal": signal}
+        case recovery.KillingServer(seconds=seconds):
+            return {"event": "killing", "seconds": round(seconds, 3)}
+        case recovery.DetachedProcess(process=stray, ended=ended):
+            return {"event": "strayed", "process": _process(stray), "ended": ended}
+        case recovery.PortChanged(declared=declared, used=used):
+            return {"event": "port-changed", "declared": declared, "used": used}
+        case recovery.WaitingForPreviousRun(pid=pid):
+            return {"event": "waiting", "for": "predecessor", "pid": pid}
+        case recovery.RecordFailed(why=why):
+            return {"event": "unrecorded", "why": why}
+        case recovery.WaitingForDependency(dependency=name, endpoint=endpoint):
+            at = str(endpoint)
+            return {"event": "waiting", "for": "dependency", "dependency": name, "endpoint": at}
+        case recovery.Ended(code=code, source=source, reason=reason):
+            return {"event": "ended", "exit_code": code, "source": source, "reason": reason}
         case _:
-            unreachable(news)
+            return _outcome(news)
 
 
-def _signalling(signal: str, process: Process) -> Facts:
-    return {"event": "signalling", "signal": signal, "process": process_of(process)}
-
-
-def _outcome(news: Outcome) -> Facts:
-    process = process_of(news.target.process)
+def _outcome(news: stop_plan.Outcome) -> shape.Event:
+    process = _process(news.target.process)
     match news:
-        case Stopped(signals=signals, exited=exited, bindable=bindable):
-            three = {"signals": list(signals), "exited": exited, "bindable": bindable}
-            return {"event": "freed", "process": process, **three}
-        case AlreadyGone():
+        case stop_plan.Stopped(signals=signals, exited=exited, bindable=bindable):
+            return {
+                "event": "freed",
+                "process": process,
+                "signals": list(signals),
+                "exited": exited,
+                "bindable": bindable,
+            }
+        case stop_plan.AlreadyGone():
             return {"event": "freed", "process": process, "signals": [], "exited": True}
-        case ContainerStopped(bindable=bindable):
-            facts: Facts = {"signals": [], "exited": True, "bindable": bindable}
-            return {"event": "freed", **_contained(news.target), **facts}
-        case StopFailed(complaint=complaint):
+        case stop_plan.ContainerStopped(bindable=bindable):
+            return {
+                "event": "freed",
+                "process": process,
+                "container": _container(news.target),
+                "signals": [],
+                "exited": True,
+                "bindable": bindable,
+            }
+        case stop_plan.StopFailed(complaint=why):
             return {
                 "event": "not-freed",
-                **_contained(news.target),
+                "process": process,
+                "container": _container(news.target),
                 "signals": [],
-                "why": complaint,
+                "why": why,
             }
-        case TimedOut(signals=signals):
+        case stop_plan.TimedOut(signals=signals):
             return {"event": "not-freed", "process": process, "signals": list(signals)}
-        case Respawned(successor=successor):
-            return {"event": "taken-again", "process": process_of(successor.process)}
-        case Declined():
+        case stop_plan.Respawned(successor=successor):
+            return {"event": "taken-again", "process": _process(successor.process)}
+        case stop_plan.Declined():
             return {"event": "declined", "process": process}
-        case Refused(why=why):
+        case stop_plan.Refused(why=why):
             return {"event": "refused", "process": process, "why": why}
-        case Planned(asks=asks):
+        case stop_plan.WouldStop(asks=asks):
             return {"event": "planned", "process": process, "asks": asks}
         case _:
             unreachable(news)
 
 
-def _contained(target: Target) -> Facts:
-    """Return the forwarder of a container, and the container that it works for."""
+def _container(target: stop_plan.StopTarget) -> str | None:
+    """Return the name of the container that a forwarder works for, where it is known."""
     it = target.standing
-    name = it.name if isinstance(it, Container) else ""
-    return {"process": process_of(target.process), "container": name or None}
-
-
-def _happening(news: Happening) -> Facts:
-    match news:
-        case Launched(endpoint=endpoint, attempt=attempt, way=way, how=how):
-            facts: Facts = {"endpoint": str(endpoint), "attempt": attempt}
-            return {"event": "started", **facts, "handoff": way, "how": how or None}
-        case Owned(endpoint=endpoint, process=process, seconds=seconds):
-            owner = process_of(process) if process else None
-            facts = {"endpoint": str(endpoint), "process": owner, "seconds": round(seconds, 3)}
-            return {"event": "ready", **facts}
-        case BoundOnly(endpoint=endpoint):
-            return {"event": "bound-only", "endpoint": str(endpoint)}
-        case Elsewhere(wanted=wanted, there=there):
-            return {"event": "elsewhere", "endpoint": str(wanted), "listens": str(there)}
-        case Released(endpoint=endpoint, line=line):
-            return {"event": "released", "endpoint": str(endpoint), "line": line}
-        case PortLost(foreign=foreign, line=line, next_attempt=attempt):
-            facts = {"foreign": foreign, "line": line, "next_attempt": attempt or None}
-            return {"event": "retry" if attempt else "lost", **facts}
-        case InTheWay(way=way):
-            return {"event": "handoff-failed", "handoff": way}
-        case StoppingServer(signal=signal):
-            return {"event": "stopping", "signal": signal}
-        case KillingServer(seconds=seconds):
-            return {"event": "killing", "seconds": round(seconds, 3)}
-        case Strayed(process=process, ended=ended):
-            return {"event": "strayed", "process": process_of(process), "ended": ended}
-        case NextPort(declared=declared, used=used):
-            return {"event": "port-changed", "declared": declared, "used": used}
-        case Predecessor(pid=pid):
-            return {"event": "waiting", "for": "predecessor", "pid": pid}
-        case Unrecorded(why=why):
-            return {"event": "unrecorded", "why": why}
-        case DependencyDown(dependency=dependency, endpoint=endpoint):
-            facts = {"dependency": dependency, "endpoint": str(endpoint)}
-            return {"event": "waiting", "for": "dependency", **facts}
-        case _:
-            unreachable(news)
+    return (it.name or None) if isinstance(it, Container) else None

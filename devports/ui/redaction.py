@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import re
 
-from devports.core.quoting import quote
+from devports.core.text import quote
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:

@@ -18,11 +18,10 @@ from functools import partial
 from typing import TYPE_CHECKING
 
 from devports.core.model import Endpoint
-from devports.core.outcome import Stopped
-from devports.core.plan import Policy
-from devports.freeing import Job, Tools, free
+from devports.core.stop_plan import ConfirmPolicy, Stopped
+from devports.freeing import FreeRequest, FreeServices, free
 from devports.system import native
-from devports.system.engines import Engines
+from devports.system.container_engines import Engines
 from tests.bench import wheel
 from tests.bench.pairs import Section, in_turn, markdown, progress, ratio
 from tests.harness import tables
@@ -81,14 +80,14 @@ def timed(way: Callable[[Actor, int], None], actor: Actor, port: int) -> float:
 
 def within(actor: Actor, port: int) -> float:
     """Free it as the command does, but in this process; return the time from SIGTERM on."""
-    tools = Tools(
+    tools = FreeServices(
         machine=native(),
         ask=lambda _: "yes",
         tell=lambda _: None,
         run_of=lambda _: None,
         engines=Engines(),
     )
-    freed = free(tools, Job((Endpoint("127.0.0.1", port),), Policy(yes=True)))
+    freed = free(tools, FreeRequest((Endpoint("127.0.0.1", port),), ConfirmPolicy(yes=True)))
     (outcome,) = freed.outcomes
     assert isinstance(outcome, Stopped), outcome
     assert not actor.alive

@@ -12,7 +12,7 @@ import shutil
 import sys
 import tempfile
 
-from devports.run.asks import Asks
+from devports.run.hook_server import HookServer
 from tests.bench import pairs
 
 PROGRAMS = {
@@ -26,7 +26,7 @@ PROGRAMS = {
 
 def report(rounds: int = 21) -> pairs.Section:
     with tempfile.TemporaryDirectory() as folder:
-        asks = Asks({8000}, lambda _: (b"", None))
+        asks = HookServer({8000}, lambda _: (b"", None))
         hooked = asks.environment(os.environ, folder)
         words = [f"{name}={hooked[name]}" for name in ("DEVPORTS_HOOK", "PYTHONPATH")]
         words += [f"NODE_OPTIONS={hooked['NODE_OPTIONS']}"]

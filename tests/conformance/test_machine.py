@@ -9,11 +9,11 @@ from typing import TYPE_CHECKING, Protocol
 
 import pytest
 
-from devports.core.diagnosis import covers
 from devports.core.model import Endpoint, ProcessKey
+from devports.core.verdict import covers
 from devports.system import native
-from devports.system.darwin import Darwin
-from devports.system.darwin.table import Sources
+from devports.system.machine import Machine
+from devports.system.macos import Darwin, Sources
 from devports.system.windows import Windows
 from tests.fakes import FakeMachine
 from tests.harness.capabilities import (
@@ -27,7 +27,6 @@ from tests.harness.capabilities import (
 from tests.harness.waiting import eventually
 
 if TYPE_CHECKING:
-    from devports.system import Machine
     from tests.conftest import Zoo
 
 
@@ -92,7 +91,8 @@ class RealWorld:
         return set(self._zoo("forked_listener", port).pids)
 
 
-LSOF = Sources(netstat="", lsof=shutil.which("lsof") or "")
+LSOF = Sources(netstat="", lsof=shutil.which("lsof") or "", seconds=60)
+"""A machine beside a busy one answers in its own time."""
 DARWIN = frozenset(("sharers", "boot", *("pins",) * HAS_KQUEUE))
 WINDOWS = frozenset(("pins",) * HAS_HANDLES)
 
@@ -104,7 +104,7 @@ def made(kind: str, zoo: Zoo) -> World:
         case "darwin":
             return RealWorld(Darwin(LSOF), zoo, DARWIN.union(("bound",) * PSUTIL_SHOWS_BOUND))
         case "lsof":
-            return RealWorld(Darwin(LSOF.but(processes=False)), zoo, DARWIN)
+            return RealWorld(Darwin(LSOF.replace(processes=False)), zoo, DARWIN)
         case "windows":
             return RealWorld(Windows(), zoo, WINDOWS)
         case _:
@@ -130,6 +130,12 @@ def world(request: pytest.FixtureRequest, zoo: Zoo) -> World:
 
 def here(port: int) -> Endpoint:
     return Endpoint("127.0.0.1", port)
+
+
+def test_every_question_has_an_answer(world: World):
+    questions = [name for name in vars(Machine) if not name.startswith("_")]
+    assert {"table", "holding", "pin", "platform"} <= set(questions)
+    assert [name for name in questions if not hasattr(world.machine, name)] == []
 
 
 def test_nobody_is_on_a_free_port_and_it_can_be_bound(world: World, port: int):

@@ -5,12 +5,9 @@ from __future__ import annotations
 import json
 from typing import TYPE_CHECKING, Any
 
-import jsonschema
 import pytest
 
-from devports.ui.eventschema import event_schema
-from devports.ui.resultschema import result_schema
-from tests.harness import jsonc, pages
+from tests.harness import jsonc, pages, schemas
 from tests.harness.capabilities import NEEDS_FORK, NEEDS_PROC, NEEDS_PTY
 from tests.harness.ports import reserved_block
 from tests.harness.trying import Stage
@@ -87,8 +84,7 @@ def answers(block: Block, stage: Stage) -> None:
     """Check documents against the schema that is shipped, and with what a command says now."""
     shown = [json.loads(line) for line in documents(block.text)]
     for document in shown:
-        schema = event_schema() if "event" in document else result_schema()
-        jsonschema.Draft202012Validator(schema).validate(document)
+        schemas.fits("event" if "event" in document else "result", document)
     for command in block.noted("output"):
         for what in block.noted("given"):
             stage.given(what)

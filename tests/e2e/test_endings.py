@@ -7,7 +7,6 @@ import re
 import shlex
 import signal
 import sys
-from dataclasses import replace
 from typing import TYPE_CHECKING
 
 import psutil
@@ -16,11 +15,13 @@ import pytest
 from devports import exitcodes
 from tests.harness import guard, tables
 from tests.harness.actors import Identity
-from tests.harness.capabilities import NEEDS_FORK, NEEDS_PROC, NEEDS_PTY
+from tests.harness.capabilities import NEEDS_FORK, NEEDS_PROC, NEEDS_PTY, NEEDS_STRACE
 from tests.harness.servers import COMMANDS
 from tests.harness.waiting import eventually, never
 
 if TYPE_CHECKING:
+    from pathlib import Path
+
     from tests.conftest import Zoo
     from tests.e2e.conftest import OnTerminal
     from tests.harness.command import Command
@@ -188,21 +189,28 @@ def test_what_has_left_the_session_and_takes_no_port_is_named_and_left_alone(
     left.send(signal.SIGKILL)
 
 
-DIES = """
-import os, signal, sys
-from devports.run.guard import Guard
-Guard.watch = lambda guard, server: os.kill(os.getpid(), signal.SIGKILL)
-from devports.cli import start
-start()
-"""
+NAMES_ITS_SERVER = re.compile(r'write\(\d+, "\d+ \d+\\n"')
+"""What tells the watchdog the pid and start of the server, as strace(1) shows it."""
 
 
+@NEEDS_STRACE
 def test_devports_is_killed_before_it_can_name_its_server(
-    port: int, project: Project, devports: Command
+    port: int, project: Project, devports: Command, tmp_path: Path
 ) -> None:
     project.zoo("web", "listener", port)
-    dying = replace(devports, argv=[sys.executable, "-c", DIES], running=[])
+    log = tmp_path / "writes"
+    trace = ("strace", "-qq", "-e", "trace=write", "-e", "signal=none", "-o", str(log))
+    for _ in range(2):  # the first run in a home leaves files there, and so writes more
+        running = devports.under(*trace, "--").start("run", "web")
+        running.says("is ready on")
+        assert devports("free", port, "--yes").code == 0
+        running.ends()
+        given_back(port)
+    writes = log.read_text("utf-8").splitlines()
+    (told,) = [n for n, line in enumerate(writes, 1) if NAMES_ITS_SERVER.match(line)]
+    dying = devports.under(*trace, "-e", f"inject=write:signal=SIGKILL:when={told}", "--")
     assert dying("run", "web").code == exitcodes.of_signal(signal.SIGKILL)
+    assert NAMES_ITS_SERVER.match(log.read_text("utf-8").splitlines()[told - 1])
     given_back(port)
 
 

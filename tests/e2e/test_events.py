@@ -11,7 +11,6 @@ from typing import TYPE_CHECKING, Any
 import pytest
 
 from devports import exitcodes
-from devports.freeing.ladder import LINGER
 from tests.harness import tables
 from tests.harness.capabilities import NEEDS_FORK, NEEDS_PROC
 from tests.harness.terminal import ASKING
@@ -24,6 +23,9 @@ if TYPE_CHECKING:
     from tests.harness.project import Project
 
 pytestmark = [NEEDS_FORK, NEEDS_PROC]
+
+LINGER = 0.5
+"""Seconds that an end is waited for once the port is free, before it is told without it."""
 
 
 def events(project: Project) -> list[dict[str, Any]]:

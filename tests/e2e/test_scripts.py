@@ -6,12 +6,10 @@ import json
 import signal
 from typing import TYPE_CHECKING
 
-import jsonschema
 import pytest
 
 from devports import exitcodes
-from devports.ui.resultschema import result_schema
-from tests.harness import tables
+from tests.harness import schemas, tables
 from tests.harness.capabilities import NEEDS_FORK
 from tests.harness.engine import STANDARD
 
@@ -117,4 +115,4 @@ def test_who_is_ended_by_a_signal_still_prints_its_one_document(
         assert code == document["exit_code"] == 128 + number
         assert document["command"] == [command]
         assert [error["code"] for error in document["errors"]] == ["interrupted"]
-        jsonschema.Draft202012Validator(result_schema()).validate(document)
+        schemas.fits("result", document)

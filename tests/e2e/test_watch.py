@@ -11,7 +11,6 @@ import psutil
 import pytest
 
 from devports import exitcodes
-from devports.ui.live import ENTER, LEAVE
 from tests.harness.actors import Identity
 from tests.harness.capabilities import NEEDS_FORK, NEEDS_PROC, NEEDS_STRACE
 from tests.harness.waiting import eventually, never
@@ -24,6 +23,10 @@ if TYPE_CHECKING:
     from tests.harness.terminal import Terminal
 
 pytestmark = [NEEDS_FORK, NEEDS_PROC]
+
+ENTER = "\x1b[?1049h\x1b[?25l\x1b[?7l\x1b[H\x1b[2J"
+LEAVE = "\x1b[?7h\x1b[?25h\x1b[?1049l"
+"""Begin and end of a screen of its own: no cursor, no wrapping, empty; xterm's sequences."""
 
 FAST = ("--watch", "--interval", "0.1")
 

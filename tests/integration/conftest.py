@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from typing import TYPE_CHECKING
 
 import pytest
@@ -10,6 +11,9 @@ from tests.integration.desk import Desk
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
+
+# It imports what is for POSIX only.
+collect_ignore = [] if hasattr(os, "fork") else ["test_wakeup.py"]
 
 
 @pytest.fixture

@@ -7,26 +7,26 @@ import select
 import threading
 from typing import TYPE_CHECKING
 
-from devports.core.asking import NO, RETRY, YES
+from devports.core.handoff import NO, RETRY, YES
 from devports.core.model import Endpoint
 from devports.system.bind import Reservation, replace, reserve
 
 if hasattr(os, "fork"):
-    from devports.run.asks import Asks
+    from devports.run.hook_server import HookServer
 
 if TYPE_CHECKING:
-    from devports.core.asking import Ask
+    from devports.core.handoff import HookRequest
 
 
 class Desk:
     """A devports that answers: `answer` is called for each question, which are kept."""
 
     def __init__(self, port: int) -> None:
-        self.questions: list[Ask] = []
+        self.questions: list[HookRequest] = []
         self.port = port
         self.held: Reservation | None = None
         self.refuses = False
-        self.asks = Asks({port}, self._answer)
+        self.asks = HookServer({port}, self._answer)
         self._stop = threading.Event()
         self._thread = threading.Thread(target=self._serve)
         self._thread.start()
@@ -36,7 +36,7 @@ class Desk:
         assert isinstance(held, Reservation)
         self.held = held
 
-    def _answer(self, ask: Ask) -> tuple[bytes, int | None]:
+    def _answer(self, ask: HookRequest) -> tuple[bytes, int | None]:
         self.questions.append(ask)
         if self.refuses or self.held is None:
             return NO, None

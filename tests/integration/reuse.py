@@ -15,15 +15,14 @@ import sys
 from typing import TYPE_CHECKING, Any
 
 from devports.core.model import Endpoint
-from devports.core.outcome import Terminating
-from devports.core.plan import Policy
-from devports.freeing import Job, Limits, Tools, free
+from devports.core.stop_plan import ConfirmPolicy, Terminating
+from devports.freeing import FreeRequest, FreeServices, StopTimeouts, free
 from devports.system import native
-from devports.system.engines import Engines
+from devports.system.container_engines import Engines
 from tests.harness.actors import Actor, argv_of, start
 
 if TYPE_CHECKING:
-    from devports.core.outcome import Answer, Outcome, Progress, Question
+    from devports.core.stop_plan import Answer, Outcome, Progress, Question
 
 INNOCENT = "import signal; signal.pause()"
 
@@ -59,8 +58,12 @@ class Stage:
 
 def main(port: int, when: str) -> dict[str, Any]:
     stage = Stage(port, when)
-    tools = Tools(native(), stage.ask, stage.tell, lambda _: None, Engines())
-    job = Job((Endpoint("127.0.0.1", port),), Policy(interactive=True), Limits(stop=1, kill=0.5))
+    tools = FreeServices(native(), stage.ask, stage.tell, lambda _: None, Engines())
+    job = FreeRequest(
+        (Endpoint("127.0.0.1", port),),
+        ConfirmPolicy(interactive=True),
+        StopTimeouts(stop=1, kill=0.5),
+    )
     freed = free(tools, job)
     assert stage.innocent is not None, "nobody was swapped"
     spared = stage.innocent.poll() is None

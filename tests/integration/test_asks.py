@@ -12,15 +12,15 @@ from typing import TYPE_CHECKING, Any
 
 import pytest
 
-from devports.core.asking import LONGEST, NO, VARIABLE
+from devports.core.handoff import LONGEST, NO, VARIABLE
 from devports.core.model import Endpoint
 from tests.harness.capabilities import NEEDS_FORK
 from tests.harness.waiting import eventually
 from tests.integration.desk import Desk
 
 if hasattr(os, "fork"):
-    from devports.run.asks import MOST_CALLERS
-    from devports.run.ways import Ways
+    from devports.run.hook_server import MOST_CALLERS
+    from devports.run.launch import HandoffRunner
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -117,8 +117,7 @@ def test_where_hooks_cannot_ask_the_port_is_shared_and_that_is_told(
     launch: Any = SimpleNamespace(argv=("x",), env={"A": "1"}, endpoints=ends, everything=ends)
     hold: Any = SimpleNamespace(share=lambda behind=0: shared.append(behind))
     unused: Any = None
-    ways = Ways(launch, hold, "", machine=unused, family=unused, interrupts=unused)
-    ways.start("hook", lambda _argv, env: started.append(env))
-    assert ways.way == "beside"
+    ways = HandoffRunner(launch, hold, "", machine=unused, family=unused, interrupts=unused)
+    assert ways.start("hook", lambda _argv, env: started.append(env)) == ("beside", "")
     assert started == [{"A": "1"}]
     assert shared == [1, 0], "all of it at last"

@@ -14,21 +14,20 @@ from typing import TYPE_CHECKING, Any, Protocol
 import psutil
 import pytest
 
-from devports.core.diagnosis import Held, Lingering
 from devports.core.model import Endpoint
+from devports.core.verdict import Held, LingeringConnections
 from devports.errors import DevportsError
-from devports.system import psprocess
-from devports.system.darwin import EPHEMERAL, Darwin
-from devports.system.darwin.table import Sources
+from devports.system import psutil_backend
 from devports.system.identity import identity
-from devports.system.survey import survey
+from devports.system.inspect import survey
+from devports.system.macos import EPHEMERAL, Darwin, Sources
 from tests.harness.actors import NOBODY, become
 from tests.harness.capabilities import NEEDS_FORK, NEEDS_SECOND_USER
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
-    from devports.core.diagnosis import Finding
+    from devports.core.verdict import Finding
     from tests.conftest import Zoo
 
 pytestmark = NEEDS_FORK  # without it there are no scripts either
@@ -71,10 +70,9 @@ def look(machine: Darwin, port: int) -> Finding:
 
 
 def blindfolded(**sources: object) -> Darwin:
-    """Return a machine that has these sources and no other."""
-    return Darwin(
-        Sources(lsof="", netstat="", sysctl="", launchctl="", processes=False).but(**sources)
-    )
+    """Return a machine that has these sources and no other, and all the time it needs for them."""
+    nothing = Sources(lsof="", netstat="", sysctl="", launchctl="", processes=False, seconds=60)
+    return Darwin(nothing.replace(**sources))
 
 
 def name_of(pid: int) -> str:
@@ -147,7 +145,7 @@ def test_who_has_closed_a_socket_since_the_last_look_does_not_hold_it(port: int)
 def test_leftovers_that_only_netstat_shows_belong_to_nobody(port: int, tool: Tool):
     text = listed(port, "node:0", state="TIME_WAIT", foreign="127.0.0.1.9")
     finding = look(blindfolded(netstat=tool(text), processes=True), port)
-    assert isinstance(finding.verdict, Lingering)
+    assert isinstance(finding.verdict, LingeringConnections)
     assert finding.holding.holders == ()
 
 
@@ -168,11 +166,10 @@ def test_what_does_not_answer_is_named(port: int, tool: Tool):
 AS_ANOTHER_USER = """
 import json, sys
 from devports.core.model import Endpoint
-from devports.system.darwin import Darwin
-from devports.system.darwin.table import Sources
-from devports.system.survey import survey
+from devports.system.inspect import survey
+from devports.system.macos import Darwin, Sources
 
-machine = Darwin(Sources(netstat=sys.argv[2], lsof="", sysctl="", launchctl=""))
+machine = Darwin(Sources(netstat=sys.argv[2], lsof="", sysctl="", launchctl="", seconds=60))
 (found,) = survey(machine, (Endpoint("127.0.0.1", int(sys.argv[1])),), thorough=True)
 print(json.dumps([
     type(found.verdict).__name__,
@@ -202,7 +199,7 @@ def test_a_holder_that_may_not_be_read_is_named_only_where_netstat_and_its_name_
     right, wrong = (listed(port, f"{name}:{pid}") for name in (name_of(pid), "node"))
     assert seen_by_another_user(port, tool(right)) == ["Held", [[pid, os.geteuid()]], []]
     assert seen_by_another_user(port, tool(wrong)) == ["Held", [], [[pid]]]
-    assert seen_by_another_user(port, "") == ["Unexplained", [], []]
+    assert seen_by_another_user(port, "") == ["HolderUnknown", [], []]
 
 
 @NEEDS_SECOND_USER
@@ -238,7 +235,7 @@ def test_facts_of_the_system(tool: Tool):
     assert blindfolded(sysctl=tool("nonsense\n")).ephemeral() == EPHEMERAL
     assert blindfolded().ephemeral() == EPHEMERAL
     assert blindfolded(sysctl=tool("A-B-C\n")).boot() == "A-B-C"
-    assert blindfolded().boot() == psprocess.booted()
+    assert blindfolded().boot() == psutil_backend.booted()
 
 
 def test_our_own_hold_on_a_port_is_known_as_ours(port: int):

@@ -8,9 +8,9 @@ from typing import TYPE_CHECKING
 
 import pytest
 
-from devports.core.standing import Container
-from devports.system.engines import Engines, which
-from devports.system.outside import MOST, run
+from devports.core.holder_kind import Container
+from devports.system.container_engines import Engines, which
+from devports.system.subprocesses import MOST, run
 from tests.harness.capabilities import NEEDS_FORK
 
 if TYPE_CHECKING:
@@ -93,7 +93,7 @@ def test_an_engine_that_does_not_answer_has_not_said_no(
 ) -> None:
     on_path("docker", script)
     found = Engines(asking=seconds).named(DOCKER, 8000)
-    assert found == DOCKER.but(said="silent", complaint=complaint)
+    assert found == DOCKER.replace(said="silent", complaint=complaint)
 
 
 def test_an_answer_that_is_not_understood_is_no_answer(on_path: Put) -> None:
@@ -105,13 +105,13 @@ def test_the_standing_of_a_forwarder_is_named_or_stale(on_path: Put) -> None:
     on_path("docker", f"case \"$*\" in *=8000/*) printf '{ROW}';; esac")
     engines = Engines()
     assert engines.named(DOCKER, 8000) == DB
-    assert engines.named(DOCKER, 9000) == DOCKER.but(said="none")
+    assert engines.named(DOCKER, 9000) == DOCKER.replace(said="none")
 
 
 def test_two_containers_on_one_port_are_not_guessed_at(on_path: Put) -> None:
     on_path("docker", f"printf '{ROW}{ROW.replace('ab', 'cd')}'")
     found = Engines().named(DOCKER, 8000)
-    assert found == DOCKER.but(said="several", names=("shop-db-1", "shop-db-1"))
+    assert found == DOCKER.replace(said="several", names=("shop-db-1", "shop-db-1"))
 
 
 def test_a_container_is_stopped_by_the_command_that_is_shown(on_path: Put) -> None:
@@ -132,13 +132,13 @@ def test_the_time_that_a_container_has_to_end_is_asked_for(
     on_path: Put, inspect: str, seconds: int
 ) -> None:
     on_path("docker", f'case $1 in inspect) {inspect} ;; *) printf "{ROW}" ;; esac')
-    assert Engines(asking=LONG).named(DOCKER, 8000) == DB.but(stop_timeout=seconds)
+    assert Engines(asking=LONG).named(DOCKER, 8000) == DB.replace(stop_timeout=seconds)
 
 
 def test_a_stop_is_waited_for_as_long_as_the_container_may_take(on_path: Put) -> None:
     on_path("docker", "sleep 0.3")
-    assert Engines(margin=0.0).stop(DB.but(stop_timeout=60)) == ""
-    limit = Engines(margin=0.1).stop(DB.but(stop_timeout=0))
+    assert Engines(margin=0.0).stop(DB.replace(stop_timeout=60)) == ""
+    limit = Engines(margin=0.1).stop(DB.replace(stop_timeout=0))
     assert limit == "`docker stop` did not end within 0.1 s"
 
 
@@ -156,7 +156,7 @@ def test_what_went_wrong_is_one_line(
     on_path: Put, script: str, seconds: float, complaint: str
 ) -> None:
     on_path("docker", script)
-    assert Engines(margin=seconds).stop(DB.but(stop_timeout=0)) == complaint
+    assert Engines(margin=seconds).stop(DB.replace(stop_timeout=0)) == complaint
 
 
 def test_an_engine_that_is_not_there_answers_nothing(monkeypatch: pytest.MonkeyPatch) -> None:

@@ -1,6 +1,6 @@
 """What a command costs, in figures that do not depend on the machine: what it imports and opens.
 
-Times are in `tests/bench/`. An import that is new here may be right: then it is added to its row.
+Times are in `tests/bench/`. The bounds may be raised, in a change that says why.
 """
 
 from __future__ import annotations
@@ -40,19 +40,8 @@ HEAVY = {
 }
 """Each costs a good part of a Python start; psutil three starts, questionary more than ten."""
 
-FREE = {
-    *("", ".cli", ".errors", ".exitcodes"),
-    *(".core", ".core.value", ".core.model", ".core.diagnosis", ".core.number", ".core.target"),
-    *(".commands", ".commands.check", ".commands.setting"),
-    *(".ui", ".ui.console", ".ui.printable", ".ui.words"),
-    *(".system", ".system.survey", ".system.addresses", ".system.bind", ".system.net"),
-    *(".system.inet_diag", ".system.linux", ".system.linux.table"),
-}
-PEOPLE = {
-    *(".core.ours", ".core.program", ".core.quoting", ".core.width", ".system.procfs"),
-    *(".system.linux.holders", ".system.linux.process", ".system.sudo"),
-    *(".ui.diagnostic", ".ui.layout", ".ui.trouble", ".ui.who"),
-}
+FREE, HELD, SERVICE = 21, 30, 28
+"""At most so many modules of ours for `check`: of a free port, of a held one, of a service."""
 
 COMMANDS = [
     pytest.param("--version", PARSER | TOML | HEAVY, id="--version: nothing"),
@@ -95,9 +84,10 @@ class Ran:
 
 
 @NEEDS_NETLINK_BOUND
-def test_a_free_port_costs_two_dozen_modules_and_three_sockets(port: int, tmp_path: Path):
+def test_a_free_port_costs_few_modules_and_three_sockets(port: int, tmp_path: Path):
     ran = Ran("check", port, folder=tmp_path)
-    assert (ran.code, ran.ours) == (0, FREE)
+    assert ran.code == 0
+    assert len(ran.ours) <= FREE, sorted(ran.ours)
     assert ran.modules & (PARSER | TOML | HEAVY) == set()
     assert ran.in_proc == []
     assert len(ran.did("socket.__new__")) == 3, "is there IPv6, who listens, may it be bound"
@@ -109,10 +99,19 @@ def test_a_free_port_costs_two_dozen_modules_and_three_sockets(port: int, tmp_pa
 def test_a_held_port_costs_the_words_for_its_holder_too(port: int, zoo: Zoo, tmp_path: Path):
     zoo("listener", port)
     ran = Ran("check", port, folder=tmp_path)
-    assert (ran.code, ran.ours) == (1, FREE | PEOPLE)
+    assert ran.code == 1
+    assert len(ran.ours) <= HELD, sorted(ran.ours)
     assert ran.modules & (PARSER | TOML | HEAVY) == set()
     assert ran.did("socket.bind") == [], "nothing is bound where somebody listens"
     assert ran.did("subprocess.Popen", "os.posix_spawn", "os.exec", "os.fork") == []
+
+
+def test_a_service_costs_the_reader_of_its_configuration_too(port: int, tmp_path: Path):
+    (tmp_path / "devports.toml").write_text(f"[services.web]\nport = {port}\n", "utf-8")
+    ran = Ran("check", "web", folder=tmp_path)
+    assert ran.code == 0
+    assert len(ran.ours) <= SERVICE, sorted(ran.ours)
+    assert ran.modules & (PARSER | HEAVY) == set()
 
 
 @NEEDS_NETLINK_BOUND

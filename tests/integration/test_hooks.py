@@ -11,9 +11,9 @@ from typing import TYPE_CHECKING
 
 import pytest
 
-from devports.core.asking import Ask
+from devports.core.handoff import HookRequest
 from devports.core.model import Endpoint
-from devports.run.hooks import node_module
+from devports.run.hook_server import node_module
 from devports.system.bind import Reservation, reserve
 from tests.harness import tables
 from tests.harness.capabilities import NEEDS_FORK, NEEDS_IPV6, NEEDS_NODE
@@ -126,7 +126,7 @@ def test_a_bind_that_failed_goes_on_with_our_socket(
     env = desk.asks.environment(os.environ, str(tmp_path))
     programs.append(Program([*argv, str(port)], env))
     assert programs[0].line() == line.format(port=port), programs[0].ends()
-    assert desk.questions == [Ask(Endpoint("127.0.0.1", port), adopts=True)]
+    assert desk.questions == [HookRequest(Endpoint("127.0.0.1", port), adopts=True)]
     assert tables.states(port) == {"LISTEN"}, "the very socket that was reserved"
     assert os.fstat(desk.held.fileno()).st_ino == inode
     assert tables.connectable(port)
@@ -243,7 +243,7 @@ def test_where_our_socket_would_not_do_the_server_binds_its_own(
         )
     )
     assert programs[0].line().startswith(str(port))
-    assert desk.questions == [Ask(Endpoint(address, port), adopts=False)]
+    assert desk.questions == [HookRequest(Endpoint(address, port), adopts=False)]
 
 
 @NEEDS_NODE
@@ -256,7 +256,7 @@ def test_a_node_without_private_pipes_is_given_room_instead(
     env = desk.asks.environment(os.environ | {"NODE_OPTIONS": f"-r {before}"}, str(tmp_path))
     programs.append(Program(["node", "-e", NODE, str(port)], env))
     assert programs[0].line() == str(port)
-    assert desk.questions == [Ask(Endpoint("127.0.0.1", port), adopts=False)]
+    assert desk.questions == [HookRequest(Endpoint("127.0.0.1", port), adopts=False)]
 
 
 @NEEDS_NODE

@@ -5,7 +5,7 @@ from __future__ import annotations
 import os
 from typing import TYPE_CHECKING
 
-from devports.system.locks import try_lock
+from devports.system.files import try_lock
 
 if TYPE_CHECKING:
     from pathlib import Path

@@ -17,7 +17,7 @@ if TYPE_CHECKING:
     from collections.abc import Iterator
     from pathlib import Path
 
-    from devports.run.outlet import Outlet
+    from devports.run.output import OutputFile
 
 pytestmark = NEEDS_PTY
 MORE_THAN_FITS = bytes(range(256)) * (1 << 14)
@@ -57,10 +57,10 @@ CASES = [("a pipe", True), ("a pipe", False), ("a terminal", True), ("a socket",
 IDS = [f"{place}, {'opened again' if again else 'as it is'}" for place, again in CASES]
 
 
-def outlet_to(writer: int, *, again: bool = True) -> Outlet:
-    from devports.run.outlet import Outlet
+def outlet_to(writer: int, *, again: bool = True) -> OutputFile:
+    from devports.run.output import OutputFile
 
-    return Outlet(writer, again=again)
+    return OutputFile(writer, again=again)
 
 
 def what_has_come(reader: int) -> bytes:
@@ -119,7 +119,7 @@ def test_a_reader_that_has_gone_is_said():
 
 
 def test_what_has_no_name_is_not_opened_again():
-    from devports.run.outlet import opened_again
+    from devports.run.output import opened_again
 
     with connection() as (_, theirs):
         assert opened_again(theirs) is None

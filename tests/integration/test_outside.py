@@ -8,7 +8,7 @@ import sys
 import psutil
 import pytest
 
-from devports.system.outside import ask
+from devports.system.subprocesses import ask
 from tests.harness.capabilities import NEEDS_FORK
 
 CASES = [

@@ -13,8 +13,8 @@ import pytest
 
 from devports import exitcodes
 from devports.errors import DevportsError
-from devports.system import projectfile
-from devports.system.projectfile import Folder, opened
+from devports.system import files
+from devports.system.files import Folder, opened
 from tests.harness.capabilities import NEEDS_FIFO, NEEDS_LINKS, NEEDS_NOFOLLOW, NEEDS_UIDS
 
 if TYPE_CHECKING:
@@ -24,7 +24,7 @@ if TYPE_CHECKING:
 def write(root: Path, before: str | None, after: str, name: str = "tasks.json") -> None:
     with opened(str(root), ".vscode", make=True) as folder:
         assert folder is not None
-        folder.replace(name, before, after)
+        folder.exchange(name, before, after)
 
 
 def read(root: Path, name: str = "tasks.json") -> str | None:
@@ -93,7 +93,7 @@ def test_a_folder_that_is_swapped_for_a_link_under_us_is_not_followed(tmp_path: 
         assert folder is not None
         (tmp_path / ".vscode").rename(tmp_path / "moved")
         (tmp_path / ".vscode").symlink_to(outside)
-        folder.replace("tasks.json", None, "ours")
+        folder.exchange("tasks.json", None, "ours")
     assert os.listdir(outside) == []
     assert os.listdir(tmp_path / "moved") == ["tasks.json"]
 
@@ -110,7 +110,7 @@ def test_a_fifo_does_not_make_us_wait(tmp_path: Path) -> None:
     ("content", "why"),
     [
         pytest.param(b"\xff\xfe{\x00", "is not UTF-8", id="UTF-16"),
-        pytest.param(b" " * (projectfile.MAX_BYTES + 1), "larger than 1024 KiB", id="too large"),
+        pytest.param(b" " * (files.MAX_BYTES + 1), "larger than 1024 KiB", id="too large"),
     ],
 )
 def test_what_cannot_be_read_is_left_alone(tmp_path: Path, content: bytes, why: str) -> None:
@@ -134,7 +134,7 @@ def test_a_write_that_fails_leaves_the_file_and_nothing_else(tmp_path: Path) -> 
         assert folder is not None
         broken = BrokenDisk(folder.shown, folder.path, folder.descriptor)
         with pytest.raises(DevportsError, match="no space left") as caught:
-            broken.replace("tasks.json", "old", "new")
+            broken.exchange("tasks.json", "old", "new")
     assert caught.value.exit_code == exitcodes.NO
     assert read(tmp_path) == "old"
     assert os.listdir(tmp_path / ".vscode") == ["tasks.json"]
@@ -151,11 +151,11 @@ class BrokenDisk(Folder):
 WRITER = textwrap.dedent(
     """
     import sys
-    from devports.system.projectfile import opened
+    from devports.system.files import opened
     for _ in range(int(sys.argv[2])):
         with opened(sys.argv[1], ".vscode", make=True) as folder:
             before = folder.read("tasks.json")
-            folder.replace("tasks.json", before, (before or "") + sys.argv[3])
+            folder.exchange("tasks.json", before, (before or "") + sys.argv[3])
     """
 )
 

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 import pytest
 
 from devports.core.model import Endpoint
-from devports.run.hold import overlap
+from devports.run.reservation import overlap
 from devports.system.bind import Reservation, open_bound, probe, replace, reserve
 from tests.harness import tables
 from tests.harness.capabilities import NEEDS_FORK, NEEDS_IPV6

@@ -7,9 +7,8 @@ import select
 import signal
 from typing import TYPE_CHECKING
 
-from devports.system import native
+from devports.system import macos, native
 from devports.system.linux import pidfd
-from devports.system.signals import darwin
 from tests.harness.capabilities import NEEDS_PROC
 from tests.harness.waiting import eventually
 
@@ -38,11 +37,11 @@ def test_a_process_is_signalled_and_seen_to_end(zoo: Zoo, port: int):
     machine = native()
     key = machine.key(zoo("listener", port).pid)
     assert key is not None
-    pin = darwin.pin(key, machine.key, PidfdWatch)
+    pin = macos.pin_by_queue(key, machine.key, PidfdWatch)
     assert pin is not None
-    assert (pin.exited, darwin.wait_for_exit((pin,), 0)) == (False, ())
+    assert (pin.exited, macos.wait_for_queues((pin,), 0)) == (False, ())
     assert pin.send(signal.SIGTERM) == "sent"
-    assert eventually(lambda: darwin.wait_for_exit((pin,), 1)) == (pin,)
+    assert eventually(lambda: macos.wait_for_queues((pin,), 1)) == (pin,)
     assert pin.send(signal.SIGTERM) == "gone"
     pin.close()
-    assert darwin.pin(key.but(start=-1), machine.key, PidfdWatch) is None
+    assert macos.pin_by_queue(key.replace(start=-1), machine.key, PidfdWatch) is None

@@ -8,22 +8,28 @@ from typing import TYPE_CHECKING
 
 import pytest
 
-from devports.core.diagnosis import (
-    Forbidden,
+from devports.core.model import Endpoint, PortSpec
+from devports.core.verdict import (
     Free,
     Held,
-    HeldByClient,
-    Lingering,
+    HolderUnknown,
+    LingeringConnections,
+    LocalhostConflict,
     NotLocal,
-    Shadowed,
-    Unexplained,
+    NotPermitted,
+    OutgoingConnection,
     sockets_of,
 )
-from devports.core.model import Endpoint, PortSpec
 from devports.errors import DevportsError
-from devports.system.linux import Linux
-from devports.system.linux.table import kernel_shows_bound
-from devports.system.survey import at_once, endpoints_of, glance, survey
+from devports.system import linux
+from devports.system.inspect import at_once, endpoints_of, glance, survey
+from devports.system.linux.sockets import (
+    kernel_shows_bound,
+    text_listeners,
+    text_table,
+    without_bound,
+)
+from tests.fakes import altered
 from tests.harness.capabilities import (
     NEEDS_IPV6,
     NEEDS_NETLINK_BOUND,
@@ -34,24 +40,35 @@ from tests.harness.capabilities import (
 if TYPE_CHECKING:
     from collections.abc import Callable, Collection, Sequence
 
-    from devports.core.diagnosis import Finding
-    from devports.core.model import Holding, Socket, Table
+    from devports.core.model import HolderSearch, Socket, Table
+    from devports.core.verdict import Finding
+    from devports.system import Machine
     from tests.conftest import Zoo
 
 pytestmark = NEEDS_PROC  # the sources of Linux, each switched off in turn
+BEFORE_6_8 = altered(
+    linux,
+    table=lambda ports: without_bound(linux.table(ports).sockets),
+    listening_on=lambda ports: without_bound(linux.listening_on(ports).sockets),
+    listeners=lambda: without_bound(linux.listeners().sockets),
+)
+NO_NETLINK = altered(linux, table=text_table, listening_on=text_table, listeners=text_listeners)
 MACHINES = [
-    pytest.param({}, id="every source", marks=NEEDS_NETLINK_BOUND),
-    pytest.param({"bound": False}, id="a kernel before 6.8"),
-    pytest.param({"netlink": False}, id="no netlink at all"),
+    pytest.param(linux, id="every source", marks=NEEDS_NETLINK_BOUND),
+    pytest.param(BEFORE_6_8, id="a kernel before 6.8"),
+    pytest.param(NO_NETLINK, id="no netlink at all"),
 ]
 
 
 @pytest.fixture(params=MACHINES)
-def machine(request: pytest.FixtureRequest) -> Linux:
-    return Linux(**request.param)
+def machine(request: pytest.FixtureRequest) -> Machine:
+    found: Machine = request.param
+    return found
 
 
-def look(machine: Linux, port: int, host: str = "127.0.0.1", *, thorough: bool = False) -> Finding:
+def look(
+    machine: Machine, port: int, host: str = "127.0.0.1", *, thorough: bool = False
+) -> Finding:
     ends = endpoints_of(machine, PortSpec(host, port))
     (finding,) = survey(machine, ends, thorough=thorough)
     if not thorough:
@@ -62,7 +79,7 @@ def look(machine: Linux, port: int, host: str = "127.0.0.1", *, thorough: bool =
 
 def told(finding: Finding) -> tuple[object, ...]:
     """Return what a finding says; the seconds left of a TIME_WAIT pass meanwhile."""
-    sockets = {socket.but(expires=None, queue=0) for socket in sockets_of(finding.verdict)}
+    sockets = {socket.replace(expires=None, queue=0) for socket in sockets_of(finding.verdict)}
     blocking = getattr(finding.verdict, "blocking", None)
     holding = finding.holding
     holders = [(holder.process.key, holder.inodes) for holder in holding.holders]
@@ -74,7 +91,7 @@ def pids(finding: Finding) -> set[int]:
     return {holder.process.pid for holder in finding.holding.holders}
 
 
-def test_everybody_who_listens_is_listed(machine: Linux, port: int, zoo: Zoo):
+def test_everybody_who_listens_is_listed(machine: Machine, port: int, zoo: Zoo):
     zoo("listener", port)
     zoo("bound_only", port + 1)
     table = machine.listeners()
@@ -83,11 +100,11 @@ def test_everybody_who_listens_is_listed(machine: Linux, port: int, zoo: Zoo):
     assert bool(table.gaps) is not table.shows_bound
 
 
-def test_a_glance_says_who_is_there_and_calls_the_rest_free(machine: Linux, port: int, zoo: Zoo):
+def test_a_glance_says_who_is_there_and_calls_the_rest_free(machine: Machine, port: int, zoo: Zoo):
     listener = zoo("listener", port)
     here, free = endpoints_of(machine, PortSpec("127.0.0.1", port))[0], Endpoint("127.0.0.1", 1)
 
-    def who(sockets: Sequence[Socket]) -> Holding:
+    def who(sockets: Sequence[Socket]) -> HolderSearch:
         return machine.holding(sockets, thorough=False)
 
     held, nobody = glance(machine, (here, free), who)
@@ -97,11 +114,11 @@ def test_a_glance_says_who_is_there_and_calls_the_rest_free(machine: Linux, port
     assert glance(machine, (), who) == ()
 
 
-def test_nobody_there(machine: Linux, port: int):
+def test_nobody_there(machine: Machine, port: int):
     assert look(machine, port).verdict == Free()
 
 
-def test_a_listener_is_named(machine: Linux, port: int, zoo: Zoo):
+def test_a_listener_is_named(machine: Machine, port: int, zoo: Zoo):
     listener = zoo("listener", port)
     finding = look(machine, port)
     assert isinstance(finding.verdict, Held)
@@ -110,7 +127,7 @@ def test_a_listener_is_named(machine: Linux, port: int, zoo: Zoo):
 
 @pytest.mark.parametrize("host", ["", "127.0.0.1"], ids=["the port anywhere", "its address"])
 def test_a_bound_socket_that_does_not_listen_is_named(
-    machine: Linux, port: int, zoo: Zoo, host: str
+    machine: Machine, port: int, zoo: Zoo, host: str
 ):
     bound = zoo("bound_only", port)
     finding = look(machine, port, host)
@@ -119,56 +136,56 @@ def test_a_bound_socket_that_does_not_listen_is_named(
     assert pids(finding) == {bound.pid}
 
 
-def test_a_bound_socket_without_reuseaddr_is_named(machine: Linux, port: int, zoo: Zoo):
+def test_a_bound_socket_without_reuseaddr_is_named(machine: Machine, port: int, zoo: Zoo):
     bound = zoo("bound_only", port, "--no-reuse")
     finding = look(machine, port)
     assert isinstance(finding.verdict, Held)
     assert pids(finding) == {bound.pid}
 
 
-def test_leftovers_of_a_server_with_reuseaddr_do_not_block(machine: Linux, port: int, zoo: Zoo):
+def test_leftovers_of_a_server_with_reuseaddr_do_not_block(machine: Machine, port: int, zoo: Zoo):
     zoo("time_wait_maker", port)
     verdict = look(machine, port).verdict
-    assert isinstance(verdict, Lingering)
+    assert isinstance(verdict, LingeringConnections)
     assert not verdict.blocking
     assert 0 < (verdict.seconds or 0) <= 60
 
 
-def test_leftovers_of_a_server_without_reuseaddr_block(machine: Linux, port: int, zoo: Zoo):
+def test_leftovers_of_a_server_without_reuseaddr_block(machine: Machine, port: int, zoo: Zoo):
     zoo("time_wait_maker", port, "--no-reuse")
     verdict = look(machine, port).verdict
-    assert isinstance(verdict, Lingering)
+    assert isinstance(verdict, LingeringConnections)
     assert verdict.blocking
 
 
-def test_an_outgoing_connection_on_the_port_is_a_client(machine: Linux, port: int, zoo: Zoo):
+def test_an_outgoing_connection_on_the_port_is_a_client(machine: Machine, port: int, zoo: Zoo):
     client = zoo("source_port_client", port)
     finding = look(machine, port)
-    assert isinstance(finding.verdict, HeldByClient)
+    assert isinstance(finding.verdict, OutgoingConnection)
     assert client.pid in pids(finding)
 
 
 def test_a_client_that_lets_a_server_bind_beside_it_is_no_leftover(
-    machine: Linux, port: int, zoo: Zoo
+    machine: Machine, port: int, zoo: Zoo
 ):
     client = zoo("source_port_client", port, "--reuse")
     finding = look(machine, port)
-    assert isinstance(finding.verdict, HeldByClient)
+    assert isinstance(finding.verdict, OutgoingConnection)
     assert not finding.verdict.blocking
     assert pids(finding) == {client.pid}
 
 
-def test_a_client_of_the_port_is_never_a_holder(machine: Linux, port: int, zoo: Zoo):
+def test_a_client_of_the_port_is_never_a_holder(machine: Machine, port: int, zoo: Zoo):
     listener = zoo("listener", port)
     zoo("client", port)
     assert pids(look(machine, port, thorough=True)) == {listener.pid}
 
 
 @NEEDS_IPV6
-def test_a_listener_of_the_other_family_shadows(machine: Linux, port: int, zoo: Zoo):
+def test_a_listener_of_the_other_family_shadows(machine: Machine, port: int, zoo: Zoo):
     listener = zoo("listener", port, "--host", "::1")
     finding = look(machine, port)
-    assert isinstance(finding.verdict, Shadowed)
+    assert isinstance(finding.verdict, LocalhostConflict)
     assert pids(finding) == {listener.pid}
 
 
@@ -177,22 +194,22 @@ def test_a_listener_of_the_other_family_shadows(machine: Linux, port: int, zoo: 
     ("more", "verdict"),
     [
         pytest.param((), Held, id="dual-stack: in the way"),
-        pytest.param(("--v6only",), Shadowed, id="IPv6 only: beside it"),
+        pytest.param(("--v6only",), LocalhostConflict, id="IPv6 only: beside it"),
     ],
 )
 def test_an_ipv6_wildcard(
-    machine: Linux, port: int, zoo: Zoo, more: tuple[str, ...], verdict: type
+    machine: Machine, port: int, zoo: Zoo, more: tuple[str, ...], verdict: type
 ):
     zoo("listener", port, "--host", "::", *more)
     assert isinstance(look(machine, port).verdict, verdict)
 
 
-def test_all_holders_of_a_forked_listener(machine: Linux, port: int, zoo: Zoo):
+def test_all_holders_of_a_forked_listener(machine: Machine, port: int, zoo: Zoo):
     forked = zoo("forked_listener", port)
     assert pids(look(machine, port, thorough=True)) == set(forked.pids)
 
 
-def test_one_look_answers_for_many_ports(machine: Linux, port: int, zoo: Zoo):
+def test_one_look_answers_for_many_ports(machine: Machine, port: int, zoo: Zoo):
     zoo("listener", port + 1)
     specs = [PortSpec("127.0.0.1", port + n) for n in range(3)]
     ends = [end for spec in specs for end in endpoints_of(machine, spec)]
@@ -204,22 +221,19 @@ def test_one_look_answers_for_many_ports(machine: Linux, port: int, zoo: Zoo):
 def test_a_quick_look_at_a_listener_or_a_free_port_asks_for_no_other_socket(port: int, zoo: Zoo):
     zoo("listener", port)
     free, held, bound = (PortSpec("127.0.0.1", port + n) for n in (1, 0, 2))
-    machine = Counting()
+    walks: list[Collection[int]] = []
+
+    def table(ports: Collection[int]) -> Table:
+        """Walk all sockets of the kernel."""
+        walks.append(ports)
+        return linux.table(ports)
+
+    machine = altered(linux, table=table)
     at_once(machine, [end for spec in (free, held) for end in endpoints_of(machine, spec)])
-    assert machine.walks == 0
+    assert walks == []
     zoo("bound_only", port + 2)
     at_once(machine, endpoints_of(machine, bound))
-    assert machine.walks == 1
-
-
-class Counting(Linux):
-    """This machine; counts how often the kernel is asked to walk all its sockets."""
-
-    walks = 0
-
-    def table(self, ports: Collection[int]) -> Table:
-        self.walks += 1
-        return super().table(ports)
+    assert len(walks) == 1
 
 
 def test_our_own_socket_is_in_nobodys_way(port: int):
@@ -227,35 +241,34 @@ def test_our_own_socket_is_in_nobodys_way(port: int):
         ours.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
         ours.bind(("127.0.0.1", port))
         inode = os.fstat(ours.fileno()).st_ino
-        machine = Linux()
-        ends = endpoints_of(machine, PortSpec("127.0.0.1", port))
-        assert isinstance(survey(machine, ends)[0].verdict, Held)
-        assert survey(machine, ends, ours=(inode,))[0].verdict == Free()
+        ends = endpoints_of(linux, PortSpec("127.0.0.1", port))
+        assert isinstance(survey(linux, ends)[0].verdict, Held)
+        assert survey(linux, ends, ours=(inode,))[0].verdict == Free()
 
 
 def test_a_refusal_that_nothing_explains_is_asked_again_and_then_said(port: int):
     """In the fallback our own sockets are not searched: to it they are invisible holders."""
     with socket.socket() as hidden:
         hidden.bind(("127.0.0.1", port))
-        finding = look(Linux(netlink=False), port)
-    assert isinstance(finding.verdict, Unexplained)
+        finding = look(NO_NETLINK, port)
+    assert isinstance(finding.verdict, HolderUnknown)
     assert [gap.code for gap in finding.verdict.gaps] == ["no-netlink"]
 
 
 def test_an_address_of_elsewhere():
-    assert look(Linux(), 8000, "203.0.113.1").verdict == NotLocal()
+    assert look(linux, 8000, "203.0.113.1").verdict == NotLocal()
 
 
 def test_a_host_that_does_not_resolve_is_an_error_with_a_way_out():
     with pytest.raises(DevportsError, match="does not resolve") as caught:
-        endpoints_of(Linux(), PortSpec("nowhere.invalid", 8000))
+        endpoints_of(linux, PortSpec("nowhere.invalid", 8000))
     assert caught.value.hints
 
 
 @NEEDS_SECOND_USER
 def test_a_privileged_port_is_forbidden_to_an_ordinary_user():
-    verdict = _as_nobody(lambda: type(look(Linux(), 81).verdict).__name__)
-    assert verdict == Forbidden.__name__
+    verdict = _as_nobody(lambda: type(look(linux, 81).verdict).__name__)
+    assert verdict == NotPermitted.__name__
 
 
 @NEEDS_SECOND_USER
@@ -263,7 +276,7 @@ def test_the_bound_socket_of_another_user_is_held_and_its_user_known(port: int, 
     zoo("bound_only", port)
 
     def seen() -> str:
-        finding = look(Linux(), port, thorough=True)
+        finding = look(linux, port, thorough=True)
         hidden = finding.holding.hidden
         return f"{type(finding.verdict).__name__} {[h.user for h in hidden]} {pids(finding)}"
 
@@ -272,9 +285,9 @@ def test_the_bound_socket_of_another_user_is_held_and_its_user_known(port: int, 
 
 @NEEDS_SECOND_USER
 @pytest.mark.parametrize("sources", MACHINES)
-def test_an_ordinary_user_sees_its_own_bound_socket(port: int, zoo: Zoo, sources: dict[str, bool]):
+def test_an_ordinary_user_sees_its_own_bound_socket(port: int, zoo: Zoo, sources: Machine):
     bound = zoo("bound_only", port, uid=65534)
-    assert _as_nobody(lambda: str(pids(look(Linux(**sources), port)))) == str({bound.pid})
+    assert _as_nobody(lambda: str(pids(look(sources, port)))) == str({bound.pid})
 
 
 def _as_nobody(answer: Callable[[], str]) -> str:

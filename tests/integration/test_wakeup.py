@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 
 import pytest
 
-from devports.system.wakeup import Wakeup
+from devports.system.terminal_events import Wakeup
 from tests.harness.capabilities import NEEDS_FORK
 
 if TYPE_CHECKING:

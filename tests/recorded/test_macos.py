@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 
 import pytest
 
-from devports.system import launchctl, lsof, netstat
+from devports.system import macos_tools
 
 if TYPE_CHECKING:
     from devports.system.identity import Row
@@ -25,16 +25,16 @@ def _row(row: Row) -> list[Any]:
 
 
 def _netstat(raw: bytes) -> Any:
-    rows, lost = netstat.read(raw)
+    rows, lost = macos_tools.netstat(raw)
     return {"rows": [_row(row) for row in rows], "lost": lost}
 
 
 def _lsof(raw: bytes) -> Any:
-    return [_row(row) for row in lsof.rows(raw)]
+    return [_row(row) for row in macos_tools.lsof(raw)]
 
 
 def _launchctl(raw: bytes) -> Any:
-    return [list(pair) for pair in launchctl.labels(raw).items()]
+    return [list(pair) for pair in macos_tools.launchctl(raw).items()]
 
 
 PARSERS = {"netstat": _netstat, "lsof": _lsof, "launchctl": _launchctl}

@@ -8,21 +8,21 @@ from typing import Any
 
 import pytest
 
-from devports.system import netsh, netstat_ano
+from devports.system import windows_tools
 
 FOLDER = Path(__file__).parent / "windows-synthetic"
 
 
 def _ranges(raw: bytes) -> list[Any]:
-    return [[r.first, r.last] for r in netsh.excluded_ranges(raw)]
+    return [[r.first, r.last] for r in windows_tools.excluded_ranges(raw)]
 
 
 def _dynamic(raw: bytes) -> list[Any]:
-    return list(netsh.dynamic_range(raw) or ())
+    return list(windows_tools.dynamic_range(raw) or ())
 
 
 def _sockets(raw: bytes) -> list[Any]:
-    found = [(row.pid, row.socket) for row in netstat_ano.rows(raw)]
+    found = [(row.pid, row.socket) for row in windows_tools.netstat(raw)]
     return [[pid, str(s.local), str(s.remote) if s.remote else None, s.state] for pid, s in found]
 
 

@@ -6,8 +6,7 @@ from typing import TYPE_CHECKING
 
 import pytest
 
-from devports.arguments import build_parser
-from devports.completing import FILES, Named, answer, candidates, services_of
+from devports.completion import FILES, Named, answer, candidates, services_of
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -24,7 +23,7 @@ def services(path: str | None) -> Sequence[Named]:
 
 def offered(typed: str) -> list[str]:
     """Return the words that a TAB offers at the end of what was typed."""
-    return [word for word, _ in candidates(build_parser(), typed.split(" "), services)]
+    return [word for word, _ in candidates(typed.split(" "), services)]
 
 
 TABS = [
@@ -75,20 +74,20 @@ def test_what_is_offered(typed: str, words: list[str]) -> None:
 
 
 def test_nothing_typed_at_all() -> None:
-    assert [word for word, _ in candidates(build_parser(), [], services)] == ALL
+    assert [word for word, _ in candidates([], services)] == ALL
 
 
 def test_every_command_and_option_says_what_it_is() -> None:
     for command in ALL:
         for typed in (command, f"{command} -"):
-            for word, text in candidates(build_parser(), typed.split(" "), services):
+            for word, text in candidates(typed.split(" "), services):
                 assert text or word == "--json", f"{typed}: {word}"
 
 
 def test_the_lines_for_a_shell() -> None:
-    lines = answer(build_parser(), ["wait", "--t"])
+    lines = answer(["wait", "--t"])
     assert lines == "--timeout\thow long (default: the service's ready.timeout, or 60)\n"
-    assert answer(build_parser(), ["wait", "--for", ""]) == "ready\nfree\n"
+    assert answer(["wait", "--for", ""]) == "ready\nfree\n"
 
 
 def test_services_come_from_a_configuration(tmp_path: Path) -> None:

@@ -9,27 +9,30 @@ import pytest
 
 from devports import exitcodes
 from devports.core.containers import Published
-from devports.core.model import Endpoint, Gap, Holding, Job
-from devports.core.outcome import (
+from devports.core.holder_kind import Container, OtherCheckout, Place, RunInfo
+from devports.core.model import Endpoint, HolderSearch, JobControl, VisibilityGap
+from devports.core.stop_plan import (
     AlreadyGone,
+    ConfirmPolicy,
     ContainerStopped,
     Declined,
     Killing,
-    Planned,
+    PortClients,
     Refused,
     Respawned,
-    Settling,
     StopFailed,
     Stopped,
     StoppingContainer,
     Terminating,
     TimedOut,
     WaitingForPort,
+    WatchingForRestart,
+    WouldStop,
 )
-from devports.core.plan import Policy
-from devports.core.standing import Container, Elsewhere, Place, Run
-from devports.freeing import Job as FreeingJob
-from devports.freeing import Limits, Tools, code_of_hidden, free, ladder, rehearse
+from devports.freeing import FreeRequest as FreeingJob
+from devports.freeing import FreeServices, StopTimeouts, code_of_hidden, free, rehearse, terminate
+from devports.freeing.bindable import findings_now
+from devports.freeing.consent import plan_for, refusals
 from tests.fakes import ME, SIGKILL, SIGTERM, FakeEngines, FakeMachine
 
 if TYPE_CHECKING:
@@ -37,12 +40,12 @@ if TYPE_CHECKING:
     from typing import Any
 
     from devports.core.model import Process
-    from devports.core.outcome import Answer, Freed, Outcome, Progress, Question
+    from devports.core.stop_plan import Answer, FreeResult, Outcome, Progress, Question
 
 HERE = Endpoint("127.0.0.1", 8000)
-YES = Policy(yes=True)
-ASK = Policy(interactive=True)
-QUICK = Limits(stop=0.05, kill=0.05, settle=0.1, linger=0.2)
+YES = ConfirmPolicy(yes=True)
+ASK = ConfirmPolicy(interactive=True)
+QUICK = StopTimeouts(stop=0.05, kill=0.05, settle=0.1, linger=0.2)
 
 
 class Freeing:
@@ -52,16 +55,18 @@ class Freeing:
         self.machine, self.answers = machine, list(answers)
         self.asked: list[Question] = []
         self.told: list[Progress | Outcome] = []
-        self.run_of: Callable[[Process], Run | None] = lambda _process: None
+        self.run_of: Callable[[Process], RunInfo | None] = lambda _process: None
         self.engines = FakeEngines()
-        self.elsewhere: Elsewhere | None = None
+        self.elsewhere: OtherCheckout | None = None
 
     def ask(self, question: Question) -> Answer:
         self.asked.append(question)
         return "yes" if self.answers.pop(0) else "no"
 
-    def __call__(self, policy: Policy, limits: Limits = QUICK, *endpoints: Endpoint) -> Freed:
-        tools = Tools(
+    def __call__(
+        self, policy: ConfirmPolicy, limits: StopTimeouts = QUICK, *endpoints: Endpoint
+    ) -> FreeResult:
+        tools = FreeServices(
             self.machine,
             self.ask,
             self.told.append,
@@ -101,7 +106,7 @@ def test_yes_ends_a_plain_holder_with_sigterm_alone():
 def test_a_port_on_two_addresses_is_free_only_when_both_are():
     machine = held_by(FakeMachine(), 50)
     sister = Endpoint("::1", 8000)
-    refused = Freeing(machine)(Policy(), QUICK, sister, HERE)
+    refused = Freeing(machine)(ConfirmPolicy(), QUICK, sister, HERE)
     assert (refused.bindable, refused.exit_code) == (False, exitcodes.HELD)
     freed = Freeing(machine)(YES, QUICK, sister, HERE)
     assert freed.bindable
@@ -124,17 +129,17 @@ def test_no_leaves_everything_alone():
 
 def test_without_a_terminal_nothing_is_asked_and_nothing_signalled():
     machine = held_by(FakeMachine(), 50)
-    freed = Freeing(machine)(Policy())
+    freed = Freeing(machine)(ConfirmPolicy())
     assert freed.exit_code == exitcodes.HELD
-    assert freed.outcomes[0].but(target=None) == Refused(None, "no-terminal")  # type: ignore[arg-type]
+    assert freed.outcomes[0].replace(target=None) == Refused(None, "no-terminal")  # type: ignore[arg-type]
     assert machine.sent == []
 
 
 def test_a_service_that_shall_fail_on_a_conflict_asks_nobody_and_says_why():
     machine = held_by(FakeMachine(), 50)
-    freed = Freeing(machine)(Policy(yes=True, interactive=True, fails=True))
+    freed = Freeing(machine)(ConfirmPolicy(yes=True, interactive=True, fails=True))
     assert freed.exit_code == exitcodes.HELD
-    assert freed.outcomes[0].but(target=None) == Refused(None, "on-conflict")  # type: ignore[arg-type]
+    assert freed.outcomes[0].replace(target=None) == Refused(None, "on-conflict")  # type: ignore[arg-type]
     assert machine.sent == []
 
 
@@ -156,10 +161,10 @@ REFUSED = [
 @pytest.mark.parametrize(("facts", "code", "why"), REFUSED)
 @pytest.mark.parametrize(
     "policy",
-    [YES, ASK, Policy(yes=True, other_users=True, interactive=True)],
+    [YES, ASK, ConfirmPolicy(yes=True, other_users=True, interactive=True)],
     ids=["with --yes", "on a terminal", "with every flag"],
 )
-def test_is_never_signalled(policy: Policy, facts: dict[str, object], code: int, why: str):
+def test_is_never_signalled(policy: ConfirmPolicy, facts: dict[str, object], code: int, why: str):
     machine = FakeMachine()
     machine.add(50, **facts)  # type: ignore[arg-type]
     freed = Freeing(held_by(machine, 50))(policy)
@@ -172,31 +177,35 @@ def test_is_never_signalled(policy: Policy, facts: dict[str, object], code: int,
 OTHERS = [
     pytest.param(YES, (), exitcodes.PERMISSION, [], id="--yes alone does not cover another user's"),
     pytest.param(
-        Policy(yes=True, other_users=True),
+        ConfirmPolicy(yes=True, other_users=True),
         (),
         exitcodes.OK,
         [(50, SIGTERM)],
         id="--yes --other-users does",
     ),
     pytest.param(
-        Policy(other_users=True), (), exitcodes.PERMISSION, [], id="--other-users alone does not"
+        ConfirmPolicy(other_users=True),
+        (),
+        exitcodes.PERMISSION,
+        [],
+        id="--other-users alone does not",
     ),
     pytest.param(
-        Policy(yes=True, interactive=True),
+        ConfirmPolicy(yes=True, interactive=True),
         (True,),
         exitcodes.OK,
         [(50, SIGTERM)],
         id="on a terminal it has a question of its own, --yes or not",
     ),
     pytest.param(
-        Policy(yes=True, interactive=True), (False,), exitcodes.HELD, [], id="and no is no"
+        ConfirmPolicy(yes=True, interactive=True), (False,), exitcodes.HELD, [], id="and no is no"
     ),
 ]
 
 
 @pytest.mark.parametrize(("policy", "answers", "code", "sent"), OTHERS)
 def test_another_users_process_where_we_are_root(
-    policy: Policy, answers: tuple[bool, ...], code: int, sent: list[tuple[int, int]]
+    policy: ConfirmPolicy, answers: tuple[bool, ...], code: int, sent: list[tuple[int, int]]
 ):
     machine = FakeMachine(uid=0)
     machine.add(50, uid=7)
@@ -204,26 +213,28 @@ def test_another_users_process_where_we_are_root(
     assert machine.sent == sent
 
 
-SIBLING = Elsewhere("sibling", Place("/w/shop", "main"), Place("/w/feat", "feat"))
-STRANGER = SIBLING.but(relation="project")
+SIBLING = OtherCheckout("sibling", Place("/w/shop", "main"), Place("/w/feat", "feat"))
+STRANGER = SIBLING.replace(relation="project")
 HELD, SENT = exitcodes.HELD, [(50, SIGTERM)]
-BOTH = Policy(yes=True, other_checkouts=True)
+BOTH = ConfirmPolicy(yes=True, other_checkouts=True)
 CHECKOUTS = [
     pytest.param(SIBLING, YES, (), HELD, [], id="--yes does not cover a sibling"),
     pytest.param(SIBLING, BOTH, (), exitcodes.OK, SENT, id="--yes --other-checkouts does"),
-    pytest.param(SIBLING, Policy(), (), HELD, [], id="nobody says anything"),
+    pytest.param(SIBLING, ConfirmPolicy(), (), HELD, [], id="nobody says anything"),
     pytest.param(SIBLING, ASK, (True,), exitcodes.OK, SENT, id="a person says yes"),
     pytest.param(SIBLING, ASK, (False,), HELD, [], id="a person says no"),
-    pytest.param(SIBLING, YES.but(interactive=True), (), HELD, [], id="--yes asks nobody either"),
+    pytest.param(
+        SIBLING, YES.replace(interactive=True), (), HELD, [], id="--yes asks nobody either"
+    ),
     pytest.param(STRANGER, YES, (), exitcodes.OK, SENT, id="--yes covers another project's"),
-    pytest.param(STRANGER, Policy(), (), HELD, [], id="which without it is left alone too"),
+    pytest.param(STRANGER, ConfirmPolicy(), (), HELD, [], id="which without it is left alone too"),
 ]
 
 
 @pytest.mark.parametrize(("elsewhere", "policy", "answers", "code", "sent"), CHECKOUTS)
 def test_a_process_of_another_checkout(
-    elsewhere: Elsewhere,
-    policy: Policy,
+    elsewhere: OtherCheckout,
+    policy: ConfirmPolicy,
     answers: tuple[bool, ...],
     code: int,
     sent: list[tuple[int, int]],
@@ -243,10 +254,10 @@ def test_a_run_of_another_checkout_is_given_its_own_time_to_end():
     machine = FakeMachine()
     machine.add(40, name="devports")
     machine.add(50, ppid=40)
-    run = Run(machine.processes[40].key, "web", "/w/shop", patience=7.0)
+    run = RunInfo(machine.processes[40].key, "web", "/w/shop", patience=7.0)
     freeing = Freeing(held_by(machine, 50))
     freeing.run_of = lambda process: run if process.pid == 40 else None
-    freeing.elsewhere = SIBLING.but(run=run)
+    freeing.elsewhere = SIBLING.replace(run=run)
     machine.deaf[40] = {SIGTERM}
     told = [news for news in freeing.told if isinstance(news, WaitingForPort)]
     machine.after_signal = lambda _pid, _number: machine.end(50)
@@ -284,7 +295,7 @@ def test_a_hidden_holder_needs_permission_and_nobody_is_guessed():
     ],
 )
 def test_permission_is_asked_for_only_where_it_would_help(gaps: tuple[str, ...], code: int):
-    assert code_of_hidden(Holding(gaps=tuple(Gap(gap, "") for gap in gaps))) == code
+    assert code_of_hidden(HolderSearch(gaps=tuple(VisibilityGap(gap, "") for gap in gaps))) == code
 
 
 def test_a_holder_that_changes_while_the_person_thinks_is_asked_about_again():
@@ -335,6 +346,26 @@ def test_a_holder_that_ends_while_the_person_thinks_needs_no_signal():
     assert isinstance(freed.outcomes[0], AlreadyGone)
 
 
+@pytest.mark.parametrize("next_holder", [None, 60], ids=["nobody has it", "another has it"])
+def test_a_target_that_the_last_look_does_not_show_is_asked_about_all_the_same(
+    next_holder: int | None,
+):
+    machine = held_by(FakeMachine(), 50)
+    freeing = Freeing(machine, False)
+    tools = FreeServices(machine, freeing.ask, freeing.told.append, freeing.run_of, FakeEngines())
+    job = FreeingJob((Endpoint("::1", 8000), HERE), ASK, QUICK)
+    plan = plan_for(tools, findings_now(machine, job))
+    machine.end(50)
+    if next_holder:
+        held_by(machine, next_holder)
+    findings = findings_now(machine, job)
+    refused = refusals(tools, job, plan, findings, PortClients())
+    assert [type(outcome) for outcome in refused] == [Declined]
+    (question,) = freeing.asked
+    assert question.target.process.pid == 50
+    assert question.finding == findings[1 if next_holder else 0]
+
+
 def test_holders_that_keep_changing_end_the_patience():
     machine = held_by(FakeMachine(), 50)
     freeing = Freeing(machine)
@@ -378,7 +409,7 @@ def test_yes_given_for_stop_by_a_person_does_not_kill_another_users_process():
     machine.add(50, uid=7)
     machine.deaf[50] = {SIGTERM}
     freeing = Freeing(held_by(machine, 50), True, False)
-    assert freeing(Policy(yes=True, interactive=True)).exit_code == exitcodes.STILL_HELD
+    assert freeing(ConfirmPolicy(yes=True, interactive=True)).exit_code == exitcodes.STILL_HELD
     assert [question.kind for question in freeing.asked] == ["stop", "kill"]
     assert machine.sent == [(50, SIGTERM)]
 
@@ -429,7 +460,7 @@ def test_an_heir_is_judged_like_everybody_else(facts: dict[str, Any], why: str):
 
     def leave_an_heir(pid: int, number: int) -> None:
         machine.add(77, **facts)
-        machine.sockets = [machine.socket(HERE, 77).but(inode=inode)]
+        machine.sockets = [machine.socket(HERE, 77).replace(inode=inode)]
         machine.open[77] = {inode}
 
     machine.after_signal = leave_an_heir
@@ -444,11 +475,11 @@ def test_a_run_of_ours_is_given_the_time_it_needs():
     machine.add(50, ppid=40)
     machine.deaf[40] = {SIGTERM}
     freeing = Freeing(held_by(machine, 50))
-    ours = Run(run.key, "web", "/p", patience=30.0)
+    ours = RunInfo(run.key, "web", "/p", patience=30.0)
     freeing.run_of = lambda process: ours if process.key == run.key else None
     looks = iter(range(1000))
     machine.before_probe = lambda: machine.end(50) if next(looks) == 12 else None
-    assert freeing(YES, QUICK.but(stop=0.01)).bindable
+    assert freeing(YES, QUICK.replace(stop=0.01)).bindable
     assert machine.sent == [(40, SIGTERM)]
 
 
@@ -466,7 +497,7 @@ def test_no_table_is_read_while_a_bind_is_refused():
         machine.before_table = lambda: tables.append(machine.sockets == [])
 
     machine.after_signal = begin
-    assert Freeing(machine)(YES, QUICK.but(stop=5.0)).bindable
+    assert Freeing(machine)(YES, QUICK.replace(stop=5.0)).bindable
     assert all(tables), "one was read while it was held"
 
 
@@ -533,7 +564,7 @@ def handed_on(machine: FakeMachine, to: int, *, at: int = 1, **facts: Any) -> Fa
             machine.add(to, **facts)
             machine.open[to] = {inode}
             if all(socket.inode != inode for socket in machine.sockets):
-                machine.sockets.append(machine.socket(HERE, to).but(inode=inode))
+                machine.sockets.append(machine.socket(HERE, to).replace(inode=inode))
                 del machine.sockets[-2]
             machine.open[to] = {inode}
 
@@ -575,7 +606,7 @@ def test_who_is_made_anew_by_every_signal_is_told_so_often_and_never_killed():
 
     def fork(pid: int, _number: int) -> None:
         machine.add(pid + 1)
-        machine.sockets = [machine.socket(HERE, pid + 1).but(inode=inode)]
+        machine.sockets = [machine.socket(HERE, pid + 1).replace(inode=inode)]
         machine.open[pid + 1] = {inode}
 
     machine.after_signal = fork
@@ -685,7 +716,7 @@ def test_only_the_parent_that_serves_another_port_is_left_out():
 def test_a_shell_of_a_person_is_never_ended():
     machine = FakeMachine()
     machine.add(50, name="zsh", argv=("-zsh",))
-    machine.processes[50] = machine.processes[50].but(job=Job(50, 50, 34816))
+    machine.processes[50] = machine.processes[50].replace(job=JobControl(50, 50, 34816))
     freed = Freeing(held_by(machine, 50))(YES)
     assert (freed.exit_code, machine.sent) == (exitcodes.PROTECTED, [])
 
@@ -693,12 +724,12 @@ def test_a_shell_of_a_person_is_never_ended():
 @pytest.mark.parametrize("answer", [True, False], ids=["yes", "no"])
 def test_another_program_under_the_same_pid_is_asked_about_again(answer: bool):
     machine = held_by(FakeMachine(), 50)
-    machine.processes[50] = machine.processes[50].but(exe="/usr/bin/python3")
+    machine.processes[50] = machine.processes[50].replace(exe="/usr/bin/python3")
     freeing = Freeing(machine, True, answer)
     first_ask = freeing.ask
 
     def ask_while_it_execs(question: Question) -> Answer:
-        machine.processes[50] = machine.processes[50].but(exe="/usr/bin/perl", argv=("my-db",))
+        machine.processes[50] = machine.processes[50].replace(exe="/usr/bin/perl", argv=("my-db",))
         return first_ask(question)
 
     freeing.ask = ask_while_it_execs  # type: ignore[method-assign]
@@ -709,12 +740,12 @@ def test_another_program_under_the_same_pid_is_asked_about_again(answer: bool):
 
 def test_a_title_that_changes_is_no_other_program():
     machine = held_by(FakeMachine(), 50)
-    machine.processes[50] = machine.processes[50].but(exe="/usr/bin/ruby")
+    machine.processes[50] = machine.processes[50].replace(exe="/usr/bin/ruby")
     titles = itertools.count()
 
     def change() -> None:
         if server := machine.processes.get(50):
-            machine.processes[50] = server.but(argv=(f"puma [{next(titles)} requests]",))
+            machine.processes[50] = server.replace(argv=(f"puma [{next(titles)} requests]",))
 
     machine.before_table = change
     assert Freeing(machine)(YES).bindable
@@ -727,7 +758,7 @@ def test_who_is_stopped_after_the_look_has_to_go_on_too():
     first_ask = freeing.ask
 
     def ask_while_it_is_stopped(question: Question) -> Answer:
-        machine.processes[50] = machine.processes[50].but(state="T")
+        machine.processes[50] = machine.processes[50].replace(state="T")
         return first_ask(question)
 
     freeing.ask = ask_while_it_is_stopped  # type: ignore[method-assign]
@@ -755,7 +786,7 @@ def test_who_has_taken_a_port_is_named_with_the_target_that_had_it():
 def test_somebody_else_who_takes_the_port_meanwhile_is_named_and_not_fought():
     machine = held_by(FakeMachine(), 50)
     machine.add(40, name="loop.sh", argv=("bash", "loop.sh"))
-    machine.processes[50] = machine.processes[50].but(ppid=40)
+    machine.processes[50] = machine.processes[50].replace(ppid=40)
 
     def start_again(pid: int, number: int) -> None:
         held_by(machine, pid + 1)
@@ -770,7 +801,7 @@ def test_somebody_else_who_takes_the_port_meanwhile_is_named_and_not_fought():
 def test_a_respawn_after_the_port_was_free_is_seen_and_named():
     machine = held_by(FakeMachine(), 50)
     machine.add(40, name="loop.sh", argv=("bash", "loop.sh"))
-    machine.processes[50] = machine.processes[50].but(ppid=40)
+    machine.processes[50] = machine.processes[50].replace(ppid=40)
     looks = iter(range(1000))
     state = {"ended": False}
     machine.after_signal = lambda _pid, _number: state.update(ended=True)
@@ -793,7 +824,9 @@ def test_a_devports_run_is_told_instead_of_its_server():
     run = machine.add(40, name="devports")
     machine.add(50, ppid=40)
     freeing = Freeing(held_by(machine, 50))
-    freeing.run_of = lambda process: Run(run.key, "web", "/p") if process.key == run.key else None
+    freeing.run_of = lambda process: (
+        RunInfo(run.key, "web", "/p") if process.key == run.key else None
+    )
     machine.after_signal = lambda _pid, _number: machine.end(50)
     freed = freeing(YES)
     assert freed.bindable
@@ -812,9 +845,9 @@ def test_reclaim(project: str, left: bool, code: int):
     machine = FakeMachine()
     server = machine.add(50)
     freeing = Freeing(held_by(machine, 50))
-    run = Run(server.key, "web", project, left)
+    run = RunInfo(server.key, "web", project, left)
     freeing.run_of = lambda process: run if process.key == server.key else None
-    assert freeing(Policy(reclaim="/p")).exit_code == code
+    assert freeing(ConfirmPolicy(reclaim="/p")).exit_code == code
 
 
 def test_a_signal_that_is_not_permitted_is_tried_once_and_said():
@@ -858,7 +891,7 @@ def test_leftovers_that_go_in_time_are_waited_for():
     freeing = Freeing(machine)
     looks = iter(range(1000))
     machine.before_probe = lambda: machine.sockets.clear() if next(looks) > 2 else None
-    assert freeing(YES, QUICK.but(linger=30)).bindable
+    assert freeing(YES, QUICK.replace(linger=30)).bindable
     assert freeing.told == [WaitingForPort(0.1)]
 
 
@@ -870,7 +903,7 @@ def test_leftovers_that_stay_longer_are_reported_at_once():
 
 
 def test_waiting_says_for_whom(monkeypatch: pytest.MonkeyPatch):
-    monkeypatch.setattr(ladder, "QUIET", 0.1)
+    monkeypatch.setattr(terminate, "QUIET", 0.1)
     machine = held_by(FakeMachine(), 50)
     machine.deaf[50] = {SIGTERM}
     machine.socket(HERE, 50, state="ESTABLISHED", remote=Endpoint("127.0.0.1", 40000))
@@ -880,28 +913,33 @@ def test_waiting_says_for_whom(monkeypatch: pytest.MonkeyPatch):
         return [news for news in freeing.told if isinstance(news, WaitingForPort)]
 
     machine.before_probe = lambda: machine.end(50) if waits() else None
-    freeing(YES, QUICK.but(stop=30))
+    freeing(YES, QUICK.replace(stop=30))
     assert [news.clients for news in waits()] == [1]
 
 
 REHEARSED = [
-    pytest.param({}, YES, Planned(None, asks=False), id="it would be ended"),  # type: ignore[arg-type]
-    pytest.param({}, ASK, Planned(None, asks=True), id="it would be asked about"),  # type: ignore[arg-type]
-    pytest.param({}, Policy(), Planned(None, asks=True), id="the same where there is no terminal"),  # type: ignore[arg-type]
+    pytest.param({}, YES, WouldStop(None, asks=False), id="it would be ended"),  # type: ignore[arg-type]
+    pytest.param({}, ASK, WouldStop(None, asks=True), id="it would be asked about"),  # type: ignore[arg-type]
+    pytest.param(
+        {},
+        ConfirmPolicy(),
+        WouldStop(None, asks=True),  # type: ignore[arg-type]
+        id="the same where there is no terminal",
+    ),
     pytest.param({"name": "sshd"}, YES, Refused(None, "protected"), id="it is protected"),  # type: ignore[arg-type]
 ]
 
 
 @pytest.mark.parametrize(("facts", "policy", "expected"), REHEARSED)
 def test_a_rehearsal_says_what_would_be_done_and_does_nothing(
-    facts: dict[str, Any], policy: Policy, expected: Outcome
+    facts: dict[str, Any], policy: ConfirmPolicy, expected: Outcome
 ):
     machine = FakeMachine()
     machine.add(50, **facts)
     freeing = Freeing(held_by(machine, 50))
-    tools = Tools(machine, freeing.ask, freeing.told.append, freeing.run_of, FakeEngines())
+    tools = FreeServices(machine, freeing.ask, freeing.told.append, freeing.run_of, FakeEngines())
     freed = rehearse(tools, FreeingJob((HERE,), policy, QUICK))
-    assert [outcome.but(target=None) for outcome in freed.outcomes] == [expected]
+    assert [outcome.replace(target=None) for outcome in freed.outcomes] == [expected]
     assert (freed.exit_code, freed.bindable, machine.sent) == (exitcodes.OK, False, [])
 
 
@@ -909,16 +947,16 @@ def test_a_rehearsal_says_what_would_be_done_and_does_nothing(
     ("policy", "expected"),
     [
         pytest.param(YES, Refused(None, "other-user"), id="--yes does not cover them"),  # type: ignore[arg-type]
-        pytest.param(Policy(), Planned(None, asks=True), id="a person would be asked"),  # type: ignore[arg-type]
+        pytest.param(ConfirmPolicy(), WouldStop(None, asks=True), id="a person would be asked"),  # type: ignore[arg-type]
     ],
 )
-def test_a_rehearsal_before_another_users_process(policy: Policy, expected: Outcome):
+def test_a_rehearsal_before_another_users_process(policy: ConfirmPolicy, expected: Outcome):
     machine = FakeMachine(uid=0)
     machine.add(50, uid=7)
     freeing = Freeing(held_by(machine, 50))
-    tools = Tools(machine, freeing.ask, freeing.told.append, freeing.run_of, FakeEngines())
+    tools = FreeServices(machine, freeing.ask, freeing.told.append, freeing.run_of, FakeEngines())
     (outcome,) = rehearse(tools, FreeingJob((HERE,), policy, QUICK)).outcomes
-    assert outcome.but(target=None) == expected
+    assert outcome.replace(target=None) == expected
 
 
 def test_who_lets_go_of_the_port_and_lives_on_is_said_to():
@@ -939,12 +977,12 @@ def supervised_by_a_loop(machine: FakeMachine) -> FakeMachine:
     machine.add(39, name="outer.sh", argv=("bash", "outer.sh"))
     machine.add(40, name="loop.sh", ppid=39, argv=("bash", "loop.sh"))
     held_by(machine, 50)
-    machine.processes[50] = machine.processes[50].but(ppid=40)
+    machine.processes[50] = machine.processes[50].replace(ppid=40)
     return machine
 
 
 def settling(freeing: Freeing) -> list[int]:
-    return [news.by.pid for news in freeing.told if isinstance(news, Settling)]
+    return [news.by.pid for news in freeing.told if isinstance(news, WatchingForRestart)]
 
 
 def test_the_watch_for_a_respawn_names_the_nearest_who_could_bring_it_about():
@@ -970,13 +1008,13 @@ def test_nobody_is_watched_when_nobody_is_left_who_could_start_it_again():
 
     machine.after_signal = the_whole_line_ends
     freeing = Freeing(machine)
-    freeing(YES, QUICK.but(settle=3600))  # would not come back if it watched
+    freeing(YES, QUICK.replace(settle=3600))  # would not come back if it watched
     assert settling(freeing) == []
 
 
 def test_a_settle_of_zero_watches_nobody():
     freeing = Freeing(supervised_by_a_loop(FakeMachine()))
-    assert freeing(YES, QUICK.but(settle=0)).bindable
+    assert freeing(YES, QUICK.replace(settle=0)).bindable
     assert settling(freeing) == []
 
 
@@ -1009,9 +1047,9 @@ def test_clients_are_shown_before_and_named_as_spared_after():
 
 def test_a_rehearsal_and_a_refusal_name_the_spared_too():
     machine = visited(FakeMachine())
-    tools = Tools(machine, lambda _: "no", lambda _: None, lambda _: None, FakeEngines())
+    tools = FreeServices(machine, lambda _: "no", lambda _: None, lambda _: None, FakeEngines())
     rehearsed = rehearse(tools, FreeingJob((HERE,), YES, QUICK))
-    refused = free(tools, FreeingJob((HERE,), Policy(), QUICK))
+    refused = free(tools, FreeingJob((HERE,), ConfirmPolicy(), QUICK))
     assert [one.process.pid for one in rehearsed.spared] == [90, 91]
     assert refused.spared == rehearsed.spared
     assert machine.sent == []
@@ -1033,8 +1071,8 @@ def test_another_port_is_an_answer_where_the_service_may_have_it(movable: int, o
         asked.append(question)
         return "next" if question.may_move else "no"
 
-    tools = Tools(machine, ask, lambda _: None, lambda _: None, FakeEngines())
-    freed = free(tools, FreeingJob((HERE,), ASK.but(movable=movable), QUICK))
+    tools = FreeServices(machine, ask, lambda _: None, lambda _: None, FakeEngines())
+    freed = free(tools, FreeingJob((HERE,), ASK.replace(movable=movable), QUICK))
     (outcome,) = freed.outcomes
     assert isinstance(outcome, Declined)
     assert (asked[0].may_move, outcome.moving) == (offered, offered)
@@ -1045,7 +1083,7 @@ def test_killing_is_never_asked_about_with_another_port_as_an_answer():
     machine = held_by(FakeMachine(), 50)
     machine.deaf[50] = {SIGTERM}
     freeing = Freeing(machine, True, False)
-    freeing(ASK.but(movable=8000))
+    freeing(ASK.replace(movable=8000))
     assert [(q.kind, q.may_move) for q in freeing.asked] == [("stop", True), ("kill", False)]
 
 
@@ -1097,9 +1135,9 @@ def test_a_container_has_a_question_of_its_own(answer: bool):
 
 def test_without_a_terminal_and_without_yes_a_container_runs_on():
     freeing = published(FakeMachine())
-    freed = freeing(Policy())
+    freed = freeing(ConfirmPolicy())
     assert freed.exit_code == exitcodes.HELD
-    assert freed.outcomes[0].but(target=None) == Refused(None, "no-terminal")  # type: ignore[arg-type]
+    assert freed.outcomes[0].replace(target=None) == Refused(None, "no-terminal")  # type: ignore[arg-type]
     assert freeing.engines.stopped == []
 
 
@@ -1133,7 +1171,7 @@ def test_a_forwarder_that_lives_on_is_neither_terminated_nor_killed():
     freeing.engines.after_stop = lambda _: None
     freed = freeing(YES)
     assert freed.exit_code == exitcodes.STILL_HELD
-    assert freed.outcomes[0].but(target=None, seconds=0) == ContainerStopped(None, 0, False)  # type: ignore[arg-type]
+    assert freed.outcomes[0].replace(target=None, seconds=0) == ContainerStopped(None, 0, False)  # type: ignore[arg-type]
     assert machine.sent == []
 
 
@@ -1170,7 +1208,7 @@ def test_who_else_takes_the_port_of_a_stopped_container_is_named():
         machine.end(60)
         machine.add(61, name="docker-proxy")
         held_by(machine, 61)
-        other = PUBLISHED.but(name="other", identity="cd" * 32)
+        other = PUBLISHED.replace(name="other", identity="cd" * 32)
         freeing.engines.answers["docker", 8000] = (other,)
 
     freeing.engines.after_stop = start_another
@@ -1189,20 +1227,20 @@ def typed(machine: FakeMachine, *, foreground: bool = True) -> FakeMachine:
     machine.add(40, name="bash", argv=("-bash",))
     held_by(machine, 50)
     front = 50 if foreground else 40
-    machine.processes[40] = machine.processes[40].but(job=Job(40, front, TTY))
-    machine.processes[50] = machine.processes[50].but(ppid=40, job=Job(50, front, TTY))
+    machine.processes[40] = machine.processes[40].replace(job=JobControl(40, front, TTY))
+    machine.processes[50] = machine.processes[50].replace(ppid=40, job=JobControl(50, front, TTY))
     return machine
 
 
 def shell_is(machine: FakeMachine, foreground: int) -> None:
-    machine.processes[40] = machine.processes[40].but(job=Job(40, foreground, TTY))
+    machine.processes[40] = machine.processes[40].replace(job=JobControl(40, foreground, TTY))
 
 
 def test_a_shell_that_is_back_at_its_prompt_is_not_waited_for():
     machine = typed(FakeMachine())
     machine.after_signal = lambda _pid, _number: shell_is(machine, 40)
     freeing = Freeing(machine)
-    assert freeing(YES, QUICK.but(settle=1)).bindable
+    assert freeing(YES, QUICK.replace(settle=1)).bindable
     assert settling(freeing) == []
 
 
@@ -1210,7 +1248,7 @@ def test_a_shell_that_put_the_server_in_the_background_is_not_waited_for():
     machine = typed(FakeMachine(), foreground=False)
     machine.after_signal = lambda _pid, _number: shell_is(machine, 99)  # it runs an editor now
     freeing = Freeing(machine)
-    assert freeing(YES, QUICK.but(settle=1)).bindable
+    assert freeing(YES, QUICK.replace(settle=1)).bindable
     assert settling(freeing) == []
 
 
@@ -1218,7 +1256,7 @@ def test_a_shell_that_has_ended_is_not_waited_for():
     machine = typed(FakeMachine())
     machine.after_signal = lambda _pid, _number: machine.end(40)
     freeing = Freeing(machine)
-    assert freeing(YES, QUICK.but(settle=1)).bindable
+    assert freeing(YES, QUICK.replace(settle=1)).bindable
     assert settling(freeing) == []
 
 
@@ -1227,7 +1265,7 @@ def test_a_shell_that_runs_the_next_command_is_watched_and_named():
     machine.after_signal = lambda _pid, _number: shell_is(machine, 51)
     freeing = Freeing(machine)
     machine.before_probe = lambda: shell_is(machine, 40) if settling(freeing) else None
-    assert freeing(YES, QUICK.but(settle=30)).bindable
+    assert freeing(YES, QUICK.replace(settle=30)).bindable
     assert settling(freeing) == [40]
 
 
@@ -1244,5 +1282,5 @@ def test_a_loop_that_was_typed_is_caught_in_the_act():
         machine.before_table = start_again
 
     machine.after_signal = end_of_the_first
-    freed = Freeing(machine)(YES, QUICK.but(settle=5))
+    freed = Freeing(machine)(YES, QUICK.replace(settle=5))
     assert freed.exit_code == exitcodes.TAKEN_AGAIN

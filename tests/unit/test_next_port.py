@@ -2,27 +2,32 @@
 
 from __future__ import annotations
 
+from typing import TYPE_CHECKING
+
 import pytest
 
 from devports.core.model import Endpoint
 from devports.core.service import Config, Service
 from devports.errors import DevportsError
-from devports.run.search import Search
+from devports.run.reservation import next_ports
 from tests.fakes import FakeMachine
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
 
 WEB = Service("web", 8000, command="x", ports=(("metrics", 8002),))
 
 
-def searching(machine: FakeMachine, *others: Service, service: Service = WEB) -> Search:
-    return Search(machine, service, Config("/p/devports.toml", "/p", (WEB, *others)))
+def searching(machine: FakeMachine, *others: Service, service: Service = WEB) -> Iterator[Service]:
+    return next_ports(machine, service, Config("/p/devports.toml", "/p", (WEB, *others)))
 
 
-def ports(search: Search) -> list[int]:
+def ports(search: Iterator[Service]) -> list[int]:
     """Return every port that is offered, to the end of the search."""
     found: list[int] = []
     try:
         while True:
-            found.append(search.next().port)
+            found.append(next(search).port)
     except DevportsError as error:
         assert (error.code, error.exit_code) == ("no-next-port", 90)  # noqa: PT017  # and no other
     return found
@@ -30,7 +35,7 @@ def ports(search: Search) -> list[int]:
 
 def test_one_bound_for_the_whole_search_and_each_port_once():
     service = Service("web", 8000, command="x")
-    assert ports(Search(FakeMachine(), service, Config("", "/p", (service,)))) == [
+    assert ports(next_ports(FakeMachine(), service, Config("", "/p", (service,)))) == [
         *range(8001, 8050)
     ]
 
@@ -50,5 +55,5 @@ def test_ports_on_which_somebody_is_seen_are_passed_over_and_nothing_is_bound():
 
 
 def test_there_is_no_port_above_the_last():
-    service = WEB.but(port=65533)
+    service = WEB.replace(port=65533)
     assert ports(searching(FakeMachine(), service=service)) == [65534, 65535]

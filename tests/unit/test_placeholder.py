@@ -4,7 +4,9 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from devports.core.placeholder import (
+from devports.core.service import (
+    Config,
+    Service,
     argv_of,
     env_file_of,
     fill,
@@ -12,7 +14,6 @@ from devports.core.placeholder import (
     names_in,
     values_for,
 )
-from devports.core.service import Config, Service
 
 DB = Service("db", 5432, host="localhost")
 WEB = Service("my-web_1", 8000, ports=(("debug", 5678),))
@@ -47,7 +48,7 @@ def test_fill(text: str, filled: str):
 
 @pytest.mark.parametrize(("written", "path"), [("", ""), ("{port}.env", "8000.env")])
 def test_the_file_of_variables(written: str, path: str):
-    assert env_file_of(WEB.but(env_file=written), CONFIG) == path
+    assert env_file_of(WEB.replace(env_file=written), CONFIG) == path
 
 
 def test_a_value_is_not_filled_again():
@@ -73,7 +74,7 @@ def test_filling_with_the_same_names_changes_only_doubled_braces(text: str):
 
 
 def test_a_port_that_is_not_the_declared_one_counts_under_both_its_names():
-    values = values_for(WEB.but(port=8001), CONFIG)
+    values = values_for(WEB.replace(port=8001), CONFIG)
     assert values["port"] == values["services.my-web_1.port"] == "8001"
     assert values["services.db.port"] == "5432"
     assert "fd" not in values
@@ -105,5 +106,5 @@ def test_argv(service: Service, argv: tuple[str, ...]):
 
 
 def test_the_file_of_variables_may_name_a_port():
-    assert env_file_of(WEB.but(env_file="/srv/{port}.env"), CONFIG) == "/srv/8000.env"
+    assert env_file_of(WEB.replace(env_file="/srv/{port}.env"), CONFIG) == "/srv/8000.env"
     assert env_file_of(WEB, CONFIG) == ""

@@ -10,14 +10,15 @@ from typing import TYPE_CHECKING
 
 import pytest
 
-from devports.core.happening import Predecessor
+from devports.core.hint import text_of
+from devports.core.holder_kind import RunInfo
 from devports.core.model import Endpoint, PortSpec, ProcessKey
+from devports.core.recovery import WaitingForPreviousRun
 from devports.core.service import Service
-from devports.core.standing import Run
 from devports.errors import DevportsError
-from devports.records import Record, Records, folder
-from devports.run import predecessor
-from devports.run.predecessor import PortPromisedError, claim
+from devports.records import RunRecord, RunRecords, folder
+from devports.run import takeover
+from devports.run.takeover import PortPromisedError, claim
 from devports.system import native
 from tests.fakes import FakeMachine
 from tests.harness.capabilities import NEEDS_FORK, NEEDS_NOFOLLOW
@@ -27,7 +28,7 @@ if TYPE_CHECKING:
     from pathlib import Path
     from typing import Any
 
-    from devports.core.happening import Happening
+    from devports.core.recovery import RunEvent
 
 SPEC = PortSpec("127.0.0.1", 8000)
 
@@ -38,27 +39,29 @@ def machine() -> FakeMachine:
 
 
 @pytest.fixture
-def records(tmp_path: Path, machine: FakeMachine) -> Records:
-    return Records(str(tmp_path / "state"), machine)
+def records(tmp_path: Path, machine: FakeMachine) -> RunRecords:
+    return RunRecords(str(tmp_path / "state"), machine)
 
 
-def record_of(machine: FakeMachine, pid: int, service: str = "web", project: str = "/p") -> Record:
+def record_of(
+    machine: FakeMachine, pid: int, service: str = "web", project: str = "/p"
+) -> RunRecord:
     key = machine.key(pid) or machine.add(pid).key
-    return Record(key, service, project, "starting", SPEC)
+    return RunRecord(key, service, project, "starting", SPEC)
 
 
-def live(records: Records) -> tuple[Record, ...]:
+def live(records: RunRecords) -> tuple[RunRecord, ...]:
     return tuple(record for record in records.every() if records.is_live(record))
 
 
-def test_a_claim_on_a_service_nobody_runs_is_ours(records: Records, machine: FakeMachine):
+def test_a_claim_on_a_service_nobody_runs_is_ours(records: RunRecords, machine: FakeMachine):
     mine = record_of(machine, 50)
     assert records.claim(mine).key == mine.key
     assert [record.service for record in live(records)] == ["web"]
 
 
 def test_the_run_in_charge_is_the_living_one_of_that_service_and_project(
-    records: Records, machine: FakeMachine
+    records: RunRecords, machine: FakeMachine
 ):
     mine = records.claim(record_of(machine, 50))
     assert records.in_charge("web", "/p") == mine
@@ -67,12 +70,12 @@ def test_the_run_in_charge_is_the_living_one_of_that_service_and_project(
     assert records.in_charge("web", "/p") is None
 
 
-def test_a_second_claim_names_who_is_in_charge(records: Records, machine: FakeMachine):
+def test_a_second_claim_names_who_is_in_charge(records: RunRecords, machine: FakeMachine):
     first = records.claim(record_of(machine, 50))
     assert records.claim(record_of(machine, 60)) == first
 
 
-def test_where_nothing_ever_ran_nothing_is_live(records: Records):
+def test_where_nothing_ever_ran_nothing_is_live(records: RunRecords):
     assert live(records) == ()
 
 
@@ -83,14 +86,16 @@ DIFFERENT = [
 
 
 @pytest.mark.parametrize("other", DIFFERENT)
-def test_others_are_not_in_the_way(records: Records, machine: FakeMachine, other: dict[str, str]):
+def test_others_are_not_in_the_way(
+    records: RunRecords, machine: FakeMachine, other: dict[str, str]
+):
     records.claim(record_of(machine, 50))
     mine = record_of(machine, 60, **other)
     assert records.claim(mine).key == mine.key
     assert len(live(records)) == 2
 
 
-def test_a_run_that_has_died_is_not_believed(records: Records, machine: FakeMachine):
+def test_a_run_that_has_died_is_not_believed(records: RunRecords, machine: FakeMachine):
     records.claim(record_of(machine, 50))
     machine.end(50)
     assert live(records) == ()
@@ -98,48 +103,48 @@ def test_a_run_that_has_died_is_not_believed(records: Records, machine: FakeMach
     assert records.claim(mine).key == mine.key
 
 
-def test_another_process_with_that_pid_is_not_believed(records: Records, machine: FakeMachine):
+def test_another_process_with_that_pid_is_not_believed(records: RunRecords, machine: FakeMachine):
     records.claim(record_of(machine, 50))
     machine.end(50)
     machine.add(50)
     assert live(records) == ()
 
 
-def test_a_record_of_another_boot_is_not_believed(records: Records, machine: FakeMachine):
+def test_a_record_of_another_boot_is_not_believed(records: RunRecords, machine: FakeMachine):
     records.claim(record_of(machine, 50))
     machine.boot = lambda: "next"  # type: ignore[method-assign]
     assert live(records) == ()
 
 
-def test_a_mark_is_read_back_and_a_drop_removes(records: Records, machine: FakeMachine):
+def test_a_mark_is_read_back_and_a_drop_removes(records: RunRecords, machine: FakeMachine):
     mine = records.claim(record_of(machine, 50))
-    records.mark(mine.but(state="stopping"))
+    records.mark(mine.replace(state="stopping"))
     assert [record.state for record in live(records)] == ["stopping"]
     records.drop(mine)
     assert live(records) == ()
 
 
-def test_nobody_drops_anothers_record(records: Records, machine: FakeMachine):
+def test_nobody_drops_anothers_record(records: RunRecords, machine: FakeMachine):
     first = records.claim(record_of(machine, 50))
     records.drop(record_of(machine, 60))
     assert live(records) == (first,)
 
 
-def test_a_process_is_recognised_as_a_run(records: Records, machine: FakeMachine):
+def test_a_process_is_recognised_as_a_run(records: RunRecords, machine: FakeMachine):
     mine = records.claim(record_of(machine, 50))
     other = machine.add(60)
     run_of = records.run_of()
-    assert run_of(machine.processes[50]) == Run(mine.key, "web", "/p")
+    assert run_of(machine.processes[50]) == RunInfo(mine.key, "web", "/p")
     assert run_of(other) is None
 
 
 def test_a_server_left_by_a_dead_run_is_known_also_to_the_next_run(
-    records: Records, machine: FakeMachine
+    records: RunRecords, machine: FakeMachine
 ):
     server = machine.add(55)
-    records.mark(records.claim(record_of(machine, 50)).but(server=server.key))
+    records.mark(records.claim(record_of(machine, 50)).replace(server=server.key))
     machine.end(50)
-    left = Run(server.key, "web", "/p", left=True)
+    left = RunInfo(server.key, "web", "/p", left=True)
     assert records.run_of()(server) == left
     records.claim(record_of(machine, 60))
     assert records.run_of()(server) == left
@@ -148,15 +153,25 @@ def test_a_server_left_by_a_dead_run_is_known_also_to_the_next_run(
     assert records.run_of()(server) == left
 
 
-def test_what_a_living_run_started_is_not_left(records: Records, machine: FakeMachine):
+def test_what_a_living_run_started_is_not_left(records: RunRecords, machine: FakeMachine):
     server = machine.add(55)
-    records.mark(records.claim(record_of(machine, 50)).but(server=server.key))
+    records.mark(records.claim(record_of(machine, 50)).replace(server=server.key))
     assert records.run_of()(server) is None
 
 
-def test_nothing_is_left_by_a_run_of_another_boot(records: Records, machine: FakeMachine):
+@pytest.mark.parametrize(("outer", "inner"), [("api", "web"), ("web", "api")])
+def test_a_living_run_is_one_also_where_a_dead_run_has_started_it(
+    records: RunRecords, machine: FakeMachine, outer: str, inner: str
+):
+    started = records.claim(record_of(machine, 55, inner))
+    records.mark(records.claim(record_of(machine, 50, outer)).replace(server=started.key))
+    machine.end(50)
+    assert records.run_of()(machine.processes[55]) == RunInfo(started.key, inner, "/p")
+
+
+def test_nothing_is_left_by_a_run_of_another_boot(records: RunRecords, machine: FakeMachine):
     server = machine.add(55)
-    records.mark(records.claim(record_of(machine, 50)).but(server=server.key))
+    records.mark(records.claim(record_of(machine, 50)).replace(server=server.key))
     machine.end(50)
     machine.boot = lambda: "next"  # type: ignore[method-assign]
     assert records.claim(record_of(machine, 60)).left is None
@@ -175,7 +190,9 @@ WRONG = [
 
 
 @pytest.mark.parametrize("content", WRONG)
-def test_what_is_no_record_counts_as_none(records: Records, machine: FakeMachine, content: bytes):
+def test_what_is_no_record_counts_as_none(
+    records: RunRecords, machine: FakeMachine, content: bytes
+):
     records.claim(record_of(machine, 50))
     (path,) = [p for p in _files(records) if p.endswith(".json")]
     with open(path, "wb") as file:
@@ -197,7 +214,7 @@ def test_what_is_no_record_counts_as_none(records: Records, machine: FakeMachine
     ],
 )
 def test_a_record_with_a_wrong_field_counts_as_none(
-    records: Records, machine: FakeMachine, change: dict[str, Any]
+    records: RunRecords, machine: FakeMachine, change: dict[str, Any]
 ):
     records.claim(record_of(machine, 50))
     (path,) = [p for p in _files(records) if p.endswith(".json")]
@@ -208,11 +225,11 @@ def test_a_record_with_a_wrong_field_counts_as_none(
     assert live(records) == ()
 
 
-def _files(records: Records) -> list[str]:
+def _files(records: RunRecords) -> list[str]:
     return [os.path.join(records.path, name) for name in os.listdir(records.path)]
 
 
-def test_everything_is_for_this_user_alone(records: Records, machine: FakeMachine):
+def test_everything_is_for_this_user_alone(records: RunRecords, machine: FakeMachine):
     records.claim(record_of(machine, 50))
     assert stat.S_IMODE(os.stat(records.path).st_mode) == 0o700
     assert {stat.S_IMODE(os.stat(path).st_mode) for path in _files(records)} == {0o600}
@@ -220,7 +237,7 @@ def test_everything_is_for_this_user_alone(records: Records, machine: FakeMachin
 
 @NEEDS_NOFOLLOW
 def test_a_linked_record_is_neither_read_nor_written_through(
-    records: Records, machine: FakeMachine, tmp_path: Path
+    records: RunRecords, machine: FakeMachine, tmp_path: Path
 ):
     records.claim(record_of(machine, 50))
     (path,) = [p for p in _files(records) if p.endswith(".json")]
@@ -259,11 +276,11 @@ def test_where_records_are(environ: dict[str, str], expected: str):
 
 def _claim_and_stay(path: str, barrier: Any, results: Any) -> None:
     machine = native()
-    records = Records(path, machine)
+    records = RunRecords(path, machine)
     key = machine.key(os.getpid())
     assert key is not None
     barrier.wait()
-    now = records.claim(Record(key, "web", "/p", "starting", SPEC))
+    now = records.claim(RunRecord(key, "web", "/p", "starting", SPEC))
     results.put(now.key == key)
     barrier.wait()  # nobody ends, and so loses the claim, before all have tried
 
@@ -284,11 +301,11 @@ def test_of_eight_at_once_exactly_one_is_in_charge(tmp_path: Path):
 
 def _claim_a_port_and_stay(path: str, number: int, barrier: Any, results: Any) -> None:
     machine = native()
-    records = Records(path, machine)
+    records = RunRecords(path, machine)
     key = machine.key(os.getpid())
     assert key is not None
     barrier.wait()
-    mine = Record(key, "web", f"/{number}", "starting", SPEC)
+    mine = RunRecord(key, "web", f"/{number}", "starting", SPEC)
     results.put(records.claim(mine, rival=lambda other: other.spec == SPEC).key == key)
     barrier.wait()
 
@@ -317,17 +334,17 @@ SERVICE = Service("web", 8000, command="x", stop_timeout=0.1)
 
 
 def claiming(
-    records: Records, machine: FakeMachine, tell: Callable[[Happening], None] = lambda _news: None
-) -> Record:
+    records: RunRecords, machine: FakeMachine, tell: Callable[[RunEvent], None] = lambda _news: None
+) -> RunRecord:
     machine.add(os.getpid())
     return claim(records, machine, SERVICE, "/p", tell)
 
 
-def test_a_run_puts_itself_in_charge(records: Records, machine: FakeMachine):
+def test_a_run_puts_itself_in_charge(records: RunRecords, machine: FakeMachine):
     assert claiming(records, machine).key == machine.key(os.getpid())
 
 
-def claiming_alone(records: Records, machine: FakeMachine) -> Record:
+def claiming_alone(records: RunRecords, machine: FakeMachine) -> RunRecord:
     machine.add(os.getpid())
     ends = (Endpoint("127.0.0.1", 8000),)
     return claim(records, machine, SERVICE, "/p", lambda _news: None, alone=ends)
@@ -335,9 +352,9 @@ def claiming_alone(records: Records, machine: FakeMachine) -> Record:
 
 @pytest.mark.parametrize("host", ["127.0.0.1", "localhost", "0.0.0.0"])
 def test_a_port_in_the_record_of_a_living_run_is_had_by_nobody_alone(
-    records: Records, machine: FakeMachine, host: str
+    records: RunRecords, machine: FakeMachine, host: str
 ):
-    theirs = record_of(machine, 50, project="/q").but(spec=PortSpec(host, 8000))
+    theirs = record_of(machine, 50, project="/q").replace(spec=PortSpec(host, 8000))
     records.claim(theirs)
     with pytest.raises(PortPromisedError):
         claiming_alone(records, machine)
@@ -355,14 +372,14 @@ def test_a_port_in_the_record_of_a_living_run_is_had_by_nobody_alone(
     ],
 )
 def test_a_living_run_elsewhere_is_not_in_the_way(
-    records: Records, machine: FakeMachine, spec: PortSpec
+    records: RunRecords, machine: FakeMachine, spec: PortSpec
 ):
-    records.claim(record_of(machine, 50, project="/q").but(spec=spec))
+    records.claim(record_of(machine, 50, project="/q").replace(spec=spec))
     assert claiming_alone(records, machine).key == machine.key(os.getpid())
 
 
 def test_who_wants_a_port_alone_may_take_it_from_its_own_last_run(
-    records: Records, machine: FakeMachine
+    records: RunRecords, machine: FakeMachine
 ):
     records.claim(record_of(machine, 50))
     machine.end(50)
@@ -370,34 +387,34 @@ def test_who_wants_a_port_alone_may_take_it_from_its_own_last_run(
 
 
 def test_a_living_run_is_named_with_the_command_that_ends_it(
-    records: Records, machine: FakeMachine
+    records: RunRecords, machine: FakeMachine
 ):
     records.claim(record_of(machine, 50))
     with pytest.raises(DevportsError) as caught:
         claiming(records, machine)
     assert caught.value.exit_code == 96
     assert "pid 50" in caught.value.message
-    assert "devports free web" in caught.value.hints[0]
+    assert "devports free web" in text_of(caught.value.hints[0])
 
 
-def test_a_dying_run_is_waited_for_with_one_calm_line(records: Records, machine: FakeMachine):
+def test_a_dying_run_is_waited_for_with_one_calm_line(records: RunRecords, machine: FakeMachine):
     before = records.claim(record_of(machine, 50))
-    records.mark(before.but(state="stopping"))
-    told: list[Happening] = []
+    records.mark(before.replace(state="stopping"))
+    told: list[RunEvent] = []
 
-    def tell(news: Happening) -> None:
+    def tell(news: RunEvent) -> None:
         told.append(news)
         machine.end(50)
 
     assert claiming(records, machine, tell).key == machine.key(os.getpid())
-    assert told == [Predecessor("web", 50)]
+    assert told == [WaitingForPreviousRun("web", 50)]
 
 
 def test_a_dying_run_that_does_not_end_is_named(
-    records: Records, machine: FakeMachine, monkeypatch: pytest.MonkeyPatch
+    records: RunRecords, machine: FakeMachine, monkeypatch: pytest.MonkeyPatch
 ):
-    monkeypatch.setattr(predecessor, "BEYOND_STOP", 0.1)
-    records.mark(records.claim(record_of(machine, 50)).but(state="stopping"))
+    monkeypatch.setattr(takeover, "BEYOND_STOP", 0.1)
+    records.mark(records.claim(record_of(machine, 50)).replace(state="stopping"))
     with pytest.raises(DevportsError, match="in charge"):
         claiming(records, machine)
 
@@ -405,9 +422,9 @@ def test_a_dying_run_that_does_not_end_is_named(
 def test_where_nothing_can_be_written_the_port_itself_decides(machine: FakeMachine, tmp_path: Path):
     blocker = tmp_path / "file"
     blocker.write_text("")
-    records = Records(str(blocker / "state"), machine)
+    records = RunRecords(str(blocker / "state"), machine)
     mine = claiming(records, machine)
     assert mine.key == machine.key(os.getpid())
-    records.mark(mine.but(state="serving"))
+    records.mark(mine.replace(state="serving"))
     records.drop(mine)
     assert mine.key == ProcessKey(os.getpid(), mine.key.start)

@@ -6,17 +6,32 @@ from typing import TYPE_CHECKING
 
 import pytest
 
-from devports.core.diagnosis import Finding, Forbidden, Free, Held, Lingering
-from devports.core.model import Endpoint, Holder, Holding, PortSpec, Process, ProcessKey, Socket
-from devports.records import Record, Records
-from devports.records.stage import Charge, charge_of, charges, holder_of, stage_of
+from devports.core.model import (
+    Endpoint,
+    Holder,
+    HolderSearch,
+    PortSpec,
+    Process,
+    ProcessKey,
+    Socket,
+)
+from devports.core.verdict import Finding, Free, Held, LingeringConnections, NotPermitted
+from devports.records import (
+    RunRecord,
+    RunRecords,
+    RunStatus,
+    charge_of,
+    charges,
+    holder_of,
+    stage_of,
+)
 from tests.fakes import FakeMachine
 
 if TYPE_CHECKING:
     from pathlib import Path
 
-    from devports.core.diagnosis import Verdict
     from devports.core.model import State
+    from devports.core.verdict import Verdict
     from devports.records import RunState
 
 HERE, SPEC = Endpoint("127.0.0.1", 8000), PortSpec("127.0.0.1", 8000)
@@ -31,20 +46,20 @@ LISTEN = Held((Socket(HERE, None, "LISTEN", 5),))
 BOUND = Held((Socket(HERE, None, "BOUND", 5),))
 
 
-def record(state: RunState = "serving", left: Process | None = None) -> Record:
+def record(state: RunState = "serving", left: Process | None = None) -> RunRecord:
     key = None if left is None else left.key
-    return Record(RUN.key, "web", "/shop", state, SPEC, server=SERVER.key, left=key)
+    return RunRecord(RUN.key, "web", "/shop", state, SPEC, server=SERVER.key, left=key)
 
 
 def seen(verdict: Verdict, *holders: Holder) -> Finding:
-    return Finding(HERE, verdict, Holding(holders))
+    return Finding(HERE, verdict, HolderSearch(holders))
 
 
 BY_SERVER = Holder(SERVER, (5,), (RUN,))
 BY_WORKER = Holder(WORKER, (5,), (SERVER, RUN))
 BY_ORPHAN = Holder(WORKER, (5,), (SERVER,))
 BY_RUN = Holder(RUN, (5,))
-STOPPED = Holder(SERVER.but(state="T"), (5,), (RUN,))
+STOPPED = Holder(SERVER.replace(state="T"), (5,), (RUN,))
 BY_STRANGER = Holder(STRANGER, (5,))
 BY_LEFT = Holder(LEFT, (5,))
 
@@ -52,55 +67,84 @@ BY_LEFT = Holder(LEFT, (5,))
 @pytest.mark.parametrize(
     ("finding", "run", "stage"),
     [
-        pytest.param(seen(LISTEN, BY_SERVER), Charge(record()), "serving", id="its server listens"),
-        pytest.param(seen(LISTEN, BY_WORKER), Charge(record()), "serving", id="a worker listens"),
-        pytest.param(seen(LISTEN, STOPPED), Charge(record()), "suspended", id="Ctrl-Z"),
         pytest.param(
-            seen(LISTEN, STOPPED, BY_WORKER), Charge(record()), "serving", id="not all are stopped"
+            seen(LISTEN, BY_SERVER), RunStatus(record()), "serving", id="its server listens"
         ),
         pytest.param(
-            seen(LISTEN, BY_ORPHAN), Charge(record()), "serving", id="the server has other parents"
+            seen(LISTEN, BY_WORKER), RunStatus(record()), "serving", id="a worker listens"
         ),
-        pytest.param(seen(LISTEN, BY_STRANGER), Charge(record()), "", id="a stranger listens"),
+        pytest.param(seen(LISTEN, STOPPED), RunStatus(record()), "suspended", id="Ctrl-Z"),
         pytest.param(
-            seen(BOUND, BY_SERVER), Charge(record()), "not-listening", id="it was served, now bound"
-        ),
-        pytest.param(seen(Free()), Charge(record()), "not-listening", id="nobody has it any more"),
-        pytest.param(
-            seen(BOUND, BY_RUN), Charge(record("starting")), "starting", id="the run reserves it"
-        ),
-        pytest.param(
-            seen(LISTEN, BY_SERVER), Charge(record("starting")), "starting", id="listens, not ready"
-        ),
-        pytest.param(seen(Free()), Charge(record("starting")), "starting", id="not bound yet"),
-        pytest.param(
-            seen(LISTEN, BY_STRANGER), Charge(record("starting")), "", id="it asks about a stranger"
+            seen(LISTEN, STOPPED, BY_WORKER),
+            RunStatus(record()),
+            "serving",
+            id="not all are stopped",
         ),
         pytest.param(
-            seen(LISTEN, BY_SERVER), Charge(record("stopping")), "stopping", id="it is told to stop"
+            seen(LISTEN, BY_ORPHAN),
+            RunStatus(record()),
+            "serving",
+            id="the server has other parents",
+        ),
+        pytest.param(seen(LISTEN, BY_STRANGER), RunStatus(record()), "", id="a stranger listens"),
+        pytest.param(
+            seen(BOUND, BY_SERVER),
+            RunStatus(record()),
+            "not-listening",
+            id="it was served, now bound",
         ),
         pytest.param(
-            seen(Lingering((), blocking=False)),
-            Charge(record("stopping")),
+            seen(Free()), RunStatus(record()), "not-listening", id="nobody has it any more"
+        ),
+        pytest.param(
+            seen(BOUND, BY_RUN), RunStatus(record("starting")), "starting", id="the run reserves it"
+        ),
+        pytest.param(
+            seen(LISTEN, BY_SERVER),
+            RunStatus(record("starting")),
+            "starting",
+            id="listens, not ready",
+        ),
+        pytest.param(seen(Free()), RunStatus(record("starting")), "starting", id="not bound yet"),
+        pytest.param(
+            seen(LISTEN, BY_STRANGER),
+            RunStatus(record("starting")),
+            "",
+            id="it asks about a stranger",
+        ),
+        pytest.param(
+            seen(LISTEN, BY_SERVER),
+            RunStatus(record("stopping")),
+            "stopping",
+            id="it is told to stop",
+        ),
+        pytest.param(
+            seen(LingeringConnections((), blocking=False)),
+            RunStatus(record("stopping")),
             "stopping",
             id="it stops and has let go",
         ),
         pytest.param(
-            seen(LISTEN, BY_SERVER), Charge(record(), live=False), "left-behind", id="its run died"
+            seen(LISTEN, BY_SERVER),
+            RunStatus(record(), live=False),
+            "left-behind",
+            id="its run died",
         ),
         pytest.param(
-            seen(LISTEN, BY_STRANGER), Charge(record(), live=False), "", id="all of it is gone"
+            seen(LISTEN, BY_STRANGER), RunStatus(record(), live=False), "", id="all of it is gone"
         ),
         pytest.param(
             seen(LISTEN, BY_LEFT),
-            Charge(record("starting", left=LEFT)),
+            RunStatus(record("starting", left=LEFT)),
             "left-behind",
             id="an earlier run left it, a new one starts",
         ),
-        pytest.param(seen(Forbidden()), Charge(record("starting")), "", id="it may not be bound"),
+        pytest.param(
+            seen(NotPermitted()), RunStatus(record("starting")), "", id="it may not be bound"
+        ),
     ],
 )
-def test_how_far_a_run_is(finding: Finding, run: Charge, stage: str) -> None:
+def test_how_far_a_run_is(finding: Finding, run: RunStatus, stage: str) -> None:
     assert stage_of(finding, run) == stage
 
 
@@ -114,15 +158,15 @@ def test_how_far_a_run_is(finding: Finding, run: Charge, stage: str) -> None:
 def test_a_holder_that_cannot_be_proven_is_accepted_by_configuration(
     state: RunState, stage: str
 ) -> None:
-    found = stage_of(seen(LISTEN, BY_STRANGER), Charge(record(state)), any_owner=True)
+    found = stage_of(seen(LISTEN, BY_STRANGER), RunStatus(record(state)), any_owner=True)
     assert found == stage
 
 
 def test_the_run_of_a_service_is_that_of_its_project(tmp_path: Path) -> None:
     machine = FakeMachine()
-    records = Records(str(tmp_path), machine)
+    records = RunRecords(str(tmp_path), machine)
     for pid, project in ((50, "/shop"), (60, "/other")):
-        records.claim(Record(machine.add(pid).key, "web", project, "serving", SPEC))
+        records.claim(RunRecord(machine.add(pid).key, "web", project, "serving", SPEC))
     machine.end(50)
     runs = charges(records)
     assert [(run.record.project, run.live) for run in runs] == [("/other", True), ("/shop", False)]
@@ -135,7 +179,7 @@ def test_the_run_of_a_service_is_that_of_its_project(tmp_path: Path) -> None:
 @pytest.mark.parametrize("state", [pytest.param(s, id=s) for s in ("LISTEN", "BOUND")])
 def test_the_run_of_a_holder_is_found_by_its_processes(state: State) -> None:
     finding = seen(Held((Socket(HERE, None, state, 5),)), BY_WORKER)
-    other = Charge(record().but(key=STRANGER.key, server=None))
-    mine = Charge(record())
+    other = RunStatus(record().replace(key=STRANGER.key, server=None))
+    mine = RunStatus(record())
     assert holder_of((other, mine), finding) == mine
     assert holder_of((other,), finding) is None

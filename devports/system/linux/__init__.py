@@ -1,149 +1,73 @@
-"""Linux: netlink and /proc, no outside program."""
+"""Linux: netlink and /proc, no outside program.
 
-# Each source is imported when it is asked: a port that is free needs two of them.
-# ruff: noqa: PLC0415
+The functions of this package are a `devports.system.machine.Machine`. What a look at a free port
+does not need is loaded when it is first asked for (PEP 562).
+"""
 
 from __future__ import annotations
 
 import os
 
-from devports.system import addresses, bind
-from devports.system.linux import table
+from devports.system.bind import addresses, probe, reserve
+from devports.system.linux.sockets import ephemeral, listeners, listening_on, reserved, table
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
-    from collections.abc import Collection, Sequence
-
-    from devports.core.model import (
-        BindResult,
-        Endpoint,
-        Holding,
-        Platform,
-        Process,
-        ProcessKey,
-        Socket,
-        Table,
+    from devports.core.model import Platform
+    from devports.system.linux.holders import holding, listening, unlisted
+    from devports.system.linux.pidfd import pin, wait_for_exit
+    from devports.system.linux.processes import (
+        adopt_orphans,
+        ancestors,
+        boot,
+        carrying,
+        children,
+        descendants,
+        key,
+        process,
+        viewer,
     )
-    from devports.core.standing import Viewer
-    from devports.system import Pin
+
+__all__ = [
+    "addresses", "adopt_orphans", "ancestors", "boot", "carrying", "children", "descendants",
+    "ephemeral", "holding", "key", "listeners", "listening", "listening_on", "pin", "platform",
+    "probe", "process", "reserve", "reserved", "table", "unlisted", "viewer", "wait_for_exit",
+    "wildcards",
+]  # fmt: skip
+
+platform: Platform = "linux"
+wildcards = True
+ROOMS = ("processes", "holders", "pidfd")
+"""Each has been needed before the next one is."""
+
+RELEASE = "/proc/sys/kernel/osrelease"
 
 
-class Linux:
-    """A `devports.system.Machine`. The switches take a source away, to see what is left."""
-
-    platform: Platform = "linux"
-    wildcards = True
-
-    def __init__(self, *, netlink: bool = True, bound: bool = True) -> None:
-        self._netlink = netlink
-        self._bound = bound
-        self._viewer: Viewer | None = None
-
-    def reads_own_processes(self) -> bool:
-        """Say whether /proc counts processes as our own system calls do (pid_namespaces(7))."""
-        try:
-            return os.readlink("/proc/self") == str(os.getpid())
-        except OSError:
-            return False
-
-    def table(self, ports: Collection[int]) -> Table:
-        return table.read(ports, netlink=self._netlink, bound=self._bound)
-
-    def listening_on(self, ports: Collection[int]) -> Table:
-        return table.read(ports, netlink=self._netlink, bound=self._bound, only_listening=True)
-
-    def listeners(self) -> Table:
-        return table.listeners(netlink=self._netlink, bound=self._bound)
-
-    def listening(self, pids: Collection[int]) -> tuple[Socket, ...]:
-        from devports.system.linux import holders
-
-        return table.listening(holders.sockets_of(pids))
-
-    def unlisted(self, port: int, known: Table) -> tuple[Socket, ...]:
-        from devports.system.linux import nameless
-
-        return nameless.find(port, {socket.inode for socket in known.sockets})
-
-    def ephemeral(self) -> tuple[int, int]:
-        return table.ephemeral()
-
-    def probe(self, endpoint: Endpoint, *, reuse: bool = True) -> BindResult:
-        return bind.probe(endpoint, reuse=reuse)
-
-    def reserve(self, endpoint: Endpoint) -> bind.Reservation | BindResult:
-        return bind.reserve(endpoint)
-
-    def holding(self, sockets: Sequence[Socket], *, thorough: bool) -> Holding:
-        from devports.system.linux import holders
-
-        return holders.find(sockets, thorough=thorough)
-
-    def pin(self, key: ProcessKey) -> Pin | None:
-        from devports.system.linux import process
-        from devports.system.signals import linux as signals
-
-        return signals.pin(key, process.key_of)
-
-    def wait_for_exit(self, pins: Sequence[Pin], seconds: float) -> tuple[Pin, ...]:
-        from devports.system.signals import linux as signals
-
-        return signals.wait_for_exit(pins, seconds)
-
-    def process(self, pid: int) -> Process | None:
-        from devports.system.linux import process
-
-        return process.describe(pid)
-
-    def key(self, pid: int) -> ProcessKey | None:
-        from devports.system.linux import process
-
-        return process.key_of(pid)
-
-    def ancestors(self, of: Process) -> tuple[Process, ...]:
-        from devports.system.linux import process
-
-        return process.ancestors(of)
-
-    def children(self, pid: int) -> set[int]:
-        from devports.system.linux import process
-
-        return process.children_of(pid)
-
-    def descendants(self, pid: int) -> list[int]:
-        from devports.system.linux import process
-
-        return process.descendants(pid)
-
-    def carrying(self, mark: str) -> list[int]:
-        from devports.system.linux import process
-
-        return process.carrying(mark)
-
-    def adopt_orphans(self) -> None:
-        from devports.system.linux import process
-
-        process.adopt_orphans()
-
-    def boot(self) -> str:
-        from devports.system.linux import process
-
-        return process.slurp("/proc/sys/kernel/random/boot_id").decode("ascii").strip()
-
-    def viewer(self) -> Viewer:
-        if self._viewer is None:
-            self._viewer = _viewer()
-        return self._viewer
-
-    def addresses(self, host: str) -> tuple[str, ...]:
-        return addresses.of(host)
+def reads_own_processes() -> bool:
+    """Say whether /proc counts processes as our own system calls do (pid_namespaces(7))."""
+    try:
+        return os.readlink("/proc/self") == str(os.getpid())
+    except OSError:
+        return False
 
 
-def _viewer() -> Viewer:
-    from devports.core.standing import Viewer
-    from devports.system import sudo
-    from devports.system.linux import process
+def is_wsl(path: str = RELEASE) -> bool:
+    """Say whether the kernel is Microsoft's (`5.15.153.1-microsoft-standard-WSL2`).
 
-    uid, user = sudo.uids()
-    line = process.own_line()
-    return Viewer(uid, user, tuple(p.key for p in line), line[0].cgroup if line else "")
+    Linux under Windows has ports of its own, and Windows has others.
+    """
+    from devports.system.linux.processes import slurp  # for the doctor
+
+    return b"microsoft" in slurp(path).lower()
+
+
+if not TYPE_CHECKING:
+
+    def __getattr__(name: str) -> object:
+        """Load the room that has this function; it is not asked for again."""
+        for room in ROOMS if name in __all__ else ():
+            found = getattr(__import__(f"{__name__}.{room}", fromlist=[room]), name, None)
+            if found is not None:
+                globals()[name] = found
+                return found
+        raise AttributeError(name)

@@ -2,24 +2,33 @@
 
 The price is one system call per open descriptor, so the look goes from the likeliest place on:
 the socket's control group, then processes of its uid with the newest first, then everything.
+
+Two kinds of sockets need more. Bound ones that no table shows (before Linux 6.8, or where netlink
+is refused) are still a descriptor of some process: its protocol comes from the attribute
+``system.sockprotoname``, and a copy of it (pidfd_getfd(2)) answers getsockname(2). And one that was
+sent over a unix socket and not received yet (unix(7), SCM_RIGHTS) is in nobody's list of
+descriptors: /proc tells which unix sockets have such descriptors waiting (``scm_fds`` in fdinfo,
+Linux 5.10), and not which descriptors they are.
 """
 
 from __future__ import annotations
 
+import _socket as net
 import os
 
-from devports.core.model import Gap, Hidden, Holder, Holding
-from devports.system import procfs
-from devports.system.linux import process
-from devports.system.linux.process import listdir, slurp
+from devports.core.model import Endpoint, HiddenSocket, Holder, HolderSearch, Socket, VisibilityGap
+from devports.system.linux import processes, procfs
+from devports.system.linux.inet_diag import LISTEN_ONLY, Malformed
+from devports.system.linux.processes import listdir, slurp
+from devports.system.linux.sockets import dump
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
-    from collections.abc import Collection, Iterable, Sequence
+    from collections.abc import Collection, Iterable, Iterator, Sequence
 
-    from devports.core.model import Socket
+    from devports.core.model import Table
 
-    Found = dict[int, set[int]]
+    Groups = dict[int, tuple[str, list[int]]]
 
 SMALL_CGROUP = 60
 """Up to so many processes a control group is searched first (a service, a container)."""
@@ -38,7 +47,7 @@ NOT_HERE = (
 UNLISTED = "the processes of other users, which /proc does not list for us (hidepid)"
 
 
-def find(sockets: Sequence[Socket], *, thorough: bool) -> Holding:
+def holding(sockets: Sequence[Socket], *, thorough: bool) -> HolderSearch:
     """Return who has these sockets.
 
     Args:
@@ -49,19 +58,19 @@ def find(sockets: Sequence[Socket], *, thorough: bool) -> Holding:
     links = {f"socket:[{socket.inode}]": socket.inode for socket in sockets if socket.inode}
     search = Search(links)
     if not links:
-        return Holding()
+        return HolderSearch()
     groups = groups_of({socket.cgroup for socket in sockets if socket.cgroup})
     for _, members in groups.values():
         if len(members) <= SMALL_CGROUP:
             search.look(members)
     if thorough:
-        search.look(process.pids())
+        search.look(processes.pids())
     elif not search.done:
         _widen(search, sockets)
     if _without_their_maker(sockets, search):
-        search.look(process.pids())
+        search.look(processes.pids())
     for _ in range(MOST_LOOKS):
-        if search.done or not search.look(process.pids()):
+        if search.done or not search.look(processes.pids()):
             break
     search.look_into_threads()
     return _holding(sockets, search, groups, complete=thorough)
@@ -69,11 +78,11 @@ def find(sockets: Sequence[Socket], *, thorough: bool) -> Holding:
 
 def _widen(search: Search, sockets: Sequence[Socket]) -> None:
     uids = {socket.uid for socket in sockets}
-    everybody = process.pids()
+    everybody = processes.pids()
     for pid in everybody:
         if not search.done and _uid(pid) in uids:
             search.look((pid,))
-    search.look(relatives(search.holders))
+    search.look(relatives(search.found))
     if not search.done:
         search.look(everybody)
 
@@ -101,14 +110,13 @@ class Search:
         self._seen: set[int] = set()
 
     @property
-    def done(self) -> bool:
-        return len({inode for held in self.found.values() for inode in held}) == len(
-            set(self.links.values())
-        )
+    def named(self) -> set[int]:
+        """The inodes that somebody has."""
+        return {inode for held in self.found.values() for inode in held}
 
     @property
-    def holders(self) -> tuple[int, ...]:
-        return tuple(self.found)
+    def done(self) -> bool:
+        return self.named == set(self.links.values())
 
     def look(self, pids: Iterable[int]) -> bool:
         """Look at these processes; say whether there were any that had not been looked at."""
@@ -151,7 +159,7 @@ class Search:
         """Return the wanted inodes among the descriptors here; None where we may not look."""
         held: set[int] = set()
         try:
-            descriptor = os.open(folder, os.O_RDONLY | os.O_DIRECTORY | os.O_CLOEXEC)
+            descriptor = os.open(folder, os.O_RDONLY | os.O_DIRECTORY)
         except FileNotFoundError:
             return held
         except OSError:
@@ -171,14 +179,25 @@ class Search:
         return held
 
 
-def sockets_of(pids: Iterable[int]) -> set[int]:
-    """Return the inodes of every socket that these processes have open, as far as readable."""
-    links = [
-        process.link(f"/proc/{pid}/fd/{name}")
-        for pid in pids
-        for name in listdir(f"/proc/{pid}/fd")
-    ]
-    return {int(link[8:-1]) for link in links if link.startswith("socket:[")}
+def listening(pids: Collection[int]) -> tuple[Socket, ...]:
+    """Return the sockets on which these processes listen, as far as readable, on any port.
+
+    None where netlink is refused.
+    """
+    inodes = {inode for pid in pids for _, inode in _sockets(pid)}
+    try:
+        found = dump((), LISTEN_ONLY)
+    except (OSError, Malformed):
+        return ()
+    return tuple(socket for socket in found if socket.inode in inodes)
+
+
+def _sockets(pid: int) -> Iterator[tuple[str, int]]:
+    """Yield descriptor (the name of its link) and inode of every socket that a process has open."""
+    for name in listdir(f"/proc/{pid}/fd"):
+        target = processes.link(f"/proc/{pid}/fd/{name}")
+        if target.startswith("socket:["):
+            yield name, int(target[8:-1])
 
 
 def _uid(pid: int) -> int | None:
@@ -189,7 +208,7 @@ def _uid(pid: int) -> int | None:
 
 
 def _is_zombie(pid: int) -> bool:
-    stat = procfs.stat(slurp(f"/proc/{pid}/stat"))
+    stat = processes.stat_of(pid)
     return stat is not None and stat.state == "Z"
 
 
@@ -197,21 +216,21 @@ def relatives(pids: Collection[int]) -> list[int]:
     """Return parents, siblings and descendants: a forked socket is with one of them."""
     found: list[int] = []
     for pid in pids:
-        stat = procfs.stat(slurp(f"/proc/{pid}/stat"))
+        stat = processes.stat_of(pid)
         if stat is not None and stat.ppid > 1:
-            found += (stat.ppid, *process.children_of(stat.ppid))
-        found += process.descendants(pid)
+            found += (stat.ppid, *processes.children(stat.ppid))
+        found += processes.descendants(pid)
     return found
 
 
-def groups_of(identities: Collection[int]) -> dict[int, tuple[str, list[int]]]:
+def groups_of(identities: Collection[int]) -> Groups:
     """Return path and processes of the control groups with these ids: the inodes of their folders.
 
     A socket keeps the group it was made in, so this is a hint and no proof. Our own group and
     those around it are tried first; for all others together the tree is walked once.
     """
     root = procfs.cgroup2_mount(slurp("/proc/mounts")) if identities else ""
-    found: dict[int, tuple[str, list[int]]] = {}
+    found: Groups = {}
     if not root:
         return found
     own = procfs.cgroup_path(slurp("/proc/self/cgroup")) or "/"
@@ -222,8 +241,8 @@ def groups_of(identities: Collection[int]) -> dict[int, tuple[str, list[int]]]:
     return found | _walk(root, set(identities) - set(found))
 
 
-def _walk(root: str, missing: set[int]) -> dict[int, tuple[str, list[int]]]:
-    found: dict[int, tuple[str, list[int]]] = {}
+def _walk(root: str, missing: set[int]) -> Groups:
+    found: Groups = {}
     todo = [root]
     while todo and missing:
         folder = todo.pop()
@@ -250,21 +269,17 @@ def _members(folder: str) -> list[int]:
 
 
 def _holding(
-    sockets: Sequence[Socket],
-    search: Search,
-    groups: dict[int, tuple[str, list[int]]],
-    *,
-    complete: bool,
-) -> Holding:
+    sockets: Sequence[Socket], search: Search, groups: Groups, *, complete: bool
+) -> HolderSearch:
     found = sorted(search.found.items())
     holders = [_holder(pid, inodes, marked=complete) for pid, inodes in found]
-    named = {inode for inodes in search.found.values() for inode in inodes}
+    named = search.named
     unseen = [socket for socket in sockets if socket.inode and socket.inode not in named]
     if search.unreadable or not search.everybody_is_listed:
         unseen += _without_their_maker(sockets, search)
     proxies = _forwarders(search.unreadable) if unseen else {}
     ours = [socket for socket in unseen if not search.unreadable or socket.uid == os.geteuid()]
-    carrying = _carriers(search.unreadable) if ours else []
+    carrying = carriers(search.unreadable) if ours else []
     hidden = tuple(
         _hidden(
             socket,
@@ -275,26 +290,20 @@ def _holding(
         for socket in unseen
     )
     gaps = _gaps(search, carrying=bool(carrying)) if hidden else ()
-    return Holding(tuple(h for h in holders if h is not None), hidden, complete, gaps)
+    return HolderSearch(tuple(h for h in holders if h is not None), hidden, complete, gaps)
 
 
-def _carriers(unreadable: Collection[int]) -> list[int]:
-    from devports.system.linux import transit  # noqa: PLC0415  # only where a holder is hidden
-
-    return transit.carriers(unreadable)
-
-
-def _gaps(search: Search, *, carrying: bool) -> tuple[Gap, ...]:
+def _gaps(search: Search, *, carrying: bool) -> tuple[VisibilityGap, ...]:
     """Say why a socket has no process that could be read."""
-    found: list[Gap] = []
+    found: list[VisibilityGap] = []
     if not search.everybody_is_listed:
-        found.append(Gap("unreadable-processes", UNLISTED))
+        found.append(VisibilityGap("unreadable-processes", UNLISTED))
     elif search.unreadable:
-        found.append(Gap("unreadable-processes", _unreadable(search.unreadable)))
+        found.append(VisibilityGap("unreadable-processes", _unreadable(search.unreadable)))
     if carrying:
-        found.append(Gap("in-transit", IN_TRANSIT))
+        found.append(VisibilityGap("in-transit", IN_TRANSIT))
     elif not found:
-        found.append(Gap("not-here", NOT_HERE))
+        found.append(VisibilityGap("not-here", NOT_HERE))
     return tuple(found)
 
 
@@ -311,24 +320,97 @@ def _unreadable(pids: Collection[int]) -> str:
 
 
 def _holder(pid: int, inodes: Iterable[int], *, marked: bool) -> Holder | None:
-    found = process.describe(pid)
+    found = processes.process(pid)
     if found is None:
         return None
     if marked:
-        found = found.but(marks=process.marks_of(pid))
-    return Holder(found, tuple(sorted(inodes)), process.ancestors(found))
+        found = found.replace(marks=processes.marks_of(pid))
+    return Holder(found, tuple(sorted(inodes)), processes.ancestors(found))
 
 
 def _forwarders(pids: Iterable[int]) -> dict[int, set[int]]:
     """Return the ports of those whose words say that they forward one: everybody may read these."""
-    from devports.core.containers import forwarded  # noqa: PLC0415  # only where a holder is hidden
+    from devports.core.containers import forwarded  # only where a holder is hidden
 
     words = ((pid, procfs.command_line(slurp(f"/proc/{pid}/cmdline"))) for pid in pids)
     return {pid: ports for pid, argv in words if (ports := forwarded(argv))}
 
 
-def _hidden(socket: Socket, path: str, members: list[int], proxies: list[int]) -> Hidden:
+def _hidden(socket: Socket, path: str, members: list[int], proxies: list[int]) -> HiddenSocket:
     pids = proxies or (members if len(members) <= MAX_LIKELY else [])
-    likely = [found for pid in pids if (found := process.describe(pid)) is not None]
-    user = "" if socket.uid is None else process.user_name(socket.uid)
-    return Hidden(socket, user, path, tuple(likely))
+    likely = [found for pid in pids if (found := processes.process(pid)) is not None]
+    user = "" if socket.uid is None else processes.user_name(socket.uid)
+    return HiddenSocket(socket, user, path, tuple(likely))
+
+
+SO_ACCEPTCONN = 30
+TCP_NAMES = b"TCP"  # TCP and TCPv6
+
+
+def unlisted(port: int, known: Table) -> tuple[Socket, ...]:
+    """Return the sockets bound to `port` that no table lists."""
+    listed = {socket.inode for socket in known.sockets}
+    found: dict[int, Socket] = {}
+    for pid in processes.pids():
+        if pid == os.getpid():
+            continue
+        for name, inode in _sockets(pid):
+            if inode not in listed and inode not in found and _is_tcp(f"/proc/{pid}/fd/{name}"):
+                socket = _look(pid, int(name), inode)
+                if socket is not None and socket.local.port == port:
+                    found[inode] = socket
+    return tuple(found.values())
+
+
+def _is_tcp(path: str) -> bool:
+    try:
+        return os.getxattr(path, "system.sockprotoname").startswith(TCP_NAMES)
+    except OSError:
+        return False
+
+
+def _look(pid: int, number: int, inode: int) -> Socket | None:
+    """Return the socket behind a descriptor if it is bound and neither listens nor is connected."""
+    from devports.system.linux import pidfd
+
+    try:
+        descriptor = pidfd.open_pid(pid)
+    except OSError:
+        return None
+    try:
+        copy = net.socket(fileno=pidfd.take_fd(descriptor, number))
+    except OSError:
+        return None
+    finally:
+        os.close(descriptor)
+    try:
+        return _bound(copy, inode, os.stat(f"/proc/{pid}").st_uid)
+    except OSError:
+        return None
+    finally:
+        copy.close()
+
+
+def _bound(sock: net.socket, inode: int, uid: int) -> Socket | None:
+    listening = sock.getsockopt(net.SOL_SOCKET, SO_ACCEPTCONN)
+    name = sock.getsockname()
+    if listening or not name[1]:
+        return None
+    v6only = None
+    if sock.family == net.AF_INET6:
+        v6only = bool(sock.getsockopt(net.IPPROTO_IPV6, net.IPV6_V6ONLY))
+    return Socket(Endpoint(name[0], name[1]), None, "BOUND", inode, uid, v6only)
+
+
+MOST_CARRIERS = 8
+
+
+def carriers(unreadable: Collection[int]) -> list[int]:
+    """Return processes that have a unix socket in which descriptors wait. They are only likely."""
+    readable = (pid for pid in processes.pids() if pid not in unreadable)
+    return [pid for pid in readable if _carries(pid)][:MOST_CARRIERS]
+
+
+def _carries(pid: int) -> bool:
+    infos = (slurp(f"/proc/{pid}/fdinfo/{name}") for name, _ in _sockets(pid))
+    return any(map(procfs.waiting_descriptors, infos))

@@ -1,14 +1,27 @@
-"""Process descriptors (pidfd_open(2), pidfd_getfd(2)), also where Python was built without them."""
+"""Process descriptors (pidfd_open(2)): a signal through one reaches that process, or nobody.
+
+Also where Python was built without them.
+"""
 
 from __future__ import annotations
 
 import os
 
+from devports.system.linux import processes
+from devports.system.signals import no_such_process, pin_verified, readable, sent
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+    from devports.core.model import ProcessKey
+    from devports.system import ProcessHandle, Sent
+
 SYS_PIDFD_SEND_SIGNAL, SYS_PIDFD_OPEN, SYS_PIDFD_GETFD = 424, 434, 438  # the same on every CPU
 
 
 def _syscall(number: int, *args: int) -> int:
-    import ctypes  # noqa: PLC0415  # a third of a Python start, and only where it is needed
+    import ctypes  # a third of a Python start, and only where it is needed
 
     libc = ctypes.CDLL(None, use_errno=True)
     result = int(libc.syscall(number, *args))
@@ -35,10 +48,10 @@ def send(descriptor: int, number: int) -> None:
     Raises:
         OSError: ESRCH where it has ended, EPERM where we may not.
     """
-    import signal  # noqa: PLC0415  # costs a third of a Python start
+    import signal  # costs a third of a Python start
 
     if hasattr(signal, "pidfd_send_signal"):
-        signal.pidfd_send_signal(descriptor, number)  # noqa: TID251  # system.signals calls it
+        signal.pidfd_send_signal(descriptor, number)  # noqa: TID251  # by a pin
     else:
         _syscall(SYS_PIDFD_SEND_SIGNAL, descriptor, number, 0, 0)
 
@@ -46,3 +59,44 @@ def send(descriptor: int, number: int) -> None:
 def take_fd(descriptor: int, number: int) -> int:
     """Return our own copy of another process's descriptor `number` (ptrace permission needed)."""
     return _syscall(SYS_PIDFD_GETFD, descriptor, number, 0)
+
+
+class PidfdHandle:
+    """A process that can no longer be confused with another one. Close it."""
+
+    def __init__(self, key: ProcessKey) -> None:
+        self.key = key
+        self._descriptor = open_pid(key.pid)
+
+    def send(self, number: int) -> Sent:
+        """Send a signal; say whether it was sent, came too late, or is not permitted."""
+        if self.exited:
+            return "gone"  # also a zombie: it takes signals without any effect
+        return sent(lambda: send(self._descriptor, number))
+
+    @property
+    def exited(self) -> bool:
+        """Whether every thread of it has ended, reaped or not."""
+        return bool(wait_for_exit((self,), 0))
+
+    def fileno(self) -> int:
+        return self._descriptor
+
+    def close(self) -> None:
+        os.close(self._descriptor)
+
+
+def pin(key: ProcessKey) -> PidfdHandle | None:
+    """Pin the process with this identity, as `pin_verified` does.
+
+    Raises:
+        DevportsError: the system has no process descriptors (before Linux 5.3, some sandboxes).
+    """
+    note = "without a process descriptor a signal could hit another process"
+    return pin_verified(key, processes.key, PidfdHandle, is_gone=no_such_process, note=note)
+
+
+def wait_for_exit(pins: Sequence[ProcessHandle], seconds: float) -> tuple[ProcessHandle, ...]:
+    """Wait until one of them has exited, at most `seconds`; return those that have."""
+    ready = readable([each.fileno() for each in pins], seconds)
+    return tuple(each for each in pins if each.fileno() in ready)

@@ -4,17 +4,17 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, TypeAlias
 
-from devports.checks import examine
-from devports.checks.facts import Command, Declared, Facts, Launch
-from devports.core.diagnosis import Finding, Free, Held
-from devports.core.model import Endpoint, Holder, Holding, Process, ProcessKey, Socket
+from devports.core.holder_kind import CurrentUser, RunInfo
+from devports.core.model import Endpoint, Holder, HolderSearch, Process, ProcessKey, Socket
 from devports.core.service import Service
-from devports.core.standing import Run, Viewer
+from devports.core.verdict import Finding, Free, Held
+from devports.doctor.facts import Command, Facts, Launch, PortFacts
+from devports.doctor.setup_rules import examine
 
 if TYPE_CHECKING:
-    from devports.checks.problem import Problem
-    from devports.core.diagnosis import Verdict
     from devports.core.model import State
+    from devports.core.verdict import Verdict
+    from devports.doctor.facts import Problem
 
 Codes: TypeAlias = list[tuple[str, str]]
 
@@ -32,22 +32,22 @@ def sockets(state: State, *, expires: float | None = None) -> tuple[Socket, ...]
 
 def declared(
     verdict: Verdict, service: Service = BACKEND, *line: Process, at: Endpoint = HERE
-) -> Declared:
+) -> PortFacts:
     """Return a declared port with one address, held by the first of `line` and started by it."""
     holders = (Holder(line[0], (7,), line[1:]),) if line else ()
-    finding = Finding(at, verdict, Holding(holders))
-    return Declared(service, service.spec.but(port=at.port), findings=(finding,))
+    finding = Finding(at, verdict, HolderSearch(holders))
+    return PortFacts(service, service.spec.replace(port=at.port), findings=(finding,))
 
 
-def facts(*ports: Declared, **more: object) -> Facts:
-    return Facts("linux", ROOT, ports, viewer=Viewer(1000, 1000)).but(**more)
+def facts(*ports: PortFacts, **more: object) -> Facts:
+    return Facts("linux", ROOT, ports, viewer=CurrentUser(1000, 1000)).replace(**more)
 
 
 def run_of(project: str = ROOT, service: str = "backend", *, left: bool = False) -> object:
     """Return a look-up in which RUN, or the server it left, is a devports run."""
     known = {(SERVER if left else RUN).key}
     return lambda process: (
-        Run(process.key, service, project, left=left) if process.key in known else None
+        RunInfo(process.key, service, project, left=left) if process.key in known else None
     )
 
 
@@ -69,10 +69,10 @@ def codes(looked: Facts) -> Codes:
 
 def started(service: Service = WEB, **launch: object) -> Facts:
     """Return the facts of a service whose command says this."""
-    return facts(commands=(Command(service, "serve", "/srv", launch=Launch().but(**launch)),))
+    return facts(commands=(Command(service, "serve", "/srv", launch=Launch().replace(**launch)),))
 
 
-def free(service: Service, name: str = "") -> Declared:
+def free(service: Service, name: str = "") -> PortFacts:
     """Return a declared port that nobody has."""
-    finding = Finding(Endpoint("127.0.0.1", service.port), Free(), Holding())
-    return Declared(service, service.spec, name, findings=(finding,))
+    finding = Finding(Endpoint("127.0.0.1", service.port), Free(), HolderSearch())
+    return PortFacts(service, service.spec, name, findings=(finding,))

@@ -7,14 +7,12 @@ from fnmatch import fnmatch
 from pathlib import Path
 from re import findall
 
-import devports.checks
-from devports.checks.project import STARTABLE
-from devports.core.codes import CODES
-from devports.core.diagnosis import Free
+import devports.doctor.setup_rules
+from devports.core.verdict import CODES, Free
+from devports.doctor.project_rules import STARTABLE
 
-CHECKS = Path(devports.checks.__file__).parent
+CHECKS = Path(devports.doctor.setup_rules.__file__).parent
 PAGE = CHECKS.parent.parent / "docs/doctor.md"
-GIVING = ("Problem", "Judgement")
 
 
 def given() -> set[str]:
@@ -25,7 +23,7 @@ def given() -> set[str]:
         for node in ast.walk(ast.parse(path.read_text(encoding="utf-8")))
         if isinstance(node, ast.Call) and isinstance(node.func, ast.Name) and node.args
     ]
-    first = [call.args[0] for call in calls if call.func.id in GIVING]  # type: ignore[attr-defined]
+    first = [call.args[0] for call in calls if call.func.id == "Problem"]  # type: ignore[attr-defined]
     written = {n.value for arg in first for n in ast.walk(arg) if isinstance(n, ast.Constant)}
     verdicts = {code for verdict, code in CODES.items() if verdict is not Free}
     return {str(code) for code in written if code != "editor-"} | verdicts | {*STARTABLE.values()}

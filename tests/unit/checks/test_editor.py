@@ -4,12 +4,13 @@ from __future__ import annotations
 
 import pytest
 
-from devports.checks import examine
-from devports.checks.facts import Editor, Facts, Unresolved
-from devports.editor.lint import Flaw
+from devports.core.hint import text_of
+from devports.doctor.facts import Editor, Facts, MissingTaskCommand
+from devports.doctor.setup_rules import examine
+from devports.vscode.lint import LintFinding
 
 TASKS, LAUNCH = ".vscode/tasks.json", ".vscode/launch.json"
-LOST = Unresolved("Run Web", "devports", "/bin")
+LOST = MissingTaskCommand("Run Web", "devports", "/bin")
 
 RULES = [
     pytest.param(Editor(), [], id="no VS Code here"),
@@ -20,15 +21,17 @@ RULES = [
     pytest.param(Editor(ours=True, stale=(TASKS,)), ["editor-files-stale"], id="stale"),
     pytest.param(
         Editor(wanted=True, missing=(LAUNCH,), stale=(TASKS,)),
-        ["editor-files-missing", "editor-files-stale"], id="both",
+        ["editor-files-missing", "editor-files-stale"],
+        id="both",
     ),
     pytest.param(Editor(trouble=("x", "y", ("z",))), ["x"], id="what should be is not known"),
     pytest.param(Editor(ours=True, unresolved=(LOST, LOST)), ["editor-command-missing"], id="lost"),
     pytest.param(
-        Editor(flaws=(Flaw("label-twice", TASKS, 4, 2, "two", "why"),)), ["editor-label-twice"],
+        Editor(flaws=(LintFinding("label-twice", TASKS, 4, 2, "two", "why"),)),
+        ["editor-label-twice"],
         id="a task that a person wrote",
     ),
-]  # fmt: skip
+]
 
 
 @pytest.mark.parametrize(("editor", "codes"), RULES)
@@ -41,7 +44,7 @@ def test_files_are_named_and_one_command_mends_them() -> None:
     looked = Facts("linux", "/srv", editor=Editor(wanted=True, stale=(TASKS, LAUNCH)))
     (problem,) = examine(looked)
     assert problem.what.startswith(f"`{TASKS}` and `{LAUNCH}` are not")
-    assert problem.remedies[0].command == "devports vscode"
+    assert text_of(problem.remedies[0].command) == "devports vscode"
 
 
 def test_a_command_that_is_not_found_says_where_it_was_looked_for() -> None:
@@ -51,12 +54,14 @@ def test_a_command_that_is_not_found_says_where_it_was_looked_for() -> None:
     assert problem.evidence == ("tasks: `Run Web`", "PATH: /bin")
 
 
-def unseen(label: str, line: int, path: str = TASKS) -> Flaw:
-    return Flaw("failure-unseen", path, line, 2, f"`{label}` does not see its start fail", "why")
+def unseen(label: str, line: int, path: str = TASKS) -> LintFinding:
+    return LintFinding(
+        "failure-unseen", path, line, 2, f"`{label}` does not see its start fail", "why"
+    )
 
 
 def test_a_file_is_named_once_for_all_runs_whose_failure_is_not_seen() -> None:
-    flaws = (unseen("Run Web", 4), Flaw("x", TASKS, 1, 1, "x", ""), unseen("Run Api", 9))
+    flaws = (unseen("Run Web", 4), LintFinding("x", TASKS, 1, 1, "x", ""), unseen("Run Api", 9))
     stale, current = (
         examine(Facts("linux", "/srv", editor=Editor(wanted=True, stale=stale, flaws=flaws)))
         for stale in ((TASKS,), ())
@@ -67,11 +72,11 @@ def test_a_file_is_named_once_for_all_runs_whose_failure_is_not_seen() -> None:
         f"{TASKS}:4:2: `Run Web` does not see its start fail",
         f"{TASKS}:9:2: `Run Api` does not see its start fail",
     )
-    assert [r.command for r in stale[1].remedies] == ["devports vscode"]
+    assert [text_of(r.command) for r in stale[1].remedies] == ["devports vscode"]
     assert [r.command for r in current[0].remedies] == [""]
 
 
 def test_a_flaw_can_be_clicked_on() -> None:
-    flaw = Flaw("label-twice", TASKS, 4, 2, "two", "why")
+    flaw = LintFinding("label-twice", TASKS, 4, 2, "two", "why")
     (problem,) = examine(Facts("linux", "/srv", editor=Editor(flaws=(flaw,))))
     assert (problem.evidence, problem.why) == ((f"{TASKS}:4:2",), "why")

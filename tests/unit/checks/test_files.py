@@ -1,20 +1,21 @@
-"""The rule about files that cannot be used, or that others can change."""
+"""Problems of files that cannot be used, or that others can change."""
 
 from __future__ import annotations
 
-from devports.checks import examine
-from devports.checks.facts import Fault
-from devports.checks.problem import TakeWriting
+from devports.core.remedies import Remedy
+from devports.doctor.facts import Problem, RemoveWritePermission
+from devports.doctor.project_rules import writable_by_others
+from devports.doctor.setup_rules import examine
 from tests.unit.checks.samples import facts
 
-OPEN = Fault(
+FOREIGN = Problem(
     "config-unsafe",
+    "error",
     "`devports.toml` can be written by every user",
-    "/srv/a shop/devports.toml",
     ("mode: 0666",),
     "whoever can write it decides which commands run as you",
-    ("after reading it, run `chmod o-w ...`",),
-    takes=True,
+    (Remedy("run `sudo chown 7 x`"),),
+    service="web",
 )
 
 
@@ -23,15 +24,15 @@ def test_no_fault_no_problem() -> None:
 
 
 def test_what_its_owner_can_take_away_is_mended_by_one_command() -> None:
-    (problem,) = examine(facts(faults=(OPEN,)))
+    own = writable_by_others(FOREIGN, "/srv/a shop/devports.toml")
+    (problem,) = examine(facts(faults=(own,)))
     assert (problem.code, problem.severity) == ("config-unsafe", "error")
-    assert problem.mend == TakeWriting(OPEN.path)
+    assert problem.mend == RemoveWritePermission("/srv/a shop/devports.toml")
     assert [r.command for r in problem.remedies] == ["chmod o-w '/srv/a shop/devports.toml'"]
-    assert (problem.evidence, problem.why) == (OPEN.facts, OPEN.note)
+    assert (problem.evidence, problem.why) == (FOREIGN.evidence, FOREIGN.why)
 
 
 def test_what_only_others_can_mend_has_their_command() -> None:
-    foreign = OPEN.but(takes=False, hints=("run `sudo chown 7 x`",), service="web")
-    (problem,) = examine(facts(faults=(foreign,)))
+    (problem,) = examine(facts(faults=(FOREIGN,)))
     assert (problem.mend, problem.service) == (None, "web")
     assert [r.title for r in problem.remedies] == ["run `sudo chown 7 x`"]

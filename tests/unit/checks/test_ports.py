@@ -6,32 +6,32 @@ from typing import TYPE_CHECKING
 
 import pytest
 
-from devports.checks import examine
-from devports.checks.facts import Declared, Running
-from devports.checks.problem import FreePort
-from devports.core.diagnosis import (
-    Finding,
-    Forbidden,
-    Free,
-    Held,
-    HeldByClient,
-    Lingering,
-    NotLocal,
-    Shadowed,
-    Unexplained,
-)
+from devports.core.hint import text_of
+from devports.core.holder_kind import OtherCheckout, Place, RunInfo
 from devports.core.model import (
     Endpoint,
-    Gap,
-    Hidden,
+    HiddenSocket,
     Holder,
-    Holding,
+    HolderSearch,
     PortSpec,
     Process,
     ProcessKey,
     Socket,
+    VisibilityGap,
 )
-from devports.core.standing import Elsewhere, Place, Run
+from devports.core.verdict import (
+    Finding,
+    Free,
+    Held,
+    HolderUnknown,
+    LingeringConnections,
+    LocalhostConflict,
+    NotLocal,
+    NotPermitted,
+    OutgoingConnection,
+)
+from devports.doctor.facts import FreePort, PortFacts, RunFacts
+from devports.doctor.setup_rules import examine
 from tests.unit.checks.samples import (
     BACKEND,
     DB,
@@ -48,8 +48,8 @@ from tests.unit.checks.samples import (
 )
 
 if TYPE_CHECKING:
-    from devports.core.diagnosis import Verdict
     from devports.core.service import Service
+    from devports.core.verdict import Verdict
 
 ON_PORTS = [
     pytest.param(declared(LISTENS, BACKEND, SERVER), [("port-held", "error")], id="a listener"),
@@ -65,41 +65,45 @@ ON_PORTS = [
         id="a bound socket serves nobody on a watched port either",
     ),
     pytest.param(
-        declared(Lingering(sockets("TIME_WAIT", expires=9), blocking=True)),
+        declared(LingeringConnections(sockets("TIME_WAIT", expires=9), blocking=True)),
         [("port-lingering", "warning")],
         id="leftovers that block",
     ),
     pytest.param(
-        declared(Lingering(sockets("TIME_WAIT", expires=9), blocking=False)),
+        declared(LingeringConnections(sockets("TIME_WAIT", expires=9), blocking=False)),
         [("port-lingering", "note")],
         id="leftovers that do not block are only good to know",
     ),
     pytest.param(
-        declared(HeldByClient(sockets("ESTABLISHED"))),
+        declared(OutgoingConnection(sockets("ESTABLISHED"))),
         [("held-by-client", "error")],
         id="an outgoing connection in the way",
     ),
     pytest.param(
-        declared(HeldByClient(sockets("ESTABLISHED"), blocking=False)),
+        declared(OutgoingConnection(sockets("ESTABLISHED"), blocking=False)),
         [("held-by-client", "warning")],
         id="an outgoing connection beside which a server may bind",
     ),
     pytest.param(
-        declared(Shadowed(sockets("LISTEN"))), [("port-shadowed", "warning")], id="a sister"
+        declared(LocalhostConflict(sockets("LISTEN"))),
+        [("port-shadowed", "warning")],
+        id="a sister",
     ),
-    pytest.param(declared(Forbidden()), [("port-excluded", "error")], id="kept by the system"),
+    pytest.param(declared(NotPermitted()), [("port-excluded", "error")], id="kept by the system"),
     pytest.param(
-        declared(Forbidden(), at=Endpoint("127.0.0.1", 80)),
+        declared(NotPermitted(), at=Endpoint("127.0.0.1", 80)),
         [("privileged-port", "error")],
         id="no right to it",
     ),
     pytest.param(declared(NotLocal()), [("address-not-local", "error")], id="no such address"),
     pytest.param(
-        declared(Unexplained()), [("bind-unexplained", "error")], id="refused for no visible reason"
+        declared(HolderUnknown()),
+        [("bind-unexplained", "error")],
+        id="refused for no visible reason",
     ),
     pytest.param(declared(Free()), [], id="a free port"),
     pytest.param(
-        Declared(BACKEND, BACKEND.spec, unresolved="Name or service not known"),
+        PortFacts(BACKEND, BACKEND.spec, unresolved="Name or service not known"),
         [("host-unknown", "error")],
         id="a host without an address",
     ),
@@ -107,7 +111,7 @@ ON_PORTS = [
 
 
 @pytest.mark.parametrize(("port", "expected"), ON_PORTS)
-def test_what_is_on_a_port(port: Declared, expected: list[tuple[str, str]]) -> None:
+def test_what_is_on_a_port(port: PortFacts, expected: list[tuple[str, str]]) -> None:
     assert codes(facts(port)) == expected
 
 
@@ -132,15 +136,16 @@ def test_a_devports_run_on_the_port_is_told_apart(look_up: object, words: list[s
 
 
 def test_a_run_of_another_checkout_is_told_from_one_of_another_project() -> None:
-    run = Run(RUN.key, "backend", "/srv/shop-feat")
-    sibling = Elsewhere("sibling", Place("/srv/shop-feat", "feat"), Place("/srv/shop"), run)
+    run = RunInfo(RUN.key, "backend", "/srv/shop-feat")
+    sibling = OtherCheckout("sibling", Place("/srv/shop-feat", "feat"), Place("/srv/shop"), run)
     port = declared(LISTENS, BACKEND, SERVER, RUN)
     (problem,) = examine(
         facts(port, run_of=run_of("/srv/shop-feat"), elsewhere_of=lambda _, __: sibling)
     )
     assert problem.why.startswith("the checkout in /srv/shop-feat runs it")
-    assert problem.remedies[0].command == "devports run backend --on-conflict next"
-    assert not any("kill" in remedy.command for remedy in problem.remedies)
+    advised = [text_of(remedy.command) for remedy in problem.remedies]
+    assert advised[0] == "devports run backend --on-conflict next"
+    assert not any("kill" in command for command in advised)
     assert problem.mend == FreePort((BACKEND.spec,), "backend", BACKEND.stop_timeout)
 
 
@@ -148,19 +153,19 @@ def test_a_run_of_another_checkout_is_told_from_one_of_another_project() -> None
     ("run", "words", "target"),
     [
         pytest.param(
-            Running("backend", "/srv/shop", PortSpec("127.0.0.1", 8001), process=RUN),
+            RunFacts("backend", "/srv/shop", PortSpec("127.0.0.1", 8001), process=RUN),
             "`backend` runs on 127.0.0.1:8001 meanwhile",
             "127.0.0.1:8000",
             id="on another port",
         ),
         pytest.param(
-            Running("backend", "/srv/shop", PortSpec("127.0.0.1", 8001)),
+            RunFacts("backend", "/srv/shop", PortSpec("127.0.0.1", 8001)),
             "`backend` cannot start while it is there",
             "backend",
             id="a run that has died",
         ),
         pytest.param(
-            Running("backend", "/srv/shop", PortSpec("127.0.0.1", 8000), process=RUN),
+            RunFacts("backend", "/srv/shop", PortSpec("127.0.0.1", 8000), process=RUN),
             "`backend` cannot start while it is there",
             "backend",
             id="a run that waits for this very port",
@@ -168,7 +173,7 @@ def test_a_run_of_another_checkout_is_told_from_one_of_another_project() -> None
     ],
 )
 def test_who_holds_the_port_of_a_service_that_runs_elsewhere(
-    run: Running, words: str, target: str
+    run: RunFacts, words: str, target: str
 ) -> None:
     (problem,) = (
         each
@@ -176,7 +181,7 @@ def test_who_holds_the_port_of_a_service_that_runs_elsewhere(
         if each.code == "port-held"
     )
     assert problem.why.startswith(words)
-    assert problem.remedies[0].command == f"devports free {target}"
+    assert text_of(problem.remedies[0].command) == f"devports free {target}"
 
 
 def test_the_own_server_that_has_bound_and_will_listen_is_no_problem() -> None:
@@ -188,21 +193,23 @@ SECOND = Process(ProcessKey(60, 1), 1, 1000, "ann", "python3", ("python3", "twin
 OTHER_END = Endpoint("::1", 8000)
 
 
-def twins(service: Service = BACKEND, *, apart: bool = True) -> Declared:
+def twins(service: Service = BACKEND, *, apart: bool = True) -> PortFacts:
     """Return a port on which two sockets listen, of two servers or of one."""
     inodes = (7, 8)
     people = (SERVER, SECOND) if apart else (SERVER, SERVER)
     holders = tuple(Holder(who, (i,)) for who, i in zip(people, inodes, strict=True))
     verdict = Held(tuple(Socket(HERE, None, "LISTEN", i) for i in inodes))
-    return Declared(service, service.spec, findings=(Finding(HERE, verdict, Holding(holders)),))
+    return PortFacts(
+        service, service.spec, findings=(Finding(HERE, verdict, HolderSearch(holders)),)
+    )
 
 
 def test_who_shares_one_address_of_several_is_seen_in_whatever_order_they_come() -> None:
     (first,) = twins().findings
-    alone = Holding((Holder(SERVER, (9,)),))
+    alone = HolderSearch((Holder(SERVER, (9,)),))
     second = Finding(OTHER_END, Held((Socket(OTHER_END, None, "LISTEN", 9),)), alone)
     for findings in ((first, second), (second, first)):
-        both = Declared(BACKEND, BACKEND.spec, findings=findings)
+        both = PortFacts(BACKEND, BACKEND.spec, findings=findings)
         assert codes(facts(both)) == [("port-split", "error")]
 
 
@@ -214,28 +221,28 @@ TWINS = [
 
 
 @pytest.mark.parametrize(("port", "expected"), TWINS)
-def test_a_port_that_is_shared(port: Declared, expected: list[tuple[str, str]]) -> None:
+def test_a_port_that_is_shared(port: PortFacts, expected: list[tuple[str, str]]) -> None:
     assert codes(facts(port)) == expected
 
 
 def test_the_later_of_two_may_be_the_one_too_many() -> None:
     port = twins()
-    holders = [h.but(process=h.process.but(started=-h.process.pid)) for h in
+    holders = [h.replace(process=h.process.replace(started=-h.process.pid)) for h in
                port.findings[0].holding.holders]  # fmt: skip
-    found = port.findings[0].but(holding=Holding(tuple(holders)))
-    later = only(facts(port.but(findings=(found,))))
+    found = port.findings[0].replace(holding=HolderSearch(tuple(holders)))
+    later = only(facts(port.replace(findings=(found,))))
     assert later.remedies[0].command == f"kill -TERM {SERVER.pid}"
     of_a_run = only(facts(port, run_of=run_of(left=True)))
-    assert of_a_run.remedies[0].command == "devports free backend"
+    assert text_of(of_a_run.remedies[0].command) == "devports free backend"
 
 
 def beside(
     *line: Process, own: Process = SERVER, service: Service = DB, run: Process = RUN
-) -> Declared:
+) -> PortFacts:
     """Return a port with a listener of its own, and one on the other family."""
     there = (Socket(OTHER_END, None, "LISTEN", 8),)
-    sister = Finding(OTHER_END, Held(there), Holding((Holder(line[0], (8,), line[1:]),)))
-    return declared(LISTENS, service, own, run).but(beside=(sister,))
+    sister = Finding(OTHER_END, Held(there), HolderSearch((Holder(line[0], (8,), line[1:]),)))
+    return declared(LISTENS, service, own, run).replace(beside=(sister,))
 
 
 FORWARDER = Process(
@@ -247,10 +254,12 @@ BESIDE = [
     pytest.param(beside(SERVER, RUN), [], id="the same server on both"),
     pytest.param(beside(FORWARDER), ["port-split"], id="a container beside a server"),
     pytest.param(
-        beside(FORWARDER.but(key=ProcessKey(71, 1)), own=FORWARDER), [], id="one container twice"
+        beside(FORWARDER.replace(key=ProcessKey(71, 1)), own=FORWARDER),
+        [],
+        id="one container twice",
     ),
     pytest.param(
-        beside(SECOND, service=BACKEND, run=SECOND.but(key=ProcessKey(9, 9))),
+        beside(SECOND, service=BACKEND, run=SECOND.replace(key=ProcessKey(9, 9))),
         ["port-held"],
         id="beside a stranger it is said of that one",
     ),
@@ -258,7 +267,7 @@ BESIDE = [
 
 
 @pytest.mark.parametrize(("port", "expected"), BESIDE)
-def test_another_server_where_localhost_may_lead(port: Declared, expected: list[str]) -> None:
+def test_another_server_where_localhost_may_lead(port: PortFacts, expected: list[str]) -> None:
     assert [problem.code for problem in examine(facts(port))] == expected
 
 
@@ -269,13 +278,15 @@ def test_another_server_beside_the_own_one_is_named_with_what_ends_it() -> None:
     assert problem.mend == FreePort((PortSpec("::1", 8000),))
     assert problem.what.endswith("another server than `backend`: one on [::1]:8000")
     assert problem.remedies[0].title == "ask for 127.0.0.1:8000 and not for `localhost`"
-    assert problem.remedies[1].command == "devports free '[::1]:8000'"
+    assert text_of(problem.remedies[1].command) == "devports free '[::1]:8000'"
     assert [target.process for target in problem.plan] == [SECOND]
 
 
 def test_under_windows_somebody_there_may_have_it() -> None:
-    (plain,) = examine(facts(declared(Unexplained())))
-    (under,) = examine(facts(declared(Unexplained()), gaps=(Gap("wsl", "ports of Windows"),)))
+    (plain,) = examine(facts(declared(HolderUnknown())))
+    (under,) = examine(
+        facts(declared(HolderUnknown()), gaps=(VisibilityGap("wsl", "ports of Windows"),))
+    )
     assert (plain.why, "netstat.exe" in under.why) == ("", True)
 
 
@@ -293,48 +304,50 @@ def test_who_is_bound_for_another_project_is_said() -> None:
     assert "a devports run of the project in /srv/other that was killed" in problem.why
 
 
-STRANGER = SERVER.but(uid=7, user="bea")
+STRANGER = SERVER.replace(uid=7, user="bea")
 MENDS = [
     pytest.param(declared(LISTENS, BACKEND, SERVER), True, id="one's own process"),
     pytest.param(declared(Held(sockets("BOUND")), BACKEND, SERVER), True, id="a bound one"),
     pytest.param(declared(LISTENS, BACKEND, STRANGER), False, id="somebody else's"),
     pytest.param(declared(LISTENS, BACKEND), False, id="nobody who shows"),
-    pytest.param(declared(Unexplained()), False, id="nothing that shows"),
+    pytest.param(declared(HolderUnknown()), False, id="nothing that shows"),
     pytest.param(twins(), False, id="one of two that may be meant to stay"),
-    pytest.param(declared(HeldByClient(()), BACKEND, SERVER), False, id="a client, never ended"),
+    pytest.param(
+        declared(OutgoingConnection(()), BACKEND, SERVER), False, id="a client, never ended"
+    ),
 ]
 
 
 @pytest.mark.parametrize(("port", "mended"), MENDS)
-def test_a_port_is_mended_where_freeing_may_get_somewhere(port: Declared, *, mended: bool) -> None:
+def test_a_port_is_mended_where_freeing_may_get_somewhere(port: PortFacts, *, mended: bool) -> None:
     mend = FreePort((port.spec,), "backend", 5.0)
     assert only(facts(port)).mend == (mend if mended else None)
 
 
 def test_who_shadows_a_port_may_be_ended_there() -> None:
     sister = Socket(OTHER_END, None, "LISTEN", 7)
-    problem = only(facts(declared(Shadowed((sister,)), BACKEND, SERVER)))
+    problem = only(facts(declared(LocalhostConflict((sister,)), BACKEND, SERVER)))
     assert problem.mend == FreePort((PortSpec("::1", 8000),))
-    foreign = only(facts(beside(SECOND.but(uid=7, user="bea"))))
+    foreign = only(facts(beside(SECOND.replace(uid=7, user="bea"))))
     assert (foreign.code, foreign.mend) == ("port-split", None)
 
 
 def test_with_a_holder_who_does_not_show_freeing_gets_nowhere() -> None:
     port = declared(LISTENS, BACKEND, SERVER)
-    hidden = Hidden(Socket(HERE, None, "LISTEN", 9))
+    hidden = HiddenSocket(Socket(HERE, None, "LISTEN", 9))
     finding = port.findings[0]
-    finding = finding.but(holding=finding.holding.but(hidden=(hidden,)))
-    assert only(facts(port.but(findings=(finding,)))).mend is None
+    finding = finding.replace(holding=finding.holding.replace(hidden=(hidden,)))
+    assert only(facts(port.replace(findings=(finding,)))).mend is None
 
 
 def test_a_problem_of_a_port_says_who_would_have_to_end_and_what_ends_it() -> None:
     (problem,) = examine(facts(declared(LISTENS, BACKEND, SERVER)))
     assert [target.process for target in problem.plan] == [SERVER]
-    assert problem.remedies[0].command == "devports free backend"
+    assert text_of(problem.remedies[0].command) == "devports free backend"
     assert problem.service == "backend"
 
 
-NEEDY = BACKEND.but(depends_on=("db",))
+NEEDY = BACKEND.replace(depends_on=("db",))
 
 
 @pytest.mark.parametrize(

@@ -6,28 +6,28 @@ from typing import TYPE_CHECKING
 
 import pytest
 
-from devports.core.diagnosis import Finding, Held
-from devports.core.model import Endpoint, Holding, Socket
+from devports.core.model import Endpoint, HolderSearch, Socket
 from devports.core.service import Ready
+from devports.core.verdict import Finding, Held
 from tests.unit.checks.samples import WEB, codes, facts, free, started
 
 if TYPE_CHECKING:
-    from devports.checks.facts import Declared, Facts
+    from devports.doctor.facts import Facts, PortFacts
     from tests.unit.checks.samples import Codes
 
-IRC = WEB.but(port=6667)
+IRC = WEB.replace(port=6667)
 WARNED, NOTED = ([("port-blocked-by-browsers", kind)] for kind in ("warning", "note"))
 BROWSERS = [
     pytest.param(facts(ports=(free(IRC),)), NOTED, id="a server that may be for others"),
     pytest.param(
-        facts(ports=(free(IRC.but(ready=Ready(http="/"))),)), WARNED, id="one that speaks HTTP"
+        facts(ports=(free(IRC.replace(ready=Ready(http="/"))),)), WARNED, id="one that speaks HTTP"
     ),
     pytest.param(
-        started(IRC, kind="vite", words=("--strictPort",), port=6667).but(ports=(free(IRC),)),
+        started(IRC, kind="vite", words=("--strictPort",), port=6667).replace(ports=(free(IRC),)),
         WARNED,
         id="one that is known for it",
     ),
-    pytest.param(facts(ports=(free(IRC.but(command="")),)), [], id="a port only watched"),
+    pytest.param(facts(ports=(free(IRC.replace(command="")),)), [], id="a port only watched"),
     pytest.param(facts(ports=(free(IRC, "debug"),)), [], id="a port for tools"),
     pytest.param(facts(ports=(free(WEB),)), [], id="a port that browsers ask"),
 ]
@@ -38,10 +38,10 @@ def test_ports_to_which_no_browser_connects(looked: Facts, expected: Codes) -> N
     assert codes(looked) == expected
 
 
-FLASK = WEB.but(port=5000)
+FLASK = WEB.replace(port=5000)
 HERE = Endpoint("127.0.0.1", 5000)
-HELD = Finding(HERE, Held((Socket(HERE, None, "LISTEN", 7),)), Holding())
-TAKEN = free(FLASK).but(findings=(HELD,))
+HELD = Finding(HERE, Held((Socket(HERE, None, "LISTEN", 7),)), HolderSearch())
+TAKEN = free(FLASK).replace(findings=(HELD,))
 AIRPLAY = [
     pytest.param("darwin", free(FLASK), [("port-of-airplay", "note")], id="macOS may take it"),
     pytest.param("darwin", free(WEB), [], id="another port of macOS"),
@@ -51,11 +51,11 @@ AIRPLAY = [
 
 
 @pytest.mark.parametrize(("platform", "port", "expected"), AIRPLAY)
-def test_ports_of_airplay(platform: str, port: Declared, expected: Codes) -> None:
+def test_ports_of_airplay(platform: str, port: PortFacts, expected: Codes) -> None:
     assert codes(facts(platform=platform, ports=(port,))) == expected
 
 
-NAMED = free(WEB.but(host="localhost"))
+NAMED = free(WEB.replace(host="localhost"))
 BOTH, V4, V6 = ("127.0.0.1", "::1"), ("127.0.0.1",), ("::1",)
 ONE = [("localhost-one-family", "note")]
 NAMES = [
@@ -73,7 +73,7 @@ NAMES = [
 
 @pytest.mark.parametrize(("port", "localhost", "loopbacks", "expected"), NAMES)
 def test_what_localhost_is(
-    port: Declared, localhost: tuple[str, ...], loopbacks: tuple[str, ...], expected: Codes
+    port: PortFacts, localhost: tuple[str, ...], loopbacks: tuple[str, ...], expected: Codes
 ) -> None:
     looked = facts(ports=(port,), localhost=localhost, loopbacks=loopbacks)
     assert codes(looked) == expected

@@ -4,19 +4,13 @@ from __future__ import annotations
 
 import pytest
 
-from devports.checks import examine
-from devports.checks.facts import Command, Facts
-from devports.core.diagnosis import (
-    Finding,
-    Free,
-    HeldByClient,
-    Lingering,
-)
-from devports.core.model import Endpoint, Holding
+from devports.core.holder_kind import CurrentUser
+from devports.core.model import Endpoint, HolderSearch
 from devports.core.service import Service
-from devports.core.standing import Viewer
-from devports.system.environments import Environment
-from devports.system.installs import Program
+from devports.core.verdict import Finding, Free, LingeringConnections, OutgoingConnection
+from devports.doctor.facts import Command, Facts
+from devports.doctor.setup_rules import examine
+from devports.system.programs import Environment, Program
 from tests.unit.checks.samples import (
     BACKEND,
     DB,
@@ -32,7 +26,7 @@ from tests.unit.checks.samples import (
 
 
 def command(**more: object) -> Command:
-    return Command(BACKEND, "uvicorn", BACKEND.cwd, searched="/usr/bin").but(**more)
+    return Command(BACKEND, "uvicorn", BACKEND.cwd, searched="/usr/bin").replace(**more)
 
 
 COMMANDS = [
@@ -84,8 +78,8 @@ def test_the_way_out_fits_the_command(what: Command, words: str) -> None:
     assert words in only(facts(commands=(what,))).remedies[0].title
 
 
-SHELLED = BACKEND.but(command="cd web && serve | cat")
-PIPED = BACKEND.but(command="serve | cat")
+SHELLED = BACKEND.replace(command="cd web && serve | cat")
+PIPED = BACKEND.replace(command="serve | cat")
 SHELLS = [
     pytest.param(
         command(service=SHELLED, word="cd", trouble="missing"),
@@ -142,12 +136,12 @@ ENVIRONMENTS = [
         command(trouble="missing", environment=GONE), ["environment-missing"], id="none was made"
     ),
     pytest.param(
-        command(trouble="interpreter-missing", environment=GONE.but(state="broken")),
+        command(trouble="interpreter-missing", environment=GONE.replace(state="broken")),
         ["environment-broken"],
         id="its Python has gone",
     ),
     pytest.param(
-        command(trouble="missing", environment=GONE.but(state="without")),
+        command(trouble="missing", environment=GONE.replace(state="without")),
         ["command-not-found"],
         id="the program is not in it",
     ),
@@ -172,9 +166,9 @@ def test_an_environment_is_made_by_one_command() -> None:
         "installs what package.json names",
         "npm install",
     )
-    broken = command(environment=GONE.but(state="broken"))
+    broken = command(environment=GONE.replace(state="broken"))
     assert "makes it anew" in only(facts(commands=(broken,))).remedies[0].title
-    without = command(trouble="missing", environment=GONE.but(state="without"))
+    without = command(trouble="missing", environment=GONE.replace(state="without"))
     assert "into `/srv/shop/.venv`" in only(facts(commands=(without,))).remedies[0].title
 
 
@@ -199,7 +193,7 @@ def test_two_services_on_one_number_are_named_once() -> None:
 
 
 def test_a_further_port_is_called_by_its_name() -> None:
-    debug = declared(Free()).but(name="debug")
+    debug = declared(Free()).replace(name="debug")
     assert "`backend.ports.debug`" in only(facts(declared(Free(), DB), debug)).what
 
 
@@ -221,10 +215,12 @@ def test_a_port_that_outgoing_connections_get(
 
 
 def test_whose_connection_has_the_port_now_is_shown() -> None:
-    going = Finding(HIGH, HeldByClient(sockets("ESTABLISHED"), blocking=False), Holding())
+    going = Finding(
+        HIGH, OutgoingConnection(sockets("ESTABLISHED"), blocking=False), HolderSearch()
+    )
     port = declared(Free(), at=HIGH)
     assert only(facts(port)).about is None
-    about = only(facts(port.but(outgoing=(going,)))).about
+    about = only(facts(port.replace(outgoing=(going,)))).about
     assert about is not None
     assert about.findings == (going,)
 
@@ -250,7 +246,7 @@ def test_what_is_reserved_already_stays_reserved(
     looked = facts(
         declared(Free(), at=HIGH),
         platform=platform,
-        viewer=Viewer(uid, uid),
+        viewer=CurrentUser(uid, uid),
         reserved=((9, 10), (7, 7)),
     )
     assert [remedy.command for remedy in only(looked).remedies] == commands
@@ -296,7 +292,7 @@ def test_the_unrelated_package_in_our_own_environment() -> None:
 
 def test_the_gravest_comes_first() -> None:
     looked = facts(
-        declared(Lingering(sockets("TIME_WAIT", expires=9), blocking=False)),
+        declared(LingeringConnections(sockets("TIME_WAIT", expires=9), blocking=False)),
         declared(LISTENS, BACKEND, SERVER, at=HIGH),
     )
     assert [problem.severity for problem in examine(looked)] == ["error", "warning", "note"]

@@ -6,11 +6,19 @@ from typing import TYPE_CHECKING
 
 import pytest
 
-from devports.checks import examine
-from devports.checks.facts import Listener, Running
-from devports.checks.problem import FreePort
-from devports.core.diagnosis import Finding, Held
-from devports.core.model import Endpoint, Holder, Holding, PortSpec, Process, ProcessKey, Socket
+from devports.core.hint import text_of
+from devports.core.model import (
+    Endpoint,
+    Holder,
+    HolderSearch,
+    PortSpec,
+    Process,
+    ProcessKey,
+    Socket,
+)
+from devports.core.verdict import Finding, Held
+from devports.doctor.facts import FreePort, Listener, RunFacts
+from devports.doctor.setup_rules import examine
 from tests.unit.checks.samples import WEB, codes, facts, free
 
 if TYPE_CHECKING:
@@ -21,20 +29,20 @@ HERE, MOVED, ALL = (
 )  # fmt: skip
 SERVER = Process(ProcessKey(50, 1), 1, 1000, "ann", "serve", ("serve",))
 CHIEF = Process(ProcessKey(40, 1), 1, 1000, "ann", "devports", ("devports", "run", "web"))
-RUN = Running("web", "/srv/shop", PortSpec("127.0.0.1", 8000), "serving", CHIEF)
+RUN = RunFacts("web", "/srv/shop", PortSpec("127.0.0.1", 8000), "serving", CHIEF)
 
 
 def listening(*where: Endpoint) -> Listener:
     return Listener(SERVER, tuple(Socket(each, None, "LISTEN", 7) for each in where))
 
 
-def run(*where: Endpoint, **more: object) -> Running:
-    return RUN.but(server=listening(*where)).but(**more)
+def run(*where: Endpoint, **more: object) -> RunFacts:
+    return RUN.replace(server=listening(*where)).replace(**more)
 
 
 def held(*line: Process, at: Endpoint = HERE) -> Finding:
     holder = Holder(line[0], (7,), line[1:])
-    return Finding(at, Held((Socket(at, None, "LISTEN", 7),)), Holding((holder,)))
+    return Finding(at, Held((Socket(at, None, "LISTEN", 7),)), HolderSearch((holder,)))
 
 
 WIDER, ELSEWHERE = [("server-wider", "warning")], [("server-moved", "error")]
@@ -52,78 +60,78 @@ SERVING = [
 
 
 @pytest.mark.parametrize(("running", "expected"), SERVING)
-def test_where_the_own_server_listens(running: Running, expected: Codes) -> None:
+def test_where_the_own_server_listens(running: RunFacts, expected: Codes) -> None:
     assert codes(facts(ports=(free(WEB),), runs=(running,))) == expected
 
 
 TWO = [("port-of-two-projects", "warning")]
-SUSPENDED = RUN.but(process=CHIEF.but(state="T"))
+SUSPENDED = RUN.replace(process=CHIEF.replace(state="T"))
 
 
 @pytest.mark.parametrize(
     ("running", "expected"),
     [
         pytest.param(SUSPENDED, [("run-suspended", "warning")], id="by Ctrl-Z"),
-        pytest.param(SUSPENDED.but(project="/x"), TWO, id="of another project"),
+        pytest.param(SUSPENDED.replace(project="/x"), TWO, id="of another project"),
         pytest.param(RUN, [], id="it runs"),
-        pytest.param(RUN.but(process=None), [], id="it is gone"),
+        pytest.param(RUN.replace(process=None), [], id="it is gone"),
     ],
 )
-def test_a_run_that_is_suspended(running: Running, expected: Codes) -> None:
+def test_a_run_that_is_suspended(running: RunFacts, expected: Codes) -> None:
     assert codes(facts(ports=(free(WEB),), runs=(running,))) == expected
 
 
 @pytest.mark.parametrize("host", ["0.0.0.0", "::", ""])
 def test_every_address_may_be_what_is_declared(host: str) -> None:
-    assert codes(facts(ports=(free(WEB.but(host=host)),), runs=(run(ALL),))) == []
+    assert codes(facts(ports=(free(WEB.replace(host=host)),), runs=(run(ALL),))) == []
 
 
-OTHER = RUN.but(project="/srv/blog", service="site")
+OTHER = RUN.replace(project="/srv/blog", service="site")
 PROJECTS = [
     pytest.param(OTHER, TWO, id="on the same number"),
-    pytest.param(OTHER.but(spec=PortSpec("::1", 8000)), TWO, id="on another address"),
-    pytest.param(OTHER.but(spec=PortSpec("127.0.0.1", 9000)), [], id="on another number"),
-    pytest.param(OTHER.but(process=None, state=""), [], id="no more"),
-    pytest.param(OTHER.but(project="/srv/shop"), [], id="the same project"),
+    pytest.param(OTHER.replace(spec=PortSpec("::1", 8000)), TWO, id="on another address"),
+    pytest.param(OTHER.replace(spec=PortSpec("127.0.0.1", 9000)), [], id="on another number"),
+    pytest.param(OTHER.replace(process=None, state=""), [], id="no more"),
+    pytest.param(OTHER.replace(project="/srv/shop"), [], id="the same project"),
 ]
 
 
 @pytest.mark.parametrize(("other", "expected"), PROJECTS)
-def test_a_run_of_another_project(other: Running, expected: Codes) -> None:
+def test_a_run_of_another_project(other: RunFacts, expected: Codes) -> None:
     assert codes(facts(ports=(free(WEB),), runs=(other,))) == expected
     assert codes(facts(ports=(free(WEB),), runs=(other,), root="")) == []
 
 
 def test_a_run_of_another_project_that_shows_on_the_port_is_said_there() -> None:
-    on_it = free(WEB).but(findings=(held(SERVER, CHIEF),))
+    on_it = free(WEB).replace(findings=(held(SERVER, CHIEF),))
     assert codes(facts(ports=(on_it,), runs=(OTHER,))) == [("port-held", "error")]
 
 
-LEFT = RUN.but(state="", process=None, left=listening(MOVED))
+LEFT = RUN.replace(state="", process=None, left=listening(MOVED))
 BEHIND = [("server-left-behind", "warning")]
 CRASHED = [
     pytest.param(LEFT, BEHIND, id="on a port that is nobody's"),
-    pytest.param(LEFT.but(left=listening()), BEHIND, id="on no port"),
-    pytest.param(LEFT.but(left=None), [], id="nothing"),
-    pytest.param(LEFT.but(left=listening(ALL)), [], id="on a declared number: said of that"),
+    pytest.param(LEFT.replace(left=listening()), BEHIND, id="on no port"),
+    pytest.param(LEFT.replace(left=None), [], id="nothing"),
+    pytest.param(LEFT.replace(left=listening(ALL)), [], id="on a declared number: said of that"),
 ]
 
 
 @pytest.mark.parametrize(("running", "expected"), CRASHED)
-def test_what_a_crashed_run_has_left(running: Running, expected: Codes) -> None:
+def test_what_a_crashed_run_has_left(running: RunFacts, expected: Codes) -> None:
     assert codes(facts(ports=(free(WEB),), runs=(running,))) == expected
 
 
 def test_what_holds_a_declared_port_is_said_of_that() -> None:
-    on_it = free(WEB).but(findings=(held(SERVER),))
-    looked = facts(ports=(on_it,), runs=(LEFT.but(left=listening()),))
+    on_it = free(WEB).replace(findings=(held(SERVER),))
+    looked = facts(ports=(on_it,), runs=(LEFT.replace(left=listening()),))
     assert codes(looked) == [("port-held", "error")]
 
 
 def test_what_was_left_is_ended_by_its_port_and_else_by_hand() -> None:
-    (on_a_port,) = examine(facts(runs=(LEFT.but(left=listening(MOVED, Endpoint("::1", 9))),)))
-    assert on_a_port.remedies[0].command == "devports free 127.0.0.1:8001 '[::1]:9'"
+    (on_a_port,) = examine(facts(runs=(LEFT.replace(left=listening(MOVED, Endpoint("::1", 9))),)))
+    assert text_of(on_a_port.remedies[0].command) == "devports free 127.0.0.1:8001 '[::1]:9'"
     assert on_a_port.mend == FreePort((PortSpec("127.0.0.1", 8001), PortSpec("::1", 9)))
     assert on_a_port.evidence == ("project: /srv/shop", "listens on 127.0.0.1:8001, [::1]:9")
-    (on_none,) = examine(facts(runs=(LEFT.but(left=listening()),)))
+    (on_none,) = examine(facts(runs=(LEFT.replace(left=listening()),)))
     assert (on_none.mend, on_none.remedies[0].command) == (None, "kill -TERM 50")

@@ -6,14 +6,14 @@ from typing import TYPE_CHECKING
 
 import pytest
 
-from devports.checks import examine
-from devports.checks.facts import Command, Launch
-from devports.checks.servers import STAYS, STAYS_IF_TOLD
 from devports.detect.servers import SERVERS
+from devports.doctor.facts import Command, Launch
+from devports.doctor.project_rules import STAYS, STAYS_IF_TOLD
+from devports.doctor.setup_rules import examine
 from tests.unit.checks.samples import WEB, codes, facts, started
 
 if TYPE_CHECKING:
-    from devports.checks.facts import Facts
+    from devports.doctor.facts import Facts
     from tests.unit.checks.samples import Codes
 
 MOVES = [("server-moves", "note")]
@@ -28,7 +28,7 @@ STAYING = [
     pytest.param(started(kind="next"), MOVES, id="Next.js without a port"),
     pytest.param(started(kind="next", port=8000), [], id="Next.js with its port"),
     pytest.param(
-        started(WEB.but(env=(("PORT", "{port}"),)), kind="next"), [], id="told by a variable"
+        started(WEB.replace(env=(("PORT", "{port}"),)), kind="next"), [], id="told by a variable"
     ),
     pytest.param(
         started(kind="webpack", settings="devServer: { port: 8000 }"), [], id="told by its file"
@@ -36,7 +36,7 @@ STAYING = [
     pytest.param(started(kind="uvicorn"), [], id="a server that never moves"),
     pytest.param(started(), [], id="a program that is not known"),
     pytest.param(
-        started(WEB.but(handoff="plain"), kind="vite"),
+        started(WEB.replace(handoff="plain"), kind="vite"),
         [("server-moves", "warning")],
         id="vite that nobody holds to its port",
     ),
@@ -67,7 +67,7 @@ PORTS = [
     pytest.param(started(port=3000), [("command-other-port", "error")], id="another number"),
     pytest.param(started(port=8000), [], id="the declared one"),
     pytest.param(started(), [], id="none"),
-    pytest.param(started(WEB.but(ports=(("hmr", 3000),)), port=3000), [], id="a further one"),
+    pytest.param(started(WEB.replace(ports=(("hmr", 3000),)), port=3000), [], id="a further one"),
 ]
 
 
@@ -80,8 +80,8 @@ ADDRESSES = [
     pytest.param(
         started(host="0.0.0.0"), [("command-other-address", "warning")], id="all, not one"
     ),
-    pytest.param(started(WEB.but(host="0.0.0.0"), host="0.0.0.0"), [], id="all, as declared"),
-    pytest.param(started(WEB.but(host=""), host="::"), [], id="all, where none is declared"),
+    pytest.param(started(WEB.replace(host="0.0.0.0"), host="0.0.0.0"), [], id="all, as declared"),
+    pytest.param(started(WEB.replace(host=""), host="::"), [], id="all, where none is declared"),
     pytest.param(started(), [], id="none"),
 ]
 

@@ -5,16 +5,18 @@ from typing import TYPE_CHECKING, Any
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from devports.config import spec
-from devports.config.parse import parse
-from devports.config.problem import Problems
+from devports.config import keys
+from devports.config.decode import parse
+from devports.core.service import Config
 
 if TYPE_CHECKING:
-    from devports.config.spec import Key
+    from collections.abc import Mapping
+
+    from devports.config.keys import Key
 
 
-def of(keys: tuple[Key, ...], *more: str) -> st.SearchStrategy[str]:
-    return st.sampled_from([key.name for key in keys] + list(more))
+def of(keys: Mapping[str, Key], *more: str) -> st.SearchStrategy[str]:
+    return st.sampled_from([*keys, *more])
 
 
 LEAF = (
@@ -25,8 +27,8 @@ LEAF = (
     | st.text(max_size=8)
     | st.sampled_from(["{port}", "'", "a", "b", "::", "SIGINT", "/x", "a\0"])
 )
-VALUE = LEAF | st.lists(LEAF, max_size=3) | st.dictionaries(of(spec.READY, "x"), LEAF, max_size=3)
-TABLE = st.dictionaries(of(spec.SERVICE, "prot"), VALUE, max_size=6)
+VALUE = LEAF | st.lists(LEAF, max_size=3) | st.dictionaries(of(keys.READY, "x"), LEAF, max_size=3)
+TABLE = st.dictionaries(of(keys.SERVICE, "prot"), VALUE, max_size=6)
 SERVICES = st.dictionaries(st.sampled_from(["a", "b", "c d"]) | st.text(max_size=3), TABLE | LEAF)
 
 
@@ -34,8 +36,8 @@ SERVICES = st.dictionaries(st.sampled_from(["a", "b", "c d"]) | st.text(max_size
 @given(st.fixed_dictionaries({}, optional={"services": SERVICES | VALUE, "defaults": TABLE | LEAF}))
 def test_whatever_the_file_holds_there_is_an_answer(data: dict[str, Any]):
     result = parse(data)
-    if isinstance(result, Problems):
-        assert result.problems
-        assert all(problem.text.isprintable() for problem in result.problems)
-    else:
+    if isinstance(result, Config):
         assert result.services
+    else:
+        assert result
+        assert all(problem.text.isprintable() for problem in result)

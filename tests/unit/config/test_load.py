@@ -12,6 +12,7 @@ from hypothesis import strategies as st
 
 from devports import exitcodes
 from devports.config.load import load, read_env_file
+from devports.core.hint import text_of
 from devports.core.service import Config, Service
 from devports.errors import DevportsError
 from tests.harness.capabilities import NEEDS_FIFO, NEEDS_LIMITS, NEEDS_UIDS
@@ -77,7 +78,7 @@ def test_lines_of_a_file_from_windows_are_counted_right(project: Path):
 def test_no_file_at_all(project: Path):
     error = refused(None, project)
     assert error.code == "config-missing"
-    assert "devports check 8000" in error.hints[0]
+    assert "devports check 8000" in text_of(error.hints[0])
 
 
 @pytest.mark.parametrize(

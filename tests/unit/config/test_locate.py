@@ -7,8 +7,8 @@ import pytest
 from hypothesis import assume, given, settings
 from hypothesis import strategies as st
 
-from devports.config.limits import beyond
-from devports.config.locate import Place, locate, scan
+from devports.config.load import beyond
+from devports.config.report import Place, locate, scan
 
 if sys.version_info >= (3, 11):
     import tomllib

@@ -4,21 +4,21 @@ from typing import TYPE_CHECKING, Any
 
 import pytest
 
-from devports.config import spec
-from devports.config.parse import parse
-from devports.config.problem import Problem, Problems
+from devports.config import keys
+from devports.config.decode import parse
 from devports.core.service import Config, EditorTasks, Ready, Service
 
 if TYPE_CHECKING:
-    from devports.config.spec import Key
+    from devports.config.keys import Key
+    from devports.config.report import Problem
 
 
 def problems(data: dict[str, Any]) -> list[Problem]:
     match parse(data):
-        case Problems(found):
-            return list(found)
         case Config() as config:
             pytest.fail(f"accepted: {config}")
+        case found:
+            return list(found)
 
 
 def service(**keys: Any) -> dict[str, Any]:
@@ -320,13 +320,13 @@ def test_what_is_fine(keys: dict[str, Any]):
 
 
 def test_the_specification_and_the_services_have_the_same_keys():
-    assert {key.name for key in spec.SERVICE} == set(Service.__match_args__) - {"name"}
-    inner = {key.name: {k.name for k in key.keys} for key in spec.SERVICE if key.keys}
+    assert set(keys.SERVICE) == set(Service.__match_args__) - {"name"}
+    inner = {name: set(key.keys) for name, key in keys.SERVICE.items() if key.keys}
     expected = {"ready": set(Ready.__match_args__), "vscode": set(EditorTasks.__match_args__)}
     assert inner == expected
 
 
-@pytest.mark.parametrize("key", [pytest.param(key, id=key.name) for key in spec.SERVICE])
-def test_what_is_said_to_be_the_default_is_what_a_file_without_the_key_means(key: Key):
+@pytest.mark.parametrize(("name", "key"), keys.SERVICE.items(), ids=keys.SERVICE)
+def test_what_is_said_to_be_the_default_is_what_a_file_without_the_key_means(name: str, key: Key):
     if key.default is not None:
-        assert accepted(service(**{key.name: key.default})) == accepted(service())
+        assert accepted(service(**{name: key.default})) == accepted(service())

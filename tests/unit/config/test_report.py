@@ -6,9 +6,8 @@ import pytest
 
 from devports import exitcodes
 from devports.config import report
-from devports.config.locate import Place
-from devports.config.parse import parse
-from devports.config.problem import Problem, Problems, dotted, nearest, short, visible
+from devports.config.decode import parse
+from devports.config.report import Place, Problem, dotted, nearest, short, visible
 from devports.core.service import Config, Service
 
 
@@ -16,7 +15,7 @@ def test_problems_are_shown_in_the_order_of_the_file_with_carets():
     text = '[services.web]\nport = "5173a"\n\n\n\n\n\n\nprot = 80\n\tvscode = {\tdebug = 1 }\n'
     data = {"services": {"web": {"vscode": {"debug": 1}, "prot": 80, "port": "5173a"}}}
     problems = parse(data)
-    assert isinstance(problems, Problems)
+    assert isinstance(problems, tuple)
     error = report.invalid(problems, text, "devports.toml")
     assert (error.code, error.exit_code) == ("config-invalid", exitcodes.USAGE)
     assert error.message == "`devports.toml` has 3 problems"
@@ -32,19 +31,19 @@ def test_problems_are_shown_in_the_order_of_the_file_with_carets():
 def test_in_a_pyproject_the_table_is_found():
     text = "[tool.other]\nservices = 1\n[tool.devports]\nservices = 2\n"
     problems = parse({"services": 2})
-    assert isinstance(problems, Problems)
+    assert isinstance(problems, tuple)
     error = report.invalid(problems, text, "pyproject.toml", ("tool", "devports"))
     assert error.message == "`pyproject.toml` has 1 problem"
     assert error.facts[0] == "4 | services = 2"
 
 
 def test_without_a_place_the_path_is_named():
-    error = report.invalid(Problems((Problem(("a", 1), "is wrong"),)), "", "x")
+    error = report.invalid((Problem(("a", 1), "is wrong"),), "", "x")
     assert error.facts == ("a[1]: is wrong",)
 
 
 def test_many_problems_are_counted():
-    many = Problems(tuple(Problem((), "is wrong") for _ in range(23)))
+    many = [Problem((), "is wrong") for _ in range(23)]
     error = report.invalid(many, "", "x")
     assert error.message == "`x` has 23 problems"
     assert error.facts[19:] == ("is wrong", "... and 3 more")

@@ -4,17 +4,17 @@ from typing import Any
 
 import pytest
 
-from devports.config.parse import parse
-from devports.config.problem import Problem, Problems
+from devports.config.decode import parse
+from devports.config.report import Problem
 from devports.core.service import Config
 
 
 def problems(data: dict[str, Any]) -> list[Problem]:
     match parse(data):
-        case Problems(found):
-            return list(found)
         case Config() as config:
             pytest.fail(f"accepted: {config}")
+        case found:
+            return list(found)
 
 
 def service(**keys: Any) -> dict[str, Any]:
@@ -49,7 +49,7 @@ def test_two_services_on_one_port(one: str, other: str, clash: bool):
     data = {"services": {"a": {"port": 80, "host": one}, "b": {"port": 80, "host": other}}}
     result = parse(data)
     expected = Problem(("services", "b", "port"), "port 80 of `b` is already `a`'s")
-    assert (result == Problems((expected,))) is clash
+    assert (result == (expected,)) is clash
     assert isinstance(result, Config) is not clash
 
 
@@ -89,7 +89,7 @@ def test_two_wrong_ports_are_not_the_same_port():
 def test_a_debugger(keys: dict[str, object], reason: str | None):
     data = {"services": {"a": {"port": 1, "vscode": {"debug": "node"}, **keys}}}
     result = parse(data)
-    found = result.problems if isinstance(result, Problems) else ()
+    found = result if isinstance(result, tuple) else ()
     assert [problem.reason for problem in found] == ([reason] if reason else [])
 
 
@@ -114,7 +114,7 @@ def test_a_debugger(keys: dict[str, object], reason: str | None):
 def test_dependencies(needs: dict[str, list[str]], reasons: list[str]):
     services = {name: {"port": i + 1, "depends_on": n} for i, (name, n) in enumerate(needs.items())}
     result = parse({"services": services})
-    found = result.problems if isinstance(result, Problems) else ()
+    found = result if isinstance(result, tuple) else ()
     assert [problem.text for problem in found] == reasons
 
 

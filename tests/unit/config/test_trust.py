@@ -5,9 +5,10 @@ from typing import TYPE_CHECKING
 
 import pytest
 
-from devports.config.load import load, load_with_warnings
-from devports.config.trust import (
+from devports.config.load import (
     distrust,
+    load,
+    load_with_warnings,
     on_foreign_mount,
     open_folder,
     takes_writing,

@@ -6,7 +6,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from devports.core.asking import Ask, ask_of, node_options, python_path, variable
+from devports.core.handoff import HookRequest, ask_of, node_options, python_path, variable
 from devports.core.model import Endpoint
 
 TOKEN, PORTS = "0f", {8000}
@@ -16,9 +16,13 @@ TOKEN, PORTS = "0f", {8000}
     ("line", "ask"),
     [
         pytest.param(
-            b"0f adopt 127.0.0.1 8000\n", Ask(Endpoint("127.0.0.1", 8000), True), id="a socket"
+            b"0f adopt 127.0.0.1 8000\n",
+            HookRequest(Endpoint("127.0.0.1", 8000), True),
+            id="a socket",
         ),
-        pytest.param(b"0f bind :: 8000\n", Ask(Endpoint("::", 8000), False), id="room to bind"),
+        pytest.param(
+            b"0f bind :: 8000\n", HookRequest(Endpoint("::", 8000), False), id="room to bind"
+        ),
         pytest.param(b"00 adopt 127.0.0.1 8000\n", None, id="another token"),
         pytest.param(b"0f eat 127.0.0.1 8000\n", None, id="another word"),
         pytest.param(b"0f adopt 127.0.0.1 8001\n", None, id="a port that is not declared"),
@@ -31,7 +35,7 @@ TOKEN, PORTS = "0f", {8000}
         pytest.param(b"\xff\n", None, id="no text"),
     ],
 )
-def test_a_question_is_understood_or_not_answered(line: bytes, ask: Ask | None) -> None:
+def test_a_question_is_understood_or_not_answered(line: bytes, ask: HookRequest | None) -> None:
     assert ask_of(line, TOKEN, PORTS) == ask
 
 

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import pytest
 
-from devports.core.bystanders import Bystanders, Spared, callers, connections, sorted_out
-from devports.core.model import Endpoint, Holder, Holding, Process, ProcessKey, Socket
+from devports.core.model import Endpoint, Holder, HolderSearch, Process, ProcessKey, Socket
+from devports.core.stop_plan import PortClients, UntouchedProcess, callers, connections, sorted_out
 
 HERE = Endpoint("127.0.0.1", 8000)
 THERE = Endpoint("127.0.0.1", 50123)
@@ -26,10 +26,12 @@ OUTGOING = Socket(HERE, FAR, "ESTABLISHED", 3)
     ("socket", "counts"),
     [
         pytest.param(ACCEPTED, True, id="an accepted one"),
-        pytest.param(ACCEPTED.but(local=Endpoint("::ffff:127.0.0.1", 8000)), True, id="mapped"),
-        pytest.param(ACCEPTED.but(state="TIME_WAIT"), False, id="one that has ended"),
-        pytest.param(ACCEPTED.but(local=Endpoint("127.0.0.1", 8001)), False, id="another port"),
-        pytest.param(ACCEPTED.but(local=Endpoint("192.0.2.1", 8000)), False, id="another address"),
+        pytest.param(ACCEPTED.replace(local=Endpoint("::ffff:127.0.0.1", 8000)), True, id="mapped"),
+        pytest.param(ACCEPTED.replace(state="TIME_WAIT"), False, id="one that has ended"),
+        pytest.param(ACCEPTED.replace(local=Endpoint("127.0.0.1", 8001)), False, id="another port"),
+        pytest.param(
+            ACCEPTED.replace(local=Endpoint("192.0.2.1", 8000)), False, id="another address"
+        ),
         pytest.param(Socket(HERE, None, "LISTEN", 1), False, id="the listener"),
     ],
 )
@@ -46,7 +48,7 @@ def test_connections_of_an_endpoint(socket: Socket, counts: bool):
             True,
             id="an IPv6 socket that speaks IPv4",
         ),
-        pytest.param(CALLING.but(remote=FAR), False, id="its connection to somebody else"),
+        pytest.param(CALLING.replace(remote=FAR), False, id="its connection to somebody else"),
         pytest.param(Socket(THERE, None, "LISTEN", 2), False, id="a listener on that port"),
         pytest.param(ACCEPTED, False, id="the near end itself"),
     ],
@@ -63,28 +65,28 @@ ENDING = {SERVER.key}
 SORTED = [
     pytest.param(
         (Holder(SERVER, (1,)), Holder(BROWSER, (2,))),
-        Bystanders(1, (Spared(BROWSER, "client"),)),
+        PortClients(1, (UntouchedProcess(BROWSER, "client"),)),
         id="a client is spared, the server is not",
     ),
     pytest.param(
         (Holder(WORKER, (1,), (SERVER,)), Holder(BROWSER, (2,))),
-        Bystanders(1, (Spared(BROWSER, "client"),)),
+        PortClients(1, (UntouchedProcess(BROWSER, "client"),)),
         id="a child of the server that serves the connection is no bystander",
     ),
-    pytest.param((Holder(SERVER, (1,)),), Bystanders(1), id="a client elsewhere is only counted"),
+    pytest.param((Holder(SERVER, (1,)),), PortClients(1), id="a client elsewhere is only counted"),
     pytest.param(
-        (Holder(SERVER, (1, 2)),), Bystanders(1), id="a server that calls itself is not spared"
+        (Holder(SERVER, (1, 2)),), PortClients(1), id="a server that calls itself is not spared"
     ),
 ]
 
 
 @pytest.mark.parametrize(("holders", "expected"), SORTED)
-def test_sorted_out(holders: tuple[Holder, ...], expected: Bystanders):
-    assert sorted_out([ACCEPTED], [CALLING], Holding(holders), ENDING) == expected
+def test_sorted_out(holders: tuple[Holder, ...], expected: PortClients):
+    assert sorted_out([ACCEPTED], [CALLING], HolderSearch(holders), ENDING) == expected
 
 
 def test_who_merely_uses_the_number_is_spared_and_not_counted_as_a_client():
-    holding = Holding((Holder(SERVER, (1,)), Holder(MAILER, (3,))))
-    assert sorted_out([ACCEPTED, OUTGOING], [], holding, ENDING) == Bystanders(
-        1, (Spared(MAILER, "outgoing"),)
+    holding = HolderSearch((Holder(SERVER, (1,)), Holder(MAILER, (3,))))
+    assert sorted_out([ACCEPTED, OUTGOING], [], holding, ENDING) == PortClients(
+        1, (UntouchedProcess(MAILER, "outgoing"),)
     )

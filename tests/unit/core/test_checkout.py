@@ -12,8 +12,8 @@ from devports.core.checkout import (
     origin_of,
     unplaced,
 )
+from devports.core.holder_kind import OtherCheckout, Place, RunInfo
 from devports.core.model import Process, ProcessKey
-from devports.core.standing import Elsewhere, Place, Run
 
 SHOP = Worktree("/w/shop", "main", "git.example/acme/shop")
 FEAT = Worktree("/w/shop-feat", "feat", SHOP.repository)
@@ -32,8 +32,8 @@ def process(cwd: str = "/") -> Process:
     return Process(ProcessKey(60, 1), 1, 1000, "ann", "python3", cwd=cwd)
 
 
-def run(project: str, *, left: bool = False) -> Run:
-    return Run(ProcessKey(50, 1), "web", project, left=left)
+def run(project: str, *, left: bool = False) -> RunInfo:
+    return RunInfo(ProcessKey(50, 1), "web", project, left=left)
 
 
 PLACES = [
@@ -41,44 +41,58 @@ PLACES = [
     pytest.param("/", None, None, id="a process of which nobody knows where"),
     pytest.param("", None, None, id="a process whose folder cannot be read"),
     pytest.param(
-        "/w/shop/api", None, Elsewhere("sibling", THERE, HERE), id="a process of a sibling"
+        "/w/shop/api", None, OtherCheckout("sibling", THERE, HERE), id="a process of a sibling"
     ),
     pytest.param(
-        "/w/blog", None, Elsewhere("project", Place("/w/blog"), HERE), id="of another project"
+        "/w/blog", None, OtherCheckout("project", Place("/w/blog"), HERE), id="of another project"
     ),
     pytest.param("/w/shop", run("/w/shop-feat/api"), None, id="a run is where its file is: here"),
     pytest.param(
-        "/w/shop-feat", run("/w/shop/api"),
-        Elsewhere("sibling", THERE, HERE, run("/w/shop/api")), id="and in a sibling",
+        "/w/shop-feat",
+        run("/w/shop/api"),
+        OtherCheckout("sibling", THERE, HERE, run("/w/shop/api")),
+        id="and in a sibling",
     ),
     pytest.param(
-        "/", run("/w/blog"), Elsewhere("project", Place("/w/blog"), HERE, run("/w/blog")),
+        "/",
+        run("/w/blog"),
+        OtherCheckout("project", Place("/w/blog"), HERE, run("/w/blog")),
         id="a run of another project",
     ),
     pytest.param(
-        "/", run("/srv"), Elsewhere("project", Place("/srv"), HERE, run("/srv")),
+        "/",
+        run("/srv"),
+        OtherCheckout("project", Place("/srv"), HERE, run("/srv")),
         id="a run of another project without git",
     ),
-]  # fmt: skip
+]
 
 
 @pytest.mark.parametrize(("cwd", "of", "expected"), PLACES)
-def test_where_a_holder_is(cwd: str, of: Run | None, expected: Elsewhere | None) -> None:
+def test_where_a_holder_is(cwd: str, of: RunInfo | None, expected: OtherCheckout | None) -> None:
     assert elsewhere_from("/w/shop-feat", worktree_of)(process(cwd), of) == expected
 
 
 WITHOUT_GIT = [
     pytest.param("/srv", None, id="the same folder"),
     pytest.param("/srv/api", None, id="a folder in which its file holds"),
-    pytest.param("/srv2", Elsewhere("project", Place("/srv"), Place("/srv2"), run("/srv")),
-                 id="a folder with a name that begins alike"),
-    pytest.param("", Elsewhere("project", Place("/srv"), Place(""), run("/srv")),
-                 id="a folder that has been removed"),
-]  # fmt: skip
+    pytest.param(
+        "/srv2",
+        OtherCheckout("project", Place("/srv"), Place("/srv2"), run("/srv")),
+        id="a folder with a name that begins alike",
+    ),
+    pytest.param(
+        "",
+        OtherCheckout("project", Place("/srv"), Place(""), run("/srv")),
+        id="a folder that has been removed",
+    ),
+]
 
 
 @pytest.mark.parametrize(("home", "expected"), WITHOUT_GIT)
-def test_a_run_without_git_is_ours_in_its_own_folder(home: str, expected: Elsewhere | None) -> None:
+def test_a_run_without_git_is_ours_in_its_own_folder(
+    home: str, expected: OtherCheckout | None
+) -> None:
     assert elsewhere_from(home, worktree_of)(process(), run("/srv")) == expected
 
 
@@ -88,7 +102,7 @@ def test_a_run_in_the_root_folder_is_ours_everywhere() -> None:
 
 def test_who_is_in_no_checkout_has_no_siblings() -> None:
     found = elsewhere_from("/srv", worktree_of)(process("/w/shop"), None)
-    assert found == Elsewhere("project", THERE, Place("/srv"))
+    assert found == OtherCheckout("project", THERE, Place("/srv"))
 
 
 def test_without_a_reader_nothing_is_elsewhere() -> None:
@@ -98,20 +112,25 @@ def test_without_a_reader_nothing_is_elsewhere() -> None:
 @pytest.mark.parametrize(
     ("elsewhere", "guarded"),
     [
-        pytest.param(Elsewhere("sibling", THERE, HERE), True, id="a sibling's process"),
-        pytest.param(Elsewhere("sibling", THERE, HERE, run("/w/shop")), True, id="a sibling's run"),
+        pytest.param(OtherCheckout("sibling", THERE, HERE), True, id="a sibling's process"),
         pytest.param(
-            Elsewhere("sibling", THERE, HERE, run("/w/shop", left=True)), True,
+            OtherCheckout("sibling", THERE, HERE, run("/w/shop")), True, id="a sibling's run"
+        ),
+        pytest.param(
+            OtherCheckout("sibling", THERE, HERE, run("/w/shop", left=True)),
+            True,
             id="what a sibling's run left",
         ),
-        pytest.param(Elsewhere("project", THERE, HERE), False, id="another project's process"),
-        pytest.param(Elsewhere("project", THERE, HERE, run("/x")), True, id="its live run"),
+        pytest.param(OtherCheckout("project", THERE, HERE), False, id="another project's process"),
+        pytest.param(OtherCheckout("project", THERE, HERE, run("/x")), True, id="its live run"),
         pytest.param(
-            Elsewhere("project", THERE, HERE, run("/x", left=True)), False, id="what its run left"
+            OtherCheckout("project", THERE, HERE, run("/x", left=True)),
+            False,
+            id="what its run left",
         ),
     ],
-)  # fmt: skip
-def test_whom_yes_does_not_cover(elsewhere: Elsewhere, guarded: bool) -> None:
+)
+def test_whom_yes_does_not_cover(elsewhere: OtherCheckout, guarded: bool) -> None:
     assert elsewhere.is_guarded is guarded
 
 

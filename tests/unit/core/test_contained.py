@@ -4,12 +4,20 @@ from __future__ import annotations
 
 import pytest
 
-from devports.core.contained import contained, shown, unasked
-from devports.core.model import Endpoint, Hidden, Holder, Holding, Process, ProcessKey, Socket
-from devports.core.plan import targets
-from devports.core.standing import Container, Viewer
+from devports.core.containers import contained, shown, unasked
+from devports.core.holder_kind import Container, CurrentUser
+from devports.core.model import (
+    Endpoint,
+    HiddenSocket,
+    Holder,
+    HolderSearch,
+    Process,
+    ProcessKey,
+    Socket,
+)
+from devports.core.stop_plan import targets
 
-ME, ROOT = Viewer(1000, 1000), Viewer(0, 0)
+ME, ROOT = CurrentUser(1000, 1000), CurrentUser(0, 0)
 FOUR = Socket(Endpoint("0.0.0.0", 8000), None, "LISTEN", inode=4, uid=0)
 SIX = Socket(Endpoint("::", 8000), None, "LISTEN", inode=6, uid=0)
 NEXT = Socket(Endpoint("0.0.0.0", 9000), None, "LISTEN", inode=9, uid=0)
@@ -27,10 +35,10 @@ def proxy(pid: int, port: int = 8000) -> Process:
 
 def says(container: Container, port: int) -> Container:
     """Answer as an engine that has one container for each port."""
-    return container.but(said="one", name=f"c{port}", identity=f"{port}")
+    return container.replace(said="one", name=f"c{port}", identity=f"{port}")
 
 
-def named(*holders: Holder, viewer: Viewer = ROOT) -> list[tuple[str, list[int]]]:
+def named(*holders: Holder, viewer: CurrentUser = ROOT) -> list[tuple[str, list[int]]]:
     plan = targets(holders, viewer, lambda _: None)
     found = contained(plan, PORTS, viewer, says)
     return [
@@ -74,7 +82,7 @@ ASKED = [
 
 @pytest.mark.parametrize(("name", "uid", "viewer", "asked"), ASKED)
 def test_only_the_engine_of_the_forwarder_is_asked(
-    name: str, uid: int, viewer: Viewer, asked: bool
+    name: str, uid: int, viewer: CurrentUser, asked: bool
 ) -> None:
     found = named(Holder(process(50, name, uid=uid), (4,)), viewer=viewer)
     assert found == [("c8000" if asked else "", [4])]
@@ -89,7 +97,9 @@ SHOWN = [
     pytest.param((process(40, "dockerd"), proxy(50)), [50], id="the one whose words name the port"),
     pytest.param((process(40, "dockerd"), process(41, "containerd")), [40], id="the engine itself"),
     pytest.param((proxy(50, 9000),), [50], id="a proxy of another port, by its service"),
-    pytest.param((proxy(50).but(uid=1001),), [], id="another user, who may call himself anything"),
+    pytest.param(
+        (proxy(50).replace(uid=1001),), [], id="another user, who may call himself anything"
+    ),
     pytest.param((process(41, "containerd"),), [], id="nobody who forwards"),
     pytest.param((), [], id="nobody"),
 ]
@@ -99,16 +109,16 @@ SHOWN = [
 def test_a_hidden_forwarder_is_a_holder_like_others(
     likely: tuple[Process, ...], expected: list[int]
 ) -> None:
-    hidden = Hidden(FOUR, "root", "docker.service", likely)
-    found = shown(Holding(hidden=(hidden,)))
+    hidden = HiddenSocket(FOUR, "root", "docker.service", likely)
+    found = shown(HolderSearch(hidden=(hidden,)))
     assert [holder.process.pid for holder in found.holders] == expected
     assert [holder.inodes for holder in found.holders] == [(4,)] * len(expected)
     assert bool(found.hidden) is not bool(expected)
 
 
 def test_who_is_likely_and_no_engines_stays_hidden() -> None:
-    hidden = Hidden(FOUR, "root", "shop.service", (process(50, "node"),))
-    assert shown(Holding(hidden=(hidden,))).hidden == (hidden,)
+    hidden = HiddenSocket(FOUR, "root", "shop.service", (process(50, "node"),))
+    assert shown(HolderSearch(hidden=(hidden,))).hidden == (hidden,)
 
 
 def test_unasked_is_no_answer() -> None:

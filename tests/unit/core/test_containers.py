@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import pytest
 
+from devports.core.classify import standing
 from devports.core.containers import (
     container_of,
     engine_of,
@@ -12,15 +13,25 @@ from devports.core.containers import (
     is_monitor,
     monitored,
 )
-from devports.core.judging import standing
-from devports.core.model import Endpoint, Hidden, Process, ProcessKey, Socket
-from devports.core.standing import Container, Plain, Viewer
+from devports.core.holder_kind import Container, CurrentUser, OrdinaryProcess
+from devports.core.model import Endpoint, HiddenSocket, Process, ProcessKey, Socket
 
 ID = "0123456789abcdef" * 4
 LISTEN = Socket(Endpoint("0.0.0.0", 8000), None, "LISTEN", inode=7)
-PROXY = ("/usr/bin/docker-proxy", "-proto", "tcp", "-host-ip", "0.0.0.0", "-host-port", "8000",
-         "-container-ip", "172.17.0.2", "-container-port", "80")  # fmt: skip
-ME = Viewer(1000, 1000)
+PROXY = (
+    "/usr/bin/docker-proxy",
+    "-proto",
+    "tcp",
+    "-host-ip",
+    "0.0.0.0",
+    "-host-port",
+    "8000",
+    "-container-ip",
+    "172.17.0.2",
+    "-container-port",
+    "80",
+)
+ME = CurrentUser(1000, 1000)
 
 
 def process(name: str, *argv: str, exe: str = "", uid: int = 0, cgroup: str = "") -> Process:
@@ -30,32 +41,64 @@ def process(name: str, *argv: str, exe: str = "", uid: int = 0, cgroup: str = ""
 FORWARDERS = [
     pytest.param(process("docker-proxy", *PROXY), "docker", id="docker's proxy"),
     pytest.param(process("dockerd"), "docker", id="an engine that listens itself"),
-    pytest.param(process("rootlesskit-doc", exe="/usr/bin/rootlesskit-docker-proxy"), "docker",
-                 id="rootless docker's, its name cut"),
-    pytest.param(process("exe", "containers-rootlessport", exe="/usr/bin/podman"), "podman",
-                 id="podman as its own port forwarder"),
+    pytest.param(
+        process("rootlesskit-doc", exe="/usr/bin/rootlesskit-docker-proxy"),
+        "docker",
+        id="rootless docker's, its name cut",
+    ),
+    pytest.param(
+        process("exe", "containers-rootlessport", exe="/usr/bin/podman"),
+        "podman",
+        id="podman as its own port forwarder",
+    ),
     pytest.param(process("pasta.avx2", exe="/usr/bin/passt.avx2"), "podman", id="pasta"),
-    pytest.param(process("gvproxy", exe="/opt/podman/bin/gvproxy"), "podman",
-                 id="podman's machine on macOS"),
-    pytest.param(process("com.docker.backend",
-                         exe="/Applications/Docker.app/Contents/MacOS/com.docker.backend"),
-                 "docker", id="Docker Desktop on macOS"),
-    pytest.param(process("com.docker.backend.exe",
-                         exe="C:\\Program Files\\Docker\\Docker\\com.docker.backend.exe"),
-                 "docker", id="Docker Desktop on Windows"),
-    pytest.param(process("com.docker.backend.exe"), "docker",
-                 id="Docker Desktop on Windows, its path unreadable"),
-    pytest.param(process("OrbStack Helper",
-                         exe="/Applications/OrbStack.app/Contents/Frameworks/Helper.app/x"),
-                 "docker", id="OrbStack"),
-    pytest.param(process("ssh", "ssh: /Users/l/.colima/_lima/colima/ssh.sock [mux]",
-                         exe="/usr/bin/ssh"), "docker", id="the ssh of colima"),
-    pytest.param(process("ssh", "ssh", "-N", "-L", "8000:db:5432", "host", exe="/usr/bin/ssh"), "",
-                 id="somebody's own ssh"),
-    pytest.param(process("node", "node", "/srv/docker-proxy/server.js"), "",
-                 id="a server in a folder that is called so"),
+    pytest.param(
+        process("gvproxy", exe="/opt/podman/bin/gvproxy"), "podman", id="podman's machine on macOS"
+    ),
+    pytest.param(
+        process(
+            "com.docker.backend", exe="/Applications/Docker.app/Contents/MacOS/com.docker.backend"
+        ),
+        "docker",
+        id="Docker Desktop on macOS",
+    ),
+    pytest.param(
+        process(
+            "com.docker.backend.exe",
+            exe="C:\\Program Files\\Docker\\Docker\\com.docker.backend.exe",
+        ),
+        "docker",
+        id="Docker Desktop on Windows",
+    ),
+    pytest.param(
+        process("com.docker.backend.exe"),
+        "docker",
+        id="Docker Desktop on Windows, its path unreadable",
+    ),
+    pytest.param(
+        process(
+            "OrbStack Helper", exe="/Applications/OrbStack.app/Contents/Frameworks/Helper.app/x"
+        ),
+        "docker",
+        id="OrbStack",
+    ),
+    pytest.param(
+        process("ssh", "ssh: /Users/l/.colima/_lima/colima/ssh.sock [mux]", exe="/usr/bin/ssh"),
+        "docker",
+        id="the ssh of colima",
+    ),
+    pytest.param(
+        process("ssh", "ssh", "-N", "-L", "8000:db:5432", "host", exe="/usr/bin/ssh"),
+        "",
+        id="somebody's own ssh",
+    ),
+    pytest.param(
+        process("node", "node", "/srv/docker-proxy/server.js"),
+        "",
+        id="a server in a folder that is called so",
+    ),
     pytest.param(process("node", "node", "docker-proxy"), "", id="a word that is called so"),
-]  # fmt: skip
+]
 
 
 @pytest.mark.parametrize(("forwarder", "engine"), FORWARDERS)
@@ -67,17 +110,23 @@ GROUPS = [
     pytest.param(f"/system.slice/docker-{ID}.scope", ("docker", ID), id="docker, by systemd"),
     pytest.param(f"/docker/{ID}", ("docker", ID), id="docker, without systemd"),
     pytest.param(f"/machine.slice/libpod-{ID}.scope", ("podman", ID), id="podman"),
-    pytest.param(f"/user.slice/user-1000.slice/user@1000.service/user.slice/libpod-{ID}.scope/container",
-                 ("podman", ID), id="rootless podman, a group deeper"),
+    pytest.param(
+        f"/user.slice/user-1000.slice/user@1000.service/user.slice/libpod-{ID}.scope/container",
+        ("podman", ID),
+        id="rootless podman, a group deeper",
+    ),
     pytest.param(f"/libpod_parent/libpod-{ID}", ("podman", ID), id="podman, without systemd"),
-    pytest.param(f"/kubepods.slice/kubepods-pod1.slice/cri-containerd-{ID}.scope",
-                 ("kubernetes", ID), id="a pod"),
+    pytest.param(
+        f"/kubepods.slice/kubepods-pod1.slice/cri-containerd-{ID}.scope",
+        ("kubernetes", ID),
+        id="a pod",
+    ),
     pytest.param(f"/machine.slice/libpod-conmon-{ID}.scope", None, id="podman's monitor"),
     pytest.param("/system.slice/docker.service", None, id="the engine itself"),
     pytest.param("/system.slice/docker-web.scope", None, id="no id"),
     pytest.param(f"/{ID}", None, id="an id of nobody"),
     pytest.param("", None, id="unknown"),
-]  # fmt: skip
+]
 
 
 @pytest.mark.parametrize(("cgroup", "expected"), GROUPS)
@@ -96,30 +145,63 @@ def test_a_server_in_a_container_on_the_hosts_network_is_the_containers() -> Non
 def test_inside_the_same_container_it_is_an_ordinary_process() -> None:
     inside = f"/docker/{ID}"
     server = process("node", "node", "a.js", uid=1000, cgroup=inside)
-    assert standing(server, ME.but(cgroup=inside), None) == Plain()
+    assert standing(server, ME.replace(cgroup=inside), None) == OrdinaryProcess()
 
 
-CONMON = ("/usr/bin/conmon", "--api-version", "1", "-c", ID, "-u", ID, "-n", "web", "--full-attach",
-          "--conmon-pidfile", "/run/x/conmon.pid")  # fmt: skip
+CONMON = (
+    "/usr/bin/conmon",
+    "--api-version",
+    "1",
+    "-c",
+    ID,
+    "-u",
+    ID,
+    "-n",
+    "web",
+    "--full-attach",
+    "--conmon-pidfile",
+    "/run/x/conmon.pid",
+)
 SHIM = ("/usr/bin/containerd-shim-runc-v2", "-namespace", "moby", "-id", ID, "-address", "/run/a")
 MONITORS = [
     pytest.param(process("conmon", *CONMON), ("podman", ID, "web"), id="podman's"),
     pytest.param(process("python3", *CONMON), ("podman", ID, "web"), id="known by its first word"),
-    pytest.param(process("conmon", "conmon", f"--cid={ID}", "--name=web"), ("podman", ID, "web"),
-                 id="its long options"),
-    pytest.param(process("conmon", "conmon", "-c", ID, "-n", "--all"), ("podman", ID, ""),
-                 id="a name that would be an option"),
-    pytest.param(process("conmon", exe="/usr/bin/conmon"), ("podman", "", ""),
-                 id="one whose words cannot be read"),
-    pytest.param(process("containerd-shim", *SHIM), ("docker", ID, ""),
-                 id="containerd's for docker, its name cut"),
-    pytest.param(process("containerd-shim", "containerd-shim", "--id", "x" * 64),
-                 ("nerdctl", "", ""), id="an id that is none"),
-    pytest.param(process("x", "containerd-shim-kata-v2", "-namespace", "default", "-id", ID),
-                 ("nerdctl", ID, ""), id="containerd's for nerdctl"),
-    pytest.param(process("containerd-shim", *SHIM[:2], "k8s.io", *SHIM[3:]), ("kubernetes", "", ""),
-                 id="containerd's for a pod, whose id is no container's"),
-]  # fmt: skip
+    pytest.param(
+        process("conmon", "conmon", f"--cid={ID}", "--name=web"),
+        ("podman", ID, "web"),
+        id="its long options",
+    ),
+    pytest.param(
+        process("conmon", "conmon", "-c", ID, "-n", "--all"),
+        ("podman", ID, ""),
+        id="a name that would be an option",
+    ),
+    pytest.param(
+        process("conmon", exe="/usr/bin/conmon"),
+        ("podman", "", ""),
+        id="one whose words cannot be read",
+    ),
+    pytest.param(
+        process("containerd-shim", *SHIM),
+        ("docker", ID, ""),
+        id="containerd's for docker, its name cut",
+    ),
+    pytest.param(
+        process("containerd-shim", "containerd-shim", "--id", "x" * 64),
+        ("nerdctl", "", ""),
+        id="an id that is none",
+    ),
+    pytest.param(
+        process("x", "containerd-shim-kata-v2", "-namespace", "default", "-id", ID),
+        ("nerdctl", ID, ""),
+        id="containerd's for nerdctl",
+    ),
+    pytest.param(
+        process("containerd-shim", *SHIM[:2], "k8s.io", *SHIM[3:]),
+        ("kubernetes", "", ""),
+        id="containerd's for a pod, whose id is no container's",
+    ),
+]
 
 
 @pytest.mark.parametrize(("monitor", "container"), MONITORS)
@@ -144,22 +226,29 @@ def test_others_are_no_monitors(other: Process) -> None:
 
 
 def above(*argv: str, pid: int = 50, uid: int = 0) -> Process:
-    return process(argv[0].rpartition("/")[2], *argv, uid=uid).but(key=ProcessKey(pid, 1))
+    return process(argv[0].rpartition("/")[2], *argv, uid=uid).replace(key=ProcessKey(pid, 1))
 
 
 SERVER = process("node", "node", "a.js", uid=1000, cgroup="/")
-NPM = process("npm", "npm", "run", "dev", uid=1000).but(key=ProcessKey(55, 1))
+NPM = process("npm", "npm", "run", "dev", uid=1000).replace(key=ProcessKey(55, 1))
 INNER = above("conmon", "-c", "cd" * 32, "-n", "inner", pid=54)
 INSIDE = [
     pytest.param((above(*CONMON),), Container("podman", "web", said="inside"), id="podman"),
-    pytest.param((NPM, above(*CONMON)), Container("podman", "web", said="inside"),
-                 id="with a runner in between"),
+    pytest.param(
+        (NPM, above(*CONMON)),
+        Container("podman", "web", said="inside"),
+        id="with a runner in between",
+    ),
     pytest.param((above(*SHIM),), Container("docker", "0123456789ab", said="inside"), id="docker"),
-    pytest.param((above("conmon"),), Container("podman", said="inside"),
-                 id="a container that is not known"),
-    pytest.param((INNER, above(*CONMON)), Container("podman", "inner", said="inside"),
-                 id="the inner one of two"),
-]  # fmt: skip
+    pytest.param(
+        (above("conmon"),), Container("podman", said="inside"), id="a container that is not known"
+    ),
+    pytest.param(
+        (INNER, above(*CONMON)),
+        Container("podman", "inner", said="inside"),
+        id="the inner one of two",
+    ),
+]
 
 
 @pytest.mark.parametrize(("line", "expected"), INSIDE)
@@ -171,38 +260,56 @@ def test_a_server_below_a_monitor_is_the_containers(
 
 def test_below_the_monitor_of_devports_itself_it_is_an_ordinary_process() -> None:
     own = above(*CONMON)
-    me = ME.but(line=(ProcessKey(70, 1), own.key))
-    assert standing(SERVER, me, None, (own,)) == Plain()
+    me = ME.replace(line=(ProcessKey(70, 1), own.key))
+    assert standing(SERVER, me, None, (own,)) == OrdinaryProcess()
     assert standing(SERVER, me, None, (INNER, own)) == Container("podman", "inner", said="inside")
 
 
 def test_another_monitor_of_the_container_of_devports_takes_nothing_away() -> None:
     """Each ``podman exec`` has a conmon of its own, for the same container."""
     inside = f"/machine.slice/libpod-{ID}.scope"
-    server = SERVER.but(cgroup=inside)
-    assert standing(server, ME.but(cgroup=inside), None, (above(*CONMON),)) == Plain()
+    server = SERVER.replace(cgroup=inside)
+    assert standing(server, ME.replace(cgroup=inside), None, (above(*CONMON),)) == OrdinaryProcess()
 
 
 HIDDEN = [
-    pytest.param(Hidden(LISTEN, "root", "docker.service", (process("docker-proxy", *PROXY),)),
-                 "docker", id="a proxy whose words name the port"),
-    pytest.param(Hidden(LISTEN, "root", "docker.service"), "docker",
-                 id="only the engine's service is known"),
-    pytest.param(Hidden(LISTEN, "root", "", (process("docker-proxy", *PROXY),)), "docker",
-                 id="only the proxy is known"),
-    pytest.param(Hidden(LISTEN, "root", "shop.service", (process("docker-proxy", *PROXY),)),
-                 "docker", id="a proxy that some service started"),
-    pytest.param(Hidden(LISTEN, "lana", "x.scope", (process("rootlessport"),)), "podman",
-                 id="the only process of its group forwards"),
-    pytest.param(Hidden(LISTEN, "lana", "x.scope", (process("rootlessport"), process("node"))), "",
-                 id="another process of its group does not"),
-    pytest.param(Hidden(LISTEN, "root", "shop.service"), "", id="a service like any other"),
-    pytest.param(Hidden(LISTEN, "root"), "", id="nothing is known"),
-]  # fmt: skip
+    pytest.param(
+        HiddenSocket(LISTEN, "root", "docker.service", (process("docker-proxy", *PROXY),)),
+        "docker",
+        id="a proxy whose words name the port",
+    ),
+    pytest.param(
+        HiddenSocket(LISTEN, "root", "docker.service"),
+        "docker",
+        id="only the engine's service is known",
+    ),
+    pytest.param(
+        HiddenSocket(LISTEN, "root", "", (process("docker-proxy", *PROXY),)),
+        "docker",
+        id="only the proxy is known",
+    ),
+    pytest.param(
+        HiddenSocket(LISTEN, "root", "shop.service", (process("docker-proxy", *PROXY),)),
+        "docker",
+        id="a proxy that some service started",
+    ),
+    pytest.param(
+        HiddenSocket(LISTEN, "lana", "x.scope", (process("rootlessport"),)),
+        "podman",
+        id="the only process of its group forwards",
+    ),
+    pytest.param(
+        HiddenSocket(LISTEN, "lana", "x.scope", (process("rootlessport"), process("node"))),
+        "",
+        id="another process of its group does not",
+    ),
+    pytest.param(HiddenSocket(LISTEN, "root", "shop.service"), "", id="a service like any other"),
+    pytest.param(HiddenSocket(LISTEN, "root"), "", id="nothing is known"),
+]
 
 
 @pytest.mark.parametrize(("hidden", "engine"), HIDDEN)
-def test_the_engine_behind_a_hidden_holder(hidden: Hidden, engine: str) -> None:
+def test_the_engine_behind_a_hidden_holder(hidden: HiddenSocket, engine: str) -> None:
     assert engine_of(hidden, 8000) == engine
 
 

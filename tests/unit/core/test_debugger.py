@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from devports.core.debugger import ADDRESS, Script, under_debugger
+from devports.core.command_line import ADDRESS, Script, under_debugger
 
 DEBUGPY = ("-Xfrozen_modules=off", "-m", "debugpy", "--listen", ADDRESS)
 INSPECT = f"--inspect={ADDRESS}"

@@ -7,16 +7,17 @@ from typing import TYPE_CHECKING
 
 import pytest
 
-from devports.core.diagnosis import (
+from devports.core.model import Endpoint, HolderSearch, Socket, Table, VisibilityGap
+from devports.core.verdict import (
     Finding,
-    Forbidden,
     Free,
     Held,
-    HeldByClient,
-    Lingering,
+    HolderUnknown,
+    LingeringConnections,
+    LocalhostConflict,
     NotLocal,
-    Shadowed,
-    Unexplained,
+    NotPermitted,
+    OutgoingConnection,
     covers,
     diagnose,
     holding,
@@ -28,22 +29,21 @@ from devports.core.diagnosis import (
     sockets_of,
     worst,
 )
-from devports.core.model import Endpoint, Gap, Holding, Socket, Table
 
 if TYPE_CHECKING:
     from collections.abc import Callable
 
-    from devports.core.diagnosis import Verdict
     from devports.core.model import BindResult, State
+    from devports.core.verdict import Verdict
 
 WANTED = Endpoint("127.0.0.1", 8000)
-GAPS = (Gap("other-users", "3 processes"),)
+GAPS = (VisibilityGap("other-users", "3 processes"),)
 BINDS: tuple[BindResult, ...] = ("ok", "in-use", "denied", "not-local")
 
 
 def at(address: str, state: State = "LISTEN", **facts: object) -> Socket:
     plain = Socket(Endpoint(address, 8000), None, state, inode=7, v6only=False)
-    return plain.but(**facts)
+    return plain.replace(**facts)
 
 
 def connected(peer: int, state: State = "ESTABLISHED", **facts: object) -> Socket:
@@ -103,13 +103,13 @@ ROWS: dict[str, tuple[Socket | None, str, str]] = {
 MEANING: dict[str, Callable[[tuple[Socket, ...]], Verdict]] = {
     "free": lambda _: Free(),
     "held": Held,
-    "shadowed": Shadowed,
-    "left": lambda sockets: Lingering(sockets, blocking=False),
-    "left, blocking": lambda sockets: Lingering(sockets, blocking=True),
-    "a client's": HeldByClient,
-    "beside a client": lambda sockets: HeldByClient(sockets, blocking=False),
-    "unexplained": lambda _: Unexplained(GAPS),
-    "forbidden": lambda _: Forbidden(),
+    "shadowed": LocalhostConflict,
+    "left": lambda sockets: LingeringConnections(sockets, blocking=False),
+    "left, blocking": lambda sockets: LingeringConnections(sockets, blocking=True),
+    "a client's": OutgoingConnection,
+    "beside a client": lambda sockets: OutgoingConnection(sockets, blocking=False),
+    "unexplained": lambda _: HolderUnknown(GAPS),
+    "forbidden": lambda _: NotPermitted(),
     "not local": lambda _: NotLocal(),
 }
 
@@ -184,7 +184,7 @@ def test_addresses_are_in_each_others_way_as_measured(cell: tuple[str, str]) -> 
     holder, wanted = cell
     endpoint = Endpoint(wanted.split()[0], 8000)
     assert covers(ADDRESSES[holder], endpoint) is (CELLS[cell] or cell in CAUTIOUS)
-    assert covers(ADDRESSES[holder], endpoint.but(port=8001)) is False
+    assert covers(ADDRESSES[holder], endpoint.replace(port=8001)) is False
 
 
 @pytest.mark.parametrize("wanted", ["127.0.0.1", "0.0.0.0", "::1", "::", "127.0.0.2"])
@@ -205,7 +205,7 @@ def test_only_the_bind_knows_whether_an_ipv6_wildcard_includes_ipv4() -> None:
 
 def test_on_macos_a_wildcard_listener_shadows_and_does_not_hold() -> None:
     table = Table((at("0.0.0.0"),))
-    assert diagnose(WANTED, "ok", table, wildcards=False) == Shadowed(table.sockets)
+    assert diagnose(WANTED, "ok", table, wildcards=False) == LocalhostConflict(table.sockets)
     assert diagnose(WANTED, "in-use", table, wildcards=False) == Held(table.sockets)
 
 
@@ -217,7 +217,7 @@ def test_on_macos_who_wants_every_address_wants_the_one_that_is_held() -> None:
 
 def test_on_macos_a_bound_wildcard_is_a_rival_and_no_leftover() -> None:
     table = Table((at("0.0.0.0", "BOUND"), connected(50000, "TIME_WAIT", inode=0)))
-    assert diagnose(WANTED, "ok", table, wildcards=False) == Shadowed(table.sockets[:1])
+    assert diagnose(WANTED, "ok", table, wildcards=False) == LocalhostConflict(table.sockets[:1])
 
 
 def test_several_holders_are_one_verdict() -> None:
@@ -266,7 +266,7 @@ def test_only_a_listener_where_localhost_leads_is_a_sister() -> None:
     assert not is_sister(at("::1", "BOUND"), WANTED)
     assert not is_sister(at("192.0.2.1"), WANTED)
     assert not is_sister(at("::1"), Endpoint("192.0.2.1", 8000))
-    assert not is_sister(at("::1"), WANTED.but(port=8001))
+    assert not is_sister(at("::1"), WANTED.replace(port=8001))
 
 
 LEFT = connected(50000, "TIME_WAIT", inode=0, expires=9.0)
@@ -276,27 +276,27 @@ LEFT = connected(50000, "TIME_WAIT", inode=0, expires=9.0)
     ("sockets", "seconds"),
     [
         pytest.param((LEFT,), 9.0, id="one"),
-        pytest.param((LEFT, LEFT.but(expires=42.0)), 42.0, id="the last of two"),
+        pytest.param((LEFT, LEFT.replace(expires=42.0)), 42.0, id="the last of two"),
         pytest.param((LEFT, connected(50000)), None, id="a connection has no such end"),
     ],
 )
 def test_leftovers_are_gone_when_the_last_is(
     sockets: tuple[Socket, ...], seconds: float | None
 ) -> None:
-    assert Lingering(sockets, blocking=True).seconds == seconds
+    assert LingeringConnections(sockets, blocking=True).seconds == seconds
 
 
 # From the best to the worst, and whether a server that sets SO_REUSEADDR can start.
 LADDER: list[tuple[Verdict, bool]] = [
     (Free(), True),
-    (Shadowed((at("::1"),)), True),
-    (Lingering((LEFT,), blocking=False), True),
-    (HeldByClient((connected(443),), blocking=False), True),
-    (Lingering((LEFT,), blocking=True), False),
-    (HeldByClient((connected(443),)), False),
-    (Unexplained(), False),
+    (LocalhostConflict((at("::1"),)), True),
+    (LingeringConnections((LEFT,), blocking=False), True),
+    (OutgoingConnection((connected(443),), blocking=False), True),
+    (LingeringConnections((LEFT,), blocking=True), False),
+    (OutgoingConnection((connected(443),)), False),
+    (HolderUnknown(), False),
     (Held((at("127.0.0.1"),)), False),
-    (Forbidden(), False),
+    (NotPermitted(), False),
     (NotLocal(), False),
 ]
 
@@ -313,8 +313,8 @@ def test_of_several_addresses_the_worst_decides() -> None:
 
 
 def test_a_finding_keeps_what_belongs_together() -> None:
-    finding = Finding(WANTED, Free(), Holding())
-    assert (finding.endpoint, finding.verdict, finding.holding) == (WANTED, Free(), Holding())
+    finding = Finding(WANTED, Free(), HolderSearch())
+    assert (finding.endpoint, finding.verdict, finding.holding) == (WANTED, Free(), HolderSearch())
 
 
 def test_a_connection_to_a_listener_of_this_machine_was_called_from_here():
@@ -322,26 +322,30 @@ def test_a_connection_to_a_listener_of_this_machine_was_called_from_here():
     here, peer = Endpoint("127.0.0.1", 8000), Endpoint("127.0.0.1", 40000)
     called = Socket(here, peer, "ESTABLISHED", inode=5)
     listener = Socket(Endpoint("0.0.0.0", 40000), None, "LISTEN", inode=6)
-    bound = listener.but(state="BOUND")
-    elsewhere = listener.but(local=Endpoint("0.0.0.0", 40001))
-    assert diagnose(here, "in-use", Table((called,)), peers=(listener,)) == HeldByClient((called,))
+    bound = listener.replace(state="BOUND")
+    elsewhere = listener.replace(local=Endpoint("0.0.0.0", 40001))
+    assert diagnose(here, "in-use", Table((called,)), peers=(listener,)) == OutgoingConnection(
+        (called,)
+    )
     for peers in ((), (bound,), (elsewhere,)):
         verdict = diagnose(here, "in-use", Table((called,)), peers=peers)
-        assert verdict == Lingering((called,), blocking=True)
+        assert verdict == LingeringConnections((called,), blocking=True)
 
 
 @pytest.mark.parametrize("port", [32768, 60999, 40000], ids=["the first", "the last", "between"])
 def test_a_local_port_of_the_range_for_clients_belongs_to_a_client(port: int):
     here, peer = Endpoint("127.0.0.1", port), Endpoint("192.0.2.1", 50000)
     socket = Socket(here, peer, "ESTABLISHED", inode=5)
-    assert diagnose(here, "in-use", Table((socket,))) == HeldByClient((socket,))
+    assert diagnose(here, "in-use", Table((socket,))) == OutgoingConnection((socket,))
 
 
 @pytest.mark.parametrize("port", [32767, 61000], ids=["before the first", "after the last"])
 def test_a_local_port_beside_that_range_belongs_to_a_server(port: int):
     here, peer = Endpoint("127.0.0.1", port), Endpoint("192.0.2.1", 50000)
     socket = Socket(here, peer, "ESTABLISHED", inode=5)
-    assert diagnose(here, "in-use", Table((socket,))) == Lingering((socket,), blocking=True)
+    assert diagnose(here, "in-use", Table((socket,))) == LingeringConnections(
+        (socket,), blocking=True
+    )
 
 
 def test_of_two_ends_in_that_range_the_one_without_a_listener_called() -> None:
@@ -349,7 +353,7 @@ def test_of_two_ends_in_that_range_the_one_without_a_listener_called() -> None:
     server = connected(50051, local=Endpoint("127.0.0.1", 40000))
     caller = connected(40000, local=Endpoint("127.0.0.1", 50051))
     listener = at("0.0.0.0", local=Endpoint("0.0.0.0", 40000))
-    somebody = caller.but(local=Endpoint("127.0.0.1", 50052))
+    somebody = caller.replace(local=Endpoint("127.0.0.1", 50052))
     assert not is_outgoing(server, (32768, 60999), (caller,))
     assert is_outgoing(caller, (32768, 60999), (server, listener))
     assert is_outgoing(server, (32768, 60999), (somebody, listener))
@@ -366,7 +370,7 @@ def test_of_two_ends_in_that_range_the_one_without_a_listener_called() -> None:
 )
 def test_two_ends_of_one_connection(other: tuple[str, int, str, int], same: bool) -> None:
     near, far = Endpoint(*other[:2]), Endpoint(*other[2:])
-    assert is_far_end(connected(443).but(local=near, remote=far), connected(443)) is same
+    assert is_far_end(connected(443).replace(local=near, remote=far), connected(443)) is same
 
 
 def test_a_listener_is_no_end_of_a_connection() -> None:

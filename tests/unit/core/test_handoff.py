@@ -6,11 +6,10 @@ import shlex
 
 import pytest
 
-from devports.core.handoff import Ladder, ladder, numbered
+from devports.core.command_line import values_of, without
+from devports.core.handoff import HandoffPlan, ladder, mark, numbered
 from devports.core.model import Endpoint
-from devports.core.options import values_of, without
 from devports.core.service import Service
-from devports.core.takers import mark
 from devports.errors import DevportsError
 
 FD = mark(0)
@@ -18,10 +17,10 @@ FOUR, SIX = Endpoint("127.0.0.1", 8000), Endpoint("::1", 8000)
 PLAIN = ("beside", "bare")
 
 
-def decided(command: str, interpreter: str = "", **settings: object) -> Ladder:
+def decided(command: str, interpreter: str = "", **settings: object) -> HandoffPlan:
     env = settings.pop("env", {})
     both = settings.get("host") == "localhost"
-    service = Service("web", 8000).but(**settings)
+    service = Service("web", 8000).replace(**settings)
     ends = (FOUR, SIX) if both else (FOUR,)
     argv = tuple(shlex.split(command.replace("{fd}", FD)))
     return ladder(service, argv, env, ends, interpreter)  # type: ignore[arg-type]

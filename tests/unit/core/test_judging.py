@@ -6,74 +6,90 @@ from typing import TYPE_CHECKING
 
 import pytest
 
-from devports.core.judging import standing, strictest, unit_of
-from devports.core.model import Holder, Process, ProcessKey
-from devports.core.standing import (
+from devports.core.classify import standing, strictest, unit_of
+from devports.core.holder_kind import (
     Container,
-    Elsewhere,
-    Mine,
+    CurrentUser,
+    DevportsRun,
+    OrdinaryProcess,
+    OtherCheckout,
     OtherUser,
     Place,
-    Plain,
     Protected,
-    Run,
-    Supervised,
+    RunInfo,
+    SupervisedService,
     Tunnel,
-    Viewer,
 )
+from devports.core.model import Holder, Process, ProcessKey
 
 if TYPE_CHECKING:
-    from devports.core.standing import Standing
+    from devports.core.holder_kind import HolderKind
 
-ME = Viewer(1000, 1000, (ProcessKey(70, 1), ProcessKey(71, 1)))
-SUDO = Viewer(0, 1000)
-RUN = Run(ProcessKey(60, 1), "backend", "/srv")
+ME = CurrentUser(1000, 1000, (ProcessKey(70, 1), ProcessKey(71, 1)))
+SUDO = CurrentUser(0, 1000)
+RUN = RunInfo(ProcessKey(60, 1), "backend", "/srv")
 SYSTEM = "/system.slice/shop.service"
 USER = "/user.slice/user-1000.slice/user@1000.service/app.slice"
 
 
 def process(pid: int = 60, **facts: object) -> Process:
-    return Process(ProcessKey(pid, 1), 40, 1000, "lana", "node", ("node", "a.js")).but(**facts)
+    return Process(ProcessKey(pid, 1), 40, 1000, "lana", "node", ("node", "a.js")).replace(**facts)
 
 
 JUDGED = [
-    pytest.param(process(), ME, None, Plain(), id="an ordinary process of mine is plain"),
-    pytest.param(process(), ME, RUN, Mine(RUN), id="our own run is mine"),
+    pytest.param(process(), ME, None, OrdinaryProcess(), id="an ordinary process of mine is plain"),
+    pytest.param(process(), ME, RUN, DevportsRun(RUN), id="our own run is mine"),
     pytest.param(
         process(uid=1001, user="bob"), ME, None, OtherUser("bob", False), id="another user's"
     ),
     pytest.param(
-        process(uid=1001, user="bob"), ME, RUN, OtherUser("bob", False),
+        process(uid=1001, user="bob"),
+        ME,
+        RUN,
+        OtherUser("bob", False),
         id="another user's is never mine, whatever a record says",
     ),
     pytest.param(
         process(uid=1001, user="bob"), SUDO, None, OtherUser("bob", True), id="root may signal it"
     ),
-    pytest.param(process(), SUDO, None, Plain(), id="under sudo the invoking user's are plain"),
-    pytest.param(process(uid=0), SUDO, None, Plain(), id="root's own are plain to root"),
     pytest.param(
-        process(cgroup=SYSTEM), ME, RUN,
-        Supervised("systemd", "shop.service", "sudo systemctl stop shop.service"),
+        process(), SUDO, None, OrdinaryProcess(), id="under sudo the invoking user's are plain"
+    ),
+    pytest.param(process(uid=0), SUDO, None, OrdinaryProcess(), id="root's own are plain to root"),
+    pytest.param(
+        process(cgroup=SYSTEM),
+        ME,
+        RUN,
+        SupervisedService("systemd", "shop.service", "sudo systemctl stop shop.service"),
         id="a systemd unit is supervised, whoever it is",
     ),
     pytest.param(
-        process(name="docker-proxy", uid=0, cgroup="/system.slice/docker.service"), ME, None,
-        Container("docker"), id="a container's forwarder is told before its unit",
+        process(name="docker-proxy", uid=0, cgroup="/system.slice/docker.service"),
+        ME,
+        None,
+        Container("docker"),
+        id="a container's forwarder is told before its unit",
     ),
     pytest.param(
-        process(name="rootlesskit-doc", exe="/usr/bin/rootlesskit-docker-proxy"), ME, None,
-        Container("docker"), id="rootless docker's forwarder, name cut to 15 characters",
+        process(name="rootlesskit-doc", exe="/usr/bin/rootlesskit-docker-proxy"),
+        ME,
+        None,
+        Container("docker"),
+        id="rootless docker's forwarder, name cut to 15 characters",
     ),
     pytest.param(
-        process(name="x", argv=("/usr/bin/slirp4netns",)), ME, None, Container("podman"),
+        process(name="x", argv=("/usr/bin/slirp4netns",)),
+        ME,
+        None,
+        Container("podman"),
         id="a forwarder that renamed itself",
     ),
-]  # fmt: skip
+]
 
 
 @pytest.mark.parametrize(("target", "viewer", "run", "expected"), JUDGED)
 def test_a_process_is_judged_by_the_first_rule_that_applies(
-    target: Process, viewer: Viewer, run: Run | None, expected: Standing
+    target: Process, viewer: CurrentUser, run: RunInfo | None, expected: HolderKind
 ) -> None:
     assert standing(target, viewer, run) == expected
 
@@ -90,17 +106,19 @@ UNITS = [
     pytest.param(f"{USER}/app-org.kde.konsole@1.service", None, id="a desktop's terminal"),
     pytest.param("/system.slice/docker.service/abc", None, id="a group below a service"),
     pytest.param(
-        "/system.slice/my\\x2dshop.service", "sudo systemctl stop 'my\\x2dshop.service'",
+        "/system.slice/my\\x2dshop.service",
+        "sudo systemctl stop 'my\\x2dshop.service'",
         id="an escaped name is quoted",
     ),
     pytest.param(
-        "/system.slice/$(reboot).service", "sudo systemctl stop '$(reboot).service'",
+        "/system.slice/$(reboot).service",
+        "sudo systemctl stop '$(reboot).service'",
         id="a hostile name is quoted",
     ),
     pytest.param(
         "/system.slice/-H.service", "sudo systemctl stop -- -H.service", id="a dash is no option"
     ),
-]  # fmt: skip
+]
 
 
 @pytest.mark.parametrize(("cgroup", "stop"), UNITS)
@@ -114,9 +132,11 @@ def test_a_unit_is_the_last_service_of_a_control_group(cgroup: str, stop: str | 
 @pytest.mark.parametrize(
     ("members", "expected"),
     [
-        pytest.param([process(61)], Plain, id="all plain"),
+        pytest.param([process(61)], OrdinaryProcess, id="all plain"),
         pytest.param([process(61, uid=1001)], OtherUser, id="one of another user"),
-        pytest.param([process(61, uid=1001), process(62, cgroup=SYSTEM)], Supervised, id="a unit"),
+        pytest.param(
+            [process(61, uid=1001), process(62, cgroup=SYSTEM)], SupervisedService, id="a unit"
+        ),
         pytest.param([process(62, cgroup=SYSTEM), process(63, name="login")], Protected, id="all"),
         pytest.param([process(62, cgroup=SYSTEM), process(63, name="pasta")], Container, id="two"),
         pytest.param(
@@ -130,20 +150,23 @@ def test_what_holds_for_one_holds_for_the_family(members: list[Process], expecte
 
 
 def test_a_family_of_a_run_of_ours_is_mine() -> None:
-    assert strictest(process(), [Holder(process(61))], ME, RUN) == Mine(RUN)
+    assert strictest(process(), [Holder(process(61))], ME, RUN) == DevportsRun(RUN)
 
 
 def test_a_neighbour_in_our_own_unit_is_an_ordinary_process() -> None:
     """A CI runner or cron is a service, and what it runs is not."""
     runner = "/system.slice/actions.runner.service"
     neighbour = Process(ProcessKey(50, 1), 1, 1000, "lana", "node", ("node",), cgroup=runner)
-    inside, outside = Viewer(1000, 1000, (), runner), Viewer(1000, 1000, (), "/user.slice")
-    assert standing(neighbour, inside, None) == Plain()
-    assert isinstance(standing(neighbour, outside, None), Supervised)
+    inside, outside = (
+        CurrentUser(1000, 1000, (), runner),
+        CurrentUser(1000, 1000, (), "/user.slice"),
+    )
+    assert standing(neighbour, inside, None) == OrdinaryProcess()
+    assert isinstance(standing(neighbour, outside, None), SupervisedService)
 
 
-SIBLING = Elsewhere("sibling", Place("/w/shop", "main"), Place("/w/feat", "feat"))
-STRANGER = SIBLING.but(relation="project")
+SIBLING = OtherCheckout("sibling", Place("/w/shop", "main"), Place("/w/feat", "feat"))
+STRANGER = SIBLING.replace(relation="project")
 SSH = process(name="ssh", argv=("ssh", "-N", "-L", "8000:db:5432", "host"))
 
 
@@ -152,25 +175,29 @@ SSH = process(name="ssh", argv=("ssh", "-N", "-L", "8000:db:5432", "host"))
     [
         pytest.param(process(), None, SIBLING, SIBLING, id="a sibling's process"),
         pytest.param(process(), None, STRANGER, STRANGER, id="another project's process"),
-        pytest.param(process(), RUN, SIBLING.but(run=RUN), SIBLING.but(run=RUN), id="a run"),
         pytest.param(
-            SSH, None, SIBLING, SIBLING, id="a sibling's tunnel is the sibling's"
+            process(), RUN, SIBLING.replace(run=RUN), SIBLING.replace(run=RUN), id="a run"
         ),
+        pytest.param(SSH, None, SIBLING, SIBLING, id="a sibling's tunnel is the sibling's"),
+        pytest.param(SSH, None, STRANGER, Tunnel("ssh -N"), id="another project's is a tunnel"),
         pytest.param(
-            SSH, None, STRANGER, Tunnel("ssh -N"), id="another project's is a tunnel"
-        ),
-        pytest.param(
-            process(uid=1001, user="bob"), None, SIBLING, OtherUser("bob", False),
+            process(uid=1001, user="bob"),
+            None,
+            SIBLING,
+            OtherUser("bob", False),
             id="another user's is theirs first",
         ),
         pytest.param(
-            process(name="docker-proxy", uid=0), None, SIBLING, Container("docker"),
+            process(name="docker-proxy", uid=0),
+            None,
+            SIBLING,
+            Container("docker"),
             id="a container is its engine's",
         ),
     ],
-)  # fmt: skip
+)
 def test_what_is_elsewhere_is_so_unless_a_stricter_law_holds(
-    target: Process, run: Run | None, elsewhere: Elsewhere, expected: Standing
+    target: Process, run: RunInfo | None, elsewhere: OtherCheckout, expected: HolderKind
 ) -> None:
     assert standing(target, ME, run, elsewhere_of=lambda _, __: elsewhere) == expected
 
@@ -183,7 +210,9 @@ def test_what_is_elsewhere_is_so_unless_a_stricter_law_holds(
         pytest.param({60: SIBLING, 61: STRANGER}, SIBLING, id="in whatever order"),
     ],
 )
-def test_the_strictest_of_a_family_counts(places: dict[int, Elsewhere], expected: Standing) -> None:
+def test_the_strictest_of_a_family_counts(
+    places: dict[int, OtherCheckout], expected: HolderKind
+) -> None:
     members = [Holder(process(61)), Holder(process(62))]
     found = strictest(
         process(), members, ME, None, elsewhere_of=lambda target, _: places.get(target.pid)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from devports.core.launching import launching_of
+from devports.core.command_line import launching_of
 
 PROGRAMS = [
     pytest.param("uvicorn app:app", "uvicorn", ("app:app",), id="a program by its name"),

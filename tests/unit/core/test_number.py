@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from devports.core.number import LAST_PORT, decimal
+from devports.core.text import LAST_PORT, decimal
 
 
 @pytest.mark.parametrize(

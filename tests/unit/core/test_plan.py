@@ -7,41 +7,41 @@ from typing import TYPE_CHECKING
 
 import pytest
 
+from devports.core.command_line import is_shell
+from devports.core.holder_kind import (
+    Container,
+    CurrentUser,
+    DevportsRun,
+    OrdinaryProcess,
+    OtherCheckout,
+    OtherUser,
+    Place,
+    Protected,
+    RunInfo,
+    SupervisedService,
+)
 from devports.core.model import Holder, Process, ProcessKey
-from devports.core.plan import (
-    Policy,
-    Target,
+from devports.core.stop_plan import (
+    ConfirmPolicy,
+    StopTarget,
     consent,
     is_heir,
     is_supervisor,
     possible_tops,
     targets,
 )
-from devports.core.shells import is_shell
-from devports.core.standing import (
-    Container,
-    Elsewhere,
-    Mine,
-    OtherUser,
-    Place,
-    Plain,
-    Protected,
-    Run,
-    Supervised,
-    Viewer,
-)
 
 if TYPE_CHECKING:
-    from devports.core.standing import Standing
+    from devports.core.holder_kind import HolderKind
 
-VIEWER = Viewer(1000, 1000, (ProcessKey(30, 1),))
+VIEWER = CurrentUser(1000, 1000, (ProcessKey(30, 1),))
 PYTHON = "/usr/bin/python3.11"
 SPAWN = "from multiprocessing.spawn import spawn_main; spawn_main(tracker_fd=5, pipe_handle=7)"
 
 
 def process(pid: int, *argv: str, **facts: object) -> Process:
     name = argv[0].rpartition("/")[2] if argv else "x"
-    return Process(ProcessKey(pid, 1), pid - 1, 1000, "lana", name, argv).but(**facts)
+    return Process(ProcessKey(pid, 1), pid - 1, 1000, "lana", name, argv).replace(**facts)
 
 
 INIT = process(1, "systemd", uid=0)
@@ -57,12 +57,12 @@ NODE = "/usr/bin/node"
 RUN = process(39, PYTHON, "/venv/bin/devports", "run", "backend")
 
 
-def no_run(_: Process) -> Run | None:
+def no_run(_: Process) -> RunInfo | None:
     return None
 
 
-def a_run(process: Process) -> Run | None:
-    return Run(process.key, "backend", "/srv") if process == RUN else None
+def a_run(process: Process) -> RunInfo | None:
+    return RunInfo(process.key, "backend", "/srv") if process == RUN else None
 
 
 def holders(*lines: tuple[Process, ...]) -> list[Holder]:
@@ -70,7 +70,7 @@ def holders(*lines: tuple[Process, ...]) -> list[Holder]:
     return [Holder(line[0], (7,), line[1:]) for line in lines]
 
 
-def tops(found: list[Holder], viewer: Viewer = VIEWER) -> list[int]:
+def tops(found: list[Holder], viewer: CurrentUser = VIEWER) -> list[int]:
     return [target.process.pid for target in targets(found, viewer, a_run)]
 
 
@@ -118,8 +118,8 @@ FAMILIES = [
     pytest.param([(APP, WATCH, ZSH)], [50], id="node --watch: the watcher"),
     pytest.param([(APP, process(50, NODE, "start.js"), ZSH)], [51],
                  id="a node program that started it and does not watch: the server"),
-    pytest.param([(UVICORN_CHILD.but(exe="/usr/bin/python3.11"),
-                   UVICORN.but(exe="/usr/bin/python3"), ZSH)], [50],
+    pytest.param([(UVICORN_CHILD.replace(exe="/usr/bin/python3.11"),
+                   UVICORN.replace(exe="/usr/bin/python3"), ZSH)], [50],
                  id="a worker under another name of the same Python: the supervisor"),
     pytest.param([(UVICORN_CHILD, process(50, "ruby", "x.rb", exe="/usr/bin/ruby"), ZSH)], [51],
                  id="a Python worker below another program: itself"),
@@ -132,7 +132,8 @@ FAMILIES = [
     pytest.param([(APP, MAKE, RUN, ZSH)], [39], id="make under a devports run: the run"),
     pytest.param([(APP, MAKE, ZSH)], [51], id="make: the server, make ends by itself"),
     pytest.param([(APP, MAKE, NPM, ZSH)], [51], id="npm above make: the server, both end then"),
-    pytest.param([(APP, RUN.but(uid=1001), ZSH)], [51], id="under another user's run: the server"),
+    pytest.param([(APP, RUN.replace(uid=1001), ZSH)], [51],
+                 id="under another user's run: the server"),
     pytest.param([(FORK, ZSH), (process(52, "./server", "x"), ZSH)], [51, 52],
                  id="two servers of one shell: both, not the shell"),
     pytest.param([(VITE, SH_C, NPM, SCREEN)], [40], id="npm typed after screen: npm, not screen"),
@@ -168,14 +169,15 @@ FAMILIES = [
                  id="make with a target that is called npm: the server"),
     pytest.param([(APP, process(40, PYTHON, "/venv/bin/watchmedo", "auto-restart"), ZSH)], [40],
                  id="a watcher in Python: the watcher"),
-    pytest.param([(FORKED, ORCHESTRATOR.but(serves=True), ZSH)], [51],
+    pytest.param([(FORKED, ORCHESTRATOR.replace(serves=True), ZSH)], [51],
                  id="a parent of the same words that serves another port: the server"),
     pytest.param([(FORKED, ORCHESTRATOR, ZSH)], [50], id="one that serves nothing: the parent"),
-    pytest.param([(UVICORN_CHILD, ORCHESTRATOR.but(serves=True), ZSH)], [51],
+    pytest.param([(UVICORN_CHILD, ORCHESTRATOR.replace(serves=True), ZSH)], [51],
                  id="a spawning parent that serves another port: the server"),
-    pytest.param([(FORKED, ORCHESTRATOR.but(serves=True), NPM, ZSH)], [51],
+    pytest.param([(FORKED, ORCHESTRATOR.replace(serves=True), NPM, ZSH)], [51],
                  id="npm above a parent that serves another port: the server"),
-    pytest.param([(UVICORN_CHILD, UVICORN.but(serves=True), ZSH), (UVICORN.but(serves=True), ZSH)],
+    pytest.param([(UVICORN_CHILD, UVICORN.replace(serves=True), ZSH),
+                 (UVICORN.replace(serves=True), ZSH)],
                  [50], id="a parent that has this socket too, whatever else it serves: the parent"),
     pytest.param([(process(51, "python3", "-i"), process(50, "python3", "-i"), ZSH)], [51],
                  id="forked in an interactive Python: the server"),
@@ -215,7 +217,7 @@ PEOPLE = {
     "vim": process(21, "vim", "server.py"),
     "a terminal": TERMINAL,
     "a shell of another user": process(21, "zsh", uid=1001),
-    "npm of another user": NPM.but(uid=1001),
+    "npm of another user": NPM.replace(uid=1001),
     "the session": LOGIN,
     "init": INIT,
 }
@@ -239,16 +241,18 @@ HEIRS = [
     pytest.param((process(52, "worker"), GUNICORN), True, id="a child of its own"),
     pytest.param((process(52, "worker"), process(51, "sh"), GUNICORN), True, id="one below"),
     pytest.param(
-        (GUNICORN.but(key=ProcessKey(52, 1)), LOGIN),
+        (GUNICORN.replace(key=ProcessKey(52, 1)), LOGIN),
         True,
         id="one of the same program and words whose parent has gone",
     ),
-    pytest.param((UVICORN_CHILD.but(exe=PYTHON), LOGIN), False, id="another program"),
+    pytest.param((UVICORN_CHILD.replace(exe=PYTHON), LOGIN), False, id="another program"),
     pytest.param(
-        (GUNICORN.but(key=ProcessKey(52, 1), uid=1001), LOGIN), False, id="the same of another user"
+        (GUNICORN.replace(key=ProcessKey(52, 1), uid=1001), LOGIN),
+        False,
+        id="the same of another user",
     ),
     pytest.param(
-        (GUNICORN.but(key=ProcessKey(52, 1), exe="/usr/bin/perl"), LOGIN),
+        (GUNICORN.replace(key=ProcessKey(52, 1), exe="/usr/bin/perl"), LOGIN),
         False,
         id="the same words of another program",
     ),
@@ -269,16 +273,16 @@ def test_of_whom_it_matters_what_else_they_serve() -> None:
 
 
 def test_nobody_climbs_to_the_line_that_devports_runs_in() -> None:
-    own = NPM.but(key=ProcessKey(30, 1))
+    own = NPM.replace(key=ProcessKey(30, 1))
     assert tops(holders((VITE, SH_C, own, ZSH))) == [42]
-    inside = Viewer(1000, 1000, (RUN.key,))
+    inside = CurrentUser(1000, 1000, (RUN.key,))
     assert tops(holders((APP, RUN, ZSH)), inside) == [51]
 
 
 def test_a_target_carries_the_strictest_standing_of_its_family() -> None:
-    unit = UVICORN_CHILD.but(cgroup="/system.slice/shop.service")
+    unit = UVICORN_CHILD.replace(cgroup="/system.slice/shop.service")
     (target,) = targets(holders((UVICORN, ZSH), (unit, UVICORN, ZSH)), VIEWER, no_run)
-    assert isinstance(target.standing, Supervised)
+    assert isinstance(target.standing, SupervisedService)
     assert target.process == UVICORN
     assert len(target.members) == 2
 
@@ -286,7 +290,7 @@ def test_a_target_carries_the_strictest_standing_of_its_family() -> None:
 def test_a_run_of_ours_is_mine() -> None:
     found = holders((APP, RUN, ZSH))
     assert targets(found, VIEWER, a_run) == (
-        Target(RUN, Mine(Run(RUN.key, "backend", "/srv")), tuple(found)),
+        StopTarget(RUN, DevportsRun(RunInfo(RUN.key, "backend", "/srv")), tuple(found)),
     )
 
 
@@ -315,20 +319,20 @@ def test_a_shell_in_between_is_told_from_a_persons(
 
 
 HOME, AWAY = Place("/w/feat", "feat"), Place("/w/shop", "main")
-LIVE, DEAD = Run(RUN.key, "web", "/w/shop"), Run(RUN.key, "web", "/w/shop", left=True)
-SIBLING = Elsewhere("sibling", AWAY, HOME)
+LIVE, DEAD = RunInfo(RUN.key, "web", "/w/shop"), RunInfo(RUN.key, "web", "/w/shop", left=True)
+SIBLING = OtherCheckout("sibling", AWAY, HOME)
 ELSEWHERE = [
-    place.but(run=run)
-    for place in (SIBLING, SIBLING.but(relation="project"))
+    place.replace(run=run)
+    for place in (SIBLING, SIBLING.replace(relation="project"))
     for run in (None, LIVE, DEAD)
 ]
-STANDINGS: list[Standing] = [
-    Plain(),
-    Mine(Run(RUN.key, "backend", "/srv")),
-    Mine(Run(RUN.key, "backend", "/srv", left=True)),
+STANDINGS: list[HolderKind] = [
+    OrdinaryProcess(),
+    DevportsRun(RunInfo(RUN.key, "backend", "/srv")),
+    DevportsRun(RunInfo(RUN.key, "backend", "/srv", left=True)),
     OtherUser("bob", permitted=True),
     OtherUser("bob", permitted=False),
-    Supervised("systemd", "x.service", "systemctl stop x.service"),
+    SupervisedService("systemd", "x.service", "systemctl stop x.service"),
     Container("docker"),
     Container("docker", "db", "postgres", "ab" * 32, "one"),
     Container("docker", said="several"),
@@ -339,9 +343,9 @@ STANDINGS: list[Standing] = [
 ]
 
 
-def allowed(standing: Standing, policy: Policy) -> str:
+def allowed(standing: HolderKind, policy: ConfirmPolicy) -> str:
     """Say it again, as the law says it and not as the code does."""
-    if isinstance(standing, Protected | Supervised):
+    if isinstance(standing, Protected | SupervisedService):
         return "refused"
     if isinstance(standing, Container) and standing.said != "one":
         return "refused"
@@ -349,7 +353,7 @@ def allowed(standing: Standing, policy: Policy) -> str:
         if not standing.permitted:
             return "refused"
         granted = policy.yes and policy.other_users
-    elif isinstance(standing, Elsewhere) and (
+    elif isinstance(standing, OtherCheckout) and (
         standing.relation == "sibling" or standing.run == LIVE
     ):
         if policy.yes:
@@ -357,48 +361,53 @@ def allowed(standing: Standing, policy: Policy) -> str:
         granted = False
     else:
         left_here = (
-            isinstance(standing, Mine) and standing.run.left and standing.run.project == "/srv"
+            isinstance(standing, DevportsRun)
+            and standing.run.left
+            and standing.run.project == "/srv"
         )
         granted = policy.yes or (policy.reclaim == "/srv" and left_here)
     return "granted" if granted else ("ask" if policy.interactive else "unanswerable")
 
 
 @pytest.mark.parametrize("standing", STANDINGS, ids=repr)
-def test_consent_follows_the_law_for_every_policy(standing: Standing) -> None:
+def test_consent_follows_the_law_for_every_policy(standing: HolderKind) -> None:
     both = (False, True)
     for yes, others, asks, reclaim, checkouts in product(
         both, both, both, ("", "/srv", "/other", "/w/shop"), both
     ):
-        policy = Policy(yes, others, asks, reclaim, other_checkouts=checkouts)
+        policy = ConfirmPolicy(yes, others, asks, reclaim, other_checkouts=checkouts)
         assert consent(standing, policy) == allowed(standing, policy), policy
 
 
 def test_yes_alone_never_covers_another_user() -> None:
     other = OtherUser("bob", permitted=True)
-    assert consent(other, Policy(yes=True, interactive=True)) == "ask"
-    assert consent(other, Policy(yes=True)) == "unanswerable"
-    assert consent(other, Policy(other_users=True)) == "unanswerable"
-    assert consent(other, Policy(yes=True, other_users=True)) == "granted"
+    assert consent(other, ConfirmPolicy(yes=True, interactive=True)) == "ask"
+    assert consent(other, ConfirmPolicy(yes=True)) == "unanswerable"
+    assert consent(other, ConfirmPolicy(other_users=True)) == "unanswerable"
+    assert consent(other, ConfirmPolicy(yes=True, other_users=True)) == "granted"
 
 
 def test_yes_alone_never_covers_a_sibling_on_a_terminal_or_not() -> None:
-    sibling = SIBLING.but(run=LIVE)
-    assert consent(sibling, Policy(interactive=True)) == "ask"
-    assert consent(sibling, Policy(yes=True, interactive=True)) == "refused"
-    assert consent(sibling, Policy(yes=True, other_users=True)) == "refused"
-    assert consent(sibling, Policy(other_checkouts=True)) == "unanswerable"
-    assert consent(sibling, Policy(yes=True, other_checkouts=True)) == "granted"
+    sibling = SIBLING.replace(run=LIVE)
+    assert consent(sibling, ConfirmPolicy(interactive=True)) == "ask"
+    assert consent(sibling, ConfirmPolicy(yes=True, interactive=True)) == "refused"
+    assert consent(sibling, ConfirmPolicy(yes=True, other_users=True)) == "refused"
+    assert consent(sibling, ConfirmPolicy(other_checkouts=True)) == "unanswerable"
+    assert consent(sibling, ConfirmPolicy(yes=True, other_checkouts=True)) == "granted"
 
 
 def test_what_a_siblings_run_left_is_not_reclaimed() -> None:
-    left = SIBLING.but(run=DEAD)
-    assert consent(left, Policy(reclaim="/w/shop")) == "unanswerable"
+    left = SIBLING.replace(run=DEAD)
+    assert consent(left, ConfirmPolicy(reclaim="/w/shop")) == "unanswerable"
 
 
 def test_where_a_service_shall_fail_nothing_is_granted_or_asked() -> None:
-    policy = Policy(yes=True, other_users=True, interactive=True, reclaim="/srv", fails=True)
+    policy = ConfirmPolicy(yes=True, other_users=True, interactive=True, reclaim="/srv", fails=True)
     assert {consent(standing, policy) for standing in STANDINGS} == {"refused", "unanswerable"}
 
 
 def test_without_a_word_and_without_a_terminal_nothing_is_granted() -> None:
-    assert {consent(standing, Policy()) for standing in STANDINGS} == {"refused", "unanswerable"}
+    assert {consent(standing, ConfirmPolicy()) for standing in STANDINGS} == {
+        "refused",
+        "unanswerable",
+    }

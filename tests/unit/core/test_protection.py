@@ -4,22 +4,22 @@ from __future__ import annotations
 
 import pytest
 
-from devports.core.judging import standing
-from devports.core.model import Job, Process, ProcessKey
-from devports.core.program import program
-from devports.core.protection import EDITOR, ENGINE, RELAY, SESSION, SHELL, SYSTEM, protection
-from devports.core.standing import Plain, Protected, Run, Viewer
+from devports.core.classify import standing
+from devports.core.command_line import program
+from devports.core.holder_kind import CurrentUser, OrdinaryProcess, Protected, RunInfo
+from devports.core.model import JobControl, Process, ProcessKey
+from devports.core.protected import EDITOR, ENGINE, RELAY, SESSION, SHELL, SYSTEM, protection
 
-ME = Viewer(1000, 1000, (ProcessKey(70, 1), ProcessKey(71, 1)))
-RUN = Run(ProcessKey(60, 1), "backend", "/srv")
+ME = CurrentUser(1000, 1000, (ProcessKey(70, 1), ProcessKey(71, 1)))
+RUN = RunInfo(ProcessKey(60, 1), "backend", "/srv")
 OURSELVES = "devports itself or one of the processes it runs in"
 
 
 def process(pid: int = 60, **facts: object) -> Process:
-    return Process(ProcessKey(pid, 1), 40, 1000, "lana", "node", ("node", "a.js")).but(**facts)
+    return Process(ProcessKey(pid, 1), 40, 1000, "lana", "node", ("node", "a.js")).replace(**facts)
 
 
-TYPED = Job(60, 60, 34816)
+TYPED = JobControl(60, 60, 34816)
 
 
 def named(name: str, exe: str = "") -> Process:
@@ -41,8 +41,8 @@ PROTECTED = [
         process(exe="/System/Library/CoreServices/ControlCenter.app/Contents/MacOS/ControlCenter"),
         SYSTEM, id="the AirPlay Receiver",
     ),
-    pytest.param(named("-zsh").but(job=TYPED), SHELL, id="a shell at a terminal"),
-    pytest.param(process(argv=("bash", "-i"), exe="/bin/bash").but(job=TYPED), SHELL,
+    pytest.param(named("-zsh").replace(job=TYPED), SHELL, id="a shell at a terminal"),
+    pytest.param(process(argv=("bash", "-i"), exe="/bin/bash").replace(job=TYPED), SHELL,
                  id="a shell that was told to be interactive"),
     pytest.param(named("pwsh.exe", "C:\\Program Files\\PowerShell\\7\\pwsh.exe"), SHELL,
                  id="a shell where terminals are not told"),
@@ -98,7 +98,7 @@ PROTECTED = [
 def test_what_is_protected_stays_so_for_root_and_for_our_own_runs(
     target: Process, reason: str
 ) -> None:
-    for viewer in (ME, ME.but(uid=0)):
+    for viewer in (ME, ME.replace(uid=0)):
         assert protection(target, viewer) == reason
         assert standing(target, viewer, RUN) == Protected(reason)
 
@@ -107,9 +107,9 @@ ORDINARY = [
     pytest.param(process(2), id="pid 2 of a container, which has arguments"),
     pytest.param(process(ppid=2), id="a child of pid 2 in a container"),
     pytest.param(process(4, name="node"), id="pid 4 of a container"),
-    pytest.param(process(70).but(key=ProcessKey(70, 2)), id="a pid of our line, used again"),
-    pytest.param(named("bash").but(job=Job(60, -1, 0)), id="a shell without a terminal"),
-    pytest.param(process(argv=("bash", "serve.sh"), exe="/bin/bash").but(job=TYPED),
+    pytest.param(process(70).replace(key=ProcessKey(70, 2)), id="a pid of our line, used again"),
+    pytest.param(named("bash").replace(job=JobControl(60, -1, 0)), id="a shell without a terminal"),
+    pytest.param(process(argv=("bash", "serve.sh"), exe="/bin/bash").replace(job=TYPED),
                  id="a script of a shell, at a terminal"),
     pytest.param(named("encoder"), id="a name that only ends like one"),
     pytest.param(named("codebase"), id="a name that only begins like one"),
@@ -145,7 +145,7 @@ ORDINARY = [
 @pytest.mark.parametrize("target", ORDINARY)
 def test_what_only_looks_protected_is_not(target: Process) -> None:
     assert protection(target, ME) == ""
-    assert standing(target, ME, None) == Plain()
+    assert standing(target, ME, None) == OrdinaryProcess()
 
 
 @pytest.mark.parametrize(

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from devports.core.pythonline import is_python, split_options
+from devports.core.command_line import is_python, split_options
 
 LINES = [
     pytest.param("", "", "", "", id="nothing"),

@@ -36,7 +36,7 @@ from devports.core.recovery import (
 )
 
 if TYPE_CHECKING:
-    from devports.core.recovery import Command, Event, State, Way
+    from devports.core.recovery import Command, Event, HandoffMode, State
 
 RETRY = Retry(attempts=3, wait=0.2, wait_max=0.3)
 
@@ -122,7 +122,7 @@ HISTORIES = [
         id="that is remembered for the later starts",
     ),
     pytest.param(
-        (PortFreed(), *(Moved(8001, foreign=False),) * 2),
+        (PortFreed(), *(Moved(foreign=False),) * 2),
         Ended(95, "devports", "moved"),
         [TakePort(), Start(1, "beside"), StopServer(), Start(1, "bare"), StopServer()],
         id="a server that goes elsewhere without our reservation too is stopped and named",
@@ -140,7 +140,7 @@ HISTORIES = [
         id="and not more than once",
     ),
     pytest.param(
-        (PortFreed(), Moved(8001, foreign=True), PortFreed(), Ready()),
+        (PortFreed(), Moved(foreign=True), PortFreed(), Ready()),
         Serving(),
         [
             TakePort(),
@@ -153,7 +153,7 @@ HISTORIES = [
         id="a server that was driven elsewhere is brought back",
     ),
     pytest.param(
-        (PortFreed(), Moved(8001, foreign=True, told=True)),
+        (PortFreed(), Moved(foreign=True, told=True)),
         Ended(95, "devports", "moved"),
         [TakePort(), Start(1, "beside"), StopServer()],
         id="a server that was told another port is not started again",
@@ -247,7 +247,7 @@ LADDERS = [
         id="what somebody else took is tried again by the same way",
     ),
     pytest.param(
-        (PortFreed(), BindFailed(foreign=False), PortFreed(), Moved(8001, foreign=False)),
+        (PortFreed(), BindFailed(foreign=False), PortFreed(), Moved(foreign=False)),
         Starting(1, "bare"),
         [
             TakePort(),
@@ -278,7 +278,7 @@ def test_a_way_that_was_asked_for_is_the_only_one():
     retry = Retry(attempts=1, ways=("hook",))
     state, _ = play(PortFreed(), BindFailed(foreign=False), retry=retry)
     assert state == Ended(94, "devports", "retries-exhausted")
-    state, _ = play(PortFreed(), Moved(8001, foreign=False), retry=retry)
+    state, _ = play(PortFreed(), Moved(foreign=False), retry=retry)
     assert state == Ended(95, "devports", "moved")
     state, _ = play(PortFreed(), TimedOut(refused=True), retry=retry)
     assert state == Ended(95, "devports", "not-ready")
@@ -309,8 +309,8 @@ EVENTS = st.sampled_from(
         BindFailed(foreign=False),
         Exited(1),
         Ready(),
-        Moved(None, foreign=True),
-        Moved(8001, foreign=False),
+        Moved(foreign=True),
+        Moved(foreign=False),
         Interrupted(15),
         TimedOut(),
         TimedOut(refused=True),
@@ -318,7 +318,7 @@ EVENTS = st.sampled_from(
 )
 
 
-WAYS: tuple[tuple[Way, ...], ...] = (
+WAYS: tuple[tuple[HandoffMode, ...], ...] = (
     *(LADDER.ways[first:] for first in range(len(LADDER.ways))),
     *((way,) for way in LADDER.ways),
 )
@@ -326,9 +326,9 @@ WAYS: tuple[tuple[Way, ...], ...] = (
 
 @given(st.lists(EVENTS, max_size=60), st.sampled_from(WAYS))
 def test_whatever_happens_starts_are_bounded_and_every_further_one_follows_a_stop(
-    events: list[Event], ways: tuple[Way, ...]
+    events: list[Event], ways: tuple[HandoffMode, ...]
 ):
-    _, commands = play(*events, retry=RETRY.but(ways=ways))
+    _, commands = play(*events, retry=RETRY.replace(ways=ways))
     starts = [place for place, command in enumerate(commands) if isinstance(command, Start)]
     taken = {command.way for command in commands if isinstance(command, Start)}
     stops = [place for place, command in enumerate(commands) if isinstance(command, StopServer)]
@@ -361,13 +361,13 @@ LOST = [
         (PortFreed(), BindFailed(foreign=True)), 1, True, id="the last start lost it to somebody"
     ),
     pytest.param(
-        (PortFreed(), Moved(8001, foreign=True)), 1, True, id="the last start fled from somebody"
+        (PortFreed(), Moved(foreign=True)), 1, True, id="the last start fled from somebody"
     ),
     pytest.param(
         (PortFreed(), *(BindFailed(foreign=False),) * 3), 1, False, id="nobody else had it"
     ),
     pytest.param(
-        (PortFreed(), Moved(8001, foreign=True, told=True)), 1, False, id="it was told another port"
+        (PortFreed(), Moved(foreign=True, told=True)), 1, False, id="it was told another port"
     ),
     pytest.param((PortFreed(), Exited(3)), 1, False, id="the server ended by itself"),
 ]

@@ -8,33 +8,34 @@ from typing import TYPE_CHECKING
 
 import pytest
 
-from devports.core.diagnosis import (
-    Forbidden,
-    Free,
-    Held,
-    HeldByClient,
-    Lingering,
-    NotLocal,
-    Shadowed,
-    Unexplained,
-)
+from devports.core.hint import text_of
+from devports.core.holder_kind import CurrentUser, OtherCheckout, Place, RunInfo
 from devports.core.model import (
     Endpoint,
-    Hidden,
+    HiddenSocket,
     Holder,
-    Holding,
+    HolderSearch,
     Process,
     ProcessKey,
     Socket,
 )
-from devports.core.remedy import Remedy, remedies
-from devports.core.standing import Elsewhere, Place, Run, Viewer
+from devports.core.remedies import Remedy, RemedyContext, remedies
+from devports.core.verdict import (
+    Free,
+    Held,
+    HolderUnknown,
+    LingeringConnections,
+    LocalhostConflict,
+    NotLocal,
+    NotPermitted,
+    OutgoingConnection,
+)
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
-    from devports.core.diagnosis import Verdict
     from devports.core.model import Platform
+    from devports.core.verdict import Verdict
 
 ME, OTHER = 1000, 1001
 HERE = Endpoint("127.0.0.1", 8000)
@@ -42,8 +43,8 @@ LISTEN = Socket(HERE, None, "LISTEN", inode=7)
 BOUND = Socket(HERE, None, "BOUND", inode=7)
 GONE = Socket(HERE, Endpoint("127.0.0.1", 50000), "TIME_WAIT", expires=42.5)
 DRAIN = Socket(HERE, Endpoint("127.0.0.1", 50001), "ESTABLISHED", inode=8)
-VIEWER = Viewer(ME, ME, (ProcessKey(50, 1),))
-ROOT = Viewer(0, ME, VIEWER.line)
+VIEWER = CurrentUser(ME, ME, (ProcessKey(50, 1),))
+ROOT = CurrentUser(0, ME, VIEWER.line)
 
 PLATFORMS: tuple[Platform, ...] = ("linux", "darwin", "win32")
 KNOWN: dict[Platform, set[str]] = {
@@ -55,11 +56,11 @@ KNOWN: dict[Platform, set[str]] = {
 
 def process(pid: int, name: str = "python3", uid: int = ME, **facts: object) -> Process:
     plain = Process(ProcessKey(pid, 1), 40, uid, "lana", name, (name, "server.py"), "/srv")
-    return plain.but(**facts)
+    return plain.replace(**facts)
 
 
-def held_by(*holders: Process, hidden: tuple[Hidden, ...] = ()) -> Holding:
-    return Holding(tuple(Holder(holder, (7,)) for holder in holders), hidden)
+def held_by(*holders: Process, hidden: tuple[HiddenSocket, ...] = ()) -> HolderSearch:
+    return HolderSearch(tuple(Holder(holder, (7,)) for holder in holders), hidden)
 
 
 HOLDINGS = {
@@ -71,26 +72,26 @@ HOLDINGS = {
     "a podman container": held_by(process(60, "rootlessport")),
     "the editor": held_by(process(60, "code")),
     "the shell that devports runs in": held_by(process(50, "zsh")),
-    "a shell": held_by(process(60, "zsh").but(argv=("-zsh",))),
+    "a shell": held_by(process(60, "zsh").replace(argv=("-zsh",))),
     "the first process": held_by(process(1, "systemd", uid=0)),
     "AirPlay": held_by(process(60, "ControlCenter")),
     "the Windows kernel": held_by(process(4, "System", uid=0)),
-    "a hidden process": held_by(hidden=(Hidden(LISTEN, "root"),)),
-    "a hidden service": held_by(hidden=(Hidden(LISTEN, "root", "fake db.service"),)),
-    "a hidden container": held_by(hidden=(Hidden(LISTEN, "root", "docker-" + "ab" * 32),)),
-    "nobody that can be seen": Holding(),
+    "a hidden process": held_by(hidden=(HiddenSocket(LISTEN, "root"),)),
+    "a hidden service": held_by(hidden=(HiddenSocket(LISTEN, "root", "fake db.service"),)),
+    "a hidden container": held_by(hidden=(HiddenSocket(LISTEN, "root", "docker-" + "ab" * 32),)),
+    "nobody that can be seen": HolderSearch(),
 }
 VERDICTS: dict[str, Verdict] = {
     "held": Held((LISTEN,)),
     "bound": Held((BOUND,)),
-    "a client's": HeldByClient((DRAIN,)),
-    "lingering": Lingering((GONE,), blocking=False),
-    "lingering and blocking": Lingering((GONE,), blocking=True),
-    "still draining": Lingering((DRAIN,), blocking=True),
-    "half closed": Lingering((DRAIN.but(state="FIN_WAIT2"),), blocking=True),
-    "shadowed": Shadowed((Socket(Endpoint("::1", 8000), None, "LISTEN"),)),
-    "unexplained": Unexplained(),
-    "forbidden": Forbidden(),
+    "a client's": OutgoingConnection((DRAIN,)),
+    "lingering": LingeringConnections((GONE,), blocking=False),
+    "lingering and blocking": LingeringConnections((GONE,), blocking=True),
+    "still draining": LingeringConnections((DRAIN,), blocking=True),
+    "half closed": LingeringConnections((DRAIN.replace(state="FIN_WAIT2"),), blocking=True),
+    "shadowed": LocalhostConflict((Socket(Endpoint("::1", 8000), None, "LISTEN"),)),
+    "unexplained": HolderUnknown(),
+    "forbidden": NotPermitted(),
     "not local": NotLocal(),
 }
 ONLY_ON = {"a systemd service": "linux", "the Windows kernel": "win32"}
@@ -103,14 +104,14 @@ EVERY = pytest.mark.parametrize(
 )
 
 
-def cases(platform: Platform) -> Iterator[tuple[Holding, Viewer | None]]:
+def cases(platform: Platform) -> Iterator[tuple[HolderSearch, CurrentUser | None]]:
     """Yield everybody who may hold a port there, seen by everybody who may ask."""
     possible = [h for name, h in HOLDINGS.items() if ONLY_ON.get(name, platform) == platform]
     yield from product(possible, (VIEWER, ROOT, None))
 
 
 def commands(found: tuple[Remedy, ...]) -> list[str]:
-    return [remedy.command for remedy in found if remedy.command]
+    return [text_of(remedy.command) for remedy in found if remedy.command]
 
 
 def signalled(command: str) -> set[int]:
@@ -125,11 +126,11 @@ def test_every_verdict_but_free_has_an_answer_that_runs_on_its_system(
     verdict: Verdict, platform: Platform
 ) -> None:
     for holding, viewer in cases(platform):
-        found = remedies(verdict, HERE, holding, platform, "backend", viewer=viewer)
+        found = remedies(verdict, RemedyContext(HERE, holding, platform, "backend", viewer=viewer))
         assert found
         for remedy in found:
             assert remedy.title.isprintable()
-            words = shlex.split(remedy.command)
+            words = shlex.split(text_of(remedy.command))
             ours = {"devports", "$(command -v devports)"}
             assert set(words[: 1 + ("sudo" in words)]) <= KNOWN[platform] | ours | {"-iu"}
             as_root = "sudo" in words and "-iu" not in words  # root becomes a user by sudo too
@@ -141,7 +142,7 @@ def test_nothing_is_ended_the_hard_way_first_or_against_the_law(
     verdict: Verdict, platform: Platform
 ) -> None:
     for holding, viewer in cases(platform):
-        lines = commands(remedies(verdict, HERE, holding, platform, viewer=viewer))
+        lines = commands(remedies(verdict, RemedyContext(HERE, holding, platform, viewer=viewer)))
         hard = [at for at, line in enumerate(lines) if "KILL" in line or "/F" in line]
         asked = [at for at, line in enumerate(lines) if signalled(line) and at not in hard]
         assert not any("-9" in line for line in lines)
@@ -156,18 +157,18 @@ def test_nothing_is_ended_the_hard_way_first_or_against_the_law(
                                  "the editor", "the shell that devports runs in",
                                  "a shell", "the first process", "AirPlay"])  # fmt: skip
 def test_a_protected_process_is_in_no_command(who: str, platform: Platform) -> None:
-    found = remedies(VERDICTS["held"], HERE, HOLDINGS[who], platform, viewer=VIEWER)
+    found = remedies(VERDICTS["held"], RemedyContext(HERE, HOLDINGS[who], platform, viewer=VIEWER))
     assert not any(signalled(line) for line in commands(found))
 
 
 @pytest.mark.parametrize("platform", PLATFORMS)
 def test_a_free_port_needs_no_remedy(platform: Platform) -> None:
-    assert remedies(Free(), HERE, Holding(), platform, viewer=VIEWER) == ()
+    assert remedies(Free(), RemedyContext(HERE, HolderSearch(), platform, viewer=VIEWER)) == ()
 
 
 def titles(verdict: Verdict, who: str, platform: Platform = "linux", port: int = 8000) -> str:
     where = Endpoint("127.0.0.1", port)
-    found = remedies(verdict, where, HOLDINGS[who], platform, viewer=VIEWER)
+    found = remedies(verdict, RemedyContext(where, HOLDINGS[who], platform, viewer=VIEWER))
     return "\n".join(remedy.title for remedy in found)
 
 
@@ -206,7 +207,9 @@ def test_how_long_leftovers_last_is_said() -> None:
     ],
 )
 def test_a_shadowed_server_is_reached_by_its_address(address: str, url: str) -> None:
-    found = remedies(VERDICTS["shadowed"], Endpoint(address, 8000), Holding(), "linux")
+    found = remedies(
+        VERDICTS["shadowed"], RemedyContext(Endpoint(address, 8000), HolderSearch(), "linux")
+    )
     assert url in found[0].title
 
 
@@ -220,11 +223,11 @@ def test_a_shadowed_server_is_reached_by_its_address(address: str, url: str) -> 
     ],
 )
 def test_another_port_is_one_that_can_be_used(port: int, suggested: int) -> None:
-    said = titles(Unexplained(), "nobody that can be seen", port=port)
+    said = titles(HolderUnknown(), "nobody that can be seen", port=port)
     assert f"for example {suggested}" in said
 
 
-@pytest.mark.parametrize("verdict", [Forbidden(), HeldByClient((DRAIN,))], ids=repr)
+@pytest.mark.parametrize("verdict", [NotPermitted(), OutgoingConnection((DRAIN,))], ids=repr)
 def test_another_port_is_never_the_same_one(verdict: Verdict) -> None:
     assert "for example 8001" in titles(verdict, "nobody that can be seen")
 
@@ -232,27 +235,35 @@ def test_another_port_is_never_the_same_one(verdict: Verdict) -> None:
 def test_a_family_is_ended_at_its_top_and_by_force_with_its_members() -> None:
     top = process(60, argv=("python3", "uvicorn", "--reload"))
     child = process(61, argv=("python3", "-c", "from multiprocessing.spawn import spawn_main"))
-    holding = Holding((Holder(child, (7,), (top,)),))
-    found = remedies(VERDICTS["held"], HERE, holding, "linux", viewer=VIEWER)
+    holding = HolderSearch((Holder(child, (7,), (top,)),))
+    found = remedies(VERDICTS["held"], RemedyContext(HERE, holding, "linux", viewer=VIEWER))
     assert commands(found)[1:] == ["kill -TERM 60", "kill -KILL 60 61"]
 
 
 def test_a_live_devports_run_is_what_gets_ended() -> None:
     run = process(59, "devports")
-    holding = Holding((Holder(process(60), (7,), (run,)),))
+    holding = HolderSearch((Holder(process(60), (7,), (run,)),))
     found = remedies(
-        VERDICTS["held"], HERE, holding, "linux", viewer=VIEWER,
-        run_of=lambda p: Run(p.key, "backend", "/srv") if p.pid == 59 else None,
-    )  # fmt: skip
+        VERDICTS["held"],
+        RemedyContext(
+            HERE,
+            holding,
+            "linux",
+            viewer=VIEWER,
+            run_of=lambda p: RunInfo(p.key, "backend", "/srv") if p.pid == 59 else None,
+        ),
+    )
     assert "kill -TERM 59" in commands(found)
 
 
 def test_a_service_whose_name_begins_with_a_dash_is_no_option() -> None:
-    hidden = Hidden(LISTEN, "root", "-H.service")
-    found = remedies(VERDICTS["held"], HERE, held_by(hidden=(hidden,)), "linux", viewer=VIEWER)
+    hidden = HiddenSocket(LISTEN, "root", "-H.service")
+    found = remedies(
+        VERDICTS["held"], RemedyContext(HERE, held_by(hidden=(hidden,)), "linux", viewer=VIEWER)
+    )
     assert "sudo systemctl stop -- -H.service" in commands(found)
     shown = process(60, cgroup="/system.slice/-H.service")
-    found = remedies(VERDICTS["held"], HERE, held_by(shown), "linux", viewer=VIEWER)
+    found = remedies(VERDICTS["held"], RemedyContext(HERE, held_by(shown), "linux", viewer=VIEWER))
     assert commands(found) == ["sudo systemctl stop -- -H.service"]
 
 
@@ -269,8 +280,10 @@ def test_a_hidden_service_of_a_user_is_stopped_by_that_users_manager(
     uid: int, command: str
 ) -> None:
     group = "/user.slice/user-1001.slice/user@1001.service/app.slice/web.service"
-    hidden = Hidden(LISTEN.but(uid=uid), "lana", group)
-    found = remedies(VERDICTS["held"], HERE, held_by(hidden=(hidden,)), "linux", viewer=VIEWER)
+    hidden = HiddenSocket(LISTEN.replace(uid=uid), "lana", group)
+    found = remedies(
+        VERDICTS["held"], RemedyContext(HERE, held_by(hidden=(hidden,)), "linux", viewer=VIEWER)
+    )
     assert command in commands(found)
 
 
@@ -282,8 +295,10 @@ def test_a_hidden_service_of_a_user_is_stopped_by_that_users_manager(
     ],
 )
 def test_what_holds_every_program_of_a_user_is_not_stopped(unit: str) -> None:
-    hidden = Hidden(LISTEN, "lana", f"/user.slice/user@1001.service/{unit}")
-    found = remedies(VERDICTS["held"], HERE, held_by(hidden=(hidden,)), "linux", viewer=VIEWER)
+    hidden = HiddenSocket(LISTEN, "lana", f"/user.slice/user@1001.service/{unit}")
+    found = remedies(
+        VERDICTS["held"], RemedyContext(HERE, held_by(hidden=(hidden,)), "linux", viewer=VIEWER)
+    )
     assert not [line for line in commands(found) if "systemctl" in line]
 
 
@@ -298,8 +313,10 @@ def test_what_holds_every_program_of_a_user_is_not_stopped(unit: str) -> None:
 def test_what_is_said_of_another_port_holds_on_this_machine(
     outgoing: tuple[int, int], words: str
 ) -> None:
-    client = HeldByClient((DRAIN,))
-    found = remedies(client, HERE, Holding(), "linux", viewer=VIEWER, ephemeral=outgoing)
+    client = OutgoingConnection((DRAIN,))
+    found = remedies(
+        client, RemedyContext(HERE, HolderSearch(), "linux", viewer=VIEWER, ephemeral=outgoing)
+    )
     (title,) = [each.title for each in found if each.title.startswith("choose another port")]
     said = title.removeprefix("choose another port").partition(", for example")[0]
     assert said.startswith(words)
@@ -307,13 +324,15 @@ def test_what_is_said_of_another_port_holds_on_this_machine(
 
 
 def test_a_podman_container_that_is_hidden_is_stopped_by_podman() -> None:
-    hidden = Hidden(LISTEN, "root", f"libpod-{'cd' * 32}.scope")
-    found = remedies(VERDICTS["held"], HERE, held_by(hidden=(hidden,)), "linux", viewer=VIEWER)
+    hidden = HiddenSocket(LISTEN, "root", f"libpod-{'cd' * 32}.scope")
+    found = remedies(
+        VERDICTS["held"], RemedyContext(HERE, held_by(hidden=(hidden,)), "linux", viewer=VIEWER)
+    )
     assert "sudo podman stop cdcdcdcdcdcd" in commands(found)
 
 
-AWAY = Elsewhere("sibling", Place("/w/the shop", "main"), Place("/w/feat", "feat"))
-THEIR_RUN = Run(ProcessKey(59, 1), "web", "/w/the shop/api")
+AWAY = OtherCheckout("sibling", Place("/w/the shop", "main"), Place("/w/feat", "feat"))
+THEIR_RUN = RunInfo(ProcessKey(59, 1), "web", "/w/the shop/api")
 
 
 @pytest.mark.parametrize("platform", PLATFORMS)
@@ -322,7 +341,7 @@ THEIR_RUN = Run(ProcessKey(59, 1), "web", "/w/the shop/api")
     [
         pytest.param(
             "backend",
-            AWAY.but(run=THEIR_RUN),
+            AWAY.replace(run=THEIR_RUN),
             [
                 "devports run backend --on-conflict next",
                 "cd '/w/the shop/api' && devports free web",
@@ -338,10 +357,9 @@ THEIR_RUN = Run(ProcessKey(59, 1), "web", "/w/the shop/api")
     ],
 )
 def test_what_yes_does_not_cover_is_in_no_command_that_ends_it_from_here(
-    service: str, elsewhere: Elsewhere, expected: list[str], platform: Platform
+    service: str, elsewhere: OtherCheckout, expected: list[str], platform: Platform
 ) -> None:
-    found = remedies(
-        VERDICTS["held"],
+    case = RemedyContext(
         HERE,
         HOLDINGS["two processes"],
         platform,
@@ -349,12 +367,18 @@ def test_what_yes_does_not_cover_is_in_no_command_that_ends_it_from_here(
         viewer=VIEWER,
         elsewhere_of=lambda _, __: elsewhere,
     )
+    found = remedies(VERDICTS["held"], case)
     assert commands(found) == expected
 
 
 def test_another_projects_plain_server_may_be_ended_by_whoever_means_it() -> None:
-    found = remedies(
-        VERDICTS["held"], HERE, HOLDINGS["a plain process"], "linux", "backend", viewer=VIEWER,
-        elsewhere_of=lambda _, __: AWAY.but(relation="project"),
-    )  # fmt: skip
+    case = RemedyContext(
+        HERE,
+        HOLDINGS["a plain process"],
+        "linux",
+        "backend",
+        viewer=VIEWER,
+        elsewhere_of=lambda _, __: AWAY.replace(relation="project"),
+    )
+    found = remedies(VERDICTS["held"], case)
     assert commands(found) == ["devports free backend", "kill -TERM 60", "kill -KILL 60"]

@@ -6,32 +6,33 @@ from typing import TYPE_CHECKING
 
 import pytest
 
-from devports.core.diagnosis import (
-    Forbidden,
-    Held,
-    HeldByClient,
-    Lingering,
-    NotLocal,
-    Shadowed,
-    Unexplained,
-)
+from devports.core.hint import text_of
+from devports.core.holder_kind import CurrentUser
 from devports.core.model import (
     Endpoint,
-    Hidden,
+    HiddenSocket,
     Holder,
-    Holding,
+    HolderSearch,
     Process,
     ProcessKey,
     Socket,
 )
-from devports.core.remedy import remedies
-from devports.core.standing import Viewer
+from devports.core.remedies import RemedyContext, remedies
+from devports.core.verdict import (
+    Held,
+    HolderUnknown,
+    LingeringConnections,
+    LocalhostConflict,
+    NotLocal,
+    NotPermitted,
+    OutgoingConnection,
+)
 
 if TYPE_CHECKING:
-    from devports.core.contained import Named
-    from devports.core.diagnosis import Verdict
+    from devports.core.containers import Named
+    from devports.core.holder_kind import Said
     from devports.core.model import Platform
-    from devports.core.standing import Said
+    from devports.core.verdict import Verdict
 
 ME, OTHER = 1000, 1001
 HERE = Endpoint("127.0.0.1", 8000)
@@ -40,38 +41,40 @@ BOUND = Socket(HERE, None, "BOUND", inode=7)
 GONE = Socket(HERE, Endpoint("127.0.0.1", 50000), "TIME_WAIT", expires=42.5)
 DRAIN = Socket(HERE, Endpoint("127.0.0.1", 50001), "ESTABLISHED", inode=8)
 DEVPORTS = 'sudo "$(command -v devports)" '
-VIEWER = Viewer(ME, ME, (ProcessKey(50, 1),))
-ROOT = Viewer(0, ME, VIEWER.line)
+VIEWER = CurrentUser(ME, ME, (ProcessKey(50, 1),))
+ROOT = CurrentUser(0, ME, VIEWER.line)
 
 
 def process(pid: int, name: str = "python3", uid: int = ME, **facts: object) -> Process:
     plain = Process(ProcessKey(pid, 1), 40, uid, "lana", name, (name, "server.py"), "/srv")
-    return plain.but(**facts)
+    return plain.replace(**facts)
 
 
-def held_by(*holders: Process, hidden: tuple[Hidden, ...] = ()) -> Holding:
-    return Holding(tuple(Holder(holder, (7,)) for holder in holders), hidden)
+def held_by(*holders: Process, hidden: tuple[HiddenSocket, ...] = ()) -> HolderSearch:
+    return HolderSearch(tuple(Holder(holder, (7,)) for holder in holders), hidden)
 
 
-def below(parent: Process) -> Holding:
+def below(parent: Process) -> HolderSearch:
     """Return a server of a mapped user, as they are in a container without root."""
-    return Holding((Holder(process(60, uid=100_069), (7,), (parent,)),))
+    return HolderSearch((Holder(process(60, uid=100_069), (7,), (parent,)),))
 
 
-def by_words(text: str) -> Holding:
+def by_words(text: str) -> HolderSearch:
     argv = tuple(text.split())
     return held_by(process(60, argv[0], argv=argv))
 
 
 def says(said: Said, **facts: object) -> Named:
-    return lambda container, _: container.but(said=said, **facts)
+    return lambda container, _: container.replace(said=said, **facts)
 
 
 MASTER = process(60, "ssh", argv=("ssh: /home/lana/cm [mux]",), exe="/usr/bin/ssh")
 GOD = process(40, "PM2 v6", argv=("PM2 v6.0.14: God Daemon (/home/lana/.pm2)",))
 LONG = "ab" * 32
 CONMON = Process(ProcessKey(40, 1), 1, ME, "lana", "conmon", ("conmon", "-c", LONG, "-n", "web"))
-SHIM = CONMON.but(uid=0, user="root", name="containerd-shim", argv=("containerd-shim", "-id", LONG))
+SHIM = CONMON.replace(
+    uid=0, user="root", name="containerd-shim", argv=("containerd-shim", "-id", LONG)
+)
 OWN = "/user.slice/user-1000.slice/user@1000.service"
 HOLDINGS = {
     "a container of snap": held_by(
@@ -86,11 +89,11 @@ HOLDINGS = {
     "inside root's podman": held_by(process(60, cgroup=f"/machine.slice/libpod-{LONG}.scope")),
     "inside kubernetes": held_by(process(60, cgroup=f"/kubepods/crio-{LONG}.scope")),
     "below conmon": below(CONMON),
-    "below root's conmon": below(CONMON.but(uid=0, user="root")),
-    "below a conmon without words": below(CONMON.but(argv=())),
-    "below docker's shim": below(SHIM.but(argv=(*SHIM.argv, "-namespace", "moby"))),
+    "below root's conmon": below(CONMON.replace(uid=0, user="root")),
+    "below a conmon without words": below(CONMON.replace(argv=())),
+    "below docker's shim": below(SHIM.replace(argv=(*SHIM.argv, "-namespace", "moby"))),
     "below nerdctl's shim": below(SHIM),
-    "a hidden engine": held_by(hidden=(Hidden(LISTEN, "root", "docker.service"),)),
+    "a hidden engine": held_by(hidden=(HiddenSocket(LISTEN, "root", "docker.service"),)),
     "a stopped process": held_by(process(60, state="T")),
     "a tunnel": by_words("ssh -N -S /run/c -L 8000:db:5432 host"),
     "a kubectl": by_words("kubectl port-forward svc/db 8000"),
@@ -98,7 +101,7 @@ HOLDINGS = {
     "an ssh master": held_by(MASTER),
     "an sshd": held_by(process(60, "sshd-session", exe="/usr/lib/sshd-session")),
     "an app as pid 1": held_by(process(1, "node", uid=0)),
-    "pm2": Holding((Holder(process(60), (7,), (GOD,)),)),
+    "pm2": HolderSearch((Holder(process(60), (7,), (GOD,)),)),
     "a plain process": held_by(process(60)),
     "two processes": held_by(process(60), process(61)),
     "another user's process": held_by(process(60, uid=OTHER)),
@@ -110,47 +113,50 @@ HOLDINGS = {
     "the first process": held_by(process(1, "systemd", uid=0)),
     "AirPlay": held_by(process(60, "ControlCenter")),
     "the Windows kernel": held_by(process(4, "System", uid=0)),
-    "a hidden process": held_by(hidden=(Hidden(LISTEN, "root"),)),
-    "a hidden service": held_by(hidden=(Hidden(LISTEN, "root", "fake db.service"),)),
-    "a hidden container": held_by(hidden=(Hidden(LISTEN, "root", "docker-" + "ab" * 32),)),
-    "nobody that can be seen": Holding(),
+    "a hidden process": held_by(hidden=(HiddenSocket(LISTEN, "root"),)),
+    "a hidden service": held_by(hidden=(HiddenSocket(LISTEN, "root", "fake db.service"),)),
+    "a hidden container": held_by(hidden=(HiddenSocket(LISTEN, "root", "docker-" + "ab" * 32),)),
+    "nobody that can be seen": HolderSearch(),
 }
 VERDICTS: dict[str, Verdict] = {
     "held": Held((LISTEN,)),
     "bound": Held((BOUND,)),
-    "a client's": HeldByClient((DRAIN,)),
-    "lingering": Lingering((GONE,), blocking=False),
-    "lingering and blocking": Lingering((GONE,), blocking=True),
-    "still draining": Lingering((DRAIN,), blocking=True),
-    "half closed": Lingering((DRAIN.but(state="FIN_WAIT2"),), blocking=True),
-    "shadowed": Shadowed((Socket(Endpoint("::1", 8000), None, "LISTEN"),)),
-    "unexplained": Unexplained(),
-    "forbidden": Forbidden(),
+    "a client's": OutgoingConnection((DRAIN,)),
+    "lingering": LingeringConnections((GONE,), blocking=False),
+    "lingering and blocking": LingeringConnections((GONE,), blocking=True),
+    "still draining": LingeringConnections((DRAIN,), blocking=True),
+    "half closed": LingeringConnections((DRAIN.replace(state="FIN_WAIT2"),), blocking=True),
+    "shadowed": LocalhostConflict((Socket(Endpoint("::1", 8000), None, "LISTEN"),)),
+    "unexplained": HolderUnknown(),
+    "forbidden": NotPermitted(),
     "not local": NotLocal(),
 }
 
 
 def test_who_was_asked_to_end_and_did_not_is_not_asked_again() -> None:
     found = remedies(
-        VERDICTS["held"], HERE, HOLDINGS["a plain process"], "linux", viewer=VIEWER, ignored=[60]
+        VERDICTS["held"],
+        RemedyContext(HERE, HOLDINGS["a plain process"], "linux", viewer=VIEWER, ignored=(60,)),
     )
-    assert [remedy.command for remedy in found] == ["devports free 8000", "kill -KILL 60"]
+    assert [text_of(remedy.command) for remedy in found] == ["devports free 8000", "kill -KILL 60"]
     assert "since it was asked to end and did not" in found[-1].title
 
 
 def test_root_is_not_told_that_it_needs_root() -> None:
-    for viewer, needed in ((VIEWER, True), (ROOT.but(user_uid=0), False)):
+    for viewer, needed in ((VIEWER, True), (ROOT.replace(user_uid=0), False)):
         who = HOLDINGS["another user's process"]
-        found = remedies(VERDICTS["held"], HERE, who, "linux", viewer=viewer)
+        found = remedies(VERDICTS["held"], RemedyContext(HERE, who, "linux", viewer=viewer))
         assert {remedy.needs_root for remedy in found} == {needed}
 
 
 def test_a_port_has_one_name_in_all_commands() -> None:
     found = remedies(
-        VERDICTS["held"], HERE, HOLDINGS["a plain process"], "linux", "web",
-        typed="[::1]:8001", viewer=VIEWER,
-    )  # fmt: skip
-    assert found[0].command == "devports free '[::1]:8001'"
+        VERDICTS["held"],
+        RemedyContext(
+            HERE, HOLDINGS["a plain process"], "linux", "web", typed="[::1]:8001", viewer=VIEWER
+        ),
+    )
+    assert text_of(found[0].command) == "devports free '[::1]:8001'"
 
 
 # What a person reads: the whole list, in order.
@@ -160,8 +166,9 @@ def listed(
     verdict: str, who: str = "nobody that can be seen", platform: Platform = "linux", **more: object
 ) -> list[str]:
     facts: dict[str, object] = {"endpoint": HERE, "viewer": VIEWER, **more}
-    found = remedies(VERDICTS[verdict], holding=HOLDINGS[who], platform=platform, **facts)  # type: ignore[arg-type]
-    return [remedy.command for remedy in found if remedy.command]
+    case = RemedyContext(holding=HOLDINGS[who], platform=platform, **facts)  # type: ignore[arg-type]
+    found = remedies(VERDICTS[verdict], case)
+    return [text_of(remedy.command) for remedy in found if remedy.command]
 
 
 LISTS = {

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import pytest
 
-from devports.core.model import Job, Process, ProcessKey
-from devports.core.shells import is_at_rest, is_interactive, is_persons_shell, waits_for
+from devports.core.command_line import is_at_rest, is_interactive, is_persons_shell, waits_for
+from devports.core.model import JobControl, Process, ProcessKey
 
 TTY = 34816
 SHELL, SERVER, OTHER = 10, 20, 30
@@ -19,7 +19,7 @@ def words(text: str) -> Process:
 
 
 def at(group: int, foreground: int, terminal: int = TTY, state: str = "S") -> Process:
-    return words("bash -i").but(job=Job(group, foreground, terminal), state=state)
+    return words("bash -i").replace(job=JobControl(group, foreground, terminal), state=state)
 
 
 PERSONS = [
@@ -77,7 +77,7 @@ def test_what_a_person_types_into_is_told_by_its_words(text: str, typed: bool) -
 
 
 def test_a_process_without_words_is_not_typed_into() -> None:
-    assert not is_interactive(words("x").but(argv=()))
+    assert not is_interactive(words("x").replace(argv=()))
 
 
 WAITS = [

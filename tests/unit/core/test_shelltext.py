@@ -6,7 +6,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from devports.core.shelltext import hides_exit_code
+from devports.core.shell_syntax import hides_exit_code
 
 HIDDEN = [
     pytest.param("serve | tee log", "| tee log", id="a pipe ends as its last command does"),

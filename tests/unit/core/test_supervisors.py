@@ -4,18 +4,23 @@ from __future__ import annotations
 
 import pytest
 
-from devports.core.judging import standing, strictest
+from devports.core.classify import keeper_of, standing, strictest
+from devports.core.holder_kind import (
+    CurrentUser,
+    OrdinaryProcess,
+    OtherUser,
+    Protected,
+    SupervisedService,
+)
 from devports.core.model import Holder, Process, ProcessKey
-from devports.core.standing import OtherUser, Plain, Protected, Supervised, Viewer
-from devports.core.supervisors import keeper_of
 
-ME, ROOT = Viewer(1000, 1000), Viewer(0, 0)
+ME, ROOT = CurrentUser(1000, 1000), CurrentUser(0, 0)
 PYTHON = "/usr/bin/python3.11"
 
 
 def process(pid: int, *argv: str, **facts: object) -> Process:
     name = argv[0].rpartition("/")[2] if argv else "x"
-    return Process(ProcessKey(pid, 1), pid - 1, 1000, "lana", name, argv).but(**facts)
+    return Process(ProcessKey(pid, 1), pid - 1, 1000, "lana", name, argv).replace(**facts)
 
 
 def marks(**found: str) -> tuple[tuple[str, str], ...]:
@@ -36,34 +41,37 @@ APP = marks(pm_id="3", name="my api", PM2_HOME="/home/lana/.pm2")
 SUPERVISORD = [
     pytest.param(DAEMON, WEB, "supervisorctl -c /etc/s.conf stop shop:web_00",
                  id="its configuration is in its words"),
-    pytest.param(DAEMON.but(argv=(PYTHON, "/usr/bin/supervisord", "--configuration=/etc/s.conf")),
+    pytest.param(DAEMON.replace(argv=(PYTHON, "/usr/bin/supervisord",
+                 "--configuration=/etc/s.conf")),
                  WEB, "supervisorctl -c /etc/s.conf stop shop:web_00", id="the long option"),
-    pytest.param(DAEMON.but(argv=(PYTHON, "/usr/bin/supervisord")), WEB,
+    pytest.param(DAEMON.replace(argv=(PYTHON, "/usr/bin/supervisord")), WEB,
                  f"supervisorctl -s {URL} stop shop:web_00", id="its address is in the marks"),
-    pytest.param(DAEMON.but(argv=(PYTHON, "/usr/bin/supervisord", "-c", "s.conf")), WEB,
+    pytest.param(DAEMON.replace(argv=(PYTHON, "/usr/bin/supervisord", "-c", "s.conf")), WEB,
                  f"supervisorctl -s {URL} stop shop:web_00",
                  id="a relative configuration, which only its own folder knows"),
-    pytest.param(DAEMON.but(argv=(PYTHON, "/usr/bin/supervisord", "-cs.conf"), cwd="/srv"), (),
+    pytest.param(DAEMON.replace(argv=(PYTHON, "/usr/bin/supervisord", "-cs.conf"), cwd="/srv"), (),
                  "supervisorctl -c /srv/s.conf status", id="its folder is known"),
     pytest.param(DAEMON, (), "supervisorctl -c /etc/s.conf status", id="the marks are unreadable"),
-    pytest.param(DAEMON.but(argv=(PYTHON, "/srv/.venv/bin/supervisord", "-c", "/etc/s.conf")), WEB,
+    pytest.param(DAEMON.replace(argv=(PYTHON, "/srv/.venv/bin/supervisord", "-c",
+                 "/etc/s.conf")), WEB,
                  "/srv/.venv/bin/supervisorctl -c /etc/s.conf stop shop:web_00",
                  id="its client is beside it where PATH does not lead"),
-    pytest.param(DAEMON.but(argv=("python", "-m", "supervisor.supervisord", "-c", "/etc/s.conf")),
+    pytest.param(DAEMON.replace(argv=("python", "-m", "supervisor.supervisord", "-c",
+                 "/etc/s.conf")),
                  WEB, f"{PYTHON} -m supervisor.supervisorctl -c /etc/s.conf stop shop:web_00",
                  id="it was started as a module"),
-    pytest.param(DAEMON.but(argv=("/v/bin/python", "-m", "supervisor.supervisord", "-c", "/s")),
+    pytest.param(DAEMON.replace(argv=("/v/bin/python", "-m", "supervisor.supervisord", "-c", "/s")),
                  WEB, "/v/bin/python -m supervisor.supervisorctl -c /s stop shop:web_00",
                  id="it was started as a module of a virtual environment"),
-    pytest.param(DAEMON.but(uid=0, user="root"), WEB,
+    pytest.param(DAEMON.replace(uid=0, user="root"), WEB,
                  "sudo supervisorctl -c /etc/s.conf stop shop:web_00", id="root's"),
-    pytest.param(DAEMON.but(uid=5, user="www"), WEB,
+    pytest.param(DAEMON.replace(uid=5, user="www"), WEB,
                  "sudo -u www supervisorctl -c /etc/s.conf stop shop:web_00", id="another user's"),
-    pytest.param(DAEMON.but(uid=0, argv=("supervisord",)),
+    pytest.param(DAEMON.replace(uid=0, argv=("supervisord",)),
                  marks(SUPERVISOR_PROCESS_NAME="a b", SUPERVISOR_SERVER_URL="http://localhost:9001"),
                  "supervisorctl -s http://localhost:9001 stop 'a b:a b'",
                  id="over the network, where everybody may ask"),
-    pytest.param(DAEMON.but(key=ProcessKey(1, 1)), WEB, "supervisorctl -c /etc/s.conf status",
+    pytest.param(DAEMON.replace(key=ProcessKey(1, 1)), WEB, "supervisorctl -c /etc/s.conf status",
                  id="the first process of a container, which adopts orphans"),
 ]  # fmt: skip
 
@@ -72,7 +80,7 @@ SUPERVISORD = [
 def test_supervisord_is_asked_by_its_own_client(
     daemon: Process, found: tuple[tuple[str, str], ...], stop: str
 ) -> None:
-    keeper = keeper_of(SERVER.but(marks=found), (daemon, INIT), ME)
+    keeper = keeper_of(SERVER.replace(marks=found), (daemon, INIT), ME)
     assert keeper is not None
     assert (keeper.by, keeper.stop) == ("supervisord", stop)
     assert bool(keeper.unit) == (" stop " in stop)
@@ -80,9 +88,9 @@ def test_supervisord_is_asked_by_its_own_client(
 
 PM2 = [
     pytest.param(GOD, APP, ME, "pm2 stop 3", id="in its usual home"),
-    pytest.param(GOD.but(argv=("PM2 v6.0.14: God Daemon (/srv/my pm2)",)), APP, ME,
+    pytest.param(GOD.replace(argv=("PM2 v6.0.14: God Daemon (/srv/my pm2)",)), APP, ME,
                  "PM2_HOME='/srv/my pm2' pm2 stop 3", id="in another home"),
-    pytest.param(GOD.but(uid=5, user="www"), APP, ME,
+    pytest.param(GOD.replace(uid=5, user="www"), APP, ME,
                  "sudo -u www env PM2_HOME=/home/lana/.pm2 pm2 stop 3", id="another user's"),
     pytest.param(GOD, (), ME, "pm2 list", id="the marks are unreadable"),
     pytest.param(process(1, "node", "/usr/local/bin/pm2-runtime", "app.js"),
@@ -92,21 +100,25 @@ PM2 = [
 
 @pytest.mark.parametrize(("daemon", "found", "viewer", "stop"), PM2)
 def test_pm2_is_asked_for_the_app_by_its_number(
-    daemon: Process, found: tuple[tuple[str, str], ...], viewer: Viewer, stop: str
+    daemon: Process, found: tuple[tuple[str, str], ...], viewer: CurrentUser, stop: str
 ) -> None:
-    keeper = keeper_of(SERVER.but(marks=found), (daemon.but(uid=daemon.uid or 1000), INIT), viewer)
+    keeper = keeper_of(
+        SERVER.replace(marks=found), (daemon.replace(uid=daemon.uid or 1000), INIT), viewer
+    )
     assert keeper is not None
     assert (keeper.by, keeper.stop) == ("pm2", stop)
 
 
 def test_an_app_of_pm2_is_named_as_its_user_named_it() -> None:
-    assert keeper_of(SERVER.but(marks=APP), (GOD,), ME) == Supervised("pm2", "my api", "pm2 stop 3")
+    assert keeper_of(SERVER.replace(marks=APP), (GOD,), ME) == SupervisedService(
+        "pm2", "my api", "pm2 stop 3"
+    )
 
 
 @pytest.mark.parametrize("daemon", [DAEMON, GOD])
 def test_a_supervisor_that_listens_for_its_servers_is_not_ended(daemon: Process) -> None:
     """In pm2's cluster mode the daemon has the socket, and all its apps would end with it."""
-    assert isinstance(standing(daemon.but(marks=APP), ME, None, (INIT,)), Supervised)
+    assert isinstance(standing(daemon.replace(marks=APP), ME, None, (INIT,)), SupervisedService)
 
 
 BETWEEN = [
@@ -127,14 +139,14 @@ def test_what_a_person_started_below_a_supervisor_is_their_own(
     between: tuple[Process, ...], kept: bool
 ) -> None:
     """A terminal in a supervised editor hands the variables on to all that is started in it."""
-    found = standing(SERVER.but(marks=WEB), ME, None, (*between, DAEMON, INIT))
-    assert isinstance(found, Supervised) == kept
-    assert isinstance(found, Plain) != kept
+    found = standing(SERVER.replace(marks=WEB), ME, None, (*between, DAEMON, INIT))
+    assert isinstance(found, SupervisedService) == kept
+    assert isinstance(found, OrdinaryProcess) != kept
 
 
 def test_variables_alone_prove_nothing() -> None:
-    assert standing(SERVER.but(marks=(*WEB, *APP)), ME, None, (ZSH, INIT)) == Plain()
-    assert standing(SERVER.but(marks=(*WEB, *APP)), ME, None, (INIT,)) == Plain()
+    assert standing(SERVER.replace(marks=(*WEB, *APP)), ME, None, (ZSH, INIT)) == OrdinaryProcess()
+    assert standing(SERVER.replace(marks=(*WEB, *APP)), ME, None, (INIT,)) == OrdinaryProcess()
 
 
 LAUNCHD = [
@@ -164,18 +176,18 @@ def test_a_worker_of_a_job_is_the_jobs() -> None:
 
 def test_a_supervised_member_makes_the_family_supervised_and_names_it_if_one_can() -> None:
     top = process(50, "gunicorn")
-    member = Holder(SERVER.but(marks=WEB), (7,), (top, DAEMON))
+    member = Holder(SERVER.replace(marks=WEB), (7,), (top, DAEMON))
     plain = Holder(process(61, "gunicorn"), (7,), (top, DAEMON))
     found = strictest(top, [plain, member], ME, None)
-    assert isinstance(found, Supervised)
+    assert isinstance(found, SupervisedService)
     assert found.unit == "shop:web_00"
 
 
 def test_another_users_supervised_server_is_supervised_first() -> None:
-    other = SERVER.but(uid=5, user="www")
-    assert isinstance(standing(other, ME, None, (DAEMON,)), Supervised)
+    other = SERVER.replace(uid=5, user="www")
+    assert isinstance(standing(other, ME, None, (DAEMON,)), SupervisedService)
     assert standing(other, ME, None, ()) == OtherUser("www", permitted=False)
 
 
 def test_the_first_process_stays_protected_whatever_it_supervises() -> None:
-    assert isinstance(standing(DAEMON.but(key=ProcessKey(1, 1)), ROOT, None), Protected)
+    assert isinstance(standing(DAEMON.replace(key=ProcessKey(1, 1)), ROOT, None), Protected)

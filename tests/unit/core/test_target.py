@@ -8,8 +8,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from devports.core.model import PortSpec
-from devports.core.target import parse_target
+from devports.core.hint import text_of
+from devports.core.model import PortSpec, parse_target
 from devports.errors import DevportsError
 
 GOOD = [
@@ -65,7 +65,7 @@ def test_what_is_no_port_is_refused_with_the_reason_and_an_example(text: str, wh
     assert error.exit_code == 2
     assert why in error.facts[0]
     assert error.code == "target-invalid"
-    assert error.hints[0].startswith("write for example `")
+    assert text_of(error.hints[0]).startswith("write for example `")
     assert len(error.message) < 120
 
 

@@ -4,13 +4,20 @@ from __future__ import annotations
 
 import pytest
 
-from devports.core.judging import standing
+from devports.core.classify import cancel, exit_command, standing
+from devports.core.holder_kind import (
+    CurrentUser,
+    DevportsRun,
+    OrdinaryProcess,
+    OtherUser,
+    Protected,
+    RunInfo,
+    Tunnel,
+)
 from devports.core.model import Holder, Process, ProcessKey
-from devports.core.plan import Policy, consent, targets
-from devports.core.standing import Mine, OtherUser, Plain, Protected, Run, Tunnel, Viewer
-from devports.core.tunnels import cancel, exit_command
+from devports.core.stop_plan import ConfirmPolicy, consent, targets
 
-ME = Viewer(1000, 1000)
+ME = CurrentUser(1000, 1000)
 SESSION = Protected("an ssh session that forwards the port")
 
 
@@ -40,12 +47,12 @@ JUDGED = [
     pytest.param("kubectl -n shop port-forward svc/db 8000", Tunnel("kubectl port-forward"),
                  id="kubectl with options first"),
     pytest.param("kubectl proxy", Tunnel("kubectl proxy"), id="kubectl proxy"),
-    pytest.param("kubectl get pods", Plain(), id="another kubectl"),
+    pytest.param("kubectl get pods", OrdinaryProcess(), id="another kubectl"),
     pytest.param("cloudflared access tcp --url localhost:8000", Tunnel("cloudflared access"),
                  id="cloudflared"),
     pytest.param("ngrok http 3000", Tunnel("ngrok http"), id="ngrok"),
     pytest.param("cloud-sql-proxy a:b:c", Tunnel("cloud-sql-proxy"), id="cloud-sql-proxy"),
-    pytest.param("node port-forward.js", Plain(), id="a server of that name"),
+    pytest.param("node port-forward.js", OrdinaryProcess(), id="a server of that name"),
     pytest.param("autossh -M 0 -N -L 8000:db:5432 host", Tunnel("autossh -N"), id="autossh"),
 ]  # fmt: skip
 
@@ -62,9 +69,9 @@ def test_the_shared_master_of_ssh_sessions_is_a_session() -> None:
 
 def test_a_tunnel_of_ours_is_ours_and_another_users_is_theirs() -> None:
     tunnel = words("ssh -L 8000:db:5432 host")
-    run = Run(tunnel.key, "db", "/srv")
-    assert standing(tunnel, ME, run) == Mine(run)
-    tunnel = words("ssh -N -L 8000:db:5432 host").but(uid=5, user="bob")
+    run = RunInfo(tunnel.key, "db", "/srv")
+    assert standing(tunnel, ME, run) == DevportsRun(run)
+    tunnel = words("ssh -N -L 8000:db:5432 host").replace(uid=5, user="bob")
     assert standing(tunnel, ME, None) == OtherUser("bob", permitted=False)
 
 
@@ -78,8 +85,8 @@ def test_autossh_is_ended_with_the_ssh_that_it_would_start_again() -> None:
 
 
 def test_a_tunnel_needs_the_same_consent_as_a_server() -> None:
-    for policy in (Policy(), Policy(yes=True), Policy(interactive=True)):
-        assert consent(Tunnel("ssh -N"), policy) == consent(Plain(), policy)
+    for policy in (ConfirmPolicy(), ConfirmPolicy(yes=True), ConfirmPolicy(interactive=True)):
+        assert consent(Tunnel("ssh -N"), policy) == consent(OrdinaryProcess(), policy)
 
 
 CANCELLED = [

@@ -7,7 +7,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from devports.core.service import Service
-from devports.core.unshelled import instead_of, unshelled
+from devports.core.shell_syntax import instead_of, unshelled
 
 
 def of(command: str | tuple[str, ...], *, shell: bool = False) -> tuple[str, str] | None:

@@ -4,15 +4,15 @@ from __future__ import annotations
 
 import pytest
 
-from devports.core.value import Value, unreachable
+from devports.core.value import Frozen, unreachable
 
 
-class Point(Value):
+class Point(Frozen):
     x: int
     y: int = 2
 
     def doubled(self) -> Point:
-        return self.but(x=self.x * 2)
+        return self.replace(x=self.x * 2)
 
 
 class Named(Point):
@@ -20,12 +20,12 @@ class Named(Point):
     y: int = 5
 
 
-class Twin(Value):
+class Twin(Frozen):
     x: int
     y: int = 2
 
 
-class Nothing(Value):
+class Nothing(Frozen):
     pass
 
 
@@ -42,7 +42,7 @@ def test_fields_are_the_annotations_in_order_parents_first() -> None:
         pytest.param(Point(1, y=2), id="by name"),
         pytest.param(Point(y=2, x=1), id="by name in any order"),
         pytest.param(Point(1), id="with a default"),
-        pytest.param(Named(1, 9).but(y=2), id="changed from another"),
+        pytest.param(Named(1, 9).replace(y=2), id="changed from another"),
     ],
 )
 def test_a_record_is_made_in_any_way(point: Point) -> None:
@@ -92,7 +92,7 @@ def test_records_compare_and_hash_by_type_and_fields() -> None:
 def test_a_copy_changes_only_what_is_named_and_keeps_its_type() -> None:
     assert Named(1, name="q").doubled() == Named(2, name="q")
     with pytest.raises(TypeError, match="unexpected"):
-        Point(1).but(z=1)
+        Point(1).replace(z=1)
 
 
 def test_a_record_says_what_it_is() -> None:
@@ -101,7 +101,7 @@ def test_a_record_says_what_it_is() -> None:
 
 
 def test_a_record_matches_by_position() -> None:
-    record: Value = Point(1, 7)
+    record: Frozen = Point(1, 7)
     match record:
         case Point(1, y):
             assert y == 7

@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from devports.detect.detectors import detect
-from devports.detect.found import File, Found, LeftOut, Tree
+from devports.detect.model import DetectedService, File, SkippedService, Tree
+from devports.detect.services import detect
 
 
 def tree(files: dict[str, str], *names: str) -> Tree:
@@ -12,15 +12,15 @@ def tree(files: dict[str, str], *names: str) -> Tree:
     return Tree(read, frozenset({*files, *names}))
 
 
-def services(files: dict[str, str], *names: str) -> tuple[Found, ...]:
+def services(files: dict[str, str], *names: str) -> tuple[DetectedService, ...]:
     return detect(tree(files, *names)).services
 
 
-def only(files: dict[str, str], *names: str) -> Found:
+def only(files: dict[str, str], *names: str) -> DetectedService:
     """Return the one service of a folder."""
     (found,) = services(files, *names)
     return found
 
 
-def left_out(files: dict[str, str], *names: str) -> tuple[LeftOut, ...]:
+def left_out(files: dict[str, str], *names: str) -> tuple[SkippedService, ...]:
     return detect(tree(files, *names)).left_out

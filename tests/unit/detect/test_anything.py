@@ -8,10 +8,10 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from devports.config.load import read_text
-from devports.detect.detectors import detect
-from devports.detect.document import document
-from devports.detect.found import File, Tree
+from devports.detect.model import File, Tree
 from devports.detect.servers import SERVERS
+from devports.detect.services import detect
+from devports.detect.toml_writer import document
 
 CALLS = [call for server in SERVERS for call in server.calls]
 WRITTEN = (

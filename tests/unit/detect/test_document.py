@@ -3,14 +3,13 @@
 from __future__ import annotations
 
 from devports.config.load import read_text
-from devports.detect.document import document, text
-from devports.detect.found import File, Found, Source, one_line
-from devports.detect.making import of_line
-from devports.detect.words import Line
+from devports.detect.command_line import Line, of_line
+from devports.detect.model import DetectedService, File, Source, one_line
+from devports.detect.toml_writer import document, text
 
 PATH = "/srv/shop/devports.toml"
 WHY = (Source("main.py", 3, "app = FastAPI()"),)
-BACKEND = Found(
+BACKEND = DetectedService(
     ("backend",),
     "fastapi",
     WHY,
@@ -22,7 +21,7 @@ BACKEND = Found(
     shell=True,
     notes=("Mind this.",),
 )
-DB = Found(("db",), "container", WHY, port=5432, ports=(("more", 5433),))
+DB = DetectedService(("db",), "container", WHY, port=5432, ports=(("more", 5433),))
 
 
 def test_a_service_in_full() -> None:
@@ -57,14 +56,14 @@ def test_what_is_written_is_what_is_read() -> None:
 
 
 def test_a_service_without_a_port_is_a_comment() -> None:
-    whole = document([BACKEND.but(names=("web",), port=0), DB])
+    whole = document([BACKEND.replace(names=("web",), port=0), DB])
     assert "\n# [services.web]\n# command = " in whole
     assert whole.index("[services.db]") < whole.index("[services.web]")
     assert [each.name for each in read_text(whole, PATH, "devports.toml").services] == ["db"]
 
 
 def test_an_example_where_nothing_is_found() -> None:
-    for found in ((), (BACKEND.but(port=0),)):
+    for found in ((), (BACKEND.replace(port=0),)):
         (service,) = read_text(document(found), PATH, "devports.toml").services
         assert (service.name, service.port) == ("backend", 8000)
 
@@ -72,7 +71,7 @@ def test_an_example_where_nothing_is_found() -> None:
 def test_no_text_breaks_out_of_its_place() -> None:
     evil = 'a"\n[services.x]\x7f\udc80'
     assert text(evil) == '"a\\"\\n[services.x]\\u007f?"'
-    service = BACKEND.but(sources=(Source(evil, 1, evil),), notes=(evil,), command=evil, env=())
+    service = BACKEND.replace(sources=(Source(evil, 1, evil),), notes=(evil,), command=evil, env=())
     (read,) = read_text(document([service]), PATH, "devports.toml").services
     assert read.name == "backend"
 

@@ -6,7 +6,7 @@ import json
 
 import pytest
 
-from devports.core.value import Value
+from devports.core.value import Frozen
 from tests.unit.detect.making import left_out, only, services
 
 
@@ -14,7 +14,7 @@ def package(scripts: dict[str, str] | None = None, **more: object) -> dict[str, 
     return {"package.json": json.dumps({"scripts": scripts or {}, **more}, indent=1)}
 
 
-class Case(Value):
+class Case(Frozen):
     """A script and what comes of it."""
 
     scripts: dict[str, str]
@@ -156,6 +156,9 @@ CONFIGURED = [
     pytest.param(
         *("vite", "vite.config.js", "server: {\n proxy: { '/x': 'y' },\n port: 3001 }", 3001),
         id="behind a table",
+    ),
+    pytest.param(
+        *("vitepress dev", "vite.config.ts", "{ server: { port: 3001 } }", 3001), id="vitepress"
     ),
     pytest.param("vite", "vite.config.ts", "preview: { port: 3001 }", 5173, id="of another server"),
     pytest.param("vite", "vite.config.ts", "server: { port: 99999 }", 5173, id="no port"),

@@ -4,16 +4,16 @@ from __future__ import annotations
 
 import pytest
 
-from devports.detect.found import Found, Source
-from devports.detect.settle import settled, valid_name, with_names, with_ports
+from devports.detect.model import DetectedService, Source
+from devports.detect.services import settled, valid_name, with_names, with_ports
 from tests.unit.detect.making import only, services, tree
 
 WHY = (Source("x", 1, "y"),)
 FLASK = "app = Flask(__name__)"
 
 
-def found(name: str, port: int, **more: object) -> Found:
-    return Found((name,), "x", WHY, target=name, command="run", port=port).but(**more)
+def found(name: str, port: int, **more: object) -> DetectedService:
+    return DetectedService((name,), "x", WHY, target=name, command="run", port=port).replace(**more)
 
 
 @pytest.mark.parametrize(
@@ -105,7 +105,7 @@ PORTS = [
 
 
 @pytest.mark.parametrize(("finds", "ports"), PORTS)
-def test_no_two_services_have_one_port(finds: list[Found], ports: list[int]) -> None:
+def test_no_two_services_have_one_port(finds: list[DetectedService], ports: list[int]) -> None:
     assert [each.port for each in with_ports(finds)] == ports
 
 

@@ -7,9 +7,9 @@ from pathlib import Path
 import pytest
 
 from devports.config.load import read_text
-from devports.detect.detectors import detect, wanted
-from devports.detect.document import document
-from devports.detect.found import File, Tree
+from devports.detect.model import File, Tree
+from devports.detect.services import detect, wanted
+from devports.detect.toml_writer import document
 
 HERE = Path(__file__).parents[2] / "recorded" / "skeletons"
 ENV = 'env = { PORT = "{port}" }'

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import pytest
 
-from devports.detect.words import (
-    Told,
+from devports.detect.command_line import (
+    DetectedAddress,
     command_text,
     escaped,
     host_in,
@@ -73,22 +73,22 @@ def test_a_command_with_placeholders(command: str, expected: str | None) -> None
 
 
 TOLD = [
-    ("vite --port 3001", Told(3001), "a port"),
-    ("vite --host", Told(0, "0.0.0.0"), "every address, by an option without a value"),
-    ("vite --host localhost", Told(), "a host of this machine is ours to choose"),
-    ("vite --port", Told(), "an option without its value"),
-    ("vite --port --open", Told(), "an option in place of a value"),
-    ("uvicorn a:b --port ${PORT:-8001}", Told(8001), "what a variable falls back to"),
-    ("uvicorn a:b --port $PORT --port 99999", Told(), "no port that there is"),
-    ("gunicorn -b [::]:8001 a:b", Told(8001, "::"), "one option for both"),
-    ("gunicorn -b :8001 a:b", Told(8001), "a port without a host"),
-    ("gunicorn -b unix:/run/x a:b", Told(), "a path"),
-    ("mkdocs serve -a 0.0.0.0:8001", Told(8001, "0.0.0.0"), "an address"),
+    ("vite --port 3001", DetectedAddress(3001), "a port"),
+    ("vite --host", DetectedAddress(0, "0.0.0.0"), "every address, by an option without a value"),
+    ("vite --host localhost", DetectedAddress(), "a host of this machine is ours to choose"),
+    ("vite --port", DetectedAddress(), "an option without its value"),
+    ("vite --port --open", DetectedAddress(), "an option in place of a value"),
+    ("uvicorn a:b --port ${PORT:-8001}", DetectedAddress(8001), "what a variable falls back to"),
+    ("uvicorn a:b --port $PORT --port 99999", DetectedAddress(), "no port that there is"),
+    ("gunicorn -b [::]:8001 a:b", DetectedAddress(8001, "::"), "one option for both"),
+    ("gunicorn -b :8001 a:b", DetectedAddress(8001), "a port without a host"),
+    ("gunicorn -b unix:/run/x a:b", DetectedAddress(), "a path"),
+    ("mkdocs serve -a 0.0.0.0:8001", DetectedAddress(8001, "0.0.0.0"), "an address"),
 ]
 
 
 @pytest.mark.parametrize(("command", "told"), [pytest.param(c, t, id=n) for c, t, n in TOLD])
-def test_what_a_command_says_of_where_it_listens(command: str, told: Told) -> None:
+def test_what_a_command_says_of_where_it_listens(command: str, told: DetectedAddress) -> None:
     line = read(command)
     assert line is not None
     start = recognise(line.words)
@@ -120,6 +120,7 @@ def test_what_a_command_serves(command: str, target: str) -> None:
         pytest.param("a & b", id="in the background"),
         pytest.param("a || b", id="one or the other"),
         pytest.param("a > b", id="a redirection"),
+        pytest.param("a $(b)", id="a command that makes a word"),
         pytest.param("a 'b", id="a quote that is not closed"),
         pytest.param("a &&", id="nothing behind the &&"),
         pytest.param("A=1", id="nothing but a variable"),
@@ -139,6 +140,21 @@ def test_what_is_done_before_a_command_is_kept_as_it_is() -> None:
     assert line.words == ("vite", "--open")
     assert line.before == "bin/setup --x='a b' ${HOME} {{port}} && "
     assert line.env == (("A", "1"), ("B", "2"))
+
+
+@pytest.mark.parametrize(
+    ("text", "word"),
+    [
+        pytest.param('--title "a;b"', "a;b", id="in quotes"),
+        pytest.param("a\\;b", "a;b", id="behind a backslash"),
+        pytest.param("'&&'", "&&", id="as a whole word"),
+        pytest.param("''", "", id="no letter at all"),
+    ],
+)
+def test_an_operator_that_is_quoted_is_none(text: str, word: str) -> None:
+    line = read(f"cd web; vite {text}")
+    assert line is not None
+    assert (line.before, line.words[0], line.words[-1]) == ("cd web; ", "vite", word)
 
 
 @pytest.mark.parametrize(

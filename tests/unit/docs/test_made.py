@@ -5,7 +5,6 @@ from __future__ import annotations
 import ast
 import itertools
 import re
-import runpy
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -13,30 +12,30 @@ import pytest
 
 from devports import exitcodes
 from devports.commands.check import code_for
-from devports.core.bindfailure import match_bind_failure
-from devports.core.codes import EVERY, code_of
-from devports.core.diagnosis import (
+from devports.core.bind_errors import match_bind_failure
+from devports.core.handoff import SOCKET_ADAPTERS
+from devports.core.model import Endpoint, HolderSearch
+from devports.core.recovery import GIVEN_UP
+from devports.core.verdict import (
+    EVERY,
     Finding,
-    Forbidden,
     Free,
     Held,
-    HeldByClient,
-    Lingering,
+    HolderUnknown,
+    LingeringConnections,
+    LocalhostConflict,
     NotLocal,
-    Shadowed,
-    Unexplained,
+    NotPermitted,
+    OutgoingConnection,
+    code_of,
 )
-from devports.core.model import Endpoint, Holding
-from devports.core.takers import TAKERS
 from tests.harness import pages
+from tests.tools import schemas
+from tests.tools.pages import PART, SECTIONS, made
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
+    from devports.core.verdict import Verdict
 
-    from devports.core.diagnosis import Verdict
-
-MADE = runpy.run_path(str(Path(__file__).parent / "regenerate.py"))
-SECTIONS: dict[str, Callable[[], str]] = MADE["SECTIONS"]
 DOCS = pages.ROOT / "docs"
 CODE_TABLE = "## What devports itself says"
 SEEN_AS = {
@@ -64,14 +63,20 @@ def cells(page: str, heading: str = "") -> list[list[str]]:
 @pytest.mark.parametrize("page", [pytest.param(p, id=p.name) for p in sorted(DOCS.glob("*.md"))])
 def test_what_is_made_is_what_the_code_gives(page: Path):
     text = page.read_text(encoding="utf-8")
-    assert text == MADE["made"](text), "run tests/unit/docs/regenerate.py"
+    assert text == made(text), "run tests/tools/pages.py"
+
+
+@pytest.mark.parametrize("path", [pytest.param(path, id=path.name) for path in schemas.GENERATED])
+def test_a_shipped_schema_is_what_the_code_gives(path: Path):
+    shape = schemas.GENERATED[path]()
+    assert path.read_bytes() == schemas.as_text(shape).encode(), "run tests/tools/schemas.py"
 
 
 def test_every_made_part_has_its_place():
     found = [
         name
         for page in DOCS.glob("*.md")
-        for _, name, _ in MADE["PART"].findall(page.read_text(encoding="utf-8"))
+        for _, name, _ in PART.findall(page.read_text(encoding="utf-8"))
     ]
     assert sorted(found) == sorted(SECTIONS)
 
@@ -92,11 +97,22 @@ def test_the_table_of_exit_codes_is_the_contract():
 
 def test_every_verdict_is_explained_with_the_exit_code_of_check():
     verdicts: list[Verdict] = [
-        *(Free(), Lingering((), blocking=False), Lingering((), blocking=True)),
-        *(Shadowed(()), Held(()), HeldByClient(()), Unexplained(), Forbidden(), NotLocal()),
+        *(
+            Free(),
+            LingeringConnections((), blocking=False),
+            LingeringConnections((), blocking=True),
+        ),
+        *(
+            LocalhostConflict(()),
+            Held(()),
+            OutgoingConnection(()),
+            HolderUnknown(),
+            NotPermitted(),
+            NotLocal(),
+        ),
     ]
-    found = [Finding(Endpoint("127.0.0.1", 8000), verdict, Holding()) for verdict in verdicts]
-    found.insert(-2, Finding(Endpoint("127.0.0.1", 80), Forbidden(), Holding()))
+    found = [Finding(Endpoint("127.0.0.1", 8000), verdict, HolderSearch()) for verdict in verdicts]
+    found.insert(-2, Finding(Endpoint("127.0.0.1", 80), NotPermitted(), HolderSearch()))
     expected = [(code_of(finding), code_for([finding])) for finding in found]
     shown = [(row[0].strip("`"), int(row[3].split(",")[0])) for row in cells("how-it-works.md")]
     assert shown == expected
@@ -105,7 +121,7 @@ def test_every_verdict_is_explained_with_the_exit_code_of_check():
 
 def test_every_server_that_takes_a_socket_is_named():
     rows = {row[0].strip("`"): row[1] for row in cells("how-it-works.md", "chooses another one.\n")}
-    assert all(server in rows["fd"] for server in TAKERS)
+    assert all(server in rows["fd"] for server in SOCKET_ADAPTERS)
 
 
 @pytest.mark.parametrize(
@@ -120,15 +136,6 @@ def test_a_text_leads_to_what_it_means(text: str, place: str):
 
 
 def test_reasons_of_a_failed_start_are_those_of_the_machine():
-    source = (pages.ROOT / "devports" / "core" / "recovery.py").read_text(encoding="utf-8")
-    ends = dict(re.findall(r'Ended\(exitcodes\.(\w+), "devports", "([a-z-]+)"\)', source))
-    reasons = {
-        reason: str(getattr(exitcodes, code))
-        for code, reason in re.findall(
-            r'Ended\(exitcodes\.(NOT_READY|TAKEN_AGAIN), "devports", "([a-z-]+)"\)', source
-        )
-    }
     text = (DOCS / "errors.md").read_text(encoding="utf-8").split("<!-- end -->", 1)[1]
     shown = dict(re.findall(r"^\| `([a-z-]+)` \| (\d+) \|", text, re.MULTILINE))
-    assert ends
-    assert shown == reasons
+    assert shown == {reason: str(code) for reason, code in GIVEN_UP.items()}

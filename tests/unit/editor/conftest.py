@@ -5,7 +5,7 @@ from pathlib import Path
 import pytest
 
 from devports.core.service import Config, EditorTasks, Service
-from devports.editor.template import Template
+from devports.vscode.tasks import Template
 
 ROOT = Path(__file__).resolve().parents[3]
 
@@ -18,11 +18,11 @@ def template() -> Template:
 
 
 def service(name: str = "backend", port: int = 8000, **more: object) -> Service:
-    return Service(name, port, command="serve").but(**more)
+    return Service(name, port, command="serve").replace(**more)
 
 
 def vscode(**keys: object) -> EditorTasks:
-    return EditorTasks().but(**keys)
+    return EditorTasks().replace(**keys)
 
 
 def config(*services: Service) -> Config:

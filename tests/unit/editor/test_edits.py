@@ -9,8 +9,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from devports.core.jsonc import parse, plain, same
-from devports.editor.edits import Style, append, drop, put, style_of, written
+from devports.core.jsonc import Style, append, drop, parse, plain, put, same, style_of, written
 from tests.harness import jsonc
 
 TASKS = """{

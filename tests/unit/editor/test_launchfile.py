@@ -7,8 +7,8 @@ from typing import TYPE_CHECKING, Any
 
 import pytest
 
-from devports.editor.plan import Plan, plan
-from devports.editor.template import Template
+from devports.vscode.merge import Plan, plan
+from devports.vscode.tasks import Template
 from tests.harness import jsonc
 from tests.unit.editor.conftest import ROOT, config, service, vscode
 
@@ -22,9 +22,9 @@ API = service("api", 9000, ports=(("debug", 5678),), vscode=vscode(debug="debugp
 WEB = service("web", 5173, ports=(("debug", 9229),), vscode=vscode(debug="node"))
 DB = service("db", 5432)
 ONE, BOTH, THREE = config(API), config(API, WEB), config(API, WEB, DB)
-SHOP = config(API.but(name="shop"))
+SHOP = config(API.replace(name="shop"))
 GONE = config()
-PLAIN = config(API.but(vscode=vscode()))
+PLAIN = config(API.replace(vscode=vscode()))
 MARK = {"group": "devports"}
 NOT_RUNNING = "(?:`[^`]+` is ready on |not running)"
 READY_ONLY = "`[^`]+` is ready on "
@@ -141,7 +141,7 @@ def test_only_the_name_of_a_task_that_changes_is_followed() -> None:
 
 
 def test_with_prelaunch_a_configuration_gets_its_task_and_lives() -> None:
-    hooked = config(API.but(vscode=vscode(debug="debugpy", prelaunch=("Attach",))))
+    hooked = config(API.replace(vscode=vscode(debug="debugpy", prelaunch=("Attach",))))
     launch = '{"configurations": [{"name": "Attach", "type": "debugpy", "request": "attach"}]}'
     tasks: str | None = None
     for _ in range(3):
@@ -162,7 +162,7 @@ def test_a_copy_with_the_mark_stays_and_ours_is_updated(place: str) -> None:
     ours = jsonc.read(launch)["configurations"][0]
     pair = [ours | COPY, ours] if place == "first" else [ours, ours | COPY]
     launch = json.dumps({"version": "0.2.0", "configurations": pair})
-    moved = config(API.but(ports=(("debug", 6000),)))
+    moved = config(API.replace(ports=(("debug", 6000),)))
     after_tasks, after = texts(made(moved, tasks, launch))
     assert entry(after, "In the box") == ours | COPY
     assert entry(after, "Debug Api")["connect"]["port"] == 6000
@@ -218,7 +218,7 @@ def test_without_the_mark_it_is_the_persons_and_none_is_added(shown: object) -> 
     mine = {k: v for k, v in ours.items() if k != "presentation"}
     mine |= {"presentation": shown} if shown else {}
     text = json.dumps({"configurations": [mine], "compounds": []})
-    planned = made(config(API.but(ports=(("debug", 6000),))), tasks, text)
+    planned = made(config(API.replace(ports=(("debug", 6000),))), tasks, text)
     assert texts(planned)[1] == text
     assert [note.message for note in planned.notes] == [
         "`.vscode/launch.json` has a configuration `Debug Api` that is not from devports: it stays"
@@ -257,7 +257,7 @@ def test_an_adoption_does_nothing_else_and_removes_nothing() -> None:
     web = entry(texts(made(BOTH))[1], "Debug Web")
     launch = with_first(launch, json.dumps(web))
     tasks = texts(made(BOTH))[0].replace(NOT_RUNNING, READY_ONLY)
-    moved = config(API.but(ports=(("debug", 6000),)))
+    moved = config(API.replace(ports=(("debug", 6000),)))
     tasks, after = texts(made(moved, tasks, launch))
     assert names(after) == ["Debug Web", "Debug Api"]
     assert entry(after, "Debug Api")["connect"]["port"] == 5678

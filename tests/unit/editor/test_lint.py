@@ -8,7 +8,7 @@ from typing import Any
 import pytest
 from hypothesis import given, settings
 
-from devports.editor.lint import Flaw, labels_of, lint_launch, lint_tasks, waited_for
+from devports.vscode.lint import LintFinding, labels_of, lint_launch, lint_tasks, waited_for
 from tests.harness import jsonc
 
 MATCHER = {
@@ -69,11 +69,6 @@ WRONG = [
                  id="an end without a begin"),
     pytest.param([but(background={"beginsPattern": "a"})], "matcher-unusable", "no `endsPattern`",
                  id="a begin without an end"),
-    pytest.param([but(pattern={"regexp": "(a"})], "regex-broken", "not closed", id="a pattern"),
-    pytest.param([but(pattern=[{"regexp": "a"}, {"regexp": "*"}])], "regex-broken", "`*`",
-                 id="the second line of a pattern"),
-    pytest.param([but(background={"beginsPattern": "a", "endsPattern": {"regexp": "["}})],
-                 "regex-broken", "`[`", id="a pattern that is an object"),
     pytest.param([{"label": "a", "runOptions": {"instancePolicy": "terminateNewest"}}],
                  "opens-a-race", "`a`", id="ends itself"),
     pytest.param([{"label": "a", "presentation": {"close": True}}], "close-hangs", "`a`", id="no"),
@@ -121,7 +116,7 @@ def test_tasks_that_a_debugger_waits_for() -> None:
 def test_a_flaw_has_its_place_and_says_what_follows() -> None:
     text = '{\n  "tasks": [\n    { "label": "a" },\n    { "label": "a" }\n  ]\n}\n'
     assert lint_tasks(".vscode/tasks.json", text) == (
-        Flaw(
+        LintFinding(
             "label-twice",
             ".vscode/tasks.json",
             4,

@@ -8,9 +8,9 @@ from typing import TYPE_CHECKING, Any
 import pytest
 from hypothesis import given, settings
 
-from devports.editor.plan import BrokenFileError, Plan, plan, programs_of, searched
-from devports.editor.template import Template
 from devports.errors import DevportsError
+from devports.vscode.merge import BrokenFileError, Plan, plan, programs_of, searched
+from devports.vscode.tasks import Template
 from tests.harness import jsonc
 from tests.unit.editor.conftest import ROOT, config, service, vscode
 
@@ -128,7 +128,7 @@ def test_a_service_that_was_renamed_keeps_the_comments_and_is_followed() -> None
     launch = launch.replace(
         '"compounds": [', '"compounds": [ {"name": "M", "configurations": ["Debug Api", "Y"]},'
     )
-    renamed = config(API.but(name="shop"), WEB)
+    renamed = config(API.replace(name="shop"), WEB)
     after, launched = texts(made(renamed, tasks, launch))
     assert '/* mine */ "label": "Run Shop"' in after
     assert '"dependsOn": ["Run Shop"]' in after
@@ -154,13 +154,13 @@ def test_a_task_that_went_stays_named_and_is_told_of() -> None:
     tasks, _ = texts(made(BOTH))
     launch = """{"configurations": [{"name": "F", "preLaunchTask": "Free Web Port", "type": "x"}],
         "compounds": [{"name": "G", "postDebugTask": "Free Web Port", "preLaunchTask": 1}]}"""
-    planned = made(config(API.but(vscode=vscode())), tasks, launch)
+    planned = made(config(API.replace(vscode=vscode())), tasks, launch)
     assert texts(planned)[1] == launch
     assert [note.code for note in planned.notes] == ["task-gone", "task-gone"]
     assert planned.notes[0].message == (
         "`F` in `.vscode/launch.json` names the task `Free Web Port`, which is gone: it stays"
     )
-    assert made(config(API.but(vscode=vscode())), *texts(planned)).in_sync
+    assert made(config(API.replace(vscode=vscode())), *texts(planned)).in_sync
 
 
 def test_a_task_of_the_users_under_our_label_stays_and_is_told_of() -> None:
@@ -278,6 +278,14 @@ def test_a_file_that_makes_no_sense_is_refused(text: str, why: str) -> None:
         made(ONE, text)
     assert caught.value.code == "editor-file-shape"
     assert why in caught.value.message
+
+
+@pytest.mark.parametrize("value", ["1", "true", "{}"])
+def test_a_list_of_launch_configurations_that_is_none_is_refused(value: str) -> None:
+    with pytest.raises(DevportsError) as caught:
+        made(BOTH, None, f'{{"configurations": {value}}}')
+    assert caught.value.code == "editor-file-shape"
+    assert "`configurations` is not a list" in caught.value.message
 
 
 def test_a_version_and_a_list_are_added_where_they_are_missing() -> None:

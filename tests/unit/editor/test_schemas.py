@@ -8,14 +8,14 @@ from typing import TYPE_CHECKING, Any
 import jsonschema
 import pytest
 
-from devports.editor.lint import labels_of, lint_launch, lint_tasks
-from devports.editor.plan import plan
+from devports.vscode.lint import labels_of, lint_launch, lint_tasks
+from devports.vscode.merge import plan
 from tests.harness import jsonc
 from tests.unit.editor.conftest import ROOT, config, service, vscode
 
 if TYPE_CHECKING:
     from devports.core.service import Config
-    from devports.editor.template import Template
+    from devports.vscode.tasks import Template
 
 SCHEMAS = ROOT / "tests" / "recorded" / "vscode-1.139.1"
 OF_THE_WINDOW = ("compounds", "type")

@@ -9,12 +9,20 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from devports.config.spec import NAME
+from devports.config.keys import NAME
 from devports.core.service import Service
-from devports.editor.launch import Hook, wanted_launch
-from devports.editor.tasks import MARK, is_ours, role_of, titles, wanted_tasks
-from devports.editor.template import Template
 from devports.errors import DevportsError
+from devports.vscode.tasks import (
+    MARK,
+    Launch,
+    PrelaunchHook,
+    Template,
+    is_ours,
+    role_of,
+    titles,
+    wanted_launch,
+    wanted_tasks,
+)
 from tests.unit.editor.conftest import config, service, vscode
 
 if TYPE_CHECKING:
@@ -23,11 +31,11 @@ if TYPE_CHECKING:
 BOTH = ("devports: doctor", "devports: status")
 DEBUGGED = service(ports=(("debug", 5678),), vscode=vscode(debug="debugpy"))
 WEB = service("web", 5173)
-NODE = WEB.but(ports=(("debug", 9229),), vscode=vscode(debug="node"))
+NODE = WEB.replace(ports=(("debug", 9229),), vscode=vscode(debug="node"))
 
 
 def labels(made: Config, template: Template) -> tuple[str, ...]:
-    return tuple(task.label for task in wanted_tasks(made, template))
+    return tuple(task.name for task in wanted_tasks(made, template))
 
 
 MADE = [
@@ -78,7 +86,7 @@ ALL = [
 def test_all_run_in_the_order_of_their_needs(
     made: Config, runs: list[str], order: str, template: Template
 ) -> None:
-    body = next(task.body for task in wanted_tasks(made, template) if task.label == "Run All")
+    body = next(task.body for task in wanted_tasks(made, template) if task.name == "Run All")
     assert (body["dependsOn"], body["dependsOrder"]) == (runs, order)
 
 
@@ -131,7 +139,7 @@ def _shipped() -> tuple[str, str]:
 
 
 def test_a_debugger_is_attached_to_on_its_own_port(template: Template) -> None:
-    launch = wanted_launch(config(DEBUGGED.but(host="0.0.0.0"), NODE), template)
+    launch = wanted_launch(config(DEBUGGED.replace(host="0.0.0.0"), NODE), template)
     python, node = launch.configurations
     assert python["connect"] == {"host": "127.0.0.1", "port": 5678}
     assert python["preLaunchTask"] == "Debug Backend: server"
@@ -146,8 +154,8 @@ def test_one_debugger_needs_no_compound(template: Template) -> None:
 def test_hooks_free_the_port_before_what_the_user_named(template: Template) -> None:
     hooked = service(vscode=vscode(prelaunch=("F", "G")))
     assert wanted_launch(config(hooked), template).hooks == (
-        Hook("F", "Free Backend Port"),
-        Hook("G", "Free Backend Port"),
+        PrelaunchHook("F", "Free Backend Port"),
+        PrelaunchHook("G", "Free Backend Port"),
     )
 
 
@@ -211,8 +219,8 @@ def test_a_template_without_a_task_has_no_label_to_refer_to() -> None:
     odd = own(
         '[{"label": "{debugger} {task}"}]'.replace(" {task}", ""), '[{"name": "{debug_task}"}]'
     )
-    assert [task.label for task in wanted_tasks(made, odd)] == ["node"]
-    assert not wanted_launch(made, odd)
+    assert [task.name for task in wanted_tasks(made, odd)] == ["node"]
+    assert wanted_launch(made, odd) == Launch()
 
 
 def test_a_label_may_use_what_only_some_services_have() -> None:
@@ -222,7 +230,7 @@ def test_a_label_may_use_what_only_some_services_have() -> None:
 
 def test_an_entry_without_a_service_is_made_once() -> None:
     launch = wanted_launch(config(service(), WEB), own(configurations='[{"name": "mine"}]'))
-    assert launch.names == ("mine",)
+    assert [each["name"] for each in launch.configurations] == ["mine"]
 
 
 WRONG_TEMPLATES = [

@@ -7,17 +7,16 @@ from typing import TYPE_CHECKING
 
 import pytest
 
+from devports.core.holder_kind import CurrentUser
 from devports.core.model import Endpoint
-from devports.core.standing import Viewer
-from devports.system.census import census, is_service
-from devports.system.familiar import Familiar
+from devports.system.inspect import HolderCache, census, is_service
 from tests.fakes import ME, FakeMachine
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
     from pathlib import Path
 
-    from devports.core.model import Holding, Socket, Table
+    from devports.core.model import HolderSearch, Socket, Table
 
 
 class Counting(FakeMachine):
@@ -31,7 +30,7 @@ class Counting(FakeMachine):
         self.tables += 1
         return super().listeners()
 
-    def holding(self, sockets: Sequence[Socket], *, thorough: bool) -> Holding:
+    def holding(self, sockets: Sequence[Socket], *, thorough: bool) -> HolderSearch:
         self.lookups += 1
         return super().holding(sockets, thorough=thorough)
 
@@ -43,7 +42,7 @@ def at(port: int, address: str = "127.0.0.1") -> Endpoint:
 def settle(machine: FakeMachine, pid: int, folder: object, *ports: int, **more: object) -> None:
     """Add a process that works in a folder and listens."""
     machine.add(pid, **more)  # type: ignore[arg-type]
-    machine.processes[pid] = machine.processes[pid].but(cwd=str(folder))
+    machine.processes[pid] = machine.processes[pid].replace(cwd=str(folder))
     for port in ports:
         machine.socket(at(port), pid)
 
@@ -115,14 +114,14 @@ def test_worktrees_of_one_clone_are_groups_of_their_own_beside_each_other(tmp_pa
     ],
 )
 def test_what_counts_as_a_service_of_the_system(more: dict[str, object], cwd: str, service: bool):
-    process = FakeMachine().add(50).but(cwd=cwd, **more)
-    assert is_service(process, Viewer(ME, ME)) is service
+    process = FakeMachine().add(50).replace(cwd=cwd, **more)
+    assert is_service(process, CurrentUser(ME, ME)) is service
 
 
 def test_in_a_container_of_our_own_its_programs_are_ours():
     inside = f"/system.slice/docker-{'a' * 64}.scope"
-    process = FakeMachine().add(50).but(cwd="/app", cgroup=inside)
-    assert not is_service(process, Viewer(ME, ME, cgroup=inside))
+    process = FakeMachine().add(50).replace(cwd="/app", cgroup=inside)
+    assert not is_service(process, CurrentUser(ME, ME, cgroup=inside))
 
 
 def test_one_look_at_the_table_and_one_at_the_holders_whatever_the_number():
@@ -172,7 +171,7 @@ def test_holders_are_looked_up_again_when_a_socket_is_new_or_one_of_them_has_gon
     settle(machine, 50, "/", 8000)
     settle(machine, 51, "/")
     machine.open[51] |= machine.open[50]
-    who = Familiar(machine, thorough=True)
+    who = HolderCache(machine, thorough=True)
 
     def pids() -> list[int]:
         found = who.holding(machine.listeners().sockets)

@@ -7,8 +7,8 @@ from typing import TYPE_CHECKING
 import pytest
 
 from devports.core.model import Endpoint, Socket
-from devports.system.darwin.table import agrees, together
 from devports.system.identity import NOBODY, SOMEBODY, Row, identity
+from devports.system.macos import agrees, together
 
 if TYPE_CHECKING:
     from devports.core.model import State

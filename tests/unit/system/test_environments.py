@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 
 import pytest
 
-from devports.system.environments import lacks, needed_by, package
+from devports.system.programs import lacks, needed_by, package
 
 if TYPE_CHECKING:
     from pathlib import Path

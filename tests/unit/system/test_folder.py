@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 
 import pytest
 
-from devports.system.folder import MAX_BYTES, Bounds, look
+from devports.system.project import MAX_BYTES, Bounds, scan
 from tests.harness.capabilities import NEEDS_FIFO, NEEDS_LINKS, NEEDS_NOFOLLOW
 
 if TYPE_CHECKING:
@@ -21,12 +21,12 @@ def put(root: Path, *paths: str, text: str = "x") -> None:
 
 
 def read(root: Path) -> list[str]:
-    return [path for path, _ in look(str(root), lambda name: name.endswith(".py")).texts]
+    return [path for path, _ in scan(str(root), lambda name: name.endswith(".py")).texts]
 
 
 def test_near_files_come_first_and_the_others_are_only_named(tmp_path: Path) -> None:
     put(tmp_path, "z.py", "a/b.py", "a/c.txt", ".vscode/t.py", text="one\r\ntwo")
-    looked = look(str(tmp_path), lambda name: name.endswith(".py"))
+    looked = scan(str(tmp_path), lambda name: name.endswith(".py"))
     assert looked.texts == tuple((p, "one\ntwo") for p in ("z.py", ".vscode/t.py", "a/b.py"))
     assert looked.names == {"z.py", "a/b.py", "a/c.txt", ".vscode/t.py"}
     assert looked.whole
@@ -35,7 +35,7 @@ def test_near_files_come_first_and_the_others_are_only_named(tmp_path: Path) -> 
 def test_what_others_have_written_is_not_looked_at(tmp_path: Path) -> None:
     put(tmp_path, "a.py", *(f"{name}/a.py" for name in (".git", "node_modules", ".tox", "dist")))
     put(tmp_path, ".venv/pyvenv.cfg", ".venv/lib/a.py", "env/pyvenv.cfg", "env/a.py")
-    looked = look(str(tmp_path), lambda _: True)
+    looked = scan(str(tmp_path), lambda _: True)
     assert looked.names == {"a.py", ".venv/pyvenv.cfg", "env/pyvenv.cfg"}
 
 
@@ -60,7 +60,7 @@ def test_a_file_that_becomes_a_link_is_not_read(tmp_path: Path) -> None:
         (tmp_path / "project" / "a.py").symlink_to(tmp_path / "secret.py")
         return True
 
-    assert look(str(tmp_path / "project"), swap).texts == ()
+    assert scan(str(tmp_path / "project"), swap).texts == ()
 
 
 @NEEDS_FIFO
@@ -72,12 +72,12 @@ def test_a_file_that_becomes_a_fifo_stops_nobody(tmp_path: Path) -> None:
         os.mkfifo(tmp_path / "a.py")
         return True
 
-    assert look(str(tmp_path), swap).texts == ()
+    assert scan(str(tmp_path), swap).texts == ()
 
 
 def test_bytes_that_are_no_text_are_replaced(tmp_path: Path) -> None:
     (tmp_path / "a.py").write_bytes(b"\xff\x00ok")
-    assert look(str(tmp_path), lambda _: True).texts == (("a.py", "\ufffd\x00ok"),)
+    assert scan(str(tmp_path), lambda _: True).texts == (("a.py", "\ufffd\x00ok"),)
 
 
 @pytest.mark.parametrize(
@@ -90,7 +90,7 @@ def test_bytes_that_are_no_text_are_replaced(tmp_path: Path) -> None:
 )
 def test_it_says_that_it_has_not_seen_all(bounds: Bounds, tmp_path: Path) -> None:
     put(tmp_path, *(f"{n}.py" for n in range(5)), *(f"d/{n}.py" for n in range(5)))
-    looked = look(str(tmp_path), lambda _: True, bounds)
+    looked = scan(str(tmp_path), lambda _: True, bounds)
     assert not looked.whole
     assert "d/0.py" not in dict(looked.texts)
 
@@ -102,10 +102,10 @@ def test_a_file_that_is_too_long_is_not_read(tmp_path: Path) -> None:
 
 def test_a_folder_that_is_too_deep_is_not_read(tmp_path: Path) -> None:
     put(tmp_path, "1/2/3/4/5/a.py", "1/2/3/4/5/6/b.py")
-    looked = look(str(tmp_path), lambda _: True)
+    looked = scan(str(tmp_path), lambda _: True)
     assert looked.names == {"1/2/3/4/5/a.py"}
     assert not looked.whole
 
 
 def test_a_folder_that_is_not_there_is_empty(tmp_path: Path) -> None:
-    assert look(str(tmp_path / "gone"), lambda _: True).names == frozenset()
+    assert scan(str(tmp_path / "gone"), lambda _: True).names == frozenset()

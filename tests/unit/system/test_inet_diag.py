@@ -12,8 +12,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from devports.core.model import Endpoint, Socket
-from devports.system import inet_diag
-from devports.system.inet_diag import Malformed, parse, request
+from devports.system.linux import inet_diag
+from devports.system.linux.inet_diag import Malformed, parse, request
 
 if TYPE_CHECKING:
     from typing import Any

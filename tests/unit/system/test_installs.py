@@ -8,8 +8,8 @@ from typing import TYPE_CHECKING
 import pytest
 
 import devports
-from devports.system import installs
-from devports.system.installs import Program
+from devports.system import programs
+from devports.system.programs import Program
 from tests.harness.capabilities import NEEDS_LINKS, NEEDS_UIDS
 
 if TYPE_CHECKING:
@@ -32,7 +32,7 @@ def package(folder: Path, name: str, kind: str = "site-packages") -> None:
 
 def found(*folders: Path) -> tuple[Program, ...]:
     path = os.pathsep.join(str(folder / "bin") for folder in folders)
-    return installs.on_path({"PATH": path})
+    return programs.on_path({"PATH": path})
 
 
 KINDS = [
@@ -87,17 +87,17 @@ def test_only_what_can_be_executed_in_a_full_path_counts(tmp_path: Path) -> None
     script(tmp_path).chmod(0o644)
     (tmp_path / "other" / "bin" / "devports").mkdir(parents=True)
     assert found(tmp_path, tmp_path / "other", tmp_path / "nowhere") == ()
-    assert installs.on_path({"PATH": f".{os.pathsep}"}) == ()
-    assert installs.on_path({}) == ()
+    assert programs.on_path({"PATH": f".{os.pathsep}"}) == ()
+    assert programs.on_path({}) == ()
 
 
 def test_this_very_installation_is_ours() -> None:
-    own = os.path.join(installs._own_packages(), "..", "..", "..", "bin", "devports")
+    own = os.path.join(programs._own_packages(), "..", "..", "..", "bin", "devports")
     if not os.path.exists(own):
         pytest.skip("not installed as a script in an environment of its own")
-    (program,) = installs.on_path({"PATH": os.path.dirname(os.path.abspath(own))})
+    (program,) = programs.on_path({"PATH": os.path.dirname(os.path.abspath(own))})
     assert (program.kin, program.what) == ("ours", f"devports-cli {devports.__version__}")
 
 
 def test_no_unrelated_package_is_beside_us() -> None:
-    assert installs.neighbour() is None
+    assert programs.neighbour() is None

@@ -6,7 +6,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from devports.system.launchctl import labels
+from devports.system.macos_tools import launchctl
 
 LINES = [
     pytest.param("612\t0\tcom.apple.rapportd", {612: "com.apple.rapportd"}, id="a job that runs"),
@@ -24,9 +24,9 @@ LINES = [
 
 @pytest.mark.parametrize(("line", "expected"), LINES)
 def test_a_line(line: str, expected: dict[int, str]):
-    assert labels(line.encode()) == expected
+    assert launchctl(line.encode()) == expected
 
 
 @given(st.one_of(st.binary(), st.lists(st.sampled_from("7\t-\n.x")).map("".join).map(str.encode)))
 def test_whatever_comes_only_pids_with_a_label_come_out(raw: bytes):
-    assert all(pid > 0 and label for pid, label in labels(raw).items())
+    assert all(pid > 0 and label for pid, label in launchctl(raw).items())

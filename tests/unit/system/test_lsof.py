@@ -7,7 +7,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from devports.core.model import Endpoint, Socket
-from devports.system import lsof
+from devports.system import macos_tools
 from devports.system.identity import Row, identity
 
 LOCAL, PEER = Endpoint("127.0.0.1", 8000), Endpoint("127.0.0.1", 51822)
@@ -19,7 +19,7 @@ def file(name: str = "n127.0.0.1:8000", *more: str, number: int = 5, kind: str =
 
 
 def read(*lines: str) -> list[Row]:
-    return list(lsof.rows("\n".join((*lines, "")).encode()))
+    return list(macos_tools.lsof("\n".join((*lines, "")).encode()))
 
 
 FILES = [
@@ -134,8 +134,8 @@ def test_a_process_whose_first_line_is_lost_is_not_taken_for_the_one_before():
 
 def test_only_the_ports_in_question():
     raw = "\n".join((*PROCESS, *GOOD, *file("n*:9", number=6))).encode()
-    assert [row.socket.local.port for row in lsof.rows(raw, {9})] == [9]
-    assert list(lsof.rows(raw, ())) == []
+    assert [row.socket.local.port for row in macos_tools.lsof(raw, {9})] == [9]
+    assert list(macos_tools.lsof(raw, ())) == []
 
 
 NAMES = [
@@ -170,7 +170,7 @@ LINES = st.lists(
 @given(LINES)
 def test_whatever_comes_a_pid_comes_from_a_line_that_says_so(raw: bytes):
     said = {int(line[1:]) for line in raw.split(b"\n") if line[:1] == b"p" and line[1:].isdigit()}
-    for row in lsof.rows(raw):
+    for row in macos_tools.lsof(raw):
         assert row.pid in said
         assert 0 < row.socket.local.port <= 65535
 

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 import pytest
 
 from devports.errors import DevportsError
-from devports.system.modes import take_writing
+from devports.system.files import take_writing
 from tests.harness.capabilities import NEEDS_LINKS, NEEDS_NOFOLLOW, NEEDS_UIDS
 
 if TYPE_CHECKING:

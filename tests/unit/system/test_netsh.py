@@ -6,9 +6,9 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from devports.core.number import LAST_PORT
-from devports.system import netsh
-from devports.system.netsh import Excluded
+from devports.core.text import LAST_PORT
+from devports.system import windows_tools
+from devports.system.windows_tools import Excluded
 
 ROWS = [
     pytest.param(b"   5357    5357  \r\n", (Excluded(5357, 5357),), id="one port"),
@@ -31,7 +31,7 @@ ROWS = [
 
 @pytest.mark.parametrize(("raw", "ranges"), ROWS)
 def test_a_row_of_excluded_ports(raw: bytes, ranges: tuple[Excluded, ...]):
-    assert netsh.excluded_ranges(raw) == ranges
+    assert windows_tools.excluded_ranges(raw) == ranges
 
 
 def test_a_range_covers_its_ends():
@@ -59,7 +59,7 @@ DYNAMIC = [
 
 @pytest.mark.parametrize(("raw", "expected"), DYNAMIC)
 def test_the_range_of_outgoing_connections(raw: bytes, expected: tuple[int, int] | None):
-    assert netsh.dynamic_range(raw) == expected
+    assert windows_tools.dynamic_range(raw) == expected
 
 
 WORDS = st.sampled_from([b" ", b"\n", b"\r\n", b"*", b":", b"50000", b"65536", b"-1", b"\xff"])
@@ -68,7 +68,7 @@ TEXTS = st.one_of(st.binary(), st.lists(WORDS).map(b"".join))
 
 @given(TEXTS)
 def test_whatever_comes_only_ranges_of_ports_come_out(raw: bytes):
-    for found in netsh.excluded_ranges(raw):
+    for found in windows_tools.excluded_ranges(raw):
         assert 0 <= found.first <= found.last <= LAST_PORT
-    found_range = netsh.dynamic_range(raw)
+    found_range = windows_tools.dynamic_range(raw)
     assert found_range is None or 0 < found_range[0] <= found_range[1] <= LAST_PORT

@@ -7,7 +7,7 @@ from hypothesis import assume, example, given
 from hypothesis import strategies as st
 
 from devports.core.model import Endpoint, Socket
-from devports.system import netstat
+from devports.system import macos_tools
 from devports.system.identity import NOBODY, SOMEBODY, Row, identity
 
 LOCAL = Endpoint("127.0.0.1", 8000)
@@ -47,7 +47,7 @@ def line(
 
 
 def read(text: str, version: str = "26") -> list[Row]:
-    return list(netstat.read((head(version) + text).encode())[0])
+    return list(macos_tools.netstat((head(version) + text).encode())[0])
 
 
 @pytest.mark.parametrize("version", EVERY)
@@ -60,18 +60,18 @@ def test_the_pid_is_found_by_the_heading(version: str):
 
 def test_the_heading_is_known_in_any_case():
     raw = (head("14").replace("(state)", "(State)") + line("14")).encode()
-    assert [row.pid for row in netstat.read(raw)[0]] == [4211]
+    assert [row.pid for row in macos_tools.netstat(raw)[0]] == [4211]
 
 
 def test_without_a_heading_it_counts_from_the_right_where_a_colon_proves_the_place():
-    assert [row.pid for row in netstat.read(line("26").encode())[0]] == [4211]
+    assert [row.pid for row in macos_tools.netstat(line("26").encode())[0]] == [4211]
     for version in ("10.14", "14", "15"):
-        assert netstat.read(line(version).encode()) == ((), 1)
+        assert macos_tools.netstat(line(version).encode()) == ((), 1)
 
 
 def test_without_v_a_listener_is_somebodys():
     plain = "Proto Recv-Q Send-Q  Local Address  Foreign Address  (state)\n"
-    (row,) = netstat.read((plain + line(tail="")).encode())[0]
+    (row,) = macos_tools.netstat((plain + line(tail="")).encode())[0]
     assert (row.pid, row.name) == (SOMEBODY, "")
     assert row.socket.inode == identity(SOMEBODY, LOCAL) != 0
 
@@ -163,7 +163,7 @@ NO_ROWS = [
 
 @pytest.mark.parametrize("text", NO_ROWS)
 def test_what_does_not_fit_names_nobody_and_is_counted(text: str):
-    rows, lost = netstat.read((head("15") + line("15") + text + line("15")).encode())
+    rows, lost = macos_tools.netstat((head("15") + line("15") + text + line("15")).encode())
     assert [row.pid for row in rows] == [4211, 4211]
     assert lost == 1
 
@@ -179,13 +179,13 @@ NOT_OURS = [
 
 @pytest.mark.parametrize("text", NOT_OURS)
 def test_what_is_about_other_sockets_is_passed_over(text: str):
-    rows, lost = netstat.read((head("26") + text + line()).encode(), {8000})
+    rows, lost = macos_tools.netstat((head("26") + text + line()).encode(), {8000})
     assert ([row.socket.local for row in rows], lost) == ([LOCAL], 0)
 
 
 def test_a_new_column_is_no_obstacle_where_the_heading_has_it():
     wide = head("26").replace("fltrs", "fltrs newest")
-    rows, lost = netstat.read((wide + line(tail=f"{TAILS['26']} what-ever")).encode())
+    rows, lost = macos_tools.netstat((wide + line(tail=f"{TAILS['26']} what-ever")).encode())
     assert ([row.pid for row in rows], lost) == ([4211], 0)
 
 
@@ -213,7 +213,7 @@ def test_a_row_with_a_column_lost_or_won_names_the_right_process_or_none(
     assume(headed or ":" not in new)
     words = mutated(line(version).split(), *deed, new)
     raw = ((head(version) if headed else "") + " ".join(words)).encode()
-    for row in netstat.read(raw)[0]:
+    for row in macos_tools.netstat(raw)[0]:
         assert row.pid in {4211, SOMEBODY, NOBODY} or row.name.count(" ")
 
 
@@ -223,7 +223,7 @@ def test_a_name_keeps_its_pid_through_several_changes(deeds: list[tuple[str, int
     for deed in deeds:
         words = mutated(words, *deed, new)
     put_in = {int(word.rpartition(":")[2]) for word in words if word in ("x:7", "node:12")}
-    for row in netstat.read((head("26") + " ".join(words)).encode())[0]:
+    for row in macos_tools.netstat((head("26") + " ".join(words)).encode())[0]:
         assert row.pid in {4211, SOMEBODY, NOBODY, *put_in}
 
 
@@ -238,6 +238,6 @@ NOISE = st.lists(
 @given(NOISE)
 def test_whatever_comes_nothing_is_raised_and_no_pid_is_made_up(raw: bytes):
     text = raw.decode("utf-8", "replace")
-    for row in netstat.read(raw)[0]:
+    for row in macos_tools.netstat(raw)[0]:
         assert row.pid <= 0 or str(row.pid) in text
         assert 0 < row.socket.local.port <= 65535

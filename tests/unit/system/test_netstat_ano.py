@@ -7,7 +7,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from devports.core.model import Endpoint, Socket
-from devports.system import netstat_ano
+from devports.system import windows_tools
 from devports.system.identity import EXACT_IN_JSON, identity
 
 LOCAL, PEER = Endpoint("127.0.0.1", 8000), Endpoint("127.0.0.1", 51822)
@@ -25,7 +25,7 @@ def row(
 
 
 def read(raw: bytes) -> list[tuple[int, str, Endpoint, Endpoint | None]]:
-    found = [(found.pid, found.socket) for found in netstat_ano.rows(raw)]
+    found = [(found.pid, found.socket) for found in windows_tools.netstat(raw)]
     return [(pid, socket.state, socket.local, socket.remote) for pid, socket in found]
 
 
@@ -105,12 +105,12 @@ def test_what_is_no_row_names_nobody(raw: bytes):
 
 def test_only_the_ports_in_question():
     raw = row() + row("127.0.0.1:8001")
-    assert [r.socket.local.port for r in netstat_ano.rows(raw, {8001})] == [8001]
-    assert list(netstat_ano.rows(raw, ())) == []
+    assert [r.socket.local.port for r in windows_tools.netstat(raw, {8001})] == [8001]
+    assert list(windows_tools.netstat(raw, ())) == []
 
 
 def test_a_socket_is_known_again_and_not_taken_for_another():
-    first = next(netstat_ano.rows(row())).socket
+    first = next(windows_tools.netstat(row())).socket
     assert first == Socket(LOCAL, None, "LISTEN", identity(77, LOCAL))
     others = (
         row(pid="78"),
@@ -118,14 +118,14 @@ def test_a_socket_is_known_again_and_not_taken_for_another():
         row("0.0.0.0:8000"),
         row(foreign="127.0.0.1:51822", state="ESTABLISHED"),
     )
-    numbers = {next(netstat_ano.rows(raw)).socket.inode for raw in (row(), *others)}
+    numbers = {next(windows_tools.netstat(raw)).socket.inode for raw in (row(), *others)}
     assert len(numbers) == len(others) + 1
     assert all(0 < number <= EXACT_IN_JSON for number in numbers)
 
 
 def test_a_socket_of_nobody_has_no_number():
     raw = row(foreign="127.0.0.1:51822", state="TIME_WAIT", pid="0")
-    assert next(netstat_ano.rows(raw)).socket.inode == 0
+    assert next(windows_tools.netstat(raw)).socket.inode == 0
 
 
 def test_the_number_of_a_socket_is_the_same_in_every_process():
@@ -144,16 +144,16 @@ def test_whatever_comes_a_pid_is_the_last_word_of_a_row_with_two_addresses(raw: 
         words
         for words in lines
         if words[:1] == [b"TCP"]
-        and len(words) >= netstat_ano.SHORTEST
-        and all(netstat_ano.endpoint(word) is not None for word in words[1:3])
+        and len(words) >= windows_tools.SHORTEST
+        and all(windows_tools.end_of(word) is not None for word in words[1:3])
     ]
     pids = {int(words[-1]) for words in whole if words[-1].isdigit()}
-    found = list(netstat_ano.rows(raw))
+    found = list(windows_tools.netstat(raw))
     assert {row.pid for row in found} <= pids
     assert len(found) <= len(whole)
 
 
 @given(st.binary(max_size=40))
 def test_whatever_an_address_is_it_is_none_or_can_be_written_again(word: bytes):
-    found = netstat_ano.endpoint(word)
-    assert found is None or netstat_ano.endpoint(str(found).encode()) == found
+    found = windows_tools.end_of(word)
+    assert found is None or windows_tools.end_of(str(found).encode()) == found

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 
 import pytest
 
-from devports.system.newfile import write_new
+from devports.system.files import write_new
 from tests.harness.capabilities import NEEDS_LINKS, NEEDS_UIDS
 
 if TYPE_CHECKING:

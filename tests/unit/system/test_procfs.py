@@ -7,8 +7,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from devports.core.model import Endpoint, Socket
-from devports.system import procfs
-from devports.system.procfs import Stat
+from devports.system.linux import procfs
+from devports.system.linux.procfs import Stat
 
 FIELDS = b"S 10 20 30 34816 21 4194560 1 2 3 4 5 6 7 8 20 0 1 0 123456 99 88"
 

@@ -8,7 +8,7 @@ import pytest
 
 from devports.core.model import Endpoint, Socket
 from devports.system.identity import NOBODY, Row, identity
-from devports.system.psprocess import rows_of
+from devports.system.psutil_backend import rows_of
 
 LOCAL, PEER = Endpoint("127.0.0.1", 8000), Endpoint("127.0.0.1", 51822)
 NEAR, FAR = ("127.0.0.1", 8000), ("127.0.0.1", 51822)

@@ -9,9 +9,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from devports.core.containers import Published
-from devports.system import published
-from devports.system.published import docker_ports
+from devports.core import containers
+from devports.core.containers import Published, docker_ports
 
 ID, OTHER = "ab" * 32, "cd" * 32
 PORTS = "443/tcp, 0.0.0.0:8000->80/tcp, [::]:8000->80/tcp"
@@ -19,7 +18,7 @@ ROW = f"{ID}\tshop-db-1\tpostgres:16\t{PORTS}\n"
 
 
 def docker(text: str, port: int = 8000) -> tuple[Published, ...]:
-    return published.docker(text.encode(), port)
+    return containers.docker(text.encode(), port)
 
 
 @pytest.mark.parametrize(
@@ -66,7 +65,7 @@ def test_the_names_that_links_gave_a_container_are_not_its_own(names: str) -> No
 def test_the_time_that_a_container_has_to_end_is_read_and_bounded(
     answer: bytes, seconds: int
 ) -> None:
-    assert published.stop_timeout(answer) == seconds
+    assert containers.stop_timeout(answer) == seconds
 
 
 def test_a_row_that_does_not_publish_the_port_is_none_whatever_the_filter_let_through() -> None:
@@ -122,11 +121,11 @@ PODMAN = [
 
 @pytest.mark.parametrize(("data", "expected"), PODMAN)
 def test_podman_names_the_container(data: Any, expected: tuple[Published, ...] | None) -> None:
-    assert published.podman(json.dumps(data).encode(), 8000) == expected
+    assert containers.podman(json.dumps(data).encode(), 8000) == expected
 
 
 def test_what_podman_says_without_json_is_no_answer() -> None:
-    assert published.podman(b"Error: no such thing", 8000) is None
+    assert containers.podman(b"Error: no such thing", 8000) is None
 
 
 JSON = st.recursive(
@@ -144,10 +143,10 @@ JSON = st.recursive(
 @given(JSON, st.integers(1, 65535))
 def test_whatever_podman_says_nobody_is_made_up(data: Any, port: int) -> None:
     raw = json.dumps(data).encode()
-    found = published.podman(raw, port)
+    found = containers.podman(raw, port)
     assert found is None or all(one.identity == ID for one in found)
 
 
 @given(st.binary(max_size=200) | st.text("ab0123\t:->,/tcp\n", max_size=300).map(str.encode))
 def test_whatever_docker_says_nobody_is_made_up(raw: bytes) -> None:
-    assert all(len(one.identity) == 64 for one in published.docker(raw, 8000))
+    assert all(len(one.identity) == 64 for one in containers.docker(raw, 8000))

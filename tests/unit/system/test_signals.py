@@ -11,8 +11,7 @@ import pytest
 
 from devports.core.model import ProcessKey
 from devports.errors import DevportsError
-from devports.system import signum
-from devports.system.signals import darwin, windows
+from devports.system import macos, signals, windows
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -54,10 +53,10 @@ def refusing(number: int):
 
 
 class TestDarwin:
-    def pinned(self, watch: FakeWatch, *keys: ProcessKey | None) -> darwin.Pin:
+    def pinned(self, watch: FakeWatch, *keys: ProcessKey | None) -> macos.QueueHandle:
         """Pin while `key_of` answers with `keys`, one after the other, the last for ever."""
         answers = list(keys)
-        pin = darwin.pin(
+        pin = macos.pin_by_queue(
             SHOWN, lambda _: answers.pop(0) if len(answers) > 1 else answers[0], lambda _: watch
         )
         assert pin is not None
@@ -74,7 +73,7 @@ class TestDarwin:
             order.append("key")
             return SHOWN
 
-        pin = darwin.pin(SHOWN, key_of, watch)
+        pin = macos.pin_by_queue(SHOWN, key_of, watch)
         assert pin is not None
         pin.close()
         assert order == ["watch", "key"]
@@ -84,21 +83,21 @@ class TestDarwin:
     )
     def test_a_number_that_is_no_longer_meant_is_not_pinned(self, now: ProcessKey | None):
         watch = FakeWatch(NOBODY)
-        assert darwin.pin(SHOWN, lambda _: now, lambda _: watch) is None
+        assert macos.pin_by_queue(SHOWN, lambda _: now, lambda _: watch) is None
         assert watch.closed
 
     def test_who_has_ended_is_not_pinned(self):
-        assert darwin.pin(SHOWN, lambda _: SHOWN, refusing(errno.ESRCH)) is None
+        assert macos.pin_by_queue(SHOWN, lambda _: SHOWN, refusing(errno.ESRCH)) is None
 
     def test_who_cannot_be_watched_is_an_error_and_not_a_guess(self):
         with pytest.raises(DevportsError, match="cannot be pinned") as caught:
-            darwin.pin(SHOWN, lambda _: SHOWN, refusing(errno.EACCES))
+            macos.pin_by_queue(SHOWN, lambda _: SHOWN, refusing(errno.EACCES))
         assert caught.value.code == "no-pin"
 
     def test_nothing_is_sent_once_the_kernel_has_told_of_the_end(self):
         watch = FakeWatch(os.getpid())
         me = ProcessKey(os.getpid(), 1)
-        pin = darwin.pin(me, lambda _: me, lambda _: watch)
+        pin = macos.pin_by_queue(me, lambda _: me, lambda _: watch)
         assert pin is not None
         watch.end()
         assert (pin.send(signal.SIGTERM), pin.send(signal.SIGTERM)) == ("gone", "gone")
@@ -108,7 +107,7 @@ class TestDarwin:
     def test_nothing_is_sent_when_the_number_is_another_process_now(self):
         me, other = ProcessKey(os.getpid(), 1), ProcessKey(os.getpid(), 2)
         answers = [me, other]
-        pin = darwin.pin(me, lambda _: answers.pop(0), FakeWatch)
+        pin = macos.pin_by_queue(me, lambda _: answers.pop(0), FakeWatch)
         assert pin is not None
         assert pin.send(signal.SIGTERM) == "gone"
         pin.close()
@@ -121,10 +120,10 @@ class TestDarwin:
     def test_the_end_is_waited_for_and_told_again_and_again(self):
         watches = FakeWatch(1), FakeWatch(2)
         first, second = (self.pinned(watch, SHOWN) for watch in watches)
-        assert darwin.wait_for_exit((first, second), 0) == ()
+        assert macos.wait_for_queues((first, second), 0) == ()
         watches[1].end()
-        assert darwin.wait_for_exit((first, second), 30) == (second,)
-        assert darwin.wait_for_exit((first, second), 30) == (second,)
+        assert macos.wait_for_queues((first, second), 30) == (second,)
+        assert macos.wait_for_queues((first, second), 30) == (second,)
         first.close()
         second.close()
 
@@ -172,26 +171,26 @@ class FakeKernel:
 
 
 class TestWindows:
-    def pinned(self, kernel: FakeKernel) -> windows.Pin:
-        pin = windows.pin(SHOWN, lambda _: SHOWN, kernel)
+    def pinned(self, kernel: FakeKernel) -> windows.WindowsHandle:
+        pin = windows.pin_by_handle(SHOWN, lambda _: SHOWN, kernel)
         assert pin is not None
         return pin
 
-    @pytest.mark.parametrize("number", [signum.TERM, signum.KILL])
+    @pytest.mark.parametrize("number", [signals.TERM, signals.KILL])
     def test_both_signals_end_the_process_through_its_handle(self, number: int):
         kernel = FakeKernel()
         pin = self.pinned(kernel)
         assert not pin.exited
         assert pin.send(number) == "sent"
         assert kernel.terminated == [(0x80, 1)]
-        assert windows.wait_for_exit((pin,), 1, kernel) == (pin,)
+        assert windows.wait_for_handles((pin,), 1, kernel) == (pin,)
         assert pin.send(number) == "gone"
         pin.close()
         assert kernel.open_handles == []
 
     def test_a_signal_that_windows_does_not_have_is_not_turned_into_an_end(self):
         kernel = FakeKernel()
-        assert self.pinned(kernel).send(signum.CONT) == "denied"
+        assert self.pinned(kernel).send(signals.CONT) == "denied"
         assert kernel.terminated == []
 
     def test_who_may_only_be_watched_is_pinned_and_not_ended(self):
@@ -201,7 +200,7 @@ class TestWindows:
 
     def test_who_may_not_even_be_watched_is_an_error_and_not_a_guess(self):
         with pytest.raises(DevportsError, match="cannot be pinned") as caught:
-            windows.pin(SHOWN, lambda _: SHOWN, FakeKernel(rights=0))
+            windows.pin_by_handle(SHOWN, lambda _: SHOWN, FakeKernel(rights=0))
         assert caught.value.code == "no-pin"
 
     @pytest.mark.parametrize(("ends", "answer"), [(True, "gone"), (False, "denied")])
@@ -213,18 +212,18 @@ class TestWindows:
 
     def test_a_number_of_nobody_is_not_pinned(self):
         key = ProcessKey(NOBODY + 1, 1)
-        assert windows.pin(key, lambda _: key, FakeKernel()) is None
+        assert windows.pin_by_handle(key, lambda _: key, FakeKernel()) is None
 
     def test_a_number_of_another_one_is_let_go_again(self):
         kernel = FakeKernel()
-        assert windows.pin(SHOWN, lambda _: ANOTHER, kernel) is None
+        assert windows.pin_by_handle(SHOWN, lambda _: ANOTHER, kernel) is None
         assert kernel.open_handles == []
 
     def test_who_has_ended_while_somebody_keeps_a_handle_is_not_pinned(self):
         kernel = FakeKernel()
         kernel.exited = True
-        assert windows.pin(SHOWN, lambda _: SHOWN, kernel) is None
+        assert windows.pin_by_handle(SHOWN, lambda _: SHOWN, kernel) is None
         assert kernel.open_handles == []
 
     def test_nobody_is_waited_for_when_nobody_is_pinned(self):
-        assert windows.wait_for_exit((), 1, FakeKernel()) == ()
+        assert windows.wait_for_handles((), 1, FakeKernel()) == ()

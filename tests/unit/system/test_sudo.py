@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from devports.system.sudo import invoking
+from devports.system.user import invoking
 
 
 @pytest.mark.parametrize(

@@ -6,7 +6,8 @@ from typing import TYPE_CHECKING
 
 import pytest
 
-from devports.system.windows import Windows, table, told_apart
+from devports.system import windows
+from devports.system.windows import Windows, told_apart
 
 if TYPE_CHECKING:
     from devports.core.model import BindResult
@@ -34,5 +35,5 @@ def test_netsh_is_asked_only_where_a_bind_was_denied():
 
 def test_without_netsh_the_range_of_outgoing_connections_is_the_usual_one():
     machine = Windows()
-    assert machine.ephemeral() == table.DYNAMIC
-    assert machine.ephemeral() == table.DYNAMIC
+    assert machine.ephemeral() == windows.DYNAMIC
+    assert machine.ephemeral() == windows.DYNAMIC

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 import pytest
 
 from devports.core.checkout import Worktree
-from devports.system.worktree import worktree_of
+from devports.system.project import worktree_of
 from tests.harness import checkouts
 from tests.harness.capabilities import NEEDS_FIFO, NEEDS_GIT
 from tests.harness.checkouts import cloned, git, linked
@@ -38,7 +38,7 @@ def test_a_folder_of_a_checkout(repository: Path, below: str):
     found = worktree_of(str(repository / below))
     git_folder = os.path.realpath(repository / ".git")
     expected = Worktree(str(repository / below).rstrip("/"), "main", git_folder)
-    assert found == expected.but(root=str(repository))
+    assert found == expected.replace(root=str(repository))
 
 
 @NEEDS_GIT

@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING
 
 import pytest
 
-from devports.system.wsl import is_wsl
+from devports.system.linux import is_wsl
 
 if TYPE_CHECKING:
     from pathlib import Path

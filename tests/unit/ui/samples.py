@@ -5,39 +5,45 @@ from __future__ import annotations
 import io
 from typing import TYPE_CHECKING, Any
 
-from devports.core.diagnosis import (
-    Finding,
-    Forbidden,
-    Free,
-    Held,
-    HeldByClient,
-    Lingering,
-    NotLocal,
-    Shadowed,
-    Unexplained,
+from devports.core.holder_kind import (
+    DevportsRun,
+    OrdinaryProcess,
+    OtherCheckout,
+    OtherUser,
+    RunInfo,
+    SupervisedService,
 )
+from devports.core.holder_kind import Place as Home
 from devports.core.model import (
     Endpoint,
-    Gap,
-    Hidden,
+    HiddenSocket,
     Holder,
-    Holding,
+    HolderSearch,
     PortSpec,
     Process,
     ProcessKey,
     Socket,
+    VisibilityGap,
 )
-from devports.core.plan import Target
-from devports.core.standing import Elsewhere, Mine, OtherUser, Plain, Run, Supervised
-from devports.core.standing import Place as Home
-from devports.detect.found import Found, LeftOut, Source
+from devports.core.stop_plan import StopTarget
+from devports.core.verdict import (
+    Finding,
+    Free,
+    Held,
+    HolderUnknown,
+    LingeringConnections,
+    LocalhostConflict,
+    NotLocal,
+    NotPermitted,
+    OutgoingConnection,
+)
+from devports.detect.model import DetectedService, SkippedService, Source
 from devports.errors import DevportsError
-from devports.records import Record
-from devports.records.stage import Charge
-from devports.system.census import Group
-from devports.ui.console import Screen
-from devports.ui.rows import Entry, Place, Section
-from devports.ui.who import Reader
+from devports.records import RunRecord, RunStatus
+from devports.system.inspect import ListenerGroup
+from devports.ui.console import Console
+from devports.ui.processes import DisplayContext
+from devports.ui.status_table import Section, StatusEntry, StatusPort
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -45,7 +51,7 @@ if TYPE_CHECKING:
     from devports.core.model import State
 
 NOW = 1_790_000_000.0  # 2026-09-21 14:13:20 UTC
-ANN = Reader(1000, "/home/ann", NOW)
+ANN = DisplayContext(1000, "/home/ann", NOW)
 
 
 class Stream(io.StringIO):
@@ -80,7 +86,7 @@ class Stage:
         self.stdout = Stream(terminal=terminal, encoding=encoding)
         self.stderr = Stream(terminal=terminal, encoding=encoding)
         whole = {"TERM": "xterm", "HOME": "/home/ann", **(env or {}), **more}
-        self.screen = Screen(self.stdin, self.stdout, self.stderr, whole, may_ask=may_ask)
+        self.screen = Console(self.stdin, self.stdout, self.stderr, whole, may_ask=may_ask)
 
 
 def process(pid: int, name: str = "node", *argv: str, age: float = 7300, **more: Any) -> Process:
@@ -113,51 +119,55 @@ def leftovers(number: int, **more: Any) -> tuple[Socket, ...]:
 EVERYWHERE = (socket(Endpoint("0.0.0.0", 8000), inode=5), socket(Endpoint("::", 8000), inode=6))
 NODE_HOLDER = Holder(NODE, (5, 6), (NPM, ZSH, CODE, INIT))
 PYTHON_HOLDER = Holder(PYTHON, (7,), (ZSH,))
-HIDDEN = Hidden(EVERYWHERE[0], "root", "fakedb.service", (ROOT_DB,))
-UNREAD = Gap("unreadable-processes", "the descriptors of 3 processes of other users")
-NO_NETLINK = Gap("no-netlink", "the kernel's socket monitor is not available here")
+HIDDEN = HiddenSocket(EVERYWHERE[0], "root", "fakedb.service", (ROOT_DB,))
+UNREAD = VisibilityGap("unreadable-processes", "the descriptors of 3 processes of other users")
+NO_NETLINK = VisibilityGap("no-netlink", "the kernel's socket monitor is not available here")
 
-FREE = Finding(HERE, Free(), Holding())
-FREE_SISTER = Finding(SISTER, Free(), Holding())
-HELD = Finding(HERE, Held(EVERYWHERE), Holding((NODE_HOLDER,)))
-BOUND = Finding(HERE, Held((socket(HERE, "BOUND", 7),)), Holding((PYTHON_HOLDER,)))
-HIDING = Finding(HERE, Held(EVERYWHERE[:1]), Holding((), (HIDDEN,), gaps=(UNREAD,)))
-LINGERING = Finding(HERE, Lingering(leftovers(3), blocking=False), Holding())
-BLOCKING = Finding(HERE, Lingering(leftovers(1), blocking=True), Holding())
+FREE = Finding(HERE, Free(), HolderSearch())
+FREE_SISTER = Finding(SISTER, Free(), HolderSearch())
+HELD = Finding(HERE, Held(EVERYWHERE), HolderSearch((NODE_HOLDER,)))
+BOUND = Finding(HERE, Held((socket(HERE, "BOUND", 7),)), HolderSearch((PYTHON_HOLDER,)))
+HIDING = Finding(HERE, Held(EVERYWHERE[:1]), HolderSearch((), (HIDDEN,), gaps=(UNREAD,)))
+LINGERING = Finding(HERE, LingeringConnections(leftovers(3), blocking=False), HolderSearch())
+BLOCKING = Finding(HERE, LingeringConnections(leftovers(1), blocking=True), HolderSearch())
 DRAINING = Finding(
     HERE,
-    Lingering((socket(HERE, "ESTABLISHED", 5), socket(HERE, "CLOSE_WAIT", 6)), blocking=False),
-    Holding((NODE_HOLDER,)),
+    LingeringConnections(
+        (socket(HERE, "ESTABLISHED", 5), socket(HERE, "CLOSE_WAIT", 6)), blocking=False
+    ),
+    HolderSearch((NODE_HOLDER,)),
 )
-SHADOWED = Finding(HERE, Shadowed((socket(SISTER, inode=5),)), Holding((NODE_HOLDER,)))
+SHADOWED = Finding(
+    HERE, LocalhostConflict((socket(SISTER, inode=5),)), HolderSearch((NODE_HOLDER,))
+)
 CLIENT = Finding(
     Endpoint("127.0.0.1", 41234),
-    HeldByClient((socket(Endpoint("127.0.0.1", 41234), "ESTABLISHED", 9),)),
-    Holding((Holder(process(90, "curl", "curl", "https://example.org"), (9,)),)),
+    OutgoingConnection((socket(Endpoint("127.0.0.1", 41234), "ESTABLISHED", 9),)),
+    HolderSearch((Holder(process(90, "curl", "curl", "https://example.org"), (9,)),)),
 )
-BESIDE_CLIENT = CLIENT.but(verdict=CLIENT.verdict.but(blocking=False))
-UNEXPLAINED = Finding(HERE, Unexplained((NO_NETLINK,)), Holding())
-PRIVILEGED = Finding(Endpoint("0.0.0.0", 80), Forbidden(), Holding())
-EXCLUDED = Finding(Endpoint("0.0.0.0", 50000), Forbidden(), Holding())
-ELSEWHERE = Finding(Endpoint("10.9.9.9", 8000), NotLocal(), Holding())
+BESIDE_CLIENT = CLIENT.replace(verdict=CLIENT.verdict.replace(blocking=False))
+UNEXPLAINED = Finding(HERE, HolderUnknown((NO_NETLINK,)), HolderSearch())
+PRIVILEGED = Finding(Endpoint("0.0.0.0", 80), NotPermitted(), HolderSearch())
+EXCLUDED = Finding(Endpoint("0.0.0.0", 50000), NotPermitted(), HolderSearch())
+ELSEWHERE = Finding(Endpoint("10.9.9.9", 8000), NotLocal(), HolderSearch())
 
 EVERY_FINDING = (
     FREE, HELD, BOUND, HIDING, LINGERING, BLOCKING, DRAINING, SHADOWED, CLIENT, BESIDE_CLIENT,
     UNEXPLAINED, PRIVILEGED, EXCLUDED, ELSEWHERE,
 )  # fmt: skip
 
-NODE_TARGET = Target(NODE, Plain(), (NODE_HOLDER,))
+NODE_TARGET = StopTarget(NODE, OrdinaryProcess(), (NODE_HOLDER,))
 UVICORN = process(10, "uvicorn", "uvicorn", "main:app", "--reload")
 WORKERS = tuple(
     Holder(process(pid, "python", "python", "-c", "spawn_main"), (5,), (UVICORN, ZSH))
     for pid in (11, 12)
 )
-UVICORN_TARGET = Target(UVICORN, Plain(), (Holder(UVICORN, (5,), (ZSH,)), *WORKERS))
-NPM_TARGET = Target(NPM, Plain(), (NODE_HOLDER,))
-ROOT_TARGET = Target(ROOT_DB, OtherUser("root", permitted=False), (Holder(ROOT_DB, (5,)),))
-UNIT_TARGET = Target(
+UVICORN_TARGET = StopTarget(UVICORN, OrdinaryProcess(), (Holder(UVICORN, (5,), (ZSH,)), *WORKERS))
+NPM_TARGET = StopTarget(NPM, OrdinaryProcess(), (NODE_HOLDER,))
+ROOT_TARGET = StopTarget(ROOT_DB, OtherUser("root", permitted=False), (Holder(ROOT_DB, (5,)),))
+UNIT_TARGET = StopTarget(
     ROOT_DB,
-    Supervised("systemd", "fakedb.service", "sudo systemctl stop fakedb.service"),
+    SupervisedService("systemd", "fakedb.service", "sudo systemctl stop fakedb.service"),
     (Holder(ROOT_DB, (5,)),),
 )
 
@@ -168,31 +178,31 @@ EVIL_NODE = process(
 EVIL_FINDING = Finding(
     HERE,
     Held(EVERYWHERE),
-    Holding(
-        (Holder(EVIL_NODE, (5, 6), (EVIL_NODE.but(key=ProcessKey(65, 1)),)),),
-        (Hidden(EVERYWHERE[0], EVIL, f"{EVIL}.service", (EVIL_NODE,)),),
-        gaps=(Gap("x", EVIL),),
+    HolderSearch(
+        (Holder(EVIL_NODE, (5, 6), (EVIL_NODE.replace(key=ProcessKey(65, 1)),)),),
+        (HiddenSocket(EVERYWHERE[0], EVIL, f"{EVIL}.service", (EVIL_NODE,)),),
+        gaps=(VisibilityGap("x", EVIL),),
     ),
 )
-EVIL_TARGET = Target(EVIL_NODE, OtherUser(EVIL, permitted=True), EVIL_FINDING.holding.holders)
+EVIL_TARGET = StopTarget(EVIL_NODE, OtherUser(EVIL, permitted=True), EVIL_FINDING.holding.holders)
 
 DEVPORTS = process(4200, "devports", "devports", "run", "web")
-RECORD = Record(
+RECORD = RunRecord(
     DEVPORTS.key, "web", "/home/ann/shop", "serving", PortSpec("localhost", 8000), server=NODE.key
 )
-RUN = Charge(RECORD)
-MINE = Mine(Run(DEVPORTS.key, "web", "/shop"))
-SIBLING = Elsewhere(
+RUN = RunStatus(RECORD)
+MINE = DevportsRun(RunInfo(DEVPORTS.key, "web", "/shop"))
+SIBLING = OtherCheckout(
     "sibling", Home("/home/ann/shop", "main"), Home("/home/ann/fix", "fix"), MINE.run
 )
-LEFT = Mine(Run(NODE.key, "web", "/shop", left=True))
+LEFT = DevportsRun(RunInfo(NODE.key, "web", "/shop", left=True))
 URL = "http://localhost:8000/"
-SERVED = Entry(
+SERVED = StatusEntry(
     "web",
-    (Place(HELD, "serving", URL, RUN), Place(FREE_SISTER, "not-listening", run=RUN)),
+    (StatusPort(HELD, "serving", URL, RUN), StatusPort(FREE_SISTER, "not-listening", run=RUN)),
     text="web",
 )
-BROKEN = Entry(
+BROKEN = StatusEntry(
     "api",
     text="api",
     address="nowhere.invalid:9000",
@@ -200,13 +210,16 @@ BROKEN = Entry(
 )
 EVERYBODY = (
     Section(
-        (SERVED.but(places=SERVED.places[:1]), Entry("", (Place(BOUND),), role="found")),
-        Group("project", "/home/ann/shop", "main", "/home/ann/shop/.git"),
+        (
+            SERVED.replace(places=SERVED.places[:1]),
+            StatusEntry("", (StatusPort(BOUND),), role="found"),
+        ),
+        ListenerGroup("project", "/home/ann/shop", "main", "/home/ann/shop/.git"),
     ),
-    Section((Entry("", (Place(HIDING),), role="found"),), Group("system")),
+    Section((StatusEntry("", (StatusPort(HIDING),), role="found"),), ListenerGroup("system")),
 )
 
-FOUND = Found(
+FOUND = DetectedService(
     ("backend",),
     "uvicorn",
     (Source("main.py", 3, "app = FastAPI()"),),
@@ -216,5 +229,5 @@ FOUND = Found(
     env=(("KEY", "s3cr3t"),),
     notes=("Mind this.",),
 )
-FOUND_DB = Found(("db",), "container", (Source("compose.yaml", 0),))
-LEFT_OUT = LeftOut(Source("Procfile", 2, "log: tail -f x"), "no server")
+FOUND_DB = DetectedService(("db",), "container", (Source("compose.yaml", 0),))
+LEFT_OUT = SkippedService(Source("Procfile", 2, "log: tail -f x"), "no server")

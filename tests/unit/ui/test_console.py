@@ -12,8 +12,8 @@ import pytest
 
 from devports.core.model import OURS
 from devports.ui import console
-from devports.ui.console import Screen, fitted, reopen_closed_streams
-from devports.ui.layout import Look
+from devports.ui.console import Console, fitted, reopen_closed_streams
+from devports.ui.text import OutputStyle
 from tests.harness.capabilities import NEEDS_PTY
 from tests.unit.ui.samples import Stage, Stream
 
@@ -139,7 +139,7 @@ def test_interactive(env: dict[str, str], may_ask: bool, interactive: bool) -> N
 )
 def test_nobody_is_asked_over_a_pipe_whatever_forces_colour(stdin: bool, stderr: bool) -> None:
     streams = Stream(terminal=stdin), Stream(), Stream(terminal=stderr)
-    assert not Screen(*streams, {"FORCE_COLOR": "1"}).interactive
+    assert not Console(*streams, {"FORCE_COLOR": "1"}).interactive
 
 
 @pytest.mark.parametrize(
@@ -155,7 +155,7 @@ def test_nobody_is_asked_over_a_pipe_whatever_forces_colour(stdin: bool, stderr:
 )
 def test_width(terminal: bool, columns: str, width: int | None) -> None:
     stage = Stage(terminal=terminal, COLUMNS=columns, NO_COLOR="1")
-    assert stage.screen.look("stdout") == Look(colour=False, width=width)
+    assert stage.screen.look("stdout") == OutputStyle(colour=False, width=width)
 
 
 @NEEDS_PTY
@@ -174,7 +174,7 @@ def test_the_width_of_a_terminal(columns: int, width: int) -> None:
     master, slave = os.openpty()
     fcntl.ioctl(slave, termios.TIOCSWINSZ, struct.pack("HHHH", 24, columns, 0, 0))
     with open(slave, "w", encoding="utf-8") as terminal:
-        assert Screen(None, terminal, terminal, {}).width("stderr") == width
+        assert Console(None, terminal, terminal, {}).width("stderr") == width
     os.close(master)
 
 
@@ -197,7 +197,7 @@ def test_data_and_the_rest_go_separate_ways() -> None:
 )
 def test_a_gone_reader_is_noticed_once_and_stops_nothing(problem: Exception, number: int) -> None:
     stream = Failing(problem)
-    screen = Screen(None, stream, Stream(), {})
+    screen = Console(None, stream, Stream(), {})
     screen.out("a")
     screen.out("b")
     assert (screen.lost, stream.tries) == ({"stdout": number}, 1)
@@ -206,7 +206,7 @@ def test_a_gone_reader_is_noticed_once_and_stops_nothing(problem: Exception, num
 def test_missing_and_closed_streams() -> None:
     closed = Stream()
     closed.close()
-    screen = Screen(None, None, closed, {})
+    screen = Console(None, None, closed, {})
     screen.out("nowhere")
     screen.err("nowhere")
     assert not screen.is_terminal("stdin")
@@ -231,7 +231,7 @@ def test_news_is_broken_for_people_only(terminal: bool, program: str, shown: str
 
 def test_a_slow_descriptor_gets_every_byte(pipe: tuple[int, int]) -> None:
     raw = Descriptor(pipe[1], [2, None, 100])
-    Screen(None, Buffered(raw), None, {}).out("hello")
+    Console(None, Buffered(raw), None, {}).out("hello")
     assert raw.got == b"hello\n"[: len(raw.got)] == b"hello\n"
 
 
@@ -243,7 +243,7 @@ def test_a_descriptor_that_takes_nothing_is_given_up(
     with contextlib.suppress(BlockingIOError):
         while os.write(pipe[1], bytes(65536)):
             """Fill it."""
-    screen = Screen(None, Buffered(Descriptor(pipe[1], [None])), None, {})
+    screen = Console(None, Buffered(Descriptor(pipe[1], [None])), None, {})
     screen.out("hello")
     assert list(screen.lost) == ["stdout"]
 
@@ -291,7 +291,7 @@ def test_the_reader_can_be_given() -> None:
 
 
 def test_the_screen_of_this_process() -> None:
-    assert Screen.of_process(may_ask=False).interactive is False
+    assert Console.of_process(may_ask=False).interactive is False
 
 
 def test_closed_descriptors_lead_nowhere() -> None:

@@ -46,7 +46,7 @@ def _is_module(name: str) -> bool:
 
 @pytest.mark.parametrize(
     "module",
-    [pytest.param(f"devports.ui.{name}", id=name) for name in ("words", "console", "diagnostic")],
+    [pytest.param(f"devports.ui.{name}", id=name) for name in ("messages", "console")],
 )
 def test_what_check_loads_is_light(module: str) -> None:
     loaded = {name.partition(".")[0] for name in loaded_by(module, set())}
@@ -54,11 +54,18 @@ def test_what_check_loads_is_light(module: str) -> None:
 
 
 @pytest.mark.parametrize(
-    "module", [pytest.param(f"devports.ui.{name}", id=name) for name in ("render", "prompt")]
+    "module", [pytest.param(f"devports.ui.{name}", id=name) for name in ("processes", "prompts")]
 )
 def test_tables_and_questions_load_their_libraries_when_used(module: str) -> None:
     loaded = {name.partition(".")[0] for name in loaded_by(module, set())}
     assert loaded & {"rich", "questionary", "prompt_toolkit"} == set()
+
+
+@pytest.mark.parametrize(
+    "module", [pytest.param(f"devports.ui.{name}", id=name) for name in ("json_output", "events")]
+)
+def test_the_shapes_of_json_are_for_the_type_checker_alone(module: str) -> None:
+    assert loaded_by(module, set()) & {"devports.ui.json_types", "typing"} == set()
 
 
 def test_only_the_screen_writes() -> None:
@@ -74,5 +81,5 @@ def test_only_the_screen_writes() -> None:
 def test_check_knows_nothing_of_checkouts() -> None:
     """Whose a holder is matters when it is to be ended, and is read then."""
     loaded = loaded_by("devports.commands.check", set())
-    assert loaded & {"devports.core.checkout", "devports.system.worktree"} == set()
+    assert loaded & {"devports.core.checkout", "devports.system.project"} == set()
     assert "devports.core.checkout" in loaded_by("devports.commands.free", set())

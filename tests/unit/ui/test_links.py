@@ -2,17 +2,16 @@ from __future__ import annotations
 
 import pytest
 
-from devports.core.diagnosis import Free
 from devports.core.model import PortSpec
-from devports.ui.links import has_links, linked
-from devports.ui.rows import Place
-from devports.ui.urls import url_of, with_urls
+from devports.core.verdict import Free
+from devports.ui.status_table import StatusPort, with_urls
+from devports.ui.text import has_links, linked, url_of
 from tests.unit.ui import samples as s
 from tests.unit.ui.samples import Stage
 
-SERVED = Place(s.HELD, "serving")
-SISTER = Place(s.HELD.but(endpoint=s.SISTER), "serving")
-DEBUG = Place(s.HELD.but(endpoint=s.HERE.but(port=5678)), "serving")
+SERVED = StatusPort(s.HELD, "serving")
+SISTER = StatusPort(s.HELD.replace(endpoint=s.SISTER), "serving")
+DEBUG = StatusPort(s.HELD.replace(endpoint=s.HERE.replace(port=5678)), "serving")
 
 
 @pytest.mark.parametrize(
@@ -86,17 +85,19 @@ def test_where_a_server_is_reached(host: str, url: str) -> None:
             [SERVED, SISTER], ["http://localhost:8000/", ""], id="all of a name: by its name, once"
         ),
         pytest.param(
-            [SERVED, Place(s.FREE_SISTER, "not-listening")],
+            [SERVED, StatusPort(s.FREE_SISTER, "not-listening")],
             ["http://127.0.0.1:8000/", ""],
             id="part of a name: by the address",
         ),
         pytest.param(
-            [Place(s.HELD), SISTER], ["", "http://[::1]:8000/"], id="a stranger has the other part"
+            [StatusPort(s.HELD), SISTER],
+            ["", "http://[::1]:8000/"],
+            id="a stranger has the other part",
         ),
         pytest.param([SERVED, DEBUG], ["http://localhost:8000/", ""], id="further ports have none"),
-        pytest.param([Place(s.FREE)], [""], id="nobody serves"),
+        pytest.param([StatusPort(s.FREE)], [""], id="nobody serves"),
     ],
 )
-def test_what_is_served_gets_an_address(places: list[Place], urls: list[str]) -> None:
+def test_what_is_served_gets_an_address(places: list[StatusPort], urls: list[str]) -> None:
     assert isinstance(s.FREE.verdict, Free)
     assert [place.url for place in with_urls(places, PortSpec("localhost", 8000))] == urls

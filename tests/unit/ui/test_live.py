@@ -3,7 +3,7 @@ from __future__ import annotations
 import pyte
 import pytest
 
-from devports.ui.live import CLEAR, ENTER, LEAVE, Live, changes, cut
+from devports.ui.status_table import CLEAR, ENTER, LEAVE, Live, changes, cut
 from tests.unit.ui.samples import Stage
 
 

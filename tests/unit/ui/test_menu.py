@@ -4,19 +4,31 @@ from __future__ import annotations
 
 import pytest
 
-from devports.core.outcome import Question
-from devports.core.standing import Container, OtherUser
-from devports.ui.layout import Look
-from devports.ui.menu import Menu, answered, is_list, menu_for, menu_of, menu_to_take_over, shown
+from devports.core.holder_kind import Container, OtherUser
+from devports.core.stop_plan import Question
+from devports.ui.prompts import (
+    DETAILS,
+    NO,
+    OTHER,
+    YES,
+    Prompt,
+    answered,
+    is_list,
+    menu_for,
+    menu_to_take_over,
+    shown,
+    yes_or_no,
+)
+from devports.ui.text import OutputStyle
 from tests.unit.ui import samples as s
 
 STOP = Question("stop", s.NODE_TARGET, s.HELD, may_move=True)
 MENU = menu_for(STOP, "backend")
-WIDE = Look(width=80)
+WIDE = OutputStyle(width=80)
 
 
-def lines(menu: Menu, width: int = 80, rows: int = 24, *, guarded: bool = False) -> list[str]:
-    above, below = shown(menu, menu.safe, Look(width=width), rows, guarded=guarded)
+def lines(menu: Prompt, width: int = 80, rows: int = 24, *, guarded: bool = False) -> list[str]:
+    above, below = shown(menu, menu.safe, OutputStyle(width=width), rows, guarded=guarded)
     return [*above, *below]
 
 
@@ -52,16 +64,16 @@ def test_a_narrow_terminal_gets_one_line_of_keys() -> None:
 
 
 OTHERS = [
-    pytest.param(menu_of("stop it?", "dp"), id="every answer there is"),
-    pytest.param(menu_of("write `devports.toml`?"), id="yes and no"),
+    pytest.param(Prompt("stop it?", (NO, YES, DETAILS, OTHER)), id="every answer there is"),
+    pytest.param(yes_or_no("write `devports.toml`?"), id="yes and no"),
     pytest.param(menu_for(STOP, ""), id="free"),
-    pytest.param(menu_for(STOP.but(kind="kill"), "web"), id="SIGKILL"),
+    pytest.param(menu_for(STOP.replace(kind="kill"), "web"), id="SIGKILL"),
     pytest.param(menu_to_take_over("web", 77), id="another run in charge"),
 ]
 
 
 @pytest.mark.parametrize("menu", [*OTHERS, pytest.param(MENU, id="run")])
-def test_no_comes_first_and_is_pointed_at(menu: Menu) -> None:
+def test_no_comes_first_and_is_pointed_at(menu: Prompt) -> None:
     assert menu.safe == 0
     assert [choice.answer for choice in menu.choices][:2] == ["no", "yes"]
     rows = [line for line in lines(menu, 120) if not line.startswith("?")]
@@ -79,7 +91,7 @@ def test_the_question_about_another_run_in_charge_is_a_list_too() -> None:
 
 @pytest.mark.parametrize("menu", [*OTHERS, pytest.param(MENU, id="run")])
 @pytest.mark.parametrize("width", [20, 36, 60, 80, 120])
-def test_how_to_answer_is_shown_last_and_moves_nothing(menu: Menu, width: int) -> None:
+def test_how_to_answer_is_shown_last_and_moves_nothing(menu: Prompt, width: int) -> None:
     guarded, told = lines(menu, width, guarded=True), lines(menu, width)
     if width < 40:
         assert "\n".join(told).startswith("\n".join(guarded))
@@ -112,32 +124,32 @@ def test_one_row_is_pointed_at_and_begins_the_second_part(pointed: int) -> None:
         pytest.param(MENU, 80, 6, False, id="one line too low"),
         pytest.param(MENU, 40, 24, True, id="as wide as it has to be"),
         pytest.param(MENU, 39, 24, False, id="too narrow"),
-        pytest.param(menu_of("stop it?"), 80, 24, True, id="yes and no are a list too"),
+        pytest.param(yes_or_no("stop it?"), 80, 24, True, id="yes and no are a list too"),
     ],
 )
-def test_where_there_is_a_list(menu: Menu, width: int, rows: int, expected: bool) -> None:
-    assert is_list(menu, Look(width=width), rows) is expected
+def test_where_there_is_a_list(menu: Prompt, width: int, rows: int, expected: bool) -> None:
+    assert is_list(menu, OutputStyle(width=width), rows) is expected
 
 
-BOB = s.NODE_TARGET.but(standing=OtherUser("bob", permitted=True))
-ONE = s.NODE_TARGET.but(standing=Container("docker", name="db", said="one"))
+BOB = s.NODE_TARGET.replace(standing=OtherUser("bob", permitted=True))
+ONE = s.NODE_TARGET.replace(standing=Container("docker", name="db", said="one"))
 ROWS = [
     pytest.param(STOP, "", ["no, leave it running", "yes, stop it"], id="free starts nothing"),
     pytest.param(
-        STOP.but(target=s.UVICORN_TARGET), "",
+        STOP.replace(target=s.UVICORN_TARGET), "",
         ["no, leave them running", "yes, stop them"], id="a server and its workers",
     ),
     pytest.param(
-        STOP.but(kind="kill"), "web",
+        STOP.replace(kind="kill"), "web",
         ["no, leave it running", "yes, kill it and start `web`"], id="what did not end in time",
     ),
     pytest.param(
-        STOP.but(target=BOB), "web",
+        STOP.replace(target=BOB), "web",
         ["no, leave it running", "yes, stop what belongs to bob and start `web`"],
         id="another user's",
     ),
     pytest.param(
-        STOP.but(kind="container", target=ONE), "",
+        STOP.replace(kind="container", target=ONE), "",
         ["no, leave it running", "yes, stop it"], id="a container",
     ),
 ]  # fmt: skip
@@ -150,14 +162,16 @@ def test_rows(question: Question, service: str, expected: list[str]) -> None:
 
 @pytest.mark.parametrize("kind", ["stop", "kill"])
 def test_hostile_names_stay_on_their_line(kind: str) -> None:
-    menu = menu_for(Question("stop", s.EVIL_TARGET, s.EVIL_FINDING).but(kind=kind), s.EVIL)
+    menu = menu_for(Question("stop", s.EVIL_TARGET, s.EVIL_FINDING).replace(kind=kind), s.EVIL)
     told = "\n".join([*lines(menu), answered(menu, "no", WIDE)])
     assert "\x1b" not in told
     assert "\nerror:" not in told
 
 
 def test_what_is_pointed_at_and_the_mark_are_coloured() -> None:
-    above, below = shown(menu_of("stop it?", "d"), 1, Look(colour=True, width=80), 24)
+    above, below = shown(
+        Prompt("stop it?", (NO, YES, DETAILS)), 1, OutputStyle(colour=True, width=80), 24
+    )
     assert above == ["\x1b[36m?\x1b[0m stop it?", "    n  no"]
     assert below[0] == "  \x1b[1m> y  yes\x1b[0m"
 
@@ -166,6 +180,6 @@ def test_what_is_left() -> None:
     assert answered(MENU, "yes", WIDE) == (
         "? stop `node` (pid 4242) with SIGTERM, so that `backend` can start? yes"
     )
-    assert answered(MENU, "", Look(width=60)) == (
+    assert answered(MENU, "", OutputStyle(width=60)) == (
         "? stop `node` (pid 4242) with SIGTERM, so that `backend` can\n  start?"
     )

@@ -13,8 +13,7 @@ from prompt_toolkit.key_binding import KeyPress
 from prompt_toolkit.output import DummyOutput
 from prompt_toolkit.output.vt100 import Vt100_Output
 
-from devports.ui.menu import menu_of
-from devports.ui.pressing import GUARD, pressed
+from devports.ui.prompts import DETAILS, GUARD, NO, OTHER, YES, Prompt, pressed, yes_or_no
 from tests.harness.capabilities import NEEDS_FAKE_KEYS
 from tests.unit.ui.samples import Stage
 
@@ -24,11 +23,11 @@ if TYPE_CHECKING:
     from prompt_toolkit.input import Input, PipeInput
     from prompt_toolkit.output import Output
 
-    from devports.ui.menu import Menu, Pressed
-    from devports.ui.pressing import Later
+    from devports.ui.prompts import Chosen, Later
 
 UP, DOWN, ENTER = "\x1b[A", "\x1b[B", "\r"
-MENU, YES_NO = menu_of("stop it?", "dp"), menu_of("stop it?")
+MENU = Prompt("stop it?", (NO, YES, DETAILS, OTHER))
+YES_NO = yes_or_no("stop it?")
 
 
 class Low(DummyOutput):
@@ -96,14 +95,14 @@ def never(_seconds: float, _call: Callable[[], None]) -> None:
 
 
 def answer(
-    menu: Menu,
+    menu: Prompt,
     keys: Input,
     sink: Output | None = None,
     stage: Stage | None = None,
     later: Later = at_once,
-) -> Pressed:
+) -> Chosen:
     screen = (stage or Stage(NO_COLOR="1")).screen
-    return pressed(menu, keys, sink or DummyOutput(), screen, later=later).answer
+    return pressed(menu, keys, sink or DummyOutput(), screen, later=later)
 
 
 @NEEDS_FAKE_KEYS
@@ -199,7 +198,7 @@ EARLY = [
 @pytest.mark.parametrize("menu", [MENU, YES_NO], ids=["four answers", "yes and no"])
 @pytest.mark.parametrize("sink", [DummyOutput(), Low()], ids=["list", "one line"])
 def test_what_comes_with_the_first_drawing_answers_nothing_and_moves_nothing(
-    early: str, menu: Menu, sink: Output
+    early: str, menu: Prompt, sink: Output
 ) -> None:
     with hasty(early, ENTER) as (keys, later):
         assert answer(menu, keys, sink, later=later) == "no"
@@ -224,10 +223,30 @@ def test_ctrl_c_counts_from_the_first_moment_on() -> None:
 @NEEDS_FAKE_KEYS
 def test_by_default_too_a_yes_in_the_moment_of_the_first_drawing_is_none() -> None:
     with keyboard("yn") as keys:
-        assert pressed(MENU, keys, DummyOutput(), Stage().screen).answer == "no"
+        assert pressed(MENU, keys, DummyOutput(), Stage().screen) == "no"
 
 
 @NEEDS_FAKE_KEYS
+def test_a_signal_that_comes_while_the_question_is_drawn_ends_it() -> None:
+    """A handler runs wherever the program is, and asyncio catches exceptions of its callbacks."""
+    from devports.run.terminal import SignalReceived
+
+    def handler() -> None:
+        raise SignalReceived(15)
+
+    def soon(_seconds: float, _call: Callable[[], None]) -> None:
+        loop = asyncio.get_running_loop()
+        loop.call_soon(handler)
+        loop.call_later(5, loop.stop)  # who has caught it would wait for a key on our stdin
+
+    stage = Stage()
+    with create_pipe_input() as keys:
+        sink = Vt100_Output(stage.stderr, DummyOutput().get_size)
+        with pytest.raises(SignalReceived):
+            answer(MENU, keys, sink, stage, later=soon)
+    assert "Ctrl-C" not in stage.stderr.getvalue()
+
+
 @pytest.mark.parametrize(
     ("typed", "later", "said"),
     [

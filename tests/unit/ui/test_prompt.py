@@ -5,12 +5,10 @@ from typing import TYPE_CHECKING, Any
 
 import pytest
 
-from devports.core.bystanders import Bystanders, Spared
-from devports.core.outcome import Question
-from devports.core.standing import OtherUser
-from devports.ui.console import Screen
-from devports.ui.menu import menu_of
-from devports.ui.prompt import ask, from_menu, on_terminal
+from devports.core.holder_kind import OtherUser
+from devports.core.stop_plan import PortClients, Question, UntouchedProcess
+from devports.ui.console import Console
+from devports.ui.prompts import DETAILS, NO, YES, Prompt, ask, from_menu
 from tests.harness.capabilities import NEEDS_PTY
 from tests.unit.ui import samples as s
 from tests.unit.ui.samples import Stage
@@ -18,29 +16,29 @@ from tests.unit.ui.samples import Stage
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
-    from devports.core.outcome import QuestionKind
-    from devports.ui.menu import Menu, Pressed
+    from devports.core.stop_plan import QuestionKind
+    from devports.ui.prompts import Chosen
 
 STOP = Question("stop", s.NODE_TARGET, s.HELD)
-MENU = menu_of("stop it?", "d")
+MENU = Prompt("stop it?", (NO, YES, DETAILS))
 
 
-def never(menu: Menu, _screen: Screen) -> Pressed:
+def never(menu: Prompt, _screen: Console) -> Chosen:
     raise AssertionError(f"asked: {menu.text}")
 
 
 class Person:
     """Somebody who chooses these, one for each time they are asked."""
 
-    def __init__(self, *answers: Pressed) -> None:
+    def __init__(self, *answers: Chosen) -> None:
         self.answers, self.asked, self.keys = list(answers), "", ""
 
-    def __call__(self, menu: Menu, _screen: Screen) -> Pressed:
+    def __call__(self, menu: Prompt, _screen: Console) -> Chosen:
         self.asked, self.keys = menu.text, "".join(choice.key for choice in menu.choices)
         return self.answers.pop(0)
 
 
-def interrupting(*_: object) -> Pressed:
+def interrupting(*_: object) -> Chosen:
     raise KeyboardInterrupt
 
 
@@ -59,7 +57,7 @@ def test_nobody_to_ask_is_no_without_a_question(stage: Stage) -> None:
 
 
 @pytest.mark.parametrize("said", ["yes", "no", "next"])
-def test_the_holder_is_shown_and_the_answer_counts(said: Pressed) -> None:
+def test_the_holder_is_shown_and_the_answer_counts(said: Chosen) -> None:
     stage, person = Stage(COLUMNS="80", NO_COLOR="1"), Person(said)
     given = ask(STOP, stage.screen, "backend", project="`shop`", reader=s.ANN, choose=person)
     assert given == said
@@ -78,8 +76,8 @@ def test_the_holder_is_shown_and_the_answer_counts(said: Pressed) -> None:
 
 def test_another_user_is_named() -> None:
     stage, person = Stage(NO_COLOR="1"), Person("no")
-    theirs = s.NODE_TARGET.but(standing=OtherUser("bob", permitted=True))
-    ask(STOP.but(target=theirs), stage.screen, choose=person)
+    theirs = s.NODE_TARGET.replace(standing=OtherUser("bob", permitted=True))
+    ask(STOP.replace(target=theirs), stage.screen, choose=person)
     assert "which belongs to user bob and not to you" in person.asked
     assert "note        belongs to user bob" in stage.stderr.getvalue()
 
@@ -100,7 +98,7 @@ def test_hostile_names_in_the_question(kind: QuestionKind) -> None:
 
 def test_details_are_shown_and_the_question_is_asked_again() -> None:
     stage, person = Stage(NO_COLOR="1", COLUMNS="100"), Person("details", "no")
-    known = Bystanders(2, (Spared(s.PYTHON, "client"),))
+    known = PortClients(2, (UntouchedProcess(s.PYTHON, "client"),))
     question = Question("stop", s.UVICORN_TARGET, s.HELD, known)
     assert ask(question, stage.screen, reader=s.ANN, choose=person) == "no"
     said = stage.stderr.getvalue()
@@ -121,12 +119,12 @@ def test_details_are_shown_and_the_question_is_asked_again() -> None:
 )
 def test_another_port_is_offered(may_move: bool, keys: str) -> None:
     person = Person("no")
-    ask(STOP.but(may_move=may_move), Stage().screen, choose=person)
+    ask(STOP.replace(may_move=may_move), Stage().screen, choose=person)
     assert person.keys == keys
 
 
 @pytest.fixture
-def terminal() -> Iterator[tuple[int, Screen]]:
+def terminal() -> Iterator[tuple[int, Console]]:
     """A pseudo terminal: the descriptor of its keyboard, and a screen on it."""
     if not hasattr(os, "openpty"):
         pytest.skip(NEEDS_PTY.kwargs["reason"])
@@ -134,16 +132,16 @@ def terminal() -> Iterator[tuple[int, Screen]]:
     reading = open(side, encoding="utf-8", closefd=False)  # noqa: SIM115
     writing = open(side, "w", encoding="utf-8", closefd=False)  # noqa: SIM115
     with reading, writing:
-        yield keyboard, Screen(reading, writing, writing, {"TERM": "xterm"})
+        yield keyboard, Console(reading, writing, writing, {"TERM": "xterm"})
     os.close(keyboard)
     os.close(side)
 
 
-def test_keys_from_before_the_question_are_forgotten(terminal: tuple[int, Screen]) -> None:
+def test_keys_from_before_the_question_are_forgotten(terminal: tuple[int, Console]) -> None:
     keyboard, screen = terminal
     os.write(keyboard, b"y\nyy")
 
-    def read(*_: object) -> Pressed:
+    def read(*_: object) -> Chosen:
         os.set_blocking(side, False)
         with pytest.raises(BlockingIOError):
             os.read(side, 10)
@@ -155,21 +153,21 @@ def test_keys_from_before_the_question_are_forgotten(terminal: tuple[int, Screen
     assert from_menu(MENU, screen, press=read) == "yes"
 
 
-def test_a_question_asks_the_terminal_nothing(terminal: tuple[int, Screen]) -> None:
-    def asked(_menu: Menu, _source: object, sink: Any, _screen: Screen) -> Pressed:
+def test_a_question_asks_the_terminal_nothing(terminal: tuple[int, Console]) -> None:
+    def asked(_menu: Prompt, _source: object, sink: Any, _screen: Console) -> Chosen:
         return "yes" if sink.responds_to_cpr else "no"
 
     assert from_menu(MENU, terminal[1], press=asked) == "no"
 
 
-def test_a_stderr_that_is_not_a_terminal_after_all(terminal: tuple[int, Screen]) -> None:
+def test_a_stderr_that_is_not_a_terminal_after_all(terminal: tuple[int, Console]) -> None:
     stdin = terminal[1].streams["stdin"]
-    screen = Screen(stdin, None, Stage(terminal=False).stderr, {})
+    screen = Console(stdin, None, Stage(terminal=False).stderr, {})
     assert from_menu(MENU, screen, press=lambda *_: "yes") == "yes"
 
 
 def test_no_input_at_all_is_no() -> None:
-    assert on_terminal("stop it?", "d", Screen(None, None, None, {})) == "no"
+    assert from_menu(MENU, Console(None, None, None, {})) == "no"
 
 
 @pytest.mark.parametrize(
@@ -179,8 +177,8 @@ def test_no_input_at_all_is_no() -> None:
         pytest.param(OSError, id="the terminal has gone"),
     ],
 )
-def test_a_vanished_terminal_is_no(terminal: tuple[int, Screen], problem: type[Exception]) -> None:
-    def gone(*_: object) -> Pressed:
+def test_a_vanished_terminal_is_no(terminal: tuple[int, Console], problem: type[Exception]) -> None:
+    def gone(*_: object) -> Chosen:
         raise problem
 
     assert from_menu(MENU, terminal[1], press=gone) == "no"

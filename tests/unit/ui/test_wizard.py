@@ -8,21 +8,21 @@ import pytest
 from prompt_toolkit.input import DummyInput, create_pipe_input
 from prompt_toolkit.output import DummyOutput
 
-from devports.ui.console import Screen
-from devports.ui.wizard import choose, wrong_port
+from devports.ui.console import Console
+from devports.ui.prompts import choose, wrong_port
 from tests.harness.capabilities import NEEDS_FAKE_KEYS
 from tests.unit.ui import samples as s
 from tests.unit.ui.samples import Stage
 
 if TYPE_CHECKING:
-    from devports.detect.found import Found
+    from devports.detect.model import DetectedService
 
-DB = s.FOUND_DB.but(port=5432)
-UNKNOWN = s.FOUND.but(names=("web",), port=0)
+DB = s.FOUND_DB.replace(port=5432)
+UNKNOWN = s.FOUND.replace(names=("web",), port=0)
 DOWN = "\x1b[B"
 
 
-def typed(keys: str, *services: Found, colour: str = "") -> list[tuple[str, int]] | None:
+def typed(keys: str, *services: DetectedService, colour: str = "") -> list[tuple[str, int]] | None:
     """Return names and ports after these keys; None: nothing is to be written."""
     with create_pipe_input() as keyboard:
         keyboard.send_text(keys)
@@ -55,7 +55,10 @@ ANSWERS = [
 @pytest.mark.parametrize(("keys", "services", "expected"), ANSWERS)
 @pytest.mark.parametrize("colour", [pytest.param("", id="colour"), pytest.param("1", id="none")])
 def test_answers(
-    keys: str, services: tuple[Found, ...], expected: list[tuple[str, int]] | None, colour: str
+    keys: str,
+    services: tuple[DetectedService, ...],
+    expected: list[tuple[str, int]] | None,
+    colour: str,
 ) -> None:
     assert typed(keys, *services, colour=colour) == expected
 
@@ -74,7 +77,7 @@ def test_the_end_of_the_input_writes_nothing() -> None:
 
 
 def test_no_input_at_all_writes_nothing() -> None:
-    assert choose((s.FOUND,), "x", Screen(None, None, None, {})) is None
+    assert choose((s.FOUND,), "x", Console(None, None, None, {})) is None
 
 
 @pytest.mark.parametrize(

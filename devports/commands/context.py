@@ -1,0 +1,221 @@
+"""What every command is given: the screen, the machine, the configuration, who is asked about."""
+
+from __future__ import annotations
+
+import os
+
+import devports
+from devports.core.model import Endpoint, PortSpec, parse_target
+from devports.core.value import Frozen
+from devports.errors import DevportsError
+from devports.system import native
+from devports.system.inspect import endpoints_of
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from collections.abc import Callable, Sequence
+
+    from devports.core.hint import Advice
+    from devports.core.remedies import Remedy
+    from devports.core.service import Config, Service
+    from devports.core.verdict import Finding
+    from devports.records import RunRecords
+    from devports.system import Machine
+    from devports.system.container_engines import Engines
+    from devports.ui.console import Console
+    from devports.ui.messages import Label
+
+
+class Target(Frozen):
+    """One target: as it was typed, and what it stands for."""
+
+    text: str
+    specs: tuple[PortSpec, ...]
+    service: Service | None = None
+
+    @property
+    def name(self) -> str:
+        """The service's name, empty for a bare port."""
+        return self.service.name if self.service else ""
+
+    @property
+    def typed(self) -> str:
+        """What to type for it in another command.
+
+        A URL is cut down to its port: in what is behind it a shell may see more than letters.
+        """
+        return str(self.specs[0]) if "://" in self.text else self.text
+
+    @property
+    def subject(self) -> str:
+        """What sentences are about: `port 8000`, `[::1]:8000`; empty where there are several."""
+        return str(self.specs[0]) if len(self.specs) == 1 else ""
+
+
+class Context:
+    """Screen, machine and configuration, the latter two made when they are first asked for.
+
+    `named` is the configuration that the command line names; None: the nearest one holds.
+    """
+
+    def __init__(self, screen: Console, named: str | None = None) -> None:
+        self.screen, self.named = screen, named
+        screen.config = named or ""
+        self._machine: Machine | None = None
+        self._config: Config | None = None
+        self._engines: Engines | None = None
+
+    @property
+    def machine(self) -> Machine:
+        if self._machine is None:
+            self._machine = native()
+        return self._machine
+
+    @property
+    def engines(self) -> Engines:
+        if self._engines is None:
+            from devports.system.container_engines import Engines  # not for `check`
+
+            self._engines = Engines()
+        return self._engines
+
+    def config(self) -> Config:
+        """Return the configuration, read once; its doubts become warnings.
+
+        Raises:
+            DevportsError: there is none, or it is not right.
+        """
+        if self._config is not None:
+            return self._config
+        from devports.config.load import load_with_warnings  # not for bare ports
+
+        loaded = load_with_warnings(self.named, here())
+        for warning in loaded.warnings:
+            self.print_warning(warning)
+        self._config = loaded.config
+        return loaded.config
+
+    def print_error(self, error: DevportsError, remedies: Sequence[Remedy] = ()) -> None:
+        from devports.ui.messages import error_block  # mostly there is none
+
+        self.screen.err(error_block(error, self.screen.look("stderr"), remedies))
+
+    def print_warning(self, message: str, hints: Sequence[str] = ()) -> None:
+        from devports.ui.messages import block
+
+        self.screen.err(block("warning", message, self.screen.look("stderr"), hints=hints))
+
+    def print_labelled(self, label: Label, text: Advice) -> None:
+        from devports.ui.messages import labelled
+
+        self.screen.err("\n".join(labelled(label, text, self.screen.look("stderr"))))
+
+    def home(self) -> str:
+        """Return the folder that we work for: that of the configuration, if one is read or named.
+
+        Else the current one; empty where that has been removed.
+        """
+        if self._config is not None:
+            return self._config.root
+        if self.named:
+            return os.path.dirname(os.path.realpath(self.named))
+        try:
+            return os.getcwd()
+        except FileNotFoundError:
+            return ""
+
+    def replace(self, config: Config) -> None:
+        """Let every command take this for the configuration."""
+        self._config = config
+
+    def records(self) -> RunRecords:
+        from devports.records import RunRecords, folder  # not for `check`
+
+        return RunRecords(folder(os.environ), self.machine)
+
+    def asked(self, words: Sequence[str]) -> tuple[Target, ...]:
+        """Return the targets that these words name; none name every service.
+
+        Raises:
+            DevportsError: a word names nothing.
+        """
+        if not words:
+            return tuple(asked_of(service.name, service) for service in self.config().services)
+        parsed = [(word, parse_target(word)) for word in words]
+        return tuple(
+            asked_of(what, service_of(self.config(), what))
+            if isinstance(what, str)
+            else Target(word, (what,))
+            for word, what in parsed
+        )
+
+    def look(
+        self,
+        targets: Sequence[Target],
+        how: Callable[[Machine, Sequence[Endpoint]], tuple[Finding, ...]],
+    ) -> tuple[tuple[Target, tuple[Finding, ...]], ...]:
+        """Return the findings for each target, all from one look, as `how` looks."""
+        wanted = [(target, self.endpoints(target)) for target in targets]
+        every = [endpoint for _, endpoints in wanted for endpoint in endpoints]
+        found = iter(how(self.machine, every))
+        return tuple((target, tuple(next(found) for _ in ends)) for target, ends in wanted)
+
+    def endpoints(self, target: Target) -> tuple[Endpoint, ...]:
+        return tuple(end for spec in target.specs for end in endpoints_of(self.machine, spec))
+
+
+def asked_of(text: str, service: Service) -> Target:
+    """Return a service as a target: its port first, then its further ports."""
+    further = (service.spec.replace(port=port) for _, port in service.ports)
+    return Target(text, (service.spec, *further), service)
+
+
+def service_of(config: Config, name: str) -> Service:
+    """Return the service of this name.
+
+    Raises:
+        DevportsError: there is none; the nearest name is offered.
+    """
+    if (service := config.get(name)) is not None:
+        return service
+    from devports.config.report import unknown_service  # only to word an error
+
+    raise unknown_service(config, name)
+
+
+def here() -> str:
+    """Return the current folder.
+
+    Raises:
+        DevportsError: it has been removed.
+    """
+    try:
+        return os.getcwd()
+    except FileNotFoundError:
+        raise DevportsError(
+            "no-folder",
+            "the current folder does not exist any more",
+            hints=("change to a folder that does: `cd ..`",),
+        ) from None
+
+
+def print_vscode_failure(what: str, screen: Console) -> None:
+    """Print the lines that let VS Code stop the start of a debugger."""
+    from devports.config.load import OWN, find
+    from devports.ui.run_progress import failure
+    from devports.ui.text import in_vscode
+
+    if not in_vscode(screen.env):
+        return
+    try:
+        name = os.path.basename(find(os.getcwd()) or OWN)
+    except OSError:  # the folder is gone
+        name = OWN
+    screen.err(failure(what, name))
+
+
+def shipped(folder: str, name: str) -> str:
+    """Return the text of a file that is shipped in a folder of the package."""
+    path = os.path.join(os.path.dirname(devports.__file__), folder, name)
+    with open(path, encoding="utf-8") as file:
+        return file.read()

@@ -1,0 +1,64 @@
+"""`devports run SERVICE --debug`: the same service, under the debugger it declares."""
+
+from __future__ import annotations
+
+from devports.core.command_line import PACKAGE_RUNNERS, Script, under_debugger
+from devports.core.service import Config, Service, fill, values_for, words_of
+from devports.errors import DevportsError
+from devports.system import programs
+
+
+def debugged(service: Service, config: Config) -> Service:
+    """Return the service with a command that starts it under its debugger.
+
+    Raises:
+        DevportsError: it declares none, or cannot be started under it.
+    """
+    debugger = service.vscode.debug
+    if not debugger:
+        raise DevportsError(
+            "no-debugger",
+            f"`{service.name}` declares no debugger",
+            hints=(f'add `debug = "debugpy"` or `"node"` to `[services.{service.name}.vscode]`',),
+            service=service.name,
+        )
+    words = () if service.shell else words_of(service)
+    command = under_debugger(words, debugger, script_of(service, words, config)) if words else None
+    if command is None:
+        raise not_debuggable(service, words)
+    return service.replace(command=command)
+
+
+def script_of(service: Service, words: tuple[str, ...], config: Config) -> Script | None:
+    """Return what the first word of a command is, if it is a script."""
+    found = program_of(service, words[0], config)
+    interpreter = programs.interpreter(found) if found else ()
+    return Script(interpreter, found) if interpreter else None
+
+
+def program_of(service: Service, word: str, config: Config) -> str:
+    """Return the file that the first word of a command would start; empty if there is none."""
+    values = values_for(service, config) | {"fd": "3"}
+    path = programs.path_of(service.env)
+    return programs.located(fill(word, values), fill(service.cwd, values), path)
+
+
+def not_debuggable(service: Service, words: tuple[str, ...]) -> DevportsError:
+    """Return why a command cannot be started under a debugger, and what can."""
+    debugger, name = service.vscode.debug, service.name
+    hint = {
+        "debugpy": 'begin `command` with "python", or with a command of the same environment',
+        "node": 'begin `command` with "node": "node node_modules/vite/bin/vite.js ..."',
+    }[debugger]
+    note = ""
+    if service.shell:
+        note = "a shell takes the command apart, so devports cannot put the debugger into it"
+    elif words and words[0] in PACKAGE_RUNNERS:
+        note = f"`{words[0]}` starts several programs, and each would want the debugger's port"
+    return DevportsError(
+        "not-debuggable",
+        f"the command of `{name}` cannot be started under {debugger}",
+        note=note,
+        hints=(hint,),
+        service=name,
+    )

@@ -1,0 +1,404 @@
+"""The facts that `devports doctor` judges, from the configuration and the machine.
+
+Nothing is started, signalled or written, and each thing is read once. The order below is that of
+`gather`: ports, commands, files, VS Code, runs, and what this user cannot see.
+"""
+
+from __future__ import annotations
+
+import os
+import stat
+
+from devports.commands.debugger import debugged, program_of
+from devports.commands.vscode import VSCODE, template_of
+from devports.config.load import open_folder, read_env_file, takes_writing
+from devports.core.checkout import elsewhere_from
+from devports.core.command_line import SHELLS, base_name
+from devports.core.handoff import ladder, mark
+from devports.core.hint import text_of
+from devports.core.jsonc import JsoncError
+from devports.core.model import Endpoint, VisibilityGap
+from devports.core.remedies import Remedy
+from devports.core.service import EditorTasks, argv_of, env_file_of, fill, values_for
+from devports.core.shell_syntax import hides_exit_code
+from devports.core.verdict import Held, OutgoingConnection, is_outgoing, is_sister, sockets_of
+from devports.detect.command_line import read, recognise
+from devports.detect.servers import CONFIG_FILES
+from devports.doctor.facts import (
+    Command,
+    Editor,
+    Facts,
+    Launch,
+    Listener,
+    MissingTaskCommand,
+    PortFacts,
+    Problem,
+    RunFacts,
+)
+from devports.doctor.project_rules import writable_by_others
+from devports.doctor.setup_rules import UNSEEN
+from devports.errors import DevportsError
+from devports.records import RunRecords, charges
+from devports.system import files, linux, programs
+from devports.system.inspect import MOST_PEERS, endpoints_of, survey, with_holders, with_servers
+from devports.system.linux import reserved
+from devports.system.project import worktree_of
+from devports.vscode.lint import LintFinding, labels_of, lint_launch, lint_tasks, waited_for
+from devports.vscode.merge import LAUNCH, TASKS, BrokenFileError, plan, programs_of, searched
+from devports.vscode.tasks import FILES
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from collections.abc import Iterator, Sequence
+
+    from devports.commands.context import Context
+    from devports.core.model import HolderSearch, Platform, ProcessKey, Socket, Table
+    from devports.core.service import Config, Service
+    from devports.core.verdict import Finding
+    from devports.system import Machine
+
+ANY_PORT = 1
+"""What a table is asked for where no port is declared: it says what it cannot show all the same."""
+LOOPBACKS = ("127.0.0.1", "::1")
+
+
+def gather(context: Context, config: Config | None, warnings: Sequence[str] = ()) -> Facts:
+    """Look at everything that the rules want to know; one look at the machine for all ports."""
+    machine, records = context.machine, context.records()
+    services = config.services if config else ()
+    declared = declared_ports(machine, services)
+    table = machine.table({each.spec.port for each in declared} or {ANY_PORT})
+    ports = tuple(with_neighbours(machine, each, table) for each in declared)
+    commands = tuple(command_facts(s, config) for s in services if config and s.command)
+    root = config.root if config else ""
+    return Facts(
+        machine.platform,
+        root=root,
+        ports=ports,
+        commands=commands,
+        programs=programs.on_path(os.environ),
+        neighbour=programs.neighbour(),
+        faults=(*faults_of(config, warnings), *refusals(config, commands, ports)) if config else (),
+        localhost=localhost(machine) if ports else (),
+        loopbacks=tuple(a for a in LOOPBACKS if machine.probe(Endpoint(a, 0)) == "ok"),
+        editor=editor_facts(config, machine.platform) if config else Editor(),
+        ephemeral=machine.ephemeral(),
+        reserved=reserved(),
+        runs=tuple(run_facts(machine, records, root)),
+        gaps=(*table.gaps, *gaps_of_user(machine)),
+        viewer=machine.viewer(),
+        run_of=records.run_of(),
+        elsewhere_of=elsewhere_from(context.home(), worktree_of),
+        named=context.engines.named,
+    )
+
+
+MOST_CONNECTIONS = 4
+"""Outgoing connections that are looked up for one port: one is enough to be shown."""
+
+
+def declared_ports(machine: Machine, services: Sequence[Service]) -> list[PortFacts]:
+    """Return every declared port with what is on it, from one look at the machine."""
+    ports = [
+        _resolved(machine, PortFacts(service, service.spec.replace(port=port), name))
+        for service in services
+        for name, port in (("", service.port), *service.ports)
+    ]
+    found = iter(survey(machine, (end for _, ends in ports for end in ends), thorough=True))
+    each = [(declared, tuple(next(found) for _ in ends)) for declared, ends in ports]
+    return [
+        declared.replace(findings=with_servers(machine, findings)) for declared, findings in each
+    ]
+
+
+def _resolved(machine: Machine, declared: PortFacts) -> tuple[PortFacts, tuple[Endpoint, ...]]:
+    """Return a port with its addresses; with what the resolver said, where it has none."""
+    try:
+        return declared, endpoints_of(machine, declared.spec)
+    except DevportsError as error:
+        return declared.replace(unresolved=" ".join(error.facts)), ()
+
+
+def with_neighbours(machine: Machine, declared: PortFacts, table: Table) -> PortFacts:
+    """Add who listens beside it, and who has it as the local port of a connection."""
+    known = {socket for finding in declared.findings for socket in sockets_of(finding.verdict)}
+    others = [socket for socket in table.sockets if socket not in known]
+    ends = [finding.endpoint for finding in declared.findings]
+    beside = [socket for socket in others if any(is_sister(socket, end) for end in ends)]
+    return declared.replace(
+        beside=_holders(machine, beside),
+        outgoing=_holders(machine, _outgoing(machine, others, declared.spec.port)),
+    )
+
+
+def _outgoing(machine: Machine, others: Sequence[Socket], port: int) -> list[Socket]:
+    """Return the connections that got this port from the range for outgoing ones."""
+    low, high = machine.ephemeral()
+    possible = [s for s in others if s.remote is not None and s.local.port == port]
+    remote = {s.remote.port for s in possible if s.remote is not None}
+    if not low <= port <= high or not 0 < len(remote) <= MOST_PEERS:
+        return []
+    peers = machine.table(remote).sockets
+    return [socket for socket in possible if is_outgoing(socket, (low, high), peers)]
+
+
+def _holders(machine: Machine, sockets: Sequence[Socket]) -> tuple[Finding, ...]:
+    """Return a finding for each socket by itself, with its holders."""
+
+    def who(several: Sequence[Socket]) -> HolderSearch:
+        return machine.holding(several, thorough=False)
+
+    judged = [
+        (s.local, Held((s,)) if s.remote is None else OutgoingConnection((s,), blocking=False))
+        for s in sockets[:MOST_CONNECTIONS]
+    ]
+    return with_holders(judged, who)
+
+
+ENDINGS = ("ts", "js", "mts", "mjs", "cts", "cjs", "toml")
+MAX_SETTINGS = 64 * 1024
+PACKAGE_MANAGERS = ("npm", "pnpm", "yarn", "bun")
+
+
+def command_facts(service: Service, config: Config) -> Command:
+    """Return what is to be judged of a service that has a command."""
+    values = values_for(service, config) | {"fd": "3"}
+    folder, words = fill(service.cwd, values), argv_of(service, values)
+    word = words[0]
+    exists = os.path.isdir(folder)
+    path = programs.path_of(service.env)
+    trouble = programs.trouble(word, folder, path) if exists else ""
+    bare = not os.path.dirname(word)
+    return Command(
+        service,
+        word,
+        folder,
+        exists,
+        trouble,
+        searched=path if bare else "",
+        near=programs.near(word, (folder, config.root)) if bare and trouble == "missing" else "",
+        environment=programs.needed_by(word, folder, startable=not trouble) if exists else None,
+        launch=launch(words, folder),
+        undebugged="" if trouble else undebugged(service, config),
+    )
+
+
+def launch(words: Sequence[str], folder: str) -> Launch:
+    """Return what a command says of the known server that it starts, if it starts one."""
+    inner, hides = within_shell(words)
+    inner = through_script(inner, folder)
+    start = recognise(inner) if inner else None
+    if start is None:
+        return Launch(hides=hides)
+    kind, told = start.server.kind, start.told
+    return Launch(kind, told.port, told.host, start.rest, settings(kind, folder), hides)
+
+
+def within_shell(words: Sequence[str]) -> tuple[tuple[str, ...], str]:
+    """Return the words that a shell's text starts, and how that hides their exit code."""
+    at = next((i for i, word in enumerate(words) if word in ("-c", "-lc")), 0)
+    if not at or base_name(words[0]) not in SHELLS or at + 1 == len(words):
+        return tuple(words), ""
+    text = words[at + 1]
+    end = hides_exit_code(text)
+    line = read(text.rstrip().removesuffix(end))
+    return line.words if line else (), "" if "pipefail" in words else end
+
+
+def through_script(words: tuple[str, ...], folder: str) -> tuple[str, ...]:
+    """Return what a script of package.json starts in place of `npm run NAME`."""
+    if not words or words[0] not in PACKAGE_MANAGERS:
+        return words
+    rest = words[2:] if words[1:2] == ("run",) else words[1:]
+    scripts = programs.package(folder).get("scripts")
+    text = scripts.get(rest[0]) if rest and isinstance(scripts, dict) else None
+    line = read(text) if isinstance(text, str) else None
+    more = rest[2:] if rest[1:2] == ("--",) else rest[1:]
+    return (*line.words, *more) if line else words
+
+
+def settings(kind: str, folder: str) -> str:
+    """Return the text of a server's configuration file, as far as it could matter."""
+    names = [f"{CONFIG_FILES[kind]}.{ending}" for ending in ENDINGS if kind in CONFIG_FILES]
+    return next(filter(None, (_text(os.path.join(folder, name)) for name in names)), "")
+
+
+def _text(path: str) -> str:
+    try:
+        with open(path, "rb") as file:
+            return file.read(MAX_SETTINGS).decode("utf-8", "replace")
+    except OSError:
+        return ""
+
+
+def undebugged(service: Service, config: Config) -> str:
+    """Return the Python that is to debug a service and has no debugpy; empty if none is known."""
+    own = dict(service.env)
+    if service.vscode.debug != "debugpy" or "PYTHONPATH" in (own | dict(os.environ)):
+        return ""
+    try:
+        words = debugged(service, config).command
+    except DevportsError:
+        return ""
+    python = program_of(service, words[0], config)
+    return python if programs.lacks(python, "debugpy") else ""
+
+
+def faults_of(config: Config, warnings: Sequence[str]) -> Iterator[Problem]:
+    """Yield what is wrong with the files of a configuration that can be read."""
+    for warning in warnings:
+        yield Problem("config-doubtful", "note", warning)
+    folder = os.path.dirname(os.path.realpath(config.path))
+    status = os.stat(folder)
+    if hasattr(os, "geteuid") and open_folder(folder, status):
+        problem = Problem(
+            "folder-open-to-all",
+            "warning",
+            f"every user can put another `{os.path.basename(config.path)}` into `{folder}`",
+            (f"mode: {stat.S_IMODE(status.st_mode):04o}",),
+            "whoever can write it decides which commands run as you",
+            (Remedy("its owner can take that away, or root"),),
+        )
+        yield writable_by_others(problem, folder) if takes_writing(status) else problem
+    for service in config.services:
+        if path := env_file_of(service, config):
+            try:
+                read_env_file(path)
+            except DevportsError as error:
+                yield fault_of(error, path, service.name)
+
+
+def refusals(
+    config: Config, commands: Sequence[Command], ports: Sequence[PortFacts]
+) -> Iterator[Problem]:
+    """Yield why `devports run` would refuse a service for what its command is, as it says it."""
+    found = {command.service.name for command in commands if not command.trouble}
+    for declared in ports:
+        service = declared.service
+        if service.command and declared.findings and not declared.name:
+            try:
+                _plan_handoff(declared, config)
+                if service.vscode.debug and service.name in found:
+                    debugged(service, config)
+            except DevportsError as error:
+                yield fault_of(error, config.path, service.name)
+
+
+def _plan_handoff(declared: PortFacts, config: Config) -> None:
+    service = declared.service
+    values = values_for(service, config) | {"fd": mark(0)}
+    own = {name: fill(text, values) for name, text in service.env}
+    endpoints = tuple(finding.endpoint for finding in declared.findings)
+    ladder(service, argv_of(service, values), {**os.environ, **own}, endpoints)
+
+
+def fault_of(error: DevportsError, path: str, service: str = "") -> Problem:
+    """Return an error of a file as a problem."""
+    advice = tuple(Remedy(text_of(hint)) for hint in error.hints)
+    problem = Problem(error.code, "error", error.message, error.facts, error.note, advice, service)
+    if error.code == "config-unsafe" and takes_writing(os.stat(path)):
+        return writable_by_others(problem, os.path.realpath(path))
+    return problem
+
+
+def localhost(machine: Machine) -> tuple[str, ...]:
+    """Return the addresses of that name; none if it has none, which whoever declares it is told."""
+    try:
+        return machine.addresses("localhost")
+    except OSError:
+        return ()
+
+
+SYSTEMS = {"linux": "linux", "darwin": "osx", "win32": "windows"}
+"""What VS Code calls each system in a tasks.json."""
+
+
+def editor_facts(config: Config, platform: Platform) -> Editor:
+    """Look at `.vscode`; what keeps devports from it is a fact like the others."""
+    wanted = any(service.vscode != EditorTasks() for service in config.services)
+    try:
+        with files.opened(config.root, VSCODE) as folder:
+            tasks, launch = (folder.read(name) if folder else None for name in FILES)
+        looked = _planned(config, tasks, launch)
+    except DevportsError as error:
+        return Editor(wanted, trouble=(error.code, error.message, error.facts))
+    unresolved = tuple(_unresolved(tasks or "", SYSTEMS[platform], config.root))
+    return looked.replace(wanted=wanted, unresolved=unresolved, flaws=_flaws(tasks, launch))
+
+
+def _planned(config: Config, tasks: str | None, launch: str | None) -> Editor:
+    try:
+        changes = plan(config, template_of(config.root), tasks, launch).files
+    except BrokenFileError:  # the lint says where
+        return Editor()
+    texts = [file.before or "" for file in changes if file.path == TASKS]
+    return Editor(
+        ours=any(True for text in texts for _ in programs_of(text)),
+        missing=tuple(file.path for file in changes if file.state == "missing"),
+        stale=tuple(file.path for file in changes if file.state == "stale"),
+    )
+
+
+def _unresolved(text: str, system: str, root: str) -> Iterator[MissingTaskCommand]:
+    try:
+        found = list(programs_of(text))
+    except JsoncError:
+        return
+    for label, task in found:
+        word = str(task["command"]).split()[0]
+        path = searched(task, system, root, os.environ.get("PATH", os.defpath))
+        if "${" not in word and programs.trouble(word, root, path):
+            yield MissingTaskCommand(label, word, path)
+
+
+def _flaws(tasks: str | None, launch: str | None) -> tuple[LintFinding, ...]:
+    """Return what a person wrote that would not work.
+
+    What devports wrote is only ever stale, but for a run whose failure is not seen: whoever has to
+    know that may have a template of their own.
+    """
+    found = [*(lint_tasks(TASKS, tasks, waited_for(launch or "")) if tasks else ())]
+    if launch:
+        found += lint_launch(LAUNCH, launch, labels_of(tasks or ""))
+    return tuple(flaw for flaw in found if not flaw.ours or flaw.code == UNSEEN)
+
+
+def run_facts(machine: Machine, records: RunRecords, root: str) -> Iterator[RunFacts]:
+    """Yield the runs of this user; those of this project with where their servers listen.
+
+    Args:
+        machine: where they run.
+        records: of the runs.
+        root: folder of the configuration; without one every project is looked at.
+    """
+    for run in charges(records):
+        record, own = run.record, root in ("", run.record.project)
+        left = (listener(machine, key) for key in run.left if own)
+        yield RunFacts(
+            record.service,
+            record.project,
+            record.spec,
+            record.state if run.live else "",
+            process=machine.process(record.key.pid) if run.live else None,
+            server=listener(machine, record.server) if own and run.live else None,
+            left=next(filter(None, left), None),
+        )
+
+
+def listener(machine: Machine, key: ProcessKey | None) -> Listener | None:
+    """Return a server with where it, and what it started, listens; None if it has ended."""
+    process = machine.process(key.pid) if key else None
+    if process is None or process.key != key or process.state in "ZX":
+        return None
+    pids = {process.key.pid, *machine.descendants(process.key.pid)}
+    return Listener(process, machine.listening(pids))
+
+
+def gaps_of_user(machine: Machine) -> Iterator[VisibilityGap]:
+    """Yield what this user cannot see on this machine, whatever is on the ports now."""
+    if linux.is_wsl():
+        yield VisibilityGap("wsl", "what Windows and its Docker Desktop have on these ports (WSL)")
+    if machine.process(1) is None and machine.platform != "win32":
+        yield VisibilityGap("unlisted-processes", "the processes of other users (hidepid)")
+    elif machine.viewer().uid != 0:
+        yield VisibilityGap("other-users", "which process of another user has a port")

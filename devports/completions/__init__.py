@@ -1,1 +1,0 @@
-"""The completion scripts, shipped as data: each asks `devports __complete` at every TAB."""

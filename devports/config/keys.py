@@ -1,0 +1,258 @@
+"""What may stand in `devports.toml`: the one table that everything else is made from.
+
+Parsing, defaults, the JSON Schema and the reference page all read it. A small decoder over this
+table is the means because the libraries cost more at import than the whole of `devports check`
+(msgspec 3.9 bare Python starts, pydantic 12) and msgspec stops at the first problem.
+"""
+
+from __future__ import annotations
+
+from devports.core.service import Ready, Service
+from devports.core.text import LAST_PORT
+from devports.core.value import Frozen
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+    from typing import Literal
+
+    Kind = Literal[
+        "integer",  # low..high
+        "number",  # low..high, a fraction is fine
+        "boolean",
+        "text",  # one of `choices`, or what `pattern` matches
+        "host",  # a name or a numeric address
+        "path",  # relative to the file
+        "command",  # a text or a list of texts
+        "texts",  # a list, each matches `pattern`
+        "env",  # a table of texts by variable name
+        "ports",  # a table of ports by name
+        "table",  # a table with `keys`
+    ]
+
+NAME = "[A-Za-z0-9][A-Za-z0-9_-]{0,63}"
+"""Of a service and of a further port: safe in tasks, file names and `devports run NAME`."""
+VARIABLE = "[A-Za-z_][A-Za-z0-9_.-]*"
+LINE = r"[^\x00-\x1f\x7f]+"
+
+FIRST_PORT = 1
+MAX_SERVICES = 256
+"""Far more than a project has; it bounds the work that a hostile file can ask for."""
+MAX_PORTS = 64
+"""Further ports of one service, bounded for the same reason."""
+
+
+class Key(Frozen):
+    """What one key of the file is.
+
+    Attributes:
+        doc: one sentence for the reference page and the editor, Markdown, no period.
+        default: what a file without the key means; None: nothing.
+        low, high: inclusive bounds; seconds where the doc says so.
+        pattern: the whole text (each text of a list) must match; `rule` says it in words.
+        fills: placeholders are filled in; `fd` among them if `fills_fd`.
+        keys: what a table may hold.
+        example: a TOML value for the reference page.
+    """
+
+    kind: Kind
+    doc: str
+    default: object = None
+    required: bool = False
+    choices: tuple[str, ...] = ()
+    low: float = 0
+    high: float = 0
+    pattern: str = ""
+    rule: str = ""
+    fills: bool = False
+    fills_fd: bool = False
+    keys: Mapping[str, Key] = {}  # nobody writes into it
+    example: str = ""
+
+
+READY = {
+    "http": Key(
+        "text",
+        "path that must answer a GET on the port with a status below 400",
+        pattern=f"/{LINE}|/",
+        rule='must be a path that starts with "/"',
+        fills=True,
+        example='"/healthz"',
+    ),
+    "timeout": Key(
+        "number",
+        "seconds until a service that is not ready counts as failed",
+        default=Ready.timeout,
+        low=0.1,
+        high=3600,
+    ),
+    "owner": Key(
+        "text",
+        "`tree`: a process that devports started must own the port; "
+        "`any`: whoever listens counts (a container engine's proxy, a setuid server)",
+        default=Ready.owner,
+        choices=("tree", "any"),
+    ),
+    "log": Key(
+        "text",
+        "text that a line of its output must contain, colours aside",
+        pattern=LINE,
+        example='"Application startup complete"',
+    ),
+}
+
+VSCODE = {
+    "task": Key(
+        "text",
+        "label of the task that runs the service",
+        pattern=rf"(?!.*\$\{{){LINE}",
+        rule="must be one line of text without `${`, which VS Code would expand",
+        example='"Run Backend"',
+    ),
+    "prelaunch": Key(
+        "texts",
+        "launch configurations of yours that get a task freeing the port as `preLaunchTask`",
+        pattern=LINE,
+        rule="must be names of launch configurations, one line each",
+        example='["Python: FastAPI"]',
+    ),
+    "debug": Key(
+        "text",
+        "generate a launch configuration where devports starts the service under this debugger "
+        "and VS Code attaches; the further port `debug` is the debugger's",
+        choices=("debugpy", "node"),
+        example='"debugpy"',
+    ),
+}
+
+SERVICE = {
+    "port": Key(
+        "integer",
+        "the port of the service",
+        required=True,
+        low=FIRST_PORT,
+        high=LAST_PORT,
+        example="8000",
+    ),
+    "host": Key(
+        "host",
+        "name or numeric address the service binds; `0.0.0.0` or `::` for every address",
+        default=Service.host,
+    ),
+    "command": Key(
+        "command",
+        "what starts the service; a list is executed as it is, a string is split like a shell "
+        "would, but no shell runs; without a command the port is watched and never started",
+        fills=True,
+        fills_fd=True,
+        example='"uvicorn main:app --host {host} --port {port}"',
+    ),
+    "shell": Key(
+        "boolean",
+        "give `command` (a string) to `/bin/sh -c`, for pipes and `&&`",
+        default=Service.shell,
+    ),
+    "cwd": Key(
+        "path",
+        "folder in which the command runs, relative to the file; default: the folder of the file",
+        fills=True,
+        example='"backend"',
+    ),
+    "env": Key(
+        "env",
+        "environment variables to set; they win over `env_file`",
+        pattern=VARIABLE,
+        fills=True,
+        fills_fd=True,
+        example='{ DATABASE_URL = "postgresql://localhost:{services.db.port}/app" }',
+    ),
+    "env_file": Key(
+        "path",
+        "file of `NAME=value` lines to set as environment variables, relative to the file; "
+        "nothing in it is expanded or run",
+        fills=True,
+        example='".env"',
+    ),
+    "ports": Key(
+        "ports",
+        "further ports of the same service by name, managed like the first one",
+        pattern=NAME,
+        low=FIRST_PORT,
+        high=LAST_PORT,
+        example="{ debug = 5678 }",
+    ),
+    "depends_on": Key(
+        "texts",
+        "services it needs; `run` waits until they are ready, each for its own `ready.timeout`",
+        pattern=NAME,
+        rule="must be names of services",
+        example='["db"]',
+    ),
+    "ready": Key(
+        "table",
+        "when the service counts as ready, on top of owning its port",
+        keys=READY,
+        example='{ http = "/healthz", timeout = 60 }',
+    ),
+    "stop_signal": Key(
+        "text",
+        "signal that asks the service to stop",
+        default=Service.stop_signal,
+        choices=("SIGTERM", "SIGINT", "SIGQUIT", "SIGHUP", "SIGKILL", "SIGUSR1", "SIGUSR2"),
+    ),
+    "stop_timeout": Key(
+        "number",
+        "seconds between `stop_signal` and SIGKILL",
+        default=Service.stop_timeout,
+        low=0.1,
+        high=600,
+    ),
+    "attempts": Key(
+        "integer",
+        "starts at most, when a start fails because the port is taken",
+        default=Service.attempts,
+        low=1,
+        high=20,
+    ),
+    "on_conflict": Key(
+        "text",
+        "when the port is taken: `ask` before ending the holder; `reclaim`: end without asking "
+        "what an earlier run of this project left, ask for the rest; `next`: take one of the 49 "
+        "ports above it, asking nobody, and say so; `fail`",
+        default=Service.on_conflict,
+        choices=("ask", "reclaim", "next", "fail"),
+    ),
+    "handoff": Key(
+        "text",
+        "how the port gets from devports to the server: `fd`: it inherits the socket (uvicorn, "
+        "gunicorn, hypercorn, daphne, puma, or your own `{fd}`; flask and nginx too where you ask "
+        "for it); `hook`: its own bind is answered with the socket (programs of Python and Node, "
+        "behind npm and reloaders too); `plain`: the port is held beside it until it listens; "
+        "`auto` takes the first of these that its command allows",
+        default=Service.handoff,
+        choices=("auto", "fd", "hook", "plain"),
+    ),
+    "vscode": Key("table", "what `devports vscode` writes for the service", keys=VSCODE),
+}
+
+COMMON = ("host", "stop_signal", "stop_timeout", "attempts", "on_conflict", "handoff")
+DEFAULTS = {name: key for name, key in SERVICE.items() if name in COMMON}
+"""Only what makes sense for every service: a port or a command is one service's own."""
+
+TOP = ("defaults", "services")
+
+ALSO_CALLED = {
+    "command": ("cmd", "run", "exec"),
+    "cwd": ("dir", "directory", "path", "workdir", "working_dir"),
+    "env": ("environment",),
+    "env_file": ("dotenv",),
+    "host": ("address", "bind", "hostname"),
+    "depends_on": ("requires",),
+    "ready": ("healthcheck", "health"),
+    "attempts": ("retries",),
+    "stop_signal": ("signal",),
+    "stop_timeout": ("timeout",),
+    "http": ("url",),
+    "task": ("label",),
+}
+"""What neighbours (compose, supervisord, tasks.json) call our keys: for "did you mean" only."""

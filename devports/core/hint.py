@@ -1,0 +1,80 @@
+"""Advice: words, and the commands of ours in them as lists of arguments.
+
+Who gives advice names the service and no file; who shows it says which configuration was acted
+on, so that a command that is copied does not act on another one, or on none.
+"""
+
+from __future__ import annotations
+
+from devports.core.text import quote
+from devports.core.value import Frozen
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from typing import TypeAlias
+
+    Advice: TypeAlias = "str | Hint"
+
+ABOUT_PROJECT = ("run", "status", "doctor", "init", "vscode", "validate")
+"""Commands that read or write a configuration, whatever stands behind them."""
+ABOUT_TARGETS = ("free", "check", "wait")
+"""Commands that read one for a service, and none for a port."""
+
+
+class OwnCommand(Frozen):
+    """A command of ours: its arguments, the sub-command first.
+
+    `sudo`: for root, whose PATH under sudo has no folder of a user's.
+    """
+
+    args: tuple[str, ...]
+    sudo: bool = False
+
+
+class Hint(Frozen):
+    """Words, and the commands of ours between them."""
+
+    parts: tuple[str | OwnCommand, ...]
+
+
+def ours(*args: str) -> OwnCommand:
+    """Return the command of ours with these arguments."""
+    return OwnCommand(args)
+
+
+def hint(*parts: str | OwnCommand) -> Hint:
+    """Return advice: `hint("run ", ours("free", "web"), ", then start again")`."""
+    return Hint(parts)
+
+
+def text_of(advice: Advice | OwnCommand, config: str = "") -> str:
+    """Return advice as it is shown, in a sentence with its commands in backticks.
+
+    Args:
+        advice: what to do, or one command alone, which is copied as it is.
+        config: the file that `--config` named, empty for the nearest.
+    """
+    if isinstance(advice, str):
+        return advice
+    if isinstance(advice, Hint):
+        return "".join(
+            part if isinstance(part, str) else f"`{text_of(part, config)}`" for part in advice.parts
+        )
+    program = 'sudo "$(command -v devports)"' if advice.sudo else "devports"
+    return " ".join([program, *map(quote, with_config(advice.args, config))])
+
+
+def with_config(args: tuple[str, ...], config: str) -> tuple[str, ...]:
+    """Return arguments of ours for the file `config`, where they want one and name none."""
+    name, *more = args
+    if not config or "--config" in more or "--help" in more:
+        return args
+    targets = [word for word in more if not word.startswith("-")]
+    named = not targets or not all(map(_is_port, targets))
+    reads = name in ABOUT_PROJECT or (name in ABOUT_TARGETS and named)
+    return (*args, "--config", config) if reads else args
+
+
+def _is_port(word: str) -> bool:
+    """Say whether a target is a port or an address, as `parse_target` takes it."""
+    return word.isdecimal() or ":" in word

@@ -1,0 +1,605 @@
+"""What a person can run by hand, safest first, on this operating system.
+
+A command never ends a process that only talks to the port, and ends nothing the hard way before it
+was asked to end; what a container has is stopped by its engine, never by a signal. Sources of the
+commands: ss(8), sysctl(8), setcap(8), systemctl(1), launchctl(1), lsof(8), netstat(1), ssh(1),
+`netsh int ipv4`, `netsh http`, docker-ps(1), docker-stop(1), podman-ps(1), podman-pod-stop(1),
+crictl(1).
+"""
+
+from __future__ import annotations
+
+from devports.core.checkout import unplaced
+from devports.core.classify import cancel, is_session, master_exit, of_user, unit_of
+from devports.core.command_line import program
+from devports.core.containers import contained, container_of, engine_of, is_monitor, shown, unasked
+from devports.core.hint import ours
+from devports.core.holder_kind import (
+    SHORT_ID,
+    Container,
+    CurrentUser,
+    OtherCheckout,
+    Protected,
+    SupervisedService,
+    Tunnel,
+)
+from devports.core.model import LOOPBACK, PRIVILEGED, Endpoint
+from devports.core.protected import EDITOR, SHELL
+from devports.core.stop_plan import no_run, targets
+from devports.core.text import LAST_PORT, quote
+from devports.core.value import Frozen, unreachable
+from devports.core.verdict import (
+    DEFAULT_EPHEMERAL,
+    Free,
+    Held,
+    HolderUnknown,
+    LingeringConnections,
+    LocalhostConflict,
+    NotLocal,
+    NotPermitted,
+    OutgoingConnection,
+)
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from collections.abc import Iterable, Iterator, Sequence
+
+    from devports.core.checkout import ElsewhereOf
+    from devports.core.containers import Named
+    from devports.core.hint import OwnCommand
+    from devports.core.model import HiddenSocket, Holder, HolderSearch, Platform, Process, Socket
+    from devports.core.stop_plan import RunOf, StopTarget
+    from devports.core.verdict import Verdict
+
+
+class Remedy(Frozen):
+    """One thing to do: why, and the text to copy. An empty command makes it advice.
+
+    `needs_root`: it takes another user's rights than those of who asks.
+    """
+
+    title: str
+    command: str | OwnCommand = ""
+    needs_root: bool = False
+
+
+class RemedyContext(Frozen):
+    """What advice depends on, beside the verdict.
+
+    Attributes:
+        endpoint: what the server wants to bind.
+        holding: who holds it.
+        platform: as in sys.platform.
+        service: whose port it is; empty: nobody's.
+        typed: what a person calls it in a command; empty: the service, or else the number.
+        viewer: who asks. Without one nobody can say who is protected: no command ends anything.
+        run_of: tells the processes of live `devports run`.
+        elsewhere_of: tells the processes of other checkouts and projects.
+        named: tells the container behind a forwarder.
+        ephemeral: first and last port of the range for outgoing connections.
+        ignored: pids of those who were asked to end, and did not.
+    """
+
+    endpoint: Endpoint
+    holding: HolderSearch
+    platform: Platform
+    service: str = ""
+    typed: str = ""
+    viewer: CurrentUser | None = None
+    run_of: RunOf = no_run
+    elsewhere_of: ElsewhereOf = unplaced
+    named: Named = unasked
+    ephemeral: tuple[int, int] = DEFAULT_EPHEMERAL
+    ignored: tuple[int, ...] = ()
+
+    @property
+    def port(self) -> int:
+        return self.endpoint.port
+
+    @property
+    def target(self) -> str:
+        """What a person calls the port."""
+        return self.typed or self.service or str(self.port)
+
+    @property
+    def is_root(self) -> bool:
+        return self.viewer is not None and self.viewer.uid == 0
+
+    def outgoing(self, port: int) -> bool:
+        """Say whether outgoing connections get this port."""
+        low, high = self.ephemeral
+        return low <= port <= high
+
+    def root(self, title: str, command: str | OwnCommand) -> Remedy:
+        """Return a command that only root, or on Windows an elevated terminal, may run."""
+        if self.platform == "win32":
+            return Remedy(f"{title} (in a terminal of an administrator)", command)
+        if self.is_root:
+            return Remedy(title, command)
+        by_sudo = f"sudo {command}" if isinstance(command, str) else command.replace(sudo=True)
+        return Remedy(title, by_sudo, needs_root=True)
+
+    def wait(self, title: str) -> Remedy:
+        return Remedy(title, ours("check", self.target))
+
+    def elsewhere(self, title: str, port: int) -> Remedy:
+        """Return the way out that always works: another port."""
+        if self.service:
+            return Remedy(title, ours("run", self.service, "--port", str(port)))
+        return Remedy(f"{title}, for example {port}")
+
+
+def remedies(verdict: Verdict, case: RemedyContext) -> tuple[Remedy, ...]:
+    """Return what can be done by hand about an endpoint, the safest first; `Free` has nothing."""
+    match verdict:
+        case Free():
+            return ()
+        case Held(sockets=sockets):
+            found = held(case, sockets)
+        case OutgoingConnection():
+            found = client(case)
+        case LingeringConnections():
+            found = lingering(case, verdict)
+        case LocalhostConflict(sockets=sockets):
+            found = shadowed(case, sockets)
+        case HolderUnknown():
+            found = unexplained(case)
+        case NotPermitted():
+            found = forbidden(case)
+        case NotLocal():
+            found = not_local(case)
+        case _:
+            unreachable(verdict)
+    return tuple(dict.fromkeys(found))
+
+
+HTTP_SYS = (0, 4)
+"""The pids under which Windows shows the kernel; http.sys listens for other programs there."""
+
+NOBODY = CurrentUser(-1, -1)
+REFUSED = (Protected, SupervisedService)
+
+
+def held(case: RemedyContext, sockets: Sequence[Socket]) -> Iterator[Remedy]:
+    holding = shown(case.holding)
+    windows = case.platform == "win32"
+    kernel = [h for h in holding.holders if windows and h.process.pid in HTTP_SYS]
+    plan = _plan(case, [h for h in holding.holders if h not in kernel])
+    killable = tuple(t for t in plan if _may_be_signalled(t))
+    if case.platform == "darwin" and any(socket.state == "BOUND" for socket in sockets):
+        yield case.wait(
+            "a Python server that is just starting looks like this for up to 35 s: ask again then"
+        )
+    if any(_is_guarded(t) for t in plan):
+        yield from _beside(case)
+    yield from _devports_first(case, plan, holding.hidden)
+    for target in plan:
+        yield from _own_stop(case, target)
+    for hidden in holding.hidden:
+        yield from _hidden_stop(case, hidden)
+    unasked = [t.process for t in killable if t.process.pid not in case.ignored]
+    if case.viewer is not None and unasked:
+        yield _signal(case, killable, "TERM", unasked)
+    if kernel:
+        yield from http_sys(case)
+    if holding.hidden or not holding.holders:
+        yield from look(case, "shows who holds it, which needs root for another user's process")
+    if case.viewer is not None and killable:
+        members = [member.process for target in killable for member in target.members]
+        yield _signal(case, killable, "KILL", [*(t.process for t in killable), *members])
+
+
+def _plan(case: RemedyContext, people: Sequence[Holder]) -> tuple[StopTarget, ...]:
+    """Return what has to end; there is one port, so every socket is on that."""
+    viewer = case.viewer or NOBODY
+    ports = {inode: case.port for holder in people for inode in holder.inodes}
+    plan = targets(people, viewer, case.run_of, case.elsewhere_of)
+    return contained(plan, ports, viewer, case.named)
+
+
+def _may_be_signalled(target: StopTarget) -> bool:
+    """Say whether a command may be printed that signals it: what is printed gets copied."""
+    return not isinstance(target.standing, (*REFUSED, Container)) and not _is_guarded(target)
+
+
+def _is_guarded(target: StopTarget) -> bool:
+    return isinstance(target.standing, OtherCheckout) and target.standing.is_guarded
+
+
+def _beside(case: RemedyContext) -> Iterator[Remedy]:
+    """Yield how a service starts beside the one of another checkout."""
+    if case.service:
+        again = ours("run", case.service, "--on-conflict", "next")
+        yield Remedy("goes on beside it: another port, this once", again)
+
+
+def _devports_first(
+    case: RemedyContext, plan: Sequence[StopTarget], hidden: Sequence[HiddenSocket]
+) -> Iterator[Remedy]:
+    """Yield the command of ours, where it can get further than it did."""
+    foreign = _foreign(case, [target for target in plan if _is_for_root(target)])
+    if any(_is_guarded(target) for target in plan):
+        return
+    if plan and all(map(_can_end, plan)) and not foreign and not hidden:
+        yield Remedy("ends what holds it, after asking", ours("free", case.target))
+    elif foreign or (case.platform != "win32" and any(_may_be_ended(case, h) for h in hidden)):
+        yield case.root("ends what holds it, after asking", ours("free", case.target))
+
+
+def _may_be_ended(case: RemedyContext, hidden: HiddenSocket) -> bool:
+    """Say whether root may end it by devports: no service, and nothing inside a container."""
+    known = unit_of(hidden.cgroup) is not None or container_of(hidden.cgroup) is not None
+    return not known or engine_of(hidden, case.port) != ""
+
+
+def _can_end(target: StopTarget) -> bool:
+    """Say whether it may be ended at all, by whoever has the right to."""
+    it = target.standing
+    return it.said == "one" if isinstance(it, Container) else not isinstance(it, REFUSED)
+
+
+def _is_for_root(target: StopTarget) -> bool:
+    """Say whether root gets further: with a user's process, or with an engine of its own."""
+    if isinstance(target.standing, Container):
+        return target.standing.said in ("unasked", "silent") and target.process.uid == 0
+    return _can_end(target)
+
+
+def _foreign(case: RemedyContext, killable: Sequence[StopTarget]) -> bool:
+    """Say whether some of it belongs to a user whose processes the viewer may not signal."""
+    return case.viewer is not None and not all(_own(case, t.process.uid) for t in killable)
+
+
+def _own(case: RemedyContext, uid: int | None) -> bool:
+    return case.viewer is not None and uid in (case.viewer.uid, case.viewer.user_uid)
+
+
+def _own_stop(case: RemedyContext, target: StopTarget) -> Iterator[Remedy]:
+    match target.standing:
+        case SupervisedService(by=by, unit=unit, stop=stop):
+            does = "this stops it for good" if unit else "this tells its name, to stop it by that"
+            yield _stop(case, f"{by} would start it again: {does}", stop)
+        case Tunnel(stop=stop) if stop:
+            yield Remedy("closes the tunnel by its own command", stop)
+        case OtherCheckout(is_guarded=True, run=run, there=there):
+            folder, what = (run.project, run.service) if run else (there.folder, str(case.port))
+            title = "ends it, where it was started"
+            yield Remedy(title, f"cd {quote(folder)} && devports free {quote(what)}")
+        case Container() as it:
+            yield from container(case, target, it)
+        case Protected(reason=reason):
+            yield from protected(case, target.process, reason)
+        case _:
+            return
+
+
+def _stop(case: RemedyContext, title: str, stop: str) -> Remedy:
+    bare = stop.removeprefix("sudo ")
+    return case.root(title, bare) if stop != bare else Remedy(title, bare)
+
+
+def _hidden_stop(case: RemedyContext, hidden: HiddenSocket) -> Iterator[Remedy]:
+    unit = unit_of(hidden.cgroup)
+    if engine := engine_of(hidden, case.port):
+        # To stop the engine's service would end all its containers.
+        it = Container(engine)
+        yield case.root("names the container that publishes the port", asking(case, it))
+        yield case.root("stops that container", f"{engine} stop NAME")
+    elif unit is not None and case.platform == "linux":
+        whose = unit if _own(case, hidden.socket.uid) else of_user(unit, hidden.user)
+        yield _stop(case, "stops the service that the socket was made in", whose.stop)
+    if found := container_of(hidden.cgroup):  # nothing but its control group is known of it
+        stop = Container(found[0], found[1][:SHORT_ID]).stop
+        yield case.root("stops the container that the socket was made in", stop)
+
+
+def _signal(
+    case: RemedyContext, killable: Sequence[StopTarget], name: str, processes: Sequence[Process]
+) -> Remedy:
+    kill = _taskkill if case.platform == "win32" else _kill
+    title, command = kill(case, name, processes)
+    return case.root(title, command) if _foreign(case, killable) else Remedy(title, command)
+
+
+def _kill(case: RemedyContext, name: str, processes: Sequence[Process]) -> tuple[str, str]:
+    """Return title and command."""
+    when = "since it was asked to end and did not" if case.ignored else "when it ignores that"
+    title = "asks it to end" if name == "TERM" else f"last resort, {when}: nothing is saved"
+    command = f"kill -{name} {_pids(processes)}"
+    stopped = [process for process in processes if process.state == "T"]
+    if name == "TERM" and stopped:
+        title += "; it is stopped (Ctrl-Z), so it must go on to take notice"
+        command += f" && kill -CONT {_pids(stopped)}"
+    return title, command
+
+
+def _taskkill(_: RemedyContext, name: str, processes: Sequence[Process]) -> tuple[str, str]:
+    """Return title and command for Windows; /T is for the children too.
+
+    Without /F it posts WM_CLOSE, which a console program does not get.
+    """
+    which = _pids(processes, "/PID ")
+    if name == "TERM":
+        title = "asks it and its children to end; a console program may refuse"
+        return title, f"taskkill {which} /T"
+    return "last resort, for it and its children: nothing is saved", f"taskkill {which} /T /F"
+
+
+def _pids(processes: Iterable[Process], before: str = "") -> str:
+    return " ".join(dict.fromkeys(f"{before}{process.pid}" for process in processes))
+
+
+def client(case: RemedyContext) -> Iterator[Remedy]:
+    yield case.wait(
+        "it is an outgoing connection and nobody's server: wait until it ends, then ask again"
+    )
+    yield Remedy("shows the connection, so that you can close it in its program", _seen_by(case))
+    title, port = "choose another port", common_port(case)
+    if case.outgoing(case.port) and not case.outgoing(port):
+        low, high = case.ephemeral
+        title += f" outside {low}-{high}, where outgoing connections get theirs"
+    yield case.elsewhere(title, port)
+    if case.platform == "linux":
+        yield case.root(
+            "keeps the kernel from giving it away again (replaces the list that is set)",
+            f"sysctl -w net.ipv4.ip_local_reserved_ports={case.port}",
+        )
+    if case.platform == "win32":
+        yield _reserve(case)
+
+
+def _seen_by(case: RemedyContext) -> str:
+    """Return what lists the sockets on a port; on Windows the pid stands in the last column."""
+    if case.platform == "win32":
+        return f"netstat -ano | findstr :{case.port}"
+    if case.platform == "darwin":
+        return f"lsof -nP -iTCP:{case.port}"
+    return f"ss -tanp 'sport = :{case.port}'"
+
+
+def _reserve(case: RemedyContext) -> Remedy:
+    return case.root(
+        "keeps Windows from giving it away again",
+        f"netsh int ipv4 add excludedportrange protocol=tcp startport={case.port} numberofports=1",
+    )
+
+
+def lingering(case: RemedyContext, verdict: LingeringConnections) -> Iterator[Remedy]:
+    seconds = verdict.seconds
+    until = "until its clients are gone" if seconds is None else f"{int(seconds) + 1} s"
+    if not verdict.blocking:
+        yield Remedy("start the server: one that sets SO_REUSEADDR, as most do, is not affected")
+    yield case.wait(f"an ended server left it behind: wait {until}, then ask again")
+    states = _destroyable(verdict.sockets)
+    if case.platform == "linux" and verdict.blocking and states:
+        yield case.root(
+            "removes what is left (the kernel needs INET_DIAG_DESTROY)",
+            f"ss -K -t {states} 'sport = :{case.port}'",
+        )
+    if verdict.blocking:
+        yield Remedy("for the next time: the server that left it should set SO_REUSEADDR")
+
+
+def _destroyable(sockets: Sequence[Socket]) -> str:
+    """Return the ss state filter for what no process has; the others are somebody's."""
+    states = (socket.state for socket in sockets if socket.inode == 0)
+    names = {"TIME_WAIT": "time-wait", "FIN_WAIT1": "fin-wait-1", "FIN_WAIT2": "fin-wait-2",
+             "LAST_ACK": "last-ack", "CLOSING": "closing"}  # fmt: skip
+    return " ".join(f"state {names[state]}" for state in dict.fromkeys(states) if state in names)
+
+
+def shadowed(case: RemedyContext, sockets: Sequence[Socket]) -> Iterator[Remedy]:
+    address = case.endpoint.address
+    here = Endpoint(LOOPBACK.get(address, address), case.port)
+    yield Remedy(f"use http://{here}: `localhost` may reach the other server")
+    for sister in dict.fromkeys(str(socket.local) for socket in sockets):
+        yield Remedy("shows the other server", ours("check", sister))
+        yield Remedy("ends the other server, after asking", ours("free", sister))
+
+
+def unexplained(case: RemedyContext) -> Iterator[Remedy]:
+    yield case.wait("it may be gone in a moment: ask again")
+    yield from look(case, "shows more: sockets of other users, and descriptors in transit")
+    if case.platform == "darwin":
+        yield Remedy("lists the sockets that lsof does not see", "netstat -anv -p tcp")
+    if case.platform == "win32":
+        yield from http_sys(case)
+        yield _excluded()
+    yield case.elsewhere("choose another port: the kernel may keep this one", next_port(case))
+
+
+def _excluded() -> Remedy:
+    command = "netsh int ipv4 show excludedportrange protocol=tcp"
+    return Remedy("lists the ranges that Windows keeps for itself", command)
+
+
+def forbidden(case: RemedyContext) -> Iterator[Remedy]:
+    yield case.elsewhere("choose a port that everybody may use", common_port(case))
+    if case.platform == "win32":
+        yield _excluded()
+        yield case.root("lets go of ranges that Hyper-V took: first this", "net stop winnat")
+        yield _reserve(case)
+        yield case.root("and then this", "net start winnat")
+    elif case.platform == "darwin":
+        yield Remedy(
+            'on macOS a port below 1024 needs no right on every address: host = "0.0.0.0",'
+            " which the network can reach"
+        )
+    elif case.port < PRIVILEGED:
+        setting = f"sysctl -w net.ipv4.ip_unprivileged_port_start={case.port}"
+        yield case.root("lets everybody use ports from this one on, until the next boot", setting)
+        command = "setcap cap_net_bind_service=+ep PROGRAM"
+        yield case.root("lets one program use ports below 1024 (for a script: Python)", command)
+    else:
+        command = "sysctl net.ipv4.ip_unprivileged_port_start"
+        yield Remedy("shows from which port on no right is needed", command)
+
+
+def not_local(case: RemedyContext) -> Iterator[Remedy]:
+    look = {"linux": "ip addr", "darwin": "ifconfig", "win32": "ipconfig"}
+    yield Remedy("lists the addresses that this machine has", look[case.platform])
+    yield Remedy('use one of them, or host = "127.0.0.1"')
+    if case.platform == "darwin" and case.endpoint.address.startswith("127."):
+        command = f"ifconfig lo0 alias {quote(case.endpoint.address)}"
+        yield case.root("macOS has 127.0.0.1 only: this adds the address", command)
+
+
+def container(case: RemedyContext, target: StopTarget, it: Container) -> Iterator[Remedy]:
+    """Yield what stops the container behind a target, as far as its engine has named it."""
+    process = target.process
+    match it.said:
+        case "one":
+            of = f" ({it.image})" if it.image else ""
+            yield Remedy(f"stops the container that publishes the port: {it.name}{of}", it.stop)
+        case "several":
+            yield Remedy("shows on which address each of them publishes it", asking(case, it))
+            for name in it.names:
+                yield Remedy("stops one of them", f"{it.engine} stop {quote(name)}")
+            if it.engine == "podman":
+                yield Remedy("where they are one pod: stops that", "podman pod stop POD")
+        case "none":
+            yield from _stale(case, process, it)
+        case "inside":
+            yield from _inside(case, target, it)
+        case "unasked" | "silent" | "missing":
+            where = f": {it.engine} is not on PATH here" if it.said == "missing" else ""
+            ask = f"names the container that publishes the port{where}"
+            yield _by_owner(case, process, ask, asking(case, it))
+            stop = "stops that container; ending its forwarder would break it"
+            yield _by_owner(case, process, stop, f"{it.engine} stop NAME")
+        case _:
+            unreachable(it.said)
+
+
+def asking(case: RemedyContext, it: Container) -> str:
+    """Return the question to the engine; docker has a filter for ports, podman has none."""
+    return "podman ps" if it.engine == "podman" else f"docker ps --filter publish={case.port}"
+
+
+def _by_owner(case: RemedyContext, process: Process, title: str, command: str) -> Remedy:
+    """Return a command for whoever owns the engine: its forwarder runs as that user."""
+    viewer = case.viewer
+    if viewer is None or process.uid == viewer.uid or case.platform == "win32":
+        return Remedy(title, command)
+    if process.uid == 0:
+        return case.root(title, command)
+    # A login, since the engine of a user is reached by what that sets (DOCKER_HOST, XDG_...).
+    return Remedy(title, f"sudo -iu {quote(process.user)} {command}", needs_root=not case.is_root)
+
+
+def _stale(case: RemedyContext, process: Process, it: Container) -> Iterator[Remedy]:
+    """Yield what is left where the engine has forgotten that its forwarder runs."""
+    yield _by_owner(case, process, "asks the engine again for the container", asking(case, it))
+    if it.engine == "podman":  # there is no service to restart
+        title = "last resort: ends the forwarder; a container that needs it would lose its port"
+        yield _by_owner(case, process, title, f"kill -TERM {process.pid}")
+        return
+    title = "last resort: restarts the engine, which ends all its containers"
+    unit = unit_of(process.cgroup)
+    if case.platform != "linux":
+        yield Remedy(f"{title}: quit Docker Desktop (or what runs it here) and start it again")
+    elif unit is not None and unit.stop.startswith("systemctl --user"):
+        yield Remedy(title, f"systemctl --user restart {quote(unit.unit)}")
+    else:
+        name = "docker" if unit is None else quote(unit.unit)
+        yield case.root(title, f"systemctl restart {name}")
+
+
+def _inside(case: RemedyContext, target: StopTarget, it: Container) -> Iterator[Remedy]:
+    parents = (parent for member in target.members for parent in member.ancestors)
+    monitor = next(filter(is_monitor, parents), None)
+    if not it.name:
+        owner = monitor or target.process
+        yield _by_owner(case, owner, "names the containers that run", f"{it.tool} ps")
+        yield _by_owner(case, owner, "stops the one that it runs in", f"{it.tool} stop NAME")
+        return
+    if it.engine == "kubernetes":
+        yield case.root("names the container and its pod", f"crictl ps --id {quote(it.name)}")
+        yield Remedy("then delete that pod, or what owns it, by kubectl: that ends it for good")
+        yield case.root("ends it, until its kubelet starts it again", it.stop)
+        return
+    title = "stops the container that it runs in"
+    if it.engine != "docker" and monitor is not None:
+        yield _by_owner(case, monitor, title, it.stop)
+        return
+    # Without root podman's groups are below user@UID.service, and docker's socket decides itself.
+    rooted = it.engine == "podman" and "/user@" not in target.process.cgroup
+    yield case.root(title, it.stop) if rooted else Remedy(title, it.stop)
+
+
+AIRPLAY = (5000, 7000)
+"""What the AirPlay Receiver of macOS listens on (12 and later), on every address."""
+
+
+def protected(case: RemedyContext, process: Process, reason: str) -> Iterator[Remedy]:
+    """Yield how it lets go of the port itself, if that is known, and the way round it."""
+    name = program(process)
+    if case.platform == "darwin" and name == "ControlCenter" and case.port in AIRPLAY:
+        yield Remedy(
+            "the AirPlay Receiver of macOS has it: turn it off in System Settings > General >"
+            " AirDrop & Handoff"
+        )
+    elif process.pid == 1 and case.platform != "win32":
+        yield from _first(case, name)
+    elif case.viewer is not None and process.key in case.viewer.line:
+        yield Remedy("devports runs inside that process: run it from another terminal")
+    elif reason == EDITOR:
+        yield Remedy("an editor forwards the port: close the forward in its Ports panel")
+    elif reason == SHELL:
+        yield Remedy("that shell has it open itself: close the descriptor there, or `exit` it")
+    elif name.startswith("sshd"):
+        yield Remedy("an ssh session from elsewhere forwards it (ssh -R): end that session there")
+    elif is_session(process):
+        yield from _session(case, process)
+    yield case.elsewhere(f"it is {reason}: choose another port", next_port(case))
+
+
+def _first(case: RemedyContext, name: str) -> Iterator[Remedy]:
+    if case.platform == "darwin":
+        yield Remedy("launchd holds it for a service: find its label", "launchctl list")
+    elif name in ("systemd", "init"):
+        yield Remedy(
+            "systemd holds it for a socket unit: find the unit, then stop NAME.socket",
+            "systemctl list-sockets",
+        )
+    else:
+        yield Remedy("it is the first process of a container: stop that from outside")
+
+
+def _session(case: RemedyContext, process: Process) -> Iterator[Remedy]:
+    """Yield how an ssh gives up one forward (ssh(1), -O) without the session that it carries."""
+    if command := cancel(process, case.port):
+        yield Remedy("takes this forward out of the session, which goes on", command)
+    else:
+        yield Remedy("log out of that session, or start it without the forward")
+    if command := master_exit(process):
+        yield Remedy("ends the shared connection and every session in it", command)
+
+
+def next_port(case: RemedyContext) -> int:
+    """Return the port after it; round numbers where that would be none or an outgoing one."""
+    port = case.port + 1
+    fine = PRIVILEGED <= port <= LAST_PORT and not case.outgoing(port)
+    return port if fine else common_port(case)
+
+
+def common_port(case: RemedyContext) -> int:
+    """Return a port that everybody may use, and by default no outgoing connection gets."""
+    port = 8000 + case.port % 1000
+    return port + 1 if port == case.port else port
+
+
+def http_sys(case: RemedyContext) -> Iterator[Remedy]:
+    title = "Windows itself (http.sys) listens for a program: this names it"
+    yield case.root(title, "netsh http show servicestate")
+
+
+def look(case: RemedyContext, title: str) -> Iterator[Remedy]:
+    if case.platform == "win32":
+        yield Remedy("lists its sockets; the last column is the holder's pid", _seen_by(case))
+        return
+    yield case.root(title, ours("check", case.target))
+    if case.platform == "linux":
+        yield case.root("the same by ss", _seen_by(case))
+    else:
+        yield case.root("the same by lsof", f"lsof -nP +c0 -iTCP:{case.port}")

@@ -1,0 +1,461 @@
+"""What has to end so that a port is free, with whose consent, and what came of it.
+
+A reloader or pre-fork server is one thing with several processes: ending only the worker brings
+up the next one, so a plan names the top of the family and carries its members along. Who touches
+the port without holding it is counted and named, so that a person sees before the question and
+after the deed that nobody of them was signalled.
+"""
+
+from __future__ import annotations
+
+from devports.core.checkout import unplaced
+from devports.core.command_line import is_interactive, is_persons_shell, is_shell, program
+from devports.core.holder_kind import (
+    Container,
+    DevportsRun,
+    OrdinaryProcess,
+    OtherCheckout,
+    OtherUser,
+    Protected,
+    SupervisedService,
+    Tunnel,
+)
+from devports.core.value import Frozen, unreachable
+from devports.core.verdict import covers, plain_end
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from collections.abc import Callable, Collection, Iterable, Sequence
+    from typing import Literal, TypeAlias
+
+    from devports.core.checkout import ElsewhereOf
+    from devports.core.holder_kind import CurrentUser, HolderKind, RunInfo
+    from devports.core.model import Endpoint, Holder, HolderSearch, Process, ProcessKey, Socket
+    from devports.core.verdict import Finding
+
+    Consent = Literal["granted", "ask", "unanswerable", "refused"]
+    RunOf = Callable[[Process], RunInfo | None]
+
+    Touch = Literal["client", "outgoing"]
+
+    Outcome: TypeAlias = (
+        "WouldStop | Stopped | ContainerStopped | StopFailed | AlreadyGone | Declined |"
+        " Refused | TimedOut | Respawned"
+    )
+    Progress: TypeAlias = (
+        "Terminating | Killing | StoppingContainer | WaitingForPort | WatchingForRestart"
+    )
+    QuestionKind = Literal["stop", "kill", "container"]
+    Answer = Literal["yes", "no", "next"]
+    Why = Literal[
+        "protected",
+        "supervised",
+        "container",
+        "other-user",
+        "other-checkout",
+        "on-conflict",
+        "no-terminal",
+        "denied",
+    ]
+
+
+class StopTarget(Frozen):
+    """What is ended as one: a process, and the holders that hang on it.
+
+    `process` is the holder itself or, for reloaders and pre-fork servers, the top of its family:
+    ending only the worker would bring up the next one.
+    """
+
+    process: Process
+    standing: HolderKind
+    members: tuple[Holder, ...]
+
+
+class ConfirmPolicy(Frozen):
+    """What the command line and the configuration allow.
+
+    `other_users` and `other_checkouts` say whom `yes` covers besides; no file can. `reclaim` names
+    the project whose own leftovers may be ended without a question. `movable` is the port that its
+    service could exchange for another one, 0 if there is none. `moves`: that port is exchanged
+    rather than freed, so whoever holds it is left alone. `fails`: the service shall fail where its
+    port is held, so nobody is asked and `yes` does not count.
+    """
+
+    yes: bool = False
+    other_users: bool = False
+    interactive: bool = False
+    reclaim: str = ""
+    movable: int = 0
+    moves: bool = False
+    fails: bool = False
+    other_checkouts: bool = False
+
+
+WATCHERS = frozenset(
+    "nodemon nodemon.js npm npm-cli.js npx npx-cli.js yarn yarn.js pnpm pnpm.cjs bunx tsx"
+    " ts-node-dev node-dev watchexec watchmedo watchfiles uv poetry pdm pipenv cargo-watch"
+    " autossh".split()
+)
+"""Programs that start one server as their child and would start it again or outlive it."""
+
+SHORT_NAMES = frozenset("air cargo reflex entr".split())
+"""The same with a name that a person's own script may have: only as the program itself."""
+
+RUNTIMES = {"deno": ("task",), "bun": ("run",), "dotnet": ("run", "watch")}
+"""What runs a person's program in itself, and is a runner of others only with these words."""
+
+RELOADING = ("node", "bun")
+"""Runtimes that start the program again as their child with `--watch`."""
+
+SEVERAL = frozenset("-r --recursive --parallel --filter -F --workspaces -ws workspaces".split())
+"""With these words they start the servers of several packages, and the others are not to end."""
+
+
+def top_of_family(
+    holder: Holder, holders: Sequence[Holder], run_of: RunOf, viewer: CurrentUser
+) -> Process:
+    """Return the process to end so that `holder` goes for good.
+
+    A devports run above it is the one, whatever it started in between. Else climbs while the
+    parent holds the same socket (pre-fork, uvicorn), runs the same command (werkzeug, django) or
+    is a known watcher, and never to what serves somebody else as well.
+    """
+    from devports.core.classify import is_keeper
+
+    line = _own_line(holder, viewer)
+    for parent in line:
+        if run_of(parent) is not None:
+            return parent
+    others = {other.process.key for other in holders}
+    top, climbed = holder.process, holder.process
+    for parent in line:
+        if is_keeper(parent):
+            break
+        if parent.key in others or (is_family(parent, climbed) and not parent.serves):
+            top = parent
+        elif not is_shell(parent):
+            break
+        climbed = parent
+    return top
+
+
+def _own_line(holder: Holder, viewer: CurrentUser) -> list[Process]:
+    """Return the ancestors, parent first, up to another user's, a protected or a person's place.
+
+    What a person typed into the terminal of a service is no part of that service.
+    """
+    from devports.core.protected import protection
+
+    line: list[Process] = []
+    for parent in holder.ancestors:
+        if parent.uid != holder.process.uid or protection(parent, viewer):
+            break
+        if is_persons_shell(parent) or is_interactive(parent):
+            break
+        line.append(parent)
+    return line
+
+
+def possible_tops(holder: Holder) -> list[Process]:
+    """Return the parents that may be ended for a holder: of these it matters what they serve."""
+    line = holder.line
+    return [p for at, p in enumerate(line) if any(is_family(p, child) for child in line[:at])]
+
+
+def is_supervisor(parent: Process) -> bool:
+    """Say whether a parent may start the server again: anything but init and a person's shell."""
+    from devports.core.protected import by_name
+
+    return parent.pid > 1 and not is_persons_shell(parent) and not by_name((parent.name,))
+
+
+def is_family(parent: Process, child: Process) -> bool:
+    """Say whether `parent` runs `child` as a part of itself."""
+    if parent.argv and parent.argv[1:] == child.argv[1:] and len(parent.argv) > 1:
+        return True
+    # A person can type `python -c "import multiprocessing ..."`: then the parent is a shell.
+    if any("multiprocessing" in word for word in child.argv[1:4]) and _same_program(parent, child):
+        return True
+    watching = any(word.startswith("--watch") for word in parent.argv[1:])
+    return _watches(parent) or (program(parent) in RELOADING and watching)
+
+
+def is_heir(holder: Holder, agreed: Collection[Process]) -> bool:
+    """Say whether a holder of a socket belongs to those whose socket it was.
+
+    Below one of them, or, since a parent may have ended, of the same program and words.
+    """
+    it, keys = holder.process, {process.key for process in agreed}
+    return any(parent.key in keys for parent in holder.ancestors) or any(
+        (one.uid, one.exe, one.argv) == (it.uid, it.exe, it.argv) for one in agreed
+    )
+
+
+def _watches(parent: Process) -> bool:
+    """Say whether this is a runner of one server; runners of many outlive the one that ends."""
+    # npm and others write their whole command line into argv[0].
+    from devports.core.protected import INTERPRETERS
+
+    words = [word for arg in parent.argv for word in arg.split(" ")]
+    # Of an interpreter the second word is the program; what stands there else is anything.
+    scripted = program(parent).rstrip("0123456789.") in INTERPRETERS
+    names = {word.split(" ")[0].rpartition("/")[2] for word in parent.argv[: 1 + scripted]}
+    known = names & WATCHERS or program(parent) in SHORT_NAMES or _runs_a_task(parent)
+    return bool(known) and not SEVERAL & set(words)
+
+
+def _runs_a_task(parent: Process) -> bool:
+    """Say whether a runtime was told a task by its name; a file it runs in itself."""
+    verbs = RUNTIMES.get(program(parent), ())
+    at = next((at for at, word in enumerate(parent.argv) if word in verbs), 0)
+    return at > 0 and not {"/", "."} & set("".join(parent.argv[at + 1 : at + 2]))
+
+
+def _same_program(parent: Process, child: Process) -> bool:
+    """Say whether both run one interpreter; pythonX.Y and python3 are names of one."""
+    names = {program(process).rstrip("0123456789.").lower() for process in (parent, child)}
+    return len(names) == 1
+
+
+def no_run(_: Process) -> None:
+    """Know of no devports run."""
+
+
+def targets(
+    holders: Sequence[Holder],
+    viewer: CurrentUser,
+    run_of: RunOf,
+    elsewhere_of: ElsewhereOf = unplaced,
+) -> tuple[StopTarget, ...]:
+    """Group the holders by what has to end, in the order in which they were found."""
+    from devports.core.classify import strictest
+
+    groups: dict[ProcessKey, tuple[Process, list[Holder]]] = {}
+    for holder in holders:
+        top = top_of_family(holder, holders, run_of, viewer)
+        groups.setdefault(top.key, (top, []))[1].append(holder)
+    return tuple(
+        StopTarget(
+            top,
+            strictest(top, members, viewer, run_of(top), elsewhere_of=elsewhere_of),
+            tuple(members),
+        )
+        for top, members in groups.values()
+    )
+
+
+def consent(standing: HolderKind, policy: ConfirmPolicy) -> Consent:
+    """Say whether ending it is granted, has to be asked for, cannot be asked for, or is refused."""
+    match standing:
+        case Protected() | SupervisedService() | OtherUser(permitted=False):
+            return "refused"
+        case Container(said=said) if said != "one":
+            return "refused"
+        case OtherCheckout(is_guarded=True) if policy.yes and not policy.other_checkouts:
+            return "refused"
+        case OtherUser():
+            granted = policy.yes and policy.other_users
+        case DevportsRun(run=run):
+            granted = policy.yes or (run.left and run.project == policy.reclaim)
+        case OrdinaryProcess() | Tunnel() | Container() | OtherCheckout():
+            granted = policy.yes
+        case _:
+            unreachable(standing)
+    if policy.fails:
+        return "unanswerable"
+    if granted:
+        return "granted"
+    return "ask" if policy.interactive else "unanswerable"
+
+
+class UntouchedProcess(Frozen):
+    """A process that is left alone, whatever happens to the port.
+
+    `why`: it is a client of the server, or has the number as its own end of another connection.
+    """
+
+    process: Process
+    why: Touch
+
+
+class PortClients(Frozen):
+    """`clients`: connections that the server has, from wherever. `spared`: who of them is here."""
+
+    clients: int = 0
+    spared: tuple[UntouchedProcess, ...] = ()
+
+
+def connections(sockets: Iterable[Socket], endpoints: Sequence[Endpoint]) -> tuple[Socket, ...]:
+    """Return the established connections whose near end is one of these endpoints."""
+    return tuple(
+        socket
+        for socket in sockets
+        if socket.state == "ESTABLISHED" and any(covers(socket, end) for end in endpoints)
+    )
+
+
+def callers(served: Iterable[Socket], peers: Iterable[Socket]) -> tuple[Socket, ...]:
+    """Return those of `peers` that are the far end of a served connection: same pair, turned."""
+    ends = {(plain_end(s.remote), plain_end(s.local)) for s in served if s.remote is not None}
+    return tuple(
+        s
+        for s in peers
+        if s.remote is not None and (plain_end(s.local), plain_end(s.remote)) in ends
+    )
+
+
+def sorted_out(
+    served: Sequence[Socket],
+    calling: Iterable[Socket],
+    holding: HolderSearch,
+    ending: Collection[ProcessKey],
+) -> PortClients:
+    """Tell clients from those who merely use the number; who ends or hangs below is neither.
+
+    Args:
+        served: connections whose near end is the port.
+        calling: the far ends of some of them on this machine.
+        holding: who has these sockets.
+        ending: the processes that are to end.
+    """
+    far = {socket.inode for socket in calling}
+    left = [h for h in holding.holders if not any(p.key in ending for p in h.line)]
+    elsewhere = {inode for h in left for inode in h.inodes} - far
+    return PortClients(
+        sum(socket.inode not in elsewhere for socket in served),
+        tuple(
+            UntouchedProcess(h.process, "client" if far & set(h.inodes) else "outgoing")
+            for h in left
+        ),
+    )
+
+
+class WouldStop(Frozen):
+    """It would be ended; nothing was done. `asks`: a person would be asked first."""
+
+    target: StopTarget
+    asks: bool
+
+
+class Stopped(Frozen):
+    """Signalled, and it let go of the port after `seconds`. `signals` in the order sent.
+
+    `exited`: a server may give up its port and live on to finish with its clients.
+    `bindable`: whether that was all it took; another may have the port still, or again.
+    """
+
+    target: StopTarget
+    signals: tuple[str, ...]
+    seconds: float
+    exited: bool = True
+    bindable: bool = True
+
+
+class ContainerStopped(Frozen):
+    """Its engine says that the container has ended. `seconds` and `bindable` as in `Stopped`."""
+
+    target: StopTarget
+    seconds: float
+    bindable: bool = True
+
+
+class StopFailed(Frozen):
+    """Its engine did not stop the container and said why; the port may be bindable anyway."""
+
+    target: StopTarget
+    complaint: str
+    bindable: bool = False
+
+
+class AlreadyGone(Frozen):
+    """It ended, or let go of the socket, before anything was sent."""
+
+    target: StopTarget
+
+
+class Declined(Frozen):
+    """The person said no. `moving`: and that the service shall take another port instead."""
+
+    target: StopTarget
+    moving: bool = False
+
+
+class Refused(Frozen):
+    """Not ended by us; `why` says which law stands in the way."""
+
+    target: StopTarget
+    why: Why
+
+
+class TimedOut(Frozen):
+    """Signalled and still there."""
+
+    target: StopTarget
+    signals: tuple[str, ...]
+
+
+class Respawned(Frozen):
+    """Ended, and another process has taken its place."""
+
+    target: StopTarget
+    successor: StopTarget
+
+
+class Terminating(Frozen):
+    """Progress: SIGTERM is being sent."""
+
+    target: StopTarget
+
+
+class Killing(Frozen):
+    """Progress: it did not end in time, SIGKILL is being sent."""
+
+    target: StopTarget
+
+
+class StoppingContainer(Frozen):
+    """Progress: the engine is being told to stop the container."""
+
+    target: StopTarget
+
+
+class WaitingForPort(Frozen):
+    """Progress: waiting up to `seconds` for leftovers or a slow stop; `clients` still connected."""
+
+    seconds: float
+    clients: int = 0
+
+
+class WatchingForRestart(Frozen):
+    """Progress: the port is free; watching `seconds` whether `by` starts the server again."""
+
+    seconds: float
+    by: Process
+
+
+class Question(Frozen):
+    """What a person is asked before anything is ended.
+
+    To stop a process, to kill what did not stop, or to have a container stopped by its engine.
+
+    `may_move`: taking another port is an answer too.
+    """
+
+    kind: QuestionKind
+    target: StopTarget
+    finding: Finding
+    around: PortClients = PortClients()
+    may_move: bool = False
+
+
+class FreeResult(Frozen):
+    """The result of freeing: three facts (signalled, exited, bindable), and the exit code.
+
+    `findings` were taken last, after everything was done: they decide. `spared` were not touched.
+    """
+
+    bindable: bool
+    exit_code: int
+    outcomes: tuple[Outcome, ...]
+    findings: tuple[Finding, ...]
+    spared: tuple[UntouchedProcess, ...] = ()

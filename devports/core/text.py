@@ -1,0 +1,47 @@
+"""Words, numbers and widths of text: small, and without the price of ``shlex`` (it imports re).
+
+Numbers from outside are ASCII and bounded: Python would read digits of every script, any length.
+"""
+
+from __future__ import annotations
+
+PLAIN = "@%+=:,./-_"
+"""What needs no quotes beside letters and digits, as in shlex.quote."""
+
+
+def quote(word: str, *, also: str = "") -> str:
+    """Return `word` so that a shell reads it as one; the characters in `also` need no quotes."""
+    plain = PLAIN + also
+    if word and all(char in plain or (char.isascii() and char.isalnum()) for char in word):
+        return word
+    return "'" + word.replace("'", "'\"'\"'") + "'"
+
+
+def assignment(word: str) -> tuple[str, str] | None:
+    """Return name and value of `NAME=value`, as a shell takes it before a command."""
+    name, sign, value = word.partition("=")
+    return (name, value) if sign and name.isidentifier() else None
+
+
+LAST_PORT = 65535
+
+
+def decimal(text: str | bytes, highest: int) -> int | None:
+    """Return a decimal number from 0 to `highest`, None for anything else.
+
+    What has more digits than `highest`, be it for zeros in front, is none either.
+    """
+    digits = text.isascii() and text.isdigit() and len(text) <= len(str(highest))
+    return int(text) if digits and int(text) <= highest else None
+
+
+def cells(text: str) -> int:
+    """Return how many terminal cells `text` takes: ideographs two, combining marks none."""
+    if text.isascii():
+        return len(text)
+    import unicodedata  # a megabyte of tables, for foreign names only
+
+    return sum(
+        0 if unicodedata.combining(char) else 1 + (unicodedata.east_asian_width(char) in "WF")
+        for char in text
+    )

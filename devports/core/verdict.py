@@ -1,0 +1,319 @@
+"""Bind outcome x socket table -> verdict. A bind decides; the table explains.
+
+The address rules are Linux's, measured for every pair of addresses; macOS and Windows differ in
+one point (there a wildcard listener does not stop a bind to one address), told by `wildcards`. Who
+wants every address wants each of them: it is held, though the kernel there would give the rest.
+"""
+
+from __future__ import annotations
+
+from devports.core.model import PRIVILEGED, WILDCARDS
+from devports.core.value import Frozen, unreachable
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from collections.abc import Iterable, Sequence
+    from typing import TypeAlias
+
+    from devports.core.model import BindResult, Endpoint, HolderSearch, Socket, Table, VisibilityGap
+
+    Trouble: TypeAlias = (
+        "LingeringConnections | LocalhostConflict | OutgoingConnection | HolderUnknown | Held"
+        " | NotPermitted | NotLocal"
+    )
+    Verdict: TypeAlias = "Free | Trouble"
+
+
+DEFAULT_EPHEMERAL = (32768, 60999)
+"""Local ports the kernel hands out by itself (net.ipv4.ip_local_port_range, default)."""
+
+
+class Free(Frozen):
+    """The bind works and nothing is in the way."""
+
+
+class LingeringConnections(Frozen):
+    """Only leftovers of an ended server: TIME_WAIT, orphans, connections it still serves.
+
+    `blocking`: even a server that sets SO_REUSEADDR is refused, since the old one did not set it.
+    """
+
+    sockets: tuple[Socket, ...]
+    blocking: bool
+
+    @property
+    def seconds(self) -> float | None:
+        """Seconds until the last of them is gone by itself; None if one has no such end."""
+        ends = [socket.expires for socket in self.sockets if socket.expires is not None]
+        return max(ends) if len(ends) == len(self.sockets) else None
+
+
+class LocalhostConflict(Frozen):
+    """The bind works, but `localhost` may reach somebody else's listener on a sister address."""
+
+    sockets: tuple[Socket, ...]
+
+
+class OutgoingConnection(Frozen):
+    """An outgoing connection has the port as its local port. Explained, never signalled.
+
+    `blocking`: even a server that sets SO_REUSEADDR is refused, since the client did not set it.
+    """
+
+    sockets: tuple[Socket, ...]
+    blocking: bool = True
+
+
+class HolderUnknown(Frozen):
+    """In use, and nothing to be seen even after asking again."""
+
+    gaps: tuple[VisibilityGap, ...] = ()
+
+
+class Held(Frozen):
+    """Somebody listens here, or is bound and may listen at any moment."""
+
+    sockets: tuple[Socket, ...]
+
+    @property
+    def listens(self) -> bool:
+        return any(socket.state == "LISTEN" for socket in self.sockets)
+
+
+class NotPermitted(Frozen):
+    """The kernel refuses this port to this user (privileged or excluded)."""
+
+
+class NotLocal(Frozen):
+    """No interface of this machine has the address."""
+
+
+def plain_address(address: str) -> str:
+    """Return an IPv4-mapped IPv6 address (RFC 4291 2.5.5.2) as the IPv4 address it stands for."""
+    return address[7:] if address.startswith("::ffff:") and "." in address else address
+
+
+def covers(socket: Socket, wanted: Endpoint, *, wildcards: bool = True) -> bool | None:
+    """Say whether `socket` occupies `wanted`: same family reach, and equal or wildcard address.
+
+    A wanted ``::`` is taken as dual-stack, the kernel's default. None: the table does not say
+    whether an IPv6 wildcard includes IPv4, so only the bind knows.
+    """
+    if socket.local.port != wanted.port:
+        return False
+    theirs, mine = plain_address(socket.local.address), plain_address(wanted.address)
+    if theirs == mine:
+        return True
+    if not wildcards and theirs in WILDCARDS:
+        return False
+    if mine == "::" or (theirs == "::" and ":" in mine):
+        return True
+    if theirs == "::":
+        return None if socket.v6only is None else not socket.v6only
+    return (":" in theirs) == (":" in mine) and "0.0.0.0" in (theirs, mine)  # noqa: S104
+
+
+LOCALHOST = ("127.0.0.1", "0.0.0.0", "::1", "::")  # noqa: S104
+"""Where a client of ``localhost`` may end up."""
+
+
+def is_sister(socket: Socket, wanted: Endpoint) -> bool:
+    """Say whether a client of ``localhost`` may reach `socket` instead of a server on `wanted`."""
+    if socket.state != "LISTEN" or socket.local.port != wanted.port:
+        return False
+    theirs, mine = plain_address(socket.local.address), plain_address(wanted.address)
+    return theirs in LOCALHOST and mine in LOCALHOST
+
+
+def holding(table: Table, wanted: Endpoint, *, wildcards: bool) -> tuple[Socket, ...]:
+    """Return the sockets that hold `wanted` for certain: beside them nothing needs to be probed.
+
+    A BOUND one counts: Linux would let a second server bind, but whoever listens first wins.
+    """
+    return tuple(
+        socket
+        for socket in table.sockets
+        if socket.state in ("LISTEN", "BOUND") and covers(socket, wanted, wildcards=wildcards)
+    )
+
+
+def is_outgoing(socket: Socket, ephemeral: tuple[int, int], peers: Sequence[Socket] = ()) -> bool:
+    """Say whether a connected socket was opened by a client and not accepted by a server.
+
+    The kernel does not keep which side called connect(2). If one of `peers` listens where it is
+    connected to, this side called. Otherwise: a client's local port comes from the ephemeral
+    range; a server's does not, and its peer's does. Where both do, an end on this machine without
+    a listener is a caller's.
+    """
+    low, high = ephemeral
+    if socket.remote is None or socket.inode == 0:
+        return False
+    if socket.state == "SYN_SENT":
+        return True
+    if any(s.state == "LISTEN" and covers(s, socket.remote) for s in peers):
+        return True
+    if not low <= socket.remote.port <= high:
+        return True
+    return low <= socket.local.port <= high and not any(is_far_end(s, socket) for s in peers)
+
+
+def is_far_end(other: Socket, socket: Socket) -> bool:
+    """Say whether both are one connection: the same pair of addresses, turned round."""
+    if other.remote is None or socket.remote is None:
+        return False
+    turned = (plain_end(other.remote), plain_end(other.local))
+    return turned == (plain_end(socket.local), plain_end(socket.remote))
+
+
+def plain_end(endpoint: Endpoint) -> tuple[str, int]:
+    """Return an end of a connection so that both of its ends can be compared."""
+    return plain_address(endpoint.address), endpoint.port
+
+
+def diagnose(
+    wanted: Endpoint,
+    bind: BindResult,
+    table: Table,
+    *,
+    ephemeral: tuple[int, int] = DEFAULT_EPHEMERAL,
+    wildcards: bool = True,
+    peers: Sequence[Socket] = (),
+) -> Verdict:
+    """Say what is the matter with `wanted`.
+
+    Args:
+        wanted: what the server is going to bind.
+        bind: what the kernel said to our own bind; any value will do where `holding` finds some.
+        table: the sockets on this port, our own left out.
+        ephemeral: first and last port of the range for outgoing connections.
+        wildcards: whether a wildcard listener stops a bind to one address (on Linux only).
+        peers: the sockets on the remote ports of the connections in the table.
+    """
+    if certain := holding(table, wanted, wildcards=wildcards):
+        return Held(certain)
+    match bind:
+        case "denied":
+            return NotPermitted()
+        case "not-local":
+            return NotLocal()
+        case "in-use":
+            return _refused(wanted, table, ephemeral, peers)
+        case "ok":
+            return _accepted(wanted, table, ephemeral, peers)
+        case _:
+            unreachable(bind)
+
+
+def _refused(
+    wanted: Endpoint, table: Table, ephemeral: tuple[int, int], peers: Sequence[Socket]
+) -> Verdict:
+    possible = [s for s in table.sockets if covers(s, wanted) is not False]
+    if holders := tuple(s for s in possible if s.state in ("LISTEN", "BOUND")):
+        return Held(holders)
+    if clients := tuple(s for s in possible if is_outgoing(s, ephemeral, peers)):
+        return OutgoingConnection(clients)
+    if possible:
+        return LingeringConnections(tuple(possible), blocking=True)
+    return HolderUnknown(table.gaps)
+
+
+def _accepted(
+    wanted: Endpoint, table: Table, ephemeral: tuple[int, int], peers: Sequence[Socket]
+) -> Verdict:
+    left = tuple(s for s in table.sockets if covers(s, wanted))
+    # A bound one is only left where wildcards leave an address to others: no leftover, a rival.
+    rivals = [s for s in left if s.state == "BOUND"]
+    if sisters := tuple(s for s in table.sockets if is_sister(s, wanted) or s in rivals):
+        return LocalhostConflict(sisters)
+    if clients := tuple(s for s in left if is_outgoing(s, ephemeral, peers)):
+        return OutgoingConnection(clients, blocking=False)
+    return LingeringConnections(left, blocking=False) if left else Free()
+
+
+def is_bindable(verdict: Verdict) -> bool:
+    """Say whether a server that sets SO_REUSEADDR can start now."""
+    match verdict:
+        case Free() | LocalhostConflict():
+            return True
+        case LingeringConnections(blocking=blocking) | OutgoingConnection(blocking=blocking):
+            return not blocking
+        case HolderUnknown() | Held() | NotPermitted() | NotLocal():
+            return False
+        case _:
+            unreachable(verdict)
+
+
+SEVERITY = (
+    Free,
+    LocalhostConflict,
+    LingeringConnections,
+    OutgoingConnection,
+    HolderUnknown,
+    Held,
+    NotPermitted,
+    NotLocal,
+)
+
+
+def worst(verdicts: Iterable[Verdict]) -> Verdict:
+    """Return the verdict that decides for a port on several addresses."""
+    return max(verdicts, key=lambda v: (not is_bindable(v), SEVERITY.index(type(v))))
+
+
+def decisive(findings: Sequence[Finding]) -> Finding:
+    """Return the finding that decides for a port on several addresses."""
+    verdict = worst(finding.verdict for finding in findings)
+    return next(finding for finding in findings if finding.verdict is verdict)
+
+
+def sockets_of(verdict: Verdict) -> tuple[Socket, ...]:
+    """Return the sockets that the verdict rests on."""
+    match verdict:
+        case (
+            Held(sockets=found)
+            | OutgoingConnection(sockets=found)
+            | LocalhostConflict(sockets=found)
+            | LingeringConnections(sockets=found)
+        ):
+            return found
+        case Free() | HolderUnknown() | NotPermitted() | NotLocal():
+            return ()
+        case _:
+            unreachable(verdict)
+
+
+class Finding(Frozen):
+    """The verdict on one endpoint, and the people behind it."""
+
+    endpoint: Endpoint
+    verdict: Verdict
+    holding: HolderSearch
+
+
+def all_bindable(findings: Iterable[Finding]) -> bool:
+    """Say whether a server that sets SO_REUSEADDR can start now on all of these endpoints."""
+    return all(is_bindable(finding.verdict) for finding in findings)
+
+
+CODES: dict[type[Verdict], str] = {
+    Free: "free",
+    LingeringConnections: "port-lingering",
+    LocalhostConflict: "port-shadowed",
+    OutgoingConnection: "held-by-client",
+    HolderUnknown: "bind-unexplained",
+    Held: "port-held",
+    NotPermitted: "privileged-port",
+    NotLocal: "address-not-local",
+}
+"""The name of each verdict: one table for text, JSON, docs and tests."""
+
+EXCLUDED = "port-excluded"
+"""Forbidden as well, but no right helps: the system keeps the port for itself."""
+EVERY = (*CODES.values(), EXCLUDED)
+
+
+def code_of(finding: Finding) -> str:
+    """Return the code of a verdict on a port."""
+    if isinstance(finding.verdict, NotPermitted) and finding.endpoint.port >= PRIVILEGED:
+        return EXCLUDED
+    return CODES[type(finding.verdict)]

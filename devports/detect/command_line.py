@@ -1,0 +1,371 @@
+"""From a command line, as somebody wrote it, to a service that devports can start. Pure.
+
+Not a shell: what is more than one simple command behind others (`a && b`) is not understood, and
+whoever calls says so.
+"""
+
+from __future__ import annotations
+
+import posixpath
+import re
+
+from devports.core.shell_syntax import commands, has_more_than_words, split
+from devports.core.text import LAST_PORT, assignment, decimal, quote
+from devports.core.value import Frozen
+from devports.detect.model import DetectedService
+from devports.detect.servers import BOTH, HOST, PORT, PROGRAM, SERVERS
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+    from typing import Any
+
+    from devports.detect.model import Source
+    from devports.detect.servers import Server
+
+    Pairs = tuple[tuple[str, str], ...]
+
+
+LONGEST = 4000
+"""Characters of a command line; more is no command that a person wrote."""
+
+JOINS = ("&&", ";")
+"""What may stand between what is done before, and the server."""
+
+LAUNCHING = frozenset(
+    tuple(words.split())
+    for words in (
+        *"npx bunx pnpx pnpm yarn bun uvx exec env time nice cross-env dotenv winpty".split(),
+        *"python python3 py -m ruby php node".split(),
+        *("pnpm exec", "pnpm dlx", "yarn exec", "yarn dlx", "npm exec", "bun run", "bun x"),
+        *("uv run", "poetry run", "pdm run", "pipenv run", "hatch run", "rye run", "pixi run"),
+        "bundle exec",
+    )
+)
+"""What starts another program: one or two words, its own options may follow."""
+
+PROGRAMS = (".bin", "bin", "Scripts")
+"""Folders of programs: what is elsewhere and has the name of a server is the user's own."""
+
+_VARIABLE = re.compile(r"\$(?:PORT|\{PORT(?::?-(\d{1,5}))?\})")
+_ADDRESS = re.compile(r"(?:(?:\w+://)?([\w.-]*|\[[\w:.]*\]):)?(\d{1,5}|\$\{?PORT\b.*)")
+_BRACES = re.compile(r"(?<!\$)\{([A-Za-z_][\w.-]*)\}")
+_PRECIOUS = frozenset("$`*?~")
+"""What only a shell gives its meaning."""
+
+
+class Line(Frozen):
+    """The last simple command of a line.
+
+    Attributes:
+        before: what is done before it, as it was written, with the `&&`.
+        env: its assignments, `NODE_ENV=dev` and those of cross-env.
+        words: the command without them.
+    """
+
+    words: tuple[str, ...]
+    before: str = ""
+    env: Pairs = ()
+
+
+class DetectedAddress(Frozen):
+    """What a command says of where it listens; `port` 0 and `host` empty: nothing."""
+
+    port: int = 0
+    host: str = ""
+
+
+class Start(Frozen):
+    """A command that starts a known server, taken apart.
+
+    Attributes:
+        lead: what is before its name, `python -m` for one.
+        call: its name and sub-command.
+        rest: the other words, without those that say where to listen.
+        told: what those said.
+        target: what it serves.
+    """
+
+    server: Server
+    lead: tuple[str, ...]
+    call: tuple[str, ...]
+    rest: tuple[str, ...]
+    told: DetectedAddress = DetectedAddress()
+    target: str = ""
+
+    def words(self) -> tuple[str, ...]:
+        """Return the command with placeholders."""
+        rest, tail = split_at(tuple(map(escaped, self.rest)), "--")
+        adds = missing(self.server.adds, self.rest)
+        return (*map(escaped, (*self.lead, *self.call)), *rest, *adds, *tail)
+
+
+def read(text: str) -> Line | None:
+    """Return the last simple command of a line; None where that is not the whole of it.
+
+    A pipe, a background process or a redirection is not understood.
+    """
+    text = text.strip()
+    if len(text) > LONGEST or "\n" in text or "\0" in text:
+        return None
+    parts = commands(text)
+    joined = all(part.operator in JOINS for part in parts[1:])
+    if not joined or not all(part.text for part in parts) or has_more_than_words(text):
+        return None
+    last = parts[-1]
+    try:
+        env, words = _assignments(split(last.text))
+    except ValueError:  # a quote that is not closed
+        return None
+    before = f"{escaped(text[: last.start].strip())} " if last.operator else ""
+    return Line(words, before, env) if words else None
+
+
+def _assignments(words: tuple[str, ...]) -> tuple[Pairs, tuple[str, ...]]:
+    """Split off `NAME=value` words, and env and cross-env before them."""
+    env: list[tuple[str, str]] = []
+    while words:
+        if found := assignment(words[0]):
+            env.append(found)
+        elif words[0] not in ("env", "cross-env"):
+            break
+        words = words[1:]
+    return tuple(env), words
+
+
+def recognise(words: Sequence[str]) -> Start | None:
+    """Return the server that a simple command starts; None for everything else."""
+    at = _past_launchers(tuple(words))
+    plain = tuple(_program(word) for word in words)
+    for server in SERVERS:
+        for call in (tuple(each.split()) for each in server.calls):
+            if plain[at : at + len(call)] == call:
+                return _taken_apart(server, tuple(words), at, at + len(call))
+    return None
+
+
+def _past_launchers(words: tuple[str, ...]) -> int:
+    """Return the place of the first word that is neither a launcher nor an option of one."""
+    at = 0
+    while at < len(words):
+        two = tuple(map(_program, words[at : at + 2]))
+        if two in LAUNCHING:
+            at += 2
+        elif two[:1] in LAUNCHING or (at and words[at].startswith("-")):
+            at += 1
+        else:
+            break
+    return at
+
+
+def _program(word: str) -> str:
+    """`node_modules/.bin/vite` is vite, `.venv/bin/python3.12` is python3, `./serve` is itself."""
+    folder, _, name = word.replace("\\", "/").rpartition("/")
+    if folder and posixpath.basename(folder) not in PROGRAMS and name != "manage.py":
+        return word
+    name = name.removesuffix(".exe").removesuffix(".cmd")
+    return re.sub(r"(?<=^python)3?\.\d+$", "3", name)
+
+
+def _taken_apart(server: Server, words: tuple[str, ...], at: int, after: int) -> Start | None:
+    rest, told = _without_address(server, words[after:])
+    first = next((word for word in rest if not word.startswith("-")), "")
+    if first in server.not_with or (server.only_with and server.only_with not in rest):
+        return None
+    return Start(server, words[:at], words[at:after], rest, told, _target(server, rest))
+
+
+def _target(server: Server, rest: tuple[str, ...]) -> str:
+    """Return what a command serves: an application, a file; empty if it does not say."""
+    if server.aim == "first":
+        return next((word for word in rest if not word.startswith("-")), "")
+    if not server.aim:
+        return ""
+    for i, word in enumerate(rest):
+        if word == server.aim:
+            return "".join(rest[i + 1 : i + 2])
+        if word.startswith(f"{server.aim}="):
+            return word.partition("=")[2]
+    return ""
+
+
+def _without_address(
+    server: Server, words: tuple[str, ...]
+) -> tuple[tuple[str, ...], DetectedAddress]:
+    """Take out every word that says where to listen; words behind `--` belong to others."""
+    own, others = split_at(words, "--")
+    kinds = dict.fromkeys(server.bind_flags, "address")
+    kinds |= dict.fromkeys(server.host_flags, "host") | dict.fromkeys(server.port_flags, "port")
+    kept: list[str] = []
+    told = DetectedAddress()
+    todo = list(own)
+    while todo:
+        word = todo.pop(0)
+        option, equals, value = word.partition("=")
+        kind = kinds.get(option)
+        if kind and not equals:
+            value = todo.pop(0) if todo and not todo[0].startswith("-") else ""
+        if kind:
+            told = _heard(told, kind, value)
+        elif server.positional and _ADDRESS.fullmatch(word):
+            told = _heard(told, "address", word)
+        else:
+            kept.append(word)
+    return (*kept, *others), told
+
+
+def _heard(told: DetectedAddress, kind: str, value: str) -> DetectedAddress:
+    if kind == "port":
+        return told.replace(port=port_in(value) or told.port)
+    if kind == "host":
+        return told.replace(host=host_in(value or "0.0.0.0"))  # noqa: S104  # `vite --host`
+    if match := _ADDRESS.fullmatch(value):
+        return DetectedAddress(port_in(match[2]) or told.port, host_in(match[1] or "") or told.host)
+    return told
+
+
+def port_in(text: str) -> int:
+    """Return the port that a value is, or falls back to (`${PORT:-8000}`); 0 if none."""
+    match = _VARIABLE.fullmatch(text)
+    number = (match[1] or "") if match else text
+    return decimal(number, LAST_PORT) or 0
+
+
+def host_in(text: str) -> str:
+    """Return a host that has to be kept: every address. A server for this machine has ours."""
+    return text.strip("[]") if text in ("0.0.0.0", "::", "[::]") else ""  # noqa: S104  # compared
+
+
+def missing(adds: Sequence[str], given: Sequence[str]) -> tuple[str, ...]:
+    """Return the options of `adds`, each with its value, that are not among the words given."""
+    known = {word.partition("=")[0] for word in given if word.startswith("-")}
+    kept: list[str] = []
+    keep = True
+    for word in adds:
+        if word.startswith("-"):
+            keep = word.partition("=")[0] not in known
+        kept += [word] if keep else []
+    return tuple(kept)
+
+
+def split_at(words: tuple[str, ...], mark: str) -> tuple[tuple[str, ...], tuple[str, ...]]:
+    """Return what is before the first `mark`, and the mark with what is behind it."""
+    at = words.index(mark) if mark in words else len(words)
+    return words[:at], words[at:]
+
+
+def escaped(word: str) -> str:
+    """Return a foreign word so that it has no placeholder of ours in it."""
+    return _BRACES.sub(r"{{\1}}", word)
+
+
+def with_port(words: Sequence[str]) -> tuple[tuple[str, ...], int]:
+    """Return a foreign command with `$PORT` as our placeholder, and what it falls back to."""
+    found = [match[1] for word in words for match in _VARIABLE.finditer(word)]
+    told = next((int(number) for number in found if number), 0)
+    return tuple(_VARIABLE.sub(PORT, escaped(word)) for word in words), told
+
+
+def needs_shell(words: Sequence[str]) -> bool:
+    """Say whether a word has something in it that only a shell gives its meaning."""
+    return any(_PRECIOUS & set(word) for word in words)
+
+
+def assigned(env: Pairs) -> str:
+    """Return variables as they stand before a command of a shell."""
+    return "".join(f"{name}={_quoted(escaped(value), for_shell=True)} " for name, value in env)
+
+
+def command_text(words: Sequence[str], *, for_shell: bool = False) -> str:
+    """Return words as the text of `command`, quoted where it has to be."""
+    return " ".join(_quoted(word, for_shell=for_shell) for word in words)
+
+
+def _quoted(word: str, *, for_shell: bool) -> str:
+    if word in (HOST, PORT, BOTH):
+        return word
+    if not (for_shell and needs_shell([word])):
+        return quote(word, also="{}~")
+    spared = quote(word, also="{}$*?~")  # a pattern in quotes would be none
+    return word if spared == word else '"' + re.sub(r'(["\\])', r"\\\1", word) + '"'
+
+
+def from_start(
+    start: Start,
+    source: Source,
+    *,
+    names: tuple[str, ...],
+    folder: str = "",
+    line: Line | None = None,
+) -> DetectedService:
+    """Return the service of a command that starts a known server.
+
+    Args:
+        start: the command, taken apart.
+        source: where it stands.
+        names: what the service may be called, the best first.
+        folder: where it runs.
+        line: what is done before it, and its variables.
+    """
+    server = start.server
+    line = (line or Line(())).replace(words=start.words())
+    return DetectedService(
+        names=(*names, server.side, server.kind),
+        kind=server.kind,
+        sources=(source,),
+        target=target_of(start),
+        folder=folder,
+        port=start.told.port or server.port,
+        stated=bool(start.told.port),
+        host=start.told.host,
+        production=server.production,
+        **_started(line, server.env),
+    )
+
+
+def from_program(
+    line: Line, source: Source, *, names: tuple[str, ...], folder: str = ""
+) -> DetectedService:
+    """Return the service of a program of the user's own, which gets PORT if no word has it."""
+    words, port = with_port(line.words)
+    told = any(PORT in word for word in words)
+    port = port or next((port_in(value) for name, value in line.env if name == "PORT"), 0)
+    return DetectedService(
+        names=(*names, PROGRAM.side),
+        kind=PROGRAM.kind,
+        sources=(source,),
+        target=" ".join(line.words),
+        folder=folder,
+        port=port,
+        stated=bool(port),
+        **_started(line.replace(words=words), () if told else PROGRAM.env),
+    )
+
+
+def _started(line: Line, ours: Pairs) -> dict[str, Any]:
+    """Return command, shell and env: in a shell's line the variables stay where they are."""
+    own = tuple(pair for pair in line.env if pair[0] not in dict(ours))
+    if line.before or needs_shell((*line.words, *(value for _, value in own))):
+        text = line.before + assigned(own) + command_text(line.words, for_shell=True)
+        return {"command": text, "shell": True, "env": ours}
+    kept = tuple((name, escaped(value)) for name, value in own)
+    return {"command": command_text(line.words), "env": (*kept, *ours)}
+
+
+def target_of(start: Start) -> str:
+    """Return what a server serves, the same for servers that may serve the same thing.
+
+    `uvicorn main:app`, `gunicorn main:app` and `flask --app main` start one application; so do
+    `gunicorn shop.wsgi` and Django's manage.py.
+    """
+    target = start.target.partition(":")[0].removesuffix(".py").replace("/", ".")
+    django = start.server.kind == "django" or target.endswith((".wsgi", ".asgi"))
+    return "manage.py" if django else target or start.server.kind
+
+
+def of_line(
+    line: Line, source: Source, *, names: tuple[str, ...], folder: str = ""
+) -> DetectedService | None:
+    """Return the service that a line starts, if it names a server."""
+    start = recognise(line.words)
+    return from_start(start, source, names=names, folder=folder, line=line) if start else None

@@ -1,0 +1,297 @@
+"""What `devports init` finds in a project: services that can live together. Pure.
+
+A detector takes a `Tree`, the texts that were read, and yields what it found with the line that
+says so. To add one: write the function in the module it belongs to and name it in `DETECTORS`;
+a server that is known by its name needs no more than a row in `servers`.
+
+A port that a file names is a fact, one that is a server's default is a guess, and a container's
+cannot be moved from here: so they are given out in the order container, named, default.
+"""
+
+from __future__ import annotations
+
+import json
+import posixpath
+import re
+from itertools import count
+
+from devports.core.jsonc import JsoncError, inside, parse, plain
+from devports.core.text import LAST_PORT, decimal
+from devports.core.value import Frozen
+from devports.detect.command_line import Line, command_text, of_line, read
+from devports.detect.compose import COMPOSE_FILES, PROCFILES, composed, procfiles
+from devports.detect.model import DetectedService, SkippedService, upwards
+from devports.detect.node import packages
+from devports.detect.python import ASGI, WSGI, applications, interpreter, managed, streamlits
+from devports.detect.servers import PYTHON
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from collections.abc import Iterable, Iterator, Sequence
+
+    from devports.detect.model import File, Tree
+
+    Entry = dict[str, object]
+
+
+MOST_SERVICES = 50
+"""More is a folder of many projects, for each of which init is meant."""
+LONGEST_NAME = 64
+
+_PYTHONS = frozenset(server.kind for server in PYTHON) | {*map(str.lower, ASGI | WSGI)}
+_BY_NODE = frozenset("npm npx yarn pnpm bun node".split())
+_PORT = re.compile(r"""^[ \t]*(?:export[ \t]+)?PORT[ \t]*=[ \t]*["']?(\d{1,5})["']?[ \t]*(?:#|$)""")
+_ENV_FILES = (".env", ".env.local", ".env.development")
+
+
+class MergeResult(Frozen):
+    """What is to be written, and what is left out with the reason."""
+
+    services: tuple[DetectedService, ...] = ()
+    left_out: tuple[SkippedService, ...] = ()
+
+
+def settled(tree: Tree, finds: Iterable[DetectedService | SkippedService]) -> MergeResult:
+    """Return the services of everything that was found.
+
+    Args:
+        tree: for `.env` files.
+        finds: from the detectors, the ones that know most first.
+    """
+    every = list(finds)
+    merged = merge(find for find in every if isinstance(find, DetectedService))
+    kept, other_ways = without_other_ways(merged[:MOST_SERVICES])
+    services = with_ports(with_names([from_env_file(tree, each, kept) for each in kept]))
+    left = [find for find in every if isinstance(find, SkippedService)]
+    return MergeResult(tuple(services), (*left, *other_ways))
+
+
+def merge(finds: Iterable[DetectedService]) -> list[DetectedService]:
+    """Make one of the finds that are about one service; the first one says how it is started."""
+    merged: dict[tuple[str, str], DetectedService] = {}
+    for find in finds:
+        known = merged.get(find.key)
+        merged[find.key] = _both(known, find) if known else find
+    return list(merged.values())
+
+
+def _both(known: DetectedService, more: DetectedService) -> DetectedService:
+    """Return `known` with what `more` has seen besides: a port that a file names, and where."""
+    sources = tuple(dict.fromkeys((*known.sources, *more.sources)))
+    if more.stated and not known.stated and known.takes_port:
+        known = known.replace(port=more.port, stated=True)
+    notes = tuple(dict.fromkeys((*known.notes, *more.notes)))
+    return known.replace(sources=sources, notes=notes)
+
+
+def without_other_ways(
+    finds: Sequence[DetectedService],
+) -> tuple[list[DetectedService], list[SkippedService]]:
+    """Leave out what starts something that is there already in another way.
+
+    A production server in the folder of a development server; a container that is built from this
+    project and publishes the port of a server in it.
+    """
+    working = [find for find in finds if find.command and not find.production]
+    kept, left = [], []
+    for find in finds:
+        other = next((each for each in working if _another_way(find, each)), None)
+        if other is None:
+            kept.append(find)
+        else:
+            how = "a container of what" if find.built else "the production server of what"
+            left.append(SkippedService(find.sources[0], f"{how} `{other.name}` starts"))
+    return kept, left
+
+
+def _another_way(find: DetectedService, other: DetectedService) -> bool:
+    """Say whether `find` is what `other` is, started in another way."""
+    if find.built:
+        return find.port == other.port
+    same = find.target == other.target and find.folder in upwards(other.folder)
+    together = find.folder == other.folder and family(find) == family(other)
+    return find.production and (same or together)
+
+
+def family(find: DetectedService) -> str:
+    """Return what kind of server a service is, the same for those that may start one program."""
+    if find.kind in _PYTHONS:
+        return "python"
+    by_node = find.command.split(" ", 1)[0] in _BY_NODE
+    return "node" if by_node and find.kind in ("node", "program") else find.kind
+
+
+def from_env_file(
+    tree: Tree, find: DetectedService, every: Sequence[DetectedService]
+) -> DetectedService:
+    """Return the service with the PORT of the `.env` beside it, if that can only be its own."""
+    alone = sum(bool(each.command) and each.folder == find.folder for each in every) == 1
+    if find.stated or not find.command or not find.takes_port or not alone:
+        return find
+    for file in tree.called(*_ENV_FILES):
+        if file.folder == find.folder and (said := env_port(file)):
+            port, number = said
+            sources = (*find.sources, file.line(number, f"PORT={port}"))
+            return find.replace(port=port, stated=True, sources=sources)
+    return find
+
+
+def env_port(file: File) -> tuple[int, int] | None:
+    """Return the PORT that an env file sets, and its line. No other line of it is looked at."""
+    for number, line in enumerate(file.text.splitlines(), 1):
+        if (match := _PORT.match(line)) and (port := decimal(match[1], LAST_PORT)):
+            return port, number
+    return None
+
+
+def with_names(finds: Sequence[DetectedService]) -> list[DetectedService]:
+    """Give each service a valid name of its own: the first of its names that is not taken."""
+    taken: set[str] = set()
+    named = []
+    for find in finds:
+        name = next(name for name in _names(find) if name.lower() not in taken)
+        taken.add(name.lower())
+        named.append(find.replace(names=(name,)))
+    return named
+
+
+def _names(find: DetectedService) -> Iterator[str]:
+    valid = [*filter(None, map(valid_name, find.names)), "service"]
+    yield from valid[:-1] or valid
+    yield from map(f"{valid[0][: LONGEST_NAME - 4]}-{{}}".format, count(2))
+
+
+def valid_name(text: str) -> str:
+    """Return the nearest name that a service may have; empty if nothing is left."""
+    return re.sub(r"[^A-Za-z0-9_-]+", "-", text).strip("-_")[:LONGEST_NAME]
+
+
+def with_ports(finds: Sequence[DetectedService]) -> list[DetectedService]:
+    """See to it that no two services have one port; the order of the services stays."""
+    taken: dict[int, str] = {}
+    placed: dict[int, DetectedService] = {}
+    for place in sorted(range(len(finds)), key=lambda place: _firmness(finds[place])):
+        placed[place] = _placed(finds[place], taken)
+        for port in (placed[place].port, *dict(placed[place].ports).values()):
+            taken.setdefault(port, finds[place].name)
+    return [placed[place] for place in range(len(finds)) if placed[place].port >= 0]
+
+
+def _firmness(find: DetectedService) -> int:
+    if not find.command:
+        return 0
+    return 1 if not find.takes_port else 2 if find.stated else 3
+
+
+def _placed(find: DetectedService, taken: dict[int, str]) -> DetectedService:
+    """Return the service with a port that is not taken; -1: it cannot have another."""
+    further = tuple((name, port) for name, port in find.ports if port not in taken)
+    find = find.replace(ports=tuple((n, p) for n, p in further if p != find.port))
+    if not find.port or find.port not in taken:
+        return find
+    if not find.command or not find.takes_port:
+        return find.replace(port=0 if find.command else -1)
+    port = next((p for p in range(find.port + 1, LAST_PORT + 1) if p not in taken), 0)
+    note = f"{find.port} is the port of `{taken[find.port]}`."
+    return find.replace(port=port, notes=(*find.notes, note))
+
+
+FOLDER = ".vscode"
+LISTS = {"launch.json": "configurations", "tasks.json": "tasks"}
+_WORKSPACE = re.compile(r"\$\{workspace(?:Folder|Root)\}/?")
+
+
+def editors(tree: Tree) -> Iterator[DetectedService | SkippedService]:
+    """Yield the servers that launch configurations and tasks start; the others are not ours."""
+    for file in tree.called(*LISTS):
+        if posixpath.basename(file.folder) == FOLDER:
+            yield from _entries(tree, file)
+
+
+def _entries(tree: Tree, file: File) -> Iterator[DetectedService | SkippedService]:
+    try:
+        entries = inside(plain(parse(file.text)), LISTS[file.name])
+    except JsoncError:
+        yield SkippedService(file.source(), "it cannot be read as JSON with comments")
+        return
+    for entry in entries if isinstance(entries, list) else ():
+        if isinstance(entry, dict) and (made := _service(tree, file, entry)):
+            yield made
+
+
+def _service(tree: Tree, file: File, entry: Entry) -> DetectedService | None:
+    title = _text(entry, "name") or _text(entry, "label") or _text(entry, "script")
+    if not title or entry.get("request") == "attach" or "devports" in str(entry.get("command")):
+        return None
+    line = line_of(entry)
+    above = posixpath.dirname(file.folder)
+    folder = _folder(above, entry)
+    if line is None or folder is None or any("${" in word for word in line.words):
+        return None
+    source = file.source(json.dumps(title, ensure_ascii=False), f"`{title}`")
+    made = of_line(line, source, names=(), folder=folder)
+    if made is None:
+        return None
+    names = ", ".join(variables_of(entry))
+    notes = (f"{file.name} sets {names}: add to `env` what it needs.",) if names else ()
+    return made.replace(command=_in_its_environment(tree, folder, line, made), notes=notes)
+
+
+def line_of(entry: Entry) -> Line | None:
+    """Return what a launch configuration or a task executes; None if that is nothing of ours."""
+    given = entry.get("args")
+    args = [word for word in given if isinstance(word, str)] if isinstance(given, list) else []
+    if module := _text(entry, "module"):
+        return Line((module, *args))
+    if program := _text(entry, "program"):
+        return Line((_WORKSPACE.sub("", program), *args))
+    line = read(_WORKSPACE.sub("", _text(entry, "command")))
+    return line.replace(words=(*line.words, *args)) if line else None
+
+
+def variables_of(entry: Entry) -> tuple[str, ...]:
+    """Return the names of its variables. Their values stay where they are: they may be secrets."""
+    env = entry.get("env") or inside(entry, "options", "env")
+    return tuple(env) if isinstance(env, dict) else ()
+
+
+def _in_its_environment(tree: Tree, folder: str, line: Line, made: DetectedService) -> str:
+    """Return the command of a Python module so that a shell finds it: VS Code knows its own."""
+    if line.words[0] != made.kind and line.words[0] != "manage.py":
+        return made.command
+    lead = interpreter(tree, folder, line.words[0])
+    return " ".join(filter(None, (command_text(lead), made.command)))
+
+
+def _folder(above: str, entry: Entry) -> str | None:
+    """Return the folder in which it runs; None if only VS Code knows it."""
+    below = _WORKSPACE.sub("", _text(entry, "cwd") or _text(entry, "options", "cwd"))
+    if "${" in below or below.startswith(("/", "~")):
+        return None
+    folder = posixpath.normpath(posixpath.join(above, below))
+    return None if folder.startswith("..") else "" if folder == "." else folder
+
+
+def _text(entry: object, *keys: str) -> str:
+    value = inside(entry, *keys)
+    return value if isinstance(value, str) else ""
+
+
+DETECTORS = (managed, applications, streamlits, packages, procfiles, editors, composed)
+"""In the order of how much they know: the first find of a service says how it is started."""
+
+CODE = (".py", ".js", ".mjs", ".cjs", ".ts", ".mts")
+NAMED = frozenset(
+    "package.json angular.json manage.py launch.json tasks.json www"
+    " pyproject.toml requirements.txt .env .env.local .env.development".split()
+) | {*COMPOSE_FILES, *PROCFILES}
+
+
+def wanted(name: str) -> bool:
+    """Say whether a detector reads files of this name."""
+    return name in NAMED or (name.endswith(CODE) and not name.endswith((".d.ts", ".min.js")))
+
+
+def detect(tree: Tree) -> MergeResult:
+    """Return the services of a project, and what looks like one and is left out."""
+    return settled(tree, (find for detector in DETECTORS for find in detector(tree)))

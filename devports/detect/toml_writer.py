@@ -1,0 +1,104 @@
+"""The text of a devports.toml: what was found, why, and what one may want to add."""
+
+from __future__ import annotations
+
+import json
+
+from devports.detect.command_line import escaped
+from devports.detect.model import one_line
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from collections.abc import Iterator, Sequence
+
+    from devports.detect.model import DetectedService
+
+HEAD = """\
+# Which service wants which port: `devports run NAME` starts one on its port, every time.
+# `devports validate` checks this file, `devports schema config` has every key.
+"""
+MORE = """\
+
+# What else a service can say, for example:
+#
+# ready = { http = "/healthz" }      # ready only when this answers
+# depends_on = ["db"]                # `devports run` waits until that is ready
+# env_file = ".env"
+"""
+EXAMPLE = """
+# No server was found here: this one needs nothing but Python. Put your own command in its place.
+[services.backend]
+command = "python3 -m http.server {port} --bind {host}"
+port = 8000
+
+# command = "uvicorn main:app --reload --host {host} --port {port}"
+# command = "npm run dev -- --host {host} --port {port} --strictPort"
+#
+# A port that the project needs and that somebody else serves, watched and never started:
+#
+# [services.db]
+# port = 5432
+"""
+
+
+def document(services: Sequence[DetectedService]) -> str:
+    """Return the file for these services; the example of one where there is none.
+
+    A service without a port is written as a comment: the file is valid without it.
+    """
+    if not any(service.port for service in services):
+        return HEAD + EXAMPLE
+    whole = sorted(services, key=lambda service: not service.port)
+    return HEAD + "".join("\n" + "\n".join(block(service)) + "\n" for service in whole) + MORE
+
+
+def block(service: DetectedService) -> list[str]:
+    """Return the lines of one service."""
+    said = [f"# {one_line(str(source))}" for source in service.sources]
+    said += [f"# {one_line(note)}" for note in service.notes]
+    if service.port:
+        return [*said, *keys(service)]
+    missing = f"# `{service.name}` needs a port, which no file names: fill it in, uncomment it."
+    return [*said, missing, *(f"# {line}" for line in keys(service))]
+
+
+def keys(service: DetectedService) -> Iterator[str]:
+    """Yield the table of one service."""
+    watched = "" if service.command else "    # no command: watched, never started"
+    yield f"[services.{service.name}]{watched}"
+    if service.command:
+        yield f"command = {text(service.command)}"
+    if service.shell:
+        yield "shell = true"
+    if service.folder and service.command:
+        yield f"cwd = {text(escaped(service.folder))}"
+    yield f"port = {service.port or ''}".rstrip()
+    if service.host:
+        yield f"host = {text(service.host)}"
+    if service.ports:
+        yield f"ports = {table(service.ports)}"
+    if service.env:
+        yield f"env = {table(service.env)}"
+
+
+def table(pairs: Sequence[tuple[str, str | int]]) -> str:
+    """Return an inline table of TOML; the names are bare keys or quoted."""
+    shown = (f"{name if _bare(name) else text(name)} = {_value(value)}" for name, value in pairs)
+    return "{ " + ", ".join(shown) + " }"
+
+
+def _value(value: str | int) -> str:
+    return str(value) if isinstance(value, int) else text(value)
+
+
+def _bare(name: str) -> bool:
+    return name.isascii() and name.replace("-", "").replace("_", "").isalnum()
+
+
+def text(value: str) -> str:
+    """Return a basic string of TOML, whose escapes are those of JSON (toml.io, String).
+
+    A lone surrogate, a byte of a file name that was no text, cannot be written in TOML.
+    """
+    whole = value.encode("utf-8", "replace").decode()
+    return json.dumps(whole, ensure_ascii=False).replace("\x7f", "\\u007f")

@@ -1,0 +1,516 @@
+"""Rules about who is on the declared ports right now, and who can reach them.
+
+With the runs of devports: those of this project, of others, and what crashed ones have left.
+"""
+
+from __future__ import annotations
+
+from devports.core.command_line import program
+from devports.core.containers import shown
+from devports.core.hint import ours
+from devports.core.holder_kind import (
+    Container,
+    DevportsRun,
+    OrdinaryProcess,
+    OtherCheckout,
+    run_behind,
+)
+from devports.core.model import WILDCARDS, PortSpec
+from devports.core.remedies import AIRPLAY, Remedy, RemedyContext, remedies
+from devports.core.stop_plan import ConfirmPolicy, consent
+from devports.core.value import unreachable
+from devports.core.verdict import (
+    Free,
+    Held,
+    HolderUnknown,
+    LingeringConnections,
+    LocalhostConflict,
+    NotLocal,
+    NotPermitted,
+    OutgoingConnection,
+    code_of,
+    sockets_of,
+)
+from devports.doctor.facts import FreePort, Problem
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from collections.abc import Iterator, Sequence
+
+    from devports.core.model import Endpoint, Process, Socket
+    from devports.core.stop_plan import StopTarget
+    from devports.core.verdict import Finding
+    from devports.doctor.facts import Facts, Listener, PortFacts, RunFacts
+
+
+BLOCKED = frozenset(
+    map(
+        int,
+        "1 7 9 11 13 15 17 19 20 21 22 23 25 37 42 43 53 69 77 79 87 95 101 102 103 104 109 110 111"
+        " 113 115 117 119 123 135 137 139 143 161 179 389 427 465 512 513 514 515 526 530 531 532"
+        " 540 548 554 556 563 587 601 636 989 990 993 995 1719 1720 1723 2049 3659 4045 4190 5060"
+        " 5061 6000 6566 6665 6666 6667 6668 6669 6679 6697 10080".split(),
+    )
+)
+"""What no browser connects to, nor fetch() of Node (fetch.spec.whatwg.org/#port-blocking)."""
+
+
+# -- who is on it
+
+
+def verdicts(facts: Facts) -> Iterator[Problem]:
+    """Somebody or something is on a declared port, or this user cannot have it."""
+    for declared in facts.ports:
+        finding = declared.finding
+        if finding and (judged := judgement(facts, declared, finding)):
+            yield _with_ways_out(facts, declared, finding, judged)
+
+
+def judgement(facts: Facts, declared: PortFacts, finding: Finding) -> Problem | None:
+    """Return what is the matter with a port; None where all is well."""
+    code, verdict = code_of(finding), finding.verdict
+    match verdict:
+        case Free():
+            return None
+        case Held(listens=listens):
+            return _held(facts, declared, listens=listens)
+        case OutgoingConnection(blocking=blocking):
+            return Problem(code, "error" if blocking else "warning")
+        case LingeringConnections(blocking=True):
+            return Problem(code, "warning", why="no server can start there until they are gone")
+        case LingeringConnections():
+            return Problem(code, "note")
+        case LocalhostConflict():
+            why = "a browser that asks for `localhost` may see the other server"
+            return Problem(code, "warning", why=why)
+        case HolderUnknown():
+            wsl = any(gap.code == "wsl" for gap in facts.gaps)
+            why = "under WSL a program of Windows may have it: `netstat.exe -ano` names that"
+            return Problem(code, "error", why=why if wsl else "")
+        case NotPermitted() | NotLocal():
+            return Problem(code, "error")
+        case _:
+            unreachable(verdict)
+
+
+def _held(facts: Facts, declared: PortFacts, *, listens: bool) -> Problem | None:
+    """Judge a holder; on a port that is only watched, a listener is meant to be."""
+    watched = not declared.service.command
+    if serves(facts, declared):
+        return None
+    if (number := sharers(facts, declared)) > 1:
+        what = f"{number} servers share {declared.spec} of `{declared.title}`"
+        why = "each connection goes to one of them by chance (SO_REUSEPORT)"
+        return Problem("port-split", "warning" if watched else "error", what=what, why=why)
+    runs = _runs(facts, declared)
+    if listens:
+        alone = f"`{declared.service.name}` cannot start while it is there"
+        why = runs or _moved(facts, declared) or alone
+        return None if watched else Problem("port-held", "error", why=why)
+    why = "lsof, ss and netstat call such a port free, and a server that wants it fails"
+    return Problem("port-bound", "error", why=f"{why}; {runs}" if runs else why)
+
+
+def sharers(facts: Facts, declared: PortFacts) -> int:
+    """Return how many servers listen on one address at once, each with a socket of its own."""
+    owner = {i: number for number, target in enumerate(facts.plan(declared))
+             for member in target.members for i in member.inodes}  # fmt: skip
+    found: dict[object, set[int]] = {}
+    for finding in declared.findings:
+        for socket in sockets_of(finding.verdict):
+            if socket.state == "LISTEN" and socket.inode in owner:
+                found.setdefault(socket.local, set()).add(owner[socket.inode])
+    return max(map(len, found.values()), default=0)
+
+
+def serves(facts: Facts, declared: PortFacts) -> bool:
+    """Say whether this is the service's own server, under a devports run of this project."""
+    plan = facts.plan(declared)
+    return bool(plan) and all(
+        isinstance(target.standing, DevportsRun)
+        and not target.standing.run.left
+        and (target.standing.run.project, target.standing.run.service)
+        == (facts.root, declared.service.name)
+        for target in plan
+    )
+
+
+def _moved(facts: Facts, declared: PortFacts) -> str:
+    """Return where the service runs meanwhile; empty if it does not."""
+    name = declared.service.name
+    for run in facts.runs:
+        own = (run.project, run.service) == (facts.root, name) and run.process is not None
+        if own and run.spec.port != declared.service.port:
+            return f"`{name}` runs on {run.spec} meanwhile, and cannot start here"
+    return ""
+
+
+def _runs(facts: Facts, declared: PortFacts) -> str:
+    """Return which devports run it is; empty if it is none."""
+    plan = facts.plan(declared)
+    runs = [run for target in plan if (run := run_behind(target.standing))]
+    if not runs:
+        return ""
+    other = runs[0].project != facts.root
+    if any(run.left for run in runs):
+        of = f" of the project in {runs[0].project}" if other else ""
+        return f"a devports run{of} that was killed has left it behind"
+    if any(
+        isinstance(t.standing, OtherCheckout) and t.standing.relation == "sibling" for t in plan
+    ):
+        return f"the checkout in {runs[0].project} runs it: two of one repository want one port"
+    if other:
+        return f"the project in {runs[0].project} runs it: two projects want one port"
+    return f"it is the service `{runs[0].service}` of this project"
+
+
+def split(facts: Facts) -> Iterator[Problem]:
+    """A server is where it should be, and another one where `localhost` may lead as well."""
+    for declared in facts.ports:
+        strangers = _strangers(facts, declared)
+        at_home = serves(facts, declared) or not declared.service.command
+        if strangers and at_home and isinstance(declared.verdict, Held):
+            others = declared.replace(findings=strangers)
+            plan = facts.plan(others)
+            where = tuple(dict.fromkeys(_spec(each.endpoint) for each in strangers))
+            host = "127.0.0.1" if declared.spec.host in ("", "localhost") else declared.spec.host
+            yield Problem(
+                "port-split",
+                "warning",
+                f"`localhost:{declared.spec.port}` may reach another server than"
+                f" `{declared.title}`: one on {' and '.join(map(str, where))}",
+                why="which one answers depends on the client, and on IPv4 or IPv6",
+                remedies=(
+                    Remedy(f"ask for {PortSpec(host, declared.spec.port)} and not for `localhost`"),
+                    Remedy("ends the other, after asking", FreePort(where).command),
+                ),
+                service=declared.service.name,
+                about=others,
+                plan=plan,
+                mend=None if any(map(_is_refused, plan)) else FreePort(where),
+            )
+
+
+def _strangers(facts: Facts, declared: PortFacts) -> tuple[Finding, ...]:
+    """Return who listens beside it and is no part of who has it.
+
+    A container is published on both families by two forwarders: those are one server.
+    """
+    if not declared.beside:
+        return ()
+    plan = facts.plan(declared)
+    own = {key for t in plan for key in (t.process.key, *(m.process.key for m in t.members))}
+    forwarded = any(isinstance(target.standing, Container) for target in plan)
+    return tuple(
+        finding
+        for finding in declared.beside
+        for target in facts.plan(declared.replace(findings=(finding,)))
+        if target.process.key not in own
+        and not (forwarded and isinstance(target.standing, Container))
+    )
+
+
+def host_unknown(facts: Facts) -> Iterator[Problem]:
+    """A host that has no address."""
+    for declared in facts.ports:
+        if declared.unresolved:
+            yield Problem(
+                "host-unknown",
+                "error",
+                f"the host `{declared.spec.host}` of `{declared.title}` has no address",
+                evidence=(declared.unresolved,),
+                remedies=(Remedy('write host = "127.0.0.1" or "localhost"'),),
+                service=declared.service.name,
+            )
+
+
+def nobody_there(facts: Facts) -> Iterator[Problem]:
+    """A port that other services need, and that devports does not start, has no server."""
+    needed = {need for d in facts.ports for need in d.service.depends_on}
+    for declared in facts.ports:
+        watched = not declared.service.command and not declared.name
+        free = declared.findings and not isinstance(declared.verdict, Held)
+        if watched and free and declared.service.name in needed:
+            yield Problem(
+                "dependency-down",
+                "note",
+                f"nobody listens on {declared.spec} for `{declared.service.name}`",
+                why="other services need it, and devports does not start it: it has no command",
+                service=declared.service.name,
+            )
+
+
+def _one_too_many(plan: Sequence[StopTarget]) -> tuple[Remedy, ...]:
+    """Return what ends the server that came last: which one is meant to be, only people know."""
+    last = max(plan, key=lambda target: target.process.started)
+    if not isinstance(last.standing, OrdinaryProcess):
+        return ()
+    title = "ends the one that came last, if that is the one too many"
+    return (Remedy(title, f"kill -TERM {last.process.pid}"),)
+
+
+def _remedies(facts: Facts, finding: Finding, declared: PortFacts) -> tuple[Remedy, ...]:
+    service = declared.service.name
+    case = RemedyContext(
+        finding.endpoint,
+        finding.holding,
+        facts.platform,
+        service=service,
+        # By its name a run that has moved away would be ended with who is here.
+        typed=str(declared.spec) if _moved(facts, declared) else service,
+        viewer=facts.viewer,
+        run_of=facts.run_of,
+        elsewhere_of=facts.elsewhere_of,
+        named=facts.named,
+        ephemeral=facts.ephemeral,
+    )
+    return remedies(finding.verdict, case)
+
+
+def _with_ways_out(facts: Facts, declared: PortFacts, finding: Finding, judged: Problem) -> Problem:
+    """Return a problem whose words are those of the verdict, with what can be done about it."""
+    plan, shared = facts.plan(declared), judged.code == "port-split"
+    first = _one_too_many(plan) if shared else ()
+    return judged.replace(
+        remedies=(*first, *_remedies(facts, finding, declared)),
+        service=declared.service.name,
+        about=declared,
+        plan=plan,
+        mend=None if shared else _mend(declared, plan),
+    )
+
+
+def _mend(declared: PortFacts, plan: Sequence[StopTarget]) -> FreePort | None:
+    """Return how freeing may get somewhere: all in the way are known, and may be ended by us."""
+    service = declared.service
+    hidden = any(shown(finding.holding).hidden for finding in declared.findings)
+    if not plan or hidden or any(map(_is_refused, plan)):
+        return None
+    match declared.verdict:
+        case Held():
+            return FreePort((declared.spec,), service.name, service.stop_timeout)
+        case LocalhostConflict(sockets=sockets):
+            return FreePort(tuple(dict.fromkeys(_spec(socket.local) for socket in sockets)))
+        case _:
+            return None
+
+
+def _spec(end: Endpoint) -> PortSpec:
+    return PortSpec(end.address, end.port)
+
+
+def _is_refused(target: StopTarget) -> bool:
+    return consent(target.standing, ConfirmPolicy(interactive=True)) == "refused"
+
+
+# -- who reaches it
+
+
+def browser_blocked(facts: Facts) -> Iterator[Problem]:
+    """A port to which browsers refuse to connect."""
+    for declared in facts.ports:
+        port, web = declared.spec.port, _is_for_browsers(facts, declared)
+        # Further ports are for tools.
+        if port in BLOCKED and declared.service.command and not declared.name:
+            yield Problem(
+                "port-blocked-by-browsers",
+                "warning" if web else "note",
+                f"browsers refuse to connect to port {port} of `{declared.title}`",
+                why="it is on the list of the Fetch standard: ERR_UNSAFE_PORT, whatever listens",
+                remedies=(Remedy("give it another port, unless no browser and no fetch() asks"),),
+                service=declared.service.name,
+            )
+
+
+def _is_for_browsers(facts: Facts, declared: PortFacts) -> bool:
+    name = declared.service.name
+    known = any(c.launch.kind for c in facts.commands if c.service.name == name)
+    return known or bool(declared.service.ready.http)
+
+
+def airplay(facts: Facts) -> Iterator[Problem]:
+    """A port that macOS itself takes where its AirPlay Receiver is switched on."""
+    for declared in facts.ports if facts.platform == "darwin" else ():
+        port = declared.spec.port
+        if port in AIRPLAY and not isinstance(declared.verdict, Held):
+            yield Problem(
+                "port-of-airplay",
+                "note",
+                f"macOS wants port {port} of `{declared.title}` for its AirPlay Receiver",
+                why="it is not on here now; where it is, the server cannot start",
+                remedies=(Remedy("choose another port, or leave AirPlay Receiver switched off"),),
+                service=declared.service.name,
+            )
+
+
+def localhost(facts: Facts) -> Iterator[Problem]:
+    """`localhost` is less than both loopback addresses here, or something else."""
+    named = [declared for declared in facts.ports if declared.spec.host == "localhost"]
+    if not named or not facts.localhost:
+        return
+    service = named[0].service.name
+    if strange := [each for each in facts.localhost if not _is_loopback(each)]:
+        yield Problem(
+            "localhost-elsewhere",
+            "warning",
+            f"`localhost` is {strange[0]} on this machine, which is no loopback address",
+            why="what is meant for this machine alone is for its network",
+            remedies=(Remedy('correct /etc/hosts, or write host = "127.0.0.1"'),),
+            service=service,
+        )
+    elif missing := [each for each in facts.loopbacks if each not in facts.localhost]:
+        yield Problem(
+            "localhost-one-family",
+            "note",
+            f"`localhost` is {facts.localhost[0]} here and not {missing[0]}",
+            why="elsewhere it is both: a client may ask on one of them and the server have the"
+            " other",
+            remedies=(Remedy(f'write host = "{facts.localhost[0]}" to mean the same everywhere'),),
+            service=service,
+        )
+
+
+def _is_loopback(address: str) -> bool:
+    return address == "::1" or address.startswith("127.")
+
+
+# -- runs
+
+
+def left_behind(facts: Facts) -> Iterator[Problem]:
+    """A crashed run has left a server that is on none of the declared ports."""
+    known = {m.process.key for d in facts.ports for t in facts.plan(d) for m in t.members}
+    for run in facts.runs:
+        if run.left is None or run.left.process.key in known:
+            continue
+        where = tuple(dict.fromkeys(_spec(socket.local) for socket in run.left.sockets))
+        if any(_is_declared(facts, spec) for spec in where):
+            continue  # said of that port
+        yield Problem(
+            "server-left-behind",
+            "warning",
+            f"a crashed run of `{run.service}` has left its server: {_named(run.left.process)}",
+            evidence=(f"project: {run.project}", _listens(run.left)),
+            why="nobody will end it, and it may hold files, memory and connections",
+            remedies=(_ends(run.left, where),),
+            service=run.service,
+            mend=FreePort(where) if where else None,
+        )
+
+
+def _is_declared(facts: Facts, spec: PortSpec) -> bool:
+    return any(f.endpoint.port == spec.port for d in facts.ports for f in d.findings)
+
+
+def _named(process: Process) -> str:
+    return f"`{program(process)}` (pid {process.pid})"
+
+
+def _listens(left: Listener) -> str:
+    where = ", ".join(dict.fromkeys(str(socket.local) for socket in left.sockets))
+    return f"listens on {where}" if where else "listens on no port"
+
+
+def _ends(left: Listener, where: tuple[PortSpec, ...]) -> Remedy:
+    """Return what ends it; who holds no port is beyond what devports may signal."""
+    if where:
+        return Remedy("ends it, after asking", FreePort(where).command)
+    return Remedy("it has no port, so devports leaves it to you", f"kill -TERM {left.process.pid}")
+
+
+def serving_elsewhere(facts: Facts) -> Iterator[Problem]:
+    """A run's own server listens somewhere else than it was told to."""
+    for run in facts.runs:
+        wanted = [d for d in facts.ports if d.service.name == run.service]
+        if run.project != facts.root or run.state != "serving" or run.server is None or not wanted:
+            continue
+        ports = {run.spec.port, *(d.spec.port for d in wanted)}
+        there = [s for s in run.server.sockets if s.local.port in ports]
+        if run.server.sockets and not there:
+            yield _server_moved(run, run.server)
+        yield from (_wider(d, s) for d in wanted for s in there if _is_wider(s, d))
+
+
+def _server_moved(run: RunFacts, server: Listener) -> Problem:
+    return Problem(
+        "server-moved",
+        "error",
+        f"the server of `{run.service}` is not on {run.spec}",
+        evidence=(f"{_named(server.process)} {_listens(server)}",),
+        why="it has moved, or what it listened on has gone",
+        remedies=(
+            Remedy("starts it again, where it belongs", f"devports run {run.service} --take-over"),
+        ),
+        service=run.service,
+    )
+
+
+def _is_wider(socket: Socket, declared: PortFacts) -> bool:
+    one = bool(declared.spec.host) and declared.spec.host not in WILDCARDS
+    return one and socket.local.is_wildcard and socket.local.port == declared.spec.port
+
+
+def _wider(declared: PortFacts, socket: Socket) -> Problem:
+    return Problem(
+        "server-wider",
+        "warning",
+        f"`{declared.title}` listens on {socket.local}, and {declared.spec} is declared",
+        why="other machines can reach it, and only one of its addresses is looked after",
+        remedies=(
+            Remedy(
+                "let its command say `{host}`, or declare"
+                f' host = "{socket.local.address}" if it is meant'
+            ),
+        ),
+        service=declared.service.name,
+    )
+
+
+def suspended(facts: Facts) -> Iterator[Problem]:
+    """A run of this project was stopped by Ctrl-Z and not called back."""
+    for run in facts.runs:
+        if run.process is None or run.project != facts.root or not run.process.is_suspended:
+            continue
+        yield Problem(
+            "run-suspended",
+            "warning",
+            f"`devports run {run.service}` (pid {run.process.pid}) is suspended",
+            why="its server has the port and answers nobody",
+            remedies=(
+                Remedy("type `fg` in its terminal, and it goes on"),
+                Remedy("ends it, after asking", ours("free", run.service)),
+            ),
+            service=run.service,
+        )
+
+
+def other_project(facts: Facts) -> Iterator[Problem]:
+    """Another project runs a service on the same number, and does not show on the port itself."""
+    others = [r for r in facts.runs if facts.root not in ("", r.project) and r.process]
+    for declared in facts.ports:
+        for run in others:
+            if run.spec.port == declared.spec.port and not _shows(run, declared):
+                yield _two_projects(run, declared)
+
+
+def _shows(run: RunFacts, declared: PortFacts) -> bool:
+    """Say whether the run, or what it started, is among those found on the port or beside it."""
+    holders = [h for f in (*declared.findings, *declared.beside) for h in f.holding.holders]
+    keys = {p.key for h in holders for p in h.line}
+    return run.process is not None and run.process.key in keys
+
+
+def _two_projects(run: RunFacts, declared: PortFacts) -> Problem:
+    return Problem(
+        "port-of-two-projects",
+        "warning",
+        f"another project runs `{run.service}` on {run.spec}: the number of `{declared.title}`",
+        evidence=(f"project: {run.project}", f"devports run: {_pid(run)}, {run.state}"),
+        why="the two cannot run side by side on one address, and are mixed up on two",
+        remedies=(Remedy("give one of them another port"),),
+        service=declared.service.name,
+    )
+
+
+def _pid(run: RunFacts) -> str:
+    return f"pid {run.process.pid}" if run.process else ""

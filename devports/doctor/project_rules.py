@@ -1,0 +1,295 @@
+"""Rules about what the project says: its files, its commands, and the numbers of its ports.
+
+A rule about one command returns what is wrong with it, or None; whoever calls names its service.
+"""
+
+from __future__ import annotations
+
+from devports.core.model import WILDCARDS
+from devports.core.remedies import Remedy
+from devports.core.shell_syntax import instead_of, unshelled
+from devports.core.text import quote
+from devports.doctor.facts import Problem, RemoveWritePermission
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+    from devports.doctor.facts import Command, Facts, PortFacts
+    from devports.system.programs import Environment
+
+
+STARTABLE = {
+    "missing": "command-not-found",
+    "interpreter-missing": "interpreter-missing",
+    "not-executable": "command-not-executable",
+}
+"""The codes under which `devports run` refuses the same."""
+TROUBLES = {
+    "missing": "was not found",
+    "not-executable": "is not executable",
+    "interpreter-missing": "names in its first line a program that does not exist",
+}
+WORDS = {"python": "a virtual environment", "node": "a `node_modules`"}
+
+STAYS = {
+    "vite": ("--strictPort", "strictPort"),
+    "vitepress": ("--strictPort", "strictPort"),
+    "react-router": ("--strictPort", "strictPort"),
+    "jupyter": ("--ServerApp.port_retries=0", "port_retries", "port-retries"),
+    "storybook": ("--exact-port", "exact-port", "exactPort"),
+    "serve": ("--no-port-switching", "no-port-switching"),
+}
+"""Servers that move though they are told a port: what keeps them, and what shows that it does."""
+STAYS_IF_TOLD = {
+    "next": "--port {port}",
+    "streamlit": "--server.port {port}",
+    "webpack": "--port {port}",
+}
+"""Servers that move only where they are told none. Both were measured (`detect.servers`)."""
+
+
+# -- files
+
+
+def writable_by_others(problem: Problem, path: str) -> Problem:
+    """Return the problem of a file that others can write, and whose owner can take that away."""
+    closes = Remedy("after reading it, take that away", f"chmod o-w {quote(path)}")
+    return problem.replace(remedies=(closes,), mend=RemoveWritePermission(path))
+
+
+# -- what a command is
+
+
+def folder_missing(command: Command) -> Problem | None:
+    """A service is to start in a folder that is not there."""
+    if command.folder_exists:
+        return None
+    return Problem(
+        "folder-missing",
+        "error",
+        f"the folder `{command.folder}` of `{command.service.name}` does not exist",
+        remedies=(Remedy(f"correct `cwd` in `[services.{command.service.name}]`, or make it"),),
+    )
+
+
+def command_unusable(command: Command) -> Problem | None:
+    """A command that cannot be started: not there, not executable, or its interpreter is not."""
+    if not command.folder_exists or not command.trouble or _lacking(command):
+        return None
+    no_shell = "it is started without a shell, so aliases and functions do not count"
+    path = (f"PATH: {command.searched}",) if command.searched else ()
+    return Problem(
+        STARTABLE[command.trouble],
+        "error",
+        f"the command `{command.word}` of `{command.service.name}` {TROUBLES[command.trouble]}",
+        evidence=(f"folder: {command.folder}", *path),
+        why=no_shell if command.trouble == "missing" and command.searched else "",
+        remedies=(_way_out(command),),
+    )
+
+
+def _way_out(command: Command) -> Remedy:
+    written = unshelled(command.service)
+    if written and instead_of((command.word,)):
+        return Remedy(written.hint)
+    if command.trouble == "not-executable":
+        return Remedy("makes it executable", f"chmod +x {command.word}")
+    if command.trouble == "interpreter-missing":
+        return Remedy(f"correct the first line of `{command.word}`, or install what it names")
+    if command.environment is not None:
+        return Remedy(f"install what the project needs into `{command.environment.folder}`")
+    if command.near:
+        return Remedy(f"it is in the project: begin `command` with `{command.near}`")
+    if not command.searched:
+        return Remedy(f"correct the path in `[services.{command.service.name}]`")
+    return Remedy("install it, or activate the environment that it is installed in")
+
+
+def shell_missing(command: Command) -> Problem | None:
+    """A command with a word that only a shell knows, where none runs; and it could be started."""
+    written = unshelled(command.service)
+    if not written or (command.trouble and instead_of((command.word,))):
+        return None
+    return Problem(
+        "shell-missing",
+        "warning",
+        f"the command of `{command.service.name}` has `{written.word}`, which only a shell knows",
+        why="no shell runs, so the program gets it as an argument",
+        remedies=(Remedy(written.hint),),
+    )
+
+
+def _lacking(command: Command) -> Environment | None:
+    """Return the environment that a command leads into and that cannot be used as it is."""
+    found = command.environment
+    return found if found is not None and found.state != "without" else None
+
+
+def environment_unusable(command: Command) -> Problem | None:
+    """The programs of a project are not installed, or its virtual environment is broken."""
+    found = _lacking(command)
+    if found is None:
+        return None
+    name, what = command.service.name, WORDS[found.kind]
+    gone = found.state == "absent"
+    state = "that is not there" if gone else "whose Python has gone"
+    return Problem(
+        "environment-missing" if gone else "environment-broken",
+        "error",
+        f"the command `{command.word}` of `{name}` needs {what} {state}",
+        evidence=(f"folder: {found.folder}",),
+        why="" if gone else "it was moved or copied, or the Python that made it was removed",
+        remedies=(Remedy(_making(found), found.makes),),
+    )
+
+
+def _making(found: Environment) -> str:
+    if found.kind == "node":
+        return "installs what package.json names"
+    again = " anew" if found.state == "broken" else ""
+    return f"makes it{again}, to install into it what the project needs"
+
+
+def debugger_missing(command: Command) -> Problem | None:
+    """A service is to be debugged, and the debugger is not where its Python looks."""
+    name, python = command.service.name, command.undebugged
+    if not python:
+        return None
+    return Problem(
+        "debugger-missing",
+        "warning",
+        f"`{name}` declares debugpy, and the Python that runs it has none",
+        evidence=(f"Python: {python}",),
+        why="its task in VS Code, and `--debug` of `devports run`, cannot start it",
+        remedies=(Remedy("installs it there", f"{quote(python)} -m pip install debugpy"),),
+    )
+
+
+# -- what a command says of its server
+
+
+def other_port(command: Command) -> Problem | None:
+    """A command that names another port than the service declares."""
+    service, told = command.service, command.launch.port
+    if not told or told in (service.port, *(port for _, port in service.ports)):
+        return None
+    return Problem(
+        "command-other-port",
+        "error",
+        f"`{service.name}` declares port {service.port}, and its command names {told}",
+        why="devports would free and hold the one, and the server wants the other",
+        remedies=(Remedy("write `{port}` in the command: devports puts the number there"),),
+    )
+
+
+def other_address(command: Command) -> Problem | None:
+    """A command that listens on every address where one is declared."""
+    service, told = command.service, command.launch.host
+    if not told or not service.host or service.host in WILDCARDS:
+        return None
+    return Problem(
+        "command-other-address",
+        "warning",
+        f"`{service.name}` declares {service.host}, and its command listens on {told}",
+        why="other machines can reach it, and only one of its addresses is looked after",
+        remedies=(Remedy(f'write `{{host}}` in the command, or host = "{told}" if it is meant'),),
+    )
+
+
+def exit_code_hidden(command: Command) -> Problem | None:
+    """A command whose shell ends well whatever becomes of the server."""
+    end = command.launch.hides
+    if not end:
+        return None
+    return Problem(
+        "exit-code-hidden",
+        "warning",
+        f"the command of `{command.service.name}` ends in `{end}`",
+        why="that hides the server's exit code: a crash looks like a good end",
+        remedies=(Remedy("leave that out, or give a pipe to `bash -o pipefail -c`"),),
+    )
+
+
+def moves(command: Command) -> Problem | None:
+    """A server that takes another port without a word where its own is taken."""
+    flag = _keeps(command)
+    if not flag:
+        return None
+    held = command.service.handoff != "plain"
+    return Problem(
+        "server-moves",
+        "note" if held else "warning",
+        f"`{command.service.name}` starts {command.launch.kind}, which moves where its port is"
+        " taken",
+        why="`devports run` holds it to its port; started by hand, it takes another one"
+        if held
+        else "it takes another one, and whoever knows the declared one finds nobody there",
+        remedies=(Remedy(f"add `{'-- ' if command.word == 'npm' else ''}{flag}` to its command"),),
+    )
+
+
+def _keeps(command: Command) -> str:
+    """Return the option that is missing to keep a server on its port; empty if none is."""
+    launch, service = command.launch, command.service
+    flag, *signs = STAYS.get(launch.kind, ("",))
+    if flag:
+        said = (*launch.words, launch.settings)
+        return "" if any(sign in text for sign in signs for text in said) else flag
+    by_variable = any("PORT" in name for name, _ in service.env)
+    told = launch.port or by_variable or "port" in launch.settings
+    return "" if told else STAYS_IF_TOLD.get(launch.kind, "")
+
+
+# -- numbers
+
+
+def shared_number(facts: Facts) -> Iterator[Problem]:
+    """Two services want one number on different addresses: both can be had, and are mixed up."""
+    first: dict[int, PortFacts] = {}
+    for declared in facts.ports:
+        other = first.setdefault(declared.spec.port, declared)
+        if other is not declared:
+            yield Problem(
+                "port-shared",
+                "warning",
+                f"`{other.title}` and `{declared.title}` both want port {declared.spec.port}",
+                evidence=tuple(f"{each.title}: {each.spec}" for each in (other, declared)),
+                why="they listen on different addresses, and `localhost` may reach either",
+                remedies=(Remedy("give one of them another port"),),
+                service=declared.service.name,
+            )
+
+
+def ephemeral(facts: Facts) -> Iterator[Problem]:
+    """A port that the kernel gives to outgoing connections too."""
+    low, high = facts.ephemeral
+    for declared in facts.ports:
+        port = declared.spec.port
+        kept = any(first <= port <= last for first, last in facts.reserved)
+        if low <= port <= high and not kept:
+            yield Problem(
+                "port-ephemeral",
+                "warning",
+                f"port {port} of `{declared.title}` is one that outgoing connections get",
+                evidence=(f"this system gives them {low} to {high}",),
+                why="one day a browser or a download has it when the server wants to start",
+                about=declared.replace(findings=declared.outgoing) if declared.outgoing else None,
+                remedies=tuple(_out_of_range(facts, port)),
+                service=declared.service.name,
+            )
+
+
+def _out_of_range(facts: Facts, port: int) -> Iterator[Remedy]:
+    low, high = facts.ephemeral
+    taken = {declared.spec.port for declared in facts.ports}
+    better = next(p for p in range(8000 + port % 1000, 10000) if p not in taken)
+    example = f", for example {better}" if not low <= better <= high else ""
+    yield Remedy(f"choose a port outside {low}-{high}{example}")
+    if facts.platform == "linux":
+        ranges = [f"{a}-{b}" if a != b else str(a) for a, b in (*facts.reserved, (port, port))]
+        setting = f"sysctl -w net.ipv4.ip_local_reserved_ports={','.join(ranges)}"
+        as_root = facts.viewer.uid == 0
+        root = "" if as_root else "sudo "
+        title = "or keep the kernel from giving it away, until the next boot"
+        yield Remedy(title, f"{root}{setting}", needs_root=not as_root)

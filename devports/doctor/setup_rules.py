@@ -1,0 +1,240 @@
+"""What `devports doctor` looks for: one small pure function a rule, facts in, problems out.
+
+To add a rule: write the function in the module of its subject, and name it in `RULES`. Here are
+those about the files of VS Code (are they what the configuration means, and would they work) and
+about which `devports` a script or an editor gets when it calls one.
+"""
+
+from __future__ import annotations
+
+from functools import partial
+
+from devports.core.hint import ours
+from devports.core.remedies import Remedy
+from devports.doctor import port_rules, project_rules
+from devports.doctor.facts import Problem, WriteEditorFiles
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterable, Iterator
+    from typing import TypeAlias
+
+    from devports.doctor.facts import Command, Facts
+    from devports.system.programs import Program
+
+    Rule: TypeAlias = Callable[[Facts], Iterable[Problem]]
+
+
+MENDS = Remedy("writes what is missing and leaves the rest as it is", ours("vscode"))
+
+UNSEEN = "failure-unseen"
+GRAVITY = ("error", "warning", "note")
+
+
+def files(facts: Facts) -> Iterator[Problem]:
+    """What `devports vscode` makes is not there, or not what it would make now."""
+    editor = facts.editor
+    if not editor.wanted and not editor.ours:
+        return
+    writes = WriteEditorFiles((*editor.missing, *editor.stale))
+    if editor.missing:
+        yield Problem(
+            "editor-files-missing",
+            "warning",
+            f"{_listed(editor.missing)} {_be(editor.missing)} missing",
+            why="the configuration says what VS Code is to get, and it has not got it",
+            remedies=(MENDS,),
+            mend=writes,
+        )
+    if editor.stale:
+        yield Problem(
+            "editor-files-stale",
+            "warning",
+            f"{_listed(editor.stale)} {_be(editor.stale)} not what the configuration means now",
+            why="a task may start another service, or none",
+            remedies=(MENDS, Remedy("shows what would be changed", ours("vscode", "--diff"))),
+            mend=writes,
+        )
+
+
+def _listed(paths: tuple[str, ...]) -> str:
+    return " and ".join(f"`{path}`" for path in paths)
+
+
+def _be(paths: tuple[str, ...]) -> str:
+    return "is" if len(paths) == 1 else "are"
+
+
+def unknowable(facts: Facts) -> Iterator[Problem]:
+    """Something keeps devports from saying what the files should be."""
+    if facts.editor.trouble is not None:
+        code, message, evidence = facts.editor.trouble
+        yield Problem(code, "warning", message, evidence=evidence)
+
+
+def command_unresolved(facts: Facts) -> Iterator[Problem]:
+    """The program that a task starts is not found: the button does nothing but fail with 127."""
+    first = next(iter(facts.editor.unresolved), None)
+    if first is not None:
+        labels = tuple(f"`{each.label}`" for each in facts.editor.unresolved)
+        yield Problem(
+            "editor-command-missing",
+            "error",
+            f"the command `{first.word}` of the task `{first.label}` was not found",
+            evidence=(f"tasks: {', '.join(labels)}", f"PATH: {first.searched}"),
+            why="VS Code shows exit code 127; it may have another PATH than this terminal",
+            remedies=(
+                Remedy("install devports into `.venv` of the project, where tasks look first"),
+                Remedy("or for the user, by `pipx install .` in the folder of devports"),
+            ),
+        )
+
+
+def failures_unseen(facts: Facts) -> Iterator[Problem]:
+    """Runs of devports, written by it or by hand, whose failure VS Code does not see each time."""
+    found = [flaw for flaw in facts.editor.flaws if flaw.code == UNSEEN]
+    for path in dict.fromkeys(flaw.path for flaw in found):
+        here = tuple(flaw for flaw in found if flaw.path == path)
+        by_hand = Remedy(
+            'let `endsPattern` match "devports: not running" too: there, or in your template'
+        )
+        yield Problem(
+            "editor-failure-unseen",
+            "warning",
+            f"`{path}` has tasks that let the debugger start when the server did not",
+            evidence=tuple(f"{path}:{flaw.line}:{flaw.column}: {flaw.what}" for flaw in here),
+            why="VS Code does so at every second failure, if a configuration waits for one",
+            remedies=(MENDS,) if path in facts.editor.stale else (by_hand,),
+        )
+
+
+def flaws(facts: Facts) -> Iterator[Problem]:
+    """Tasks and configurations, written by hand, that VS Code stumbles over."""
+    for flaw in (each for each in facts.editor.flaws if each.code != UNSEEN):
+        yield Problem(
+            f"editor-{flaw.code}",
+            "warning",
+            flaw.what,
+            evidence=(f"{flaw.path}:{flaw.line}:{flaw.column}",),
+            why=flaw.why,
+        )
+
+
+def foreign_devports(facts: Facts) -> Iterator[Problem]:
+    """The first `devports` on PATH is not this program."""
+    first = next(iter(facts.programs), None)
+    if first is None or first.kin == "ours":
+        return
+    mine = next((p.path for p in facts.programs if p.kin in ("ours", "ours-elsewhere")), "")
+    if first.kin == "ours-elsewhere":
+        yield Problem(
+            "other-installation",
+            "note",
+            "`devports` on PATH is another installation of this program",
+            evidence=(_found(first),),
+            why="scripts and editor tasks run that one",
+        )
+        return
+    strange = (
+        "another program" if first.kin == "foreign" else "not this program, as far as it shows"
+    )
+    yield Problem(
+        "foreign-devports",
+        "warning",
+        f"`devports` on PATH is {strange}",
+        evidence=tuple(_found(program) for program in facts.programs[:4]),
+        why="scripts and editor tasks run that one; the name is used by unrelated packages too",
+        remedies=tuple(_first_again(first, mine)),
+    )
+
+
+def _found(program: Program) -> str:
+    return f"{program.path}: {program.what}" if program.what else program.path
+
+
+def _first_again(first: Program, mine: str) -> Iterator[Remedy]:
+    if mine:
+        yield Remedy(f"put the folder of {mine} before that of {first.path} on PATH")
+    else:
+        yield Remedy("put the folder of this devports on PATH, before that one")
+    if first.what.startswith("devports "):
+        yield Remedy("or remove the other package from its environment", "pip uninstall devports")
+
+
+def same_folder(facts: Facts) -> Iterator[Problem]:
+    """An unrelated package of the name `devports` has written into our own folder."""
+    if facts.neighbour is not None:
+        yield Problem(
+            "foreign-package",
+            "error",
+            "the unrelated package `devports` is installed in the same environment",
+            evidence=(_found(facts.neighbour),),
+            why="both have a folder `devports`: what was installed last has replaced files of ours",
+            remedies=(
+                Remedy("removes it", "pip uninstall devports"),
+                Remedy(
+                    "and install this one again from its folder,"
+                    " by `pip install --force-reinstall PATH/TO/ITS/FOLDER`"
+                ),
+            ),
+        )
+
+
+def each_command(*rules: Callable[[Command], Problem | None]) -> Iterator[Rule]:
+    """Yield rules about one command as rules about all of them, which name the service."""
+    return (partial(_of_commands, rule) for rule in rules)
+
+
+def _of_commands(rule: Callable[[Command], Problem | None], facts: Facts) -> Iterator[Problem]:
+    for command in facts.commands:
+        if problem := rule(command):
+            yield problem.replace(service=command.service.name)
+
+
+def faults(facts: Facts) -> tuple[Problem, ...]:
+    """A file that cannot be used, or that others can change."""
+    return facts.faults
+
+
+RULES: tuple[Rule, ...] = (
+    faults,
+    *each_command(
+        project_rules.folder_missing,
+        project_rules.command_unusable,
+        project_rules.shell_missing,
+        project_rules.environment_unusable,
+        project_rules.debugger_missing,
+    ),
+    project_rules.shared_number,
+    project_rules.ephemeral,
+    *each_command(
+        project_rules.other_port,
+        project_rules.other_address,
+        project_rules.exit_code_hidden,
+        project_rules.moves,
+    ),
+    port_rules.verdicts,
+    port_rules.split,
+    port_rules.host_unknown,
+    port_rules.nobody_there,
+    port_rules.left_behind,
+    port_rules.serving_elsewhere,
+    port_rules.suspended,
+    port_rules.other_project,
+    port_rules.browser_blocked,
+    port_rules.airplay,
+    port_rules.localhost,
+    foreign_devports,
+    same_folder,
+    files,
+    unknowable,
+    command_unresolved,
+    failures_unseen,
+    flaws,
+)
+
+
+def examine(facts: Facts) -> tuple[Problem, ...]:
+    """Return what is or will be wrong, the gravest first and otherwise in the order of the file."""
+    found = [problem for rule in RULES for problem in rule(facts)]
+    return tuple(sorted(found, key=lambda problem: GRAVITY.index(problem.severity)))

@@ -1,0 +1,413 @@
+"""Ends the targets of an agreed plan, one step after the other, until the port is bindable.
+
+Success is a bind that works, not a process that has gone: a server may give its port up and live
+on, or die and leave a worker that still listens.
+"""
+
+from __future__ import annotations
+
+import contextlib
+from functools import partial
+
+from devports import exitcodes
+from devports.core.holder_kind import Container, run_behind
+from devports.core.stop_plan import (
+    AlreadyGone,
+    ContainerStopped,
+    FreeResult,
+    Killing,
+    Refused,
+    StopFailed,
+    Stopped,
+    StoppingContainer,
+    Terminating,
+    TimedOut,
+    WaitingForPort,
+    is_heir,
+)
+from devports.core.value import Frozen
+from devports.core.verdict import Held, all_bindable
+from devports.freeing.bindable import POLL_LAST, bindable, findings_now, holders_in
+from devports.freeing.consent import (
+    code_of,
+    everybody,
+    is_container,
+    parts,
+    people_of,
+    plan_for,
+    ports_of,
+    programs_of,
+    refusals,
+)
+from devports.freeing.respawn import (
+    RespawnWatcher,
+    bystanders,
+    connections_to,
+    pass_time,
+    successors,
+)
+from devports.system import clock
+from devports.system.signals import CONT, KILL, NAMES, TERM
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from collections.abc import Iterable, Mapping, Sequence
+    from typing import TypeAlias
+
+    from devports.core.model import ProcessKey
+    from devports.core.stop_plan import Outcome, PortClients, StopTarget
+    from devports.core.verdict import Finding
+    from devports.freeing import FreeRequest, FreeServices
+    from devports.system import Machine, ProcessHandle
+
+    StepResult: TypeAlias = "Freed | StillHeld | NotAllowed"
+
+POLL_FIRST = 0.010
+"""Seconds to the first look at the table, and then more and more. No event exists for a listener
+that is closed by a process which lives on; the end of a process is one, waited for meanwhile."""
+QUIET = 0.7
+"""Seconds of waiting before the person is told what we wait for."""
+LINGER = 0.5
+"""Seconds to wait for the end of a process whose port is free already."""
+
+
+class Freed(Frozen):
+    """The kernel would give us the port now."""
+
+
+class StillHeld(Frozen):
+    """It would not. A harder step may help, if there is one."""
+
+
+class NotAllowed(Frozen):
+    """The next step may not be taken. `refused`: who stands in the way, where that is news."""
+
+    refused: tuple[Outcome, ...] = ()
+
+
+class Proof(Frozen):
+    """The agreed targets of which somebody still holds the port, and its sockets' ports by inode.
+
+    One whose last member has let go since the question is told so and not signalled.
+    """
+
+    holding: tuple[StopTarget, ...]
+    ports: Mapping[int, int]
+
+
+def end(tools: FreeServices, plan: Sequence[StopTarget], job: FreeRequest) -> FreeResult | None:
+    """End the targets of an agreed plan; None if others hold the port now, so ask again."""
+    with contextlib.ExitStack() as stack:
+        ending = [target for target in plan if not is_container(target)]
+        watch = RespawnWatcher(tools, ending)
+        pinned = PinnedProcesses(tools.machine, stack)
+        pinned.pin((*everybody(ending), *(parent.key for parent in watch.supervisors)))
+        proof = prove(tools, plan, job)
+        if proof is None:
+            return None
+        return StopOperation(tools, plan, job, pinned, proof).carry_out(watch)
+
+
+def prove(tools: FreeServices, plan: Sequence[StopTarget], job: FreeRequest) -> Proof | None:
+    """Look once more; None if not all who hold the port were in the plan, judged as they are.
+
+    Comes after pinning and before the first signal: it proves that the pinned processes still hold
+    the socket. One forwarder may work for another container by now: engines are asked again.
+    """
+    tools.engines.forget()
+    findings = findings_now(tools.machine, job)
+    if any(f.holding.hidden for f in findings if isinstance(f.verdict, Held)):
+        return None
+    now, before = plan_for(tools, findings), programs_of(plan)
+    if any(before.get(key, runs) != runs for key, runs in programs_of(now).items()):
+        return None
+    if not _judged(now) <= _judged(plan):
+        return None
+    keys = {key for key, _, _ in _judged(now)}
+    holding = (t for t in plan if any(m.process.key in keys for m in t.members))
+    return Proof(tuple(holding), ports_of(findings))
+
+
+def _judged(plan: Iterable[StopTarget]) -> set[tuple[ProcessKey, int, object]]:
+    return {(m.process.key, m.process.uid, t.standing) for t in plan for m in t.members}
+
+
+class PinnedProcesses:
+    """Who may be signalled, and what was sent: without a pin nobody can be.
+
+    Every process of a plan is pinned before the last look, but those of containers.
+    """
+
+    def __init__(self, machine: Machine, stack: contextlib.ExitStack) -> None:
+        self._machine, self._stack = machine, stack
+        self.pins: dict[ProcessKey, ProcessHandle] = {}
+        self.sent: dict[ProcessKey, list[str]] = {}
+        self.denied: set[ProcessKey] = set()
+
+    def pin(self, keys: Iterable[ProcessKey]) -> None:
+        for key in keys:
+            if key not in self.pins and (pin := self._machine.pin(key)) is not None:
+                self._stack.callback(pin.close)
+                self.pins[key] = pin
+
+    def terminate(self, key: ProcessKey) -> None:
+        """Send SIGTERM; who is stopped, perhaps only since the look, has to go on to notice."""
+        self.signal(key, TERM)
+        now = self._machine.process(key.pid)
+        if now is not None and now.state == "T":
+            self.signal(key, CONT)
+
+    def signal(self, key: ProcessKey, number: int) -> None:
+        """Send it; who could not be signalled once is not tried again."""
+        pin = None if key in self.denied else self.pins.get(key)
+        match "gone" if pin is None else pin.send(number):
+            case "sent":
+                self.sent.setdefault(key, []).append(NAMES[number])
+            case "denied":
+                self.denied.add(key)
+            case _:
+                return
+
+    def living(self, keys: Iterable[ProcessKey]) -> list[ProcessHandle]:
+        """Return the pins of those who have not ended."""
+        return [self.pins[key] for key in keys if key in self.pins and not self.pins[key].exited]
+
+    def wait_for_exit(self, keys: Sequence[ProcessKey], seconds: float) -> bool:
+        deadline = clock.Deadline(seconds)
+        while (living := self.living(keys)) and not deadline.passed:
+            self._machine.wait_for_exit(living, deadline.left)
+        return not living
+
+
+class StopOperation:
+    """One plan being carried out. Who inherits a socket on the way joins it, judged like others."""
+
+    def __init__(
+        self,
+        tools: FreeServices,
+        plan: Sequence[StopTarget],
+        job: FreeRequest,
+        pinned: PinnedProcesses,
+        proof: Proof,
+    ) -> None:
+        self.tools, self.machine, self.job = tools, tools.machine, job
+        self.plan, self.pinned, self.proof = list(plan), pinned, proof
+
+    def carry_out(self, watch: RespawnWatcher) -> FreeResult:
+        """Stop the containers, terminate, wait, insist; then watch for a respawn and conclude."""
+        begun = clock.monotonic()
+        complaints = self.stop_containers()
+        if any(complaints.values()) and not self.bindable():
+            # To end the others now would free nothing.
+            outcomes = [self.outcome(it, complaints, 0, freed=False) for it in complaints]
+            return self.conclude(StillHeld(), outcomes)
+        patience = self.terminate()
+        result = self.wait(patience)
+        if isinstance(result, StillHeld):
+            result = self.insist(patience)
+        seconds, freed = clock.monotonic() - begun, isinstance(result, Freed)
+        outcomes = [self.outcome(it, complaints, seconds, freed=freed) for it in self.plan]
+        if freed:
+            watch.settle(self.job, self.pinned.pins)
+        return self.conclude(result, outcomes)
+
+    def bindable(self, *, last: bool = False) -> bool:
+        return bindable(self.machine, self.job.endpoints, self.job.ours, last=last)
+
+    def ending(self) -> list[StopTarget]:
+        return [target for target in self.plan if not is_container(target)]
+
+    # -- the steps
+
+    def stop_containers(self) -> dict[StopTarget, str]:
+        """Have the engines stop theirs; return what each complained of, empty for none."""
+        complaints: dict[StopTarget, str] = {}
+        for target in self.proof.holding:
+            if isinstance(target.standing, Container):
+                self.tools.tell(StoppingContainer(target))
+                complaints[target] = self.tools.engines.stop(target.standing)
+        return complaints
+
+    def terminate(self) -> clock.Deadline:
+        """Tell the others to end; return how long that may take."""
+        for target in self.proof.holding:
+            if not is_container(target):
+                self.tools.tell(Terminating(target))
+                self.pinned.terminate(target.process.key)
+        runs = [run.patience for t in self.plan if (run := run_behind(t.standing))]
+        # A devports run ends its own server in its own time.
+        return clock.Deadline(max([self.job.limits.stop, *runs]))
+
+    def wait(self, deadline: clock.Deadline) -> StepResult:
+        """Wait until bindable, at most until everybody has ended who was told to."""
+        told, step = False, POLL_FIRST
+        by_engines = any(is_container(target) for target in self.proof.holding)
+        while not self.bindable(last=True):
+            if deadline.passed:
+                return StillHeld()
+            alive = self.pinned.living(self.pinned.sent)
+            if not alive and not by_engines:
+                return Freed() if self.bindable(last=True) else StillHeld()
+            pass_time(self.machine, alive, min(step, deadline.left))
+            step = min(step * 1.5, POLL_LAST)
+            if not told and deadline.elapsed > QUIET:
+                told = True
+                clients = connections_to(self.machine, self.job.endpoints)
+                self.tools.tell(WaitingForPort(deadline.left, len(clients)))
+        return Freed()
+
+    def insist(self, patience: clock.Deadline) -> StepResult:
+        """Terminate who has an agreed socket without having been told to end, kill who was told.
+
+        Workers outlive their parent, and a socket can be handed on at any time. Each step is taken
+        twice: with a parent that makes new ones gone, those can end.
+        """
+        for step in (partial(self.terminate_the_rest, patience), self.kill) * 2:
+            findings = findings_now(self.machine, self.job)
+            plan = self.agreed(findings)
+            if not plan:
+                break
+            match step(plan, findings):
+                case StillHeld():
+                    continue
+                case decided:
+                    return decided
+        return StillHeld()
+
+    def agreed(self, findings: tuple[Finding, ...]) -> list[StopTarget]:
+        """Return who holds the port and is of the plan, or has one of its very sockets.
+
+        Somebody with a socket of their own was not agreed on and is left alone.
+        """
+        sockets = {inode for t in self.plan for member in t.members for inode in member.inodes}
+        known = set(everybody(self.plan))
+        return [
+            target
+            for target in plan_for(self.tools, findings)
+            if not is_container(target)
+            and any(m.process.key in known or sockets & set(m.inodes) for m in target.members)
+        ]
+
+    def terminate_the_rest(
+        self,
+        patience: clock.Deadline,
+        plan: Sequence[StopTarget],
+        findings: tuple[Finding, ...],
+    ) -> StepResult:
+        """Tell those to end who were not told: heirs of a socket, if they may be, and members."""
+        known = set(everybody(self.plan))
+        heirs = [heir for t in plan for heir in parts(t, set(everybody((t,))) - known)]
+        if heirs and (refusal := self.refusal_of(heirs, findings)) is not None:
+            return refusal
+        self.plan += heirs
+        left = self.holders_now()
+        heirs = [heir for heir in heirs if left & set(everybody((heir,)))]
+        for heir in heirs:
+            self.tools.tell(Terminating(heir))
+        done = self.pinned.denied | set(self.pinned.sent)
+        untold = [key for key in everybody(self.ending()) if key in left and key not in done]
+        for key in dict.fromkeys((*(heir.process.key for heir in heirs), *untold)):
+            self.pinned.terminate(key)
+        if not heirs and not untold:
+            return StillHeld()
+        least = self.job.limits.stop if heirs else self.job.limits.kill
+        return self.wait(clock.Deadline(max(least, patience.left)))
+
+    def refusal_of(
+        self, heirs: Sequence[StopTarget], findings: tuple[Finding, ...]
+    ) -> NotAllowed | None:
+        """Return why those who inherited a socket may not be ended; pins them before it is asked.
+
+        They are judged like everybody else, and `--yes` was said of nobody but the family.
+        """
+        agreed = people_of(self.ending())
+        family = {m.process.key for t in heirs for m in t.members if is_heir(m, agreed)}
+        if self.job.policy.yes and not family.issuperset(everybody(heirs)):
+            return NotAllowed()
+        self.pinned.pin(everybody(heirs))
+        refused = refusals(self.tools, self.job, heirs, findings, self.around(heirs))
+        return NotAllowed(refused) if refused else None
+
+    def kill(self, plan: Sequence[StopTarget], findings: tuple[Finding, ...]) -> StepResult:
+        """Kill who was told to end and had the time for it, with a consent of its own."""
+        signalled = set(self.pinned.sent) - self.pinned.denied
+        told = [part for target in plan for part in parts(target, signalled)]
+        if not told:
+            return StillHeld()
+        if refusals(self.tools, self.job, told, findings, self.around(told), kind="kill"):
+            return NotAllowed()
+        # A question takes time: who holds the port now is for certain.
+        still = self.holders_now()
+        for target in told:
+            keys = [m.process.key for m in target.members if m.process.key in still]
+            if keys:
+                self.tools.tell(Killing(target))
+            for key in dict.fromkeys((target.process.key, *keys) if keys else ()):
+                self.pinned.signal(key, KILL)
+        return self.wait(clock.Deadline(self.job.limits.kill))
+
+    def holders_now(self) -> set[ProcessKey]:
+        return {h.process.key for h in holders_in(findings_now(self.machine, self.job))}
+
+    def around(self, plan: Sequence[StopTarget]) -> PortClients:
+        return bystanders(self.machine, self.job.endpoints, plan)
+
+    # -- the result
+
+    def outcome(
+        self,
+        target: StopTarget,
+        complaints: Mapping[StopTarget, str],
+        seconds: float,
+        *,
+        freed: bool,
+    ) -> Outcome:
+        """Say what became of one target: three facts, signalled, exited, and whether it let go."""
+        if complaint := complaints.get(target):
+            return StopFailed(target, complaint)
+        if target in complaints:
+            return ContainerStopped(target, seconds)
+        keys, sent = everybody((target,)), self.pinned.sent
+        names = tuple(dict.fromkeys(name for key in keys for name in sent.get(key, ())))
+        if target.process.key in self.pinned.denied:
+            return Refused(target, "denied")
+        if not names:
+            return AlreadyGone(target)
+        if not freed and self.pinned.living(keys):
+            return TimedOut(target, names)
+        return Stopped(target, names, seconds, exited=self.pinned.wait_for_exit(keys, LINGER))
+
+    def conclude(self, result: StepResult, outcomes: Sequence[Outcome]) -> FreeResult:
+        """Look once more: that decides, whatever became of whom."""
+        findings = findings_now(self.machine, self.job)
+        free = all_bindable(findings)
+        refused = result.refused if isinstance(result, NotAllowed) else ()
+        told = tuple(
+            it.replace(bindable=free)
+            if isinstance(it, Stopped | ContainerStopped | StopFailed)
+            else it
+            for it in (*outcomes, *refused)
+        )
+        code = exitcodes.OK if free else self.code_of_failure(result, outcomes, findings)
+        if code == exitcodes.TAKEN_AGAIN:
+            told += successors(self.tools, self.plan, self.proof.ports, findings)
+        for outcome in told:
+            self.tools.tell(outcome)
+        return FreeResult(free, code, told, findings)
+
+    def code_of_failure(
+        self, result: StepResult, outcomes: Sequence[Outcome], findings: Sequence[Finding]
+    ) -> int:
+        if any(isinstance(outcome, StopFailed) for outcome in outcomes):
+            return exitcodes.PROTECTED
+        known = set(everybody(self.plan))
+        strangers = any(holder.process.key not in known for holder in holders_in(findings))
+        match result:
+            case NotAllowed(refused=refused) if refused:
+                return code_of(refused)
+            case Freed():
+                return exitcodes.TAKEN_AGAIN
+            case _ if strangers and not self.pinned.living(known):
+                return exitcodes.TAKEN_AGAIN
+            case _:
+                return exitcodes.PERMISSION if self.pinned.denied else exitcodes.STILL_HELD

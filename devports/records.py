@@ -1,0 +1,327 @@
+"""What devports started: one small file for each service of each project, in a per-user folder.
+
+A record says who is in charge, so that a second run can name the first, `free` can tell it to
+stop, and nothing is ever guessed from a port. It counts only while its process lives: pid, start
+time and boot must match, so a crash leaves nothing behind that could be believed. Nor does it prove
+anything about a port: how far a run has come is said only where the machine shows the same.
+
+Locks are on files that are never unlinked: the kernel gives a lock back when its holder dies, and
+deleting a lock file lets two processes hold "the same" lock.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import os
+
+from devports.core.holder_kind import RunInfo
+from devports.core.model import PortSpec, ProcessKey
+from devports.core.text import LAST_PORT
+from devports.core.value import Frozen
+from devports.core.verdict import Held, is_bindable
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from collections.abc import Callable, Collection, Iterable, Iterator, Mapping
+    from typing import Literal
+
+    from devports.core.model import Holder, Process
+    from devports.core.verdict import Finding
+    from devports.system import Machine
+
+    RunState = Literal["starting", "serving", "stopping"]
+    Stage = Literal[
+        "", "starting", "serving", "suspended", "stopping", "not-listening", "left-behind"
+    ]
+
+
+VERSION = 2
+MAX_RECORD = 64 * 1024
+LOCK_WAIT = 1.0
+"""Seconds; whoever has a lock for longer is stopped (Ctrl-Z) and may stay so."""
+STATES = ("starting", "serving", "stopping")
+NOFOLLOW = getattr(os, "O_NOFOLLOW", 0)
+NOWHERE = os.path.abspath(os.devnull)
+"""Below a device nothing can be read or written."""
+
+
+class RunRecord(Frozen):
+    """One run: who it is, and how far it has come.
+
+    Attributes:
+        spec: the port that it was started for.
+        boot: makes start times comparable.
+        server: the process it started, None before that.
+        left: the server that the run before it left behind when it was killed.
+        patience: seconds it may need to end its server and itself.
+    """
+
+    key: ProcessKey
+    service: str
+    project: str
+    state: RunState
+    spec: PortSpec
+    boot: str = ""
+    server: ProcessKey | None = None
+    left: ProcessKey | None = None
+    patience: float = 0.0
+
+
+def folder(environ: Mapping[str, str]) -> str:
+    """Return where records are kept: $XDG_STATE_HOME/devports (XDG Base Directory).
+
+    On Windows %LOCALAPPDATA%; what only looks like a folder on another system is passed over. A
+    user without a home has no records, as one whose home cannot be written.
+    """
+    home = os.path.join(os.path.expanduser("~"), ".local", "state")
+    bases = (environ.get("XDG_STATE_HOME", ""), environ.get("LOCALAPPDATA", ""), home)
+    return os.path.join(next(filter(os.path.isabs, bases), NOWHERE), "devports")
+
+
+class RunRecords:
+    """The records of this user. Nothing is written until something is claimed."""
+
+    def __init__(self, path: str, machine: Machine) -> None:
+        self.path = path
+        self._machine = machine
+
+    def every(self) -> tuple[RunRecord, ...]:
+        """Return all records of this boot; unreadable ones count as none."""
+        try:
+            names = sorted(name for name in os.listdir(self.path) if name.endswith(".json"))
+        except OSError:
+            return ()
+        found = (self._read(os.path.join(self.path, name)) for name in names)
+        boot = self._machine.boot()
+        return tuple(record for record in found if record is not None and record.boot == boot)
+
+    def in_charge(self, service: str, project: str) -> RunRecord | None:
+        """Return the live run of a service of a project."""
+        record = self._read(self._file(service, project))
+        return record if record is not None and self.is_live(record) else None
+
+    def is_live(self, record: RunRecord) -> bool:
+        return record.boot == self._machine.boot() and self._lives(record.key)
+
+    def run_of(self) -> Callable[[Process], RunInfo | None]:
+        """Return a look-up from a process to the devports run that it is, or was left by."""
+        runs: dict[ProcessKey, RunInfo] = {}
+        for run in reversed(charges(self)):  # a living one counts, though a dead one started it
+            key, service, project = run.record.key, run.record.service, run.record.project
+            if run.live:
+                runs[key] = RunInfo(key, service, project, patience=run.record.patience)
+            for left in run.left:
+                runs[left] = RunInfo(left, service, project, left=True)
+        return lambda process: runs.get(process.key)
+
+    def claim(
+        self, record: RunRecord, *, rival: Callable[[RunRecord], bool] | None = None
+    ) -> RunRecord:
+        """Write `record` unless a live run has the service; return whoever is in charge now.
+
+        Args:
+            record: ours.
+            rival: says whether another record is of a run that wants the same port. If a live one
+                is, that is returned, and ours is not written: of all that ask so, one is first.
+
+        Raises:
+            OSError: the folder cannot be written.
+        """
+        path = self._file(record.service, record.project)
+        ports = () if rival is None else (record.spec.port,)
+        with self.locked_ports(ports), self.locked(os.path.basename(path)):
+            before = self._read(path)
+            if before is not None and before.key != record.key and self.is_live(before):
+                return before
+            if rival is not None:
+                others = (r for r in self.every() if r.key != record.key and rival(r))
+                if (first := next(filter(self.is_live, others), None)) is not None:
+                    return first
+            mine = record.replace(boot=self._machine.boot(), left=self._left_by(before))
+            _write(path, mine)
+            return mine
+
+    def _left_by(self, before: RunRecord | None) -> ProcessKey | None:
+        """Return the server that a dead run left, so that replacing its record forgets nothing."""
+        if before is None or before.boot != self._machine.boot():
+            return None
+        return next((key for key in (before.server, before.left) if self._lives(key)), None)
+
+    def _lives(self, key: ProcessKey | None) -> bool:
+        """Say whether a process is there and runs; one that nobody reaps has ended all the same."""
+        process = None if key is None else self._machine.process(key.pid)
+        return process is not None and process.key == key and process.state not in "ZX"
+
+    def mark(self, record: RunRecord) -> None:
+        """Write how far our run has come. A folder that cannot be written is no reason to stop."""
+        path = self._file(record.service, record.project)
+        with contextlib.suppress(OSError):
+            _write(path, record.replace(boot=self._machine.boot()))
+
+    def drop(self, record: RunRecord) -> None:
+        """Remove our record; the next claimant would not have believed it anyway."""
+        path = self._file(record.service, record.project)
+        with contextlib.suppress(OSError), self.locked(os.path.basename(path)):
+            now = self._read(path)
+            if now is not None and now.key == record.key:
+                os.unlink(path)
+
+    @contextlib.contextmanager
+    def locked(self, name: str) -> Iterator[None]:
+        """Hold the lock of this name, waiting at most a second: it is only held for moments.
+
+        Raises:
+            OSError: the folder cannot be written, the lock file is a link, or it stays locked.
+        """
+        from devports.system.files import lock  # for a run
+
+        os.makedirs(self.path, mode=0o700, exist_ok=True)
+        path = os.path.join(self.path, f"{name}.lock")
+        descriptor = os.open(path, os.O_RDWR | os.O_CREAT | NOFOLLOW, 0o600)
+        try:
+            lock(descriptor, LOCK_WAIT)
+            yield
+        finally:
+            os.close(descriptor)
+
+    @contextlib.contextmanager
+    def locked_ports(self, ports: Iterable[int]) -> Iterator[None]:
+        """Hold the locks of these ports, where there can be any: the kernel decides anyway."""
+        with contextlib.ExitStack() as stack:
+            for port in sorted(set(ports)):  # in one order, so that no two wait for each other
+                with contextlib.suppress(OSError):
+                    stack.enter_context(self.locked(f"port-{port}"))
+            yield
+
+    def _file(self, service: str, project: str) -> str:
+        """Return the file of a service in its project.
+
+        Two sums, one from each end, tell folders apart as well as a hash of hashlib's would, which
+        brings OpenSSL: 3.5 MB that would stay for as long as the server runs.
+        """
+        from binascii import crc32  # only where one service is meant
+
+        path = os.fsencode(project)
+        sums = f"{crc32(path):08x}{crc32(path[::-1]):08x}"
+        return os.path.join(self.path, f"{service}-{sums}.json")
+
+    @staticmethod
+    def _read(path: str) -> RunRecord | None:
+        import json  # only where there is a record
+
+        try:
+            descriptor = os.open(path, os.O_RDONLY | NOFOLLOW)
+            with os.fdopen(descriptor, "rb") as file:
+                data = json.loads(file.read(MAX_RECORD))
+            if data["version"] != VERSION or data["state"] not in STATES:
+                return None
+            spec = PortSpec(str(data["host"]), int(data["port"]))
+            if not 0 < spec.port <= LAST_PORT:
+                return None
+            return RunRecord(
+                key=ProcessKey(int(data["pid"]), int(data["start"])),
+                service=str(data["service"]),
+                project=str(data["project"]),
+                state=data["state"],
+                spec=spec,
+                boot=str(data["boot"]),
+                server=_key(data["server"]),
+                left=_key(data["left"]),
+                patience=float(data["patience"]),
+            )
+        except (OSError, ValueError, LookupError, TypeError, OverflowError, RecursionError):
+            return None
+
+
+def _key(pair: list[int] | None) -> ProcessKey | None:
+    return None if pair is None else ProcessKey(int(pair[0]), int(pair[1]))
+
+
+def _write(path: str, record: RunRecord) -> None:
+    import json  # only for a run
+
+    data = {
+        "version": VERSION,
+        "pid": record.key.pid,
+        "start": record.key.start,
+        "boot": record.boot,
+        "service": record.service,
+        "project": record.project,
+        "state": record.state,
+        "host": record.spec.host,
+        "port": record.spec.port,
+        "server": record.server and [record.server.pid, record.server.start],
+        "left": record.left and [record.left.pid, record.left.start],
+        "patience": record.patience,
+    }
+    beside = f"{path}.{os.getpid()}"
+    flags = os.O_WRONLY | os.O_CREAT | os.O_TRUNC | NOFOLLOW
+    with os.fdopen(os.open(beside, flags, 0o600), "w", encoding="ascii") as file:
+        json.dump(data, file)
+    os.replace(beside, path)
+
+
+class RunStatus(Frozen):
+    """A run, by its record, and whether it still lives."""
+
+    record: RunRecord
+    live: bool = True
+
+    @property
+    def own(self) -> tuple[ProcessKey, ...]:
+        """The run, and the server it started."""
+        keys = (self.record.key, self.record.server) if self.live else ()
+        return tuple(key for key in keys if key is not None)
+
+    @property
+    def left(self) -> tuple[ProcessKey, ...]:
+        """Servers whose run has died without ending them."""
+        keys = (self.record.left, None if self.live else self.record.server)
+        return tuple(key for key in keys if key is not None)
+
+
+def charges(records: RunRecords) -> tuple[RunStatus, ...]:
+    """Return every run of this user that lives or may have left a server, living ones first."""
+    found = [RunStatus(record, records.is_live(record)) for record in records.every()]
+    return tuple(sorted(found, key=lambda run: not run.live))
+
+
+def charge_of(runs: Iterable[RunStatus], service: str, project: str) -> RunStatus | None:
+    """Return the run of a service of a project."""
+    named = (r for r in runs if (r.record.service, r.record.project) == (service, project))
+    return next(named, None)
+
+
+def holder_of(runs: Iterable[RunStatus], finding: Finding) -> RunStatus | None:
+    """Return the run whose processes have an endpoint."""
+    holders = finding.holding.holders
+    return next((r for r in runs if any(belongs(h, (*r.own, *r.left)) for h in holders)), None)
+
+
+def belongs(holder: Holder, keys: Collection[ProcessKey]) -> bool:
+    """Say whether a holder is one of these processes or was started by one."""
+    return any(process.key in keys for process in holder.line)
+
+
+def stage_of(finding: Finding, run: RunStatus, *, any_owner: bool = False) -> Stage:
+    """Return how far `run` has come with an endpoint of its service; empty where it has no part.
+
+    `any_owner`: the service's ``ready.owner`` is "any": its holder cannot be proven to be ours.
+    """
+    state, holders = run.record.state, finding.holding.holders
+    if any(belongs(holder, run.left) for holder in holders):
+        return "left-behind"
+    if not run.live:
+        return ""
+    if isinstance(finding.verdict, Held):
+        ours = any(belongs(holder, run.own) for holder in holders)
+        if not ours and not (any_owner and state == "serving"):
+            return ""
+        if state != "serving":
+            return state
+        if not finding.verdict.listens:
+            return "not-listening"
+        return "suspended" if all(h.process.is_suspended for h in holders) else "serving"
+    if not is_bindable(finding.verdict):
+        return ""
+    return state if state != "serving" else "not-listening"

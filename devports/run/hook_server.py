@@ -1,0 +1,188 @@
+"""Where the hooks inside a server ask for the port: a unix socket in a folder of our own.
+
+Whoever connects has to say the token, in one line and in time; the folder is ours alone. Nothing
+of it blocks: a caller that says nothing is let go, and the server's output is passed on meanwhile.
+The hooks are modules that Python and Node load into a server. They do nothing until a bind on a
+declared port fails, and then ask here.
+"""
+
+from __future__ import annotations
+
+import _socket as net
+import contextlib
+import os
+import select
+from binascii import crc32
+from struct import pack
+
+from devports.core.handoff import LONGEST, NO, VARIABLE, ask_of, node_options, python_path, variable
+from devports.system import clock
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from collections.abc import Callable, Collection, Iterable, Mapping
+
+    from devports.core.handoff import HookRequest
+
+    Reply = tuple[bytes, int | None]
+
+
+HERE = os.path.join(os.path.dirname(os.path.abspath(__file__)), "hooks")
+PYTHON_FOLDER = os.path.join(HERE, "python")
+"""For PYTHONPATH, with `sitecustomize` in it and nothing else. Should it vanish (devports is
+uninstalled under a running server), Python passes it over."""
+MOST_CALLERS = 16
+"""Callers that are listened to at a time; a server has a few sockets to bind."""
+SPEAK_WITHIN = 2.0
+TOKEN_BYTES = 16
+LONGEST_FOLDER = 80
+"""Bytes; with our own names below it a path of unix(7) has 108 at most, 104 on macOS."""
+
+
+class HookConnection:
+    """Somebody who has connected, and what they have said so far."""
+
+    def __init__(self, sock: net.socket) -> None:
+        self.sock = sock
+        self.said = b""
+        self.deadline = clock.Deadline(SPEAK_WITHIN)
+
+    def listen(self) -> bool:
+        """Take what has come; say whether there is more to come."""
+        try:
+            part = self.sock.recv(LONGEST)
+        except BlockingIOError:
+            return True
+        except OSError:
+            return False
+        self.said += part
+        return bool(part) and b"\n" not in self.said and len(self.said) < LONGEST
+
+    def reply(self, words: bytes, descriptor: int | None) -> None:
+        """Answer, with a descriptor if there is one (unix(7), SCM_RIGHTS)."""
+        rights = () if descriptor is None else (pack("i", descriptor),)
+        messages = [(net.SOL_SOCKET, net.SCM_RIGHTS, right) for right in rights]
+        with contextlib.suppress(OSError):  # it has gone: then nobody has the descriptor either
+            self.sock.sendmsg([words], messages)
+
+
+class HookServer:
+    """The socket, and those who ask. `answer` decides; it may take a person's time."""
+
+    def __init__(self, ports: Collection[int], answer: Callable[[HookRequest], Reply]) -> None:
+        self._ports, self._answer = ports, answer
+        self._token = os.urandom(TOKEN_BYTES).hex()
+        self._callers: dict[int, HookConnection] = {}
+        import tempfile  # random and hashlib with it, for a hook only
+
+        # Of mode 0700, and its name is nobody's to guess.
+        short = len(os.fsencode(tempfile.gettempdir())) <= LONGEST_FOLDER
+        self._folder = tempfile.mkdtemp(prefix="devports-", dir=None if short else "/tmp")  # noqa: S108
+        self._path = os.path.join(self._folder, "ask")
+        self._socket = net.socket(net.AF_UNIX, net.SOCK_STREAM, 0)
+        self._socket.setblocking(False)
+        self.deaf = False
+        """Whether the answer is no, whatever is asked: the server is being stopped."""
+        try:
+            self._socket.bind(self._path)
+            self._socket.listen(MOST_CALLERS)
+        except OSError:
+            self.close()
+            raise
+
+    def environment(self, env: Mapping[str, str], state: str) -> dict[str, str]:
+        """Return `env` with what loads the hooks; what it had for that already stays in force.
+
+        Args:
+            env: the server's.
+            state: our folder, in which the module for Node is put; without one it is left out.
+        """
+        own = {
+            VARIABLE: variable(self._token, self._ports, self._path),
+            "PYTHONPATH": python_path(env.get("PYTHONPATH", ""), PYTHON_FOLDER),
+        }
+        with contextlib.suppress(OSError):
+            own["NODE_OPTIONS"] = node_options(env.get("NODE_OPTIONS", ""), node_module(state))
+        return {**env, **own}
+
+    def register(self, poll: select.poll) -> None:
+        poll.register(self._socket, select.POLLIN)
+        for descriptor in self._callers:
+            poll.register(descriptor, select.POLLIN)
+
+    def pump(self, ready: Iterable[int]) -> bool:
+        """Hear those who speak; say whether a question was answered."""
+        answered = False
+        for descriptor in set(ready):
+            if descriptor == self._socket.fileno():
+                self._accept()
+            elif descriptor in self._callers:
+                answered = self._hear(descriptor) or answered
+        for descriptor in [d for d, caller in self._callers.items() if caller.deadline.passed]:
+            self._callers.pop(descriptor).sock.close()
+        return answered
+
+    def _accept(self) -> None:
+        try:
+            descriptor, _ = self._socket._accept()  # type: ignore[attr-defined]  # noqa: SLF001  # `_socket`'s
+        except OSError:
+            return
+        sock = net.socket(net.AF_UNIX, net.SOCK_STREAM, 0, descriptor)
+        sock.setblocking(False)
+        if len(self._callers) < MOST_CALLERS:
+            self._callers[descriptor] = HookConnection(sock)
+        else:
+            sock.close()
+
+    def _hear(self, descriptor: int) -> bool:
+        caller = self._callers[descriptor]
+        if caller.listen():
+            return False
+        del self._callers[descriptor]
+        try:
+            ask = ask_of(caller.said, self._token, self._ports)
+            if ask is not None:
+                caller.reply(*((NO, None) if self.deaf else self._answer(ask)))
+            return ask is not None
+        finally:
+            caller.sock.close()
+
+    def close(self) -> None:
+        """Go away. Hooks that ask from now on find nobody, and let the bind fail as it did."""
+        for caller in self._callers.values():
+            caller.sock.close()
+        self._callers.clear()
+        self._socket.close()
+        for remove, path in ((os.unlink, self._path), (os.rmdir, self._folder)):
+            with contextlib.suppress(OSError):
+                remove(path)
+
+
+def node_module(state: str) -> str:
+    """Return the path of the module for Node, put into `state` once and never removed.
+
+    A server may start further programs for hours, and Node refuses to start when a module that
+    NODE_OPTIONS names is missing: it must not go with this installation. The name is the text's.
+
+    Raises:
+        OSError: it cannot be written.
+    """
+    with open(os.path.join(HERE, "node.cjs"), "rb") as file:
+        text = file.read()
+    folder = os.path.join(state, "hooks")
+    path = os.path.join(folder, f"node-{crc32(text):08x}.cjs")
+    if not _holds(path, text):
+        os.makedirs(folder, mode=0o700, exist_ok=True)
+        fresh = f"{path}.{os.getpid()}"
+        with open(fresh, "wb") as file:
+            file.write(text)
+        os.replace(fresh, path)
+    return path
+
+
+def _holds(path: str, text: bytes) -> bool:
+    try:
+        with open(path, "rb") as file:
+            return file.read(len(text) + 1) == text
+    except OSError:
+        return False

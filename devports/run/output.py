@@ -1,0 +1,345 @@
+"""The server's output, and its input where it has a terminal: passed on unchanged and at once.
+
+A pipe stays a pipe, one for each stream. Where all three of our streams are one terminal, the
+server gets a terminal of its own instead, an inner one, so that it can do with it what it likes:
+colours, single keys, sizes. Where only some of them are one, each of these is replaced by a
+pseudo-terminal for output only, with no output processing since the real one does that, and the
+server shares our input. Nothing of it makes us wait for a reader.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import os
+import pty
+import select
+import signal
+import stat
+import termios
+
+from devports.core.bind_errors import Tail, strip_ansi
+from devports.run.terminal import OFLAG, ServerTerminal, copy_size
+from devports.system import clock
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from collections.abc import Callable, Collection, Iterator
+
+    from devports.run.terminal import Terminal
+
+
+CHUNK = 1 << 16
+FLOOD = 2048
+"""Bytes after which more are likely to be there: a pseudo-terminal gives 4095 at a time."""
+BURST = 16
+"""Chunks of a flood that are passed on in one go, before signals and keys have their turn."""
+ATOMIC = select.PIPE_BUF
+"""Bytes that a pipe which is ready for writing takes without blocking (poll(2), pipe(7))."""
+DRAIN = 2.0
+"""Seconds for the last output; a grandchild that keeps the stream open and goes on is cut off."""
+
+
+class OutputFile:
+    """A descriptor that others share with us. `again`: open it once more for ourselves, if we can.
+
+    O_NONBLOCK belongs to what is open, not to our descriptor (fcntl(2), F_SETFL): if we set it on
+    our stdout, the shell's next command would fail at a full pipe. What we have opened ourselves
+    is ours alone: https://github.com/libuv/libuv/blob/v1.x/src/unix/tty.c does so with terminals.
+    Where that is refused, a small piece at a time is written, after a question whether there is
+    room: enough for a pipe and for a socket, while a slow terminal may then make us wait.
+    """
+
+    def __init__(self, descriptor: int, *, again: bool = True) -> None:
+        self.descriptor = descriptor
+        self._own = opened_again(descriptor) if again else None
+
+    def write(self, data: memoryview) -> memoryview:
+        """Write what is taken now; return what is left.
+
+        Raises:
+            OSError: nobody reads any more.
+        """
+        with contextlib.suppress(BlockingIOError):
+            if self._own is not None:
+                return data[os.write(self._own, data) :]
+            poll = select.poll()
+            poll.register(self.descriptor, select.POLLOUT)
+            while data and poll.poll(0):
+                data = data[os.write(self.descriptor, data[:ATOMIC]) :]
+        return data
+
+    def close(self) -> None:
+        """Let go of what we have opened, never of what is shared."""
+        if self._own is not None:
+            os.close(self._own)
+            self._own = None
+
+
+def opened_again(descriptor: int) -> int | None:
+    """Return a descriptor of our own for the same place, which does not block; None if none can be.
+
+    A file never blocks, and keeps the one position that all its writers share. A pipe has a name
+    under /proc only (proc(5), /proc/pid/fd).
+    """
+    try:
+        mode = os.fstat(descriptor).st_mode
+        if stat.S_ISREG(mode):
+            return os.dup(descriptor)
+        if not stat.S_ISFIFO(mode) and not os.isatty(descriptor):
+            return None
+        path = f"/proc/self/fd/{descriptor}" if stat.S_ISFIFO(mode) else os.ttyname(descriptor)
+        found = os.open(path, os.O_WRONLY | os.O_NONBLOCK | os.O_NOCTTY)
+    except OSError:
+        return None
+    if os.path.sameopenfile(found, descriptor):
+        return found
+    os.close(found)
+    return None
+
+
+class Stream:
+    """One way, from `source` to `target`. It closes its source, and never its target.
+
+    What the reader does not take yet is kept, and no more is read until it has: a reader that
+    stalls stalls the server, as a pipe would, and never us.
+    """
+
+    def __init__(self, source: int, outlet: OutputFile, burst: int = BURST) -> None:
+        self.source, self.outlet, self.target = source, outlet, outlet.descriptor
+        self._burst = burst
+        if burst > 1:
+            os.set_blocking(source, False)
+        self.tail = Tail()
+        self.open = True
+        self.midline = False
+        """Whether the last byte was not the end of a line."""
+        self.pending = memoryview(b"")
+        self.deaf = False
+        """Whether our reader has gone; the rest of the output goes nowhere."""
+
+    @property
+    def active(self) -> bool:
+        return self.open or bool(self.pending)
+
+    def register(self, poll: select.poll) -> None:
+        if self.pending:
+            poll.register(self.target, select.POLLOUT)
+        elif self.open:
+            poll.register(self.source, select.POLLIN)
+
+    def pump(self, ready: Collection[int]) -> Iterator[bytes]:
+        """Pass on what can be passed on; yield what has come, once it is on its way."""
+        if self.pending:
+            if self.target in ready:
+                self._write()
+            return
+        for _ in range(self._burst if self.source in ready else 0):
+            data = self._read()
+            if data and not self.deaf:
+                self.pending = memoryview(data)
+                self._write()
+            yield data
+            if self.pending or len(data) < FLOOD:
+                return
+
+    def _read(self) -> bytes:
+        try:
+            data = os.read(self.source, CHUNK)
+        except BlockingIOError:  # all has been read that was there
+            return b""
+        except OSError:  # EIO: the last writer of a pseudo-terminal has gone (pty(7))
+            data = b""
+        if data:
+            self.midline = not data.endswith(b"\n")
+        else:
+            self.close()
+        return data
+
+    def _write(self) -> None:
+        try:
+            self.pending = self.outlet.write(self.pending)
+        except OSError:  # a reader that has gone is no reason to stop the server
+            self.deaf, self.pending = True, memoryview(b"")
+
+    def close(self) -> None:
+        if self.open:
+            self.open = False
+            os.close(self.source)
+
+
+class TerminalInput(Stream):
+    """From the real terminal to the inner one. Two keys mean something to us as well.
+
+    The interrupt key is passed on, and the inner terminal makes a signal of it: we only take note.
+    The suspend key is ours alone: the kernel would not stop a session that has no shell
+    (setpgid(2), orphaned process groups).
+    """
+
+    def __init__(self, terminal: Terminal, inner: ServerTerminal, pressed: list[int]) -> None:
+        keys = OutputFile(os.dup(inner.ours), again=False)
+        super().__init__(os.dup(terminal.descriptor), keys, burst=1)
+        self._terminal, self._inner, self._pressed = terminal, inner, pressed
+
+    def register(self, poll: select.poll) -> None:
+        if self._terminal.lent:  # in the background to read would stop us (tty(4), SIGTTIN)
+            super().register(poll)
+
+    def _read(self) -> bytes:
+        data = super()._read()
+        keys = {
+            signal.SIGINT: self._terminal.key(termios.VINTR),
+            signal.SIGTSTP: self._terminal.key(termios.VSUSP),
+        }
+        if not self._inner.signals:
+            return data
+        self._pressed += [number for number, key in keys.items() if key and key in data]
+        suspend = keys[signal.SIGTSTP]
+        return data.replace(suspend, b"") if suspend else data
+
+    def interrupt(self) -> None:
+        """Type the interrupt key, so that the inner terminal does with it what it is set to do."""
+        with contextlib.suppress(OSError):
+            os.write(self._inner.ours, self._terminal.key(termios.VINTR))
+
+    def close(self) -> None:
+        if self.open:
+            os.close(self.target)
+        super().close()
+
+
+def open_output() -> tuple[int, int]:
+    """Return both ends of a pseudo-terminal that leaves line ends alone."""
+    ours, theirs = pty.openpty()
+    modes = termios.tcgetattr(theirs)
+    modes[OFLAG] &= ~termios.OPOST
+    termios.tcsetattr(theirs, termios.TCSANOW, modes)
+    return ours, theirs
+
+
+def same_file(one: int, other: int) -> bool:
+    """Say whether two descriptors lead to the same place: a terminal, a pipe, a file."""
+    try:
+        return os.path.sameopenfile(one, other)
+    except OSError:
+        return False
+
+
+class Relay:
+    """All streams of one start.
+
+    Args:
+        suspicious: told of text that may be a bind error.
+        terminal: to be lent to the server; None: it shares our input.
+        awaited: text to be watched for; `said` tells whether it has come.
+    """
+
+    def __init__(
+        self,
+        suspicious: Callable[[str], None],
+        terminal: Terminal | None = None,
+        awaited: str = "",
+    ) -> None:
+        self._suspicious, self._awaited = suspicious, awaited
+        self.said = not awaited
+        self.watching = True
+        """Whether the output is looked at: until the server is ready, never after that."""
+        self.pressed: list[int] = []
+        """Signals that a person has asked for by a key."""
+        self._keyboard: TerminalInput | None = None
+        self.child_ends: tuple[int | None, int, int]
+        """The server's stdin, stdout and stderr; None for our own stdin."""
+        if terminal is not None:
+            inner = ServerTerminal(terminal)
+            self._keyboard = TerminalInput(terminal, inner, self.pressed)
+            self._out = self._err = Stream(inner.ours, OutputFile(1))
+            self.child_ends = (inner.theirs,) * 3
+        else:
+            self._share_input()
+        self._all = tuple(dict.fromkeys((self._out, self._err)))
+        self.resize()
+
+    def _share_input(self) -> None:
+        one_terminal = os.isatty(1) and os.isatty(2)
+        source, out = open_output() if os.isatty(1) else os.pipe()
+        self._out = self._err = Stream(source, OutputFile(1))
+        err = out
+        if not one_terminal:
+            source, err = open_output() if os.isatty(2) else os.pipe()
+            self._err = Stream(source, OutputFile(2))
+        self.child_ends = (None, out, err)
+
+    @property
+    def streams(self) -> tuple[Stream, ...]:
+        return tuple(stream for stream in self._all if stream.active)
+
+    def register(self, poll: select.poll) -> None:
+        """Add what we wait for: output of the server, keys for it, or room for either."""
+        for stream in self.streams:
+            stream.register(poll)
+        if self._keyboard is not None:
+            self._keyboard.register(poll)
+
+    @property
+    def midline(self) -> bool:
+        """Whether a line of ours would begin behind unfinished output of the server's."""
+        return any(stream.midline and same_file(stream.target, 2) for stream in self.streams)
+
+    def close_child_ends(self) -> None:
+        for descriptor in set(self.child_ends) - {None}:
+            os.close(descriptor)  # type: ignore[arg-type]  # not None
+
+    def resize(self) -> None:
+        """Give the server's terminal the size of ours (tty_ioctl(4))."""
+        for stream in self.streams:
+            if stream.open and os.isatty(stream.source):
+                copy_size(stream.target, stream.source)
+
+    def pump(self, ready: Collection[int]) -> None:
+        for stream in self.streams:
+            for data in stream.pump(ready):
+                if data and self.watching:
+                    self._look_at(data, stream.tail)
+        if self._keyboard is not None:
+            for _ in self._keyboard.pump(ready):
+                pass
+
+    def _look_at(self, data: bytes, tail: Tail) -> None:
+        """Look for what a server says of its port and of itself, however that is cut in chunks."""
+        before = tail.data
+        if tail.add(data):
+            self._suspicious(tail.text)
+        self.said = self.said or self._awaited in strip_ansi(before + data)
+
+    def keys(self) -> list[int]:
+        """Return the signals that were asked for by keys since the last question."""
+        found = list(self.pressed)
+        self.pressed.clear()
+        return found
+
+    def interrupt(self) -> None:
+        if self._keyboard is not None:
+            self._keyboard.interrupt()
+
+    def drain(self) -> None:
+        """Pass on what is left after the server's end, without waiting for who keeps it open."""
+        deadline = clock.Deadline(DRAIN)
+        while not deadline.passed:
+            poll = select.poll()
+            for stream in self.streams:
+                stream.register(poll)
+            waiting = any(stream.pending for stream in self.streams)
+            ready = {number for number, _ in poll.poll(50 if waiting else 0)}
+            if not ready and not waiting:
+                break
+            self.pump(ready)
+
+    def tails(self) -> list[str]:
+        """Return the last output of each stream: colours inside a word hide it while it comes."""
+        return [stream.tail.text for stream in self._all]
+
+    def close(self) -> None:
+        for stream in self._all:
+            stream.close()
+            stream.outlet.close()
+        if self._keyboard is not None:
+            self._keyboard.close()

@@ -1,0 +1,253 @@
+"""Our hold on the port: taken before the server starts, handed over or shared, given back.
+
+And the ports above it, for a service that takes another one where its own cannot be had.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import os
+
+from devports import exitcodes
+from devports.core.model import Endpoint, HolderSearch, Socket
+from devports.core.recovery import PortFreed, PortStillHeld
+from devports.core.text import LAST_PORT
+from devports.core.verdict import all_bindable, covers, holding
+from devports.errors import DevportsError
+from devports.freeing import free
+from devports.freeing.bindable import nobody_is_on, table_of
+from devports.system.bind import Reservation, replace
+from devports.system.inspect import endpoints_of, glance
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from collections.abc import Callable, Collection, Iterator, Sequence
+
+    from devports.core.recovery import Event
+    from devports.core.service import Config, Service
+    from devports.core.stop_plan import FreeResult
+    from devports.freeing import FreeRequest, FreeServices
+    from devports.records import RunRecords
+    from devports.system import Machine
+
+MAX_TAKES = 3
+NEXT_PORTS = 50
+"""So many ports are tried at most, the declared one included."""
+
+
+class PortTakenError(Exception):
+    """Somebody else listens on what was to be handed over: they were quicker by a moment."""
+
+
+class Reservations:
+    """The reservations of one run, all or none."""
+
+    def __init__(self, tools: FreeServices, job: FreeRequest, records: RunRecords) -> None:
+        self._tools, self._job, self._records = tools, job, records
+        self._held: list[Reservation] = []
+        self.last: FreeResult | None = None
+        """The last freeing, which explains why the port could not be had."""
+
+    def __bool__(self) -> bool:
+        return bool(self._held)
+
+    @property
+    def inodes(self) -> tuple[int, ...]:
+        return tuple(reservation.inode for reservation in self._held)
+
+    @property
+    def given(self) -> tuple[int, ...]:
+        """Those that our server has as well."""
+        return tuple(reservation.inode for reservation in self._held if reservation.given)
+
+    @property
+    def queueing(self) -> tuple[int, ...]:
+        """Those of them on which connections wait though nobody may accept them."""
+        return tuple(r.inode for r in self._held if r.given and r.listening)
+
+    def take(self) -> Event:
+        """Free the endpoints and reserve them; somebody may be quicker in between, so again.
+
+        A port that is exchanged rather than freed is had at once or left, and nobody is asked.
+        Always a fresh bind: a socket that an earlier start has had would hide its orphans.
+        """
+        self.release()  # what is left of an earlier start would stand in our own way
+        job, exchanged = self._job, self._job.exchanged
+        others = tuple(endpoint for endpoint in job.endpoints if endpoint not in exchanged)
+        for _ in range(MAX_TAKES):
+            if exchanged and not nobody_is_on(self._tools.machine, exchanged):
+                continue  # somebody's probe lasts for microseconds: look again
+            self.last = free(self._tools, job.replace(endpoints=others))
+            if not self.last.bindable:
+                return PortStillHeld(self.last.exit_code)
+            if self._reserve():
+                if self._is_alone_on(exchanged):
+                    return PortFreed()
+                self.release()
+        return PortStillHeld(exitcodes.TAKEN_AGAIN, left=bool(exchanged))
+
+    def _is_alone_on(self, endpoints: Sequence[Endpoint]) -> bool:
+        """Say whether our hold is the only one: a bind works beside one that is shared already.
+
+        Records and locks keep the runs of one user apart, and not those of another.
+        """
+        if not endpoints:
+            return True
+        machine = self._tools.machine
+        table = table_of(machine, endpoints, self.inodes)
+        return not any(holding(table, end, wildcards=machine.wildcards) for end in endpoints)
+
+    def _reserve(self) -> bool:
+        with self._lock():
+            self.release()
+            for endpoint in self._job.endpoints:
+                taken = self._tools.machine.reserve(endpoint)
+                if not isinstance(taken, Reservation):
+                    self.release()
+                    return False
+                self._held.append(taken)
+            return True
+
+    def _lock(self) -> contextlib.AbstractContextManager[None]:
+        return self._records.locked_ports(endpoint.port for endpoint in self._job.endpoints)
+
+    def share(self, *, behind: int = 0) -> None:
+        """Let our server bind beside us, on all endpoints or on those behind the first ones."""
+        for reservation in self._held[behind:]:
+            reservation.share()
+
+    def settle(self, missing: Collection[Endpoint]) -> None:
+        """Let connections to what our server listens on leave a TIME_WAIT that stops nobody.
+
+        They inherit the lack of SO_REUSEADDR from a reserved socket that listens. `missing` are
+        the endpoints on which nobody listens yet: another server could still bind beside those.
+        """
+        for reservation in self._held:
+            if reservation.given and reservation.endpoint not in missing:
+                reservation.share()
+
+    def release(self) -> None:
+        """Give everything back. What our server has of it stays the server's."""
+        while self._held:
+            reservation = self._held.pop()
+            if reservation.given:
+                reservation.share()
+            reservation.close()
+
+    # -- handed over by inheritance
+
+    @contextlib.contextmanager
+    def handing(self, count: int, *, listening: bool) -> Iterator[tuple[int, ...]]:
+        """Let what is started meanwhile inherit the first `count` sockets; give their numbers.
+
+        Args:
+            count: how many.
+            listening: whether they have to listen already. They do too where a TIME_WAIT is left
+                on the port: beside it a listen(2) on a reserved socket fails.
+
+        Raises:
+            PortTakenError: they could not.
+        """
+        sockets = self._held[:count]
+        if listening or self._leftovers(sockets):
+            try:
+                for reservation in sockets:
+                    reservation.listen()
+            except OSError as error:
+                raise PortTakenError from error
+        for reservation in sockets:
+            reservation.given = True
+            os.set_inheritable(reservation.fileno(), True)
+        try:
+            yield tuple(reservation.fileno() for reservation in sockets)
+        finally:
+            for reservation in sockets:
+                os.set_inheritable(reservation.fileno(), False)
+
+    def _leftovers(self, sockets: list[Reservation]) -> bool:
+        ends = [reservation.endpoint for reservation in sockets]
+        return bool(table_of(self._tools.machine, ends, self.inodes).sockets)
+
+    # -- handed over on request
+
+    def give(self, endpoint: Endpoint, taken: Callable[[Endpoint], bool]) -> Reservation | None:
+        """Return a socket bound to `endpoint` for the server's own bind that failed.
+
+        Args:
+            endpoint: what it wants; a probing server may want a wildcard first, and close it.
+            taken: says whether a process of ours has the endpoint, which is then no business of
+                ours.
+        """
+        if taken(endpoint):
+            return None
+        found = next((r for r in self._held if r.endpoint == endpoint and not r.given), None)
+        for _ in range(MAX_TAKES):
+            if found := found or self._replace(endpoint):
+                break
+            if not self._free(endpoint):
+                return None
+        if found is not None:
+            found.given = True
+            with contextlib.suppress(OSError):  # somebody was quicker: the server will be told
+                if self._leftovers([found]):
+                    found.listen()
+        return found
+
+    def _free(self, endpoint: Endpoint) -> bool:
+        """Free one endpoint as the policy allows. The server runs, so it cannot move any more."""
+        policy = self._job.policy.replace(movable=0)
+        job = self._job.replace(endpoints=(endpoint,), policy=policy, ours=self.inodes)
+        return free(self._tools, job).bindable
+
+    def _replace(self, endpoint: Endpoint) -> Reservation | None:
+        """Put a fresh socket in the place of those of ours that are in the way of `endpoint`.
+
+        One that was handed over before has been closed by the server, which asks again, and might
+        still listen.
+        """
+        old = [r for r in self._held if overlap(r.endpoint, endpoint)]
+        with self._lock():
+            fresh = replace(old, endpoint)
+        if not isinstance(fresh, Reservation):
+            return None
+        self._held = [*(r for r in self._held if r not in old), fresh]
+        return fresh
+
+    def yield_to(self, endpoint: Endpoint, taken: Callable[[Endpoint], bool]) -> bool:
+        """Get out of the way of the server's own bind; say whether it can succeed now."""
+        if self.give(endpoint, taken) is None:
+            return False
+        for reservation in [r for r in self._held if overlap(r.endpoint, endpoint)]:
+            self._held.remove(reservation)
+            reservation.close()
+        return True
+
+
+def overlap(one: Endpoint, other: Endpoint) -> bool:
+    """Say whether a socket on one of these is in the way of a bind to the other."""
+    ways = ((one, other), (other, one))
+    return any(covers(Socket(a, None, "BOUND"), b) is not False for a, b in ways)
+
+
+def next_ports(machine: Machine, service: Service, config: Config) -> Iterator[Service]:
+    """Yield the service with each port above its own on which nobody is seen, yet to be taken.
+
+    Ports that the configuration gives to others, or to this service by another name, are left. The
+    kernel is not asked, so that no bind of ours meets that of another run which takes the port.
+
+    Raises:
+        DevportsError: none is left.
+    """
+    declared = {n for one in config.services for n in (one.port, *dict(one.ports).values())}
+    for port in range(service.port + 1, min(service.port + NEXT_PORTS, LAST_PORT + 1)):
+        moved = service.replace(port=port)
+        if port not in declared and all_bindable(
+            glance(machine, endpoints_of(machine, moved.spec), lambda _: HolderSearch())
+        ):
+            yield moved
+    raise DevportsError(
+        "no-next-port",
+        f"none of the {NEXT_PORTS} ports from {service.port} on is free",
+        service=service.name,
+        exit_code=exitcodes.HELD,
+    )

@@ -1,1 +1,0 @@
-"""JSON Schemas, generated and checked: data for editors and for readers of --json."""

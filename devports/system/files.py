@@ -1,0 +1,305 @@
+"""Files that people and other programs edit too: read as they are, written whole or not at all.
+
+In a folder of the project a link is refused, since it may lead out of it; a writer that dies leaves
+the old file; a second writer waits; what somebody else has written in between stays.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import os
+import stat
+import sys
+from errno import EAGAIN, ELOOP, ENOTDIR
+
+from devports.core.value import Frozen
+from devports.errors import DevportsError
+from devports.exitcodes import NO, PERMISSION
+from devports.system import clock
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterator
+    from typing import BinaryIO
+
+
+MAX_BYTES = 1024 * 1024
+LOCK_WAIT = 5.0
+"""Seconds for another `devports vscode` to end; it holds the lock for milliseconds."""
+NOFOLLOW = getattr(os, "O_NOFOLLOW", 0)
+CREATING = os.O_WRONLY | os.O_CREAT | os.O_EXCL | NOFOLLOW
+
+
+class Folder(Frozen):
+    """A folder that is open: what is done in it is done there, whatever its name becomes.
+
+    Attributes:
+        shown: its path, as messages call it.
+        descriptor: of the folder; None where the system cannot work in an open one (Windows).
+    """
+
+    shown: str
+    path: str
+    descriptor: int | None
+
+    def read(self, name: str) -> str | None:
+        """Return the text of a file, line ends and byte order mark included; None without one.
+
+        Raises:
+            DevportsError: it is a link, no regular file, too large, or not UTF-8.
+        """
+        try:
+            status = os.lstat(self._at(name), dir_fd=self.descriptor)
+            if stat.S_ISLNK(status.st_mode) or not stat.S_ISREG(status.st_mode):
+                raise self._refused(name, "it is not a regular file")
+            opened = os.open(self._at(name), os.O_RDONLY | NOFOLLOW, dir_fd=self.descriptor)
+            with open(opened, "rb") as file:
+                raw = file.read(MAX_BYTES + 1)
+        except FileNotFoundError:
+            return None
+        except OSError as error:
+            raise self._failed(name, "read", error) from None
+        if len(raw) > MAX_BYTES:
+            raise self._refused(name, f"it is larger than {MAX_BYTES // 1024} KiB")
+        try:
+            return raw.decode()
+        except UnicodeDecodeError:
+            raise self._refused(name, "it is not UTF-8") from None
+
+    def exchange(self, name: str, before: str | None, after: str) -> None:
+        """Put `after` where `before` was: under a name of its own first, then in one step.
+
+        Raises:
+            DevportsError: it is not `before` any more, or cannot be written; then it is as it was.
+        """
+        if self.read(name) != before:
+            raise self._refused(name, "it has changed in between; run the command again")
+        fresh = f".{name}.{os.urandom(4).hex()}.tmp"
+        try:
+            self._write(fresh, after, self._mode(name))
+            os.replace(
+                self._at(fresh),
+                self._at(name),
+                src_dir_fd=self.descriptor,
+                dst_dir_fd=self.descriptor,
+            )
+            if self.descriptor is not None:
+                os.fsync(self.descriptor)
+        except OSError as error:
+            with contextlib.suppress(OSError):
+                os.unlink(self._at(fresh), dir_fd=self.descriptor)
+            raise self._failed(name, "written", error) from None
+
+    def _write(self, name: str, text: str, mode: int | None) -> None:
+        opened = os.open(self._at(name), CREATING, 0o666, dir_fd=self.descriptor)
+        with open(opened, "wb") as file:
+            if mode is not None and hasattr(os, "fchmod"):
+                os.fchmod(file.fileno(), mode)
+            _write_out(file, text)
+
+    def _mode(self, name: str) -> int | None:
+        """Return the permissions of the file that is replaced; None for a new one: the umask's."""
+        try:
+            return stat.S_IMODE(os.lstat(self._at(name), dir_fd=self.descriptor).st_mode)
+        except FileNotFoundError:
+            return None
+
+    def _at(self, name: str) -> str:
+        return name if self.descriptor is not None else os.path.join(self.path, name)
+
+    def _refused(self, name: str, why: str) -> DevportsError:
+        return DevportsError("editor-file-unusable", f"`{self.shown}/{name}` is left alone: {why}")
+
+    def _failed(self, name: str, done: str, error: OSError) -> DevportsError:
+        return _unusable(f"{self.shown}/{name}", done, error)
+
+
+def _unusable(shown: str, done: str, error: OSError) -> DevportsError:
+    code = PERMISSION if isinstance(error, PermissionError) else NO
+    why = str(error.strerror).lower()
+    message = f"`{shown}` cannot be {done}: {why}"
+    return DevportsError("editor-file-unusable", message, exit_code=code)
+
+
+@contextlib.contextmanager
+def opened(root: str, name: str, *, make: bool = False) -> Iterator[Folder | None]:
+    """Open a folder of the project; None if it is not there and is not to be made.
+
+    Args:
+        root: the project's folder.
+        name: of a folder directly in it.
+        make: make it where it is missing, and keep other writers out until it is closed.
+
+    Raises:
+        DevportsError: it is a link or no folder, or cannot be had.
+    """
+    path = os.path.join(root, name)
+    try:
+        if make:
+            with contextlib.suppress(FileExistsError):
+                os.mkdir(path)
+        descriptor = _open(path)
+    except FileNotFoundError:
+        yield None
+        return
+    except OSError as error:
+        if error.errno in (ELOOP, ENOTDIR):
+            raise DevportsError(
+                "editor-file-unusable", f"`{path}` is a link or no folder, and is left alone"
+            ) from None
+        raise _unusable(path, "opened", error) from None
+    try:
+        if make and descriptor is not None:
+            _lock(descriptor, path)
+        yield Folder(name, path, descriptor)
+    finally:
+        if descriptor is not None:
+            os.close(descriptor)
+
+
+def _open(path: str) -> int | None:
+    if hasattr(os, "O_DIRECTORY"):
+        return os.open(path, os.O_RDONLY | os.O_DIRECTORY | NOFOLLOW)
+    if os.path.islink(path) or not os.path.isdir(path):
+        raise (
+            FileNotFoundError(path) if not os.path.lexists(path) else OSError(ENOTDIR, "no folder")
+        )
+    return None
+
+
+def _lock(descriptor: int, path: str) -> None:
+    """Lock the folder itself (flock(2) takes one): no lock file is left in the project."""
+    try:
+        lock(descriptor, LOCK_WAIT)
+    except BlockingIOError as error:
+        raise _unusable(path, "locked", error) from None
+    except OSError:
+        return  # a file system without locks: what is replaced is compared all the same
+
+
+def take_writing(path: str) -> None:
+    """Take from everybody else the right to write a file or folder; its other rights stay.
+
+    Args:
+        path: absolute, links resolved: one that has become a link since then is left alone.
+
+    Raises:
+        DevportsError: it is gone, or not this user's.
+    """
+    try:
+        opened = os.open(path, os.O_RDONLY | NOFOLLOW | getattr(os, "O_NONBLOCK", 0))
+        try:
+            os.chmod(opened, stat.S_IMODE(os.fstat(opened).st_mode) & ~stat.S_IWOTH)
+        finally:
+            os.close(opened)
+    except OSError as error:
+        raise DevportsError(
+            "not-permitted",
+            f"the mode of `{path}` could not be changed",
+            facts=(error.strerror or type(error).__name__,),
+        ) from error
+
+
+MODE = 0o644
+"""Less the umask: what decides which commands run must not be written by others."""
+
+
+def write_new(path: str, text: str, *, link: Callable[[str, str], None] = os.link) -> None:
+    """Write `text` to a new file; nobody ever sees half of it, and nothing is overwritten.
+
+    It is written under another name and given its own by link(2), which fails where that name is
+    taken, be it by a link that leads nowhere. Without hard links it is empty for a moment.
+
+    Args:
+        path: of the file.
+        text: all of it.
+        link: gives the file its name; fails on a file system without hard links.
+
+    Raises:
+        FileExistsError: something has that name.
+        OSError: it cannot be written.
+    """
+    draft = f"{path}.{os.getpid()}.new"
+    _write(draft, text)
+    try:
+        _give_name(draft, path, link)
+    finally:
+        with contextlib.suppress(FileNotFoundError):
+            os.unlink(draft)
+
+
+def _write(path: str, text: str) -> None:
+    try:
+        with open(os.open(path, CREATING, MODE), "wb") as file:
+            _write_out(file, text)
+    except BaseException as error:
+        if not isinstance(error, FileExistsError):  # that one is not ours to remove
+            with contextlib.suppress(OSError):
+                os.unlink(path)
+        raise
+
+
+def _write_out(file: BinaryIO, text: str) -> None:
+    file.write(text.encode())
+    file.flush()
+    os.fsync(file.fileno())
+
+
+def _give_name(draft: str, path: str, link: Callable[[str, str], None]) -> None:
+    try:
+        link(draft, path)
+    except FileExistsError:
+        raise
+    except OSError:  # FAT and some mounts know no hard links
+        _take_name(draft, path)
+
+
+def _take_name(draft: str, path: str) -> None:
+    """Make an empty file, which fails where the name is taken, and put the draft in its place."""
+    os.close(os.open(path, CREATING, MODE))
+    try:
+        os.replace(draft, path)
+    except BaseException:
+        with contextlib.suppress(OSError):
+            os.unlink(path)
+        raise
+
+
+def lock(descriptor: int, seconds: float) -> None:
+    """Lock the file as `try_lock` does, and wait for it at most `seconds`.
+
+    Raises:
+        BlockingIOError: somebody else keeps it locked.
+        OSError: this file system has no locks.
+    """
+    deadline = clock.Deadline(seconds)
+    while not try_lock(descriptor):
+        if deadline.passed:
+            raise BlockingIOError(EAGAIN, os.strerror(EAGAIN))
+        clock.pause(0.01)
+
+
+def try_lock(descriptor: int) -> bool:
+    """Lock the file, whole and exclusively, until its holder ends; say whether that worked.
+
+    Windows locks bytes, also such as are not there yet: the first stands for the file. The kernel
+    gives it back some time after its holder has ended (LockFileEx).
+
+    Raises:
+        OSError: this file system has no locks.
+    """
+    if sys.platform == "win32":  # noqa: TID251  # each system has its own call
+        import msvcrt
+
+        try:
+            msvcrt.locking(descriptor, msvcrt.LK_NBLCK, 1)
+        except OSError:
+            return False
+        return True
+    import fcntl
+
+    try:
+        fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
+    except BlockingIOError:
+        return False
+    return True

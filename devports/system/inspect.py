@@ -1,0 +1,391 @@
+"""One look at the ports in question, for any number of endpoints: table, bind, verdict, holders.
+
+`survey` looks thoroughly, `at_once` at a price that does not grow with the machine, `glance` only
+at the table, `census` at everybody who listens, by project.
+"""
+
+from __future__ import annotations
+
+from time import monotonic
+
+from devports.core.model import Endpoint, HolderSearch
+from devports.core.value import Frozen
+from devports.core.verdict import (
+    Finding,
+    Free,
+    Held,
+    HolderUnknown,
+    LocalhostConflict,
+    diagnose,
+    holding,
+    sockets_of,
+)
+from devports.errors import DevportsError
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from collections.abc import Callable, Collection, Iterable, Sequence
+    from typing import Literal
+
+    from devports.core.holder_kind import CurrentUser
+    from devports.core.model import (
+        BindResult,
+        Holder,
+        PortSpec,
+        Process,
+        Socket,
+        Table,
+        VisibilityGap,
+    )
+    from devports.core.verdict import Verdict
+    from devports.system import Machine
+
+    Kind = Literal["project", "folder", "system"]
+
+
+REASK_AFTER = (0.002, 0.005, 0.011, 0.023)
+"""Seconds between the questions before a refusal is called unexplained: another prober's bind
+lasts some 10 microseconds, and no two of these intervals are multiples of each other."""
+
+MOST_PEERS = 64
+"""Remote ports worth a second look at the table; a server with more clients is no client."""
+
+
+def endpoints_of(machine: Machine, spec: PortSpec) -> tuple[Endpoint, ...]:
+    """Return what the kernel binds for what the user wrote; `localhost` is two endpoints.
+
+    Raises:
+        DevportsError: the host does not resolve.
+    """
+    try:
+        addresses = machine.addresses(spec.host)
+    except (OSError, UnicodeError) as error:  # UnicodeError: not a name at all (IDNA)
+        raise DevportsError(
+            "host-unknown",
+            f"the host `{spec.host[:80]}` does not resolve to an address",
+            facts=(str(getattr(error, "strerror", "") or error),),
+            hints=("use 127.0.0.1 or localhost",),
+        ) from error
+    return tuple(Endpoint(address, spec.port) for address in addresses)
+
+
+def survey(
+    machine: Machine,
+    endpoints: Iterable[Endpoint],
+    *,
+    ours: Collection[int] = (),
+    thorough: bool = False,
+) -> tuple[Finding, ...]:
+    """Return a finding for each endpoint.
+
+    Args:
+        machine: where to look.
+        endpoints: what servers are going to bind.
+        ours: inodes of our own sockets, which are in nobody's way.
+        thorough: find every holder, as is needed before anything is signalled.
+    """
+    wanted = tuple(endpoints)
+    if not wanted:
+        return ()
+    table = without(machine.table({endpoint.port for endpoint in wanted}), ours)
+    judged = [(endpoint, _verdict(machine, endpoint, table, ours)) for endpoint in wanted]
+    return with_holders(judged, lambda sockets: machine.holding(sockets, thorough=thorough))
+
+
+def at_once(machine: Machine, endpoints: Iterable[Endpoint]) -> tuple[Finding, ...]:
+    """Return a finding for each endpoint, at a price that does not grow with the machine.
+
+    The verdicts are those of `survey`. Who listens is a look-up for the kernel, but to list every
+    socket of a port it walks all sockets of the machine. So that is left out where a listener holds
+    the endpoint, and where a bind without SO_REUSEADDR works: beside a bound socket, a TIME_WAIT or
+    any other leftover it would be refused. For some microseconds it keeps others away, so it is not
+    for a look that is repeated.
+    """
+    wanted = tuple(endpoints)
+    if not wanted:
+        return ()
+    listeners = machine.listening_on({endpoint.port for endpoint in wanted})
+    verdicts = {endpoint: _settled(machine, endpoint, listeners) for endpoint in wanted}
+    if rest := [endpoint for endpoint, verdict in verdicts.items() if verdict is None]:
+        table = machine.table({endpoint.port for endpoint in rest})
+        verdicts |= {endpoint: _verdict(machine, endpoint, table, ()) for endpoint in rest}
+    judged = ((end, verdict) for end in wanted if (verdict := verdicts[end]) is not None)
+    return with_holders(judged, lambda sockets: machine.holding(sockets, thorough=False))
+
+
+def _settled(machine: Machine, endpoint: Endpoint, listeners: Table) -> Verdict | None:
+    """Return the verdict, if who listens and one bind decide it."""
+    if certain := holding(listeners, endpoint, wildcards=machine.wildcards):
+        return Held(certain)
+    if machine.probe(endpoint, reuse=False) == "ok":
+        return _explained(machine, endpoint, listeners, "ok")
+    return None
+
+
+def glance(
+    machine: Machine, endpoints: Iterable[Endpoint], who: Callable[[Sequence[Socket]], HolderSearch]
+) -> tuple[Finding, ...]:
+    """Return a finding for each endpoint as the table alone shows it: nothing is bound.
+
+    For a look that is repeated: a probe's bind, short as it is, could meet the bind of a server
+    that starts. So what it calls `Free` is only without a holder: the kernel has not been asked.
+
+    Args:
+        machine: where to look.
+        endpoints: what servers are going to bind.
+        who: looks up the holders of sockets.
+    """
+    wanted = tuple(endpoints)
+    if not wanted:
+        return ()
+    table = machine.table({endpoint.port for endpoint in wanted})
+    return with_holders(((end, _explained(machine, end, table, "ok")) for end in wanted), who)
+
+
+def with_holders(
+    judged: Iterable[tuple[Endpoint, Verdict]], who: Callable[[Sequence[Socket]], HolderSearch]
+) -> tuple[Finding, ...]:
+    """Return findings, the holders of all their sockets looked up at once."""
+    pairs = tuple(judged)
+    sockets = {socket: None for _, verdict in pairs for socket in sockets_of(verdict)}
+    holding = who(tuple(sockets)) if sockets else HolderSearch()
+    return tuple(Finding(end, verdict, _of(holding, sockets_of(verdict))) for end, verdict in pairs)
+
+
+def without(table: Table, ours: Collection[int]) -> Table:
+    """Return a table without our own sockets."""
+    if not ours:
+        return table
+    return table.replace(sockets=tuple(s for s in table.sockets if s.inode not in ours))
+
+
+def _verdict(machine: Machine, endpoint: Endpoint, table: Table, ours: Collection[int]) -> Verdict:
+    from devports.system import clock  # not where the first look says it all
+
+    verdict = judge(machine, endpoint, table)
+    for seconds in REASK_AFTER:
+        if not isinstance(verdict, HolderUnknown):
+            break
+        clock.pause(seconds)
+        table = without(machine.table({endpoint.port}), ours)
+        verdict = judge(machine, endpoint, table)
+    return verdict
+
+
+def _of(holding: HolderSearch, sockets: Collection[Socket]) -> HolderSearch:
+    """Return the part of a holding that is about these sockets."""
+    if not sockets:
+        return HolderSearch()
+    inodes = {socket.inode for socket in sockets}
+    return holding.replace(
+        holders=tuple(
+            holder.replace(inodes=tuple(inode for inode in holder.inodes if inode in inodes))
+            for holder in holding.holders
+            if inodes & set(holder.inodes)
+        ),
+        hidden=tuple(hidden for hidden in holding.hidden if hidden.socket.inode in inodes),
+    )
+
+
+def judge(machine: Machine, endpoint: Endpoint, table: Table) -> Verdict:
+    """Return the verdict on one endpoint, probing only where the table shows no holder."""
+    if certain := holding(table, endpoint, wildcards=machine.wildcards):
+        return Held(certain)
+    verdict = _explained(machine, endpoint, table, machine.probe(endpoint))
+    if not table.shows_bound and _may_hide(machine, endpoint, verdict):
+        more = machine.unlisted(endpoint.port, table)
+        if more:
+            fuller = table.replace(sockets=(*table.sockets, *more))
+            return _explained(machine, endpoint, fuller, machine.probe(endpoint))
+        return HolderUnknown(table.gaps)
+    return verdict
+
+
+def _explained(machine: Machine, endpoint: Endpoint, table: Table, bind: BindResult) -> Verdict:
+    wildcards = machine.wildcards
+    remote = {s.remote.port for s in table.sockets if s.remote is not None and s.inode}
+    if not remote:
+        return diagnose(endpoint, bind, table, wildcards=wildcards)
+    peers = machine.table(remote).sockets if len(remote) <= MOST_PEERS else ()
+    ephemeral = machine.ephemeral()
+    return diagnose(endpoint, bind, table, ephemeral=ephemeral, wildcards=wildcards, peers=peers)
+
+
+def _may_hide(machine: Machine, endpoint: Endpoint, verdict: Verdict) -> bool:
+    """Say whether a bound socket that this table cannot show is at work.
+
+    A second socket with SO_REUSEADDR may bind beside one; without the option it is refused. Where
+    leftovers explain such a refusal, it proves nothing.
+    """
+    if isinstance(verdict, Free | LocalhostConflict):
+        return machine.probe(endpoint, reuse=False) == "in-use"
+    return isinstance(verdict, HolderUnknown)
+
+
+NOWHERE = ("", "/")
+"""Working directories that say nothing: unreadable, or a daemon's (daemon(3))."""
+
+
+class ListenerGroup(Frozen):
+    """Listeners that belong together.
+
+    Attributes:
+        kind: a git checkout, a folder without one, or the services of the system.
+        folder: the top of the checkout, or the working directory; empty for the system.
+        branch: what is checked out, empty if unknown.
+        repository: the same for all worktrees of one clone.
+        findings: one for each address and port, by port.
+    """
+
+    kind: Kind
+    folder: str = ""
+    branch: str = ""
+    repository: str = ""
+    findings: tuple[Finding, ...] = ()
+
+
+class ListenerReport(Frozen):
+    """All groups: this project, other ones, folders, the system; and what could not be seen."""
+
+    groups: tuple[ListenerGroup, ...]
+    gaps: tuple[VisibilityGap, ...] = ()
+
+
+def census(
+    machine: Machine, here: str, who: Callable[[Sequence[Socket]], HolderSearch] | None = None
+) -> ListenerReport:
+    """Return everybody who listens, or is bound and may listen at any moment. Binds nothing.
+
+    Args:
+        machine: where to look.
+        here: a folder; the group of its project comes first.
+        who: looks up the holders of sockets; by default every process is looked at, once.
+    """
+    table = machine.listeners()
+    at: dict[Endpoint, list[Socket]] = {}
+    for socket in table.sockets:
+        at.setdefault(socket.local, []).append(socket)
+    judged = [(endpoint, Held(tuple(sockets))) for endpoint, sockets in at.items()]
+    found = with_holders(judged, who or (lambda sockets: machine.holding(sockets, thorough=True)))
+    gaps = (gap for finding in found for gap in finding.holding.gaps)
+    return ListenerReport(
+        grouped(found, machine.viewer(), here), tuple(dict.fromkeys((*table.gaps, *gaps)))
+    )
+
+
+def grouped(
+    findings: Iterable[Finding], viewer: CurrentUser, here: str
+) -> tuple[ListenerGroup, ...]:
+    """Return the findings by the project of whoever has them."""
+    members: dict[ListenerGroup, list[Finding]] = {}
+    for finding in sorted(findings, key=lambda each: (each.endpoint.port, each.endpoint.address)):
+        leader = _leader(finding)
+        folder = leader.cwd if leader and not is_service(leader, viewer) else ""
+        members.setdefault(_home(folder), []).append(finding)
+    own = _home(here)
+    ordered = sorted(members, key=lambda group: (group != own, *_place(group)))
+    return tuple(group.replace(findings=tuple(members[group])) for group in ordered)
+
+
+def is_service(process: Process, viewer: CurrentUser) -> bool:
+    """Say whether a process is the system's rather than somebody's work.
+
+    A unit of systemd, a container, a process of another user, one without a folder of its own.
+    """
+    from devports.core.classify import unit_of
+    from devports.core.containers import container_of
+
+    unit, container = unit_of(process.cgroup), container_of(process.cgroup)
+    if unit is not None and unit != unit_of(viewer.cgroup):
+        return True
+    if container is not None and container != container_of(viewer.cgroup):
+        return True
+    return process.uid not in (viewer.uid, viewer.user_uid) or process.cwd in NOWHERE
+
+
+def _leader(finding: Finding) -> Process | None:
+    """Return the holder that started the others, if any could be read."""
+    holders = finding.holding.holders
+    keys = {holder.process.key for holder in holders}
+    tops = (h.process for h in holders if not any(a.key in keys for a in h.ancestors))
+    return next(tops, None)
+
+
+def _home(folder: str) -> ListenerGroup:
+    from devports.system.project import worktree_of
+
+    if folder in NOWHERE:
+        return ListenerGroup("system")
+    checkout = worktree_of(folder)
+    if checkout is None:
+        return ListenerGroup("folder", folder)
+    return ListenerGroup("project", checkout.root, checkout.branch, checkout.repository)
+
+
+def _place(group: ListenerGroup) -> tuple[int, str, str]:
+    """Return what groups are sorted by: worktrees of one clone stay together."""
+    return (("project", "folder", "system").index(group.kind), group.repository, group.folder)
+
+
+STALE_AFTER = 10.0
+"""Seconds after which the holders are looked up in any case: one may have forked meanwhile."""
+
+
+class HolderCache:
+    """The last answer of `machine.holding`, while it is still true. `thorough`: as there.
+
+    To find the holder of a socket costs a system call for every open descriptor of many processes;
+    to see that it is still the same process costs one small file.
+    """
+
+    def __init__(self, machine: Machine, *, thorough: bool) -> None:
+        self._machine, self._thorough = machine, thorough
+        self._inodes: frozenset[int] = frozenset()
+        self._holding = HolderSearch()
+        self._stale_at = 0.0
+
+    def holding(self, sockets: Sequence[Socket]) -> HolderSearch:
+        """Return who has these sockets."""
+        inodes = frozenset(socket.inode for socket in sockets)
+        if inodes != self._inodes or monotonic() >= self._stale_at or not self._all_live():
+            self._holding = self._machine.holding(sockets, thorough=self._thorough)
+            self._inodes, self._stale_at = inodes, monotonic() + STALE_AFTER
+        return self._holding
+
+    def _all_live(self) -> bool:
+        keys = [holder.process.key for holder in self._holding.holders]
+        return all(self._machine.key(key.pid) == key for key in keys)
+
+
+def with_servers(machine: Machine, findings: tuple[Finding, ...]) -> tuple[Finding, ...]:
+    """Return findings in which those parents that might be ended say whether they serve more."""
+    asked = {socket.local for finding in findings for socket in sockets_of(finding.verdict)}
+    return tuple(
+        finding.replace(
+            holding=finding.holding.replace(
+                holders=tuple(_with_its(machine, h, asked) for h in finding.holding.holders)
+            )
+        )
+        for finding in findings
+    )
+
+
+def _with_its(machine: Machine, holder: Holder, asked: Collection[Endpoint]) -> Holder:
+    from devports.core.stop_plan import possible_tops
+
+    tops = possible_tops(holder)
+    if not _elsewhere(machine, tops, asked):
+        return holder
+    return holder.replace(
+        ancestors=tuple(
+            parent.replace(serves=True) if parent in tops and _elsewhere(machine, [parent], asked)
+            else parent
+            for parent in holder.ancestors
+        )
+    )  # fmt: skip
+
+
+def _elsewhere(machine: Machine, tops: Sequence[Process], asked: Collection[Endpoint]) -> bool:
+    """Say whether somebody of these listens where nobody asked; one look for all of them."""
+    pids = [process.pid for process in tops]
+    return bool(pids) and any(s.local not in asked for s in machine.listening(pids))

@@ -1,0 +1,197 @@
+"""Process facts, read by hand from /proc: a quarter of what psutil's import alone costs."""
+
+from __future__ import annotations
+
+import os
+import time
+
+from devports.core.model import JobControl, Process, ProcessKey
+from devports.system.linux import procfs
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from devports.core.holder_kind import CurrentUser
+
+MAX_FILE = 1 << 20
+MAX_ANCESTORS = 64
+
+
+def slurp(path: str, most: int = MAX_FILE) -> bytes:
+    """Return the beginning of a file; empty where it cannot be read or its process has gone."""
+    try:
+        descriptor = os.open(path, os.O_RDONLY)
+    except OSError:
+        return b""
+    parts: list[bytes] = []
+    try:
+        while most > 0 and (part := os.read(descriptor, 65536)):
+            parts.append(part)
+            most -= len(part)
+    except OSError:
+        return b""
+    finally:
+        os.close(descriptor)
+    return b"".join(parts)
+
+
+def link(path: str) -> str:
+    """Return where a link points; empty where it cannot be read."""
+    try:
+        return os.readlink(path)
+    except OSError:
+        return ""
+
+
+def pids() -> list[int]:
+    """Return all processes, newest first also after the pid counter has wrapped."""
+    me = os.getpid()
+    found = [int(name) for name in listdir("/proc") if name.isdecimal()]
+    return sorted(found, key=lambda pid: (pid > me, -pid))
+
+
+def stat_of(pid: int) -> procfs.Stat | None:
+    return procfs.stat(slurp(f"/proc/{pid}/stat"))
+
+
+def key(pid: int) -> ProcessKey | None:
+    """Return the identity of a process that exists (a zombie does), else None."""
+    stat = stat_of(pid)
+    return None if stat is None else ProcessKey(pid, stat.start)
+
+
+_NAMES: dict[int, str] = {}
+"""Each is asked for once: a directory service (nsswitch.conf(5)) may take its time."""
+
+
+def user_name(uid: int) -> str:
+    """Return the user's name, or the number where it has none."""
+    import pwd  # not on Windows, where this module is still importable
+
+    if uid not in _NAMES:
+        try:
+            _NAMES[uid] = pwd.getpwuid(uid).pw_name
+        except KeyError:
+            _NAMES[uid] = str(uid)
+    return _NAMES[uid]
+
+
+def marks_of(pid: int) -> tuple[tuple[str, str], ...]:
+    """Return what supervisors, and we, have left in its environment; its own user may read that."""
+    from devports.core.classify import MARKS
+    from devports.core.recovery import MARK  # before ending something
+
+    return procfs.environment(slurp(f"/proc/{pid}/environ"), (*MARKS, MARK))
+
+
+def process(pid: int) -> Process | None:
+    """Return the facts about a process; None if it is gone. Unreadable facts are empty."""
+    base = f"/proc/{pid}"
+    stat = stat_of(pid)
+    uid = procfs.status_uid(slurp(f"{base}/status"))
+    if stat is None or uid is None:
+        return None
+    return Process(
+        key=ProcessKey(pid, stat.start),
+        ppid=stat.ppid,
+        uid=uid,
+        user=user_name(uid),
+        name=stat.name,
+        argv=procfs.command_line(slurp(f"{base}/cmdline")),
+        cwd=link(f"{base}/cwd"),
+        exe=link(f"{base}/exe").removesuffix(" (deleted)"),
+        state=stat.state,
+        started=_epoch(stat.start),
+        cgroup=procfs.cgroup_path(slurp(f"{base}/cgroup")),
+        job=JobControl(stat.group, stat.foreground, stat.terminal),
+    )
+
+
+def _epoch(ticks: int) -> float:
+    """Return the time since the epoch, in seconds, of a start given in clock ticks since boot."""
+    booted = time.time() - time.clock_gettime(time.CLOCK_BOOTTIME)
+    return booted + ticks / os.sysconf("SC_CLK_TCK")
+
+
+def ancestors(of: Process) -> tuple[Process, ...]:
+    """Return the parents, nearest first, up to and including the first process."""
+    found: list[Process] = []
+    while len(found) < MAX_ANCESTORS and of.ppid > 0:
+        parent = process(of.ppid)
+        if parent is None:
+            break
+        found.append(parent)
+        of = parent
+    return tuple(found)
+
+
+_VIEWERS: dict[int, CurrentUser] = {}
+"""By effective uid: what a process runs in does not change."""
+
+
+def viewer() -> CurrentUser:
+    """Return who is asking, and all processes that it runs in."""
+    from devports.core.holder_kind import CurrentUser  # not for `check`
+    from devports.system import user
+
+    uid, person = user.uids()
+    if uid not in _VIEWERS:
+        me = process(os.getpid())
+        line = () if me is None else (me, *ancestors(me))
+        cgroup = me.cgroup if me else ""
+        _VIEWERS[uid] = CurrentUser(uid, person, tuple(p.key for p in line), cgroup)
+    return _VIEWERS[uid]
+
+
+def children(pid: int) -> set[int]:
+    """Return the direct children, from every task of the process (proc(5), task/*/children)."""
+    files = [f"/proc/{pid}/task/{task}/children" for task in listdir(f"/proc/{pid}/task")]
+    if not os.path.exists(f"/proc/self/task/{os.getpid()}/children"):
+        return _children_by_scan(pid)  # a kernel built without CONFIG_PROC_CHILDREN
+    return {int(word) for file in files for word in slurp(file).split()}
+
+
+def _children_by_scan(pid: int) -> set[int]:
+    stats = ((other, stat_of(other)) for other in pids())
+    return {other for other, stat in stats if stat is not None and stat.ppid == pid}
+
+
+def descendants(pid: int) -> list[int]:
+    """Return the processes below `pid`, parents before children."""
+    found: list[int] = []
+    todo = [pid]
+    while todo:
+        for child in children(todo.pop()):
+            if child not in found:
+                found.append(child)
+                todo.append(child)
+    return found
+
+
+def carrying(mark: str) -> list[int]:
+    """Return the processes that belong to the run with this mark, as far as we may read them."""
+    from devports.core.recovery import MARK  # after a run has died
+
+    return [pid for pid in pids() if (MARK, mark) in marks_of(pid)]
+
+
+def boot() -> str:
+    """Return the identity of this boot (random(4))."""
+    return slurp("/proc/sys/kernel/random/boot_id").decode("ascii").strip()
+
+
+def listdir(path: str) -> list[str]:
+    """Return the names in a folder; none where it cannot be read."""
+    try:
+        return os.listdir(path)
+    except OSError:
+        return []
+
+
+PR_SET_CHILD_SUBREAPER = 36
+
+
+def adopt_orphans() -> None:
+    """Become the parent of orphaned descendants (prctl(2)), so that they stay in our tree."""
+    import ctypes  # a third of a Python start, for `run` only
+
+    ctypes.CDLL(None, use_errno=True).prctl(PR_SET_CHILD_SUBREAPER, 1, 0, 0, 0)

@@ -1,0 +1,329 @@
+"""Windows: the table of psutil or netstat, netsh for what the system keeps for itself.
+
+Both tables name the process that opened a socket, and go on naming it after that process has ended
+and left the socket to a child. Neither shows a socket that is bound and does not listen;
+`netstat -q` does, since Windows 10.
+
+A process is pinned by an open handle; its number is not reused before that is closed. There are no
+signals: SIGTERM and SIGKILL both mean TerminateProcess, which gives a program no chance to clean
+up. The gentle way, a Ctrl-Break event, reaches only processes that share our console, and then all
+of them; WM_CLOSE reaches only windows. A foreign server has neither.
+"""
+
+from __future__ import annotations
+
+import os
+
+from devports import exitcodes
+from devports.core.model import OURS, VisibilityGap
+from devports.errors import DevportsError
+from devports.system import bind, psutil_backend, signals, windows_tools
+from devports.system.identity import NOBODY
+from devports.system.psutil_backend import PsMachine, SocketScan
+from devports.system.subprocesses import ask
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from collections.abc import Callable, Collection, Iterator, Sequence
+    from typing import Any, Protocol
+
+    from devports.core.model import BindResult, Endpoint, Platform, ProcessKey, Socket, Table
+    from devports.system import ProcessHandle, Sent
+    from devports.system.identity import Row
+    from devports.system.signals import KeyOf
+
+    class Kernel(Protocol):
+        """The four calls of kernel32 that a pin is made of."""
+
+        def open(self, pid: int, access: int) -> int:
+            """Return a handle of a process (OpenProcess).
+
+            Raises:
+                OSError: `winerror` 5 where we may not, 87 where there is no such process.
+            """
+
+        def wait(self, handles: Sequence[int], milliseconds: int) -> bool:
+            """Wait until one of up to 64 handles is signalled; False if none was in time."""
+
+        def terminate(self, handle: int, code: int) -> None:
+            """End a process (TerminateProcess).
+
+            Raises:
+                OSError: `winerror` 5 where we may not, or where it is ending already.
+            """
+
+        def close(self, handle: int) -> None: ...
+
+
+TERMINATE, WATCH = 0x0001, 0x1000 | 0x00100000
+"""Access rights: PROCESS_TERMINATE; PROCESS_QUERY_LIMITED_INFORMATION and SYNCHRONIZE
+(Microsoft Learn: Process Security and Access Rights)."""
+ACCESS_DENIED, INVALID_PARAMETER = 5, 87
+WAIT_FAILED = 0xFFFFFFFF
+MOST_HANDLES = 64
+"""MAXIMUM_WAIT_OBJECTS of WaitForMultipleObjects."""
+EXIT_CODE = 1
+"""What an ended process leaves as its exit code, as `taskkill /F` does."""
+
+DYNAMIC = (49152, 65535)
+"""Ports of outgoing connections, unless somebody has set others (RFC 6335 6)."""
+NOT_BOUND = VisibilityGap(
+    "bound-not-shown", "a socket that is bound and does not listen is in no table but `netstat -q`"
+)
+
+
+class Kernel32:
+    """A kernel32 of our own, told its types: a handle is as wide as a pointer."""
+
+    def __init__(self) -> None:
+        import ctypes
+
+        self._ctypes: Any = ctypes  # whose Windows half has no types elsewhere
+        self._dll = self._ctypes.WinDLL("kernel32", use_last_error=True)
+        handle, number = ctypes.c_void_p, ctypes.c_uint32
+        signatures = {
+            "OpenProcess": (handle, number, ctypes.c_int, number),
+            "WaitForMultipleObjects": (number, number, handle, ctypes.c_int, number),
+            "TerminateProcess": (ctypes.c_int, handle, number),
+            "CloseHandle": (ctypes.c_int, handle),
+        }
+        for name, (result, *arguments) in signatures.items():
+            function = getattr(self._dll, name)
+            function.restype, function.argtypes = result, arguments
+
+    def open(self, pid: int, access: int) -> int:
+        handle = self._dll.OpenProcess(access, 0, pid)
+        if not handle:
+            raise self._error()
+        return int(handle)
+
+    def wait(self, handles: Sequence[int], milliseconds: int) -> bool:
+        array = (self._ctypes.c_void_p * len(handles))(*handles)
+        found = self._dll.WaitForMultipleObjects(len(handles), array, 0, milliseconds)
+        if found == WAIT_FAILED:
+            raise self._error()
+        return bool(found < len(handles))  # WAIT_OBJECT_0 + index; WAIT_TIMEOUT is 258
+
+    def terminate(self, handle: int, code: int) -> None:
+        if not self._dll.TerminateProcess(handle, code):
+            raise self._error()
+
+    def close(self, handle: int) -> None:
+        self._dll.CloseHandle(handle)
+
+    def _error(self) -> OSError:
+        """Return why the last call of this thread has failed."""
+        error: OSError = self._ctypes.WinError(self._ctypes.get_last_error())
+        return error
+
+
+class WindowsHandle:
+    """A process whose number stays its own until this is closed. Close it."""
+
+    def __init__(self, key: ProcessKey, kernel: Kernel) -> None:
+        self.key, self._kernel = key, kernel
+        self._handle, self._permitted = _open(kernel, key.pid)
+
+    def send(self, number: int) -> Sent:
+        """End it, for SIGTERM as for SIGKILL; nothing else can be sent here.
+
+        TerminateProcess returns before the process is gone: wait for it.
+        """
+        if self.exited:
+            return "gone"
+        if not self._permitted or number not in (signals.TERM, signals.KILL):
+            return "denied"
+        try:
+            self._kernel.terminate(self._handle, EXIT_CODE)
+        except OSError as error:
+            if _code(error) != ACCESS_DENIED:
+                raise
+            # Also said of a process that is ending already.
+            return "gone" if self._kernel.wait((self._handle,), 100) else "denied"
+        return "sent"
+
+    @property
+    def exited(self) -> bool:
+        return self._kernel.wait((self._handle,), 0)
+
+    def fileno(self) -> int:
+        """Return the handle, which no poll knows: `wait_for_exit` does."""
+        return self._handle
+
+    def close(self) -> None:
+        self._kernel.close(self._handle)
+
+
+def pin_by_handle(
+    key: ProcessKey, key_of: KeyOf = psutil_backend.key_of, kernel: Kernel | None = None
+) -> WindowsHandle | None:
+    """Pin the process with this identity, as `signals.pin_verified` does.
+
+    Args:
+        key: who is meant.
+        key_of: says who has a number now.
+        kernel: the calls of the system; a fake where that is another one.
+
+    Raises:
+        DevportsError: the system lets nobody open it (a protected process).
+    """
+    calls = kernel or Kernel32()
+    pinned = signals.pin_verified(
+        key,
+        key_of,
+        lambda key: WindowsHandle(key, calls),
+        is_gone=lambda error: _code(error) == INVALID_PARAMETER,
+        note="without a handle its number could become another process's",
+    )
+    if pinned is not None and pinned.exited:
+        pinned.close()
+        return None
+    return pinned
+
+
+def _open(kernel: Kernel, pid: int) -> tuple[int, bool]:
+    """Return a handle, and whether it may end the process."""
+    try:
+        return kernel.open(pid, WATCH | TERMINATE), True
+    except OSError as error:
+        if _code(error) != ACCESS_DENIED:
+            raise
+    return kernel.open(pid, WATCH), False
+
+
+def _code(error: OSError) -> int:
+    """Return the system's own number of an error, which OSError has on Windows only."""
+    return int(getattr(error, "winerror", 0))
+
+
+def wait_for_handles(
+    pins: Sequence[ProcessHandle], seconds: float, kernel: Kernel | None = None
+) -> tuple[ProcessHandle, ...]:
+    """Wait until one of them has exited, at most `seconds`; return those that have."""
+    handles = [each.fileno() for each in pins[:MOST_HANDLES]]
+    if handles:
+        (kernel or Kernel32()).wait(handles, round(seconds * 1000))
+    return tuple(each for each in pins if each.exited)
+
+
+def told_apart(result: BindResult, is_excluded: Callable[[], bool | None]) -> BindResult:
+    """Return the answer to a bind, with "denied" only for what nobody may bind.
+
+    Windows says WSAEACCES for an excluded port, and for one whose holder asked to be alone or is
+    another user. Where it is not told which ports are excluded, it stays as Windows said it.
+    """
+    return "in-use" if result == "denied" and is_excluded() is False else result
+
+
+def system32(name: str) -> str:
+    """Return the path of a program of Windows: a bare name would be searched in this folder too."""
+    return os.path.join(os.environ.get("SYSTEMROOT", r"C:\Windows"), "System32", name)
+
+
+def rows() -> list[Row]:
+    """Return every TCP socket of this machine with the pid that opened it.
+
+    Raises:
+        DevportsError: neither source answers, so nothing can be said about any port.
+    """
+    import psutil  # not for a parser or a help text
+
+    try:
+        found = psutil.net_connections(kind="tcp")
+    except (psutil.Error, RuntimeError, OSError):  # RuntimeError: GetExtendedTcpTable failed
+        return _netstat("-ano")
+    return psutil_backend.rows_of((entry.pid or NOBODY, entry) for entry in found)
+
+
+def _netstat(flags: str) -> list[Row]:
+    raw = ask((system32("netstat.exe"), flags))
+    if raw is None:
+        raise DevportsError(
+            "no-table",
+            "neither the socket table nor netstat answers",
+            note="without one of them nobody can say who has a port",
+            exit_code=exitcodes.BLIND,
+        )
+    return list(windows_tools.netstat(raw))
+
+
+def bound(ports: Collection[int]) -> Iterator[Row]:
+    """Yield the sockets on these ports that are bound and neither listen nor belong to a client.
+
+    An outgoing connection appears twice: connected, and as the bound socket it was before.
+    """
+    raw = ask((system32("netstat.exe"), "-anoq"))
+    listed = rows()
+    known = {row.socket.inode for row in listed}
+    connected = {(row.pid, row.socket.local.port) for row in listed if row.socket.remote}
+    for row in windows_tools.netstat(raw or b"", ports):
+        alone = row.socket.remote is None and row.socket.inode not in known
+        if alone and (row.pid, row.socket.local.port) not in connected:
+            yield row.replace(socket=row.socket.replace(state="BOUND"))
+
+
+def is_excluded(endpoint: Endpoint) -> bool | None:
+    """Say whether nobody may bind this port (Hyper-V, WSL, a reservation); None if not told."""
+    family = "ipv6" if endpoint.is_v6 else "ipv4"
+    raw = _netsh(family, "show", "excludedportrange", "protocol=tcp")
+    if raw is None:
+        return None
+    return any(each.covers(endpoint.port) for each in windows_tools.excluded_ranges(raw))
+
+
+def dynamic_range() -> tuple[int, int]:
+    """Return first and last port of outgoing connections."""
+    raw = _netsh("ipv4", "show", "dynamicport", "tcp")
+    return windows_tools.dynamic_range(raw or b"") or DYNAMIC
+
+
+def _netsh(*words: str) -> bytes | None:
+    return ask((system32("netsh.exe"), "int", *words))
+
+
+class Windows(PsMachine):
+    """A `devports.system.Machine`.
+
+    A listener on a wildcard does not stop a bind to one address, unless it asked to be alone
+    (learn.microsoft.com, "Using SO_REUSEADDR and SO_EXCLUSIVEADDRUSE").
+    """
+
+    platform: Platform = "win32"
+    adopts_orphans = False
+    who = staticmethod(psutil_backend.by_name)
+    pin = staticmethod(pin_by_handle)
+    wait_for_exit = staticmethod(wait_for_handles)
+
+    def __init__(self) -> None:
+        super().__init__()
+        self._dynamic: tuple[int, int] | None = None
+
+    def look(self, ports: Collection[int]) -> SocketScan:
+        found = tuple(row for row in rows() if row.socket.local.port in ports)
+        return SocketScan(found, shows_bound=False, gaps=(NOT_BOUND,))
+
+    def unlisted(self, port: int, known: Table) -> tuple[Socket, ...]:
+        inodes = {socket.inode for socket in known.sockets}
+        found = [row for row in bound({port}) if row.socket.inode not in inodes]
+        self.remember(found)
+        return tuple(row.socket for row in found)
+
+    def probe(self, endpoint: Endpoint, *, reuse: bool = True) -> BindResult:
+        return told_apart(bind.probe(endpoint, reuse=reuse), lambda: is_excluded(endpoint))
+
+    def ephemeral(self) -> tuple[int, int]:
+        if self._dynamic is None:
+            self._dynamic = dynamic_range()
+        return self._dynamic
+
+    def boot(self) -> str:
+        """Return nothing: a start time is absolute here, so no two boots have one identity.
+
+        What Windows says of its own start is now less the time that has passed, and differs by a
+        second from one question to the next.
+        """
+        return ""
+
+    @staticmethod
+    def uids() -> tuple[int, int]:
+        return OURS, OURS

@@ -1,0 +1,326 @@
+"""What would be ended, in words: what a holder's kind means for it, and who is around. Pure.
+
+Names, branches and what an engine says come from outside and go through `printable`.
+"""
+
+from __future__ import annotations
+
+from devports.core.holder_kind import (
+    STOP_TIMEOUT,
+    Container,
+    DevportsRun,
+    OrdinaryProcess,
+    OtherCheckout,
+    OtherUser,
+    Protected,
+    RunInfo,
+    SupervisedService,
+    Tunnel,
+    run_behind,
+)
+from devports.core.value import unreachable
+from devports.core.verdict import code_of, decisive, sockets_of
+from devports.errors import DevportsError
+from devports.ui.escape import command_line, printable
+from devports.ui.processes import (
+    card,
+    evidence,
+    families,
+    label,
+    notes,
+    running,
+    short_folder,
+    sockets_line,
+    summary,
+    user_of,
+)
+from devports.ui.text import aligned, counted, listed, paint, shortened, wrap
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from collections.abc import Iterable, Iterator, Sequence
+
+    from devports.core.checkout import Worktree
+    from devports.core.hint import Advice
+    from devports.core.holder_kind import HolderKind, Place
+    from devports.core.model import Holder, Process, ProcessKey
+    from devports.core.stop_plan import PortClients, Question, StopTarget, UntouchedProcess
+    from devports.core.verdict import Finding
+    from devports.ui.processes import DisplayContext, Judgement
+    from devports.ui.text import OutputStyle
+
+LONGEST_NAME = 60
+"""Characters of a container's name, its image or a branch."""
+LONGEST_DETAIL = 2000
+"""Characters of one command line."""
+MOST_AROUND = 4
+WHOSE = {"sibling": "another checkout of this repository", "project": "another project"}
+"""Of whom a holder is, by how its checkout is related to ours."""
+
+
+def standing_words(standing: HolderKind) -> str:
+    """Return what its kind means for ending it; empty for a plain process."""
+    match standing:
+        case OrdinaryProcess():
+            return ""
+        case DevportsRun(run=run) | OtherCheckout(run=RunInfo() as run):
+            return f"started by `devports run {printable(run.service)}`"
+        case OtherCheckout():
+            return ""
+        case OtherUser(user=user, permitted=permitted):
+            whose = f"belongs to user {printable(user)}"
+            return whose if permitted else f"{whose}: only they or root can end it"
+        case Tunnel(kind=kind):
+            return f"a tunnel (`{printable(kind)}`): it forwards the port to another machine"
+        case SupervisedService(by=by, unit=unit):
+            name = f" as `{printable(unit)}`" if unit else ""
+            return f"{printable(by)} runs it{name} and may start it again"
+        case Container():
+            return _container_words(standing)
+        case Protected(reason=reason):
+            return f"never ended by devports: it is {printable(reason)}"
+        case _:
+            unreachable(standing)
+
+
+def _container_words(container: Container) -> str:
+    """Return what the process does for a container, as far as its engine has said."""
+    engine = printable(container.engine)
+    forwards = f"forwards the port for a container of {engine}"
+    match container.said:
+        case "unasked":
+            return forwards
+        case "one":
+            return f"forwards the port for {_container_label(container)}"
+        case "several":
+            names = ", ".join(f"`{printable(name, LONGEST_NAME)}`" for name in container.names)
+            return f"forwards the port for one of several containers of {engine}: {names}"
+        case "none":
+            return f"forwards the port for {engine}, which knows of no container that publishes it"
+        case "silent":
+            why = printable(container.complaint)
+            return f"{forwards}, and `{engine} ps` does not say which: {why}"
+        case "missing":
+            return f"{forwards}, and `{engine}` is not on PATH to ask which"
+        case "inside":
+            return f"runs inside {_container_label(container)}"
+        case _:
+            unreachable(container.said)
+
+
+def _container_label(container: Container) -> str:
+    """Return a container with its name and image, where they are known."""
+    if not container.name:
+        return f"a container of {printable(container.engine)}"
+    name = printable(container.name, LONGEST_NAME)
+    image = f" ({printable(container.image, LONGEST_NAME)})" if container.image else ""
+    return f"the {printable(container.engine)} container `{name}`{image}"
+
+
+def patience_words(standing: HolderKind, joint: str) -> str:
+    """Return behind `joint` how long an end may take, where that is longer than usual."""
+    if not isinstance(standing, Container) or standing.stop_timeout <= STOP_TIMEOUT:
+        return ""
+    return f"{joint}it may take up to {standing.stop_timeout} s"
+
+
+def origin_words(standings: Sequence[HolderKind]) -> str:
+    """Return where holders come from, to follow their names; empty unless all are elsewhere."""
+    found = list(dict.fromkeys(standings))
+    if len(found) != 1 or not isinstance(found[0], OtherCheckout):
+        return ""
+    run, whose = found[0].run, WHOSE[found[0].relation]
+    if run is None:
+        return f", which belongs to {whose}"
+    return f", which `devports run {printable(run.service)}` started in {whose}"
+
+
+def target_label(target: StopTarget) -> str:
+    """Return a target with its family: `uvicorn` (pid 1) and its 2 workers; or a container.
+
+    A run of ours is called as it was typed, whatever the system calls its process.
+    """
+    if isinstance(target.standing, Container):
+        known = target.standing.said == "one"
+        return _container_label(target.standing) if known else label(target.process)
+    below = [m.process for m in target.members if m.process.key != target.process.key]
+    top = label(target.process)
+    run = run_behind(target.standing)
+    if run is not None and not run.left:
+        top = f"`devports run {printable(run.service)}` (pid {target.process.pid})"
+    if not below:
+        return top
+    if len(below) < len(target.members):
+        return f"{top} and its {counted(len(below), 'worker')}"
+    return f"{top} and its {listed([label(process) for process in below])}"
+
+
+def project_words(theirs: Worktree | None, ours: Worktree | None) -> str:
+    """Return which project a holder was started in, and how that is to ours."""
+    if theirs is None:
+        return ""
+    name = theirs.root.rstrip("/").rpartition("/")[2] or theirs.root
+    branch = f" on branch `{printable(theirs.branch, LONGEST_NAME)}`" if theirs.branch else ""
+    return f"`{printable(name, LONGEST_NAME)}`{branch}{_relation(theirs, ours)}"
+
+
+def _relation(theirs: Worktree, ours: Worktree | None) -> str:
+    if ours is None:
+        return ""
+    if theirs.root == ours.root:
+        return ", this project"
+    return f", {WHOSE['sibling' if theirs.repository == ours.repository else 'project']}"
+
+
+def judgements(
+    standings: Iterable[tuple[int, HolderKind]], reader: DisplayContext
+) -> dict[int, Judgement]:
+    """Return what a card says of holders that were judged, by pid: of whom they are, and a note."""
+    return {pid: _judgement(standing, reader) for pid, standing in standings}
+
+
+def _judgement(standing: HolderKind, reader: DisplayContext) -> Judgement:
+    return (whereabouts(standing, reader),), standing_words(standing)
+
+
+def whereabouts(standing: HolderKind, reader: DisplayContext) -> tuple[str, str]:
+    """Return the row of a card that says of which checkout or project it is, and which is ours.
+
+    Both are empty where it is of ours, or nobody knows.
+    """
+    if not isinstance(standing, OtherCheckout):
+        return "", ""
+    folders = [short_folder(each.folder, reader) for each in (standing.there, standing.here)]
+    there, here = map(place_words, folders, (standing.there, standing.here))
+    key = "checkout" if standing.relation == "sibling" else "project"
+    return key, there + (f"; you are in {here}" if here else "")
+
+
+def place_words(folder: str, place: Place) -> str:
+    """Return a folder, as it is to be written, with its branch."""
+    branch = printable(place.branch, LONGEST_NAME)
+    return folder + (f", branch `{branch}`" if branch else "")
+
+
+def clients_words(around: PortClients) -> str:
+    """Return how many clients a server has and which of them are processes here."""
+    known = [label(one.process) for one in around.spared if one.why == "client"]
+    here = f", here {listed(shortened(known, MOST_AROUND))}" if known else ""
+    return f"{around.clients} connected{here}; not signalled"
+
+
+def spared_words(spared: Sequence[UntouchedProcess]) -> list[str]:
+    """Return who touched the port and was left alone, one line each, and why."""
+    whys = {"client": "a client of the port", "outgoing": "its own connection uses the number"}
+    lines = [f"left alone: {label(one.process)}, {whys[one.why]}" for one in spared]
+    return shortened(lines, MOST_AROUND, "left alone: {} more like these")
+
+
+def holder_card(
+    target: StopTarget,
+    finding: Finding,
+    reader: DisplayContext,
+    *,
+    project: str = "",
+    around: PortClients | None = None,
+) -> tuple[str, ...]:
+    """Return who would be ended: what is known of each process that holds the port."""
+    sockets = sockets_of(finding.verdict)
+    pairs: list[tuple[str, str]] = []
+    for place, (holder, members) in enumerate(families(target.members)):
+        judgement = ((), "") if place else _judgement(target.standing, reader)
+        pairs += card(holder, reader, sockets=sockets, judgement=judgement, members=members)
+    pairs += [("project", project)] if project else []
+    pairs += [("clients", clients_words(around))] if around and around.clients else []
+    return aligned(pairs)
+
+
+def details(question: Question, reader: DisplayContext, look: OutputStyle) -> list[str]:
+    """Return the tree, every command in full, the whole line of parents, and the plan."""
+    target = question.target
+    holders = {holder.process.key: holder for holder in target.members}
+    sockets = sockets_of(question.finding.verdict)
+    lines: list[str] = []
+    for depth, process in _tree(target):
+        holder = holders.get(process.key)
+        own = sockets_line(holder, sockets) if holder else "none: it started what holds the port"
+        facts = [
+            ("user", user_of(process, reader)),
+            ("running", running(process, reader)),
+            ("socket", own),
+            ("folder", short_folder(process.cwd, reader)),
+            ("command", command_line(process.argv, LONGEST_DETAIL)),
+            ("program", printable(process.exe)),
+        ]
+        lines += _section("  " * depth + label(process), facts, look)
+    lines += _section("started by", _parents(target), look)
+    return lines + _section("what happens on yes", [("", step) for step in _steps(question)], look)
+
+
+def _tree(target: StopTarget) -> list[tuple[int, Process]]:
+    """Return what ends, each with its depth below the top; shells in between included."""
+    found: dict[ProcessKey, tuple[int, Process]] = {target.process.key: (0, target.process)}
+    for member in target.members:
+        for depth, process in enumerate(reversed(_path(member, target.process.key))):
+            found.setdefault(process.key, (depth, process))
+    return list(found.values())
+
+
+def _path(member: Holder, top: ProcessKey) -> tuple[Process, ...]:
+    """Return the processes from a holder up to the top of its family."""
+    keys = [process.key for process in member.line]
+    return member.line[: keys.index(top) + 1] if top in keys else member.line[:1]
+
+
+def _parents(target: StopTarget) -> list[tuple[str, str]]:
+    from devports.core.classify import parents_of
+
+    above = parents_of(target.process, target.members)
+    return [(str(p.pid), command_line(p.argv, LONGEST_DETAIL) or printable(p.name)) for p in above]
+
+
+def _steps(question: Question) -> Iterator[str]:
+    pid, standing = question.target.process.pid, question.target.standing
+    if question.kind == "kill":
+        pids = dict.fromkeys((pid, *(m.process.pid for m in question.target.members)))
+        yield f"SIGKILL to {', '.join(map(str, pids))}, if they still hold the port then"
+    else:
+        yield "the port is looked at again; if somebody else holds it then, you are asked again"
+    if isinstance(standing, Container):
+        force = f"after {standing.stop_timeout} s by force"
+        yield f"`{printable(standing.stop)}`: its engine ends all of it, {force}"
+        yield "no process is signalled by devports"
+    elif question.kind == "stop":
+        yield f"SIGTERM to {pid}, the same as `kill -TERM {pid}`"
+        yield "if it does not end in time, you are asked again before SIGKILL"
+    yield from spared_words(question.around.spared)
+
+
+def _section(title: str, facts: Sequence[tuple[str, str]], look: OutputStyle) -> list[str]:
+    indent = "    " + " " * (len(title) - len(title.lstrip(" ")))
+    lines = aligned([(key, value) for key, value in facts if value])
+    told = [part for line in lines for part in wrap(indent + line.strip(), look.width)]
+    return [paint(f"  {title}", "strong", look), *told] if told else []
+
+
+def problem(
+    findings: Sequence[Finding],
+    reader: DisplayContext,
+    *,
+    exit_code: int,
+    subject: str = "",
+    service: str = "",
+    more_notes: tuple[str, ...] = (),
+    hints: tuple[Advice, ...] = (),
+    standings: Sequence[tuple[int, HolderKind]] = (),
+) -> DevportsError:
+    """Return the findings on one port as an error, ready to be raised or shown."""
+    return DevportsError(
+        code_of(decisive(findings)),
+        summary(findings, subject) + origin_words([each for _, each in standings]),
+        facts=evidence(findings, reader, judgements(standings, reader)),
+        note="\n".join((*notes(findings), *more_notes)),
+        hints=hints,
+        service=service,
+        exit_code=exit_code,
+    )

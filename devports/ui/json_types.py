@@ -1,0 +1,662 @@
+"""The shapes of what programs read: the results of ``--json``, the events of `run --events`.
+
+mypy holds the code against them, and `tests/tools/schemas.py` makes the JSON Schemas that are
+shipped out of them: a docstring is a description there. For both alone: no command imports this.
+Every key of a result is always there, null where nothing is known; nothing else is. Additions are
+allowed within version 1, anything else is version 2.
+"""
+
+from __future__ import annotations
+
+from typing import Annotated, Literal, TypeAlias, TypedDict
+
+from devports.core.text import LAST_PORT
+from devports.core.verdict import EVERY
+
+Count: TypeAlias = Annotated[int, ("minimum", 0)]
+Port: TypeAlias = Annotated[int, ("minimum", 1), ("maximum", LAST_PORT)]
+ExitCode: TypeAlias = Annotated[int, ("minimum", 0), ("maximum", 255)]
+Seconds: TypeAlias = Annotated[float, ("minimum", 0)]
+Time: TypeAlias = Annotated[str, ("format", "date-time"), ("pattern", "Z$")]
+Verdict: TypeAlias = Annotated[str, ("enum", EVERY)]
+Status: TypeAlias = Literal["ok", "partial", "error"]
+
+
+class Socket(TypedDict):
+    """One TCP socket whose local port is in question."""
+
+    address: str
+    port: Port
+    remote_address: str | None
+    remote_port: Count | None
+    state: Literal[
+        "LISTEN",
+        "BOUND",
+        "ESTABLISHED",
+        "SYN_SENT",
+        "SYN_RECV",
+        "FIN_WAIT1",
+        "FIN_WAIT2",
+        "TIME_WAIT",
+        "CLOSE",
+        "CLOSE_WAIT",
+        "LAST_ACK",
+        "CLOSING",
+    ]
+    inode: Count
+    uid: Count | None
+    seconds_left: Seconds | None
+
+
+class Process(TypedDict):
+    """A process; secrets in its command line are masked."""
+
+    pid: Count
+    ppid: Count
+    uid: int
+    user: str
+    name: str
+    command_line: str
+    cwd: str
+    exe: str
+    state: str
+    started_at: Time | None
+    uptime_seconds: Seconds | None
+
+
+class Ancestor(TypedDict):
+    """Who started it, parent first."""
+
+    pid: Count
+    name: str
+
+
+class Holder(Process):
+    """A process that has one of the sockets open."""
+
+    inodes: list[Count]
+    ancestors: list[Ancestor]
+
+
+class Hidden(TypedDict):
+    """A socket whose process could not be read, and what is known all the same."""
+
+    socket: Socket
+    user: str
+    unit: str
+    likely: list[Process]
+
+
+class Gap(TypedDict):
+    """Something that could not be seen."""
+
+    code: str
+    detail: str
+
+
+class Endpoint(TypedDict):
+    """The verdict on one address and port. `bindable`: a server with SO_REUSEADDR can start."""
+
+    address: str
+    port: Port
+    verdict: Verdict
+    bindable: bool
+    seconds_left: Seconds | None
+    sockets: list[Socket]
+    holders: list[Holder]
+    hidden: list[Hidden]
+    complete: bool
+    gaps: list[Gap]
+
+
+class Shown(Endpoint):
+    """An endpoint, and how far a run of ours has come with it; null where none has a part."""
+
+    state: (
+        Literal["starting", "serving", "suspended", "stopping", "not-listening", "left-behind"]
+        | None
+    )
+    url: str | None
+
+
+class Run(TypedDict):
+    """A `devports run`, from its record. A run that is not live may have left its server."""
+
+    pid: Count
+    service: str
+    project: str
+    state: Literal["starting", "serving", "stopping"]
+    live: bool
+
+
+class Listener(TypedDict):
+    service: str | None
+    run: Run | None
+    endpoint: Shown
+
+
+class Group(TypedDict):
+    """Everybody who listens in one git checkout or folder, or for the system."""
+
+    kind: Literal["project", "folder", "system"]
+    folder: str | None
+    branch: str | None
+    listeners: list[Listener]
+
+
+class Standing(TypedDict):
+    """What kind of process it is. `detail`: the service, user, unit, engine, tunnel or reason.
+
+    `engine_said`: how many containers publish the port, or why the engine did not say; with `one`
+    it can be stopped. `relation`: of what is `elsewhere`, whether its `folder` is another checkout
+    of this repository or another project.
+    """
+
+    kind: Literal[
+        "plain", "mine", "elsewhere", "other-user", "tunnel", "supervised", "container", "protected"
+    ]
+    detail: str | None
+    stop: str | None
+    container: str | None
+    image: str | None
+    engine_said: Literal["unasked", "one", "several", "none", "silent", "missing", "inside"] | None
+    folder: str | None
+    branch: str | None
+    relation: Literal["sibling", "project"] | None
+
+
+class Ended(Process):
+    """What is ended as one: a process, and the pids of the holders that hang on it."""
+
+    standing: Standing
+    members: list[Count]
+
+
+class Outcome(TypedDict):
+    """What came of one process. `seconds`: from the first signal until the port was free.
+
+    `complaint`: why the engine did not stop the container. `asks`: of what is planned, whether a
+    person would be asked first.
+    """
+
+    kind: Literal[
+        "planned",
+        "stopped",
+        "container-stopped",
+        "stop-failed",
+        "already-gone",
+        "declined",
+        "refused",
+        "timed-out",
+        "respawned",
+    ]
+    process: Ended
+    signals: list[str]
+    exited: bool | None
+    bindable: bool | None
+    seconds: Seconds | None
+    why: (
+        Literal[
+            "protected",
+            "supervised",
+            "container",
+            "other-user",
+            "other-checkout",
+            "on-conflict",
+            "no-terminal",
+            "denied",
+        ]
+        | None
+    )
+    complaint: str | None
+    asks: bool | None
+    successor: Ended | None
+
+
+class Spared(Process):
+    """A process that touches the port and was left alone.
+
+    `why`: it is a client of the server, or has the number as its own end of another connection.
+    """
+
+    why: Literal["client", "outgoing"]
+
+
+class Remedy(TypedDict):
+    """What can be done by hand. Without a command it is advice."""
+
+    title: str
+    command: str | None
+    needs_root: bool
+
+
+class Problem(TypedDict):
+    """What the doctor has found. `holders`: who would have to end for the port to be free."""
+
+    code: str
+    severity: Literal["error", "warning", "note"]
+    service: str | None
+    port: Port | None
+    message: str
+    evidence: list[str]
+    why: str
+    holders: list[Ended]
+    remedies: list[Remedy]
+
+
+class Ready(TypedDict):
+    """On top of owning its port."""
+
+    http: str
+    timeout: Seconds
+    owner: str
+    log: str
+
+
+class Service(TypedDict):
+    """A declared service. Of `env` only the names are shown."""
+
+    name: str
+    host: str
+    port: Port
+    ports: dict[str, Port]
+    command: str | list[str]
+    shell: bool
+    cwd: str
+    env: list[str]
+    env_file: str
+    depends_on: list[str]
+    ready: Ready
+    stop_signal: str
+    stop_timeout: Seconds
+    attempts: Count
+    on_conflict: Literal["ask", "reclaim", "next", "fail"]
+    handoff: Literal["auto", "fd", "hook", "plain"]
+
+
+class Source(TypedDict):
+    """Why."""
+
+    file: str
+    line: Count | None
+    text: str
+
+
+class Found(TypedDict):
+    """A service that files of the project speak of. `stated`: one of them names the port.
+
+    Of `env` only the names are shown.
+    """
+
+    name: str
+    kind: str
+    port: Port | None
+    stated: bool
+    ports: dict[str, Port]
+    command: str | None
+    shell: bool
+    cwd: str
+    env: list[str]
+    sources: list[Source]
+    notes: list[str]
+
+
+class EditorFile(TypedDict):
+    """A file of the editor. `state`: as it was found; `absent`: not there, and need not be.
+
+    `difference`: what was, or would be, changed, line by line as `diff -u` shows it.
+    """
+
+    path: str
+    state: Literal["current", "stale", "missing", "absent"]
+    written: bool
+    difference: list[str]
+
+
+class EditorNote(TypedDict):
+    """Something that a person has to decide. `snippet`: JSON to paste."""
+
+    code: str
+    message: str
+    hints: list[str]
+    snippet: str | None
+
+
+class Error(TypedDict):
+    """Something that went wrong or is in the way."""
+
+    code: str
+    message: str
+    service: str | None
+    hints: list[str]
+
+
+class Answer(TypedDict):
+    target: str
+    bindable: bool
+    verdict: Verdict
+    endpoints: list[Endpoint]
+
+
+class CheckData(TypedDict):
+    targets: list[Answer]
+
+
+class FreeTarget(Answer):
+    outcomes: list[Outcome]
+    spared: list[Spared]
+
+
+class FreeData(TypedDict):
+    targets: list[FreeTarget]
+
+
+class StatusService(TypedDict):
+    service: str | None
+    target: str
+    bindable: bool
+    verdict: Verdict
+    endpoints: list[Shown]
+    run: Run | None
+    url: str | None
+
+
+class StatusData(TypedDict):
+    """`groups` instead of `services` with --all, where nothing is bound."""
+
+    services: list[StatusService]
+    groups: list[Group] | None
+    gaps: list[Gap]
+
+
+class WaitTarget(Answer):
+    happened: bool
+    seconds: Seconds
+
+
+class WaitData(TypedDict):
+    until: Literal["ready", "free"]
+    targets: list[WaitTarget]
+
+
+class DoctorService(TypedDict):
+    service: str | None
+    target: str
+    bindable: bool
+    verdict: Verdict
+    endpoints: list[Endpoint]
+
+
+class DoctorData(TypedDict):
+    config: str | None
+    healthy: bool
+    services: list[DoctorService]
+    problems: list[Problem]
+    gaps: list[Gap]
+
+
+class LeftOut(Source):
+    why: str
+
+
+class InitData(TypedDict):
+    path: str
+    written: bool
+    text: str
+    whole: bool
+    services: list[Found]
+    left_out: list[LeftOut]
+    next: str | None
+
+
+class ValidateData(TypedDict):
+    path: str
+    services: list[Service]
+
+
+class VscodeData(TypedDict):
+    mode: Literal["write", "check", "diff"]
+    in_sync: bool
+    files: list[EditorFile]
+    notes: list[EditorNote]
+
+
+class Result(TypedDict):
+    """The only thing that `devports ... --json` writes to stdout."""
+
+    schema_version: Literal[1]
+    command: list[str]
+    status: Status
+    exit_code: ExitCode
+    data: Annotated[object, ("type", "object")]
+    errors: list[Error]
+
+
+class EventProcess(TypedDict):
+    pid: Count
+    name: str
+    user: str
+
+
+class OptionalKeys(TypedDict, total=False):
+    """Keys that some events have at times: nothing is promised of them."""
+
+    bindable: bool
+    clients: int
+    container: str | None
+    dependency: str
+    endpoint: str
+    next_attempt: None
+    pid: int
+    seconds: float
+    why: str
+
+
+WaitingFor = TypedDict("WaitingFor", {"for": Literal["port", "predecessor", "dependency"]})
+
+
+class Waiting(WaitingFor, OptionalKeys):
+    """Something has to happen first; a `dependency` is named by the key of that name."""
+
+    event: Literal["waiting"]
+
+
+class Asked(TypedDict):
+    """A person was asked."""
+
+    event: Literal["asked"]
+    kind: Literal["stop", "kill", "container"]
+    process: EventProcess
+    answer: Literal["yes", "no", "next"]
+
+
+class Signalling(TypedDict):
+    """A holder of the port is told to end."""
+
+    event: Literal["signalling"]
+    signal: str
+    process: EventProcess
+
+
+class StoppingContainer(TypedDict):
+    """The engine is told to stop the container that publishes the port."""
+
+    event: Literal["stopping-container"]
+    process: EventProcess
+    container: str | None
+
+
+class Watching(TypedDict):
+    """The port is free; a supervisor may start the holder again."""
+
+    event: Literal["watching"]
+    seconds: Seconds
+    process: EventProcess
+
+
+class Freed(OptionalKeys):
+    """A holder was ended, or let go."""
+
+    event: Literal["freed"]
+    process: EventProcess
+    signals: list[str]
+    exited: bool
+
+
+class NotFreed(OptionalKeys):
+    """It did not end."""
+
+    event: Literal["not-freed"]
+    process: EventProcess
+    signals: list[str]
+
+
+class TakenAgain(TypedDict):
+    """Another process has taken the port."""
+
+    event: Literal["taken-again"]
+    process: EventProcess
+
+
+class Declined(TypedDict):
+    """A person said no."""
+
+    event: Literal["declined"]
+    process: EventProcess
+
+
+class Refused(TypedDict):
+    """A law of devports forbids to end it."""
+
+    event: Literal["refused"]
+    process: EventProcess
+    why: str
+
+
+class Planned(TypedDict):
+    """It would be ended."""
+
+    event: Literal["planned"]
+    process: EventProcess
+    asks: bool
+
+
+class PortChanged(TypedDict):
+    """Another port is used."""
+
+    event: Literal["port-changed"]
+    declared: Port
+    used: Port
+
+
+class Unrecorded(TypedDict):
+    """No record of this run can be kept."""
+
+    event: Literal["unrecorded"]
+    why: str
+
+
+class Started(TypedDict):
+    """The server was started. `handoff`: how the port gets to it."""
+
+    event: Literal["started"]
+    endpoint: str
+    attempt: Count
+    handoff: Literal["fd", "hook", "beside", "bare"]
+    how: str | None
+
+
+class HandoffFailed(TypedDict):
+    """It did not get the port that way; the next one is tried."""
+
+    event: Literal["handoff-failed"]
+    handoff: Literal["fd", "hook", "beside", "bare"]
+
+
+class BoundOnly(TypedDict):
+    """It holds the port and does not listen yet."""
+
+    event: Literal["bound-only"]
+    endpoint: str
+
+
+class Elsewhere(TypedDict):
+    """It does not listen where it should, and listens on another port."""
+
+    event: Literal["elsewhere"]
+    endpoint: str
+    listens: str
+
+
+class Released(TypedDict):
+    """It printed `line`: our reservation was released, and it keeps running."""
+
+    event: Literal["released"]
+    endpoint: str
+    line: str
+
+
+class ServerReady(TypedDict):
+    """A process of the server owns the port and serves."""
+
+    event: Literal["ready"]
+    endpoint: str
+    process: EventProcess | None
+    seconds: Seconds
+
+
+class Retry(TypedDict):
+    """The port was lost; the server is started again."""
+
+    event: Literal["retry"]
+    foreign: bool
+    line: str
+    next_attempt: Count
+
+
+class Lost(OptionalKeys):
+    """The port was lost for good."""
+
+    event: Literal["lost"]
+    foreign: bool
+    line: str
+
+
+class Stopping(TypedDict):
+    """The server is told to end."""
+
+    event: Literal["stopping"]
+    signal: str
+
+
+class Killing(TypedDict):
+    """It did not end in time."""
+
+    event: Literal["killing"]
+    seconds: Seconds
+
+
+class Strayed(TypedDict):
+    """A process of it is in a session of its own. `ended`: it had the port and is ended."""
+
+    event: Literal["strayed"]
+    process: EventProcess
+    ended: bool
+
+
+class LastEvent(TypedDict):
+    """The last event. `source`: whose exit code it is."""
+
+    event: Literal["ended"]
+    exit_code: ExitCode
+    source: Literal["child", "devports"]
+    reason: str
+
+
+Event: TypeAlias = (
+    "Waiting | Asked | Signalling | StoppingContainer | Watching | Freed | NotFreed | TakenAgain"
+    " | Declined | Refused | Planned | PortChanged | Unrecorded | Started | HandoffFailed"
+    " | BoundOnly | Elsewhere | Released | ServerReady | Retry | Lost | Stopping | Killing"
+    " | Strayed | LastEvent"
+)
+"""What a line says beside its `time` and `service`; who reads it passes over other kinds."""

@@ -1,0 +1,91 @@
+"""The block in which devports speaks: what, facts, blank line, note, hint. Pure.
+
+Read from top to bottom it answers what happened, how devports knows, and what to do; the last
+line is the thing to do. On a terminal lines are broken with a hanging indent, on a pipe never.
+"""
+
+from __future__ import annotations
+
+from devports.core.hint import text_of
+from devports.ui.escape import printable
+from devports.ui.text import paint, wrap
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+    from typing import Literal
+
+    from devports.core.hint import Advice
+    from devports.core.remedies import Remedy
+    from devports.errors import DevportsError
+    from devports.ui.text import OutputStyle
+
+    Level = Literal["error", "warning", "note"]
+    Label = Literal[Level, "hint"]
+
+LONGEST = 4000
+"""Characters of one line, hostile ones included."""
+
+
+def error_block(error: DevportsError, look: OutputStyle, remedies: Sequence[Remedy] = ()) -> str:
+    """Return the block of an error, without a final newline."""
+    return block(
+        "error",
+        error.message,
+        look,
+        facts=error.facts,
+        notes=tuple(filter(None, error.note.split("\n"))),
+        hints=error.hints,
+        remedies=remedies,
+    )
+
+
+def block(
+    level: Level,
+    message: str,
+    look: OutputStyle,
+    *,
+    facts: Sequence[str] = (),
+    notes: Sequence[str] = (),
+    hints: Sequence[Advice] = (),
+    remedies: Sequence[Remedy] = (),
+) -> str:
+    """Return `level: message` and what belongs to it, coloured and broken for `look`."""
+    lines = labelled(level, message, look)
+    for fact in facts:
+        lines += wrap(f"  {printable(fact, LONGEST)}", look.width)
+    advice = [line for note in notes for line in labelled("note", note, look)]
+    advice += remedy_lines(remedies, look)
+    advice += [line for hint in hints for line in labelled("hint", hint, look)]
+    return "\n".join([*lines, "", *advice] if advice else lines)
+
+
+def labelled(label: Label, text: Advice, look: OutputStyle) -> list[str]:
+    """Return `label: text` as lines; the label and, in hints, what can be typed are coloured."""
+    start = f"{label}: "
+    said = printable(text_of(text, look.config), LONGEST)
+    lines = wrap(start + said, look.width, hang=len(start))
+    if label == "hint":
+        lines = [_lit(line, look) for line in lines]
+    lines[0] = paint(f"{label}:", label, look) + lines[0][len(start) - 1 :]
+    return lines
+
+
+def _lit(line: str, look: OutputStyle) -> str:
+    parts = line.split("`")
+    if len(parts) % 2 == 0:
+        return line
+    parts[1::2] = [paint(f"`{part}`", "hint", look) for part in parts[1::2]]
+    return "".join(parts)
+
+
+def remedy_lines(remedies: Sequence[Remedy], look: OutputStyle) -> list[str]:
+    """Return what a person can run by hand. Commands stay whole, so that they can be copied."""
+    lines = [paint("to do it by hand:", "strong", look)] if remedies else []
+    for remedy in remedies:
+        root = " (needs root)" if remedy.needs_root else ""
+        lines += wrap(f"  {printable(remedy.title, LONGEST)}{root}", look.width)
+        if remedy.command:
+            command = printable(text_of(remedy.command, look.config), LONGEST)
+            lines.append("    " + paint(command, "hint", look))
+    return lines

@@ -1,0 +1,435 @@
+"""A port in words: what is the matter with it, who holds it, since when, started by whom. Pure.
+
+Text elsewhere in devports does not describe ports; it asks here, so nothing is said in two ways.
+Every string of a process comes from outside and goes through `printable` or `command_line` here.
+"""
+
+from __future__ import annotations
+
+import time
+
+from devports.core.command_line import program
+from devports.core.model import PRIVILEGED, merged
+from devports.core.value import Frozen, unreachable
+from devports.core.verdict import (
+    Free,
+    Held,
+    HolderUnknown,
+    LingeringConnections,
+    LocalhostConflict,
+    NotLocal,
+    NotPermitted,
+    OutgoingConnection,
+    decisive,
+    sockets_of,
+)
+from devports.ui.escape import command_line, port_name, printable
+from devports.ui.text import aligned, counted, duration, listed, shortened, whole
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from collections.abc import Iterable, Mapping, Sequence
+    from typing import TypeAlias
+
+    from devports.core.model import (
+        HiddenSocket,
+        Holder,
+        HolderSearch,
+        Process,
+        Socket,
+        VisibilityGap,
+    )
+    from devports.core.verdict import Finding, Verdict
+
+    Judgement: TypeAlias = tuple[tuple[tuple[str, str], ...], str]
+    """Of a holder that was judged: rows that say of whom it is, and what that means."""
+
+COMM_LENGTH = 15  # the kernel cuts names there (prctl(2), PR_SET_NAME)
+TTY, PTS = 4, 136  # the major numbers of consoles and of the first pseudo terminals
+THREAD_NAMES = ("", "MainThread", "node-MainThread")
+RUNNERS = frozenset(
+    "npm npx pnpm yarn bun deno uv make just task poetry pdm hatch tox nox devports".split()
+)
+"""Programs that are told apart by the word after their name: `npm run dev`."""
+JOINTS = str.maketrans("-_", "aa")
+"""What the name of a task or service may have in it besides letters and digits."""
+MOST_ANCESTORS = 4
+MOST_NAMES = 3
+MOST_CARDS = 5
+UNSEEN = "a process that cannot be seen"
+
+
+class DisplayContext(Frozen):
+    """Who reads: `now` in seconds since the epoch, `offset` of their clock to UTC in seconds."""
+
+    uid: int
+    home: str
+    now: float
+    offset: int = 0
+
+
+STATES = {
+    "T": "stopped (Ctrl-Z or SIGSTOP): it answers nobody",
+    "t": "halted by a debugger",
+    "Z": "its main thread has ended, other threads still run",
+    "D": "waiting for a device (state D): signals reach it late",
+}
+
+
+def since(started: float, reader: DisplayContext) -> str:
+    """Return the reader's clock time of `started`: the hour today, else the day too."""
+    then = time.gmtime(started + reader.offset)
+    today = time.gmtime(reader.now + reader.offset)
+    return time.strftime("%H:%M" if then[:3] == today[:3] else "%Y-%m-%d %H:%M", then)
+
+
+def title(process: Process) -> str:
+    """Return the name a person knows the process by, escaped."""
+    name, full = process.name, program(process)
+    if name in THREAD_NAMES or (len(name) == COMM_LENGTH and full.startswith(name)):
+        name = full
+    return printable(_console_script(process) or name, 40) or "?"
+
+
+def _console_script(process: Process) -> str:
+    """Return the name of a console script that the kernel calls by its Python; empty for others.
+
+    Where its path has a blank or is long, pip writes a script of sh that executes Python, and the
+    process has Python's name (distlib.scripts, `_build_shebang`).
+    """
+    if len(process.argv) < 2 or not process.name.startswith("python"):  # noqa: PLR2004
+        return ""
+    folder, _, name = process.argv[1].rpartition("/")
+    return name if folder.rpartition("/")[2] == "bin" and "." not in name else ""
+
+
+def label(process: Process) -> str:
+    return f"`{title(process)}` (pid {process.pid})"
+
+
+def terminal_name(number: int) -> str:
+    """Return the name of a terminal by its device's number, as makedev(3) composes it on Linux."""
+    major, minor = number >> 8 & 0xFFF, number & 0xFF | number >> 12 & 0xFFF00
+    if PTS <= major < PTS + 8:  # Documentation/admin-guide/devices.txt
+        return f"pts/{minor + (major - PTS) * 256}"
+    return f"tty{minor}" if major == TTY else "its terminal"
+
+
+def user_of(process: Process, reader: DisplayContext) -> str:
+    if process.uid == reader.uid:
+        return "you"
+    return printable(process.user, 40) or f"uid {process.uid}"
+
+
+def uptime(process: Process, reader: DisplayContext) -> str:
+    """Return how long it runs; empty where the start is not known."""
+    return duration(reader.now - process.started) if process.started else ""
+
+
+def running(process: Process, reader: DisplayContext) -> str:
+    """Return how long it runs, and since when; empty where the start is not known."""
+    up = uptime(process, reader)
+    return f"for {up} (since {since(process.started, reader)})" if up else ""
+
+
+def short_folder(path: str, reader: DisplayContext) -> str:
+    """Return a folder as a person writes it, the reader's home as ~."""
+    home = reader.home.rstrip("/")
+    if home and (path == home or path.startswith(home + "/")):
+        path = "~" + path[len(home) :]
+    return printable(path)
+
+
+def origin(holder: Holder) -> str:
+    """Return how it was started: `npm run dev` <- `zsh` <- `code`."""
+    words = [f"`{_short(parent)}`" for parent in holder.ancestors if parent.pid > 1]
+    # A shell in a shell in a shell says no more than one.
+    told = [word for word, before in zip(words, ("", *words), strict=False) if word != before]
+    return " <- ".join(shortened(told, MOST_ANCESTORS, "..."))
+
+
+def _short(process: Process) -> str:
+    """Return a program's name, and the words that tell what a runner runs. Never an option."""
+    # npm writes its whole command line into argv[0]; under node its script is argv[1]. A blank in
+    # any other argument is one of a path.
+    alone = not any(process.argv[1:])
+    words = (" ".join(process.argv).split(" ") if alone else list(process.argv))[:4]
+    for place, word in enumerate(words[:2]):
+        name = word.rpartition("/")[2].removesuffix("-cli.js").removesuffix(".js")
+        if name in RUNNERS:
+            plain = [w for w in words[place + 1 : place + 3] if w.translate(JOINTS).isalnum()]
+            told = [w for w in plain if not w.startswith("-")]
+            return command_line([name, *told], 60)
+    return title(process)
+
+
+def sockets_line(holder: Holder, sockets: Iterable[Socket]) -> str:
+    """Return what `holder` has of `sockets`, in the kernel's words."""
+    own = [s for s in sockets if not holder.inodes or s.inode in holder.inodes]
+    found = [
+        f"{state} {listed(at)}"
+        for state in ("LISTEN", "BOUND")
+        if (at := [str(s.local) for s in own if s.state == state])
+    ]
+    found += [f"{s.state} {s.local} -> {s.remote}" for s in own if s.remote is not None]
+    return ", ".join(found)
+
+
+def card(
+    holder: Holder,
+    reader: DisplayContext,
+    *,
+    sockets: Iterable[Socket] = (),
+    judgement: Judgement = ((), ""),
+    members: Sequence[Process] = (),
+) -> tuple[tuple[str, str], ...]:
+    """Return all that is worth knowing about a holder, as pairs of key and value."""
+    process, (places, note) = holder.process, judgement
+    pairs = (
+        ("process", who_line(process, reader)),
+        *places,
+        ("socket", sockets_line(holder, sockets)),
+        ("family", _family(members)),
+        ("folder", short_folder(process.cwd, reader)),
+        ("command", command_line(process.argv) if process.argv else ""),
+        ("started by", origin(holder)),
+        ("state", STATES.get(process.state, "")),
+        ("note", note),
+    )
+    return tuple((key, value) for key, value in pairs if value)
+
+
+def who_line(process: Process, reader: DisplayContext) -> str:
+    run = running(process, reader)
+    words = (label(process), user_of(process, reader), run and f"running {run}")
+    return ", ".join(filter(None, words))
+
+
+def hidden_card(hidden: HiddenSocket, reader: DisplayContext) -> tuple[tuple[str, str], ...]:
+    """Return what is known of a holder that could not be read, as pairs of key and value."""
+    user = printable(hidden.user, 40) or "an unknown user"
+    return (
+        ("socket", f"{hidden.socket.state} {hidden.socket.local}, made by {user}"),
+        *(("likely", who_line(process, reader)) for process in hidden.likely),
+    )
+
+
+def _family(members: Sequence[Process]) -> str:
+    if not members:
+        return ""
+    pids = listed([str(member.pid) for member in members])
+    more = counted(len(members), "more process", "more processes")
+    return f"{more} with the same socket (pid {pids})"
+
+
+def families(holders: Sequence[Holder]) -> list[tuple[Holder, list[Process]]]:
+    """Return each holder whose ancestors hold nothing, and the holders below it."""
+    keys = {holder.process.key for holder in holders}
+    tops = [h for h in holders if not any(a.key in keys for a in h.ancestors)]
+    return [
+        (top, [h.process for h in holders if any(a.key == top.process.key for a in h.ancestors)])
+        for top in tops
+    ]
+
+
+def names(holding: HolderSearch) -> str:
+    """Return everybody behind a port in one phrase."""
+    known = [title(top.process) for top, _ in families(holding.holders)]
+    phrases = [
+        f"`{name}`" if (number := known.count(name)) == 1 else f"{number} processes named `{name}`"
+        for name in dict.fromkeys(known)
+    ]
+    phrases += dict.fromkeys(map(_hidden_words, holding.hidden))
+    return listed(shortened(phrases, MOST_NAMES)) or UNSEEN
+
+
+def _hidden_words(hidden: HiddenSocket) -> str:
+    """Return what is known of a holder that could not be read."""
+    user = f"user {printable(hidden.user, 40)}" if hidden.user else ""
+    pids = [str(process.pid) for process in hidden.likely]
+    likely = f"process likely {listed(pids, 'or')}" if pids else ""
+    return ", ".join(filter(None, (user, unit_words(hidden), likely))) or UNSEEN
+
+
+def unit_words(hidden: HiddenSocket) -> str:
+    """Return a service or a container; a session or slice says nothing about the holder."""
+    # For hidden holders only.
+    from devports.core.containers import container_of, is_identity
+    from devports.core.holder_kind import SHORT_ID
+
+    container = container_of(hidden.cgroup)
+    identity = container[1] if container else hidden.unit
+    if is_identity(identity):
+        return f"container `{identity[:SHORT_ID]}`"
+    return f"service `{printable(hidden.unit)}`" if hidden.unit.endswith(".service") else ""
+
+
+def headline(finding: Finding, subject: str = "") -> str:
+    """Return the verdict in one line; `subject` is the port in the user's words."""
+    return port_name(finding.endpoint, subject) + _matter(finding)
+
+
+def summary(findings: Sequence[Finding], subject: str = "") -> str:
+    """Return the headline of the finding that decides."""
+    return headline(decisive(findings), subject)
+
+
+def _matter(finding: Finding) -> str:
+    """Return what a headline says after the name of the port."""
+    match verdict := finding.verdict:
+        case Free():
+            return " is free"
+        case LingeringConnections():
+            return f": {_lingering(verdict, finding.holding)}"
+        case LocalhostConflict(sockets=sockets):
+            other = _people(finding.holding, "another server")
+            there = listed(list(dict.fromkeys(str(socket.local) for socket in sockets)))
+            return f" is free, but `localhost` may reach {other} on {there}"
+        case Held(listens=False):
+            return f" is bound by {names(finding.holding)} but nobody listens yet"
+        case Held():
+            return f" is held by {names(finding.holding)}"
+        case OutgoingConnection(sockets=sockets, blocking=blocking):
+            free = "" if blocking else "free for a server that sets SO_REUSEADDR, and "
+            user = f"{_outgoing(sockets)} by {names(finding.holding)}"
+            return f" is {free}the local port of {user}"
+        case HolderUnknown():
+            return " is in use (EADDRINUSE), and nothing to be seen holds it"
+        case NotPermitted() if finding.endpoint.port < PRIVILEGED:
+            return " is a privileged port that this user may not bind (EACCES)"
+        case NotPermitted():
+            return " is reserved by this system: nobody may bind it (EACCES)"
+        case NotLocal():
+            return ": no interface of this machine has this address (EADDRNOTAVAIL)"
+        case _:
+            unreachable(verdict)
+
+
+def _people(holding: HolderSearch, otherwise: str) -> str:
+    return names(holding) if holding.holders or holding.hidden else otherwise
+
+
+def _outgoing(sockets: Sequence[Socket]) -> str:
+    if len(sockets) > 1:
+        return f"{len(sockets)} outgoing connections"
+    return f"an outgoing connection to {sockets[0].remote}"
+
+
+def _lingering(verdict: LingeringConnections, holding: HolderSearch) -> str:
+    left = f"{counted(len(verdict.sockets), 'connection')} ({_states(verdict.sockets)})"
+    if verdict.blocking:
+        effect = "Until then no server can start"
+    else:
+        effect = "A server that sets SO_REUSEADDR (nearly all do) can start now"
+    if any(socket.inode for socket in verdict.sockets):
+        people = _people(holding, "a server")
+        return f"nobody listens; {people} closed its port and still has {left}. {effect}"
+    server = "server that did not set SO_REUSEADDR" if verdict.blocking else "server"
+    gone = "with no end set"
+    if verdict.seconds is not None:
+        whom = "the last is gone" if len(verdict.sockets) > 1 else "gone"
+        gone = f"{whom} in {duration(whole(verdict.seconds))}"
+    return f"nobody holds it; an ended {server} left {left}, {gone}. {effect}"
+
+
+def _states(sockets: Sequence[Socket]) -> str:
+    found = [socket.state for socket in sockets]
+    kinds = dict.fromkeys(found)
+    return found[0] if len(kinds) == 1 else ", ".join(f"{found.count(k)} {k}" for k in kinds)
+
+
+def short(verdict: Verdict, free: str = "free") -> str:
+    """Return the verdict in a word or two, for a table.
+
+    `free` is the word for that; another one where the kernel has not been asked to bind.
+    """
+    match verdict:
+        case Free():
+            return free
+        case LingeringConnections(blocking=blocking, seconds=seconds):
+            left = "leftovers" + ("" if seconds is None else f" for {duration(whole(seconds))}")
+            return left if blocking else f"{free}, {left}"
+        case LocalhostConflict():
+            return f"{free}, shadowed"
+        case Held(listens=False):
+            return "bound, not listening"
+        case Held():
+            return "held"
+        case OutgoingConnection(blocking=blocking):
+            return "held by a client" if blocking else f"{free}, used by a client"
+        case HolderUnknown():
+            return "in use, unexplained"
+        case NotPermitted():
+            return "no permission"
+        case NotLocal():
+            return "not local"
+        case _:
+            unreachable(verdict)
+
+
+def evidence(
+    findings: Sequence[Finding],
+    reader: DisplayContext,
+    judgements: Mapping[int, Judgement] | None = None,
+) -> tuple[str, ...]:
+    """Return aligned lines: every endpoint if there are several, then everybody behind them.
+
+    `judgements` are those on holders by pid, where any were made: see `ui.holders.judgements`.
+    """
+    endpoints = [(str(finding.endpoint), short(finding.verdict)) for finding in findings]
+    pairs: list[tuple[str, str]] = []
+    sockets = tuple(dict.fromkeys(s for found in findings for s in sockets_of(found.verdict)))
+    people = families(merged(h for found in findings for h in found.holding.holders))
+    for holder, members in people[:MOST_CARDS]:
+        judgement = (judgements or {}).get(holder.process.pid, ((), ""))
+        pairs += card(holder, reader, sockets=sockets, judgement=judgement, members=members)
+    if len(people) > MOST_CARDS:
+        pairs.append(("and", f"{len(people) - MOST_CARDS} more"))
+    for hidden in dict.fromkeys(h for found in findings for h in found.holding.hidden):
+        pairs += hidden_card(hidden, reader)
+    return (*aligned(endpoints if len(findings) > 1 else ()), *aligned(pairs))
+
+
+def notes(findings: Iterable[Finding]) -> tuple[str, ...]:
+    """Return why it matters and what could not be seen, each once.
+
+    Of a `localhost` that is held on one of its addresses, the other one is no server to tell apart.
+    """
+    every, lines = tuple(findings), list[str]()
+    held = [s for each in every if isinstance(each.verdict, Held) for s in each.verdict.sockets]
+    for finding in every:
+        verdict = finding.verdict
+        told = isinstance(verdict, LocalhostConflict) and any(s in held for s in verdict.sockets)
+        lines.append("" if told else _meaning(finding))
+        gaps = verdict.gaps if isinstance(verdict, HolderUnknown) else ()
+        lines += map(gap_words, (*gaps, *finding.holding.gaps))
+    return tuple(dict.fromkeys(filter(None, lines)))
+
+
+def gap_words(gap: VisibilityGap) -> str:
+    """Return what could not be seen, as a clause."""
+    lead = "not readable: " if gap.code.startswith("unreadable") else ""
+    return lead + printable(gap.detail)
+
+
+def _meaning(finding: Finding) -> str:
+    port, address = finding.endpoint.port, finding.endpoint
+    match finding.verdict:
+        case Held(listens=False):
+            return "it can start to listen at any moment, and then a second server would fail"
+        case OutgoingConnection(blocking=True):
+            return "devports never ends a client; the port is free when that connection ends"
+        case OutgoingConnection():
+            return "a server that does not set SO_REUSEADDR can start when that connection ends"
+        case LocalhostConflict():
+            return f"{address} is this server for certain, localhost:{port} may be the other one"
+        case HolderUnknown():
+            return "asked several times; the holder may be in another network namespace or hidden"
+        case NotPermitted() if port < PRIVILEGED:
+            return f"ports below {PRIVILEGED} need root or CAP_NET_BIND_SERVICE"
+        case LingeringConnections(blocking=True, sockets=sockets) if not any(
+            s.inode for s in sockets
+        ):
+            return "the kernel keeps ended connections for a while; no process has them"
+        case _:
+            return ""

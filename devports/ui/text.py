@@ -1,0 +1,240 @@
+"""Lines of text: numbers and lists in words, widths and line breaks, colours and links. Pure.
+
+Links (OSC 8): no terminal can be asked for them, neither terminfo nor a query of its own knows
+them. So it is not asked, and not guessed either: only a terminal that says in the environment
+which one it is, and that is known to have links since that version, gets one. The address itself
+is written out wherever there is room, so who gets no link loses a click and nothing else.
+
+iTerm2, VS Code, WezTerm and VTE with the versions of supports-hyperlinks (npm); the others as they
+say in their documentation. tmux passes links on since 3.4 and drops them before; GNU screen is not
+known to do either.
+"""
+
+from __future__ import annotations
+
+from devports.core.model import WILDCARDS, Endpoint
+from devports.core.text import cells, decimal
+from devports.core.value import Frozen
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from collections.abc import Iterator, Mapping, Sequence
+    from typing import Literal
+
+    Style = Literal["error", "warning", "note", "hint", "strong", "good", "faint"]
+
+
+ANSI = {
+    "error": "1;31",
+    "warning": "1;33",
+    "note": "33",
+    "hint": "36",
+    "strong": "1",
+    "good": "32",
+    "faint": "2",
+}
+
+
+class OutputStyle(Frozen):
+    """What a stream can show. `width` in cells; None: a pipe, where no line is ever broken.
+
+    `links`: whether an address can be made clickable. `config`: the file that commands of ours are
+    to name, empty for the nearest; see `core.hint`.
+    """
+
+    colour: bool = False
+    width: int | None = None
+    links: bool = False
+    config: str = ""
+
+
+MINUTE, HOUR, DAY = 60, 3600, 86400
+
+
+def duration(seconds: float) -> str:
+    """Return a length of time in its largest unit: `8 s`, `4 min`, `2 h`, `3 days`."""
+    if seconds < 1:
+        return "under 1 s"
+    if seconds < MINUTE:
+        return f"{int(seconds)} s"
+    if seconds < HOUR:
+        return f"{int(seconds // MINUTE)} min"
+    if seconds < DAY:
+        return f"{int(seconds // HOUR)} h"
+    return counted(int(seconds // DAY), "day")
+
+
+def took(seconds: float) -> str:
+    """Return a short length of time, in tenths of a second below ten."""
+    return f"{max(seconds, 0.1):.1f} s" if seconds < 10 else duration(seconds)  # noqa: PLR2004
+
+
+def whole(seconds: float) -> float:
+    """Return the full seconds that are enough to wait for `seconds`, at least one."""
+    return max(1.0, -(-seconds // 1))
+
+
+def counted(number: int, noun: str, plural: str = "") -> str:
+    return f"{number} {noun if number == 1 else plural or noun + 's'}"
+
+
+def listed(words: Sequence[str], last: str = "and") -> str:
+    """Return `a`, `a and b` or `a, b and c`."""
+    return f" {last} ".join(part for part in (", ".join(words[:-1]), "".join(words[-1:])) if part)
+
+
+def shortened(words: Sequence[str], most: int, rest: str = "{} more") -> list[str]:
+    """Return the first `most` words, and `rest` with the number of those that are left out."""
+    left = len(words) - most
+    return [*words[:most], *([rest.format(left)] if left > 0 else [])]
+
+
+def paint(text: str, style: Style, look: OutputStyle) -> str:
+    return f"\x1b[{ANSI[style]}m{text}\x1b[0m" if look.colour and text else text
+
+
+def pad(text: str, width: int) -> str:
+    return text + " " * (width - cells(text))
+
+
+def fold(text: str, width: int) -> list[str]:
+    """Break `text` into pieces of at most `width` cells, at spaces where there are any."""
+    lines, current = [], ""
+    for word in text.split(" "):
+        longer = f"{current} {word}" if current else word
+        if current and cells(longer) > width:
+            lines.append(current)
+            longer = word
+        while cells(longer) > width and len(longer) > 1:
+            head = fitting(longer, width)
+            lines.append(head)
+            longer = longer[len(head) :]
+        current = longer
+    return [*lines, current]
+
+
+def fitting(text: str, width: int) -> str:
+    """Return as much of the beginning of `text` as `width` cells hold, one character at least."""
+    end = 1
+    while end < len(text) and cells(text[: end + 1]) <= width:
+        end += 1
+    return text[:end]
+
+
+def ending(text: str, width: int) -> str:
+    """Return `text` in at most `width` cells: where it is longer, its end behind a "…"."""
+    if cells(text) <= width:
+        return text
+    start = len(text)
+    while cells(text[start - 1 :]) < width:
+        start -= 1
+    return "…" + text[start:]
+
+
+def aligned(pairs: Sequence[tuple[str, str]]) -> tuple[str, ...]:
+    """Return `key  value` lines with the values below each other."""
+    width = max((cells(key) for key, _ in pairs), default=0)
+    return tuple(f"{pad(key, width)}  {value}".rstrip() for key, value in pairs)
+
+
+def hang_of(line: str) -> int:
+    """Return the column where the value of a `key  value` line begins; else its own indent."""
+    indent = len(line) - len(line.lstrip(" "))
+    gap = line.find("  ", indent)
+    return indent if gap < 0 else gap + len(line[gap:]) - len(line[gap:].lstrip(" "))
+
+
+def wrap(line: str, width: int | None, hang: int | None = None) -> list[str]:
+    """Break `line` at spaces, further lines indented by `hang` (default: `hang_of` the line).
+
+    What stands in backticks is a command or a name: it is never broken, whatever the width.
+    """
+    if width is None or cells(line) <= width:
+        return [line]
+    column = hang_of(line) if hang is None else hang
+    indent = " " * min(column, width // 2)
+    lines, current, empty = [], line[:column], True
+    for piece in _pieces(line[column:]):
+        longer = current + ("" if empty else " ") + piece
+        if not empty and cells(longer) > width:
+            lines.append(current.rstrip(" "))
+            longer = indent + piece
+        current, empty = longer, False
+    return [*lines, current]
+
+
+def _pieces(text: str) -> Iterator[str]:
+    """Split at single spaces, those between backticks left alone."""
+    quoting, start = False, 0
+    paired = text.count("`") % 2 == 0
+    for place, char in enumerate(text):
+        if char == "`":
+            quoting = paired and not quoting
+        elif char == " " and not quoting:
+            yield text[start:place]
+            start = place + 1
+    yield text[start:]
+
+
+TERMS = ("xterm-kitty", "xterm-ghostty", "wezterm", "alacritty", "foot", "foot-extra", "contour")
+"""Terminals whose terminfo name is their own: those that had a name had links soon after."""
+
+LAST_VERSION = 99999999
+"""WezTerm's versions are dates."""
+PROGRAMS = {
+    "iTerm.app": (3, 1),
+    "vscode": (1, 72),
+    "WezTerm": (20200620,),
+    "ghostty": (1,),
+    "Hyper": (3,),
+}
+"""TERM_PROGRAM, and the first version of TERM_PROGRAM_VERSION that has links."""
+
+VTE_SINCE = 5001
+"""VTE 0.50.1 (GNOME Terminal and its relatives), as VTE_VERSION counts; 0.50.0 crashes on links."""
+KONSOLE_SINCE = 201200
+"""20.12, where links are off until its user wants them; until then it shows the text alone."""
+
+
+def has_links(env: Mapping[str, str]) -> bool:
+    """Say whether the terminal of this environment says that it has links.
+
+    FORCE_HYPERLINK decides where it is set: 0 is no, everything else is yes.
+    """
+    if force := env.get("FORCE_HYPERLINK"):
+        return force != "0"
+    if env.get("TERM") == "dumb" or "STY" in env:
+        return False
+    return (
+        "WT_SESSION" in env
+        or "DOMTERM" in env
+        or env.get("TERM", "") in TERMS
+        or _number(env.get("VTE_VERSION", "")) >= VTE_SINCE
+        or _number(env.get("KONSOLE_VERSION", "")) >= KONSOLE_SINCE
+        or _is_new_enough(env.get("TERM_PROGRAM", ""), env.get("TERM_PROGRAM_VERSION", ""))
+    )
+
+
+def in_vscode(env: Mapping[str, str]) -> bool:
+    """Say whether this is a terminal of VS Code, or of an editor made from it."""
+    return env.get("TERM_PROGRAM") == "vscode"
+
+
+def _is_new_enough(program: str, version: str) -> bool:
+    since = PROGRAMS.get(program)
+    parts = version.partition("-")[0].split(".")
+    return since is not None and tuple(map(_number, parts)) >= since
+
+
+def _number(digits: str) -> int:
+    return decimal(digits, LAST_VERSION) or 0
+
+
+def linked(line: str, shown: str, address: str) -> str:
+    """Return `line` with `shown`, where it is in it, a link to `address`; as wide as before."""
+    return line.replace(shown, f"\x1b]8;;{address}\x1b\\{shown}\x1b]8;;\x1b\\", 1)
+
+
+def url_of(host: str, port: int, scheme: str = "http") -> str:
+    """Return the address of a server; what is bound to a wildcard is reached as localhost."""
+    return f"{scheme}://{Endpoint('localhost' if host in WILDCARDS else host, port)}/"

@@ -1,0 +1,250 @@
+"""What is wrong with tasks and launch configurations, ours or not. Pure.
+
+VS Code's own schemas miss most of this, and VS Code says little: a matcher that cannot be used is
+dropped, and the debugger starts before the server. Each rule was seen in a real VS Code 1.139,
+or read in its source (docs/vscode.md). What an extension may add is never called unknown.
+"""
+
+from __future__ import annotations
+
+from devports.core.jsonc import JsoncError, entries_of, find, inside, parse, place
+from devports.core.shell_syntax import hides_exit_code
+from devports.core.value import Frozen
+from devports.vscode.tasks import is_ours, role_of
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterator
+    from typing import Any, TypeAlias
+
+    from devports.core.jsonc import Path
+
+    Found: TypeAlias = tuple[str, Path, str]
+    """Code, where below the entry, and what is wrong with it."""
+
+
+NOT_RUNNING = "not running"
+"""What `endsPattern` has to know of the last line of a run that failed."""
+
+
+class LintFinding(Frozen):
+    """One thing that VS Code would stumble over. `line` and `column` count from 1.
+
+    Attributes:
+        code: kebab-case, the same in text, JSON, docs and tests.
+        what: one line, names in backticks, no period.
+        why: what VS Code does then.
+        ours: whether it is in what devports wrote.
+    """
+
+    code: str
+    path: str
+    line: int
+    column: int
+    what: str
+    why: str = ""
+    ours: bool = False
+
+
+WHY = {
+    "file-broken": "VS Code guesses what was meant, and so may do something else",
+    "label-missing": "nothing can name it",
+    "label-twice": "VS Code runs either of them, without a word",
+    "depends-unknown": "VS Code asks what to do, each time",
+    "prelaunch-unknown": "VS Code asks what to do before each start of the debugger",
+    "matcher-missing": "VS Code never knows when it is ready, and asks after five seconds",
+    "matcher-unusable": "VS Code drops the matcher, and then never knows when the task is ready",
+    "opens-a-race": "VS Code starts the new one without waiting for the end of the old: the port"
+    " is still taken",
+    "arguments-unquoted": "VS Code gives them to the shell as they are, so it takes them apart",
+    "exit-code-hidden": "VS Code takes a server that crashed, or a port that was not freed, for a"
+    " good end",
+    "failure-unseen": "VS Code lets every second start that fails begin the debugger, where a"
+    " configuration waits for it",
+    "close-hangs": "the next task in its terminal never ends for VS Code",
+}
+
+
+def lint_tasks(
+    path: str, text: str, waited: frozenset[str] = frozenset()
+) -> tuple[LintFinding, ...]:
+    """Return what is wrong in a tasks.json, in the order of the file.
+
+    Args:
+        path: for messages.
+        text: of the file.
+        waited: labels of tasks whose exit code decides about the start of a debugger.
+    """
+
+    def rules(entry: Any, entries: list[Any]) -> Iterator[Found]:
+        yield from _label(entry, entries, "label")
+        yield from _depends(entry, entries)
+        yield from _background(entry)
+        yield from _unseen(entry)
+        yield from _habits(entry)
+        yield from _exit_code(entry, waited)
+
+    return tuple(_lint(path, text, rules, "tasks"))
+
+
+def lint_launch(path: str, text: str, labels: frozenset[str]) -> tuple[LintFinding, ...]:
+    """Return what is wrong in a launch.json; `labels` are those of the tasks there are."""
+
+    def rules(entry: Any, entries: list[Any]) -> Iterator[Found]:
+        yield from _label(entry, entries, "name")
+        yield from _before_and_after(entry, labels)
+
+    return tuple(_lint(path, text, rules, "configurations", "compounds"))
+
+
+def waited_for(text: str) -> frozenset[str]:
+    """Return the names of tasks that configurations of a launch.json wait for."""
+    names = [entry.get("preLaunchTask") for entry in _readable(text, "configurations", "compounds")]
+    return frozenset(name for name in names if isinstance(name, str))
+
+
+def labels_of(text: str) -> frozenset[str]:
+    """Return what tasks of a text can be called; none of one that cannot be read."""
+    return frozenset(name for each in _readable(text, "tasks") if (name := _name(each, "label")))
+
+
+def _readable(text: str, *keys: str) -> list[Any]:
+    try:
+        return [entry for _, entry in entries_of(text, *keys)]
+    except JsoncError:
+        return []
+
+
+def _lint(
+    path: str, text: str, rules: Callable[[Any, list[Any]], Iterator[Found]], *keys: str
+) -> Iterator[LintFinding]:
+    try:
+        lists = [entries_of(text, key) for key in keys]
+    except JsoncError as error:
+        what = f"`{path}` cannot be read: {error.reason}"
+        yield LintFinding("file-broken", path, error.line, error.column, what, WHY["file-broken"])
+        return
+    for numbered in lists:
+        entries = [entry for _, entry in numbered]
+        for above, entry in numbered:
+            for code, below, what in rules(entry, entries):
+                node = find(parse(text), (*above, *below))
+                at = place(text, node.start if node else 0)
+                yield LintFinding(code, path, *at, what, WHY[code], is_ours(entry))
+
+
+def _name(entry: Any, naming: str) -> str:
+    """Return an entry's name; tasks of VS Code's first format have a `taskName`."""
+    name = entry.get(naming) or entry.get("taskName")
+    return name if isinstance(name, str) else ""
+
+
+def _label(entry: Any, entries: list[Any], naming: str) -> Iterator[Found]:
+    name = _name(entry, naming)
+    named = [each for each in entries if name and _name(each, naming) == name]
+    if not name and not (naming == "label" and entry.get("type") not in (None, "shell", "process")):
+        yield "label-missing", (), f"an entry has no `{naming}`"
+    if len(named) > 1 and named[0] is not entry:
+        yield "label-twice", (naming,), f"there are two of the name `{name}`"
+
+
+def _depends(entry: Any, entries: list[Any]) -> Iterator[Found]:
+    wants = entry.get("dependsOn")
+    known = {_name(each, "label") for each in entries}
+    for name in wants if isinstance(wants, list) else [wants]:
+        if isinstance(name, str) and name not in known and not _from_elsewhere(name):
+            yield "depends-unknown", ("dependsOn",), f"no task `{name}` to depend on"
+
+
+def _from_elsewhere(name: str) -> bool:
+    """Say whether a variable or an extension may stand behind the name: `npm: dev`."""
+    return "${" in name or ": " in name
+
+
+def _before_and_after(entry: Any, labels: frozenset[str]) -> Iterator[Found]:
+    for key in ("preLaunchTask", "postDebugTask", "preRestartTask", "postRestartTask"):
+        name = entry.get(key)
+        if isinstance(name, str) and name not in labels and not _from_elsewhere(name):
+            yield "prelaunch-unknown", (key,), f"no task `{name}` for `{key}`"
+
+
+def _matchers(entry: Any) -> Iterator[tuple[Path, Any]]:
+    """Yield the matchers of a task that are written out, and where."""
+    given = entry.get("problemMatcher")
+    if isinstance(given, list):
+        yield from ((("problemMatcher", i), each) for i, each in enumerate(given))
+    elif given is not None:
+        yield ("problemMatcher",), given
+
+
+def _background(entry: Any) -> Iterator[Found]:
+    if entry.get("isBackground") is not True:
+        return
+    if not any(True for _ in _matchers(entry)):
+        name = _name(entry, "label")
+        yield "matcher-missing", (), f"the background task `{name}` has no `problemMatcher`"
+    for where, matcher in _matchers(entry):
+        if isinstance(matcher, dict):
+            yield from _half_a_matcher(where, matcher)
+
+
+def _half_a_matcher(where: Path, matcher: Any) -> Iterator[Found]:
+    if "base" in matcher:  # what is not written comes from a matcher that an extension names
+        return
+    if not matcher.get("pattern"):
+        yield "matcher-unusable", where, "the matcher has no `pattern`"
+    watches = (inside(matcher, "background"), inside(matcher, "watching"))
+    watch = next((each for each in watches if each and isinstance(each, dict)), {})
+    for key, other in (("beginsPattern", "endsPattern"), ("endsPattern", "beginsPattern")):
+        if watch.get(key) and not watch.get(other):
+            yield "matcher-unusable", (*where,), f"the matcher has a `{key}` and no `{other}`"
+    if not watch:
+        yield "matcher-unusable", where, "the matcher does not say when the task is ready"
+
+
+def _unseen(entry: Any) -> Iterator[Found]:
+    """Find a run of devports whose matcher does not wait for the line behind a failure.
+
+    At the end of a process VS Code forgets the second failure in a row; at that line it does not.
+    """
+    words = entry.get("args")
+    said = (entry.get("command"), *(words if isinstance(words, list) else ()))
+    role = role_of({"command": " ".join(map(str, said))})
+    if role[:1] != ("run",) or entry.get("isBackground") is not True:
+        return
+    for where, matcher in _matchers(entry):
+        end = inside(matcher, "background", "endsPattern")
+        pattern = end.get("regexp") if isinstance(end, dict) else end
+        if isinstance(pattern, str) and NOT_RUNNING not in pattern:
+            path = (*where, "background", "endsPattern")
+            yield "failure-unseen", path, f"`{_name(entry, 'label')}` does not see its start fail"
+
+
+def _habits(entry: Any) -> Iterator[Found]:
+    name = _name(entry, "label")
+    if inside(entry, "runOptions", "instancePolicy") in ("terminateNewest", "terminateOldest"):
+        yield "opens-a-race", ("runOptions",), f"`{name}` ends itself when it is run again"
+    if inside(entry, "presentation", "close") is True:
+        yield "close-hangs", ("presentation",), f"`{name}` closes its terminal"
+    words = entry.get("args")
+    if entry.get("type", "shell") == "shell" and isinstance(words, list):
+        for number, word in enumerate(words):
+            if isinstance(word, str) and set(word) & set("'\"$;&|<>`"):
+                yield (
+                    "arguments-unquoted",
+                    ("args", number),
+                    f"`{name}` has an argument with a character that means something to a shell",
+                )
+
+
+def _exit_code(entry: Any, waited: frozenset[str]) -> Iterator[Found]:
+    """Find a shell that ends well whatever happened, where somebody would have to know."""
+    name, command = _name(entry, "label"), entry.get("command")
+    if entry.get("type", "shell") != "shell" or not isinstance(command, str):
+        return
+    matters = entry.get("isBackground") is True or name in waited or "devports " in command
+    options = inside(entry, "options", "shell", "args")
+    told = isinstance(options, list) and "pipefail" in options
+    end = hides_exit_code(command)
+    if matters and end and not (told and end.startswith("|") and not end.startswith("||")):
+        yield "exit-code-hidden", ("command",), f"`{name}` ends in `{end}`, which hides its failure"

@@ -1,0 +1,634 @@
+"""What `devports vscode` would make of tasks.json and launch.json. Pure.
+
+Everything that is not ours stays as it is, byte for byte. Ours is set key by key, so that comments
+and further keys inside it live. What a person made under a name of ours stays, and is told of. So
+do copies of ours. The second time nothing is left to do.
+
+Ours is what carries our mark, and nothing else: what an entry does only says which of ours it is.
+An entry of a launch.json without the mark is a person's. Two things are done to it, since a person
+asked for them: `prelaunch` adds a `preLaunchTask` where none is, and a name of ours that changes is
+followed.
+"""
+
+from __future__ import annotations
+
+import json
+
+from devports.core import jsonc
+from devports.core.jsonc import LINE_END, JsoncError, entries_of, find, inside, parse, plain, same
+from devports.core.value import Frozen
+from devports.errors import DevportsError
+from devports.vscode.tasks import (
+    DEBUG_FLAG,
+    GROUP,
+    NAMING,
+    GeneratedEntry,
+    is_former,
+    is_marked,
+    is_ours,
+    names_of,
+    role_of,
+    unmarked,
+    wanted_launch,
+    wanted_tasks,
+)
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+    from typing import Any, Literal
+
+    from devports.core.jsonc import Path
+    from devports.core.service import Config
+    from devports.vscode.tasks import Json, Launch, PrelaunchHook, Role, Template
+
+
+TASKS = ".vscode/tasks.json"
+TASKS_VERSION = "2.0.0"
+LAUNCH = ".vscode/launch.json"
+LISTS = ("configurations", "compounds")
+NOUNS = {"configurations": "configuration", "compounds": "compound"}
+NAMED = ("preLaunchTask", "postDebugTask")
+
+
+class Note(Frozen):
+    """Something that a person has to decide.
+
+    Attributes:
+        code: kebab-case, the same in text, JSON, docs and tests.
+        message: one line, names in backticks, no period.
+        snippet: JSON to paste, empty if there is none.
+    """
+
+    code: str
+    message: str
+    hints: tuple[str, ...] = ()
+    snippet: str = ""
+
+
+class FileChange(Frozen):
+    """One file, before and after; `None`: it is not there, and need not be."""
+
+    path: str
+    before: str | None
+    after: str | None
+
+    @property
+    def name(self) -> str:
+        return self.path.rpartition("/")[2]
+
+    @property
+    def state(self) -> Literal["current", "missing", "stale"]:
+        """What is the matter with it: `current`, `missing` or `stale`."""
+        if self.before == self.after:
+            return "current"
+        return "missing" if self.before is None else "stale"
+
+
+class Plan(Frozen):
+    """The files, and what a person has to decide."""
+
+    files: tuple[FileChange, ...]
+    notes: tuple[Note, ...] = ()
+
+    @property
+    def in_sync(self) -> bool:
+        return all(file.state == "current" for file in self.files)
+
+
+class BrokenFileError(DevportsError):
+    """A file that cannot be edited; `snippet` is what to paste into it."""
+
+    def __init__(self, path: str, error: JsoncError, key: str, bodies: Iterable[Json]) -> None:
+        super().__init__(
+            "editor-file-broken",
+            f"`{path}` cannot be read as JSON with comments, and is left alone",
+            facts=(f"{path}:{error.line}:{error.column}: {error.reason}",),
+            hints=("correct that place, or paste what is printed here",),
+        )
+        self.snippet = jsonc.written({key: list(bodies)}, jsonc.Style())
+
+
+class Merged(Frozen):
+    """A text after the merge, and what ours were called before and are called now."""
+
+    text: str
+    renamed: dict[str, str]
+    notes: tuple[Note, ...] = ()
+
+
+class EntryKind(Frozen):
+    """What tells the entries of one list apart.
+
+    Attributes:
+        file: as messages call it.
+        key: of the list.
+        role: which of ours an entry of the file is; None for one that is not ours.
+        former: names that the entry of a role may have had: they tell it from its copies.
+        taken: what a person is told where a name of ours is another entry's.
+    """
+
+    file: str
+    key: str
+    role: Callable[[Json], Role | None]
+    former: Callable[[Role], Sequence[str]]
+    taken: Callable[[str], Note]
+
+    def name(self, entry: Json) -> str:
+        """Return what a person calls an entry; empty where it has no name."""
+        return str(entry.get(NAMING[self.key], ""))
+
+
+class LaunchGoal(Frozen):
+    """What launch.json is brought to, and what has to be known of tasks.json for that.
+
+    Attributes:
+        wanted: ours, as they should be, by list.
+        compounds: what compounds of ours are called, made or not.
+        roles: what each task of ours does, by its label, of before and of now.
+        now: labels of ours that are there now.
+        gone: labels of ours that were there before and are no longer.
+        renamed: labels of ours, old to new.
+        former: whether ours were written before launch configurations got their mark.
+        names: what the configuration of a role may have been called.
+    """
+
+    wanted: Mapping[str, Sequence[GeneratedEntry]]
+    compounds: Sequence[str]
+    roles: Mapping[str, Role]
+    now: frozenset[str]
+    gone: frozenset[str]
+    renamed: Mapping[str, str]
+    former: bool
+    names: Callable[[Role], Sequence[str]]
+
+
+def plan(config: Config, template: Template, tasks: str | None, launch: str | None) -> Plan:
+    """Return what the files should be.
+
+    Args:
+        config: a checked configuration.
+        template: what ours are made from.
+        tasks: the text of tasks.json; None: it is not there.
+        launch: that of launch.json.
+
+    Raises:
+        BrokenFileError: one cannot be read; then none should be written.
+        DevportsError: it is read and makes no sense, or the template does not.
+    """
+    wanted = wanted_tasks(config, template)
+    heirs = _heirs(tasks, wanted)
+    first = _planned_tasks(tasks, template, wanted, heirs)
+    wish = wanted_launch(config, template)
+    goal = _goal(wish, tasks or "", first, heirs, template)
+    second, notes = _planned_launch(launch, template, wish, goal)
+    files = (FileChange(TASKS, tasks, first.text), FileChange(LAUNCH, launch, second))
+    return Plan(files, (*first.notes, *notes))
+
+
+def _started_from(text: str, skeleton: str, *keys: str) -> str:
+    """Return `text`; where it holds nothing yet, the skeleton behind its comments.
+
+    Args:
+        text: of the file.
+        skeleton: the template's text; its comments and version stay.
+        keys: of its lists, whose entries are left out.
+
+    Raises:
+        JsoncError: the text cannot be read.
+    """
+    if parse(text) is not None:
+        return text
+    for key in keys:
+        while find(parse(skeleton), (key, 0)) is not None:
+            skeleton = jsonc.drop(skeleton, (key, 0))
+    end = LINE_END.search(text)
+    fresh = LINE_END.sub(end[0], skeleton) if end else skeleton
+    whole = not text.strip("\ufeff") or text.endswith(("\n", "\r"))
+    return text + ("" if whole else jsonc.style_of(text).eol) + fresh
+
+
+# -- one list
+
+
+def merge(text: str, kind: EntryKind, wanted: Sequence[GeneratedEntry]) -> Merged:
+    """Bring the entries of one list up to date; none is removed.
+
+    Raises:
+        JsoncError: the text cannot be read.
+        DevportsError: `editor-file-shape`: it does not have the list where it should.
+    """
+    text = _with_list(text, kind, needed=bool(wanted))
+    renamed: dict[str, str] = {}
+    notes: list[Note] = []
+    fresh: list[object] = []
+    entries = dict(entries_of(text, kind.key))
+    present = chosen(text, kind, {piece.role: piece.name for piece in wanted})
+    ours = {present.get(piece.role) for piece in wanted}
+    others = {kind.name(each) for path, each in entries.items() if path not in ours}
+    for piece in wanted:
+        path = present.get(piece.role)
+        old = "" if path is None else kind.name(entries[path])
+        taken = piece.name in others and piece.name != old
+        notes += [kind.taken(piece.name)] if taken else []
+        if path is None:
+            fresh += [] if taken else [piece.body]
+            continue
+        if old != piece.name and not taken:
+            renamed[old] = piece.name
+        body = piece.body | {NAMING[kind.key]: old} if taken else piece.body
+        text = jsonc.update(text, path, body)
+    text = jsonc.append(text, (kind.key,), *fresh) if fresh else text
+    return Merged(text, renamed, tuple(notes))
+
+
+def chosen(text: str, kind: EntryKind, wanted: Mapping[Role, str]) -> dict[Role, Path]:
+    """Return where the one entry of each role is; the others of that role are copies.
+
+    It is the one with the wanted name, or else with a former one, or else the first.
+    """
+    found: dict[Role, dict[str, Path]] = {}
+    for path, entry in entries_of(text, kind.key):
+        if (role := kind.role(entry)) is not None:
+            found.setdefault(role, {}).setdefault(kind.name(entry), path)
+    result: dict[Role, Path] = {}
+    for role, paths in found.items():
+        known = (wanted.get(role, ""), *kind.former(role))
+        first = next(iter(paths.values()))
+        result[role] = next((paths[name] for name in known if name in paths), first)
+    return result
+
+
+def _with_list(text: str, kind: EntryKind, *, needed: bool) -> str:
+    root = parse(text)
+    if root is None or root.kind != "object":
+        raise _misshapen(kind, "it is not an object")
+    entries = find(root, (kind.key,))
+    if entries is None:
+        return jsonc.put(text, (kind.key,), []) if needed else text
+    if entries.kind != "array":
+        raise _misshapen(kind, f"`{kind.key}` is not a list")
+    return text
+
+
+def _misshapen(kind: EntryKind, why: str) -> DevportsError:
+    return DevportsError("editor-file-shape", f"`{kind.file}` is not what VS Code reads: {why}")
+
+
+def label_taken(file: str, noun: str, name: str, advice: str) -> Note:
+    """Return that an entry of a person's has a name of ours; `advice` is how ours gets another."""
+    return Note(
+        "label-taken",
+        f"`{file}` has a {noun} `{name}` that is not from devports: it stays",
+        hints=(f"rename or remove it, or {advice}",),
+    )
+
+
+# -- tasks.json
+
+
+def _planned_tasks(
+    text: str | None,
+    template: Template,
+    wanted: Sequence[GeneratedEntry],
+    heirs: Mapping[str, str],
+) -> Merged:
+    kind, roles = _task_kind(template, heirs), {task.role for task in wanted}
+    try:
+        start = _versioned(_started_from(text or "", template.tasks, "tasks"))
+        found = [(path, kind.role(entry)) for path, entry in entries_of(start, "tasks")]
+        surplus = [path for path, role in found if role is not None and role not in roles]
+        merged = merge(jsonc.without(start, surplus), kind, wanted)
+    except JsoncError as error:
+        raise BrokenFileError(TASKS, error, "tasks", (task.body for task in wanted)) from None
+    new = jsonc.rename_references(merged.text, ("tasks",), ("dependsOn",), merged.renamed)
+    return merged.replace(text=new)
+
+
+def _task_kind(template: Template, heirs: Mapping[str, str]) -> EntryKind:
+    def role(entry: Json) -> Role | None:
+        return _heir(role_of(entry), heirs) if is_ours(entry) else None
+
+    def taken(name: str) -> Note:
+        return label_taken(TASKS, "task", name, "set `task` in `[services.NAME.vscode]`")
+
+    return EntryKind(TASKS, "tasks", role, _formerly(template, "tasks", heirs), taken)
+
+
+def _formerly(
+    template: Template, key: str, heirs: Mapping[str, str]
+) -> Callable[[Role], Sequence[str]]:
+    """Return what tells the names that an entry of a role may have had."""
+
+    def former(role: Role) -> Sequence[str]:
+        if not role[1:] or role[0] == "label":
+            return ()
+        services = (role[1], *(old for old, new in heirs.items() if new == role[1]))
+        return [old for each in services for old in names_of(template, key, each)]
+
+    return former
+
+
+def _heirs(text: str | None, wanted: Sequence[GeneratedEntry]) -> dict[str, str]:
+    """Return the new name of a service that was renamed: one name went and one came."""
+    try:
+        had = _services(_own_labels(text or "").values())
+    except JsoncError:
+        return {}
+    wants = _services(task.role for task in wanted)
+    went, came = had - wants, wants - had
+    return {went.pop(): came.pop()} if len(went) == len(came) == 1 else {}
+
+
+def _services(roles: Iterable[Role]) -> set[str]:
+    """Return the services that tasks are about."""
+    return {role[1] for role in roles if role[1:] and role[0] != "label"}
+
+
+def _heir(role: Role, heirs: Mapping[str, str]) -> Role:
+    return (role[0], heirs.get(role[1], role[1]), *role[2:]) if role[1:] else role
+
+
+def _versioned(text: str) -> str:
+    root = plain(parse(text))
+    version = root.get("version") if isinstance(root, dict) else TASKS_VERSION
+    if version is None:
+        return jsonc.put(text, ("version",), TASKS_VERSION)
+    if version != TASKS_VERSION:
+        raise DevportsError(
+            "editor-file-shape",
+            f"`{TASKS}` is of version {json.dumps(version)}, which VS Code no longer reads",
+            hints=(f'bring it to `"version": "{TASKS_VERSION}"` first',),
+        )
+    return text
+
+
+def _own_labels(text: str) -> dict[str, Role]:
+    """Return the labels of our tasks in a text that can be read, and what each does."""
+    tasks = [each for _, each in entries_of(text, "tasks") if is_ours(each)]
+    return {str(each.get("label")): role_of(each) for each in tasks}
+
+
+def programs_of(text: str) -> Iterator[tuple[str, Json]]:
+    """Yield label and body of each task of ours that starts something."""
+    for _, task in entries_of(text, "tasks"):
+        if is_ours(task) and isinstance(task.get("command"), str) and task["command"].strip():
+            yield str(task.get("label")), task
+
+
+def searched(task: Mapping[str, object], system: str, root: str, path: str) -> str:
+    """Return the PATH that a task gets: its own, with what VS Code would put in for variables.
+
+    Args:
+        task: from tasks.json.
+        system: the key of the part for one system: linux, osx or windows.
+        root: of the project, the workspace folder.
+        path: that VS Code has itself.
+    """
+    for part in (task.get(system), task):
+        own = inside(part, "options", "env", "PATH")
+        if isinstance(own, str):
+            return own.replace("${workspaceFolder}", root).replace("${env:PATH}", path)
+    return path
+
+
+# -- launch.json
+
+
+def _goal(
+    wish: Launch, before: str, merged: Merged, heirs: Mapping[str, str], template: Template
+) -> LaunchGoal:
+    """Return what launch.json is brought to; `before` and `merged`: tasks.json."""
+    had, now = _own_labels(before), _own_labels(merged.text)
+    roles = {label: _heir(role, heirs) for label, role in (had | now).items()}
+    labels = {str(each.get("label")) for _, each in entries_of(merged.text, "tasks")}
+    return LaunchGoal(
+        wanted={
+            "configurations": [_piece(each, roles) for each in wish.configurations],
+            "compounds": [_piece(each, {}) for each in wish.compounds],
+        },
+        compounds=wish.known,
+        roles=roles,
+        now=frozenset(now),
+        gone=frozenset(had) - labels,
+        renamed=merged.renamed,
+        former=any(is_former(each) for _, each in entries_of(before, "tasks")),
+        names=_formerly(template, "configurations", heirs),
+    )
+
+
+def _planned_launch(
+    text: str | None, template: Template, wish: Launch, goal: LaunchGoal
+) -> tuple[str | None, Sequence[Note]]:
+    if text is None and not wish.configurations:
+        return None, [_absent(hook) for hook in wish.hooks]
+    try:
+        start = _started_from(text or "", template.launch, *LISTS)
+        return _launch_file(start, goal, wish.hooks)
+    except JsoncError as error:
+        raise BrokenFileError(LAUNCH, error, LISTS[0], wish.configurations) from None
+
+
+def _launch_file(
+    text: str, goal: LaunchGoal, hooks: Sequence[PrelaunchHook]
+) -> tuple[str, list[Note]]:
+    """Return what launch.json should be, and what a person has to decide.
+
+    What was adopted gets no more than its mark, and nothing is removed where something was: it may
+    be taken for ours by mistake.
+    """
+    text = jsonc.rename_references(text, LISTS, NAMED, goal.renamed)
+    text, adopted, alike = _adopted(text, goal)
+    told, notes = {**_adrift(text, goal), **alike}, list[Note]()
+    for key in LISTS:
+        kind = _launch_kind(key, goal, told)
+        if not adopted:
+            text = jsonc.without(text, _unwanted(text, kind, goal))
+        todo = [piece for piece in goal.wanted[key] if piece.role not in adopted]
+        merged = merge(text, kind, todo)
+        text = jsonc.rename_references(merged.text, LISTS[1:], LISTS[:1], merged.renamed)
+        notes += merged.notes
+    names = {piece.name for key in LISTS for piece in goal.wanted[key]}
+    told = {**_adrift(text, goal), **alike}
+    notes += [note for name, note in told.items() if name not in names]
+    notes += _left_behind(text, goal)
+    for hook in hooks:
+        text, note = _hooked(text, hook)
+        notes += [note] if note else []
+    return text, notes
+
+
+def _piece(body: Json, roles: Mapping[str, Role]) -> GeneratedEntry:
+    return GeneratedEntry(_launch_role(body, roles), str(body["name"]), body)
+
+
+def _launch_role(entry: Json, roles: Mapping[str, Role]) -> Role:
+    """Return what an entry of ours is for: the role of the task it waits for, or else its name."""
+    return roles.get(str(entry.get("preLaunchTask"))) or ("label", str(entry.get("name")))
+
+
+def _launch_kind(key: str, goal: LaunchGoal, told: Mapping[str, Note]) -> EntryKind:
+    roles = goal.roles if key == "configurations" else {}
+
+    def role(entry: Json) -> Role | None:
+        return _launch_role(entry, roles) if is_marked(entry) else None
+
+    def taken(name: str) -> Note:
+        advice = "change the name in `.vscode-template/launch.json`"
+        return told.get(name) or label_taken(LAUNCH, NOUNS[key], name, advice)
+
+    return EntryKind(LAUNCH, key, role, goal.names, taken)
+
+
+def _unwanted(text: str, kind: EntryKind, goal: LaunchGoal) -> Iterator[Path]:
+    """Yield where those of ours are that nobody wants any more; copies of them stay."""
+    roles = {piece.role: piece.name for piece in goal.wanted[kind.key]}
+    for role, path in chosen(text, kind, roles).items():
+        ours = role[1] in goal.compounds if kind.key == "compounds" else DEBUG_FLAG in role
+        if ours and role not in roles:
+            yield path
+
+
+def _adrift(text: str, goal: LaunchGoal) -> dict[str, Note]:
+    """Return by its name what is to be told of each entry with the mark that is none of ours."""
+    now = {label: role for label, role in goal.roles.items() if label in goal.now}
+    notes = {}
+    for key, roles in zip(LISTS, (now, {}), strict=True):
+        known = {piece.role for piece in goal.wanted[key]}
+        for _, entry in entries_of(text, key):
+            if is_marked(entry) and _launch_role(entry, roles) not in known:
+                name = str(entry.get("name"))
+                notes[name] = _entry_adrift(NOUNS[key], name)
+    return notes
+
+
+def _entry_adrift(noun: str, name: str) -> Note:
+    return Note(
+        "entry-adrift",
+        f"`{LAUNCH}` has a {noun} `{name}` with the mark of devports that no service asks for:"
+        " it stays",
+        hints=(f'remove it, or take its `"group": "{GROUP}"` away: then it is yours',),
+    )
+
+
+def _left_behind(text: str, goal: LaunchGoal) -> Iterator[Note]:
+    """Tell of entries of a person's that name a task of ours which has gone."""
+    for _, entry in entries_of(text, *LISTS):
+        for where in NAMED if not is_marked(entry) else ():
+            task = entry.get(where)
+            if isinstance(task, str) and task in goal.gone:
+                yield Note(
+                    "task-gone",
+                    f"`{entry.get('name')}` in `{LAUNCH}` names the task `{task}`,"
+                    " which is gone: it stays",
+                    hints=(f"remove its `{where}`, or name another task",),
+                )
+
+
+# -- entries from before there was a mark
+
+
+def _adopted(text: str, goal: LaunchGoal) -> tuple[str, set[Role], dict[str, Note]]:
+    """Give the mark to what an earlier version has written, and only to that.
+
+    A file of this version has no entry of ours without it: there, somebody took it away.
+
+    Returns:
+        The text, the roles that got the mark, and by its name what looks like ours and did not.
+    """
+    roles: set[Role] = set()
+    if not goal.former:
+        return text, roles, {}
+    for key in LISTS:
+        for piece in goal.wanted[key]:
+            if (path := _made_before(text, key, piece, goal)) is not None:
+                text = jsonc.update(text, path, {"presentation": piece.body["presentation"]})
+                roles.add(piece.role)
+    return text, roles, dict(_alike(text, goal))
+
+
+def _made_before(text: str, key: str, piece: GeneratedEntry, goal: LaunchGoal) -> Path | None:
+    """Return where an entry is that has exactly the keys and values that were written for it."""
+    body = unmarked(piece.body)
+    if key == "compounds":
+        marked = [each for _, each in entries_of(text, LISTS[0]) if is_marked(each)]
+        body["configurations"] = [each.get("name") for each in marked]
+    elif DEBUG_FLAG not in goal.roles.get(str(body.get("preLaunchTask")), ()):
+        return None
+    known = _comparable(body)
+    return next((p for p, each in entries_of(text, key) if same(_comparable(each), known)), None)
+
+
+def _comparable(value: Any) -> Any:
+    """Return a value without what may differ: numbers of ports, the order of names."""
+    if isinstance(value, list):
+        return sorted(value, key=str)
+    if not isinstance(value, dict):
+        return value
+    return {k: 0 if k == "port" and type(v) is int else _comparable(v) for k, v in value.items()}
+
+
+def _alike(text: str, goal: LaunchGoal) -> Iterator[tuple[str, Note]]:
+    """Tell of what an earlier version took for its own, and this one does not."""
+    wanted, compounds = (goal.wanted[key] for key in LISTS)
+    entries = [each for _, each in entries_of(text, LISTS[0]) if each.get("request") == "attach"]
+    for piece in wanted:
+        same_role = [each for each in entries if _launch_role(each, goal.roles) == piece.role]
+        if same_role and not any(map(is_marked, same_role)):
+            name = str(same_role[0].get("name"))
+            yield name, _look_alike(LISTS[0], name, piece.name)
+    names = {piece.name for piece in wanted}
+    for _, each in entries_of(text, LISTS[1]):
+        name, members = str(each.get("name")), each.get("configurations")
+        ours = isinstance(members, list) and any(m in names for m in map(str, members))
+        if name in goal.compounds and ours and not is_marked(each):
+            yield name, _look_alike(LISTS[1], name, *(piece.name for piece in compounds))
+
+
+def _look_alike(key: str, name: str, *wanted: str) -> Note:
+    mark = f'"presentation": {{ "group": "{GROUP}" }}'
+    mends = f"add {mark} to have it kept up to date, or rename it"
+    return Note(
+        "entry-unmarked",
+        f"`{LAUNCH}` has a {NOUNS[key]} `{name}` that looks like ours and has no mark",
+        hints=(mends if name in wanted else "keep it as yours, or remove it",),
+    )
+
+
+# -- what a person asked for
+
+
+def _hooked(text: str, hook: PrelaunchHook) -> tuple[str, Note | None]:
+    """Let a configuration of the user's free the port first, where nothing comes first yet."""
+    for path, entry in entries_of(text, *LISTS):
+        if entry.get("name") == hook.name:
+            now = entry.get("preLaunchTask")
+            if now is None:
+                return jsonc.put(text, (*path, "preLaunchTask"), hook.task), None
+            return text, None if now == hook.task else _proposal(hook, now)
+    return text, _absent(hook)
+
+
+def _absent(hook: PrelaunchHook) -> Note:
+    """Return that there is no configuration which the task could come before."""
+    return Note(
+        "configuration-missing",
+        f"`{LAUNCH}` has no configuration `{hook.name}` that `{hook.task}` could come before",
+        hints=("correct `prelaunch` in devports.toml, or add the configuration",),
+    )
+
+
+def _proposal(hook: PrelaunchHook, now: object) -> Note:
+    """Return how both tasks can come first: the one that is there, and ours before it."""
+    both: Json = {
+        "label": f"Before {hook.name}",
+        "dependsOn": [hook.task, now],
+        "dependsOrder": "sequence",
+        "problemMatcher": [],
+    }
+    return Note(
+        "prelaunch-taken",
+        f"`{hook.name}` in `{LAUNCH}` has another `preLaunchTask` already: it stays",
+        hints=(f"for both, add this task and name `Before {hook.name}` as its `preLaunchTask`",),
+        snippet=jsonc.written(both, jsonc.Style()),
+    )

@@ -1,0 +1,400 @@
+"""What the configuration means for VS Code: tasks and launch configurations, as data. Pure.
+
+Both are made from `.vscode-template/`. An entry that uses a placeholder of a service is made once
+for each service; one without, once. An entry whose placeholders have no value is left out:
+`{debugger}` has one only for a service that declares `vscode.debug`. A text that is nothing but a
+placeholder becomes its value, list or number.
+
+Entries of ours carry a mark, at a place where VS Code does not underline it. Which one a task is,
+is told by what its command does: so a label can be changed in the template, in the configuration
+or by renaming a service, and the same task is found again.
+"""
+
+from __future__ import annotations
+
+from contextlib import suppress
+
+from devports.core.jsonc import JsoncError, find, inside, parse, plain
+from devports.core.model import DEBUGGER_PORT
+from devports.core.service import fill, names_in
+from devports.core.value import Frozen
+from devports.errors import DevportsError
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from collections.abc import Iterator, Mapping, Sequence
+    from typing import Any, TypeAlias
+
+    from devports.core.service import Config, Service
+
+    Role: TypeAlias = tuple[str, ...]
+    """What a task does: the words behind `devports` in its command; or its label."""
+
+    Json: TypeAlias = dict[str, Any]
+    Placeholders: TypeAlias = Mapping[str, object]
+
+
+MARK = "(devports vscode)"
+"""The mark of a task: the end of its `detail`."""
+GROUP = "devports"
+"""The mark of what is in launch.json: the `group` of its `presentation`. VS Code's schemas know it
+in configurations and in compounds; in its list, ours stand together."""
+PROGRAM = ("devports", "devports.exe")
+DEBUG_FLAG = "--debug"
+FORMER_END = "^devports: `[^`]+` is ready on "
+"""The `endsPattern` of the tasks that run a service, as it was until launch configurations got
+their mark. Such a file tells that ours have none yet. Kept until the end of 2027."""
+
+NAMING = {"tasks": "label", "configurations": "name", "compounds": "name"}
+"""The key that holds the name of an entry, by list."""
+FOLDER = ".vscode-template"
+FILES = ("tasks.json", "launch.json")
+OF_SERVICE = ("service", "title", "debugger", "debugpy_port", "node_port")
+OF_LABELS = ("run_task", "free_task", "debug_task")
+OF_ALL = ("all_runs", "all_order", "all_debugs")
+KNOWN = (*OF_SERVICE, *OF_LABELS, *OF_ALL)
+EXECUTED = ("command", "args", "options", "linux", "osx", "windows")
+"""Keys of a task that reach a shell: a service's name, which is restricted, may stand in them."""
+
+
+class Template(Frozen):
+    """The texts of the two files, and the folder they came from, as messages call it."""
+
+    tasks: str
+    launch: str
+    folder: str = FOLDER
+
+
+class GeneratedEntry(Frozen):
+    """One entry of ours as it should be: how it is recognised, its name, and all of it."""
+
+    role: Role
+    name: str
+    body: Json
+
+
+class PrelaunchHook(Frozen):
+    """A launch configuration of the user's, by name, and the task that is to come before it."""
+
+    name: str
+    task: str
+
+
+class Launch(Frozen):
+    """What should be in launch.json.
+
+    Attributes:
+        configurations, compounds: ours, with the mark.
+        hooks: what is to come before configurations of the user's.
+        known: names that compounds of ours have where there are any.
+    """
+
+    configurations: tuple[Json, ...] = ()
+    compounds: tuple[Json, ...] = ()
+    hooks: tuple[PrelaunchHook, ...] = ()
+    known: tuple[str, ...] = ()
+
+
+# -- what is ours
+
+
+def role_of(task: Mapping[str, object]) -> Role:
+    """Return what a task of ours does."""
+    command = task.get("command")
+    words = command.split() if isinstance(command, str) else []
+    names = [word.replace("\\", "/").rpartition("/")[2] for word in words]
+    at = next((i for i, name in enumerate(names) if name in PROGRAM), None)
+    return ("label", str(task.get("label"))) if at is None else tuple(words[at + 1 :])
+
+
+def is_ours(task: object) -> bool:
+    """Say whether a task was made by us."""
+    detail = inside(task, "detail")
+    return isinstance(detail, str) and detail.rstrip().endswith(MARK)
+
+
+def is_former(task: object) -> bool:
+    """Say whether a task of ours was written before launch configurations got their mark."""
+    end = inside(task, "problemMatcher", "background", "endsPattern")
+    return bool(end == FORMER_END) and is_ours(task)
+
+
+def is_marked(entry: object) -> bool:
+    """Say whether an entry of a launch.json is from devports.
+
+    By a mark alone, since what it does is nothing that only ours would do: people write
+    configurations that attach behind a task of ours, and compounds of ours, by hand.
+    """
+    return bool(inside(entry, "presentation", "group") == GROUP)
+
+
+def marked(entry: Json) -> Json:
+    """Return an entry with the mark; a template of one's own need not bring it."""
+    shown = entry.get("presentation")
+    return entry | {"presentation": (shown if isinstance(shown, dict) else {}) | {"group": GROUP}}
+
+
+def unmarked(entry: Json) -> Json:
+    """Return an entry of ours as it was made before there was a mark."""
+    shown = {key: value for key, value in entry["presentation"].items() if key != "group"}
+    rest = {key: value for key, value in entry.items() if key != "presentation"}
+    return rest | ({"presentation": shown} if shown else {})
+
+
+# -- what there should be
+
+
+def wanted_tasks(config: Config, template: Template) -> tuple[GeneratedEntry, ...]:
+    """Return the tasks that there should be.
+
+    Raises:
+        DevportsError: two would have one label, or the template is not right.
+    """
+    values = values_of(config, template)
+    common = {k: v for k, v in next(iter(values.values()), {}).items() if k in OF_ALL}
+    services = {service.name: service for service in concerned(config)}
+    entries = template_entries(template, "tasks")
+    made = [_task(body, services.get(name)) for name, body in _made(entries, values, common)]
+    tasks = tuple(task for task in made if task is not None)
+    if twin := _twin([task.name for task in tasks]):
+        raise DevportsError(
+            "labels-collide",
+            f"two tasks would be called `{twin}`",
+            facts=tuple(f"`{t.body.get('command', 'Run All')}`" for t in tasks if t.name == twin),
+            note="VS Code runs either of them, without a word",
+            hints=("give one service another label: `[services.NAME.vscode]`, `task = ...`",),
+        )
+    return tasks
+
+
+def wanted_launch(config: Config, template: Template) -> Launch:
+    """Return what launch.json should hold.
+
+    Raises:
+        DevportsError: two configurations would have one name, or the template is not right.
+    """
+    values = values_of(config, template)
+    found = template_entries(template, "configurations")
+    configurations = tuple(marked(body) for _, body in _made(found, values, {}))
+    names = [str(each.get("name")) for each in configurations]
+    common: Placeholders = {"all_debugs": names} if len(names) > 1 else {}
+    found = template_entries(template, "compounds")
+    compounds = tuple(marked(body) for _, body in _made(found, {}, common))
+    if twin := _twin([*names, *(str(each.get("name")) for each in compounds)]):
+        raise DevportsError(
+            "labels-collide",
+            f"two launch configurations would be called `{twin}`",
+            hints=("give them other names in `.vscode-template/launch.json`",),
+        )
+    known = tuple(str(entry.get("name")) for entry in found)
+    return Launch(configurations, compounds, tuple(_hooks(config, values)), known)
+
+
+def _made(
+    entries: Sequence[Json], values: Mapping[str, Placeholders], common: Placeholders
+) -> Iterator[tuple[str, Json]]:
+    """Yield entries filled, each with the name of its service; without one by `common` alone."""
+    for entry in entries:
+        for name, mine in values.items() if of_service(entry) else (("", common),):
+            with suppress(KeyError):
+                yield name, filled(entry, mine)
+
+
+def _task(body: Json, service: Service | None) -> GeneratedEntry | None:
+    """Return a task with its mark and label; None where devports would not do it."""
+    role, label = role_of(body), str(body.get("label", ""))
+    if service is not None:
+        if not _possible(role, service):
+            return None
+        label = service.vscode.task if _has_own_label(role, service) else label
+    detail = str(body.get("detail", "")).strip()
+    detail = detail if detail.endswith(MARK) else f"{detail} {MARK}".strip()
+    return GeneratedEntry(role, label, body | {"label": label, "detail": detail})
+
+
+def _twin(names: Sequence[str]) -> str | None:
+    return next((name for name in names if names.count(name) > 1), None)
+
+
+def _hooks(config: Config, values: Mapping[str, Placeholders]) -> Iterator[PrelaunchHook]:
+    for service in concerned(config):
+        task = values[service.name].get("free_task")
+        for name in service.vscode.prelaunch if task else ():
+            yield PrelaunchHook(name, str(task))
+
+
+# -- placeholders and their values
+
+
+def titles(services: Sequence[Service]) -> dict[str, str]:
+    """Return what a person calls each service: `my-api` is `My Api`, if no other is too."""
+    spoken = {service.name: title_of(service.name) for service in services}
+    several = [title for title in spoken.values() if list(spoken.values()).count(title) > 1]
+    return {name: name if title in several else title for name, title in spoken.items()}
+
+
+def title_of(service: str) -> str:
+    words = service.replace("-", " ").replace("_", " ").split()
+    return " ".join(word[:1].upper() + word[1:] for word in words)
+
+
+def concerned(config: Config) -> tuple[Service, ...]:
+    """Return the services that have tasks: those that devports starts, or frees for VS Code."""
+    return tuple(s for s in config.services if s.command or s.vscode.prelaunch)
+
+
+def values_of(config: Config, template: Template) -> dict[str, dict[str, object]]:
+    """Return every placeholder that has a value, for each service that has tasks.
+
+    What the task that runs all is made of has one only where there are several.
+    """
+    services = concerned(config)
+    spoken, names = titles(services), {service.name for service in services}
+    entries = template_entries(template, "tasks")
+    values = {each.name: _own(entries, each, spoken[each.name]) for each in services}
+    runs = [values[s.name]["run_task"] for s in in_order(services) if "run_task" in values[s.name]]
+    depend = any(names & set(service.depends_on) for service in services)
+    all_of = {"all_runs": runs, "all_order": "sequence" if depend else "parallel"}
+    return {name: mine | (all_of if len(runs) > 1 else {}) for name, mine in values.items()}
+
+
+def _own(entries: Sequence[Json], service: Service, title: str) -> dict[str, object]:
+    """Return the placeholders of one service: its own, and the labels of its tasks."""
+    name = service.name
+    values: dict[str, object] = {"service": name, "title": title}
+    debugger, port = service.vscode.debug, dict(service.ports).get(DEBUGGER_PORT)
+    if debugger and port:
+        values |= {"debugger": debugger, f"{debugger}_port": port}
+    roles = (("run", name), ("free", name), ("run", name, DEBUG_FLAG))
+    for key, role in zip(OF_LABELS, roles, strict=True):
+        if label := _label(entries, role, service, values):
+            values[key] = label
+    return values
+
+
+def _label(entries: Sequence[Json], role: Role, service: Service, values: Placeholders) -> str:
+    """Return the label that a task gets: the configuration's for the one that runs the service.
+
+    Empty if there is no such task for the service.
+    """
+    if not _possible(role, service):
+        return ""
+    if _has_own_label(role, service):
+        return service.vscode.task
+    heads = [
+        {key: entry.get(key, "") for key in ("label", "command")}
+        for entry in entries
+        if "{service}" in str(entry.get("command"))
+    ]
+    made = _made(heads, {service.name: values}, {})
+    return next((str(head["label"]) for _, head in made if role_of(head) == role), "")
+
+
+def _possible(role: Role, service: Service) -> bool:
+    """Say whether devports would do it: a service without a command is never started."""
+    debugs = DEBUG_FLAG not in role or bool(service.vscode.debug)
+    return role[:1] != ("run",) or (bool(service.command) and debugs)
+
+
+def _has_own_label(role: Role, service: Service) -> bool:
+    return bool(service.vscode.task) and role == ("run", service.name)
+
+
+def in_order(services: Sequence[Service]) -> list[Service]:
+    """Return the services, each behind those that it depends on; a checked config has no circle."""
+    todo, done = list(services), []
+    while todo:
+        ready = next(
+            (s for s in todo if not any(t.name in s.depends_on for t in todo if t is not s)),
+            todo[0],
+        )
+        todo.remove(ready)
+        done.append(ready)
+    return done
+
+
+# -- the template
+
+
+def template_entries(template: Template, key: str) -> tuple[Json, ...]:
+    """Return the entries of one list of a template: `tasks`, or one of those of launch.json.
+
+    Raises:
+        DevportsError: the template is not right; every problem names its file.
+    """
+    name, text = FILES[0], template.tasks
+    if key != "tasks":
+        name, text = FILES[1], template.launch
+    path = f"{template.folder}/{name}"
+    try:
+        node = find(parse(text), (key,))
+    except JsoncError as error:
+        raise _wrong(path, f"{path}:{error.line}:{error.column}: {error.reason}") from None
+    found = plain(node) if node is not None else []
+    if not isinstance(found, list) or not all(isinstance(each, dict) for each in found):
+        raise _wrong(path, f"`{key}` must be a list of objects")
+    for entry in found:
+        _check(path, entry)
+    return tuple(found)
+
+
+def _check(path: str, entry: Json) -> None:
+    for name in used(entry):
+        if name not in KNOWN:
+            raise _wrong(path, f"unknown placeholder `{{{name}}}`; known: {', '.join(KNOWN)}")
+    shell = {key: value for key, value in entry.items() if key in EXECUTED}
+    for name in used(shell):
+        if name != "service":
+            raise _wrong(path, f"`{{{name}}}` must not reach a command, only `{{service}}` may")
+
+
+def _wrong(path: str, fact: str) -> DevportsError:
+    return DevportsError("template-wrong", f"`{path}` cannot be used", facts=(fact,))
+
+
+def used(value: object) -> Iterator[str]:
+    """Yield the placeholders in a value, at whatever depth."""
+    if isinstance(value, str):
+        yield from names_in(value)
+    elif isinstance(value, dict | list):
+        for each in value.values() if isinstance(value, dict) else value:
+            yield from used(each)
+
+
+def names_of(template: Template, key: str, service: str) -> list[str]:
+    """Return what the entries of a service are called, as far as its name alone says it.
+
+    Args:
+        template: the template.
+        key: of the list.
+        service: its name; the service itself may be gone.
+    """
+    given = [str(entry.get(NAMING[key], "")) for entry in template_entries(template, key)]
+    return [
+        fill(text, {"service": service, "title": title})
+        for text in given
+        for title in (title_of(service), service)
+        if names_in(text) and {*names_in(text)} <= {"service", "title"}
+    ]
+
+
+def of_service(entry: Json) -> bool:
+    """Say whether an entry is made for each service."""
+    return any(name in (*OF_SERVICE, *OF_LABELS) for name in used(entry))
+
+
+def filled(value: Any, values: Placeholders) -> Any:
+    """Return a value with its placeholders replaced.
+
+    Raises:
+        KeyError: one has no value: the entry is not for this service.
+    """
+    if isinstance(value, dict):
+        return {key: filled(each, values) for key, each in value.items()}
+    if isinstance(value, list):
+        return [filled(each, values) for each in value]
+    if not isinstance(value, str):
+        return value
+    if value.startswith("{") and value.endswith("}") and names_in(value) == (value[1:-1],):
+        return values[value[1:-1]]
+    return fill(value, {name: str(each) for name, each in values.items()})

@@ -1,0 +1,33 @@
+"""What becomes of an answer that nobody could read."""
+
+from __future__ import annotations
+
+import errno
+
+import pytest
+
+from devports import exitcodes
+from devports.cli import output_error
+
+FINE = [
+    pytest.param(None, id="all was written"),
+    pytest.param(errno.EPIPE, id="the reader has stopped"),
+]
+LOST = [
+    pytest.param(errno.ENOSPC, "No space left on device", id="a full disk"),
+    pytest.param(errno.EIO, "Input/output error", id="a terminal that has gone"),
+    pytest.param(0, "it was closed, or its reader takes nothing", id="no errno"),
+]
+
+
+@pytest.mark.parametrize("lost", FINE)
+def test_an_answer_that_was_not_wanted_any_more_is_no_error(lost: int | None) -> None:
+    assert output_error(lost) is None
+
+
+@pytest.mark.parametrize(("lost", "why"), LOST)
+def test_an_answer_that_could_not_be_written_is_an_error(lost: int, why: str) -> None:
+    error = output_error(lost)
+    assert error is not None
+    assert (error.code, error.exit_code) == ("output-lost", exitcodes.NO)
+    assert error.message == f"the output could not be written: {why}"

@@ -1,0 +1,144 @@
+"""What the doctor has found, in words."""
+
+from __future__ import annotations
+
+import pytest
+
+from devports.core.holder_kind import CurrentUser, OtherUser
+from devports.core.model import VisibilityGap
+from devports.core.remedies import Remedy
+from devports.core.service import Service
+from devports.core.verdict import Free
+from devports.doctor.facts import Facts, PortFacts, Problem, RemoveWritePermission
+from devports.ui import reports
+from devports.ui.text import OutputStyle
+from tests.tools.golden import Family
+from tests.unit.ui import samples as s
+
+FAMILY = Family("doctor_report")
+PIPE = OutputStyle()
+WEB = Service("web", 8000, command="vite")
+FREE = PortFacts(WEB, WEB.spec, findings=(s.FREE,))
+HELD = PortFacts(WEB, WEB.spec, findings=(s.HELD,))
+FACTS = Facts("linux", "/srv/shop", (FREE,), viewer=CurrentUser(0, 0))
+PLAIN = Problem(
+    "folder-missing",
+    "error",
+    "the folder `/srv` does not exist",
+    ("folder: /srv",),
+    "it matters",
+    (Remedy("make it"), Remedy("makes it", "mkdir /srv"), Remedy("once more", "mkdir -p /srv")),
+    service="web",
+)
+ON_PORT = Problem("port-held", "error", why="`web` cannot start", about=HELD, service="web")
+
+
+def report(facts: Facts = FACTS, *problems: Problem, path: str = "/srv/shop/devports.toml") -> str:
+    return reports.report(path, facts, problems, s.ANN, PIPE)
+
+
+MENDED = PLAIN.replace(mend=RemoveWritePermission("/srv"))
+GAPS = (VisibilityGap("other-users", "whose it is"), VisibilityGap("no-netlink", "more"))
+USER = CurrentUser(7, 7)
+DEBUG = FREE.replace(name="debug", findings=(s.FREE, s.FREE_SISTER))
+THEIRS = s.NODE_TARGET.replace(standing=OtherUser("bea", permitted=True))
+NOTE, WARNING = PLAIN.replace(severity="note"), PLAIN.replace(severity="warning")
+
+FAMILY.says(
+    "report",
+    lambda case: report(*case),
+    {
+        "a healthy project gets three lines": (),
+        "what cannot be seen is said of a healthy project too": (
+            FACTS.replace(gaps=GAPS, viewer=USER),
+        ),
+        "root sees no more": (FACTS.replace(gaps=GAPS),),
+        "on Windows an administrator sees more": (
+            FACTS.replace(gaps=GAPS[:1], viewer=USER, platform="win32"),
+        ),
+        "services are counted once and addresses each": (FACTS.replace(ports=(FREE, DEBUG)),),
+        "only a note": (FACTS, NOTE),
+        "some of each": (FACTS, PLAIN, PLAIN, WARNING, NOTE),
+        "what devports can mend is offered only where it is asked to": (FACTS, MENDED),
+    },
+)
+FAMILY.says(
+    "report without a path",
+    lambda case: report(*case, path=""),
+    {
+        "without a configuration the machine is looked at": (Facts("linux"),),
+        "a configuration that cannot be used is not called missing": (
+            FACTS,
+            PLAIN.replace(code="config-unsafe"),
+        ),
+    },
+)
+FAMILY.says(
+    "problem",
+    lambda problem: reports.problem_block(problem, s.ANN, PIPE),
+    {
+        "it is a block that ends with what mends it": PLAIN,
+        "a note is not noted again": NOTE.replace(remedies=()),
+        "a port is worded by its verdict and shows its holder": ON_PORT,
+        "whose a holder is is said": ON_PORT.replace(plan=(THEIRS,)),
+        "a rule that says more than the verdict is heard": ON_PORT.replace(
+            what="two servers share it"
+        ),
+    },
+)
+FAMILY.says(
+    "on 40 cells",
+    lambda problems: reports.report(
+        "/srv/devports.toml", FACTS, problems, s.ANN, OutputStyle(width=40), offer=True
+    ),
+    {"lines are broken and commands stay whole": (MENDED, ON_PORT)},
+)
+
+
+VERDICTS = [
+    pytest.param((), "nothing is wrong", id="nothing"),
+    pytest.param(("note",), "nothing is wrong (1 note)", id="only a note"),
+    pytest.param(("warning", "note"), "1 warning and 1 note", id="a warning"),
+    pytest.param(
+        ("error", "error", "warning", "note"), "2 errors, 1 warning and 1 note", id="some of each"
+    ),
+]
+
+
+@pytest.mark.parametrize(("kinds", "words"), VERDICTS)
+def test_the_last_line_counts(kinds: tuple[str, ...], words: str) -> None:
+    problems = [PLAIN.replace(severity=kind) for kind in kinds]
+    assert reports.verdict(problems, PIPE) == words
+    assert report(FACTS, *problems).split("\n")[-1] == words
+
+
+OFFERS = [
+    pytest.param((PLAIN,), "", id="nothing that can be mended"),
+    pytest.param((MENDED,), "mend it,", id="the only one"),
+    pytest.param((MENDED, MENDED), "mend them,", id="all"),
+    pytest.param((MENDED, PLAIN), "mend one of them,", id="one of two"),
+    pytest.param((MENDED, MENDED, PLAIN), "mend 2 of them,", id="two of three"),
+]
+
+
+@pytest.mark.parametrize(("problems", "words"), OFFERS)
+def test_what_devports_can_mend_is_offered_last(problems: tuple[Problem, ...], words: str) -> None:
+    offered = reports.report("/srv/x", FACTS, problems, s.ANN, PIPE, offer=True).split("\n")
+    assert words in offered[-1]
+    assert offered[-1].endswith("`devports doctor --fix`") is bool(words)
+    assert "--fix" not in report(FACTS, *problems)
+
+
+def test_foreign_text_does_not_speak_to_the_terminal() -> None:
+    evil = ON_PORT.replace(about=HELD.replace(findings=(s.EVIL_FINDING,)))
+    text = report(
+        FACTS.replace(gaps=(VisibilityGap("x", s.EVIL),)), evil, path=f"/{s.EVIL}/devports.toml"
+    )
+    assert "\x1b" not in text
+    assert "\nerror: fake" not in text
+
+
+def test_a_service_without_findings_has_no_verdict() -> None:
+    nowhere = PortFacts(WEB, WEB.spec, unresolved="no such name")
+    assert (nowhere.finding, nowhere.verdict) == (None, None)
+    assert isinstance(FREE.verdict, Free)

@@ -1,0 +1,145 @@
+"""What is around a holder, in words."""
+
+from __future__ import annotations
+
+from devports.core.checkout import Worktree
+from devports.core.holder_kind import (
+    Container,
+    OrdinaryProcess,
+    OtherCheckout,
+    OtherUser,
+    Place,
+    Protected,
+    SupervisedService,
+    Tunnel,
+)
+from devports.core.stop_plan import PortClients, Question, UntouchedProcess
+from devports.ui import holders
+from devports.ui.holders import clients_words, project_words, spared_words, whereabouts
+from devports.ui.text import OutputStyle
+from tests.tools.golden import Family
+from tests.unit.ui import samples as s
+
+FAMILY = Family("holders")
+OURS = Worktree("/home/ann/shop", "main", "/home/ann/shop/.git")
+LINKED = Worktree("/home/ann/shop-fix", "fix/login", OURS.repository)
+BLOG = Worktree("/home/ann/blog", "", "/home/ann/blog/.git")
+CLIENT = UntouchedProcess(s.PYTHON, "client")
+
+
+FAMILY.says(
+    "project",
+    lambda case: project_words(*case),
+    {
+        "no project": (None, OURS),
+        "ours": (OURS, OURS),
+        "a worktree of ours": (LINKED, OURS),
+        "another": (BLOG, OURS),
+        "where we have none": (BLOG, None),
+        "a checkout of the whole disk": (BLOG.replace(root="/"), None),
+        "a hostile branch": (BLOG.replace(branch="\x1b[31m"), None),
+    },
+)
+
+
+THERE, HERE = Place("/home/ann/shop", "main"), Place("/srv/shop-fix", "fix/login")
+
+
+FAMILY.says(
+    "where",
+    lambda case: "  ".join(whereabouts(case, s.ANN)).strip(),
+    {
+        "another checkout": OtherCheckout("sibling", THERE, HERE),
+        "another project, without git and with a hostile name": OtherCheckout(
+            "project", Place("/srv/\x1b"), Place("/home/ann")
+        ),
+        "where the current folder has been removed": OtherCheckout("project", THERE, Place("")),
+        "ours": OrdinaryProcess(),
+    },
+)
+
+
+FAMILY.says(
+    "clients",
+    clients_words,
+    {
+        "all elsewhere": PortClients(3),
+        "one of them here": PortClients(2, (CLIENT,)),
+        "more than are named": PortClients(6, (CLIENT,) * 6),
+        "who uses the number is no client": PortClients(1, (UntouchedProcess(s.NODE, "outgoing"),)),
+    },
+)
+
+
+FAMILY.says(
+    "left alone",
+    spared_words,
+    {
+        "a client, and who uses the number": (CLIENT, UntouchedProcess(s.NODE, "outgoing")),
+        "more than are named": (CLIENT,) * 9,
+    },
+)
+
+FAMILY.says(
+    "kind of holder",
+    holders.standing_words,
+    {
+        "plain": OrdinaryProcess(),
+        "mine": s.MINE,
+        "we are root": OtherUser("bob", True),
+        "another user": OtherUser("bob", False),
+        "supervised": SupervisedService("systemd", "a.service", "systemctl stop a.service"),
+        "container": Container("docker"),
+        "a container that its engine named": Container(
+            "docker", "shop-db-1", "postgres:16", said="one"
+        ),
+        "a process of a container": Container("docker", "0123456789ab", said="inside"),
+        "a process of a container without a name": Container("podman", said="inside"),
+        "a container of several": Container("podman", said="several", names=("web", "api")),
+        "a container whose engine does not answer": Container(
+            "docker", said="silent", complaint="no\x1b permission"
+        ),
+        "a container whose engine's command is missing": Container("docker", said="missing"),
+        "a forwarder that was left behind": Container("docker", said="none"),
+        "a container with a hostile name": Container("docker", "a\x1b[2J", "b\nc", said="one"),
+        "tunnel": Tunnel("ssh -N"),
+        "supervised under a name that could not be read": SupervisedService("pm2", "", "pm2 list"),
+        "protected": Protected("a kernel thread"),
+    },
+)
+FAMILY.says(
+    "target",
+    holders.target_label,
+    {
+        "one process": s.NODE_TARGET,
+        "a family": s.UVICORN_TARGET,
+        "a runner and its server": s.NPM_TARGET,
+        "a run of ours, whatever its process is called": s.NPM_TARGET.replace(standing=s.MINE),
+        "the server that a run of ours left": s.NODE_TARGET.replace(standing=s.LEFT),
+    },
+)
+FAMILY.says(
+    "card",
+    lambda target: holders.holder_card(target, s.HELD, s.ANN),
+    {"a family": s.UVICORN_TARGET},
+)
+
+FAMILY.says(
+    "details",
+    lambda question: holders.details(question, s.ANN, OutputStyle(width=100)),
+    {
+        "a family with a client": Question(
+            "stop",
+            s.UVICORN_TARGET,
+            s.HELD,
+            PortClients(2, (CLIENT,)),
+        ),
+        "what started the server ends too": Question("stop", s.NPM_TARGET, s.HELD),
+        "what did not end": Question("kill", s.UVICORN_TARGET, s.HELD),
+        "a container": Question(
+            "container",
+            s.NODE_TARGET.replace(standing=Container("docker", "db", "", "ab" * 32, "one")),
+            s.HELD,
+        ),
+    },
+)

@@ -1,0 +1,95 @@
+"""What init has found and written, in words."""
+
+from __future__ import annotations
+
+import pytest
+
+from devports.core.hint import text_of
+from devports.detect.model import DetectedService, Source
+from devports.ui.reports import findings, next_command, written
+from devports.ui.text import OutputStyle
+from tests.unit.ui import samples as s
+
+DB = s.FOUND_DB.replace(port=5432)
+
+
+def test_services_with_their_reasons() -> None:
+    assert findings("/shop", (s.FOUND, DB), (s.LEFT_OUT,), OutputStyle()) == (
+        "found 2 services in /shop\n"
+        "\n"
+        "  backend  port 8000: uvicorn main:app --token *** --port {port}\n"
+        "           main.py, line 3: app = FastAPI()\n"
+        "           Mind this.\n"
+        "\n"
+        "  db       port 5432: watched, started by somebody else\n"
+        "           compose.yaml\n"
+        "\n"
+        "left out:\n"
+        "  Procfile, line 2: log: tail -f x (no server)"
+    )
+
+
+def test_lines_are_broken_under_their_beginning() -> None:
+    lines = findings("/shop", (s.FOUND,), (s.LEFT_OUT,), OutputStyle(width=44)).splitlines()
+    assert lines[2:4] == [
+        "  backend  port 8000: uvicorn main:app",
+        "           --token *** --port {port}",
+    ]
+    assert lines[-1] == "    server)"
+
+
+def test_colours_change_no_text() -> None:
+    plain = findings("/shop", (s.FOUND, DB), (), OutputStyle())
+    coloured = findings("/shop", (s.FOUND, DB), (), OutputStyle(colour=True))
+    assert coloured != plain
+    assert coloured.replace("\x1b[0m", "").replace("\x1b[1m", "").replace("\x1b[2m", "") == plain
+
+
+def test_nothing_found_and_not_all_looked_at() -> None:
+    assert findings("/shop", (), (), OutputStyle(), whole=False) == (
+        "found no server in /shop\n"
+        "\n"
+        "not all of the folder was looked at: it is too large or too deep"
+    )
+
+
+def test_foreign_texts_are_made_visible() -> None:
+    evil = DetectedService(("a",), "x", (Source("\x1b[31m", 1, "\x1b]0;x"),), command="\x1b[2J")
+    assert "\x1b" not in findings("/\x1b", (evil,), (), OutputStyle())
+
+
+STEPS = [
+    pytest.param((s.FOUND, DB), "devports run backend", "2 services", id="one that can be run"),
+    pytest.param((DB,), "devports status", "1 service", id="none that can be run"),
+    pytest.param((), "devports run backend", "the example of a service", id="nothing found"),
+    pytest.param(
+        (s.FOUND.replace(port=0),), "devports run backend", "the example of a service", id="no port"
+    ),
+]
+
+
+@pytest.mark.parametrize(("services", "command", "count"), STEPS)
+def test_the_end_names_the_next_command(
+    services: tuple[DetectedService, ...], command: str, count: str
+) -> None:
+    assert text_of(next_command(services)) == command
+    lines = written("devports.toml", services, OutputStyle()).splitlines()
+    assert lines[0] == f"wrote devports.toml: {count}"
+    assert lines[3].startswith(f"  {command}  ")
+    assert [line.split("   ")[0].strip() for line in lines[4:]] == [
+        "devports vscode",
+        "devports validate",
+    ]
+
+
+def test_the_next_commands_stay_whole_where_there_is_little_room() -> None:
+    lines = written("a.toml", (s.FOUND,), OutputStyle(width=60, config="a.toml")).splitlines()
+    assert lines[3:] == [
+        "  devports run backend --config a.toml",
+        "      starts it on its port",
+        "  devports vscode --config a.toml",
+        "      writes the tasks and launch configurations of VS Code",
+        "  devports validate --config a.toml",
+        "      checks the file, in a pre-commit hook too",
+    ]
+    assert max(map(len, lines)) <= 60

@@ -1,0 +1,155 @@
+from __future__ import annotations
+
+import pytest
+
+from devports.core.model import HiddenSocket, Holder, HolderSearch
+from devports.ui import processes
+from tests.tools.golden import Family
+from tests.unit.ui import samples as s
+
+FAMILY = Family("processes")
+IN_A_BLANK = ("/my shop/bin/python3",)
+
+
+def test_since_is_the_clock_of_the_reader() -> None:
+    east = s.ANN.replace(offset=10 * 3600)
+    assert processes.since(s.NOW - 7300, s.ANN) == "12:11"
+    assert processes.since(s.NOW - 7300, east) == "2026-09-21 22:11"
+
+
+FAMILY.says(
+    "name",
+    processes.title,
+    {
+        "its name": s.NODE,
+        "named after its thread": s.process(1, "MainThread", "/usr/bin/node", "x"),
+        "a name that the kernel cut": s.process(
+            1, "containers-root", exe="/usr/libexec/containers-rootlessport"
+        ),
+        "no name at all": s.process(1, ""),
+        "a hostile name": s.process(1, "a\x1bb"),
+        "a console script whose path has a blank": s.process(
+            1, "python3", *IN_A_BLANK, "/my shop/bin/uvicorn", "main:app"
+        ),
+        "a program of Python, by its file": s.process(
+            1, "python3", *IN_A_BLANK, "/my shop/bin/serve.py"
+        ),
+        "not a script": s.process(1, "python3", *IN_A_BLANK, "/my shop/manage"),
+    },
+)
+
+
+FAMILY.says(
+    "user",
+    lambda case: processes.user_of(case, s.ANN),
+    {
+        "the reader": s.NODE,
+        "somebody else": s.ROOT_DB,
+        "a user without a name": s.process(1, uid=7, user=""),
+    },
+)
+
+
+@pytest.mark.parametrize(
+    ("cwd", "text"),
+    [
+        pytest.param("/home/ann", "~", id="home itself"),
+        pytest.param("/home/ann/shop", "~/shop", id="below home"),
+        pytest.param("/home/annika", "/home/annika", id="another home that begins alike"),
+        pytest.param("", "", id="not readable"),
+    ],
+)
+def test_folder(cwd: str, text: str) -> None:
+    assert processes.short_folder(cwd, s.ANN) == text
+    assert processes.short_folder(cwd, s.ANN.replace(home="")) == cwd
+
+
+FAMILY.says(
+    "started by",
+    lambda case: processes.origin(Holder(s.NODE, (), case)),
+    {
+        "nobody known": (),
+        "only the first process": (s.INIT,),
+        "npm": (s.NPM, s.ZSH, s.CODE),
+        "npm as a script of node": (
+            s.process(9, "node", "node", "/usr/bin/npm-cli.js", "run", "dev", "--x"),
+        ),
+        "no option is shown": (s.process(9, "make", "make", "PASSWORD=1", "-j"),),
+        "a shell": (s.process(9, "sh", "sh", "-c", "node x"),),
+        "a run of ours, from a path with a blank": (
+            s.process(9, "python3", *IN_A_BLANK, "/my shop/bin/devports", "run", "my_api"),
+        ),
+        "a shell in a shell": (s.ZSH, s.ZSH, s.CODE),
+        "a long line": (s.ZSH, s.NODE) * 3,
+    },
+)
+
+
+def test_sockets_of_a_holder_in_the_words_of_the_kernel() -> None:
+    sockets = (*s.EVERYWHERE, s.socket(s.HERE, "BOUND", 7), s.socket(s.HERE, "CLOSE_WAIT", 8))
+    assert processes.sockets_line(Holder(s.NODE), sockets) == (
+        "LISTEN 0.0.0.0:8000 and [::]:8000, BOUND 127.0.0.1:8000,"
+        " CLOSE_WAIT 127.0.0.1:8000 -> 93.184.216.34:443"
+    )
+    assert processes.sockets_line(Holder(s.NODE, (6,)), sockets) == "LISTEN [::]:8000"
+
+
+def test_a_family_is_one_card() -> None:
+    holders = s.UVICORN_TARGET.members
+    ((top, members),) = processes.families(holders)
+    card = dict(processes.card(top, s.ANN, members=members))
+    assert card["process"] == "`uvicorn` (pid 10), you, running for 2 h (since 12:11)"
+    assert card["family"] == "2 more processes with the same socket (pid 11 and 12)"
+
+
+def test_a_card_says_only_what_is_known() -> None:
+    bare = s.process(5, "x", age=0, cwd="", user="", uid=3)
+    assert processes.card(Holder(bare), s.ANN) == (("process", "`x` (pid 5), uid 3"),)
+
+
+FAMILY.says(
+    "state",
+    lambda case: dict(processes.card(Holder(s.NODE.replace(state=case)), s.ANN)).get("state", ""),
+    {
+        "stopped": "T",
+        "traced": "t",
+        "leader gone": "Z",
+        "sleeping is normal": "S",
+    },
+)
+
+
+FAMILY.says(
+    "behind a port",
+    processes.names,
+    {
+        "two": HolderSearch((s.NODE_HOLDER, s.PYTHON_HOLDER)),
+        "a family has one name": HolderSearch(s.UVICORN_TARGET.members),
+        "twins": HolderSearch((Holder(s.NODE), Holder(s.process(3)))),
+        "a crowd": HolderSearch(tuple(Holder(s.process(n, f"p{n}")) for n in range(2, 8))),
+        "one seen and one hidden": HolderSearch((s.NODE_HOLDER,), (s.HIDDEN, s.HIDDEN)),
+        "nothing is known": HolderSearch((), (HiddenSocket(s.EVERYWHERE[0]),)),
+    },
+)
+
+
+FAMILY.says(
+    "hidden unit",
+    lambda case: processes.unit_words(HiddenSocket(s.EVERYWHERE[0], cgroup=case)),
+    {
+        "a service": "redis.service",
+        "docker": f"docker-{'ab' * 32}.scope",
+        "crio": f"/x/crio-{'ef' * 32}.scope",
+        "inside podman": f"/m/libpod-{'ef' * 32}.scope/container",
+        "a bare id": "/kubepods/" + "cd" * 32,
+        "a login says nothing": "session-3.scope",
+        "nothing": "",
+    },
+)
+
+
+def test_hidden_card_without_a_name() -> None:
+    hidden = HiddenSocket(s.EVERYWHERE[0])
+    assert processes.hidden_card(hidden, s.ANN) == (
+        ("socket", "LISTEN 0.0.0.0:8000, made by an unknown user"),
+    )

@@ -1,0 +1,173 @@
+"""What VS Code reads is what the shipped matcher waits for."""
+
+from __future__ import annotations
+
+import re
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from devports import exitcodes
+from devports.core.model import Endpoint
+from devports.core.recovery import Ended, ServerReady, ServerStarted
+from devports.errors import DevportsError
+from devports.ui.run_progress import (
+    NOT_RUNNING,
+    after_ready,
+    begins,
+    event_line,
+    failure,
+    in_short,
+    meaning,
+)
+from devports.ui.text import in_vscode
+from tests.harness import jsonc
+
+TEMPLATE = Path(__file__).parents[3] / ".vscode-template" / "tasks.json"
+HERE = Endpoint("127.0.0.1", 8000)
+
+
+def matcher() -> dict[str, Any]:
+    (run, *_) = jsonc.read(TEMPLATE.read_text("utf-8"))["tasks"]
+    assert isinstance(run["problemMatcher"], dict)
+    return run["problemMatcher"]
+
+
+BEGIN, END = (matcher()["background"][key] for key in ("beginsPattern", "endsPattern"))
+ERROR = matcher()["pattern"]["regexp"]
+FAILED = failure("it is held: really", "devports.toml").splitlines()[0]
+
+
+@pytest.mark.parametrize(
+    ("line", "pattern"),
+    [
+        pytest.param(begins("web"), BEGIN, id="the begin"),
+        pytest.param(event_line(ServerStarted("web", HERE, 1, "fd")), BEGIN, id="a start"),
+        pytest.param(event_line(ServerStarted("web", HERE, 2, "bare")), BEGIN, id="another start"),
+        pytest.param(event_line(ServerReady("web", HERE, None, 0.1)), END, id="ready"),
+        pytest.param(
+            failure("it is held: really", "devports.toml").splitlines()[0], ERROR, id="a failure"
+        ),
+    ],
+)
+def test_the_matcher_knows_the_line(line: str, pattern: str) -> None:
+    assert "\n" not in line
+    assert [re.search(each, line) is not None for each in (BEGIN, END, ERROR)] == [
+        each == pattern for each in (BEGIN, END, ERROR)
+    ]
+
+
+def test_whoever_waits_stops_at_either_end() -> None:
+    tasks = jsonc.read(TEMPLATE.read_text("utf-8"))["tasks"]
+    runs = [task for task in tasks if str(task.get("command")).startswith("devports run ")]
+    ends = [task["problemMatcher"]["background"]["endsPattern"] for task in runs]
+    assert ends == [END, END]
+    assert re.search(END, NOT_RUNNING)
+    assert re.search(END, event_line(ServerReady("web", HERE, None, 0.1)))
+
+
+def test_all_of_a_failure_is_one_text_with_the_end_behind_the_error() -> None:
+    error, end = failure("it is held", "devports.toml").splitlines()
+    assert error == "devports: error: devports.toml: it is held"
+    assert (end, bool(re.search(ERROR, error))) == ("devports: not running", True)
+    assert not re.search(END, error)
+
+
+def test_a_failure_names_the_file_and_what_happened() -> None:
+    line, _ = failure("port 1: held\x1b", "devports.toml").splitlines()
+    found = re.search(ERROR, line)
+    assert found is not None
+    assert found.groups() == ("devports.toml", r"port 1: held\x1b")
+
+
+@pytest.mark.parametrize(
+    ("facts", "line"),
+    [
+        pytest.param((), "it is wrong", id="the message"),
+        pytest.param(
+            ("3 | prot = 1", "  | ^^^^ unknown key", "4 | x = 1", "  | ^ another"),
+            "it is wrong: unknown key",
+            id="the first problem of a configuration",
+        ),
+    ],
+)
+def test_an_error_in_short(facts: tuple[str, ...], line: str) -> None:
+    assert in_short(DevportsError("config-invalid", "it is wrong", facts=facts)) == line
+
+
+def test_an_error_of_ours_says_more_than_its_code() -> None:
+    ended = Ended(127, "devports", "command-not-found", "the command `x` was not found")
+    assert meaning("web", ended) == "the command `x` was not found"
+
+
+@pytest.mark.parametrize(
+    ("code", "source", "words"),
+    [
+        pytest.param(
+            exitcodes.HELD,
+            "devports",
+            "`web` did not run: its port is held and was not freed",
+            id="held",
+        ),
+        pytest.param(98, "devports", "`web` did not run: exit code 98", id="no code of a run"),
+        pytest.param(3, "child", "`web` ended with exit code 3", id="the server's own code"),
+        pytest.param(90, "child", "`web` ended with exit code 90", id="a code that is like ours"),
+    ],
+)
+def test_how_a_run_failed(code: int, source: Any, words: str) -> None:
+    assert meaning("web", Ended(code, source, "any")) == words
+
+
+@pytest.mark.parametrize(
+    ("source", "words"),
+    [
+        pytest.param("child", "ended with exit code {}, before it was ready", id="of a server"),
+        pytest.param("devports", "did not run: exit code {}", id="where none was started"),
+    ],
+)
+@pytest.mark.parametrize("code", [0, 130, 139, 143])
+def test_a_good_end_and_one_by_a_signal_are_failures_before_it_was_ready(
+    code: int, source: Any, words: str
+) -> None:
+    assert meaning("web", Ended(code, source, "any")) == f"`web` {words.format(code)}"
+    assert meaning("web", Ended(code, source, "any", ready=True)) == ""
+
+
+VS_CODE = {"TERM_PROGRAM": "vscode"}
+EVERYWHERE = Endpoint("0.0.0.0", 8000)
+
+
+@pytest.mark.parametrize(
+    ("owned", "env", "line"),
+    [
+        pytest.param(ServerReady("web", HERE, None, 0.1), {}, "", id="the server says its address"),
+        pytest.param(
+            ServerReady("web", HERE, None, 0.1),
+            VS_CODE,
+            "devports: serving until it is stopped",
+            id="VS Code needs a line",
+        ),
+        pytest.param(
+            ServerReady("web", HERE, None, 0.1, scheme="http"),
+            {},
+            "devports: serving http://127.0.0.1:8000/ until it is stopped",
+            id="the server says no address",
+        ),
+        pytest.param(
+            ServerReady("web", EVERYWHERE, None, 0.1, scheme="https"),
+            VS_CODE,
+            "devports: serving https://localhost:8000/ until it is stopped",
+            id="with a certificate, on every address",
+        ),
+    ],
+)
+def test_behind_the_ready_line(owned: ServerReady, env: dict[str, str], line: str) -> None:
+    assert after_ready(owned, env) == line
+    assert not any(re.search(each, line) for each in (BEGIN, END, ERROR))
+
+
+def test_only_vs_code_reads_it() -> None:
+    assert in_vscode({"TERM_PROGRAM": "vscode"})
+    assert not in_vscode({"TERM_PROGRAM": "Apple_Terminal"})
+    assert not in_vscode({})
