@@ -12,7 +12,7 @@ import pytest
 from devports.core.jsonc import JsoncError, parse, plain, same
 from tests.harness import node
 from tests.harness.jsonc import Untidy
-from tests.unit.editor.test_edits import edited
+from tests.unit.vscode.test_edits import edited
 
 if TYPE_CHECKING:
     from collections.abc import Sequence

@@ -10,7 +10,7 @@ import pytest
 from devports.vscode.merge import Plan, plan
 from devports.vscode.tasks import Template
 from tests.harness import jsonc
-from tests.unit.editor.conftest import ROOT, config, service, vscode
+from tests.unit.vscode.conftest import ROOT, config, service, vscode
 
 if TYPE_CHECKING:
     from devports.core.service import Config

@@ -6,7 +6,7 @@ from devports.core.remedies import Remedy
 from devports.doctor.facts import Problem, RemoveWritePermission
 from devports.doctor.project_rules import writable_by_others
 from devports.doctor.setup_rules import examine
-from tests.unit.checks.samples import facts
+from tests.unit.doctor.samples import facts
 
 FOREIGN = Problem(
     "config-unsafe",

@@ -11,7 +11,7 @@ from devports.core.verdict import Finding, Free, LingeringConnections, OutgoingC
 from devports.doctor.facts import Command, Facts
 from devports.doctor.setup_rules import examine
 from devports.system.programs import Environment, Program
-from tests.unit.checks.samples import (
+from tests.unit.doctor.samples import (
     BACKEND,
     DB,
     HERE,

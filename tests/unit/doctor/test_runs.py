@@ -19,10 +19,10 @@ from devports.core.model import (
 from devports.core.verdict import Finding, Held
 from devports.doctor.facts import FreePort, Listener, RunFacts
 from devports.doctor.setup_rules import examine
-from tests.unit.checks.samples import WEB, codes, facts, free
+from tests.unit.doctor.samples import WEB, codes, facts, free
 
 if TYPE_CHECKING:
-    from tests.unit.checks.samples import Codes
+    from tests.unit.doctor.samples import Codes
 
 HERE, MOVED, ALL = (
     Endpoint("127.0.0.1", 8000), Endpoint("127.0.0.1", 8001), Endpoint("0.0.0.0", 8000)

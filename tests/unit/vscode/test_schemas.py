@@ -11,7 +11,7 @@ import pytest
 from devports.vscode.lint import labels_of, lint_launch, lint_tasks
 from devports.vscode.merge import plan
 from tests.harness import jsonc
-from tests.unit.editor.conftest import ROOT, config, service, vscode
+from tests.unit.vscode.conftest import ROOT, config, service, vscode
 
 if TYPE_CHECKING:
     from devports.core.service import Config

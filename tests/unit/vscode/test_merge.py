@@ -12,7 +12,7 @@ from devports.errors import DevportsError
 from devports.vscode.merge import BrokenFileError, Plan, plan, programs_of, searched
 from devports.vscode.tasks import Template
 from tests.harness import jsonc
-from tests.unit.editor.conftest import ROOT, config, service, vscode
+from tests.unit.vscode.conftest import ROOT, config, service, vscode
 
 if TYPE_CHECKING:
     from collections.abc import Callable

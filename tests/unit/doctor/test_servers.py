@@ -10,11 +10,11 @@ from devports.detect.servers import SERVERS
 from devports.doctor.facts import Command, Launch
 from devports.doctor.project_rules import STAYS, STAYS_IF_TOLD
 from devports.doctor.setup_rules import examine
-from tests.unit.checks.samples import WEB, codes, facts, started
+from tests.unit.doctor.samples import WEB, codes, facts, started
 
 if TYPE_CHECKING:
     from devports.doctor.facts import Facts
-    from tests.unit.checks.samples import Codes
+    from tests.unit.doctor.samples import Codes
 
 MOVES = [("server-moves", "note")]
 STAYING = [

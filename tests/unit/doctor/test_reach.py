@@ -9,11 +9,11 @@ import pytest
 from devports.core.model import Endpoint, HolderSearch, Socket
 from devports.core.service import Ready
 from devports.core.verdict import Finding, Held
-from tests.unit.checks.samples import WEB, codes, facts, free, started
+from tests.unit.doctor.samples import WEB, codes, facts, free, started
 
 if TYPE_CHECKING:
     from devports.doctor.facts import Facts, PortFacts
-    from tests.unit.checks.samples import Codes
+    from tests.unit.doctor.samples import Codes
 
 IRC = WEB.replace(port=6667)
 WARNED, NOTED = ([("port-blocked-by-browsers", kind)] for kind in ("warning", "note"))

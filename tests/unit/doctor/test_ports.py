@@ -32,7 +32,7 @@ from devports.core.verdict import (
 )
 from devports.doctor.facts import FreePort, PortFacts, RunFacts
 from devports.doctor.setup_rules import examine
-from tests.unit.checks.samples import (
+from tests.unit.doctor.samples import (
     BACKEND,
     DB,
     HERE,

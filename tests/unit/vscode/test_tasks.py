@@ -23,7 +23,7 @@ from devports.vscode.tasks import (
     wanted_launch,
     wanted_tasks,
 )
-from tests.unit.editor.conftest import config, service, vscode
+from tests.unit.vscode.conftest import config, service, vscode
 
 if TYPE_CHECKING:
     from devports.core.service import Config
@@ -132,7 +132,7 @@ def test_only_the_name_of_a_service_reaches_a_command(name: str, hostile: str, d
 
 
 def _shipped() -> tuple[str, str]:
-    from tests.unit.editor.conftest import ROOT
+    from tests.unit.vscode.conftest import ROOT
 
     folder = ROOT / ".vscode-template"
     return ((folder / "tasks.json").read_text("utf-8"), (folder / "launch.json").read_text("utf-8"))
