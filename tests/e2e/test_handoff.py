@@ -233,7 +233,7 @@ def test_without_consent_its_bind_fails_as_ever_and_the_other_lives(
         pytest.param("\x1b[B\r", True, "again", id="yes, by arrow"),
         pytest.param("n", False, "Address already in use", id="no"),
         pytest.param("\x1b[A\r", False, "Address already in use", id="no, by up and Enter"),
-        pytest.param("\x03", False, "stopping `web`", id="Ctrl-C"),
+        pytest.param("\x03", False, "`web` ended with exit code", id="Ctrl-C"),
     ],
 )
 def test_on_a_terminal_a_person_is_asked_while_the_server_waits(
