@@ -28,9 +28,9 @@ if TYPE_CHECKING:
     Step: TypeAlias = "tuple[State, tuple[Command, ...]]"
 
     RunEvent: TypeAlias = (
-        "ServerStarted | ServerReady | BoundNotListening | ListeningElsewhere | Released |"
-        " PortLost | HandoffFailed | StoppingServer | KillingServer | DetachedProcess |"
-        " PortChanged | WaitingForPreviousRun | RecordFailed | WaitingForDependency"
+        "ServerStarted | ServerReady | BoundNotListening | ListeningElsewhere | Released"
+        " | PortLost | HandoffFailed | StoppingServer | KillingServer | DetachedProcess"
+        " | PortChanged | WaitingForPreviousRun | RecordFailed | WaitingForDependency"
     )
     Tell: TypeAlias = Callable[[RunEvent], None]
 
@@ -46,14 +46,9 @@ class Retry(Frozen):
     wait_max: float = 2.0
     ways: tuple[HandoffMode, ...] = ("beside", "bare")
 
-    def below(self, way: HandoffMode) -> HandoffMode | None:
-        """Return the next way down the ladder, None at its foot."""
-        below = self.ways[self.ways.index(way) + 1 :]
-        return below[0] if below else None
-
-    def has_bare_after(self, way: HandoffMode) -> bool:
-        """Say whether a start without our reservation is still ahead."""
-        return "bare" in self.ways[self.ways.index(way) + 1 :]
+    def below(self, way: HandoffMode) -> tuple[HandoffMode, ...]:
+        """Return the ways further down the ladder, none at its foot."""
+        return self.ways[self.ways.index(way) + 1 :]
 
     def before(self, attempt: int) -> float:
         """Return the wait before start number `attempt` (2, 3, ...), in seconds."""
@@ -217,11 +212,11 @@ def _starting(state: Starting, event: Event, retry: Retry) -> Step:
     match event:
         case Ready():
             return Serving(), ()
-        case BindFailed(foreign=False) if (way := retry.below(state.way)) is not None:
-            return _down(state.attempt, way)
+        case BindFailed(foreign=False) if ways := retry.below(state.way):
+            return _down(state.attempt, ways[0])
         case Moved(told=True):
             return _given_up("moved")
-        case Moved(foreign=False) | TimedOut(refused=True) if retry.has_bare_after(state.way):
+        case Moved(foreign=False) | TimedOut(refused=True) if "bare" in retry.below(state.way):
             return _down(state.attempt, "bare")  # our reservation may have been in its way
         case BindFailed() | Moved(foreign=True):
             return _again(state, retry)
