@@ -50,7 +50,7 @@ def seconds(text: str) -> float:
     whole, _, part = text.partition(".")
     read = text.isascii() and whole.isdigit() and (part or "0").isdigit()
     if not read or float(text) > LONGEST_WAIT:
-        raise DevportsError("usage", f"`{text[:20]}` is not a number of seconds from 0 to 3600")
+        raise DevportsError("usage", f"`{text[:20]}` is not a number of seconds between 0 and 3600")
     return float(text)
 
 
@@ -105,26 +105,26 @@ def mode(name: str, text: str) -> Option:
     return Option(f"--{name}", text, dest="mode", **way)
 
 
-HELP = Option("-h --help", "show this help message and exit", action="help")
+HELP = Option("-h --help", "Show this help message and exit", action="help")
 VERSION = Option(
     "--version",
-    "show program's version number and exit",
+    "Show the version and exit",
     action="version",
     version=f"devports {__version__}",
 )
-CONFIG = Option("--config", "use this file, not the nearest one", metavar="FILE")
-COMMON = (CONFIG, Option("--json", "one JSON document on stdout", dest="as_json"))
-NO_INPUT = Option("--no-input", "never ask; no answer is no")
-TARGET = "a service, a port (8000), an address (127.0.0.1:8000, [::1]:8000) or a URL"
+CONFIG = Option("--config", "Use this configuration file", metavar="FILE")
+COMMON = (CONFIG, Option("--json", "Print one JSON document", dest="as_json"))
+NO_INPUT = Option("--no-input", "Never ask; treat every question as answered no")
+TARGET = "A service, a port (8000), an address (127.0.0.1:8000, [::1]:8000) or a URL"
 TARGETS = Option("words", TARGET, metavar="target", nargs="*")
 SOME_TARGETS = Option("words", TARGET, metavar="target", nargs="+")
 CONSENT = (
-    Option("-y --yes", "end holders without asking"),
-    Option("--other-users", "with --yes: also processes of other users, where permitted"),
+    Option("-y --yes", "Stop holders without asking"),
+    Option("--other-users", "With --yes: also stop processes of other users, if permitted"),
     Option(
         "--other-checkouts",
-        "with --yes: also what runs in another checkout of this repository, and a live"
-        " `devports run` of another project",
+        "With --yes: also stop processes of other checkouts of this repository, and "
+        "live runs of other projects",
     ),
     NO_INPUT,
 )
@@ -133,36 +133,37 @@ CONSENT = (
 COMMANDS = {
     "run": Command(
         "devports.commands.run:run",
-        "take the port of a service, start it, stay with it",
+        "Start a service on its port",
         CONFIG,
-        Option("name", "one that has a command", metavar="service"),
-        Option("--port", "use this port instead of the declared one", type=port),
-        Option(
-            "--events", "append what happens to FILE, as JSON, one object a line", metavar="FILE"
-        ),
-        Option("--take-over", "stop another `devports run` of this service first"),
-        Option("--debug", "start it under the debugger of its `vscode.debug`"),
+        Option("name", "A service with a `command`", metavar="service"),
+        Option("--port", "Use this port instead of the declared one", type=port),
+        Option("--events", "Append events to FILE as JSON lines", metavar="FILE"),
+        Option("--take-over", "Stop a live run of this service first"),
+        Option("--debug", "Start the service under its debugger (`vscode.debug`)"),
         Option(
             "--on-conflict",
-            "what to do where the port is taken, instead of what is declared",
+            "What to do if the port is in use (overrides `on_conflict`)",
             choices=("ask", "reclaim", "next", "fail"),
         ),
         *CONSENT,
         waits=True,
         passes_on=True,
         usage="%(prog)s [OPTIONS] SERVICE [-- ARGS]",
-        epilog="ARGS are appended to the service's command.",
+        epilog="ARGS are appended to the command of the service.",
     ),
     "free": Command(
         "devports.commands.free:free_targets",
-        "end who holds a port, safely, and prove it bindable",
+        "Free a port: stop its holder and wait until the port can be bound",
         *COMMON,
         TARGETS,
-        Option("--dry-run", "say what would be done"),
-        length("--timeout", "from SIGTERM to SIGKILL (default: the service's stop_timeout, or 5)"),
+        Option("--dry-run", "Show what would be stopped, without stopping it"),
+        length(
+            "--timeout",
+            "Time between SIGTERM and SIGKILL (default: `stop_timeout` of the service, or 5)",
+        ),
         length(
             "--settle",
-            "watch so long whether a supervisor starts it again (default: 4)",
+            "How long to watch for a restart by a supervisor (default: 4)",
             default=4.0,
         ),
         *CONSENT,
@@ -170,68 +171,72 @@ COMMANDS = {
     ),
     "check": Command(
         "devports.commands.check:check",
-        "say whether a port can be bound now, and who holds it",
+        "Check whether a port is free, and show its holder",
         *COMMON,
         SOME_TARGETS,
     ),
     "status": Command(
         "devports.commands.status:status",
-        "show who has the ports of this project",
+        "Show the ports of this project and their holders",
         *COMMON,
         TARGETS,
-        Option("--all", "everybody who listens on this machine, by project", dest="everything"),
-        Option("--watch", "go on until q or Ctrl-C, and show what changes"),
-        length("--interval", "with --watch: seconds between two looks (default: 1)", type=pace),
+        Option(
+            "--all", "Show all listeners on this machine, grouped by project", dest="everything"
+        ),
+        Option("--watch", "Keep the output up to date until q or Ctrl-C"),
+        length("--interval", "Seconds between updates with --watch (default: 1)", type=pace),
     ),
     "wait": Command(
         "devports.commands.wait:wait",
-        "wait until a service is ready, or a port can be bound",
+        "Wait until a service is ready or a port is free",
         *COMMON,
         SOME_TARGETS,
         Option(
             "--for",
-            "what is waited for (default: ready)",
+            "What to wait for (default: ready)",
             dest="until",
             choices=("ready", "free"),
             default="ready",
         ),
-        length("--timeout", "how long (default: the service's ready.timeout, or 60)"),
+        length(
+            "--timeout", "Maximum wait in seconds (default: `ready.timeout` of the service, or 60)"
+        ),
         waits=True,
     ),
     "doctor": Command(
         "devports.commands.doctor:doctor",
-        "say everything that is or will be wrong with ports here",
+        "Check ports, configuration and editor files for problems",
         *COMMON,
-        Option("--fix", "mend what can be mended, asking about each"),
+        Option("--fix", "Fix problems, asking before each change"),
     ),
     "init": Command(
         "devports.commands.init:init",
-        "find the servers of this project and write a devports.toml",
+        "Create devports.toml from the servers found in this project",
         *COMMON,
-        Option("-y --yes", "write it without asking"),
-        Option("--dry-run", "print it, write nothing"),
+        Option("-y --yes", "Write without asking"),
+        Option("--dry-run", "Print the file and write nothing"),
         NO_INPUT,
     ),
     "vscode": Command(
         "devports.commands.vscode:vscode",
-        "write tasks and launch configurations for VS Code",
+        "Write VS Code tasks and launch configurations",
         *COMMON,
-        mode("check", "write nothing; exit 1 and the difference if anything would be written"),
-        mode("diff", "write nothing; show what would be written"),
+        mode("check", "Write nothing; print the diff and exit 1 if files are out of date"),
+        mode("diff", "Write nothing; print the diff"),
     ),
     "validate": Command(
         "devports.commands.validate:validate",
-        "check the configuration and nothing else",
+        "Check the configuration file",
         *COMMON,
     ),
     "schema": Command(
         "devports.commands.validate:schema",
-        "print a JSON Schema",
+        "Print a JSON Schema",
         Option("kind", choices=("config", "result", "event")),
     ),
     "completion": Command(
         "devports.completion:completion",
-        "print a completion script for a shell",
+        "Print a shell completion script",
         Option("shell", choices=("bash", "zsh", "fish")),
     ),
 }
@@ -264,7 +269,7 @@ def build_parser(only: str = "", *, width: int = 80) -> argparse.ArgumentParser:
         return argparse.HelpFormatter(prog, width=width - 2)
 
     common: dict[str, Any] = {"formatter_class": formatter, "add_help": False}
-    text = "The port is yours before the server starts."
+    text = "Start development servers on their ports, every time."
     parser = Parser(prog="devports", description=text, **common)
     _declare(parser, (HELP, VERSION))
     commands = parser.add_subparsers(prog="devports", dest="command", metavar="COMMAND")
@@ -294,12 +299,12 @@ def parsed(parser: argparse.ArgumentParser, words: Sequence[str]) -> argparse.Na
     first = next(iter(words), "")
     if first and not first.startswith("-") and first not in COMMANDS:
         known = f"commands: {', '.join(COMMANDS)}"
-        raise _mistyped(f"no command `{first[:60]}`", first, COMMANDS, "", facts=(known,))
+        raise _mistyped(f"unknown command `{first[:60]}`", first, COMMANDS, "", facts=(known,))
     options, more = parser.parse_known_args(words)
     if more:
         name = options.command or ""
         flags = [flag for each in options_of(name) for flag in each.flags if flag[:2] == "--"]
-        what = f"unrecognized arguments: {' '.join(more)}"
+        what = f"unknown arguments: {' '.join(more)}"
         raise _mistyped(what, more[0].partition("=")[0], flags, name)
     _refuse_bare(options)
     return options

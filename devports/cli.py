@@ -67,7 +67,7 @@ def main(argv: Sequence[str] | None = None) -> int:
         elif words[:1] == ["run"]:
             from devports.commands.context import print_vscode_failure
 
-            why = f"ended by signal {number}, before a server was started"
+            why = f"interrupted by signal {number} before a server was started"
             print_vscode_failure(why, screen)
     except Exception as error:  # noqa: BLE001  # the one place for bugs
         code = show(bug(error), words, screen, as_json=as_json)
@@ -196,7 +196,7 @@ def interrupted(number: int) -> DevportsError:
     """Return that a signal has ended the command before its answer, for a program that reads it."""
     return DevportsError(
         "interrupted",
-        f"ended by signal {number}: what was done until then stands on stderr",
+        f"interrupted by signal {number}; progress so far is on stderr",
         exit_code=exitcodes.of_signal(number),
     )
 
@@ -211,7 +211,7 @@ def output_error(lost: int | None) -> DevportsError | None:
     if lost is None or lost == EPIPE:
         return None
     why = os.strerror(lost) if lost else "it was closed, or its reader takes nothing"
-    message = f"the output could not be written: {why}"
+    message = f"cannot write the output: {why}"
     return DevportsError("output-lost", message, exit_code=exitcodes.NO)
 
 
@@ -219,9 +219,9 @@ def bug(error: Exception) -> DevportsError:
     """Write a report, ready to be pasted into an issue, and say where it is."""
     return DevportsError(
         "internal-error",
-        f"devports has a bug: {type(error).__name__}: {error}",
+        f"internal error (a bug in devports): {type(error).__name__}: {error}",
         facts=(f"report: {write(error)}",),
-        hints=("report it with that file; nothing in it is sent by itself",),
+        hints=("please report it with that file (devports sends nothing)",),
         exit_code=exitcodes.INTERNAL,
     )
 

@@ -1,36 +1,36 @@
 """The exit codes: one file, the contract with scripts and editors.
 
-``devports run`` passes the server's own code through; every code of ours is in a band no common
-server uses. 128+n stands for signal n, always as a number: an editor shows 0 for a process that
-really dies of a signal.
+``devports run`` passes the server's own code through; devports' own codes are in a range
+that no common server uses. 128+n stands for signal n, always as a number: an editor shows 0 for a
+process that really dies of a signal.
 """
 
 from __future__ import annotations
 
 OK = 0
-"""Done: free, freed, valid, shown, or the server ended with 0."""
+"""Success, or the server exited with 0."""
 NO = 1
-"""A check says no."""
+"""The check failed: port in use, problems found, or files out of date."""
 USAGE = 2
 """The command line or the configuration is wrong."""
 HELD = 90
-"""Held and not freed: declined, or no terminal to ask on and no --yes."""
+"""The port is in use and was not freed: the answer was no, or devports may not ask."""
 PROTECTED = 91
-"""The holder is protected, supervised or a container: the right command was printed."""
+"""The holder is protected, managed by a supervisor, or a container; how to stop it was printed."""
 PERMISSION = 92
-"""Permission is missing: another user's process, a privileged or excluded port."""
+"""No permission: a process of another user, or a privileged or excluded port."""
 STILL_HELD = 93
-"""Not bindable after every step."""
+"""The port is still in use after all steps."""
 TAKEN_AGAIN = 94
-"""Taken again by somebody else, after bounded attempts."""
+"""Another process took the port again."""
 NOT_READY = 95
-"""The server did not become ready in time."""
+"""The server was not ready: timeout, wrong port, shared port, or a dependency that is not ready."""
 IN_CHARGE = 96
-"""Another devports run is in charge of this service."""
+"""The service is already running."""
 BLIND = 97
-"""There is no way to inspect sockets here."""
+"""devports cannot inspect sockets here."""
 INTERNAL = 98
-"""A bug in devports; the report file is named."""
+"""Internal error; the path of a report file was printed."""
 NOT_EXECUTABLE = 126
 """The command exists but cannot be executed."""
 NOT_FOUND = 127

@@ -56,7 +56,7 @@ def _services(value: object, defaults: Table, found: list[Problem]) -> tuple[Ser
         found.append(_not_a(value, path, "a table of services, `[services.NAME]`"))
         return ()
     if not value:
-        found.append(Problem((), "no services: add `[services.NAME]` with a `port`"))
+        found.append(Problem((), "no services defined; add `[services.NAME]` with a `port`"))
     if len(value) > keys.MAX_SERVICES:
         found.append(_too_many(value, path, "services", keys.MAX_SERVICES))
         return ()
@@ -68,8 +68,8 @@ def _service(name: str, raw: object, defaults: Table, found: list[Problem]) -> S
     path: Path = ("services", name)
     if not _matches(keys.NAME, name):
         reason = (
-            f"`{short(name)}` is not a name for a service: 1 to 64 letters, digits, `_` and `-`, "
-            "a letter or digit first"
+            f"`{short(name)}` is not a valid service name (1 to 64 letters, digits, `_` or "
+            "`-`; first a letter or digit)"
         )
         found.append(Problem(path, reason, "key"))
     own = _fields(keys.SERVICE, raw, path, found)
@@ -112,7 +112,7 @@ def _mistyped(name: str, unknown: list[str], names: tuple[str, ...]) -> bool:
 def _unknown(name: str, path: Path, known: tuple[str, ...]) -> Problem:
     where = f" in `{dotted(path[:-1])}`" if path[1:] else ""
     if path[0] == "defaults" and name in keys.SERVICE:
-        return Problem(path, f"`{name}` belongs to a service, not to `defaults`", "key")
+        return Problem(path, f"`{name}` is not allowed in `[defaults]`; set it per service", "key")
     return Problem(path, f"unknown key{where}", "key", name, known)
 
 
@@ -126,11 +126,11 @@ def _kind(value: object) -> str:
         case bool():
             return "a boolean"
         case int():
-            return str(value) if abs(value) < _PRINTED else "a number that large"
+            return str(value) if abs(value) < _PRINTED else "a number out of range"
         case float():
             return str(value)
         case str():
-            return "a string" + (" (leave the quotes out)" if value.isdecimal() else "")
+            return "a string" + (" (remove the quotes)" if value.isdecimal() else "")
         case list():
             return "a list"
         case dict():
@@ -146,7 +146,7 @@ def _matches(pattern: str, text: str) -> bool:
 
 
 def _too_many(table: Table, path: Path, what: str, most: int) -> Problem:
-    return Problem(path, f"{len(table)} {what}, {most} are possible", "key")
+    return Problem(path, f"{len(table)} {what}; the maximum is {most}", "key")
 
 
 def _number(key: Key, value: object, path: Path, found: list[Problem]) -> float | None:
@@ -198,7 +198,7 @@ def _host(_: Key, value: object, path: Path, found: list[Problem]) -> str | None
 def _path(_: Key, value: object, path: Path, found: list[Problem]) -> str | None:
     text = _any_text(value, path, found)
     if text == "":
-        found.append(Problem(path, f"`{dotted(path)}` is empty: leave the key out"))
+        found.append(Problem(path, f"`{dotted(path)}` is empty; remove the key"))
     elif text is not None and (text.startswith("~") or "${" in text):
         reason = f"`{dotted(path)}`: `~` and `${{...}}` are not expanded in a path"
         found.append(Problem(path, reason))
@@ -209,14 +209,14 @@ def _command(_: Key, value: object, path: Path, found: list[Problem]) -> Any:
     if isinstance(value, list):
         words = tuple(text or "" for text in _strings(value, path, found))
         if not value or value[0] == "":
-            found.append(Problem(path, f"`{dotted(path)}` has no program: leave the key out"))
+            found.append(Problem(path, f"`{dotted(path)}` has no program; remove the key"))
         return words
     if not isinstance(value, str):
         found.append(_not_a(value, path, "a string or a list of strings"))
         return None
     text = _any_text(value, path, found)
     if text is not None and not text.strip():
-        found.append(Problem(path, f"`{dotted(path)}` is empty: leave the key out"))
+        found.append(Problem(path, f"`{dotted(path)}` is empty; remove the key"))
     return text
 
 
@@ -251,13 +251,13 @@ def _pairs(key: Key, value: object, path: Path, found: list[Problem], rule: str)
 
 
 def _env(key: Key, value: object, path: Path, found: list[Problem]) -> Any:
-    table = _pairs(key, value, path, found, "a name for a variable: letters, digits, `_.-`") or {}
+    table = _pairs(key, value, path, found, "a valid variable name (letters, digits, `_.-`)") or {}
     texts = {name: _any_text(item, (*path, name), found) for name, item in table.items()}
     return tuple((name, text) for name, text in texts.items() if text is not None)
 
 
 def _ports(key: Key, value: object, path: Path, found: list[Problem]) -> Any:
-    table = _pairs(key, value, path, found, "a name for a port: letters, digits, `_-`") or {}
+    table = _pairs(key, value, path, found, "a valid port name (letters, digits, `_-`)") or {}
     if len(table) > keys.MAX_PORTS:
         found.append(_too_many(table, path, "ports", keys.MAX_PORTS))
         return ()
@@ -294,11 +294,11 @@ def broken_rules(services: Sequence[Service]) -> list[Problem]:
 def _wrong_command(service: Service) -> Iterator[Problem]:
     command, path = service.command, ("services", service.name, "command")
     if service.shell and isinstance(command, tuple):
-        yield Problem(path, f"`{dotted(path)}` must be a string where `shell` is true")
+        yield Problem(path, f"`{dotted(path)}` must be a string if `shell` is true")
     elif not service.shell and isinstance(command, str):
         wrong = _wrong_words(command)
         if wrong:
-            yield Problem(path, f"`{dotted(path)}` cannot be split into words: {wrong}")
+            yield Problem(path, f"cannot split `{dotted(path)}` into arguments: {wrong}")
 
 
 def _wrong_debugger(service: Service) -> Iterator[Problem]:
@@ -306,11 +306,11 @@ def _wrong_debugger(service: Service) -> Iterator[Problem]:
     if not service.vscode.debug:
         return
     if not service.command:
-        yield Problem(path, f"`{short(service.name)}` has no command that could be debugged")
+        yield Problem(path, f"`{short(service.name)}` has no command to debug")
     elif DEBUGGER_PORT not in dict(service.ports):
         usual = {"node": 9229}.get(service.vscode.debug, 5678)
         wants = f"add `ports = {{ {DEBUGGER_PORT} = {usual} }}` to the service"
-        yield Problem(path, f"the debugger needs a port: {wants}")
+        yield Problem(path, f"the debugger needs a port; {wants}")
 
 
 def _wrong_words(command: str) -> str:
@@ -332,7 +332,9 @@ def _port_clashes(services: Sequence[Service]) -> Iterator[Problem]:
         for path, port in _declared(service):
             rival = next((taken[port, a] for a in contested if (port, a) in taken), None)
             if rival:
-                yield Problem(path, f"port {port} of `{_who(path)}` is already `{_who(rival)}`'s")
+                yield Problem(
+                    path, f"port {port} of `{_who(path)}` is already declared by `{_who(rival)}`"
+                )
             for address in claimed if port else ():
                 taken.setdefault((port, address), path)
 
@@ -360,7 +362,7 @@ def _wrong_dependencies(services: Sequence[Service]) -> Iterator[Problem]:
     if cycle:
         yield Problem(
             ("services", cycle[0], "depends_on"),
-            "services wait for each other: " + " -> ".join(map(short, cycle)),
+            "circular `depends_on`: " + " -> ".join(map(short, cycle)),
         )
 
 
@@ -397,7 +399,7 @@ def _wrong_placeholders(services: Sequence[Service]) -> Iterator[Problem]:
             yield from _unknown_names(names, known, key, path, text)
             if key.fills_fd and service.handoff in ("hook", "plain") and "fd" in names_in(text):
                 yield Problem(
-                    path, f'`{{fd}}` needs a handoff of "fd" or "auto", not "{service.handoff}"'
+                    path, f'`{{fd}}` needs `handoff = "fd"` or `"auto"`, not "{service.handoff}"'
                 )
             if not (service.shell and path[2] == "command"):
                 yield from _shell_names(known, path, text)
@@ -436,14 +438,14 @@ def _unknown_names(
             yield Problem(path, "`{fd}` has a value only in `command` and `env`")
         elif name not in known and name != "fd":
             brace = short(name)
-            own = f"`{{{{{brace}}}}}` is the text itself"
+            own = f"for literal text write `{{{{{brace}}}}}`"
             yield Problem(path, f"unknown placeholder `{{{brace}}}` ({own})", "value", name, names)
 
 
 def _shell_names(known: Mapping[str, str], path: Path, text: str) -> Iterator[Problem]:
     for name in foreign_names_in(text):
         if name in known or name == "fd":
-            yield Problem(path, f"`${{{name}}}` is not a placeholder, `{{{name}}}` is")
+            yield Problem(path, f"`${{{name}}}` is not a placeholder; write `{{{name}}}`")
 
 
 _USUAL = ("127.0.0.1", "localhost", "0.0.0.0", "::1", "::")  # noqa: S104  # never bound here

@@ -73,7 +73,7 @@ class Key(Frozen):
 READY = {
     "http": Key(
         "text",
-        "path that must answer a GET on the port with a status below 400",
+        "path that must answer a GET request on the port with a status below 400",
         pattern=f"/{LINE}|/",
         rule='must be a path that starts with "/"',
         fills=True,
@@ -88,14 +88,14 @@ READY = {
     ),
     "owner": Key(
         "text",
-        "`tree`: a process that devports started must own the port; "
-        "`any`: whoever listens counts (a container engine's proxy, a setuid server)",
+        "`tree`: a process of the server must own the port; `any`: any listener counts "
+        "(container proxy, setuid server)",
         default=Ready.owner,
         choices=("tree", "any"),
     ),
     "log": Key(
         "text",
-        "text that a line of its output must contain, colours aside",
+        "text that a line of the output must contain (colour codes are ignored)",
         pattern=LINE,
         example='"Application startup complete"',
     ),
@@ -111,7 +111,7 @@ VSCODE = {
     ),
     "prelaunch": Key(
         "texts",
-        "launch configurations of yours that get a task freeing the port as `preLaunchTask`",
+        "your launch configurations that should free the port first (`preLaunchTask`)",
         pattern=LINE,
         rule="must be names of launch configurations, one line each",
         example='["Python: FastAPI"]',
@@ -141,8 +141,8 @@ SERVICE = {
     ),
     "command": Key(
         "command",
-        "what starts the service; a list is executed as it is, a string is split like a shell "
-        "would, but no shell runs; without a command the port is watched and never started",
+        "command that starts the service, run without a shell; a string is split into "
+        "arguments; without it the port is only watched",
         fills=True,
         fills_fd=True,
         example='"uvicorn main:app --host {host} --port {port}"',
@@ -175,7 +175,7 @@ SERVICE = {
     ),
     "ports": Key(
         "ports",
-        "further ports of the same service by name, managed like the first one",
+        "additional named ports of the service, managed like the first one",
         pattern=NAME,
         low=FIRST_PORT,
         high=LAST_PORT,
@@ -183,14 +183,15 @@ SERVICE = {
     ),
     "depends_on": Key(
         "texts",
-        "services it needs; `run` waits until they are ready, each for its own `ready.timeout`",
+        "services that this one needs; `run` waits until they are ready, each up to "
+        "its own `ready.timeout`",
         pattern=NAME,
         rule="must be names of services",
         example='["db"]',
     ),
     "ready": Key(
         "table",
-        "when the service counts as ready, on top of owning its port",
+        "additional conditions for ready, besides listening on its port",
         keys=READY,
         example='{ http = "/healthz", timeout = 60 }',
     ),
@@ -209,26 +210,27 @@ SERVICE = {
     ),
     "attempts": Key(
         "integer",
-        "starts at most, when a start fails because the port is taken",
+        "maximum number of starts if the port is lost",
         default=Service.attempts,
         low=1,
         high=20,
     ),
     "on_conflict": Key(
         "text",
-        "when the port is taken: `ask` before ending the holder; `reclaim`: end without asking "
-        "what an earlier run of this project left, ask for the rest; `next`: take one of the 49 "
-        "ports above it, asking nobody, and say so; `fail`",
+        "if the port is in use: `ask` before stopping the holder; `reclaim`: stop "
+        "orphaned servers of this project without asking, ask for others; `next`: use "
+        "the next free port of the 49 above it, without asking; `fail`",
         default=Service.on_conflict,
         choices=("ask", "reclaim", "next", "fail"),
     ),
     "handoff": Key(
         "text",
-        "how the port gets from devports to the server: `fd`: it inherits the socket (uvicorn, "
-        "gunicorn, hypercorn, daphne, puma, or your own `{fd}`; flask and nginx too where you ask "
-        "for it); `hook`: its own bind is answered with the socket (programs of Python and Node, "
-        "behind npm and reloaders too); `plain`: the port is held beside it until it listens; "
-        "`auto` takes the first of these that its command allows",
+        "how the server gets the port: `fd`: it inherits the socket (uvicorn, "
+        "gunicorn, hypercorn, daphne, puma, or your own `{fd}`; flask and nginx only "
+        "on request); `hook`: a hook in Python and Node programs passes the socket to "
+        "the server's bind (also behind npm and reloaders); `plain`: devports holds "
+        "the port until the server listens; `auto`: the first of these that works for "
+        "the command",
         default=Service.handoff,
         choices=("auto", "fd", "hook", "plain"),
     ),

@@ -60,7 +60,7 @@ def _reason(depth: int, parts: int, length: int) -> str:
     if length > MAX_WORD:
         return f"more than {MAX_WORD} characters without a break"
     if depth > MAX_NESTING:
-        return f"more than {MAX_NESTING} brackets inside each other"
+        return f"nested more than {MAX_NESTING} levels deep"
     return f"a dotted key of more than {MAX_PARTS} parts" if parts >= MAX_PARTS else ""
 
 
@@ -235,7 +235,7 @@ def _unreadable(kind: str, shown: str, why: str) -> DevportsError:
 def _decoded(raw: bytes, shown: str) -> str:
     if raw.startswith(_BOM):
         raise report.syntax(
-            shown, "", None, "it starts with a byte order mark", "save it as UTF-8 without BOM"
+            shown, "", None, "it starts with a byte order mark", "save it as UTF-8 without a BOM"
         )
     try:
         return raw.decode().replace("\r\n", "\n")
@@ -392,10 +392,10 @@ def distrust(path: str, status: os.stat_result, mounts: str | None = None) -> st
         )
     if status.st_mode & stat.S_IWOTH:
         if on_foreign_mount(path, _mounts() if mounts is None else mounts):
-            return f"`{visible(path)}` is on a file system that does not say who may write it"
+            return f"`{visible(path)}` is on a file system without file permissions"
         raise _unsafe(
             path,
-            "can be written by every user",
+            "can be written by any user",
             f"mode: {status.st_mode & 0o777:04o}",
             f"chmod o-w {quote(path)}",
         )
@@ -432,8 +432,8 @@ def _unsafe(path: str, what: str, fact: str, hint: str) -> DevportsError:
         "config-unsafe",
         f"`{visible(path)}` {what}",
         facts=(fact,),
-        note="whoever can write it decides which commands run as you",
-        hints=(f"after reading it, run `{hint}`",),
+        note="anyone who can write this file can run commands as you",
+        hints=(f"review the file, then run `{hint}`",),
     )
 
 

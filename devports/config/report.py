@@ -60,7 +60,7 @@ class Problem(Frozen):
     def text(self) -> str:
         """The reason with the nearest choice. Worded only when shown: difflib is slow."""
         meant = nearest(self.wrote, self.choices)
-        return f"{self.reason}, did you mean `{meant}`?" if meant else self.reason
+        return f"{self.reason}; did you mean `{meant}`?" if meant else self.reason
 
 
 def nearest(wrote: str, choices: Iterable[str]) -> str:
@@ -140,7 +140,7 @@ def syntax(
     """Return the error for a file that is not TOML, or more than we read."""
     return DevportsError(
         "config-syntax",
-        f"`{shown}` cannot be read as TOML",
+        f"`{shown}` is not valid TOML",
         facts=snippets(text, [(where, short(reason, _WIDTH))]),
         hints=(hint,) if hint else (),
     )
@@ -156,7 +156,7 @@ def invalid_env(problems: tuple[str, ...], shown: str) -> DevportsError:
 
 
 def _counted(problems: Sequence[object]) -> str:
-    return "1 problem" if len(problems) == 1 else f"{len(problems)} problems"
+    return "1 error" if len(problems) == 1 else f"{len(problems)} errors"
 
 
 def _more(problems: Sequence[object]) -> tuple[str, ...]:
@@ -171,7 +171,7 @@ def unknown_service(config: Config, name: str) -> DevportsError:
     meant = nearest(name, names)
     return DevportsError(
         "unknown-service",
-        f"no service `{short(name)}` in `{config.path}`",
+        f"`{config.path}` has no service `{short(name)}`",
         facts=(f"services: {listed}",),
         hints=(f"did you mean `{meant}`?",) if meant else (),
     )
@@ -184,9 +184,12 @@ def no_config(cwd: str) -> DevportsError:
     init, check = ours("init"), ours("check", "8000")
     return DevportsError(
         "config-missing",
-        "no `devports.toml` here or above",
-        facts=(f"looked from {visible(cwd)} up to the repository root", "it can be:", *_EXAMPLE),
-        hints=(hint("run ", init, ", or give a port: ", check, " works without a file"),),
+        f"no `devports.toml` found in {visible(cwd)} or its parent folders",
+        facts=("for example:", *_EXAMPLE),
+        hints=(
+            hint("to create one, run ", init),
+            hint("ports work without a file, for example ", check),
+        ),
     )
 
 

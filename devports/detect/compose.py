@@ -213,10 +213,10 @@ def _process(
 ) -> DetectedService | SkippedService:
     line = read(command)
     if line is None:
-        return SkippedService(source, "it is more than one simple command")
+        return SkippedService(source, "not a single simple command")
     made = of_line(line, source, names=(name,), folder=file.folder)
     if made is None and (name == "web" or with_port(line.words)[0] != line.words):
         made = from_program(line, source, names=(name,), folder=file.folder)
     if made is None:
-        return SkippedService(source, "no server that is known, and no $PORT")
+        return SkippedService(source, "no known server and no $PORT")
     return made.replace(production=made.production or file.name == "Procfile")

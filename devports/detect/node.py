@@ -72,7 +72,7 @@ def packages(tree: Tree) -> Iterator[DetectedService | SkippedService]:
     for file in tree.called(NAME):
         package = _package(file)
         if package is None:
-            yield SkippedService(file.source(), "it cannot be read as JSON")
+            yield SkippedService(file.source(), "it is not valid JSON")
         else:
             yield from _Scripts(tree, file, package).services()
 
@@ -108,7 +108,7 @@ class _Scripts:
                 yield from found
                 return
             elif self.line(name) is None:
-                why = "it starts several programs at once"
+                why = "it starts several programs"
                 unclear.append(SkippedService(self.source(name), why))
         if made := self.unscripted():
             yield made
@@ -149,7 +149,7 @@ class _Scripts:
         asked = None if port else self.configured(server)
         told = DetectedAddress(asked.port if asked else port, told.host)
         made = from_start(start.replace(told=told), self.source(name), names=names)
-        note = "The script names its port, so that this one has to be the same."
+        note = "The port is fixed in the script; keep both equal."
         return self.placed(made, asked, server.env, note if fixed else "").replace(
             target=target_of(start) if name in FAVOURITES else f"script {name}",
             command=self.command(name, () if fixed else to_add(server, line.words)),
@@ -165,14 +165,14 @@ class _Scripts:
         asked = self.port_of(line)
         shown = asked or self.uses(*FRAMEWORKS) or any(map(listens_in, self.files(line)))
         if not shown:
-            return SkippedService(self.source(name), "it does not show that it is a server")
+            return SkippedService(self.source(name), "not recognized as a server")
         made = self.asking(from_program(line, self.source(name), names=names), asked)
         return made.replace(target=f"script {name}", command=self.command(name, ()), shell=False)
 
     def asking(self, made: DetectedService, asked: Asked | None) -> DetectedService:
         """Return a program with the port that its text asks for; without one it gets PORT."""
         fixed = asked is not None and not asked.by_variable
-        note = "Its port is written in the program." if fixed else ""
+        note = "The port is fixed in the program." if fixed else ""
         return self.placed(made, asked, PROGRAM.env, note).replace(
             kind="node",
             port=made.port or (asked.port or 3000 if asked else 0),

@@ -99,7 +99,7 @@ def without_other_ways(
         if other is None:
             kept.append(find)
         else:
-            how = "a container of what" if find.built else "the production server of what"
+            how = "container of what" if find.built else "production server of what"
             left.append(SkippedService(find.sources[0], f"{how} `{other.name}` starts"))
     return kept, left
 
@@ -192,7 +192,7 @@ def _placed(find: DetectedService, taken: dict[int, str]) -> DetectedService:
     if not find.command or not find.takes_port:
         return find.replace(port=0 if find.command else -1)
     port = next((p for p in range(find.port + 1, LAST_PORT + 1) if p not in taken), 0)
-    note = f"{find.port} is the port of `{taken[find.port]}`."
+    note = f"Port {find.port} is already used by `{taken[find.port]}`."
     return find.replace(port=port, notes=(*find.notes, note))
 
 
@@ -212,7 +212,7 @@ def _entries(tree: Tree, file: File) -> Iterator[DetectedService | SkippedServic
     try:
         entries = inside(plain(parse(file.text)), LISTS[file.name])
     except JsoncError:
-        yield SkippedService(file.source(), "it cannot be read as JSON with comments")
+        yield SkippedService(file.source(), "it is not valid JSON with comments")
         return
     for entry in entries if isinstance(entries, list) else ():
         if isinstance(entry, dict) and (made := _service(tree, file, entry)):
@@ -233,7 +233,7 @@ def _service(tree: Tree, file: File, entry: Entry) -> DetectedService | None:
     if made is None:
         return None
     names = ", ".join(variables_of(entry))
-    notes = (f"{file.name} sets {names}: add to `env` what it needs.",) if names else ()
+    notes = (f"{file.name} sets {names}; add them to `env` if needed.",) if names else ()
     return made.replace(command=_in_its_environment(tree, folder, line, made), notes=notes)
 
 

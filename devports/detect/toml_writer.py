@@ -14,8 +14,8 @@ if TYPE_CHECKING:
     from devports.detect.model import DetectedService
 
 HEAD = """\
-# Which service wants which port: `devports run NAME` starts one on its port, every time.
-# `devports validate` checks this file, `devports schema config` has every key.
+# Services and their ports. Start one with `devports run NAME`.
+# Check this file: `devports validate`. All keys: `devports schema config`.
 """
 MORE = """\
 
@@ -58,7 +58,7 @@ def block(service: DetectedService) -> list[str]:
     said += [f"# {one_line(note)}" for note in service.notes]
     if service.port:
         return [*said, *keys(service)]
-    missing = f"# `{service.name}` needs a port, which no file names: fill it in, uncomment it."
+    missing = f"# `{service.name}`: no port found. Set `port` and uncomment."
     return [*said, missing, *(f"# {line}" for line in keys(service))]
 
 

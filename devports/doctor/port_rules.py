@@ -77,15 +77,15 @@ def judgement(facts: Facts, declared: PortFacts, finding: Finding) -> Problem | 
         case OutgoingConnection(blocking=blocking):
             return Problem(code, "error" if blocking else "warning")
         case LingeringConnections(blocking=True):
-            return Problem(code, "warning", why="no server can start there until they are gone")
+            return Problem(code, "warning", why="no server can bind the port until then")
         case LingeringConnections():
             return Problem(code, "note")
         case LocalhostConflict():
-            why = "a browser that asks for `localhost` may see the other server"
+            why = "a browser that opens `localhost` may reach the other server"
             return Problem(code, "warning", why=why)
         case HolderUnknown():
             wsl = any(gap.code == "wsl" for gap in facts.gaps)
-            why = "under WSL a program of Windows may have it: `netstat.exe -ano` names that"
+            why = "under WSL, a Windows program may use the port; check with `netstat.exe -ano`"
             return Problem(code, "error", why=why if wsl else "")
         case NotPermitted() | NotLocal():
             return Problem(code, "error")
@@ -99,15 +99,15 @@ def _held(facts: Facts, declared: PortFacts, *, listens: bool) -> Problem | None
     if serves(facts, declared):
         return None
     if (number := sharers(facts, declared)) > 1:
-        what = f"{number} servers share {declared.spec} of `{declared.title}`"
-        why = "each connection goes to one of them by chance (SO_REUSEPORT)"
+        what = f"{number} servers listen on {declared.spec} of `{declared.title}`"
+        why = "each connection reaches one of them at random (SO_REUSEPORT)"
         return Problem("port-split", "warning" if watched else "error", what=what, why=why)
     runs = _runs(facts, declared)
     if listens:
-        alone = f"`{declared.service.name}` cannot start while it is there"
+        alone = f"`{declared.service.name}` cannot start until the port is free"
         why = runs or _moved(facts, declared) or alone
         return None if watched else Problem("port-held", "error", why=why)
-    why = "lsof, ss and netstat call such a port free, and a server that wants it fails"
+    why = "lsof, ss and netstat do not list it, but a server may fail to bind the port"
     return Problem("port-bound", "error", why=f"{why}; {runs}" if runs else why)
 
 
@@ -141,7 +141,7 @@ def _moved(facts: Facts, declared: PortFacts) -> str:
     for run in facts.runs:
         own = (run.project, run.service) == (facts.root, name) and run.process is not None
         if own and run.spec.port != declared.service.port:
-            return f"`{name}` runs on {run.spec} meanwhile, and cannot start here"
+            return f"`{name}` is running on {run.spec} instead"
     return ""
 
 
@@ -154,13 +154,13 @@ def _runs(facts: Facts, declared: PortFacts) -> str:
     other = runs[0].project != facts.root
     if any(run.left for run in runs):
         of = f" of the project in {runs[0].project}" if other else ""
-        return f"a devports run{of} that was killed has left it behind"
+        return f"it is the orphaned server of a `devports run`{of} that was killed"
     if any(
         isinstance(t.standing, OtherCheckout) and t.standing.relation == "sibling" for t in plan
     ):
-        return f"the checkout in {runs[0].project} runs it: two of one repository want one port"
+        return f"the checkout in {runs[0].project} runs it; both checkouts declare this port"
     if other:
-        return f"the project in {runs[0].project} runs it: two projects want one port"
+        return f"the project in {runs[0].project} runs it; both projects declare this port"
     return f"it is the service `{runs[0].service}` of this project"
 
 
@@ -177,12 +177,12 @@ def split(facts: Facts) -> Iterator[Problem]:
             yield Problem(
                 "port-split",
                 "warning",
-                f"`localhost:{declared.spec.port}` may reach another server than"
-                f" `{declared.title}`: one on {' and '.join(map(str, where))}",
-                why="which one answers depends on the client, and on IPv4 or IPv6",
+                f"`localhost:{declared.spec.port}` may reach the server on "
+                f"{' and '.join(map(str, where))} instead of `{declared.title}`",
+                why="which one responds depends on the client, and on IPv4 or IPv6",
                 remedies=(
-                    Remedy(f"ask for {PortSpec(host, declared.spec.port)} and not for `localhost`"),
-                    Remedy("ends the other, after asking", FreePort(where).command),
+                    Remedy(f"use {PortSpec(host, declared.spec.port)} instead of `localhost`"),
+                    Remedy("stop the other server (asks first)", FreePort(where).command),
                 ),
                 service=declared.service.name,
                 about=others,
@@ -217,7 +217,7 @@ def host_unknown(facts: Facts) -> Iterator[Problem]:
             yield Problem(
                 "host-unknown",
                 "error",
-                f"the host `{declared.spec.host}` of `{declared.title}` has no address",
+                f"cannot resolve host `{declared.spec.host}` of `{declared.title}`",
                 evidence=(declared.unresolved,),
                 remedies=(Remedy('write host = "127.0.0.1" or "localhost"'),),
                 service=declared.service.name,
@@ -234,8 +234,8 @@ def nobody_there(facts: Facts) -> Iterator[Problem]:
             yield Problem(
                 "dependency-down",
                 "note",
-                f"nobody listens on {declared.spec} for `{declared.service.name}`",
-                why="other services need it, and devports does not start it: it has no command",
+                f"nothing listens on {declared.spec} (`{declared.service.name}`)",
+                why="other services depend on it, and it has no `command`",
                 service=declared.service.name,
             )
 
@@ -245,7 +245,7 @@ def _one_too_many(plan: Sequence[StopTarget]) -> tuple[Remedy, ...]:
     last = max(plan, key=lambda target: target.process.started)
     if not isinstance(last.standing, OrdinaryProcess):
         return ()
-    title = "ends the one that came last, if that is the one too many"
+    title = "stop the one that started last"
     return (Remedy(title, f"kill -TERM {last.process.pid}"),)
 
 
@@ -316,8 +316,10 @@ def browser_blocked(facts: Facts) -> Iterator[Problem]:
                 "port-blocked-by-browsers",
                 "warning" if web else "note",
                 f"browsers refuse to connect to port {port} of `{declared.title}`",
-                why="it is on the list of the Fetch standard: ERR_UNSAFE_PORT, whatever listens",
-                remedies=(Remedy("give it another port, unless no browser and no fetch() asks"),),
+                why="the Fetch standard blocks it (ERR_UNSAFE_PORT)",
+                remedies=(
+                    Remedy("use another port, unless no browser and no fetch() connects to it"),
+                ),
                 service=declared.service.name,
             )
 
@@ -336,9 +338,10 @@ def airplay(facts: Facts) -> Iterator[Problem]:
             yield Problem(
                 "port-of-airplay",
                 "note",
-                f"macOS wants port {port} of `{declared.title}` for its AirPlay Receiver",
-                why="it is not on here now; where it is, the server cannot start",
-                remedies=(Remedy("choose another port, or leave AirPlay Receiver switched off"),),
+                f"macOS uses port {port} of `{declared.title}` for AirPlay Receiver when that "
+                "is on",
+                why="it is off now; while it is on, the server cannot start",
+                remedies=(Remedy("use another port, or leave AirPlay Receiver switched off"),),
                 service=declared.service.name,
             )
 
@@ -353,8 +356,8 @@ def localhost(facts: Facts) -> Iterator[Problem]:
         yield Problem(
             "localhost-elsewhere",
             "warning",
-            f"`localhost` is {strange[0]} on this machine, which is no loopback address",
-            why="what is meant for this machine alone is for its network",
+            f"`localhost` resolves to {strange[0]}, which is not a loopback address",
+            why="local servers may be reachable from the network",
             remedies=(Remedy('correct /etc/hosts, or write host = "127.0.0.1"'),),
             service=service,
         )
@@ -362,10 +365,12 @@ def localhost(facts: Facts) -> Iterator[Problem]:
         yield Problem(
             "localhost-one-family",
             "note",
-            f"`localhost` is {facts.localhost[0]} here and not {missing[0]}",
-            why="elsewhere it is both: a client may ask on one of them and the server have the"
-            " other",
-            remedies=(Remedy(f'write host = "{facts.localhost[0]}" to mean the same everywhere'),),
+            f"`localhost` resolves to {facts.localhost[0]} here and not to {missing[0]}",
+            why="elsewhere it resolves to both; a client may use one of them and the server "
+            "the other",
+            remedies=(
+                Remedy(f'for the same address everywhere, write host = "{facts.localhost[0]}"'),
+            ),
             service=service,
         )
 
@@ -389,9 +394,9 @@ def left_behind(facts: Facts) -> Iterator[Problem]:
         yield Problem(
             "server-left-behind",
             "warning",
-            f"a crashed run of `{run.service}` has left its server: {_named(run.left.process)}",
+            f"orphaned server of `{run.service}`: {_named(run.left.process)}",
             evidence=(f"project: {run.project}", _listens(run.left)),
-            why="nobody will end it, and it may hold files, memory and connections",
+            why="its `devports run` was killed; no run will stop it",
             remedies=(_ends(run.left, where),),
             service=run.service,
             mend=FreePort(where) if where else None,
@@ -414,8 +419,10 @@ def _listens(left: Listener) -> str:
 def _ends(left: Listener, where: tuple[PortSpec, ...]) -> Remedy:
     """Return what ends it; who holds no port is beyond what devports may signal."""
     if where:
-        return Remedy("ends it, after asking", FreePort(where).command)
-    return Remedy("it has no port, so devports leaves it to you", f"kill -TERM {left.process.pid}")
+        return Remedy("stop it (asks first)", FreePort(where).command)
+    return Remedy(
+        "stop it (it has no port, so `devports free` cannot)", f"kill -TERM {left.process.pid}"
+    )
 
 
 def serving_elsewhere(facts: Facts) -> Iterator[Problem]:
@@ -435,12 +442,10 @@ def _server_moved(run: RunFacts, server: Listener) -> Problem:
     return Problem(
         "server-moved",
         "error",
-        f"the server of `{run.service}` is not on {run.spec}",
+        f"`{run.service}` no longer listens on {run.spec}",
         evidence=(f"{_named(server.process)} {_listens(server)}",),
-        why="it has moved, or what it listened on has gone",
-        remedies=(
-            Remedy("starts it again, where it belongs", f"devports run {run.service} --take-over"),
-        ),
+        why="it has moved, or its listening process has exited",
+        remedies=(Remedy("restart it on its port", f"devports run {run.service} --take-over"),),
         service=run.service,
     )
 
@@ -454,8 +459,8 @@ def _wider(declared: PortFacts, socket: Socket) -> Problem:
     return Problem(
         "server-wider",
         "warning",
-        f"`{declared.title}` listens on {socket.local}, and {declared.spec} is declared",
-        why="other machines can reach it, and only one of its addresses is looked after",
+        f"`{declared.title}` listens on {socket.local}, but {declared.spec} is declared",
+        why="other machines can reach it",
         remedies=(
             Remedy(
                 "let its command say `{host}`, or declare"
@@ -475,10 +480,10 @@ def suspended(facts: Facts) -> Iterator[Problem]:
             "run-suspended",
             "warning",
             f"`devports run {run.service}` (pid {run.process.pid}) is suspended",
-            why="its server has the port and answers nobody",
+            why="its server has the port but does not respond",
             remedies=(
-                Remedy("type `fg` in its terminal, and it goes on"),
-                Remedy("ends it, after asking", ours("free", run.service)),
+                Remedy("to continue it, type `fg` in its terminal"),
+                Remedy("stop it (asks first)", ours("free", run.service)),
             ),
             service=run.service,
         )
@@ -504,10 +509,10 @@ def _two_projects(run: RunFacts, declared: PortFacts) -> Problem:
     return Problem(
         "port-of-two-projects",
         "warning",
-        f"another project runs `{run.service}` on {run.spec}: the number of `{declared.title}`",
+        f"another project runs `{run.service}` on {run.spec}, the port of `{declared.title}`",
         evidence=(f"project: {run.project}", f"devports run: {_pid(run)}, {run.state}"),
-        why="the two cannot run side by side on one address, and are mixed up on two",
-        remedies=(Remedy("give one of them another port"),),
+        why="both cannot use one address at a time",
+        remedies=(Remedy("change the port of one of them"),),
         service=declared.service.name,
     )
 

@@ -28,7 +28,7 @@ STARTABLE = {
 TROUBLES = {
     "missing": "was not found",
     "not-executable": "is not executable",
-    "interpreter-missing": "names in its first line a program that does not exist",
+    "interpreter-missing": "has a missing interpreter in its first line",
 }
 WORDS = {"python": "a virtual environment", "node": "a `node_modules`"}
 
@@ -54,7 +54,7 @@ STAYS_IF_TOLD = {
 
 def writable_by_others(problem: Problem, path: str) -> Problem:
     """Return the problem of a file that others can write, and whose owner can take that away."""
-    closes = Remedy("after reading it, take that away", f"chmod o-w {quote(path)}")
+    closes = Remedy("review the file, then remove the permission", f"chmod o-w {quote(path)}")
     return problem.replace(remedies=(closes,), mend=RemoveWritePermission(path))
 
 
@@ -68,8 +68,10 @@ def folder_missing(command: Command) -> Problem | None:
     return Problem(
         "folder-missing",
         "error",
-        f"the folder `{command.folder}` of `{command.service.name}` does not exist",
-        remedies=(Remedy(f"correct `cwd` in `[services.{command.service.name}]`, or make it"),),
+        f"folder `{command.folder}` of `{command.service.name}` does not exist",
+        remedies=(
+            Remedy(f"correct `cwd` in `[services.{command.service.name}]`, or create the folder"),
+        ),
     )
 
 
@@ -77,7 +79,7 @@ def command_unusable(command: Command) -> Problem | None:
     """A command that cannot be started: not there, not executable, or its interpreter is not."""
     if not command.folder_exists or not command.trouble or _lacking(command):
         return None
-    no_shell = "it is started without a shell, so aliases and functions do not count"
+    no_shell = "the command runs without a shell; aliases and functions do not work"
     path = (f"PATH: {command.searched}",) if command.searched else ()
     return Problem(
         STARTABLE[command.trouble],
@@ -94,16 +96,18 @@ def _way_out(command: Command) -> Remedy:
     if written and instead_of((command.word,)):
         return Remedy(written.hint)
     if command.trouble == "not-executable":
-        return Remedy("makes it executable", f"chmod +x {command.word}")
+        return Remedy("make it executable", f"chmod +x {command.word}")
     if command.trouble == "interpreter-missing":
-        return Remedy(f"correct the first line of `{command.word}`, or install what it names")
+        return Remedy(f"correct the first line of `{command.word}`, or install that interpreter")
     if command.environment is not None:
-        return Remedy(f"install what the project needs into `{command.environment.folder}`")
+        return Remedy(
+            f"install the dependencies of the project into `{command.environment.folder}`"
+        )
     if command.near:
-        return Remedy(f"it is in the project: begin `command` with `{command.near}`")
+        return Remedy(f"use `{command.near}` in `command`")
     if not command.searched:
         return Remedy(f"correct the path in `[services.{command.service.name}]`")
-    return Remedy("install it, or activate the environment that it is installed in")
+    return Remedy("install it, or activate the environment that has it")
 
 
 def shell_missing(command: Command) -> Problem | None:
@@ -114,8 +118,9 @@ def shell_missing(command: Command) -> Problem | None:
     return Problem(
         "shell-missing",
         "warning",
-        f"the command of `{command.service.name}` has `{written.word}`, which only a shell knows",
-        why="no shell runs, so the program gets it as an argument",
+        f"the command of `{command.service.name}` contains `{written.word}`, but runs "
+        "without a shell",
+        why="the program gets it as an argument",
         remedies=(Remedy(written.hint),),
     )
 
@@ -133,7 +138,7 @@ def environment_unusable(command: Command) -> Problem | None:
         return None
     name, what = command.service.name, WORDS[found.kind]
     gone = found.state == "absent"
-    state = "that is not there" if gone else "whose Python has gone"
+    state = "which does not exist" if gone else "which has no working Python"
     return Problem(
         "environment-missing" if gone else "environment-broken",
         "error",
@@ -146,9 +151,9 @@ def environment_unusable(command: Command) -> Problem | None:
 
 def _making(found: Environment) -> str:
     if found.kind == "node":
-        return "installs what package.json names"
-    again = " anew" if found.state == "broken" else ""
-    return f"makes it{again}, to install into it what the project needs"
+        return "install the dependencies of package.json"
+    verb = "recreate" if found.state == "broken" else "create"
+    return f"{verb} it, then install the dependencies"
 
 
 def debugger_missing(command: Command) -> Problem | None:
@@ -159,10 +164,10 @@ def debugger_missing(command: Command) -> Problem | None:
     return Problem(
         "debugger-missing",
         "warning",
-        f"`{name}` declares debugpy, and the Python that runs it has none",
+        f"debugpy is not installed in the Python of `{name}`",
         evidence=(f"Python: {python}",),
         why="its task in VS Code, and `--debug` of `devports run`, cannot start it",
-        remedies=(Remedy("installs it there", f"{quote(python)} -m pip install debugpy"),),
+        remedies=(Remedy("install it there", f"{quote(python)} -m pip install debugpy"),),
     )
 
 
@@ -177,9 +182,9 @@ def other_port(command: Command) -> Problem | None:
     return Problem(
         "command-other-port",
         "error",
-        f"`{service.name}` declares port {service.port}, and its command names {told}",
-        why="devports would free and hold the one, and the server wants the other",
-        remedies=(Remedy("write `{port}` in the command: devports puts the number there"),),
+        f"`{service.name}` declares port {service.port}, but its command uses {told}",
+        why="devports frees and holds the declared port; the server binds the other one",
+        remedies=(Remedy("write `{port}` in the command; devports inserts the number"),),
     )
 
 
@@ -191,8 +196,8 @@ def other_address(command: Command) -> Problem | None:
     return Problem(
         "command-other-address",
         "warning",
-        f"`{service.name}` declares {service.host}, and its command listens on {told}",
-        why="other machines can reach it, and only one of its addresses is looked after",
+        f"`{service.name}` declares {service.host}, but its command listens on {told}",
+        why="other machines can reach it",
         remedies=(Remedy(f'write `{{host}}` in the command, or host = "{told}" if it is meant'),),
     )
 
@@ -206,8 +211,8 @@ def exit_code_hidden(command: Command) -> Problem | None:
         "exit-code-hidden",
         "warning",
         f"the command of `{command.service.name}` ends in `{end}`",
-        why="that hides the server's exit code: a crash looks like a good end",
-        remedies=(Remedy("leave that out, or give a pipe to `bash -o pipefail -c`"),),
+        why="it hides the server's exit code",
+        remedies=(Remedy("remove that, or pass a pipe to `bash -o pipefail -c`"),),
     )
 
 
@@ -220,11 +225,11 @@ def moves(command: Command) -> Problem | None:
     return Problem(
         "server-moves",
         "note" if held else "warning",
-        f"`{command.service.name}` starts {command.launch.kind}, which moves where its port is"
-        " taken",
-        why="`devports run` holds it to its port; started by hand, it takes another one"
+        f"`{command.service.name}` runs {command.launch.kind}, which switches to "
+        "another port if its port is in use",
+        why="not under `devports run`, which holds the port; only if started manually"
         if held
-        else "it takes another one, and whoever knows the declared one finds nobody there",
+        else "it uses another one, and clients of the declared port find no server there",
         remedies=(Remedy(f"add `{'-- ' if command.word == 'npm' else ''}{flag}` to its command"),),
     )
 
@@ -253,10 +258,10 @@ def shared_number(facts: Facts) -> Iterator[Problem]:
             yield Problem(
                 "port-shared",
                 "warning",
-                f"`{other.title}` and `{declared.title}` both want port {declared.spec.port}",
+                f"`{other.title}` and `{declared.title}` both declare port {declared.spec.port}",
                 evidence=tuple(f"{each.title}: {each.spec}" for each in (other, declared)),
-                why="they listen on different addresses, and `localhost` may reach either",
-                remedies=(Remedy("give one of them another port"),),
+                why="they use different addresses, and `localhost` may reach either",
+                remedies=(Remedy("change the port of one of them"),),
                 service=declared.service.name,
             )
 
@@ -271,9 +276,9 @@ def ephemeral(facts: Facts) -> Iterator[Problem]:
             yield Problem(
                 "port-ephemeral",
                 "warning",
-                f"port {port} of `{declared.title}` is one that outgoing connections get",
-                evidence=(f"this system gives them {low} to {high}",),
-                why="one day a browser or a download has it when the server wants to start",
+                f"port {port} of `{declared.title}` is in the range for outgoing connections",
+                evidence=(f"range: {low} to {high}",),
+                why="another program may occupy it at any time",
                 about=declared.replace(findings=declared.outgoing) if declared.outgoing else None,
                 remedies=tuple(_out_of_range(facts, port)),
                 service=declared.service.name,
@@ -285,11 +290,11 @@ def _out_of_range(facts: Facts, port: int) -> Iterator[Remedy]:
     taken = {declared.spec.port for declared in facts.ports}
     better = next(p for p in range(8000 + port % 1000, 10000) if p not in taken)
     example = f", for example {better}" if not low <= better <= high else ""
-    yield Remedy(f"choose a port outside {low}-{high}{example}")
+    yield Remedy(f"use a port outside {low}-{high}{example}")
     if facts.platform == "linux":
         ranges = [f"{a}-{b}" if a != b else str(a) for a, b in (*facts.reserved, (port, port))]
         setting = f"sysctl -w net.ipv4.ip_local_reserved_ports={','.join(ranges)}"
         as_root = facts.viewer.uid == 0
         root = "" if as_root else "sudo "
-        title = "or keep the kernel from giving it away, until the next boot"
+        title = "or exclude the port from the range until the next boot"
         yield Remedy(title, f"{root}{setting}", needs_root=not as_root)

@@ -25,7 +25,7 @@ if TYPE_CHECKING:
     Rule: TypeAlias = Callable[[Facts], Iterable[Problem]]
 
 
-MENDS = Remedy("writes what is missing and leaves the rest as it is", ours("vscode"))
+MENDS = Remedy("update the generated entries; yours stay unchanged", ours("vscode"))
 
 UNSEEN = "failure-unseen"
 GRAVITY = ("error", "warning", "note")
@@ -42,7 +42,7 @@ def files(facts: Facts) -> Iterator[Problem]:
             "editor-files-missing",
             "warning",
             f"{_listed(editor.missing)} {_be(editor.missing)} missing",
-            why="the configuration says what VS Code is to get, and it has not got it",
+            why="VS Code has no tasks for these services",
             remedies=(MENDS,),
             mend=writes,
         )
@@ -50,9 +50,9 @@ def files(facts: Facts) -> Iterator[Problem]:
         yield Problem(
             "editor-files-stale",
             "warning",
-            f"{_listed(editor.stale)} {_be(editor.stale)} not what the configuration means now",
-            why="a task may start another service, or none",
-            remedies=(MENDS, Remedy("shows what would be changed", ours("vscode", "--diff"))),
+            f"{_listed(editor.stale)} {_be(editor.stale)} out of date",
+            why="tasks may start the wrong service",
+            remedies=(MENDS, Remedy("show the changes", ours("vscode", "--diff"))),
             mend=writes,
         )
 
@@ -80,11 +80,11 @@ def command_unresolved(facts: Facts) -> Iterator[Problem]:
         yield Problem(
             "editor-command-missing",
             "error",
-            f"the command `{first.word}` of the task `{first.label}` was not found",
+            f"command `{first.word}` of task `{first.label}` not found",
             evidence=(f"tasks: {', '.join(labels)}", f"PATH: {first.searched}"),
-            why="VS Code shows exit code 127; it may have another PATH than this terminal",
+            why="VS Code may use another PATH than this terminal (exit code 127)",
             remedies=(
-                Remedy("install devports into `.venv` of the project, where tasks look first"),
+                Remedy("install devports into `.venv` of the project, where tasks search first"),
                 Remedy("or for the user, by `pipx install .` in the folder of devports"),
             ),
         )
@@ -101,9 +101,9 @@ def failures_unseen(facts: Facts) -> Iterator[Problem]:
         yield Problem(
             "editor-failure-unseen",
             "warning",
-            f"`{path}` has tasks that let the debugger start when the server did not",
+            f"`{path}` has tasks that let the debugger start without the server",
             evidence=tuple(f"{path}:{flaw.line}:{flaw.column}: {flaw.what}" for flaw in here),
-            why="VS Code does so at every second failure, if a configuration waits for one",
+            why="VS Code does so after every second failure, if a configuration waits for the task",
             remedies=(MENDS,) if path in facts.editor.stale else (by_hand,),
         )
 
@@ -132,18 +132,16 @@ def foreign_devports(facts: Facts) -> Iterator[Problem]:
             "note",
             "`devports` on PATH is another installation of this program",
             evidence=(_found(first),),
-            why="scripts and editor tasks run that one",
+            why="scripts and editor tasks run that one instead",
         )
         return
-    strange = (
-        "another program" if first.kin == "foreign" else "not this program, as far as it shows"
-    )
+    strange = "another program" if first.kin == "foreign" else "probably not this program"
     yield Problem(
         "foreign-devports",
         "warning",
         f"`devports` on PATH is {strange}",
         evidence=tuple(_found(program) for program in facts.programs[:4]),
-        why="scripts and editor tasks run that one; the name is used by unrelated packages too",
+        why="scripts and editor tasks run that one instead",
         remedies=tuple(_first_again(first, mine)),
     )
 
@@ -169,9 +167,9 @@ def same_folder(facts: Facts) -> Iterator[Problem]:
             "error",
             "the unrelated package `devports` is installed in the same environment",
             evidence=(_found(facts.neighbour),),
-            why="both have a folder `devports`: what was installed last has replaced files of ours",
+            why="both install a folder `devports` and overwrite each other's files",
             remedies=(
-                Remedy("removes it", "pip uninstall devports"),
+                Remedy("remove it", "pip uninstall devports"),
                 Remedy(
                     "and install this one again from its folder,"
                     " by `pip install --force-reinstall PATH/TO/ITS/FOLDER`"

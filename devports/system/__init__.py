@@ -35,7 +35,7 @@ def native() -> Machine:
         return Windows()
     raise DevportsError(
         "unsupported-platform",
-        f"devports reads sockets on Linux, macOS and Windows, and this is {sys.platform}",  # noqa: TID251
+        f"{sys.platform} is not supported (supported: Linux, macOS, Windows)",  # noqa: TID251
         exit_code=exitcodes.BLIND,
     )
 
@@ -47,7 +47,7 @@ def _linux() -> Machine:
         return linux
     raise DevportsError(
         "foreign-proc",
-        "/proc shows the processes of another pid namespace, so none can be identified",
+        "/proc belongs to another PID namespace; processes cannot be identified",
         hints=("mount a /proc of this namespace: `mount -t proc proc /proc`",),
         exit_code=exitcodes.BLIND,
     )

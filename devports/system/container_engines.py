@@ -120,7 +120,7 @@ class Engines:
             return EngineError(_complaint(ran))
         match PARSERS[engine](ran.output, port):
             case None:
-                return EngineError("an answer that is not understood")
+                return EngineError("unexpected output")
             case (one,):
                 return (one.replace(stop_timeout=self._stop_timeout(path, one.identity)),)
             case found:
@@ -156,4 +156,4 @@ def which(engine: str) -> str:
 def _complaint(ran: CommandResult) -> str:
     """Return the last line that an engine wrote: there it says what is the matter."""
     lines = (ran.output + b"\n" + ran.errors).decode("utf-8", "replace").strip().splitlines()
-    return lines[-1].strip()[:LONGEST] if lines else f"it ended with status {ran.status}"
+    return lines[-1].strip()[:LONGEST] if lines else f"exited with code {ran.status}"

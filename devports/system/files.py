@@ -73,7 +73,9 @@ class Folder(Frozen):
             DevportsError: it is not `before` any more, or cannot be written; then it is as it was.
         """
         if self.read(name) != before:
-            raise self._refused(name, "it has changed in between; run the command again")
+            raise self._refused(
+                name, "it changed while devports worked on it; run the command again"
+            )
         fresh = f".{name}.{os.urandom(4).hex()}.tmp"
         try:
             self._write(fresh, after, self._mode(name))
@@ -108,7 +110,7 @@ class Folder(Frozen):
         return name if self.descriptor is not None else os.path.join(self.path, name)
 
     def _refused(self, name: str, why: str) -> DevportsError:
-        return DevportsError("editor-file-unusable", f"`{self.shown}/{name}` is left alone: {why}")
+        return DevportsError("editor-file-unusable", f"left `{self.shown}/{name}` unchanged: {why}")
 
     def _failed(self, name: str, done: str, error: OSError) -> DevportsError:
         return _unusable(f"{self.shown}/{name}", done, error)
@@ -145,7 +147,7 @@ def opened(root: str, name: str, *, make: bool = False) -> Iterator[Folder | Non
     except OSError as error:
         if error.errno in (ELOOP, ENOTDIR):
             raise DevportsError(
-                "editor-file-unusable", f"`{path}` is a link or no folder, and is left alone"
+                "editor-file-unusable", f"`{path}` is a link or not a folder; left unchanged"
             ) from None
         raise _unusable(path, "opened", error) from None
     try:
@@ -162,7 +164,9 @@ def _open(path: str) -> int | None:
         return os.open(path, os.O_RDONLY | os.O_DIRECTORY | NOFOLLOW)
     if os.path.islink(path) or not os.path.isdir(path):
         raise (
-            FileNotFoundError(path) if not os.path.lexists(path) else OSError(ENOTDIR, "no folder")
+            FileNotFoundError(path)
+            if not os.path.lexists(path)
+            else OSError(ENOTDIR, "not a folder")
         )
     return None
 
@@ -195,7 +199,7 @@ def take_writing(path: str) -> None:
     except OSError as error:
         raise DevportsError(
             "not-permitted",
-            f"the mode of `{path}` could not be changed",
+            f"cannot change the mode of `{path}`",
             facts=(error.strerror or type(error).__name__,),
         ) from error
 

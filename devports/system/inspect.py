@@ -62,7 +62,7 @@ def endpoints_of(machine: Machine, spec: PortSpec) -> tuple[Endpoint, ...]:
     except (OSError, UnicodeError) as error:  # UnicodeError: not a name at all (IDNA)
         raise DevportsError(
             "host-unknown",
-            f"the host `{spec.host[:80]}` does not resolve to an address",
+            f"cannot resolve host `{spec.host[:80]}`",
             facts=(str(getattr(error, "strerror", "") or error),),
             hints=("use 127.0.0.1 or localhost",),
         ) from error

@@ -63,9 +63,9 @@ CUT = 15
 LSOF = ("-nPbw", "+c0", "-FpcuLtnTf")
 """Numbers, no call that may block (a share that does not answer), whole names, these fields."""
 NO_NETSTAT = VisibilityGap(
-    "no-netstat", "netstat does not answer: sockets of other users are not seen"
+    "no-netstat", "netstat does not respond; sockets of other users are not visible"
 )
-NO_LSOF = VisibilityGap("no-lsof", "lsof does not answer")
+NO_LSOF = VisibilityGap("no-lsof", "lsof does not respond")
 
 
 class Sources(Frozen):
@@ -163,7 +163,7 @@ def pin_by_queue(
         key_of,
         lambda key: QueueHandle(key, watch(key.pid), key_of),
         is_gone=signals.no_such_process,
-        note="without word of its end a signal could hit another process",
+        note="without notice of its exit a signal could reach another process",
     )
 
 
@@ -266,8 +266,8 @@ def _selection(ports: Collection[int]) -> str:
 def _blind() -> DevportsError:
     return DevportsError(
         "no-table",
-        "neither the processes nor lsof and netstat tell about sockets",
-        note="without one of them nobody can say who has a port",
+        "neither the processes nor lsof and netstat list sockets",
+        note="devports needs one of them to find holders",
         exit_code=exitcodes.BLIND,
     )
 

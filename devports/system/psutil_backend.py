@@ -257,11 +257,11 @@ def _end(address: tuple[Any, ...]) -> Endpoint | None:
 
 UNPROVEN = VisibilityGap(
     "pid-unproven",
-    "a process is named for it, and nothing that can be read here proves that it is the one",
+    "the system names a process for it, but nothing visible here proves it",
 )
 GONE = VisibilityGap(
     "opener-gone",
-    "who opened it has ended and left it to another process, which the system does not name",
+    "the process that opened it has exited; the system does not name its heir",
 )
 EVERY_PORT = range(1, 1 << 16)
 NO_PID = VisibilityGap("no-pid", "the system does not say which process has it")

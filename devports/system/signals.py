@@ -62,7 +62,7 @@ def pin_verified(
             return None
         raise DevportsError(
             "no-pin",
-            f"process {key.pid} cannot be pinned: {error.strerror}",
+            f"cannot open a handle to process {key.pid}: {error.strerror}",
             note=note,
             exit_code=exitcodes.BLIND,
         ) from error

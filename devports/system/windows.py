@@ -68,7 +68,7 @@ EXIT_CODE = 1
 DYNAMIC = (49152, 65535)
 """Ports of outgoing connections, unless somebody has set others (RFC 6335 6)."""
 NOT_BOUND = VisibilityGap(
-    "bound-not-shown", "a socket that is bound and does not listen is in no table but `netstat -q`"
+    "bound-not-shown", "only `netstat -q` lists a socket that is bound and does not listen"
 )
 
 
@@ -173,7 +173,7 @@ def pin_by_handle(
         key_of,
         lambda key: WindowsHandle(key, calls),
         is_gone=lambda error: _code(error) == INVALID_PARAMETER,
-        note="without a handle its number could become another process's",
+        note="without a handle its pid could be reused by another process",
     )
     if pinned is not None and pinned.exited:
         pinned.close()
@@ -240,8 +240,8 @@ def _netstat(flags: str) -> list[Row]:
     if raw is None:
         raise DevportsError(
             "no-table",
-            "neither the socket table nor netstat answers",
-            note="without one of them nobody can say who has a port",
+            "neither the socket table nor netstat responds",
+            note="devports needs one of them to find holders",
             exit_code=exitcodes.BLIND,
         )
     return list(windows_tools.netstat(raw))

@@ -47,21 +47,20 @@ class LintFinding(Frozen):
 
 
 WHY = {
-    "file-broken": "VS Code guesses what was meant, and so may do something else",
-    "label-missing": "nothing can name it",
-    "label-twice": "VS Code runs either of them, without a word",
+    "file-broken": "VS Code guesses the meaning and may do something else",
+    "label-missing": "no other entry can refer to it",
+    "label-twice": "VS Code runs one of them without warning",
     "depends-unknown": "VS Code asks what to do, each time",
     "prelaunch-unknown": "VS Code asks what to do before each start of the debugger",
-    "matcher-missing": "VS Code never knows when it is ready, and asks after five seconds",
-    "matcher-unusable": "VS Code drops the matcher, and then never knows when the task is ready",
-    "opens-a-race": "VS Code starts the new one without waiting for the end of the old: the port"
-    " is still taken",
-    "arguments-unquoted": "VS Code gives them to the shell as they are, so it takes them apart",
-    "exit-code-hidden": "VS Code takes a server that crashed, or a port that was not freed, for a"
-    " good end",
-    "failure-unseen": "VS Code lets every second start that fails begin the debugger, where a"
-    " configuration waits for it",
-    "close-hangs": "the next task in its terminal never ends for VS Code",
+    "matcher-missing": "VS Code cannot tell when the task is ready",
+    "matcher-unusable": "VS Code ignores the matcher and cannot tell when the task is ready",
+    "opens-a-race": "VS Code starts the new task before the old one has exited, while its port is "
+    "still in use",
+    "arguments-unquoted": "VS Code passes them to the shell unquoted",
+    "exit-code-hidden": "VS Code treats a failure as success",
+    "failure-unseen": "VS Code starts the debugger after every second failed start, if a "
+    "configuration waits for the task",
+    "close-hangs": "VS Code does not notice when the next task in its terminal ends",
 }
 
 
@@ -145,7 +144,7 @@ def _label(entry: Any, entries: list[Any], naming: str) -> Iterator[Found]:
     if not name and not (naming == "label" and entry.get("type") not in (None, "shell", "process")):
         yield "label-missing", (), f"an entry has no `{naming}`"
     if len(named) > 1 and named[0] is not entry:
-        yield "label-twice", (naming,), f"there are two of the name `{name}`"
+        yield "label-twice", (naming,), f"duplicate name `{name}`"
 
 
 def _depends(entry: Any, entries: list[Any]) -> Iterator[Found]:
@@ -153,7 +152,7 @@ def _depends(entry: Any, entries: list[Any]) -> Iterator[Found]:
     known = {_name(each, "label") for each in entries}
     for name in wants if isinstance(wants, list) else [wants]:
         if isinstance(name, str) and name not in known and not _from_elsewhere(name):
-            yield "depends-unknown", ("dependsOn",), f"no task `{name}` to depend on"
+            yield "depends-unknown", ("dependsOn",), f"`dependsOn` names an unknown task `{name}`"
 
 
 def _from_elsewhere(name: str) -> bool:
@@ -165,7 +164,7 @@ def _before_and_after(entry: Any, labels: frozenset[str]) -> Iterator[Found]:
     for key in ("preLaunchTask", "postDebugTask", "preRestartTask", "postRestartTask"):
         name = entry.get(key)
         if isinstance(name, str) and name not in labels and not _from_elsewhere(name):
-            yield "prelaunch-unknown", (key,), f"no task `{name}` for `{key}`"
+            yield "prelaunch-unknown", (key,), f"`{key}` names an unknown task `{name}`"
 
 
 def _matchers(entry: Any) -> Iterator[tuple[Path, Any]]:
@@ -217,13 +216,21 @@ def _unseen(entry: Any) -> Iterator[Found]:
         pattern = end.get("regexp") if isinstance(end, dict) else end
         if isinstance(pattern, str) and NOT_RUNNING not in pattern:
             path = (*where, "background", "endsPattern")
-            yield "failure-unseen", path, f"`{_name(entry, 'label')}` does not see its start fail"
+            yield (
+                "failure-unseen",
+                path,
+                f"`{_name(entry, 'label')}` does not notice a failed start",
+            )
 
 
 def _habits(entry: Any) -> Iterator[Found]:
     name = _name(entry, "label")
     if inside(entry, "runOptions", "instancePolicy") in ("terminateNewest", "terminateOldest"):
-        yield "opens-a-race", ("runOptions",), f"`{name}` ends itself when it is run again"
+        yield (
+            "opens-a-race",
+            ("runOptions",),
+            f"`{name}` restarts itself when it is run again (`instancePolicy`)",
+        )
     if inside(entry, "presentation", "close") is True:
         yield "close-hangs", ("presentation",), f"`{name}` closes its terminal"
     words = entry.get("args")
@@ -233,7 +240,7 @@ def _habits(entry: Any) -> Iterator[Found]:
                 yield (
                     "arguments-unquoted",
                     ("args", number),
-                    f"`{name}` has an argument with a character that means something to a shell",
+                    f"`{name}` has an argument with a character that a shell interprets",
                 )
 
 
@@ -247,4 +254,8 @@ def _exit_code(entry: Any, waited: frozenset[str]) -> Iterator[Found]:
     told = isinstance(options, list) and "pipefail" in options
     end = hides_exit_code(command)
     if matters and end and not (told and end.startswith("|") and not end.startswith("||")):
-        yield "exit-code-hidden", ("command",), f"`{name}` ends in `{end}`, which hides its failure"
+        yield (
+            "exit-code-hidden",
+            ("command",),
+            f"`{name}` ends in `{end}`, which hides its exit code",
+        )

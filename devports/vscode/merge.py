@@ -102,9 +102,9 @@ class BrokenFileError(DevportsError):
     def __init__(self, path: str, error: JsoncError, key: str, bodies: Iterable[Json]) -> None:
         super().__init__(
             "editor-file-broken",
-            f"`{path}` cannot be read as JSON with comments, and is left alone",
+            f"`{path}` is not valid JSON with comments; left unchanged",
             facts=(f"{path}:{error.line}:{error.column}: {error.reason}",),
-            hints=("correct that place, or paste what is printed here",),
+            hints=("fix that place, or paste the entries printed here",),
         )
         self.snippet = jsonc.written({key: list(bodies)}, jsonc.Style())
 
@@ -272,14 +272,14 @@ def _with_list(text: str, kind: EntryKind, *, needed: bool) -> str:
 
 
 def _misshapen(kind: EntryKind, why: str) -> DevportsError:
-    return DevportsError("editor-file-shape", f"`{kind.file}` is not what VS Code reads: {why}")
+    return DevportsError("editor-file-shape", f"`{kind.file}` has an unexpected structure: {why}")
 
 
 def label_taken(file: str, noun: str, name: str, advice: str) -> Note:
     """Return that an entry of a person's has a name of ours; `advice` is how ours gets another."""
     return Note(
         "label-taken",
-        f"`{file}` has a {noun} `{name}` that is not from devports: it stays",
+        f"`{file}` already has a {noun} `{name}` of yours; left unchanged",
         hints=(f"rename or remove it, or {advice}",),
     )
 
@@ -357,8 +357,8 @@ def _versioned(text: str) -> str:
     if version != TASKS_VERSION:
         raise DevportsError(
             "editor-file-shape",
-            f"`{TASKS}` is of version {json.dumps(version)}, which VS Code no longer reads",
-            hints=(f'bring it to `"version": "{TASKS_VERSION}"` first',),
+            f"`{TASKS}` has the obsolete version {json.dumps(version)}",
+            hints=(f'change it to `"version": "{TASKS_VERSION}"` first',),
         )
     return text
 
@@ -505,9 +505,9 @@ def _adrift(text: str, goal: LaunchGoal) -> dict[str, Note]:
 def _entry_adrift(noun: str, name: str) -> Note:
     return Note(
         "entry-adrift",
-        f"`{LAUNCH}` has a {noun} `{name}` with the mark of devports that no service asks for:"
-        " it stays",
-        hints=(f'remove it, or take its `"group": "{GROUP}"` away: then it is yours',),
+        f"`{LAUNCH}` has a {noun} `{name}` with the mark of devports for no service; "
+        "left unchanged",
+        hints=(f'remove it, or remove its `"group": "{GROUP}"` to keep it as yours',),
     )
 
 
@@ -519,8 +519,8 @@ def _left_behind(text: str, goal: LaunchGoal) -> Iterator[Note]:
             if isinstance(task, str) and task in goal.gone:
                 yield Note(
                     "task-gone",
-                    f"`{entry.get('name')}` in `{LAUNCH}` names the task `{task}`,"
-                    " which is gone: it stays",
+                    f"`{entry.get('name')}` in `{LAUNCH}` names the task `{task}`, which no longer "
+                    "exists; left unchanged",
                     hints=(f"remove its `{where}`, or name another task",),
                 )
 
@@ -587,10 +587,10 @@ def _alike(text: str, goal: LaunchGoal) -> Iterator[tuple[str, Note]]:
 
 def _look_alike(key: str, name: str, *wanted: str) -> Note:
     mark = f'"presentation": {{ "group": "{GROUP}" }}'
-    mends = f"add {mark} to have it kept up to date, or rename it"
+    mends = f"to let devports update it, add {mark}; otherwise rename it"
     return Note(
         "entry-unmarked",
-        f"`{LAUNCH}` has a {NOUNS[key]} `{name}` that looks like ours and has no mark",
+        f"`{LAUNCH}` has a {NOUNS[key]} `{name}` that looks generated but has no mark",
         hints=(mends if name in wanted else "keep it as yours, or remove it",),
     )
 
@@ -613,7 +613,7 @@ def _absent(hook: PrelaunchHook) -> Note:
     """Return that there is no configuration which the task could come before."""
     return Note(
         "configuration-missing",
-        f"`{LAUNCH}` has no configuration `{hook.name}` that `{hook.task}` could come before",
+        f"`{LAUNCH}` has no configuration `{hook.name}` (named in `prelaunch`)",
         hints=("correct `prelaunch` in devports.toml, or add the configuration",),
     )
 
@@ -628,7 +628,7 @@ def _proposal(hook: PrelaunchHook, now: object) -> Note:
     }
     return Note(
         "prelaunch-taken",
-        f"`{hook.name}` in `{LAUNCH}` has another `preLaunchTask` already: it stays",
-        hints=(f"for both, add this task and name `Before {hook.name}` as its `preLaunchTask`",),
+        f"`{hook.name}` in `{LAUNCH}` already has a `preLaunchTask`; left unchanged",
+        hints=(f"to run both, add the task below and set `preLaunchTask` to `Before {hook.name}`",),
         snippet=jsonc.written(both, jsonc.Style()),
     )

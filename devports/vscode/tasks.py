@@ -159,10 +159,10 @@ def wanted_tasks(config: Config, template: Template) -> tuple[GeneratedEntry, ..
     if twin := _twin([task.name for task in tasks]):
         raise DevportsError(
             "labels-collide",
-            f"two tasks would be called `{twin}`",
+            f"two tasks have the same label `{twin}`",
             facts=tuple(f"`{t.body.get('command', 'Run All')}`" for t in tasks if t.name == twin),
-            note="VS Code runs either of them, without a word",
-            hints=("give one service another label: `[services.NAME.vscode]`, `task = ...`",),
+            note="VS Code runs one of them without warning",
+            hints=("set another label for one service: `[services.NAME.vscode]`, `task = ...`",),
         )
     return tasks
 
@@ -183,7 +183,7 @@ def wanted_launch(config: Config, template: Template) -> Launch:
     if twin := _twin([*names, *(str(each.get("name")) for each in compounds)]):
         raise DevportsError(
             "labels-collide",
-            f"two launch configurations would be called `{twin}`",
+            f"two launch configurations have the same name `{twin}`",
             hints=("give them other names in `.vscode-template/launch.json`",),
         )
     known = tuple(str(entry.get("name")) for entry in found)

@@ -102,7 +102,7 @@ def test_no_changes_nothing(
     assert mode(env) == 0o666
     assert not os.path.exists(os.path.join(project.folder, ".vscode"))
     shown = " ".join(terminal.screen().split())  # wherever its lines were broken
-    for words in ("can be written by every user", "is held by", "tasks.json` is missing"):
+    for words in ("can be written by any user", "is held by", "tasks.json` is missing"):
         assert words in shown
 
 

@@ -70,7 +70,7 @@ def test_the_own_server_on_every_address(port: int, project: Project, devports: 
     (problem,) = problems(devports)
     assert problem["code"] == "server-wider"
     assert (
-        problem["message"] == f"`web` listens on 0.0.0.0:{port}, and 127.0.0.1:{port} is declared"
+        problem["message"] == f"`web` listens on 0.0.0.0:{port}, but 127.0.0.1:{port} is declared"
     )
 
 

@@ -102,7 +102,7 @@ def test_a_command_that_wants_a_shell(port: int, project: Project, clean: Comman
     assert codes(clean) == ["shell-missing"]
     said = clean("validate")
     assert said.code == exitcodes.OK, said
-    assert "warning: the command of `web` has `|`, which only a shell knows" in said.err
+    assert "warning: the command of `web` contains `|`, but runs without a shell" in said.err
     assert said.out.endswith("is valid: 1 service\n")
 
 

@@ -322,6 +322,6 @@ def test_the_doctor_names_a_file_whose_runs_hide_that_they_failed(
     fresh = read(project)
     put(project, fresh.replace("(?:`[^`]+` is ready on |not running)", "`[^`]+` is ready on "))
     assert codes(devports) == ["editor-files-stale", "editor-failure-unseen"]
-    assert "`Run Web` does not see its start fail" in devports("doctor").out
+    assert "`Run Web` does not notice a failed start" in devports("doctor").out
     devports("vscode")
     assert (read(project), codes(devports)) == (fresh, [])

@@ -77,12 +77,12 @@ LONG = 10.0
 """Seconds that are never over where an engine ends by itself."""
 SILENT = [
     pytest.param("echo no permission >&2; exit 1", LONG, "no permission", id="it may not ask"),
-    pytest.param("exit 1", LONG, "it ended with status 1", id="nothing, with an error"),
+    pytest.param("exit 1", LONG, "exited with code 1", id="nothing, with an error"),
     pytest.param("exec sleep 60", 0.3, "no answer within 0.3 s", id="it hangs"),
     pytest.param(
         "sleep 2 & exit 0", 0.3, "no answer within 0.3 s", id="a child keeps the pipe open"
     ),
-    pytest.param("kill -9 $$", LONG, "it ended with status -9", id="it is killed"),
+    pytest.param("kill -9 $$", LONG, "exited with code -9", id="it is killed"),
     pytest.param("yes", LONG, "y", id="it never stops to talk"),
 ]
 
@@ -139,7 +139,7 @@ def test_a_stop_is_waited_for_as_long_as_the_container_may_take(on_path: Put) ->
     on_path("docker", "sleep 0.3")
     assert Engines(margin=0.0).stop(DB.replace(stop_timeout=60)) == ""
     limit = Engines(margin=0.1).stop(DB.replace(stop_timeout=0))
-    assert limit == "`docker stop` did not end within 0.1 s"
+    assert limit == "`docker stop` did not finish within 0.1 s"
 
 
 @pytest.mark.parametrize(
@@ -148,8 +148,10 @@ def test_a_stop_is_waited_for_as_long_as_the_container_may_take(on_path: Put) ->
         pytest.param(
             "echo a; echo No such container >&2; exit 1", LONG, "No such container", id="words"
         ),
-        pytest.param("exit 3", LONG, "it ended with status 3", id="no words"),
-        pytest.param("exec sleep 60", 0.2, "`docker stop` did not end within 0.2 s", id="it hangs"),
+        pytest.param("exit 3", LONG, "exited with code 3", id="no words"),
+        pytest.param(
+            "exec sleep 60", 0.2, "`docker stop` did not finish within 0.2 s", id="it hangs"
+        ),
     ],
 )
 def test_what_went_wrong_is_one_line(

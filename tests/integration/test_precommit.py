@@ -106,7 +106,7 @@ BROKEN = [
     pytest.param("[services.web]\nprot = 1\n", "did you mean `port`", id="a typo"),
     pytest.param(
         "[services.a]\nport = 8123\n[services.b]\nport = 8123\n",
-        "port 8123 of `b` is already `a`'s",
+        "port 8123 of `b` is already declared by `a`",
         id="one port for two services",
     ),
 ]

@@ -97,7 +97,7 @@ def test_a_length_of_time(command: str, option: str, text: str, seconds: float) 
 @pytest.mark.parametrize("option", ["free --timeout", "free --settle", "status --interval"])
 def test_what_is_no_length_of_time(option: str, text: str) -> None:
     words = f"{option}={text}".split(" ", 1)
-    with pytest.raises(DevportsError, match="is not a number of seconds from 0 to 3600"):
+    with pytest.raises(DevportsError, match="is not a number of seconds between 0 and 3600"):
         parsed(build_parser(words[0]), words)
 
 

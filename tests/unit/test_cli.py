@@ -30,4 +30,4 @@ def test_an_answer_that_could_not_be_written_is_an_error(lost: int, why: str) ->
     error = output_error(lost)
     assert error is not None
     assert (error.code, error.exit_code) == ("output-lost", exitcodes.NO)
-    assert error.message == f"the output could not be written: {why}"
+    assert error.message == f"cannot write the output: {why}"

@@ -86,7 +86,10 @@ def test_every_command_and_option_says_what_it_is() -> None:
 
 def test_the_lines_for_a_shell() -> None:
     lines = answer(["wait", "--t"])
-    assert lines == "--timeout\thow long (default: the service's ready.timeout, or 60)\n"
+    assert (
+        lines
+        == "--timeout\tMaximum wait in seconds (default: `ready.timeout` of the service, or 60)\n"
+    )
     assert answer(["wait", "--for", ""]) == "ready\nfree\n"
 
 

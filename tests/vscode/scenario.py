@@ -276,9 +276,7 @@ def failing(space: Workspace) -> Iterator[Step]:
         right = file.read()
     yield {"write": {"file": "devports.toml", "text": right + "prot = 1\n"}}
     yield {"runTask": "Run Backend"}
-    yield {
-        "expectProblem": {"file": "devports.toml", "text": "has 1 problem: .*did you mean `port`"}
-    }
+    yield {"expectProblem": {"file": "devports.toml", "text": "has 1 error: .*did you mean `port`"}}
     yield {"write": {"file": "devports.toml", "text": right}}
 
 

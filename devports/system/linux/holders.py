@@ -36,15 +36,15 @@ MAX_LIKELY = 8
 MOST_LOOKS = 20
 """So often new processes are looked at for a socket without a holder: it may be handed on."""
 IN_TRANSIT = (
-    "no process has it open: it waits in a unix socket as a message (SCM_RIGHTS), and is gone when"
-    " the process with that unix socket takes it and closes it, or ends"
+    "no process has it open: it is in transit in a unix socket (SCM_RIGHTS) until "
+    "the receiver reads and closes it, or exits"
 )
 NOT_HERE = (
-    "no process that is visible here shows it: its holder is in another PID namespace (a container,"
-    " or the host of this one), keeps it where no list of descriptors does (io_uring), or changes"
-    " faster than it can be looked at"
+    "no visible process shows it: its holder is in another PID namespace (a "
+    "container, or the host of this one), keeps it outside its descriptor table "
+    "(io_uring), or changes faster than devports can read it"
 )
-UNLISTED = "the processes of other users, which /proc does not list for us (hidepid)"
+UNLISTED = "the processes of other users, which /proc does not list for this user (hidepid)"
 
 
 def holding(sockets: Sequence[Socket], *, thorough: bool) -> HolderSearch:
@@ -315,7 +315,7 @@ def _unreadable(pids: Collection[int]) -> str:
     if own < len(users):
         parts.append(f"{len(users) - own} processes of other users")
     if own:
-        parts.append(f"{own} of your own that let nobody look (prctl(2), PR_SET_DUMPABLE)")
+        parts.append(f"{own} of your own processes that cannot be read (prctl(2), PR_SET_DUMPABLE)")
     return "the descriptors of " + " and of ".join(parts)
 
 

@@ -92,7 +92,7 @@ def pin(key: ProcessKey) -> PidfdHandle | None:
     Raises:
         DevportsError: the system has no process descriptors (before Linux 5.3, some sandboxes).
     """
-    note = "without a process descriptor a signal could hit another process"
+    note = "without a process descriptor a signal could reach another process"
     return pin_verified(key, processes.key, PidfdHandle, is_gone=no_such_process, note=note)
 
 

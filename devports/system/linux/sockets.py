@@ -30,7 +30,7 @@ NO_BOUND = VisibilityGap(
 )
 NO_NETLINK = VisibilityGap(
     "no-netlink",
-    "the kernel's socket monitor is not available here; /proc/net/tcp shows less",
+    "the socket monitor of the kernel is not available here; /proc/net/tcp shows less",
 )
 
 

@@ -78,7 +78,7 @@ def test_lines_of_a_file_from_windows_are_counted_right(project: Path):
 def test_no_file_at_all(project: Path):
     error = refused(None, project)
     assert error.code == "config-missing"
-    assert "devports check 8000" in text_of(error.hints[0])
+    assert "devports check 8000" in text_of(error.hints[1])
 
 
 @pytest.mark.parametrize(
@@ -115,7 +115,7 @@ def test_what_is_not_toml(project: Path, content: bytes, facts: tuple[str, ...])
     write(project / "devports.toml", content)
     error = refused(None, project)
     assert error.code == "config-syntax"
-    assert error.message == "`devports.toml` cannot be read as TOML"
+    assert error.message == "`devports.toml` is not valid TOML"
     assert error.facts == facts
 
 
@@ -170,7 +170,7 @@ def test_an_env_file(tmp_path: Path):
         pytest.param(None, "env-file-missing", "does not exist", id="no file"),
         pytest.param(b"A=1\n\xff", "env-file-unreadable", "(byte 0xff in line 2)", id="Latin-1"),
         pytest.param(b"#" * 65537, "env-file-unreadable", "larger than 64 KiB", id="a large file"),
-        pytest.param(b"A=1\nsecret\n", "env-file-invalid", "has 1 problem", id="a wrong line"),
+        pytest.param(b"A=1\nsecret\n", "env-file-invalid", "has 1 error", id="a wrong line"),
     ],
 )
 def test_a_wrong_env_file(tmp_path: Path, content: bytes | None, code: str, words: str):
@@ -187,7 +187,7 @@ def test_a_wrong_env_file(tmp_path: Path, content: bytes | None, code: str, word
 @NEEDS_UIDS
 def test_an_env_file_that_everybody_can_write_is_refused(tmp_path: Path):
     write(tmp_path / ".env", "LD_PRELOAD=x").chmod(0o666)
-    with pytest.raises(DevportsError, match="can be written by every user"):
+    with pytest.raises(DevportsError, match="can be written by any user"):
         read_env_file(str(tmp_path / ".env"))
 
 

@@ -205,7 +205,7 @@ def test_a_place_is_inside_the_text_whatever_it_is(text: str):
         pytest.param("a = " + "[" * 32 + "]" * 32, None, id="32 lists"),
         pytest.param(
             "a = " + "[" * 33,
-            (Place(1, 36, 1), "more than 32 brackets inside each other"),
+            (Place(1, 36, 1), "nested more than 32 levels deep"),
             id="33 lists",
         ),
         pytest.param("a = []\n" * 90, None, id="lists beside each other"),

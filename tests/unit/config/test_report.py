@@ -18,12 +18,12 @@ def test_problems_are_shown_in_the_order_of_the_file_with_carets():
     assert isinstance(problems, tuple)
     error = report.invalid(problems, text, "devports.toml")
     assert (error.code, error.exit_code) == ("config-invalid", exitcodes.USAGE)
-    assert error.message == "`devports.toml` has 3 problems"
+    assert error.message == "`devports.toml` has 3 errors"
     assert "\n".join(error.facts) == dedent("""\
          2 | port = "5173a"
            |        ^^^^^^^ `services.web.port` must be an integer from 1 to 65535, not a string
          9 | prot = 80
-           | ^^^^ unknown key in `services.web`, did you mean `port`?
+           | ^^^^ unknown key in `services.web`; did you mean `port`?
         10 |     vscode = {    debug = 1 }
            |                           ^ `services.web.vscode.debug` must be a string, not 1""")
 
@@ -33,7 +33,7 @@ def test_in_a_pyproject_the_table_is_found():
     problems = parse({"services": 2})
     assert isinstance(problems, tuple)
     error = report.invalid(problems, text, "pyproject.toml", ("tool", "devports"))
-    assert error.message == "`pyproject.toml` has 1 problem"
+    assert error.message == "`pyproject.toml` has 1 error"
     assert error.facts[0] == "4 | services = 2"
 
 
@@ -45,7 +45,7 @@ def test_without_a_place_the_path_is_named():
 def test_many_problems_are_counted():
     many = [Problem((), "is wrong") for _ in range(23)]
     error = report.invalid(many, "", "x")
-    assert error.message == "`x` has 23 problems"
+    assert error.message == "`x` has 23 errors"
     assert error.facts[19:] == ("is wrong", "... and 3 more")
 
 
@@ -81,7 +81,7 @@ def test_carets_stand_under_the_place(line: str, place: Place, shown: str, caret
 def test_a_reason_of_others_is_cut():
     error = report.syntax("x", "", None, "a\n" * 5000, "mend it")
     assert error.code == "config-syntax"
-    assert error.message == "`x` cannot be read as TOML"
+    assert error.message == "`x` is not valid TOML"
     assert (len(error.facts), len(error.facts[0])) == (1, 100)
     assert error.hints == ("mend it",)
     assert report.syntax("x", "", None, "r").hints == ()
@@ -93,7 +93,7 @@ CONFIG = Config("/p/devports.toml", "/p", (Service("backend", 1), Service("db", 
 def test_an_unknown_service_is_answered_with_the_nearest_and_all():
     error = report.unknown_service(CONFIG, "bakend")
     assert (error.code, error.exit_code) == ("unknown-service", exitcodes.USAGE)
-    assert error.message == "no service `bakend` in `/p/devports.toml`"
+    assert error.message == "`/p/devports.toml` has no service `bakend`"
     assert error.facts == ("services: backend, db",)
     assert error.hints == ("did you mean `backend`?",)
 
@@ -110,7 +110,7 @@ def test_an_unknown_service_among_many():
 def test_no_config_shows_how_one_looks():
     error = report.no_config("/tmp/a\nb")
     assert (error.code, error.exit_code) == ("config-missing", exitcodes.USAGE)
-    assert error.facts[0] == r"looked from /tmp/a\nb up to the repository root"
+    assert error.message == r"no `devports.toml` found in /tmp/a\nb or its parent folders"
     assert error.facts[-3:] == (
         "  [services.backend]",
         "  port = 8000",

@@ -48,7 +48,7 @@ def service(**keys: Any) -> dict[str, Any]:
 def test_two_services_on_one_port(one: str, other: str, clash: bool):
     data = {"services": {"a": {"port": 80, "host": one}, "b": {"port": 80, "host": other}}}
     result = parse(data)
-    expected = Problem(("services", "b", "port"), "port 80 of `b` is already `a`'s")
+    expected = Problem(("services", "b", "port"), "port 80 of `b` is already declared by `a`")
     assert (result == (expected,)) is clash
     assert isinstance(result, Config) is not clash
 
@@ -61,9 +61,9 @@ def test_a_further_port_counts_like_the_first():
         }
     }
     assert [problem.reason for problem in problems(data)] == [
-        "port 80 of `a.ports.debug` is already `a`'s",
-        "port 81 of `b` is already `a.ports.x`'s",
-        "port 81 of `b.ports.y` is already `a.ports.x`'s",
+        "port 80 of `a.ports.debug` is already declared by `a`",
+        "port 81 of `b` is already declared by `a.ports.x`",
+        "port 81 of `b.ports.y` is already declared by `a.ports.x`",
     ]
 
 
@@ -77,12 +77,10 @@ def test_two_wrong_ports_are_not_the_same_port():
     [
         pytest.param(
             {"command": "x"},
-            "the debugger needs a port: add `ports = { debug = 9229 }` to the service",
+            "the debugger needs a port; add `ports = { debug = 9229 }` to the service",
             id="no port for it",
         ),
-        pytest.param(
-            {"ports": {"debug": 2}}, "`a` has no command that could be debugged", id="no command"
-        ),
+        pytest.param({"ports": {"debug": 2}}, "`a` has no command to debug", id="no command"),
         pytest.param({"command": "x", "ports": {"debug": 2}}, None, id="all that it needs"),
     ],
 )
@@ -98,15 +96,15 @@ def test_a_debugger(keys: dict[str, object], reason: str | None):
     [
         pytest.param({"a": ["b"], "b": ["c"], "c": []}, [], id="a chain"),
         pytest.param({"a": ["b", "c"], "b": ["d"], "c": ["d"], "d": []}, [], id="a diamond"),
-        pytest.param({"a": ["a"]}, ["services wait for each other: a -> a"], id="itself"),
+        pytest.param({"a": ["a"]}, ["circular `depends_on`: a -> a"], id="itself"),
         pytest.param(
             {"z": ["a"], "a": ["b"], "b": ["c"], "c": ["a"]},
-            ["services wait for each other: a -> b -> c -> a"],
+            ["circular `depends_on`: a -> b -> c -> a"],
             id="a circle",
         ),
         pytest.param(
             {"backend": ["bakend"]},
-            ["no service `bakend`, did you mean `backend`?"],
+            ["no service `bakend`; did you mean `backend`?"],
             id="a service that does not exist",
         ),
     ],
@@ -123,7 +121,8 @@ def test_dependencies(needs: dict[str, list[str]], reasons: list[str]):
     [
         pytest.param(
             {"command": "x {prot}"}, ("command",),
-            "unknown placeholder `{prot}` (`{{prot}}` is the text itself), did you mean `port`?",
+            "unknown placeholder `{prot}` (for literal text write `{{prot}}`); "
+            "did you mean `port`?",
             id="in a command",
         ),
         pytest.param({"command": ["x", "{prot}"]}, ("command", 1), "`{prot}`", id="in a list"),
@@ -139,14 +138,15 @@ def test_dependencies(needs: dict[str, list[str]], reasons: list[str]):
         pytest.param({"cwd": "{fd}"}, ("cwd",), "only in `command` and `env`", id="fd in a folder"),
         pytest.param(
             {"command": "x {fd}", "handoff": "plain"}, ("command",),
-            '`{fd}` needs a handoff of "fd" or "auto", not "plain"', id="fd without a handoff",
+            '`{fd}` needs `handoff = "fd"` or `"auto"`, not "plain"', id="fd without a handoff",
         ),
         pytest.param(
             {"command": "x ${port}"}, ("command",),
-            "`${port}` is not a placeholder, `{port}` is", id="the shell's way of writing",
+            "`${port}` is not a placeholder; write `{port}`", id="the shell's way of writing",
         ),
         pytest.param(
-            {"env": {"A": "${fd}"}}, ("env", "A"), "`{fd}` is", id="the shell's way in a variable"
+            {"env": {"A": "${fd}"}}, ("env", "A"), "write `{fd}`",
+            id="the shell's way in a variable"
         ),
     ],
 )  # fmt: skip

@@ -49,9 +49,9 @@ def test_a_file_that_everybody_can_write_is_refused(project: Path):
     path.chmod(0o666)
     error = refused(project)
     assert error.code == "config-unsafe"
-    assert error.message == f"`{path}` can be written by every user"
+    assert error.message == f"`{path}` can be written by any user"
     assert error.facts == ("mode: 0666",)
-    assert error.hints == (f"after reading it, run `chmod o-w {path}`",)
+    assert error.hints == (f"review the file, then run `chmod o-w {path}`",)
 
 
 @pytest.mark.skipif(ME != 0, reason="only root can give a file away")
@@ -67,7 +67,7 @@ def test_the_owner_is_named_and_the_command_can_be_pasted():
     assert caught.value.message == "`/p/it's here` belongs to another user"
     assert caught.value.facts[0] == f"owner: uid {STRANGER}, you: uid {ME}"
     chown = f"""`sudo chown {ME} '/p/it'"'"'s here'`"""
-    assert caught.value.hints[0] == f"after reading it, run {chown}"
+    assert caught.value.hints[0] == f"review the file, then run {chown}"
 
 
 @pytest.mark.parametrize(
@@ -85,7 +85,9 @@ def test_doubts_are_warnings(mode: int, uid: int, gid: int, warning: str):
 
 def test_where_modes_are_made_up_they_only_cause_a_warning():
     mounts = "/dev/sda / ext4 rw 0 0\nC: /mnt/c 9p rw 0 0\n"
-    assert "does not say who" in distrust("/mnt/c/x/devports.toml", status(0o777, ME), mounts)
+    assert "without file permissions" in distrust(
+        "/mnt/c/x/devports.toml", status(0o777, ME), mounts
+    )
     with pytest.raises(DevportsError):
         distrust("/home/x/devports.toml", status(0o777, ME), mounts)
 

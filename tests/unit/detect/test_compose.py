@@ -122,14 +122,14 @@ def test_a_container_of_what_is_here_is_left_out() -> None:
     files = {"compose.yaml": text, "main.py": "app = FastAPI()"}
     assert only(files).kind == "fastapi"
     (left,) = left_out(files)
-    assert left.why == "a container of what `backend` starts"
+    assert left.why == "container of what `backend` starts"
 
 
 def test_a_container_from_elsewhere_keeps_its_port() -> None:
     text = "services:\n  other:\n    image: x\n    ports: ['8000:80']\n"
     backend, other = services({"compose.yaml": text, "main.py": "app = FastAPI()"})
     assert (backend.port, other.port) == (8001, 8000)
-    assert backend.notes == ("8000 is the port of `other`.",)
+    assert backend.notes == ("Port 8000 is already used by `other`.",)
 
 
 def test_a_hostile_file_ends_soon() -> None:

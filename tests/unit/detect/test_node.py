@@ -115,7 +115,7 @@ def test_several_programs_are_services_of_their_own() -> None:
     api, ui = services(package(scripts) | {"api.js": "x.listen(process.env.PORT || 3000)"})
     assert (api.name, api.port, api.command) == ("api", 3000, "npm run dev:api")
     assert (ui.name, ui.port) == ("ui", 3001)
-    assert ui.notes == ("3000 is the port of `api`.",)
+    assert ui.notes == ("Port 3000 is already used by `api`.",)
 
 
 def test_one_server_twice_is_two_services() -> None:
@@ -128,7 +128,7 @@ def test_several_programs_that_are_not_named_are_left_out() -> None:
     (left,) = left_out(package({"dev": "vite & node x.js"}))
     assert (left.source.text, left.why) == (
         '"dev": "vite & node x.js"',
-        "it starts several programs at once",
+        "it starts several programs",
     )
 
 
@@ -277,7 +277,7 @@ def test_a_program_that_may_be_no_server_is_left_out() -> None:
     files = package({"start": "node build.js"}, dependencies=["x"]) | {"build.js": ""}
     assert services(files) == ()
     (left,) = left_out(files)
-    assert left.why == "it does not show that it is a server"
+    assert left.why == "not recognized as a server"
 
 
 @pytest.mark.parametrize(
@@ -296,7 +296,7 @@ def test_nothing_to_start(text: str) -> None:
 @pytest.mark.parametrize("text", ["{", "[]", "[" * 100_000], ids=["cut off", "a list", "deep"])
 def test_what_is_no_package_is_said(text: str) -> None:
     (left,) = left_out({"package.json": text})
-    assert left.why == "it cannot be read as JSON"
+    assert left.why == "it is not valid JSON"
 
 
 def test_the_line_of_the_script_is_the_reason() -> None:

@@ -48,8 +48,8 @@ def test_a_variable_of_a_simple_command_is_in_the_table() -> None:
 def test_other_processes_are_left_out() -> None:
     lines = "# notes\nworker: celery -A x worker\nlog: tail -f x | grep y\nnot a process\n"
     assert [(left.source.line, left.why) for left in left_out({"Procfile": lines})] == [
-        (2, "no server that is known, and no $PORT"),
-        (3, "it is more than one simple command"),
+        (2, "no known server and no $PORT"),
+        (3, "not a single simple command"),
     ]
 
 
@@ -86,4 +86,4 @@ def test_node_in_production_is_the_program_of_package_json() -> None:
     files = {"Procfile": "web: node x.js", "package.json": package, "x.js": "app.listen(3001)"}
     assert only(files).kind == "node"
     (left,) = left_out(files)
-    assert left.why == "the production server of what `backend` starts"
+    assert left.why == "production server of what `backend` starts"

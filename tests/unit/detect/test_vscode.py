@@ -77,12 +77,12 @@ def test_it_completes_what_is_found_otherwise() -> None:
     assert found.command == f"uvicorn main:app --reload{AT}"
     assert (found.port, found.env) == (8001, ())
     assert [source.path for source in found.sources] == ["main.py", ".vscode/launch.json"]
-    assert found.notes == ("launch.json sets KEY: add to `env` what it needs.",)
+    assert found.notes == ("launch.json sets KEY; add them to `env` if needed.",)
 
 
 def test_variables_of_a_task_are_named_and_not_copied() -> None:
     found = only(task(command="vite", options={"env": {"A": "1", "B": "2"}}))
-    assert found.notes == ("tasks.json sets A, B: add to `env` what it needs.",)
+    assert found.notes == ("tasks.json sets A, B; add them to `env` if needed.",)
 
 
 @pytest.mark.parametrize(
@@ -124,4 +124,4 @@ def test_a_file_without_entries_has_none(text: str) -> None:
 @pytest.mark.parametrize("text", ["{", "[" + "9" * 5000 + "]", '"a', "[" * 100_000, "/*" * 50_000])
 def test_what_is_no_json_is_said(text: str) -> None:
     (left,) = left_out({".vscode/launch.json": text})
-    assert left.why == "it cannot be read as JSON with comments"
+    assert left.why == "it is not valid JSON with comments"

@@ -90,7 +90,7 @@ def strange(words: list[str], span: str) -> Iterator[str]:
     if command.startswith(("-", ".", "<")) or not command.isalpha():
         return
     if command not in COMMANDS:
-        yield f"no command `{command}` in `{span}`"
+        yield f"unknown command `{command}` in `{span}`"
         return
     known = OPTIONS[command]
     ours = words[: words.index("--")] if "--" in words else words

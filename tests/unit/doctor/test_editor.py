@@ -43,20 +43,20 @@ def test_rules(editor: Editor, codes: list[str]) -> None:
 def test_files_are_named_and_one_command_mends_them() -> None:
     looked = Facts("linux", "/srv", editor=Editor(wanted=True, stale=(TASKS, LAUNCH)))
     (problem,) = examine(looked)
-    assert problem.what.startswith(f"`{TASKS}` and `{LAUNCH}` are not")
+    assert problem.what.startswith(f"`{TASKS}` and `{LAUNCH}` are out of date")
     assert text_of(problem.remedies[0].command) == "devports vscode"
 
 
 def test_a_command_that_is_not_found_says_where_it_was_looked_for() -> None:
     (problem,) = examine(Facts("linux", "/srv", editor=Editor(unresolved=(LOST,))))
     assert problem.severity == "error"
-    assert problem.what == "the command `devports` of the task `Run Web` was not found"
+    assert problem.what == "command `devports` of task `Run Web` not found"
     assert problem.evidence == ("tasks: `Run Web`", "PATH: /bin")
 
 
 def unseen(label: str, line: int, path: str = TASKS) -> LintFinding:
     return LintFinding(
-        "failure-unseen", path, line, 2, f"`{label}` does not see its start fail", "why"
+        "failure-unseen", path, line, 2, f"`{label}` does not notice a failed start", "why"
     )
 
 
@@ -69,8 +69,8 @@ def test_a_file_is_named_once_for_all_runs_whose_failure_is_not_seen() -> None:
     assert [p.code for p in stale] == ["editor-files-stale", "editor-failure-unseen", "editor-x"]
     assert [p.code for p in current] == ["editor-failure-unseen", "editor-x"]
     assert stale[1].evidence == (
-        f"{TASKS}:4:2: `Run Web` does not see its start fail",
-        f"{TASKS}:9:2: `Run Api` does not see its start fail",
+        f"{TASKS}:4:2: `Run Web` does not notice a failed start",
+        f"{TASKS}:9:2: `Run Api` does not notice a failed start",
     )
     assert [text_of(r.command) for r in stale[1].remedies] == ["devports vscode"]
     assert [r.command for r in current[0].remedies] == [""]

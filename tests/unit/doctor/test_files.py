@@ -11,9 +11,9 @@ from tests.unit.doctor.samples import facts
 FOREIGN = Problem(
     "config-unsafe",
     "error",
-    "`devports.toml` can be written by every user",
+    "`devports.toml` can be written by any user",
     ("mode: 0666",),
-    "whoever can write it decides which commands run as you",
+    "anyone who can write this file can run commands as you",
     (Remedy("run `sudo chown 7 x`"),),
     service="web",
 )

@@ -117,7 +117,11 @@ def test_what_is_on_a_port(port: PortFacts, expected: list[tuple[str, str]]) -> 
 
 RUNS = [
     pytest.param(run_of(), [], id="the service's own server is as it should be"),
-    pytest.param(run_of(left=True), ["has left it behind"], id="the server of a run that died"),
+    pytest.param(
+        run_of(left=True),
+        ["the orphaned server of a `devports run`"],
+        id="the server of a run that died",
+    ),
     pytest.param(
         run_of("/srv/other"), ["the project in /srv/other runs it"], id="another project's server"
     ),
@@ -154,19 +158,19 @@ def test_a_run_of_another_checkout_is_told_from_one_of_another_project() -> None
     [
         pytest.param(
             RunFacts("backend", "/srv/shop", PortSpec("127.0.0.1", 8001), process=RUN),
-            "`backend` runs on 127.0.0.1:8001 meanwhile",
+            "`backend` is running on 127.0.0.1:8001 instead",
             "127.0.0.1:8000",
             id="on another port",
         ),
         pytest.param(
             RunFacts("backend", "/srv/shop", PortSpec("127.0.0.1", 8001)),
-            "`backend` cannot start while it is there",
+            "`backend` cannot start until the port is free",
             "backend",
             id="a run that has died",
         ),
         pytest.param(
             RunFacts("backend", "/srv/shop", PortSpec("127.0.0.1", 8000), process=RUN),
-            "`backend` cannot start while it is there",
+            "`backend` cannot start until the port is free",
             "backend",
             id="a run that waits for this very port",
         ),
@@ -276,8 +280,8 @@ def test_another_server_beside_the_own_one_is_named_with_what_ends_it() -> None:
     problem = only(facts(own, run_of=run_of()))
     assert (problem.code, problem.severity) == ("port-split", "warning")
     assert problem.mend == FreePort((PortSpec("::1", 8000),))
-    assert problem.what.endswith("another server than `backend`: one on [::1]:8000")
-    assert problem.remedies[0].title == "ask for 127.0.0.1:8000 and not for `localhost`"
+    assert problem.what.endswith("the server on [::1]:8000 instead of `backend`")
+    assert problem.remedies[0].title == "use 127.0.0.1:8000 instead of `localhost`"
     assert text_of(problem.remedies[1].command) == "devports free '[::1]:8000'"
     assert [target.process for target in problem.plan] == [SECOND]
 
@@ -301,7 +305,7 @@ def test_who_is_bound_for_another_project_is_said() -> None:
     problem = only(facts(bound, run_of=run_of("/srv/other")))
     assert (problem.code, "the project in /srv/other" in problem.why) == ("port-bound", True)
     problem = only(facts(bound, run_of=run_of("/srv/other", left=True)))
-    assert "a devports run of the project in /srv/other that was killed" in problem.why
+    assert "`devports run` of the project in /srv/other that was killed" in problem.why
 
 
 STRANGER = SERVER.replace(uid=7, user="bea")

@@ -56,7 +56,7 @@ WAYS_OUT = [
     pytest.param(command(trouble="missing"), "install it, or activate", id="not there at all"),
     pytest.param(
         command(trouble="missing", near=".venv/bin/uvicorn"),
-        "begin `command` with `.venv/bin/uvicorn`",
+        "use `.venv/bin/uvicorn` in `command`",
         id="in the project's own environment",
     ),
     pytest.param(
@@ -64,7 +64,7 @@ WAYS_OUT = [
         "correct the path in `[services.backend]`",
         id="a path that leads nowhere",
     ),
-    pytest.param(command(trouble="not-executable"), "makes it executable", id="not executable"),
+    pytest.param(command(trouble="not-executable"), "make it executable", id="not executable"),
     pytest.param(
         command(trouble="interpreter-missing", word="./serve.py", searched=""),
         "correct the first line of `./serve.py`",
@@ -101,7 +101,7 @@ SHELLS = [
         [
             (
                 "command-not-found",
-                "install it, or activate the environment that it is installed in",
+                "install it, or activate the environment that has it",
             ),
             ("shell-missing", "leave it out, or set `shell = true`"),
         ],
@@ -160,14 +160,14 @@ def test_the_environment_of_a_command(what: Command, expected: list[str]) -> Non
 def test_an_environment_is_made_by_one_command() -> None:
     python = only(facts(commands=(command(trouble="missing", environment=GONE),)))
     assert python.remedies[0].command == GONE.makes
-    assert python.remedies[0].title.startswith("makes it, to install into it")
+    assert python.remedies[0].title.startswith("create it, then install")
     node = only(facts(commands=(command(environment=PACKAGES),)))
     assert (node.remedies[0].title, node.remedies[0].command) == (
-        "installs what package.json names",
+        "install the dependencies of package.json",
         "npm install",
     )
     broken = command(environment=GONE.replace(state="broken"))
-    assert "makes it anew" in only(facts(commands=(broken,))).remedies[0].title
+    assert "recreate it" in only(facts(commands=(broken,))).remedies[0].title
     without = command(trouble="missing", environment=GONE.replace(state="without"))
     assert "into `/srv/shop/.venv`" in only(facts(commands=(without,))).remedies[0].title
 
@@ -189,7 +189,7 @@ def test_two_services_on_one_number_are_named_once() -> None:
     ports = (declared(Free()), declared(Free(), web, at=Endpoint("::1", 8000)))
     problem = only(facts(*ports))
     assert (problem.code, problem.severity) == ("port-shared", "warning")
-    assert problem.what == "`backend` and `web` both want port 8000"
+    assert problem.what == "`backend` and `web` both declare port 8000"
 
 
 def test_a_further_port_is_called_by_its_name() -> None:

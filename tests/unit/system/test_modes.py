@@ -46,5 +46,5 @@ def test_what_has_become_a_link_is_left_alone(tmp_path: Path) -> None:
 
 
 def test_what_has_gone_is_an_error_that_says_so(tmp_path: Path) -> None:
-    with pytest.raises(DevportsError, match="could not be changed"):
+    with pytest.raises(DevportsError, match="cannot change the mode"):
         take_writing(str(tmp_path / "gone"))

@@ -90,7 +90,7 @@ class TestDarwin:
         assert macos.pin_by_queue(SHOWN, lambda _: SHOWN, refusing(errno.ESRCH)) is None
 
     def test_who_cannot_be_watched_is_an_error_and_not_a_guess(self):
-        with pytest.raises(DevportsError, match="cannot be pinned") as caught:
+        with pytest.raises(DevportsError, match="cannot open a handle to process") as caught:
             macos.pin_by_queue(SHOWN, lambda _: SHOWN, refusing(errno.EACCES))
         assert caught.value.code == "no-pin"
 
@@ -199,7 +199,7 @@ class TestWindows:
         assert kernel.terminated == []
 
     def test_who_may_not_even_be_watched_is_an_error_and_not_a_guess(self):
-        with pytest.raises(DevportsError, match="cannot be pinned") as caught:
+        with pytest.raises(DevportsError, match="cannot open a handle to process") as caught:
             windows.pin_by_handle(SHOWN, lambda _: SHOWN, FakeKernel(rights=0))
         assert caught.value.code == "no-pin"
 

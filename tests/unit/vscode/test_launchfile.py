@@ -221,7 +221,7 @@ def test_without_the_mark_it_is_the_persons_and_none_is_added(shown: object) -> 
     planned = made(config(API.replace(ports=(("debug", 6000),))), tasks, text)
     assert texts(planned)[1] == text
     assert [note.message for note in planned.notes] == [
-        "`.vscode/launch.json` has a configuration `Debug Api` that is not from devports: it stays"
+        "`.vscode/launch.json` already has a configuration `Debug Api` of yours; left unchanged"
     ]
     assert codes(planned) == ["label-taken"]
     assert made(ONE, tasks, text).in_sync
@@ -288,10 +288,9 @@ def test_what_only_looks_like_ours_stays_and_is_told_of_once(old: str, new: str)
     assert texts(planned)[1] == launch
     (note,) = planned.notes
     assert note.code == "entry-unmarked"
-    assert note.message.endswith("configuration `Debug Api` that looks like ours and has no mark")
-    assert note.hints == (
-        'add "presentation": { "group": "devports" } to have it kept up to date, or rename it',
-    )
+    assert note.message.endswith("configuration `Debug Api` that looks generated but has no mark")
+    mark = '"presentation": { "group": "devports" }'
+    assert note.hints == (f"to let devports update it, add {mark}; otherwise rename it",)
     again = made(ONE, *texts(planned))
     assert (again.in_sync, codes(again)) == (True, ["label-taken"])
 

@@ -121,8 +121,8 @@ def test_a_flaw_has_its_place_and_says_what_follows() -> None:
             ".vscode/tasks.json",
             4,
             16,
-            "there are two of the name `a`",
-            "VS Code runs either of them, without a word",
+            "duplicate name `a`",
+            "VS Code runs one of them without warning",
         ),
     )
 
@@ -170,7 +170,7 @@ UNSEEN = [
 def test_a_run_whose_failure_is_not_seen(task: dict[str, object], *, unseen: bool) -> None:
     text = json.dumps({"tasks": [task]})
     flaws = [flaw for flaw in lint_tasks("t", text) if flaw.code == "failure-unseen"]
-    assert [flaw.what for flaw in flaws] == ["`r` does not see its start fail"] * unseen
+    assert [flaw.what for flaw in flaws] == ["`r` does not notice a failed start"] * unseen
     assert all(text[flaw.column - 1 :].startswith(('"^dev', '{"regexp"')) for flaw in flaws)
 
 

@@ -158,7 +158,8 @@ def test_a_task_that_went_stays_named_and_is_told_of() -> None:
     assert texts(planned)[1] == launch
     assert [note.code for note in planned.notes] == ["task-gone", "task-gone"]
     assert planned.notes[0].message == (
-        "`F` in `.vscode/launch.json` names the task `Free Web Port`, which is gone: it stays"
+        "`F` in `.vscode/launch.json` names the task `Free Web Port`, which no longer exists; "
+        "left unchanged"
     )
     assert made(config(API.replace(vscode=vscode())), *texts(planned)).in_sync
 
@@ -268,7 +269,9 @@ def test_a_broken_file_is_told_with_its_place_and_what_to_paste(
 MISSHAPEN = [
     pytest.param("[]", "it is not an object", id="a list"),
     pytest.param('{"tasks": {}}', "`tasks` is not a list", id="tasks that are no list"),
-    pytest.param('{"version": "0.1.0"}', 'of version "0.1.0"', id="the format of 2016"),
+    pytest.param(
+        '{"version": "0.1.0"}', 'has the obsolete version "0.1.0"', id="the format of 2016"
+    ),
 ]
 
 

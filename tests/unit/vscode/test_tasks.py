@@ -257,12 +257,12 @@ def test_a_template_without_a_list_makes_nothing() -> None:
 
 def test_two_tasks_of_one_label_are_refused(template: Template) -> None:
     made = config(service(vscode=vscode(task="Run Web")), WEB)
-    with pytest.raises(DevportsError, match="two tasks would be called `Run Web`") as caught:
+    with pytest.raises(DevportsError, match="two tasks have the same label `Run Web`") as caught:
         wanted_tasks(made, template)
     assert caught.value.facts == ("`devports run backend`", "`devports run web`")
 
 
 def test_two_configurations_of_one_name_are_refused() -> None:
     twins = own('[{"label": "x"}]', '[{"name": "a"}, {"name": "a"}]')
-    with pytest.raises(DevportsError, match="would be called `a`"):
+    with pytest.raises(DevportsError, match="the same name `a`"):
         wanted_launch(config(service()), twins)
