@@ -275,7 +275,7 @@ def test_the_own_server_is_healthy_and_one_that_a_killed_run_left_is_not(
     running.crashes()
     (problem,) = problems(devports)
     assert problem["code"] == "port-held"
-    assert "has left it behind" in problem["why"]
+    assert "the orphaned server of a `devports run`" in problem["why"]
     assert devports("free", "web", "--yes").code == exitcodes.OK
 
 

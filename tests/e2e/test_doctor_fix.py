@@ -161,7 +161,7 @@ def test_what_a_crashed_run_left_is_ended_by_its_port(
     running.crashes()
     project.zoo("web", "listener", port + 1)
     terminal = on_terminal("doctor", "--fix")
-    terminal.expect("a crashed run of `web` has left its server")
+    terminal.expect("orphaned server of `web`")
     terminal.expect(ASKING)
     terminal.send("y")
     assert terminal.exit_code() == exitcodes.OK, terminal.screen()

@@ -190,7 +190,7 @@ def test_a_service_that_cannot_be_looked_at_hides_no_other(
     web, db = (cells(line) for line in done.out.splitlines()[1:])
     assert web == ["web", f"nowhere.invalid:{port}", "host unknown", *"------"]
     assert db[2:5] == ["listening", "python", str(holder.pid)]
-    assert "error: the host `nowhere.invalid` does not resolve" in done.err
+    assert "error: cannot resolve host `nowhere.invalid`" in done.err
     document = devports("status", "--json").json()
     assert document["status"] == "partial"
     assert [service["service"] for service in document["data"]["services"]] == ["db"]
@@ -204,7 +204,7 @@ def test_a_target_that_cannot_be_looked_at_leaves_the_others_their_answer(
     done = devports("check", f"nowhere.invalid:{port}", port)
     assert done.code == exitcodes.USAGE, done
     assert f"(pid {holder.pid})" in done.out
-    assert "error: the host `nowhere.invalid` does not resolve" in done.err
+    assert "error: cannot resolve host `nowhere.invalid`" in done.err
     document = devports("check", f"nowhere.invalid:{port}", port, "--json").json()
     assert [target["target"] for target in document["data"]["targets"]] == [str(port)]
     assert [error["code"] for error in document["errors"]] == ["host-unknown"]

@@ -135,7 +135,7 @@ def test_a_process_that_hides_from_its_own_user_is_not_said_to_be_anothers(
     holder = zoo("undumpable", port, uid=NOBODY)
     listed = as_nobody.under("unshare", "--mount", "sh", "-c", LISTED + '"$@"', "sh")
     for done in (listed("check", port), listed("free", port, "--yes")):
-        assert "of your own that let nobody look" in done.err, done
+        assert "of your own processes that cannot be read" in done.err, done
     assert done.code == exitcodes.PERMISSION, done
     assert holder.alive
 

@@ -119,7 +119,7 @@ def test_a_link_out_of_the_project_is_not_followed(
     os.symlink(outside, os.path.join(project.folder, ".vscode"))
     done = devports("vscode")
     assert done.code == exitcodes.USAGE
-    assert "is a link or no folder, and is left alone" in done.err
+    assert "is a link or not a folder; left unchanged" in done.err
     assert os.listdir(outside) == []
 
 
@@ -220,7 +220,7 @@ def test_a_copy_with_the_mark_is_neither_renamed_nor_removed(
     assert copy in read(project, "launch.json")
     assert body.replace("5678", "6000") in read(project, "launch.json")
     project.service("web", 8123, "serve")
-    assert "with the mark of devports that no service asks for" in devports("vscode").err
+    assert "with the mark of devports for no service" in devports("vscode").err
     assert launches(project) == ["In the box"]
     assert devports("vscode", "--check").code == exitcodes.OK
 
