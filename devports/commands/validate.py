@@ -17,8 +17,8 @@ def validate(context: Context, *, as_json: bool = False) -> int:
     config = context.config()
     for service in config.services:
         if written := unshelled(service):
-            what = f"the command of `{service.name}` has `{written.word}`, which only a shell knows"
-            context.print_warning(what, hints=(written.hint,))
+            command = f"the command of `{service.name}` contains `{written.word}`"
+            context.print_warning(f"{command}, but runs without a shell", hints=(written.hint,))
     if as_json:
         from devports.ui.json_output import validate_data
 

@@ -169,7 +169,7 @@ def test_two_services_on_one_address_are_an_error_of_the_file(
     project.service("two", port)
     (problem,) = problems(devports)
     assert problem["code"] == "config-invalid"
-    assert any("already `one`'s" in line for line in problem["evidence"])
+    assert any("already declared by `one`" in line for line in problem["evidence"])
 
 
 def test_a_port_for_outgoing_connections(project: Project, devports: Command) -> None:
