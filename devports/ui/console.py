@@ -120,12 +120,6 @@ class Console:
 
         return OutputStyle(colour=self.has_colour(name), width=self.width(name), config=self.config)
 
-    def look_with_links(self, name: Output) -> OutputStyle:
-        """Return the same, and whether addresses are to be clickable: never on a pipe."""
-        from devports.ui.text import has_links  # not for `check`
-
-        return self.look(name).replace(links=self.is_terminal(name) and has_links(self.env))
-
     def out(self, text: str = "") -> None:
         """Write data, and a newline."""
         self.write("stdout", text + "\n")
