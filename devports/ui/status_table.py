@@ -15,6 +15,7 @@ from itertools import groupby
 from rich.cells import cell_len
 from rich.console import Group
 from rich.live import Live
+from rich.padding import Padding
 from rich.segment import Segment
 from rich.style import Style
 from rich.table import Table
@@ -27,7 +28,7 @@ from devports.ui.text import ending, has_links
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
-    from collections.abc import Iterator, Mapping, Sequence
+    from collections.abc import Iterable, Iterator, Mapping, Sequence
     from typing import TypeAlias
 
     from rich.console import Console as RichConsole
@@ -43,6 +44,7 @@ ESSENTIAL = ("service", "endpoint", "state", "holder")
 OPTIONAL = ("user", "url", "up", "folder")
 """What comes where there is room, what tells most first."""
 ORDER = (*ESSENTIAL, "up", "user", "folder", "url")
+HEAD = {column: Text(column) for column in ORDER}
 LEAST = {"state": 10, "holder": 14, "folder": 14}
 """Columns that may be narrower than their longest cell, and the least that is of use."""
 GAP = 2
@@ -153,18 +155,27 @@ def _grid(
 
     Of a long folder the end is shown, which tells most: folded it would fill the screen.
     """
-    made = Table(box=None, padding=(0, GAP, 0, 0), pad_edge=False, header_style="faint")
-    made.show_header = not rows
-    for column, width in widths.items():
-        made.add_column(column, width=width, overflow="fold")
+    made = Table(box=None, padding=0, show_header=not rows, header_style="faint")
+    *_, last = widths
+    for column, head in zip(widths, _spaced(HEAD, widths), strict=True):
+        made.add_column(head, width=widths[column] + GAP * (column != last), overflow="fold")
     mark = spelled(Text("…"), drawn.encoding).plain
     for row, cells in rows:
         folder = ending(cells["folder"].plain, widths.get("folder", 0), mark)
         shown = {**cells, "folder": Text(folder, "faint")}
         if not row.first:
             shown["service"] = Text()
-        made.add_row(*(shown[column] for column in widths))
+        made.add_row(*_spaced(shown, widths))
     return made
+
+
+def _spaced(cells: Cells, columns: Iterable[str]) -> list[Text | Padding]:
+    """Return cells with the gap behind all but the last.
+
+    Not by the padding of a `Table`: before 14.3 rich counts it behind the last column too.
+    """
+    *before, last = [cells[column] for column in columns]
+    return [*(Padding(cell, (0, GAP, 0, 0)) for cell in before), last]
 
 
 def _stacked(rows: Sequence[tuple[StatusRow, Cells]], width: int) -> Iterator[Hanging]:
