@@ -73,7 +73,8 @@ def table(
     items: list[RenderableType] = [_grid([], widths, drawn)] if widths else []
     for title, group in groupby(told, key=lambda each: each[0].title):
         if title:
-            items += [*([Text()] if items else []), Text(title, "strong", overflow="fold")]
+            head = spelled(Text(title, "strong", overflow="fold"), drawn.encoding)
+            items += [*([Text()] if items else []), head]
         some = list(group)
         items += [_grid(some, widths, drawn)] if widths else _stacked(some, drawn.width)
     return [*items, Text(), total(rows)] if len(rows) >= MANY else items
