@@ -232,9 +232,9 @@ class LiveTable:
         if self._shown == (size, rows, gaps):
             return
         self._shown, self._drawn.size = (size, rows, gaps), size
+        items = [self._head, Text(), *table(rows, self._drawn, links=has_links(self._screen.env))]
         notes = [Hanging("note: ", gap_words(gap), "note") for gap in gaps]
-        items = table(rows, self._drawn, links=has_links(self._screen.env))
-        self._enter().update(_Cut([self._head, Text(), *items, Text(), *notes]), refresh=True)
+        self._enter().update(_Cut([*items, *([Text(), *notes] if notes else [])]), refresh=True)
 
     def _enter(self) -> Live:
         if self._live is None:
@@ -275,8 +275,6 @@ class _Cut:
 
     def __rich_console__(self, drawn: RichConsole, options: ConsoleOptions) -> RenderResult:
         lines = drawn.render_lines(self._whole, options.update(height=None), pad=False)
-        while lines and not "".join(segment.text for segment in lines[-1]).strip():
-            lines.pop()
         if (left := len(lines) - options.size.height) > 0:
             lines[options.size.height - 1 :] = [[Segment(f"... {left + 1} more lines")]]
         for line in lines:
