@@ -233,8 +233,8 @@ class LiveTable:
             return
         self._shown, self._drawn.size = (size, rows, gaps), size
         items = [self._head, Text(), *table(rows, self._drawn, links=has_links(self._screen.env))]
-        notes = [Hanging("note: ", gap_words(gap), "note") for gap in gaps]
-        self._enter().update(_Cut([*items, *([Text(), *notes] if notes else [])]), refresh=True)
+        notes = [Text(), *(Hanging("note: ", gap_words(gap), "note") for gap in gaps)]
+        self._enter().update(_Cut([*items, *(notes if gaps else ())]), refresh=True)
 
     def _enter(self) -> Live:
         if self._live is None:
