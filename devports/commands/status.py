@@ -17,10 +17,8 @@ from devports.errors import DevportsError
 from devports.records import RunStatus, charge_of, charges, holder_of, stage_of
 from devports.system import WINDOWS, clock
 from devports.system.inspect import HolderCache, at_once, census, endpoints_of, glance
-from devports.ui.messages import labelled
 from devports.ui.processes import gap_words
-from devports.ui.status_table import (
-    Live,
+from devports.ui.status_rows import (
     Section,
     StatusEntry,
     StatusPort,
@@ -28,21 +26,24 @@ from devports.ui.status_table import (
     changed,
     plain,
     rows_of,
-    table,
     with_urls,
 )
-from devports.ui.text import paint, url_of
+from devports.ui.text import url_of
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Iterator, Sequence
+    from typing import TypeAlias
 
     from devports.core.model import Endpoint, PortSpec, VisibilityGap
     from devports.core.service import Config, Service
     from devports.system import Machine
     from devports.system.terminal_events import TerminalEvents
     from devports.ui.console import Console
-    from devports.ui.status_table import Role
+    from devports.ui.status_rows import Role
+    from devports.ui.status_table import LiveTable
+
+    RowsAndGaps: TypeAlias = tuple[list[StatusRow], Sequence[VisibilityGap]]
 
 
 def status(
@@ -71,17 +72,18 @@ def status(
 
 def report(context: Context, shown: StatusResult) -> int:
     """Print the table on stdout, what could not be seen or looked at on stderr."""
-    context.screen.out("\n".join(table_of(shown, context.screen)))
+    rows, screen = shown.rows(context.screen), context.screen
+    if screen.is_terminal("stdout"):
+        from devports.ui.status_table import print_table  # rich: five Python starts
+
+        print_table(rows, screen)
+    else:
+        screen.out("\n".join(plain(rows, screen.look("stdout"))))
     for gap in shown.gaps:
         context.print_labelled("note", gap_words(gap))
     for error in shown.errors:
         context.print_error(error)
     return shown.exit_code
-
-
-def table_of(shown: StatusResult, screen: Console) -> list[str]:
-    rows = rows_of(shown.sections, screen.reader(), asked=shown.asked)
-    return table(rows, screen.look_with_links("stdout"))
 
 
 def report_json(context: Context, shown: StatusResult) -> int:
@@ -200,10 +202,15 @@ def watch_over(screen: Console, look: Callable[[], StatusResult], interval: floa
         return exitcodes.OK
     draws = screen.can_draw("stdout")
     stdin = screen.streams["stdin"] if draws and screen.is_terminal("stdin") else None
-    painter = LiveView(screen, interval) if draws else LineView(screen)
+    painter = _live_table(screen, interval) if draws else LineView(screen)
+
+    def rows_and_gaps() -> RowsAndGaps:
+        shown = look()
+        return shown.rows(screen), shown.gaps
+
     with TerminalEvents(stdout.fileno(), stdin.fileno() if stdin else None) as attention:
         try:
-            number = _until_the_end(painter, look, interval, attention)
+            number = _until_the_end(painter, rows_and_gaps, interval, attention)
         finally:
             painter.leave()
     painter.last_words()
@@ -211,8 +218,8 @@ def watch_over(screen: Console, look: Callable[[], StatusResult], interval: floa
 
 
 def _until_the_end(
-    painter: LiveView | LineView,
-    look: Callable[[], StatusResult],
+    painter: LiveTable | LineView,
+    look: Callable[[], RowsAndGaps],
     interval: float,
     attention: TerminalEvents,
 ) -> int:
@@ -223,7 +230,7 @@ def _until_the_end(
     while True:
         if due.passed:
             begun = clock.monotonic()
-            painter.show(look())
+            painter.show(*look())
             took = clock.monotonic() - begun
             due = clock.Deadline(max(interval - took, IDLE * took))
         match attention.wait(due.left):
@@ -239,37 +246,10 @@ def _until_the_end(
                 continue
 
 
-class LiveView:
-    """The table on a terminal, drawn over."""
+def _live_table(screen: Console, interval: float) -> LiveTable:
+    from devports.ui.status_table import LiveTable  # rich: only where something is drawn
 
-    def __init__(self, screen: Console, interval: float) -> None:
-        self._screen, self._interval = screen, interval
-        self._live = Live(screen)
-        self._shown: StatusResult | None = None
-
-    def show(self, shown: StatusResult) -> None:
-        self._shown = shown
-        if not self._live.active:
-            self._live.enter()
-        look = self._screen.look("stdout")
-        head = paint(f"devports status, every {self._interval:g} s; q ends it", "faint", look)
-        notes = [line for gap in shown.gaps for line in labelled("note", gap_words(gap), look)]
-        lines = table_of(shown, self._screen)
-        self._live.show([head, "", *lines, *(["", *notes] if notes else [])])
-
-    def again(self) -> None:
-        """Draw everything again, as wide and high as the terminal is now."""
-        if self._shown is not None:
-            self._live.clear()
-            self.show(self._shown)
-
-    def leave(self) -> None:
-        self._live.leave()
-
-    def last_words(self) -> None:
-        """Leave the last table behind, where the shell goes on."""
-        if self._shown is not None:
-            self._screen.out("\n".join(table_of(self._shown, self._screen)))
+    return LiveTable(screen, interval)
 
 
 class LineView:
@@ -279,9 +259,8 @@ class LineView:
         self._screen = screen
         self._before: list[StatusRow] | None = None
 
-    def show(self, shown: StatusResult) -> None:
-        rows = rows_of(shown.sections, self._screen.reader(), asked=shown.asked)
-        look = self._screen.look("stdout").replace(width=None)
+    def show(self, rows: list[StatusRow], _gaps: Sequence[VisibilityGap]) -> None:
+        look = self._screen.look("stdout")
         lines = plain(rows, look) if self._before is None else changed(self._before, rows, look)
         self._before = rows
         if lines:
@@ -307,6 +286,9 @@ class StatusResult(Frozen):
     gaps: tuple[VisibilityGap, ...] = ()
     errors: tuple[DevportsError, ...] = ()
     asked: bool = True
+
+    def rows(self, screen: Console) -> list[StatusRow]:
+        return rows_of(self.sections, screen.reader(), asked=self.asked)
 
     @property
     def exit_code(self) -> int:
@@ -335,6 +317,7 @@ class Services:
     def __init__(self, context: Context, targets: Sequence[Target], *, repeated: bool) -> None:
         self._setting, self._targets = context, targets
         self._project = context.config().root if any(t.service for t in targets) else ""
+        self._folder = context.home()
         self._familiar = HolderCache(context.machine, thorough=False) if repeated else None
         self._resolved: dict[PortSpec, tuple[Endpoint, ...]] = {}
 
@@ -345,7 +328,7 @@ class Services:
         found = iter(self._findings([end for each in wanted for _, end in each.ends]))
         entries = tuple(entry_of(each, [next(found) for _ in each.ends], runs) for each in wanted)
         return StatusResult(
-            (Section(entries),),
+            (Section(entries, folder=self._folder),),
             gaps=tuple(dict.fromkeys(_gaps(entries))),
             errors=tuple(entry.error for entry in entries if entry.error is not None),
             asked=self._familiar is None,

@@ -1,7 +1,7 @@
 """The screen: the only place that writes to stdout and stderr.
 
 Whether there is a terminal, colour and a person to ask is decided here and only here;
-prompt_toolkit is told, since it reads FORCE_COLOR and friends in its own way.
+rich and prompt_toolkit are told, since they read FORCE_COLOR and friends in ways of their own.
 """
 
 from __future__ import annotations
@@ -33,8 +33,10 @@ LARGEST = 99999
 PATIENCE = 5.0
 """Seconds to wait for a reader, where another program made the descriptor non-blocking."""
 
-ASCII_TWINS = {"\N{HORIZONTAL ELLIPSIS}": "...", "\N{LEFTWARDS ARROW}": "<-", "\N{MIDDLE DOT}": "-"}
+ASCII_TWINS = {"…": "...", "←": "<-", "→": "->", "·": "-", "✗": "x", "✓": "ok"}
 NO = ("", "0", "false", "no")
+NAMELESS = ("", "dumb", "unknown")
+"""TERM of a terminal that nobody knows to draw on."""
 
 
 class Console:
@@ -111,18 +113,12 @@ class Console:
 
     def can_draw(self, name: Output) -> bool:
         """Whether lines can be drawn over: a terminal that knows where its cursor is."""
-        return self.is_terminal(name) and self.env.get("TERM", "dumb") != "dumb"
+        return self.is_terminal(name) and self.env.get("TERM", "") not in NAMELESS
 
     def look(self, name: Output) -> OutputStyle:
         from devports.ui.text import OutputStyle  # `port 8000 is free` has no looks
 
         return OutputStyle(colour=self.has_colour(name), width=self.width(name), config=self.config)
-
-    def look_with_links(self, name: Output) -> OutputStyle:
-        """Return the same, and whether addresses are to be clickable: never on a pipe."""
-        from devports.ui.text import has_links  # not for `check`
-
-        return self.look(name).replace(links=self.is_terminal(name) and has_links(self.env))
 
     def out(self, text: str = "") -> None:
         """Write data, and a newline."""

@@ -38,7 +38,7 @@ if TYPE_CHECKING:
     from devports.records import RunStatus
     from devports.system.inspect import ListenerGroup
     from devports.ui import json_types as shape
-    from devports.ui.status_table import Section, StatusEntry, StatusPort
+    from devports.ui.status_rows import Section, StatusEntry, StatusPort
     from devports.vscode.merge import Plan
 
     Mode = Literal["write", "check", "diff"]

@@ -38,13 +38,11 @@ ANSI = {
 class OutputStyle(Frozen):
     """What a stream can show. `width` in cells; None: a pipe, where no line is ever broken.
 
-    `links`: whether an address can be made clickable. `config`: the file that commands of ours are
-    to name, empty for the nearest; see `core.hint`.
+    `config`: the file that commands of ours are to name, empty for the nearest; see `core.hint`.
     """
 
     colour: bool = False
     width: int | None = None
-    links: bool = False
     config: str = ""
 
 
@@ -97,38 +95,14 @@ def pad(text: str, width: int) -> str:
     return text + " " * (width - cells(text))
 
 
-def fold(text: str, width: int) -> list[str]:
-    """Break `text` into pieces of at most `width` cells, at spaces where there are any."""
-    lines, current = [], ""
-    for word in text.split(" "):
-        longer = f"{current} {word}" if current else word
-        if current and cells(longer) > width:
-            lines.append(current)
-            longer = word
-        while cells(longer) > width and len(longer) > 1:
-            head = fitting(longer, width)
-            lines.append(head)
-            longer = longer[len(head) :]
-        current = longer
-    return [*lines, current]
-
-
-def fitting(text: str, width: int) -> str:
-    """Return as much of the beginning of `text` as `width` cells hold, one character at least."""
-    end = 1
-    while end < len(text) and cells(text[: end + 1]) <= width:
-        end += 1
-    return text[:end]
-
-
-def ending(text: str, width: int) -> str:
-    """Return `text` in at most `width` cells: where it is longer, its end behind a "…"."""
+def ending(text: str, width: int, mark: str = "…") -> str:
+    """Return `text` in at most `width` cells: where it is longer, its end behind `mark`."""
     if cells(text) <= width:
         return text
     start = len(text)
-    while cells(text[start - 1 :]) < width:
+    while cells(mark + text[start - 1 :]) <= width:
         start -= 1
-    return "…" + text[start:]
+    return mark + text[start:]
 
 
 def aligned(pairs: Sequence[tuple[str, str]]) -> tuple[str, ...]:
@@ -228,11 +202,6 @@ def _is_new_enough(program: str, version: str) -> bool:
 
 def _number(digits: str) -> int:
     return decimal(digits, LAST_VERSION) or 0
-
-
-def linked(line: str, shown: str, address: str) -> str:
-    """Return `line` with `shown`, where it is in it, a link to `address`; as wide as before."""
-    return line.replace(shown, f"\x1b]8;;{address}\x1b\\{shown}\x1b]8;;\x1b\\", 1)
 
 
 def url_of(host: str, port: int, scheme: str = "http") -> str:

@@ -27,6 +27,7 @@ from tests.bench import (
     race,
     relay,
     scale,
+    screens,
 )
 from tests.bench.pairs import Section, progress
 
@@ -40,6 +41,7 @@ PARTS: dict[str, tuple[Part, Part]] = {
     "freeing": (freeing.report, partial(freeing.report, 3)),
     "begin": (begin.report, partial(begin.report, 3)),
     "relay": (relay.report, partial(relay.report, 1, 0.02)),
+    "screens": (screens.report, partial(screens.report, 3)),
     "hooks": (hooks.report, partial(hooks.report, 3)),
     "race": (partial(race.report, 3), partial(race.report, 1)),
     "scale": (scale.report, partial(scale.report, 1)),
@@ -48,7 +50,7 @@ PARTS: dict[str, tuple[Part, Part]] = {
 }
 """Each part, with its own number of rounds, and quickly."""
 LONG = ("matrix", "contest")
-SPEED = ("check", "scale", "freeing", "begin", "relay", "hooks")
+SPEED = ("check", "screens", "scale", "freeing", "begin", "relay", "hooks")
 """What the page in the docs is made of, in its order."""
 
 

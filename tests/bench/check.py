@@ -5,6 +5,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import sys
 import tempfile
 from typing import TYPE_CHECKING
@@ -73,20 +74,27 @@ def looks(rounds: int) -> Iterator[str]:
         yield words
 
 
-def projects(rounds: int) -> str:
-    """Measure in a project where one of the services runs, in a home without traces."""
-    progress("looks: a project")
-    with tempfile.TemporaryDirectory() as folder, reserved_block() as port:
+@contextlib.contextmanager
+def twenty_services(folder: str) -> Iterator[str]:
+    """Give the configuration of a project in `folder` where one of the services runs."""
+    with reserved_block() as port:
         project = Project(folder)
         for number in range(SERVICES):
             place = port + number if number < BLOCK else FIRST + number
             project.service(f"one{number}", place, ["python3", "-m", "http.server", "{port}"])
         actor = start("listener", argv_of("listener", port))
-        jobs = list(a_project(project.config))
+        yield project.config
+        actor.end()
+
+
+def projects(rounds: int) -> str:
+    """Measure in a project, in a home without traces."""
+    progress("looks: a project")
+    with tempfile.TemporaryDirectory() as folder, twenty_services(folder) as config:
+        jobs = list(a_project(config))
         home = clean_environment(folder)
         home.pop("PYTHONDONTWRITEBYTECODE")
         measure(jobs, rounds, environment=home)
-        actor.end()
     return f"A project:\n\n{table(jobs)}"
 
 

@@ -72,11 +72,12 @@ def measure(
     rounds: int,
     warm_up: int = 2,
     environment: Mapping[str, str] = ENVIRONMENT,
+    run: Callable[[list[str], Mapping[str, str]], tuple[float, float, int]] = once,
 ) -> None:
     """Run every job once per round; the warm-up rounds are forgotten."""
     for number in range(rounds + warm_up):
         for job in jobs:
-            wall, cpu, job.code = once(job.argv, environment)
+            wall, cpu, job.code = run(job.argv, environment)
             if number >= warm_up:
                 job.wall.append(wall)
                 job.cpu.append(cpu)

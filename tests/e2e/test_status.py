@@ -16,6 +16,7 @@ from tests.harness.capabilities import (
     NEEDS_FORK,
     NEEDS_NETLINK_BOUND,
     NEEDS_PROC,
+    NEEDS_PTY,
     NEEDS_SECOND_USER,
     NEEDS_STRACE,
 )
@@ -25,6 +26,7 @@ if TYPE_CHECKING:
     from collections.abc import Iterator
 
     from tests.conftest import Zoo
+    from tests.e2e.conftest import OnTerminal
     from tests.harness.command import Command, Running
     from tests.harness.project import Project
 
@@ -235,6 +237,30 @@ def test_everybody_who_listens_is_shown_by_project(
     assert told[f"127.0.0.1:{port}"][-1] == f"{project.folder} (trunk)"
     assert told[f"127.0.0.1:{port + 1}"][:3] == ["api", f"127.0.0.1:{port + 1}", "held"]
     assert told[f"127.0.0.1:{port + 3}"][2:5] == ["listening", "python", str(other.pid)]
+
+
+@NEEDS_PTY
+@pytest.mark.parametrize(
+    ("columns", "head"),
+    [
+        pytest.param(40, "", id="40 cells: stacked lines"),
+        pytest.param(60, "service endpoint state holder up", id="60 cells: the essential ones"),
+        pytest.param(150, "service endpoint state holder up folder", id="150 cells: all"),
+    ],
+)
+def test_a_terminal_gets_what_fits_and_how_many_there_are_of_a_kind(
+    columns: int, head: str, *, port: int, zoo: Zoo, project: Project, on_terminal: OnTerminal
+) -> None:
+    project.zoo("web", "listener", port)
+    for number in range(1, 5):
+        project.zoo(f"s{number}", "listener", port + number)
+    holder = zoo("listener", port)
+    terminal = on_terminal("status", size=(40, columns), env={"NO_COLOR": "1"})
+    assert terminal.exit_code() == exitcodes.OK
+    assert b"\x1b" not in terminal.bytes
+    words = " ".join(terminal.screen().split())
+    assert words.startswith(f"{head} web 127.0.0.1:{port} held python {holder.pid}".lstrip())
+    assert words.endswith(" 1 held · 4 free")
 
 
 @NEEDS_NETLINK_BOUND

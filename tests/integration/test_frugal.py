@@ -48,6 +48,7 @@ COMMANDS = [
     pytest.param("check web", PARSER | HEAVY, id="check SERVICE: the TOML reader"),
     pytest.param("status", PARSER | HEAVY, id="status: the TOML reader"),
     pytest.param("status --json", HEAVY - {"json"}, id="status --json: argparse and json too"),
+    pytest.param("status --all", {"rich", "prompt_toolkit", "questionary"}, id="status --all"),
     pytest.param("free web", HEAVY - {"signal"}, id="free: argparse and the numbers of signals"),
     pytest.param("validate", HEAVY, id="validate: argparse and the TOML reader"),
     pytest.param("wait web --for free", HEAVY - {"signal"}, id="wait: as free"),

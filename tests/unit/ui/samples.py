@@ -43,7 +43,7 @@ from devports.records import RunRecord, RunStatus
 from devports.system.inspect import ListenerGroup
 from devports.ui.console import Console
 from devports.ui.processes import DisplayContext
-from devports.ui.status_table import Section, StatusEntry, StatusPort
+from devports.ui.status_rows import Section, StatusEntry, StatusPort
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -217,6 +217,10 @@ EVERYBODY = (
         ListenerGroup("project", "/home/ann/shop", "main", "/home/ann/shop/.git"),
     ),
     Section((StatusEntry("", (StatusPort(HIDING),), role="found"),), ListenerGroup("system")),
+)
+HOSTILE = Section(
+    (StatusEntry(EVIL, (StatusPort(EVIL_FINDING),)),),
+    ListenerGroup("project", f"/{EVIL}", EVIL, f"/{EVIL}/.git"),
 )
 
 FOUND = DetectedService(

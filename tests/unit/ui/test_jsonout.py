@@ -32,7 +32,7 @@ from devports.doctor.facts import Facts, PortFacts, Problem
 from devports.errors import DevportsError
 from devports.ui import json_output
 from devports.ui.json_output import status_data, vscode_data
-from devports.ui.status_table import Section, StatusEntry, StatusPort
+from devports.ui.status_rows import Section, StatusEntry, StatusPort
 from devports.vscode.merge import FileChange, Note, Plan
 from tests.tools import schemas
 from tests.unit.ui import samples as s

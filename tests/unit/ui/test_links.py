@@ -4,10 +4,9 @@ import pytest
 
 from devports.core.model import PortSpec
 from devports.core.verdict import Free
-from devports.ui.status_table import StatusPort, with_urls
-from devports.ui.text import has_links, linked, url_of
+from devports.ui.status_rows import StatusPort, with_urls
+from devports.ui.text import has_links, url_of
 from tests.unit.ui import samples as s
-from tests.unit.ui.samples import Stage
 
 SERVED = StatusPort(s.HELD, "serving")
 SISTER = StatusPort(s.HELD.replace(endpoint=s.SISTER), "serving")
@@ -49,19 +48,6 @@ DEBUG = StatusPort(s.HELD.replace(endpoint=s.HERE.replace(port=5678)), "serving"
 )
 def test_only_a_terminal_that_says_who_it_is_gets_links(env: dict[str, str], answer: bool) -> None:
     assert has_links(env) is answer
-
-
-def test_a_pipe_never_gets_links() -> None:
-    env = {"VTE_VERSION": "7603", "FORCE_HYPERLINK": "1", "FORCE_COLOR": "1"}
-    assert Stage(env).screen.look_with_links("stdout").links
-    assert not Stage(env, terminal=False).screen.look_with_links("stdout").links
-
-
-def test_only_the_address_becomes_a_link() -> None:
-    assert linked("a http://x:1/ b", "http://x:1/", "http://x:1/") == (
-        "a \x1b]8;;http://x:1/\x1b\\http://x:1/\x1b]8;;\x1b\\ b"
-    )
-    assert linked("nothing", "http://x:1/", "http://x:1/") == "nothing"
 
 
 @pytest.mark.parametrize(

@@ -10,7 +10,6 @@ from devports.ui.text import (
     aligned,
     duration,
     ending,
-    fold,
     hang_of,
     listed,
     pad,
@@ -33,21 +32,6 @@ def test_cells(text: str, width: int) -> None:
 
 
 @pytest.mark.parametrize(
-    ("text", "width", "lines"),
-    [
-        pytest.param("a b", 3, ["a b"], id="it fits"),
-        pytest.param("one two three", 7, ["one two", "three"], id="at spaces"),
-        pytest.param("abcdefgh ij", 3, ["abc", "def", "gh", "ij"], id="a word that is too long"),
-        pytest.param("日本語", 4, ["日本", "語"], id="by cells, not by characters"),
-        pytest.param("日本", 1, ["日", "本"], id="at least a character on each line"),
-        pytest.param("", 3, [""], id="nothing"),
-    ],
-)
-def test_fold(text: str, width: int, lines: list[str]) -> None:
-    assert fold(text, width) == lines
-
-
-@pytest.mark.parametrize(
     ("text", "width", "shown"),
     [
         pytest.param("/shop/web", 9, "/shop/web", id="it fits"),
@@ -61,9 +45,9 @@ def test_ending(text: str, width: int, shown: str) -> None:
     assert cells(shown) <= width
 
 
-@given(st.text(max_size=30), st.integers(min_value=2, max_value=20))
-def test_ending_is_never_too_wide(text: str, width: int) -> None:
-    assert cells(ending(text, width)) <= width
+@given(st.text(max_size=30), st.integers(min_value=3, max_value=20), st.sampled_from(["…", "..."]))
+def test_ending_is_never_too_wide(text: str, width: int, mark: str) -> None:
+    assert cells(ending(text, width, mark)) <= width
 
 
 def test_aligned() -> None:

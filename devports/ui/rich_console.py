@@ -1,0 +1,157 @@
+"""What rich may do here: the one module that configures it.
+
+Each screen on a terminal is drawn through `rich_console`, which asks nobody but our `Console` what
+a stream can show. Importing this imports rich (six bare Python starts), so nothing does before
+something is drawn, and nothing that writes to a pipe.
+
+Text from outside goes through `printable` or `command_line` first, then into a `Text`: never a bare
+str, never markup.
+"""
+
+from __future__ import annotations
+
+from rich.console import Console as RichConsole
+from rich.text import Text
+from rich.theme import Theme
+
+from devports.ui.console import DEFAULT_WIDTH, fitted
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from collections.abc import Iterable
+    from typing import IO
+
+    from rich.console import ConsoleOptions, RenderableType, RenderResult
+
+    from devports.ui.console import Console, Output
+
+ROLES = {
+    "error": "bold red",
+    "warning": "bold yellow",
+    "note": "yellow",
+    "good": "green",
+    "hint": "cyan",
+    "strong": "bold",
+    "faint": "dim",
+}
+"""Colours by what they mean; a word or a mark says it too. They are those of `text.ANSI`."""
+MARKS = {"error": "✗", "warning": "!", "note": "·", "good": "✓", "hint": "→"}
+
+BLANK = "\ue000"
+"""A blank where no line is broken; `printable` lets no private character by."""
+
+
+class _Stream:
+    """What rich writes to: a stream of our console, which never raises and knows its encoding."""
+
+    def __init__(self, console: Console, name: Output) -> None:
+        self._console, self._name = console, name
+        self.encoding = getattr(console.streams[name], "encoding", None) or "utf-8"
+
+    def write(self, text: str) -> None:
+        self._console.write(self._name, text.replace(BLANK, " "))
+
+    def flush(self) -> None:
+        """Nothing is kept back."""
+
+
+def rich_console(console: Console, name: Output) -> RichConsole:
+    """Return how rich draws on a stream of ours, as wide as it is now.
+
+    rich reads no environment: it takes ``FORCE_COLOR=0`` for "is a terminal", and sends bold and
+    dim where NO_COLOR is set.
+    """
+    file: IO[str] = _Stream(console, name)  # type: ignore[assignment]  # it only writes and flushes
+    can_draw = console.can_draw(name)
+    return RichConsole(
+        file=file,
+        width=console.width(name) or DEFAULT_WIDTH,
+        height=console.height(name),
+        force_terminal=console.is_terminal(name),
+        force_interactive=can_draw,
+        force_jupyter=False,
+        color_system="standard" if console.has_colour(name) else None,  # None: not one escape
+        theme=Theme(ROLES, inherit=False),
+        markup=False,
+        emoji=False,
+        highlight=False,
+        legacy_windows=False,  # else it writes past our stream
+        _environ={} if can_draw else {"TERM": "dumb"},
+    )
+
+
+def draw(drawn: RichConsole, items: Iterable[RenderableType]) -> None:
+    """Print one below the other, in one write; what is too long runs on and is copied whole."""
+    with drawn:
+        for item in items:
+            drawn.print(item, crop=False)
+
+
+def marked(text: str, style: str = "", *, typed: str = "") -> Text:
+    """Return `text` with what stands in backticks unbroken, and in the style `typed`.
+
+    That is ``"hint"`` where it can be typed, and nothing for a name.
+    """
+    parts = text.split("`")
+    if len(parts) % 2 == 0:  # one of them has no twin
+        return Text(text, style)
+    made = Text(style=style)
+    for place, part in enumerate(parts):
+        if place % 2:
+            made.append(f"`{part}`".replace(" ", BLANK), typed)
+        else:
+            made.append(part)
+    return made
+
+
+class Hanging:
+    """A label and a text behind it, whose further lines stand below the text.
+
+    Args:
+        label: what the lines hang on, blanks behind it included; as wide as it is in ASCII where
+            the stream cannot say its characters.
+        text: `marked` if it is a str.
+        style: of the label.
+        indent: blanks before it.
+    """
+
+    def __init__(self, label: str, text: Text | str, style: str = "", *, indent: int = 0) -> None:
+        self.label, self.style, self.indent = label, style, indent
+        self.text = marked(text) if isinstance(text, str) else text
+
+    def __rich_console__(self, drawn: RichConsole, options: ConsoleOptions) -> RenderResult:
+        label = spelled(Text(self.label, self.style), drawn.encoding)
+        start = Text(" " * self.indent).append_text(label)
+        hang = Text(" " * min(start.cell_len, options.max_width // 2))
+        text = spelled(self.text, drawn.encoding)
+        for place, line in enumerate(folded(text, options.max_width - start.cell_len)):
+            whole = (hang if place else start) + line
+            whole.no_wrap, whole.overflow = True, "ignore"
+            yield whole
+
+
+def facts(pairs: Iterable[tuple[str, Text | str]], *, indent: int = 2) -> list[Hanging]:
+    """Return `key  value` lines with the values below each other; none without a value."""
+    told = [(key, value) for key, value in pairs if value]
+    width = max((len(key) for key, _ in told), default=0) + 2
+    return [Hanging(key.ljust(width), value, "faint", indent=indent) for key, value in told]
+
+
+def folded(text: Text, width: int) -> list[Text]:
+    """Break `text` at blanks only: rich's own wrap cuts a long word, or breaks nothing."""
+    lines: list[Text] = []
+    for word in text.split(" ", allow_blank=True):
+        if lines and lines[-1].cell_len + 1 + word.cell_len <= width:
+            lines[-1].append(" ").append_text(word)
+        else:
+            lines.append(word)
+    return lines
+
+
+def spelled(text: Text, encoding: str) -> Text:
+    """Return `text` as the stream will say it, so that it is measured as it is shown."""
+    for char in set(text.plain) - {BLANK}:
+        said = fitted(char, encoding).decode(encoding)
+        if said != char:
+            text = Text(said).join(text.split(char, allow_blank=True))
+    return text
