@@ -156,7 +156,7 @@ def tools_for(context: Context, *, starting: str = "") -> FreeServices:
         tell=tell,
         run_of=context.records().run_of(),
         engines=context.engines,
-        elsewhere_of=elsewhere_from(context.home(), worktree_of),
+        elsewhere=lambda: elsewhere_from(context.home(), worktree_of),
     )
 
 

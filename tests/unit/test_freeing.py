@@ -39,6 +39,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable
     from typing import Any
 
+    from devports.core.checkout import ElsewhereOf
     from devports.core.model import Process
     from devports.core.stop_plan import Answer, FreeResult, Outcome, Progress, Question
 
@@ -58,10 +59,15 @@ class Freeing:
         self.run_of: Callable[[Process], RunInfo | None] = lambda _process: None
         self.engines = FakeEngines()
         self.elsewhere: OtherCheckout | None = None
+        self.read = 0
 
     def ask(self, question: Question) -> Answer:
         self.asked.append(question)
         return "yes" if self.answers.pop(0) else "no"
+
+    def read_checkouts(self) -> ElsewhereOf:
+        self.read += 1
+        return lambda _process, _run: self.elsewhere
 
     def __call__(
         self, policy: ConfirmPolicy, limits: StopTimeouts = QUICK, *endpoints: Endpoint
@@ -72,7 +78,7 @@ class Freeing:
             self.told.append,
             self.run_of,
             self.engines,
-            lambda _process, _run: self.elsewhere,
+            self.read_checkouts,
         )
         freed = free(tools, FreeingJob(endpoints or (HERE,), policy, limits))
         assert not self.answers, "a question was expected that was not asked"
@@ -248,6 +254,16 @@ def test_a_process_of_another_checkout(
         (refused,) = freed.outcomes
         assert isinstance(refused, Refused)
         assert refused.why == ("other-checkout" if elsewhere.is_guarded else "no-terminal")
+
+
+def test_checkouts_are_read_once_in_a_freeing_and_anew_in_the_next():
+    freeing = Freeing(held_by(held_by(FakeMachine(), 50), 51))
+    assert freeing(YES).bindable
+    assert freeing.read == 1
+    held_by(freeing.machine, 60)
+    freeing.elsewhere = SIBLING
+    assert freeing(YES).exit_code == HELD
+    assert freeing.read == 2
 
 
 def test_a_run_of_another_checkout_is_given_its_own_time_to_end():
