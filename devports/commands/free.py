@@ -10,7 +10,6 @@ import time
 
 from devports import exitcodes
 from devports.core.checkout import elsewhere_from
-from devports.core.command_line import is_persons_shell
 from devports.core.holder_kind import OtherCheckout, OtherUser
 from devports.core.remedies import Remedy, RemedyContext, remedies
 from devports.core.stop_plan import (
@@ -26,7 +25,6 @@ from devports.core.stop_plan import (
     TimedOut,
     WaitingForPort,
     WatchingForRestart,
-    is_supervisor,
 )
 from devports.core.verdict import LocalhostConflict, decisive, is_bindable
 from devports.freeing import FreeRequest, FreeServices, StopTimeouts, free, rehearse
@@ -34,7 +32,13 @@ from devports.system.project import worktree_of
 from devports.ui.holders import judgements, problem, project_words, spared_words
 from devports.ui.messages import remedy_lines
 from devports.ui.processes import evidence, notes, summary
-from devports.ui.progress import again_words, freed_words, outcome_words, progress_words
+from devports.ui.progress import (
+    again_words,
+    freed_words,
+    left_words,
+    outcome_words,
+    progress_words,
+)
 from devports.ui.text import wrap
 
 TYPE_CHECKING = False
@@ -158,7 +162,8 @@ def tools_for(context: Context, *, starting: str = "") -> FreeServices:
         ):
             screen.progress(f"devports: {progress_words(news)}")
         else:
-            screen.progress(f"devports: {outcome_words(news)}")
+            for line in (outcome_words(news), *left_words(news)):
+                screen.progress(f"devports: {line}")
 
     def asked(question: Question) -> Answer:
         from devports.ui.prompts import ask
@@ -220,13 +225,8 @@ def hints_for(asked: Target, freed: FreeResult) -> tuple[Advice, ...]:
     if whys == {"other-user"} and all(permitted):
         again = ours("free", asked.typed, "--yes", "--other-users")
         return (hint("to end it without a question, run ", again),)
-    return tuple(
-        again_words(outcome.successor.process, parent)
-        for outcome in freed.outcomes
-        if isinstance(outcome, Respawned)
-        for parent in outcome.successor.members[0].ancestors[:1]
-        if is_supervisor(parent) or is_persons_shell(parent)
-    )
+    came_back = [outcome for outcome in freed.outcomes if isinstance(outcome, Respawned)]
+    return tuple(filter(None, map(again_words, came_back)))
 
 
 def standings_of(freed: FreeResult) -> list[tuple[int, HolderKind]]:

@@ -67,12 +67,17 @@ class StopTimeouts(Frozen):
 
 
 class FreeRequest(Frozen):
-    """What is to be free, and how far we may go for it. `ours`: inodes of sockets of ours."""
+    """What is to be free, and how far we may go for it.
+
+    `ours`: inodes of sockets of ours. `attempts`: so often it is freed at most, where a process
+    that no parent of the last holder started is quicker than whoever wants the port.
+    """
 
     endpoints: tuple[Endpoint, ...]
     policy: ConfirmPolicy = ConfirmPolicy()
     limits: StopTimeouts = StopTimeouts()
     ours: tuple[int, ...] = ()
+    attempts: int = 1
 
     @property
     def exchanged(self) -> tuple[Endpoint, ...]:
@@ -83,7 +88,14 @@ class FreeRequest(Frozen):
 
 def free(tools: FreeServices, job: FreeRequest) -> FreeResult:
     """Make all endpoints bindable, as far as the laws and the person allow."""
-    tools = tools.of_one_freeing()
+    freed = _free(tools.of_one_freeing(), job)
+    if job.attempts > 1 and freed.is_lost:
+        again = free(tools, job.replace(attempts=job.attempts - 1))
+        return again.replace(outcomes=(*freed.outcomes, *again.outcomes))
+    return freed
+
+
+def _free(tools: FreeServices, job: FreeRequest) -> FreeResult:
     findings: tuple[Finding, ...] = ()
     for _ in range(MAX_ROUNDS):
         findings = findings_now(tools.machine, job)
