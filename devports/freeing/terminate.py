@@ -68,7 +68,8 @@ that is closed by a process which lives on; the end of a process is one, waited 
 QUIET = 0.7
 """Seconds of waiting before the person is told what we wait for."""
 GRACE = 0.25
-"""Seconds to wait for the end of those who end with what was ended, before they are named."""
+"""Seconds to wait for the end of those who end with what was ended, before they are named. Not
+where the port is wanted at once: meanwhile somebody else could take it."""
 LINGER = 0.5
 """Seconds to wait for the end of a process whose port is free already."""
 
@@ -195,6 +196,7 @@ class StopOperation:
         self.watch, self.tools, self.machine, self.job = watch, watch.tools, watch.machine, job
         self.plan, self.pinned, self.proof = list(plan), pinned, proof
         self.below: dict[ProcessKey, set[ProcessKey]] = {}
+        self.grace = min(GRACE, job.limits.settle)
 
     def carry_out(self) -> FreeResult:
         """Stop the containers, terminate, wait, insist; then watch for a respawn and conclude."""
@@ -413,15 +415,15 @@ class StopOperation:
                 return it
 
     def living_parent(self, it: Stopped) -> Process | None:
-        """Return who may start it again; one that ends with its child is given a moment for it."""
+        """Return who may start it again."""
         parents = self.watch.programs(it.target)
-        self.pinned.wait_for_exit([parent.key for parent in parents], GRACE)
+        self.pinned.wait_for_exit([parent.key for parent in parents], self.grace)
         return next((one for one in parents if self.pinned.living((one.key,))), None)
 
     def orphans(self, it: Stopped) -> tuple[Process, ...]:
-        """Return the children that live on without it, after a moment to end with it."""
+        """Return the children that live on without it."""
         below = sorted(self.below.get(it.target.process.key, ()), key=lambda key: key.pid)
-        if not it.exited or self.pinned.wait_for_exit(below, GRACE):
+        if not it.exited or self.pinned.wait_for_exit(below, self.grace):
             return ()
         left = (self.machine.process(key.pid) for key in below if self.pinned.living((key,)))
         return tuple(one for one in left if one is not None and one.key in below)
