@@ -10,7 +10,6 @@ import time
 
 from devports import exitcodes
 from devports.core.checkout import elsewhere_from
-from devports.core.command_line import is_persons_shell
 from devports.core.holder_kind import OtherCheckout, OtherUser
 from devports.core.remedies import Remedy, RemedyContext, remedies
 from devports.core.stop_plan import (
@@ -26,20 +25,25 @@ from devports.core.stop_plan import (
     TimedOut,
     WaitingForPort,
     WatchingForRestart,
-    is_supervisor,
 )
-from devports.core.verdict import decisive, is_bindable
+from devports.core.verdict import LocalhostConflict, decisive, is_bindable
 from devports.freeing import FreeRequest, FreeServices, StopTimeouts, free, rehearse
 from devports.system.project import worktree_of
 from devports.ui.holders import judgements, problem, project_words, spared_words
 from devports.ui.messages import remedy_lines
-from devports.ui.processes import evidence, summary
-from devports.ui.progress import again_words, freed_words, outcome_words, progress_words
+from devports.ui.processes import evidence, notes, summary
+from devports.ui.progress import (
+    again_words,
+    freed_words,
+    left_words,
+    outcome_words,
+    progress_words,
+)
 from devports.ui.text import wrap
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Iterable, Sequence
 
     from devports.commands.context import Context, Target
     from devports.core.hint import Advice
@@ -94,9 +98,7 @@ def free_targets(
         return code
     for target, freed in done:
         if freed.bindable:
-            for line in spared_words(freed.spared):
-                context.screen.progress(f"devports: {line}")
-            context.screen.out(freed_words(freed, target.subject)[-1])
+            show_freed(context, target, freed)
         elif dry_run:
             show_plan(context, target, freed)
         else:
@@ -118,6 +120,24 @@ def with_its_run(context: Context, asked: Target) -> Target:
     return asked.replace(specs=(*asked.specs, run.spec))
 
 
+def show_freed(context: Context, target: Target, freed: FreeResult) -> None:
+    """Say that a port can be bound, and who is left alone or is what `localhost` may reach."""
+    for line in spared_words(freed.spared):
+        context.screen.progress(f"devports: {line}")
+    if not any(isinstance(finding.verdict, LocalhostConflict) for finding in freed.findings):
+        context.screen.out(freed_words(freed, target.subject)[-1])
+        return
+    context.screen.out(summary(freed.findings, target.subject))
+    show_facts(context, evidence(freed.findings, context.screen.reader()))
+    for note in notes(freed.findings):
+        context.print_labelled("note", note)
+
+
+def show_facts(context: Context, lines: Iterable[str]) -> None:
+    for line in lines:
+        context.screen.out("\n".join(wrap(f"  {line}", context.screen.look("stdout").width)))
+
+
 def show_plan(context: Context, target: Target, freed: FreeResult) -> None:
     """Say what would be done and to whom, and the commands that do it by hand."""
     screen, reader = context.screen, context.screen.reader()
@@ -127,8 +147,7 @@ def show_plan(context: Context, target: Target, freed: FreeResult) -> None:
         *spared_words(freed.spared),
     ]
     screen.out(summary(freed.findings, target.subject))
-    for line in lines:
-        screen.out("\n".join(wrap(f"  {line}", screen.look("stdout").width)))
+    show_facts(context, lines)
     if by_hand := remedies_for(context, target, freed):
         screen.err("\n".join(remedy_lines(by_hand, screen.look("stderr"))))
 
@@ -143,7 +162,8 @@ def tools_for(context: Context, *, starting: str = "") -> FreeServices:
         ):
             screen.progress(f"devports: {progress_words(news)}")
         else:
-            screen.progress(f"devports: {outcome_words(news)}")
+            for line in (outcome_words(news), *left_words(news)):
+                screen.progress(f"devports: {line}")
 
     def asked(question: Question) -> Answer:
         from devports.ui.prompts import ask
@@ -156,7 +176,7 @@ def tools_for(context: Context, *, starting: str = "") -> FreeServices:
         tell=tell,
         run_of=context.records().run_of(),
         engines=context.engines,
-        elsewhere_of=elsewhere_from(context.home(), worktree_of),
+        elsewhere=lambda: elsewhere_from(context.home(), worktree_of),
     )
 
 
@@ -205,13 +225,8 @@ def hints_for(asked: Target, freed: FreeResult) -> tuple[Advice, ...]:
     if whys == {"other-user"} and all(permitted):
         again = ours("free", asked.typed, "--yes", "--other-users")
         return (hint("to end it without a question, run ", again),)
-    return tuple(
-        again_words(outcome.successor.process, parent)
-        for outcome in freed.outcomes
-        if isinstance(outcome, Respawned)
-        for parent in outcome.successor.members[0].ancestors[:1]
-        if is_supervisor(parent) or is_persons_shell(parent)
-    )
+    came_back = [outcome for outcome in freed.outcomes if isinstance(outcome, Respawned)]
+    return tuple(filter(None, map(again_words, came_back)))
 
 
 def standings_of(freed: FreeResult) -> list[tuple[int, HolderKind]]:

@@ -210,7 +210,8 @@ def session_of(
     launch = launch.replace(declared=declared if declared != service.port else 0)
     limits = StopTimeouts(stop=service.stop_timeout, settle=0, linger=LINGER)
     tools = news.tools(context, service.name)
-    job = FreeRequest(launch.everything, policy, limits)
+    attempts = launch.retry.attempts
+    job = FreeRequest(launch.everything, policy, limits, attempts=attempts)
     return Session(launch, job, tools, news.tell, records)
 
 

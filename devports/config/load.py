@@ -14,7 +14,7 @@ from devports.config import report
 from devports.config.decode import parse
 from devports.config.keys import VARIABLE
 from devports.config.report import Place, Span, place, tokens, visible
-from devports.core.text import quote
+from devports.core.text import native, quote
 from devports.core.value import Frozen
 from devports.errors import DevportsError
 from devports.system.user import invoking
@@ -200,7 +200,7 @@ def read_env_file(path: str) -> tuple[tuple[str, str], ...]:
     raw, status = _read(path, shown, kind="env-file", limit=MAX_ENV_BYTES)
     distrust(os.path.realpath(path), status)
     try:
-        env = parse_env(raw.decode())
+        env = parse_env(native(raw.decode(), sys.getfilesystemencoding()))
     except UnicodeDecodeError as error:
         raise _unreadable("env-file", shown, f"it is not UTF-8 ({_byte(raw, error)})") from None
     if env.problems:
@@ -270,9 +270,22 @@ def _toml(text: str, shown: str) -> dict[str, object]:
     if excess:
         raise report.syntax(shown, text, *excess)
     try:
-        return tomllib.loads(text)
+        return {name: _native(value) for name, value in tomllib.loads(text).items()}
     except (ValueError, RecursionError, MemoryError) as error:
         raise report.syntax(shown, text, *_position(text, str(error))) from None
+
+
+def _native(data: object) -> object:
+    """Return data with all texts as the system takes them, those in escapes too."""
+    match data:
+        case str():
+            return native(data, sys.getfilesystemencoding())
+        case dict():
+            return {key: _native(value) for key, value in data.items()}
+        case list():
+            return [_native(value) for value in data]
+        case _:
+            return data
 
 
 def _position(text: str, message: str) -> tuple[Place | None, str]:

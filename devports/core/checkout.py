@@ -6,6 +6,8 @@ people's branches, or by two agents. What runs in the other one is not ours to e
 
 from __future__ import annotations
 
+from functools import cache
+
 from devports.core.holder_kind import OtherCheckout, Place
 from devports.core.value import Frozen
 
@@ -42,16 +44,19 @@ def elsewhere_from(home: str, worktree_of: WorktreeOf) -> ElsewhereOf:
     """Return what tells whether a process is of another checkout or project than `home`.
 
     A run is where its configuration is, everything else where it works. What is nowhere known to
-    be elsewhere counts as ours, as it does without git.
+    be elsewhere counts as ours, as it does without git. A branch can be changed at any time, so
+    what is returned is for one look at the processes, not for longer.
 
     Args:
         home: the folder that we work for.
-        worktree_of: reads the checkout around a folder; called when a process is judged.
+        worktree_of: reads the checkout around a folder; called once for each folder of those that
+            are judged.
     """
+    read = cache(worktree_of)
 
     def elsewhere(process: Process, run: RunInfo | None) -> OtherCheckout | None:
-        ours = worktree_of(home)
-        theirs = worktree_of(run.project if run else process.cwd)
+        ours = read(home)
+        theirs = read(run.project if run else process.cwd)
         here = Place(ours.root, ours.branch) if ours else Place(home)
         if theirs is None:
             if run is None or _is_within(home, run.project):

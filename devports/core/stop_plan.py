@@ -278,6 +278,18 @@ class UntouchedProcess(Frozen):
     why: Touch
 
 
+def is_same_program(successor: StopTarget, target: StopTarget) -> bool:
+    """Say whether who has the port now runs what one of those ran who had it before."""
+    before = {(it.process.exe, it.process.argv) for it in target.members}
+    return any((it.process.exe, it.process.argv) in before for it in successor.members)
+
+
+def starter(successor: StopTarget, above: Collection[ProcessKey]) -> Process | None:
+    """Return the nearest of the processes `above` a target that is above its successor too."""
+    parents = (parent for it in successor.members for parent in it.ancestors)
+    return next((parent for parent in parents if parent.key in above), None)
+
+
 class PortClients(Frozen):
     """`clients`: connections that the server has, from wherever. `spared`: who of them is here."""
 
@@ -342,6 +354,8 @@ class Stopped(Frozen):
 
     `exited`: a server may give up its port and live on to finish with its clients.
     `bindable`: whether that was all it took; another may have the port still, or again.
+    `parent`: the nearest one that lives on, is no shell and may start it again.
+    `orphans`: its children that live on without it; they hold no port, so none was signalled.
     """
 
     target: StopTarget
@@ -349,6 +363,8 @@ class Stopped(Frozen):
     seconds: float
     exited: bool = True
     bindable: bool = True
+    parent: Process | None = None
+    orphans: tuple[Process, ...] = ()
 
 
 class ContainerStopped(Frozen):
@@ -395,10 +411,22 @@ class TimedOut(Frozen):
 
 
 class Respawned(Frozen):
-    """Ended, and another process has taken its place."""
+    """Ended, and another process has taken its place.
+
+    `by`: a parent of both that lives; None where none of the target's started the other. `again`:
+    that is the same program, and started after our signal: what we ended was started again.
+    """
 
     target: StopTarget
     successor: StopTarget
+    by: Process | None = None
+    again: bool = False
+
+    @property
+    def is_chance(self) -> bool:
+        """Whether somebody was quicker, by a socket of their own, and no parent will be again."""
+        before = {inode for it in self.target.members for inode in it.inodes}
+        return self.by is None and not any(before & set(it.inodes) for it in self.successor.members)
 
 
 class Terminating(Frozen):
@@ -459,3 +487,9 @@ class FreeResult(Frozen):
     outcomes: tuple[Outcome, ...]
     findings: tuple[Finding, ...]
     spared: tuple[UntouchedProcess, ...] = ()
+
+    @property
+    def is_lost(self) -> bool:
+        """Whether the port was had and somebody else was quicker, so that it is worth a retry."""
+        now = [outcome for outcome in self.outcomes if isinstance(outcome, Respawned)]
+        return not self.bindable and bool(now) and all(outcome.is_chance for outcome in now)

@@ -23,6 +23,23 @@ def assignment(word: str) -> tuple[str, str] | None:
     return (name, value) if sign and name.isidentifier() else None
 
 
+def native(text: str, encoding: str) -> str:
+    """Return the text of a file as names come from a system that takes nothing else (PEP 383).
+
+    The same where that is UTF-8. In another `encoding` (LC_ALL=POSIX and Python's UTF-8 mode off:
+    ASCII) what it has no characters for becomes surrogates.
+    """
+    return text.encode("utf-8", "surrogateescape").decode(encoding, "surrogateescape")
+
+
+def portable(text: str) -> str:
+    """Return what came from the system or by `native` as a file has it; no text becomes `?`."""
+    try:
+        return text.encode("utf-8", "surrogateescape").decode()
+    except UnicodeError:
+        return text.encode("utf-8", "replace").decode()
+
+
 LAST_PORT = 65535
 
 

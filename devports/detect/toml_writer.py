@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 
+from devports.core.text import portable
 from devports.detect.command_line import escaped
 from devports.detect.model import one_line
 
@@ -100,5 +101,4 @@ def text(value: str) -> str:
 
     A lone surrogate, a byte of a file name that was no text, cannot be written in TOML.
     """
-    whole = value.encode("utf-8", "replace").decode()
-    return json.dumps(whole, ensure_ascii=False).replace("\x7f", "\\u007f")
+    return json.dumps(portable(value), ensure_ascii=False).replace("\x7f", "\\u007f")

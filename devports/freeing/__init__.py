@@ -42,14 +42,19 @@ OUT_OF_REACH = {"in-transit", "not-here"}
 
 
 class FreeServices(Frozen):
-    """What freeing needs from outside."""
+    """What freeing needs from outside. `elsewhere`: reads checkouts, each time anew."""
 
     machine: Machine
     ask: Callable[[Question], Answer]
     tell: Callable[[Progress | Outcome], None]
     run_of: RunOf
     engines: Engines
-    elsewhere_of: ElsewhereOf = unplaced
+    elsewhere: Callable[[], ElsewhereOf] = lambda: unplaced
+
+    def of_one_freeing(self) -> FreeServices:
+        """Return the same, with checkouts that are read once, when they are asked for."""
+        once = self.elsewhere()
+        return self.replace(elsewhere=lambda: once)
 
 
 class StopTimeouts(Frozen):
@@ -62,12 +67,17 @@ class StopTimeouts(Frozen):
 
 
 class FreeRequest(Frozen):
-    """What is to be free, and how far we may go for it. `ours`: inodes of sockets of ours."""
+    """What is to be free, and how far we may go for it.
+
+    `ours`: inodes of sockets of ours. `attempts`: so often it is freed at most, where a process
+    that no parent of the last holder started is quicker than whoever wants the port.
+    """
 
     endpoints: tuple[Endpoint, ...]
     policy: ConfirmPolicy = ConfirmPolicy()
     limits: StopTimeouts = StopTimeouts()
     ours: tuple[int, ...] = ()
+    attempts: int = 1
 
     @property
     def exchanged(self) -> tuple[Endpoint, ...]:
@@ -78,6 +88,14 @@ class FreeRequest(Frozen):
 
 def free(tools: FreeServices, job: FreeRequest) -> FreeResult:
     """Make all endpoints bindable, as far as the laws and the person allow."""
+    freed = _free(tools.of_one_freeing(), job)
+    if job.attempts > 1 and freed.is_lost:
+        again = free(tools, job.replace(attempts=job.attempts - 1))
+        return again.replace(outcomes=(*freed.outcomes, *again.outcomes))
+    return freed
+
+
+def _free(tools: FreeServices, job: FreeRequest) -> FreeResult:
     findings: tuple[Finding, ...] = ()
     for _ in range(MAX_ROUNDS):
         findings = findings_now(tools.machine, job)
@@ -102,6 +120,7 @@ def rehearse(tools: FreeServices, job: FreeRequest) -> FreeResult:
     It is told as for a person: nobody is asked here, so that no terminal is missing. `--yes` is
     what a script would say, and whom it does not cover is refused.
     """
+    tools = tools.of_one_freeing()
     policy = job.policy.replace(interactive=job.policy.interactive or not job.policy.yes)
     findings = findings_now(tools.machine, job)
     plan = plan_for(tools, findings)

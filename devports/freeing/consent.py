@@ -37,7 +37,7 @@ if TYPE_CHECKING:
 def plan_for(tools: FreeServices, findings: Iterable[Finding]) -> tuple[StopTarget, ...]:
     """Return what has to end for these findings."""
     found, viewer = tuple(findings), tools.machine.viewer()
-    plan = targets(holders_in(found), viewer, tools.run_of, tools.elsewhere_of)
+    plan = targets(holders_in(found), viewer, tools.run_of, tools.elsewhere())
     return contained(plan, ports_of(found), viewer, tools.engines.named)
 
 

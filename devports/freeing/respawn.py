@@ -6,8 +6,17 @@ clients, which are to be left alone. After it: whoever came back.
 
 from __future__ import annotations
 
+import time
+
 from devports.core import stop_plan as core
-from devports.core.command_line import STILL, is_at_rest, is_persons_shell, waits_for
+from devports.core.command_line import (
+    SHELLS,
+    STILL,
+    is_at_rest,
+    is_persons_shell,
+    program,
+    waits_for,
+)
 from devports.core.stop_plan import PortClients, Respawned, WatchingForRestart, is_supervisor
 from devports.freeing.bindable import POLL_LAST, bindable, table_of
 from devports.freeing.consent import everybody, plan_for, ports_of
@@ -28,6 +37,8 @@ POLL_FIRST = 0.010
 """Seconds between looks at a shell, which may be about to run its next command."""
 PROMPT = 0.25
 """Seconds in which a shell is back at its prompt; before, there is nothing to tell."""
+TICK = 0.010
+"""Seconds: no start of a process is told more exactly (Linux, proc_pid_stat(5))."""
 MOST_CALLERS = 64
 """Clients that are looked up by name; a server with more of them is not a person's own."""
 
@@ -36,14 +47,25 @@ class RespawnWatcher:
     """Who could start the targets of a plan again, as it was before anything was ended."""
 
     def __init__(self, tools: FreeServices, ending: Sequence[StopTarget]) -> None:
-        self.tools = tools
-        above = [restarters(tools, target) for target in ending]
-        self.supervisors = [parent for parents, _ in above for parent in parents]
-        self.shells = [shell for _, shell in above if shell is not None]
+        self.tools, self.machine = tools, tools.machine
+        self.begun = time.time()
+        self.above = {target.process.key: restarters(tools, target) for target in ending}
+        self.supervisors = [parent for parents, _ in self.above.values() for parent in parents]
+        self.shells = [shell for _, shell in self.above.values() if shell is not None]
+
+    def starters(self, target: StopTarget) -> set[ProcessKey]:
+        """Return who above a target could start it again."""
+        parents, shell = self.above.get(target.process.key, ((), None))
+        return {parent.key for parent in (*parents, *((shell.process,) if shell else ()))}
+
+    def programs(self, target: StopTarget) -> list[Process]:
+        """Return the parents of a target that are no shell, nearest first."""
+        parents, _ = self.above.get(target.process.key, ((), None))
+        return [parent for parent in parents if program(parent) not in SHELLS]
 
     def settle(self, job: FreeRequest, pins: Mapping[ProcessKey, ProcessHandle]) -> None:
         """Watch for a respawn, as long as somebody lives who could bring it about."""
-        machine = self.tools.machine
+        machine = self.machine
         deadline = clock.Deadline(job.limits.settle)
         told = False
         while not deadline.passed and bindable(machine, job.endpoints, job.ours):
@@ -104,17 +126,20 @@ def pass_time(machine: Machine, alive: Sequence[ProcessHandle], seconds: float) 
 
 
 def successors(
-    tools: FreeServices,
+    watch: RespawnWatcher,
     plan: Sequence[StopTarget],
     ports: Mapping[int, int],
     findings: Sequence[Finding],
 ) -> tuple[Respawned, ...]:
     """Return who has the ports now, each with the target whose port that was, by its inodes."""
     now = ports_of(findings)
-    return tuple(
-        Respawned(next((t for t in plan if _ports(t, ports) & _ports(it, now)), plan[0]), it)
-        for it in plan_for(tools, findings)
-    )
+    found = []
+    for it in plan_for(watch.tools, findings):
+        target = next((t for t in plan if _ports(t, ports) & _ports(it, now)), plan[0])
+        by = core.starter(it, watch.starters(target))
+        new = all(m.process.started > watch.begun - TICK for m in it.members)
+        found.append(Respawned(target, it, by, new and core.is_same_program(it, target)))
+    return tuple(found)
 
 
 def _ports(target: StopTarget, known: Mapping[int, int]) -> set[int]:

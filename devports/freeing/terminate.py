@@ -54,7 +54,7 @@ if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping, Sequence
     from typing import TypeAlias
 
-    from devports.core.model import ProcessKey
+    from devports.core.model import Process, ProcessKey
     from devports.core.stop_plan import Outcome, PortClients, StopTarget
     from devports.core.verdict import Finding
     from devports.freeing import FreeRequest, FreeServices
@@ -67,6 +67,9 @@ POLL_FIRST = 0.010
 that is closed by a process which lives on; the end of a process is one, waited for meanwhile."""
 QUIET = 0.7
 """Seconds of waiting before the person is told what we wait for."""
+GRACE = 0.25
+"""Seconds to wait for the end of those who end with what was ended, before they are named. Not
+where the port is wanted at once: meanwhile somebody else could take it."""
 LINGER = 0.5
 """Seconds to wait for the end of a process whose port is free already."""
 
@@ -105,7 +108,7 @@ def end(tools: FreeServices, plan: Sequence[StopTarget], job: FreeRequest) -> Fr
         proof = prove(tools, plan, job)
         if proof is None:
             return None
-        return StopOperation(tools, plan, job, pinned, proof).carry_out(watch)
+        return StopOperation(watch, plan, job, pinned, proof).carry_out()
 
 
 def prove(tools: FreeServices, plan: Sequence[StopTarget], job: FreeRequest) -> Proof | None:
@@ -184,16 +187,18 @@ class StopOperation:
 
     def __init__(
         self,
-        tools: FreeServices,
+        watch: RespawnWatcher,
         plan: Sequence[StopTarget],
         job: FreeRequest,
         pinned: PinnedProcesses,
         proof: Proof,
     ) -> None:
-        self.tools, self.machine, self.job = tools, tools.machine, job
+        self.watch, self.tools, self.machine, self.job = watch, watch.tools, watch.machine, job
         self.plan, self.pinned, self.proof = list(plan), pinned, proof
+        self.below: dict[ProcessKey, set[ProcessKey]] = {}
+        self.grace = min(GRACE, job.limits.settle)
 
-    def carry_out(self, watch: RespawnWatcher) -> FreeResult:
+    def carry_out(self) -> FreeResult:
         """Stop the containers, terminate, wait, insist; then watch for a respawn and conclude."""
         begun = clock.monotonic()
         complaints = self.stop_containers()
@@ -208,7 +213,7 @@ class StopOperation:
         seconds, freed = clock.monotonic() - begun, isinstance(result, Freed)
         outcomes = [self.outcome(it, complaints, seconds, freed=freed) for it in self.plan]
         if freed:
-            watch.settle(self.job, self.pinned.pins)
+            self.watch.settle(self.job, self.pinned.pins)
         return self.conclude(result, outcomes)
 
     def bindable(self, *, last: bool = False) -> bool:
@@ -233,6 +238,7 @@ class StopOperation:
         for target in self.proof.holding:
             if not is_container(target):
                 self.tools.tell(Terminating(target))
+                self.note_children(target)
                 self.pinned.terminate(target.process.key)
         runs = [run.patience for t in self.plan if (run := run_behind(t.standing))]
         # A devports run ends its own server in its own time.
@@ -342,9 +348,17 @@ class StopOperation:
             keys = [m.process.key for m in target.members if m.process.key in still]
             if keys:
                 self.tools.tell(Killing(target))
+                self.note_children(target)
             for key in dict.fromkeys((target.process.key, *keys) if keys else ()):
                 self.pinned.signal(key, KILL)
         return self.wait(clock.Deadline(self.job.limits.kill))
+
+    def note_children(self, target: StopTarget) -> None:
+        """Take note of who is below a target, while that can be told; for that nobody is ended."""
+        found = map(self.machine.key, self.machine.descendants(target.process.pid))
+        below = {key for key in found if key is not None}.difference(everybody(self.plan))
+        self.pinned.pin(below)
+        self.below.setdefault(target.process.key, set()).update(below)
 
     def holders_now(self) -> set[ProcessKey]:
         return {h.process.key for h in holders_in(findings_now(self.machine, self.job))}
@@ -382,18 +396,37 @@ class StopOperation:
         findings = findings_now(self.machine, self.job)
         free = all_bindable(findings)
         refused = result.refused if isinstance(result, NotAllowed) else ()
-        told = tuple(
-            it.replace(bindable=free)
-            if isinstance(it, Stopped | ContainerStopped | StopFailed)
-            else it
-            for it in (*outcomes, *refused)
-        )
+        told = tuple(self.concluded(it, free=free) for it in (*outcomes, *refused))
         code = exitcodes.OK if free else self.code_of_failure(result, outcomes, findings)
         if code == exitcodes.TAKEN_AGAIN:
-            told += successors(self.tools, self.plan, self.proof.ports, findings)
+            told += successors(self.watch, self.plan, self.proof.ports, findings)
         for outcome in told:
             self.tools.tell(outcome)
         return FreeResult(free, code, told, findings)
+
+    def concluded(self, it: Outcome, *, free: bool) -> Outcome:
+        """Return what is known of an outcome in the end: whether it was enough, and who is left."""
+        match it:
+            case Stopped() if free:
+                return it.replace(parent=self.living_parent(it), orphans=self.orphans(it))
+            case Stopped() | ContainerStopped() | StopFailed():
+                return it.replace(bindable=free)
+            case _:
+                return it
+
+    def living_parent(self, it: Stopped) -> Process | None:
+        """Return who may start it again."""
+        parents = self.watch.programs(it.target)
+        self.pinned.wait_for_exit([parent.key for parent in parents], self.grace)
+        return next((one for one in parents if self.pinned.living((one.key,))), None)
+
+    def orphans(self, it: Stopped) -> tuple[Process, ...]:
+        """Return the children that live on without it."""
+        below = sorted(self.below.get(it.target.process.key, ()), key=lambda key: key.pid)
+        if not it.exited or self.pinned.wait_for_exit(below, self.grace):
+            return ()
+        left = (self.machine.process(key.pid) for key in below if self.pinned.living((key,)))
+        return tuple(one for one in left if one is not None and one.key in below)
 
     def code_of_failure(
         self, result: StepResult, outcomes: Sequence[Outcome], findings: Sequence[Finding]

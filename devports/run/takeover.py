@@ -52,9 +52,11 @@ def claim(
 ) -> RunRecord:
     """Put ourselves in charge of a service of the project in folder `project`.
 
-    `take_over` says whether a run that stays is to be told to end. `alone`: endpoints of the
-    service's port, where it is to be had before any other run or not at all: one that is started
-    without a hold has nothing but its record to show for it.
+    `take_over` says whether a run that stays is to be told to end: the one that we find. Another
+    that has come into its place meanwhile was asked for as well, and stays: runs that take over at
+    the same time would end each other. `alone`: endpoints of the service's port, where it is to be
+    had before any other run or not at all: one that is started without a hold has nothing but its
+    record to show for it.
 
     Raises:
         DevportsError: another run is in charge and stays.
@@ -63,8 +65,8 @@ def claim(
     me = machine.key(os.getpid()) or ProcessKey(os.getpid(), 0)
     patience = service.stop_timeout + BEYOND_STOP
     mine = RunRecord(me, service.name, project, "starting", service.spec, patience=patience)
-    mark, gone = clock.Deadline(MARK_WAIT), clock.Deadline(patience)
-    told = ending = False
+    mark = gone = clock.Deadline(0)
+    found, late, told, ending = None, False, False, False
     rival = partial(wants, machine, alone) if alone else None
     while True:
         try:
@@ -76,9 +78,12 @@ def claim(
             return now
         if (now.service, now.project) != (mine.service, mine.project):
             raise PortPromisedError
+        if now.key != found:
+            found, late, told, ending = now.key, found is not None, False, False
+            mark, gone = clock.Deadline(MARK_WAIT), clock.Deadline(max(patience, now.patience))
         stopping = ending or now.state == "stopping"
         if (gone if stopping else mark).passed:
-            if stopping or not take_over(now):
+            if stopping or late or not take_over(now):
                 raise _in_charge(now)
             ending, gone = True, clock.Deadline(max(patience, now.patience))
             send(machine, now.key, TERM, CONT)  # stopped by Ctrl-Z it could not even begin to end

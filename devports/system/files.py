@@ -12,6 +12,7 @@ import stat
 import sys
 from errno import EAGAIN, ELOOP, ENOTDIR
 
+from devports.core.text import native
 from devports.core.value import Frozen
 from devports.errors import DevportsError
 from devports.exitcodes import NO, PERMISSION
@@ -62,7 +63,7 @@ class Folder(Frozen):
         if len(raw) > MAX_BYTES:
             raise self._refused(name, f"it is larger than {MAX_BYTES // 1024} KiB")
         try:
-            return raw.decode()
+            return native(raw.decode(), sys.getfilesystemencoding())
         except UnicodeDecodeError:
             raise self._refused(name, "it is not UTF-8") from None
 
@@ -244,7 +245,7 @@ def _write(path: str, text: str) -> None:
 
 
 def _write_out(file: BinaryIO, text: str) -> None:
-    file.write(text.encode())
+    file.write(text.encode("utf-8", "surrogateescape"))
     file.flush()
     os.fsync(file.fileno())
 

@@ -497,6 +497,8 @@ def _outcome(outcome: stop_plan.Outcome, now: float) -> shape.Outcome:
         "complaint": None,
         "asks": None,
         "successor": None,
+        "parent": None,
+        "orphans": [],
     }
     match outcome:
         case stop_plan.WouldStop(asks=asks):
@@ -508,6 +510,8 @@ def _outcome(outcome: stop_plan.Outcome, now: float) -> shape.Outcome:
                 "exited": exited,
                 "bindable": bindable,
                 "seconds": seconds,
+                "parent": _process(outcome.parent, now) if outcome.parent else None,
+                "orphans": [_process(child, now) for child in outcome.orphans],
             }
         case stop_plan.ContainerStopped(seconds=seconds, bindable=bindable):
             return done | {"kind": "container-stopped", "seconds": seconds, "bindable": bindable}
@@ -526,7 +530,11 @@ def _outcome(outcome: stop_plan.Outcome, now: float) -> shape.Outcome:
                 "exited": False,
                 "bindable": False,
             }
-        case stop_plan.Respawned(successor=successor):
-            return done | {"kind": "respawned", "successor": _ended(successor, now)}
+        case stop_plan.Respawned(successor=successor, by=by):
+            return done | {
+                "kind": "respawned",
+                "successor": _ended(successor, now),
+                "parent": _process(by, now) if by else None,
+            }
         case _:
             unreachable(outcome)

@@ -176,7 +176,9 @@ class Outcome(TypedDict):
     """What came of one process. `seconds`: from the first signal until the port was free.
 
     `complaint`: why the engine did not stop the container. `asks`: of what is planned, whether a
-    person would be asked first.
+    person would be asked first. `parent`: of what was stopped, one that is still running and may
+    restart it; of `respawned`, one of both processes. `orphans`: child processes of what was
+    stopped that are still running and hold no port.
     """
 
     kind: Literal[
@@ -211,6 +213,8 @@ class Outcome(TypedDict):
     complaint: str | None
     asks: bool | None
     successor: Ended | None
+    parent: Process | None
+    orphans: list[Process]
 
 
 class Spared(Process):

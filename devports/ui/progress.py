@@ -27,7 +27,7 @@ from devports.ui.holders import (
     target_label,
 )
 from devports.ui.processes import label, summary, terminal_name
-from devports.ui.text import counted, duration, listed, took, whole
+from devports.ui.text import counted, duration, listed, shortened, took, whole
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -35,6 +35,10 @@ if TYPE_CHECKING:
 
     from devports.core.holder_kind import HolderKind
     from devports.core.model import Process
+
+
+MOST_NAMED, MOST_ENDED = 3, 50
+"""Children that are left: so many are called by name, so many pids stand in one command."""
 
 
 def progress_words(progress: stop_plan.Progress) -> str:
@@ -81,7 +85,8 @@ def outcome_words(outcome: stop_plan.Outcome) -> str:
         case stop_plan.TimedOut(signals=signals):
             return f"{whom}: {_sent(signals)}, still running, the port cannot be bound"
         case stop_plan.Respawned(successor=successor):
-            return f"{whom} exited, and the port is held again by {target_label(successor)}"
+            took_it = f"{_verb(successor, 'has', 'have')} taken the port"
+            return f"stopped {whom}, but {target_label(successor)} {took_it}"
         case _:
             unreachable(outcome)
 
@@ -153,8 +158,35 @@ def _supervised_words(standing: HolderKind) -> str:
     return standing_words(standing) + ends
 
 
-def again_words(successor: Process, parent: Process) -> str:
-    """Return who started a server again, and what to do about it before anything else."""
+def left_words(outcome: stop_plan.Outcome) -> list[str]:
+    """Return who lives on after a stop and is no holder, with the command that ends it."""
+    if not isinstance(outcome, stop_plan.Stopped):
+        return []
+    lines, whom = [], label(outcome.target.process)
+    if outcome.parent is not None:
+        parent = f"{label(outcome.parent)}, a parent of {whom}, is still running and may restart it"
+        lines.append(f"{parent}; to stop it, run {_kill((outcome.parent,))}")
+    if below := outcome.orphans:
+        named = listed(shortened([label(one) for one in below], MOST_NAMED))
+        what = f"child processes of {whom}, are still running; to stop them"
+        if len(below) == 1:
+            what = f"a child process of {whom}, is still running; to stop it"
+        lines.append(f"{named}, {what}, run {_kill(below[:MOST_ENDED])}")
+    return lines
+
+
+def _kill(processes: Sequence[Process]) -> str:
+    return f"`kill -TERM {' '.join(str(process.pid) for process in processes)}`"
+
+
+def again_words(outcome: stop_plan.Respawned) -> str:
+    """Return who started a server again, or may have, and what to do about it first."""
+    successor, parent = outcome.successor.process, outcome.by
+    if parent is None:
+        return ""
+    if not outcome.again:
+        first = f"if that restarts the server, stop it first: {_kill((parent,))}"
+        return f"its parent is {label(parent)}; {first}"
     job = successor.job
     if job is not None and job.group == job.foreground and is_persons_shell(parent):
         where = f"{label(parent)} on {terminal_name(job.terminal)}"

@@ -292,22 +292,6 @@ def test_a_rival_with_reuse_is_survived_or_named(
         assert tables.listening_pids(port) <= tree_of(running)
 
 
-def test_a_port_taken_again_at_once_is_no_success(
-    port: int, zoo: Zoo, project: Project, devports: Command
-) -> None:
-    """Between the end of the holder and our bind somebody may come first: code 94, by name."""
-    zoo("slow_stop", port, "--seconds", 0.3)
-    rival = zoo("rival", port, "--no-reuse", "--hold", -1)
-    project.zoo("web", "listener", port)
-    running = devports.start("run", "web", "--yes")
-    eventually(lambda: running.said_ready or running.ended, 30)
-    if running.ended:
-        assert running.ends() == exitcodes.TAKEN_AGAIN, running.err
-        assert str(rival.pid) in running.err
-    else:
-        assert tables.listening_pids(port) <= tree_of(running)
-
-
 @NEEDS_IPV6
 def test_a_server_on_an_ipv4_address_written_as_ipv6_is_ready(
     port: int, project: Project, devports: Command

@@ -135,6 +135,23 @@ def test_a_suspended_run_is_taken_over_too(port: int, project: Project, devports
     second.ends()
 
 
+def test_of_runs_that_take_over_at_once_one_serves_and_the_others_wait_for_nobody_else(
+    port: int, project: Project, devports: Command
+) -> None:
+    project.zoo("web", "slow_stop", port, "--seconds", 1, stop_timeout=600)
+    first = devports.start("run", "web")
+    first.says("is ready on")
+    others = [devports.start("run", "web", "--take-over") for _ in range(3)]
+    first.ends()
+    eventually(lambda: sum(run.ended for run in others) == 2, 20, what="the end of two of three")
+    codes = Counter(run.process.returncode for run in others)
+    assert codes == {None: 1, exitcodes.IN_CHARGE: 2}, [run.err for run in others]
+    (serving,) = (run for run in others if not run.ended)
+    serving.says("is ready on")
+    serving.send(signal.SIGTERM)
+    serving.ends()
+
+
 @NEEDS_PTY
 @pytest.mark.parametrize(
     "answer",

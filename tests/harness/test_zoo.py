@@ -222,6 +222,37 @@ def test_the_respawner_replaces_its_listener(port: int, zoo: Zoo) -> None:
     eventually(lambda: not any(map(alive, successor)), what="the end of the successor")
 
 
+def test_the_reloader_lives_on_without_its_listener(port: int, zoo: Zoo) -> None:
+    actor = zoo("reloader", port)
+    assert tables.listening_pids(port) == {actor.pids[1]}
+    actor.cast[1].send(signal.SIGTERM)
+    eventually(lambda: not tables.listening_pids(port))
+    assert actor.alive
+
+
+def test_the_reloader_starts_another_listener(port: int, zoo: Zoo) -> None:
+    actor = zoo("reloader", port, "--again")
+    actor.cast[1].send(signal.SIGTERM)
+    successor = eventually(lambda: tables.listening_pids(port) - set(actor.pids))
+    actor.let_go()
+    eventually(lambda: not any(map(alive, successor)), what="the end of the successor")
+
+
+def test_who_waits_below_the_reloader_takes_the_port(port: int, zoo: Zoo) -> None:
+    actor = zoo("reloader", port, "--ahead")
+    assert tables.listening_pids(port) == {actor.pids[1]}
+    actor.cast[1].send(signal.SIGTERM)
+    eventually(lambda: tables.listening_pids(port) == {actor.pids[2]})
+
+
+def test_the_helper_does_not_have_the_port_and_outlives_its_parent(port: int, zoo: Zoo) -> None:
+    actor = zoo("helped", port)
+    assert tables.listening_pids(port) == {actor.pid}
+    actor.send(signal.SIGTERM)
+    actor.gone()
+    assert actor.cast[1].alive
+
+
 def test_orphaned_workers_keep_the_port(port: int, zoo: Zoo) -> None:
     actor = zoo("forked_listener", port, "--children", 1, "--orphans")
     actor.send(signal.SIGKILL)

@@ -50,6 +50,22 @@ def test_of_a_free_port_one_line_says_that_it_can_be_bound(dry_run: bool, stage:
     assert stage.said == (["127.0.0.1:8000 can be bound now"], [])
 
 
+@pytest.mark.parametrize("dry_run", [False, True], ids=["in earnest", "as a dry run"])
+def test_of_a_free_port_it_is_said_who_else_localhost_may_reach(
+    dry_run: bool, machine: FakeMachine, stage: Stage
+) -> None:
+    machine.add(4242)
+    machine.socket(Endpoint("::1", 8000), 4242)
+    assert free_targets(stage.context, ["127.0.0.1:8000"], dry_run=dry_run) == 0
+    out, err = stage.said
+    assert out[0] == "127.0.0.1:8000 is free, but `localhost` may reach `server` on [::1]:8000"
+    assert out[1].split("`server` (pid 4242)")[0].split() == ["process"]
+    assert err == [
+        "note: 127.0.0.1:8000 is this server for certain, localhost:8000 may be the other one"
+    ]
+    assert machine.sent == []
+
+
 def test_of_a_held_port_a_dry_run_says_who_would_be_stopped_and_how_to_do_it_by_hand(
     machine: FakeMachine, stage: Stage
 ) -> None:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import itertools
+import time
 from typing import TYPE_CHECKING
 
 import pytest
@@ -39,6 +40,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable
     from typing import Any
 
+    from devports.core.checkout import ElsewhereOf
     from devports.core.model import Process
     from devports.core.stop_plan import Answer, FreeResult, Outcome, Progress, Question
 
@@ -58,13 +60,22 @@ class Freeing:
         self.run_of: Callable[[Process], RunInfo | None] = lambda _process: None
         self.engines = FakeEngines()
         self.elsewhere: OtherCheckout | None = None
+        self.read = 0
 
     def ask(self, question: Question) -> Answer:
         self.asked.append(question)
         return "yes" if self.answers.pop(0) else "no"
 
+    def read_checkouts(self) -> ElsewhereOf:
+        self.read += 1
+        return lambda _process, _run: self.elsewhere
+
     def __call__(
-        self, policy: ConfirmPolicy, limits: StopTimeouts = QUICK, *endpoints: Endpoint
+        self,
+        policy: ConfirmPolicy,
+        limits: StopTimeouts = QUICK,
+        *endpoints: Endpoint,
+        attempts: int = 1,
     ) -> FreeResult:
         tools = FreeServices(
             self.machine,
@@ -72,9 +83,10 @@ class Freeing:
             self.told.append,
             self.run_of,
             self.engines,
-            lambda _process, _run: self.elsewhere,
+            self.read_checkouts,
         )
-        freed = free(tools, FreeingJob(endpoints or (HERE,), policy, limits))
+        job = FreeingJob(endpoints or (HERE,), policy, limits, attempts=attempts)
+        freed = free(tools, job)
         assert not self.answers, "a question was expected that was not asked"
         return freed
 
@@ -248,6 +260,16 @@ def test_a_process_of_another_checkout(
         (refused,) = freed.outcomes
         assert isinstance(refused, Refused)
         assert refused.why == ("other-checkout" if elsewhere.is_guarded else "no-terminal")
+
+
+def test_checkouts_are_read_once_in_a_freeing_and_anew_in_the_next():
+    freeing = Freeing(held_by(held_by(FakeMachine(), 50), 51))
+    assert freeing(YES).bindable
+    assert freeing.read == 1
+    held_by(freeing.machine, 60)
+    freeing.elsewhere = SIBLING
+    assert freeing(YES).exit_code == HELD
+    assert freeing.read == 2
 
 
 def test_a_run_of_another_checkout_is_given_its_own_time_to_end():
@@ -817,6 +839,104 @@ def test_a_respawn_after_the_port_was_free_is_seen_and_named():
     successors = [o.successor.process.pid for o in freed.outcomes if isinstance(o, Respawned)]
     assert successors == [51]
     assert machine.sent == [(50, SIGTERM)]
+
+
+QUICKER = [
+    pytest.param(3, [50, 60, 61], exitcodes.OK, id="as often as is asked for"),
+    pytest.param(2, [50, 60], exitcodes.TAKEN_AGAIN, id="no oftener"),
+    pytest.param(1, [50], exitcodes.TAKEN_AGAIN, id="once where nothing else is asked for"),
+]
+
+
+@pytest.mark.parametrize(("attempts", "ended", "code"), QUICKER)
+def test_a_port_that_somebody_quicker_took_is_freed_again(
+    attempts: int, ended: list[int], code: int
+):
+    machine = held_by(FakeMachine(), 50)
+    rivals = iter([60, 61])
+
+    def take(_pid: int, _number: int) -> None:
+        if rival := next(rivals, 0):
+            held_by(machine, rival)
+
+    machine.after_signal = take
+    freeing = Freeing(machine)
+    freed = freeing(YES, QUICK, attempts=attempts)
+    assert [pid for pid, _ in machine.sent] == ended
+    assert freed.exit_code == code
+    taken = [o.successor.process.pid for o in freed.outcomes if isinstance(o, Respawned)]
+    assert taken == [60, 61][:attempts]
+
+
+def test_whom_a_parent_of_the_holder_started_is_not_fought():
+    machine = FakeMachine()
+    machine.add(40, argv=("python3", "supervise.py"))
+    machine.add(50, ppid=40)
+    machine.after_signal = lambda pid, _number: came_back(machine, pid + 1)
+    freed = Freeing(held_by(machine, 50))(YES, QUICK, attempts=3)
+    assert (freed.exit_code, machine.sent) == (exitcodes.TAKEN_AGAIN, [(50, SIGTERM)])
+    (back,) = (o for o in freed.outcomes if isinstance(o, Respawned))
+    assert back.by == machine.processes[40]
+
+
+def came_back(machine: FakeMachine, pid: int, started: float = 0.0, name: str = "server") -> None:
+    machine.add(pid, ppid=40, name=name)
+    machine.processes[pid] = machine.processes[pid].replace(started=started)
+    held_by(machine, pid)
+
+
+@pytest.mark.parametrize(
+    ("name", "delay", "again"),
+    [
+        pytest.param("server", 0.0, True, id="the same program, started after the signal"),
+        pytest.param("server", -60.0, False, id="a program that was there before"),
+        pytest.param("other", 0.0, False, id="another program"),
+    ],
+)
+def test_a_parent_is_accused_only_of_what_it_did(name: str, delay: float, again: bool):
+    machine = FakeMachine()
+    machine.add(40, argv=("python3", "supervise.py"))
+    machine.add(50, ppid=40)
+    machine.after_signal = lambda pid, _n: came_back(machine, pid + 1, time.time() + delay, name)
+    freed = Freeing(held_by(machine, 50))(YES)
+    (back,) = (o for o in freed.outcomes if isinstance(o, Respawned))
+    assert back.again is again
+
+
+@pytest.mark.parametrize(
+    ("argv", "named"),
+    [
+        pytest.param(("python3", "supervise.py"), True, id="a program"),
+        pytest.param(("bash", "loop.sh"), False, id="a shell that runs a file"),
+    ],
+)
+def test_a_parent_that_lives_on_is_in_the_result(argv: tuple[str, ...], named: bool):
+    machine = FakeMachine()
+    machine.add(40, argv=argv)
+    machine.add(50, ppid=40)
+    (stopped,) = Freeing(held_by(machine, 50))(YES).outcomes
+    assert isinstance(stopped, Stopped)
+    assert stopped.parent == (machine.processes[40] if named else None)
+
+
+def test_children_that_live_on_are_in_the_result_and_not_signalled():
+    machine = held_by(FakeMachine(), 50)
+    machine.add(51, ppid=50)
+    machine.add(52, ppid=51)
+    (stopped,) = Freeing(machine)(YES).outcomes
+    assert isinstance(stopped, Stopped)
+    assert [child.pid for child in stopped.orphans] == [51, 52]
+    assert machine.sent == [(50, SIGTERM)]
+
+
+def test_children_of_a_server_that_lives_on_are_its_own_business():
+    machine = held_by(FakeMachine(), 50)
+    machine.add(51, ppid=50)
+    machine.deaf[50] = {SIGTERM}
+    machine.after_signal = lambda _pid, _number: machine.sockets.clear()
+    (stopped,) = Freeing(machine)(YES).outcomes
+    assert isinstance(stopped, Stopped)
+    assert (stopped.exited, stopped.orphans) == (False, ())
 
 
 def test_a_devports_run_is_told_instead_of_its_server():

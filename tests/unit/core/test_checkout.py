@@ -105,6 +105,19 @@ def test_who_is_in_no_checkout_has_no_siblings() -> None:
     assert found == OtherCheckout("project", THERE, Place("/srv"))
 
 
+def test_each_folder_is_read_once_for_all_who_are_judged() -> None:
+    read: list[str] = []
+
+    def reading(folder: str) -> Worktree | None:
+        read.append(folder)
+        return worktree_of(folder)
+
+    elsewhere = elsewhere_from("/w/shop-feat", reading)
+    for cwd in ("/w/shop", "/w/shop-feat", "/w/shop", "/w/blog"):
+        elsewhere(process(cwd), None)
+    assert read == ["/w/shop-feat", "/w/shop", "/w/blog"]
+
+
 def test_without_a_reader_nothing_is_elsewhere() -> None:
     assert unplaced(process("/w/shop"), None) is None  # type: ignore[func-returns-value]
 

@@ -89,6 +89,32 @@ FAMILY.says(
 )
 
 
+FAMILY.says(
+    "who is left",
+    lambda outcome: "\n".join(progress.left_words(outcome)),
+    {
+        "nobody": Stopped(NODE, ("SIGTERM",), 0.31),
+        "nobody was stopped": AlreadyGone(NODE),
+        "a parent": Stopped(NODE, ("SIGTERM",), 0.31, parent=s.NPM),
+        "a child": Stopped(NODE, ("SIGKILL",), 0.31, orphans=(s.NPM,)),
+        "a parent and many children": Stopped(
+            NODE, ("SIGKILL",), 0.31, parent=s.NPM, orphans=(s.NPM,) * 5
+        ),
+    },
+)
+
+
+FAMILY.says(
+    "came back",
+    progress.again_words,
+    {
+        "started again": Respawned(NODE, s.UVICORN_TARGET, s.NPM, again=True),
+        "perhaps started again": Respawned(NODE, s.UVICORN_TARGET, s.NPM),
+        "somebody else": Respawned(NODE, s.UVICORN_TARGET),
+    },
+)
+
+
 STOPPED = Stopped(NODE, ("SIGTERM",), 0.02)
 FAMILY.says(
     "freed",
