@@ -123,6 +123,16 @@ def _event(news: News) -> shape.Event:
             return {"event": "waiting", "for": "predecessor", "pid": pid}
         case recovery.RecordFailed(why=why):
             return {"event": "unrecorded", "why": why}
+        case recovery.Stalled(endpoint=endpoint, process=exited):
+            gone = _process(exited) if exited else None
+            return {"event": "stalled", "endpoint": str(endpoint), "process": gone}
+        case recovery.ConnectionsWait(endpoint=endpoint, connections=number, seconds=seconds):
+            at, lasting = str(endpoint), round(seconds, 3)
+            return {"event": "queued", "endpoint": at, "connections": number, "seconds": lasting}
+        case recovery.AcceptsAgain(endpoint=endpoint):
+            return {"event": "accepting", "endpoint": str(endpoint)}
+        case recovery.Joined(endpoint=endpoint, process=other):
+            return {"event": "shared", "endpoint": str(endpoint), "process": _process(other)}
         case recovery.WaitingForDependency(dependency=name, endpoint=endpoint):
             at = str(endpoint)
             return {"event": "waiting", "for": "dependency", "dependency": name, "endpoint": at}
