@@ -89,6 +89,7 @@ class Session:
         )
         self.server: Server | None = None
         self.startup: ServerStart | None = None
+        self.serving: ServingWatcher | None = None
         self._ctrl_c = clock.Deadline(0)
         self._marked: RunState = "starting"
         self._moves = job.policy.moves
@@ -248,7 +249,7 @@ class Session:
             self.guard.watch(key)
 
     def _until_the_end(self, server: Server) -> Event:
-        watcher, patience = self._watcher(), clock.Deadline(TAKES_IT_WITHIN)
+        watcher, patience = self.serving or self._watcher(), clock.Deadline(TAKES_IT_WITHIN)
         with contextlib.closing(watcher):
             while (code := server.code) is None:
                 seconds, pins = (LOOK_EVERY, ()) if self.hold else (watcher.left, watcher.pins)
@@ -266,12 +267,14 @@ class Session:
         return Exited(code)
 
     def _watcher(self) -> ServingWatcher:
+        """Watch who has the port, from before it is said to be ready: then any of them may exit."""
         from devports.run.serving import ServingWatcher  # no sooner than it is of use
 
         owned, ends = self.startup and self.startup.owned, self.launch.endpoints
-        return ServingWatcher(
-            self.machine, self.service, ends, self.family, owned.endpoint if owned else ends[0]
-        )
+        served = owned.endpoint if owned else ends[0]
+        watcher = ServingWatcher(self.machine, self.service, ends, self.family, served)
+        watcher.look()
+        return watcher
 
     def _look_after(self, watcher: ServingWatcher) -> None:
         """Look at the serving server, if it is time; write down and say what has become of it."""
@@ -337,6 +340,7 @@ class Session:
             case Ready(), Serving():
                 self.hold.release()
                 self._mark("serving")
+                self.serving = self._watcher()
                 if self.startup and self.startup.owned:
                     self.tell(self.startup.owned)
             case Moved(foreign=False), Ended():
