@@ -16,6 +16,7 @@ if TYPE_CHECKING:
     from collections.abc import Collection, Iterator
 
 
+HEX = frozenset(b"0123456789abcdef")
 LONGEST_MARK = 1024
 """Characters of a variable: names, addresses and folders are shorter."""
 
@@ -116,7 +117,7 @@ def epoll_inodes(raw: bytes) -> set[int]:
     """Return the inodes of what an epoll instance watches, from its /proc/PID/fdinfo/N."""
     watched = (line.split() for line in raw.split(b"\n") if line.startswith(b"tfd:"))
     words = (word for line in watched for word in line if word.startswith(b"ino:"))
-    return {int(word[4:], 16) for word in words}
+    return {int(word[4:], 16) for word in words if HEX.issuperset(word[4:]) and word[4:]}
 
 
 def system_call(raw: bytes) -> tuple[int, int] | None:
