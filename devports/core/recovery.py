@@ -31,7 +31,7 @@ if TYPE_CHECKING:
         "ServerStarted | ServerReady | BoundNotListening | ListeningElsewhere | Released"
         " | PortLost | HandoffFailed | StoppingServer | KillingServer | DetachedProcess"
         " | PortChanged | WaitingForPreviousRun | RecordFailed | WaitingForDependency"
-        " | Stalled | ConnectionsWait | AcceptsAgain | Joined"
+        " | Stalled | Queued | Accepting | Joined"
     )
     Tell: TypeAlias = Callable[[RunEvent], None]
 
@@ -408,7 +408,7 @@ class Stalled(Frozen):
     seconds: float = 0.0
 
 
-class ConnectionsWait(Frozen):
+class Queued(Frozen):
     """So many connections have waited for `seconds` to be accepted: the server is busy or stuck."""
 
     service: str
@@ -417,7 +417,7 @@ class ConnectionsWait(Frozen):
     seconds: float
 
 
-class AcceptsAgain(Frozen):
+class Accepting(Frozen):
     """The server accepts connections again."""
 
     service: str

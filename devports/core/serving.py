@@ -9,7 +9,7 @@ a reloader, is no hope. What cannot be told, as behind select(2), is never accus
 
 from __future__ import annotations
 
-from devports.core.recovery import AcceptsAgain, ConnectionsWait, Joined, Stalled
+from devports.core.recovery import Accepting, Joined, Queued, Stalled
 from devports.core.value import Frozen
 
 TYPE_CHECKING = False
@@ -134,9 +134,9 @@ def _judged(now: Serving, look: Look) -> tuple[Serving, RunEvent | None]:
     if now.closed is not None and _lasts(now.closed, look, LASTING):
         return _stalled(now), Stalled(service, endpoint, None, look.now - now.closed)
     if now.queued and not look.queue:
-        return now.replace(queued=False), AcceptsAgain(service, endpoint)
+        return now.replace(queued=False), Accepting(service, endpoint)
     if now.crowded is not None and not now.queued and _lasts(now.crowded, look, LASTING):
-        waits = ConnectionsWait(service, endpoint, look.queue, look.now - now.crowded)
+        waits = Queued(service, endpoint, look.queue, look.now - now.crowded)
         return now.replace(queued=True), waits
     if look.stranger is not None and not now.joined and _lasts(now.shared, look, EVERY):
         return now.replace(joined=True), Joined(service, *look.stranger)
@@ -163,5 +163,5 @@ def _again(now: Serving, look: Look) -> tuple[Serving, RunEvent | None]:
     found = any(accepts or (accepts is None and key not in now.first) for key, accepts in holders)
     taken = look.inodes == now.inodes and look.queue < now.queue
     if look.inodes - now.inodes or taken or found:
-        return now.replace(stalled=False), AcceptsAgain(now.service, now.endpoint)
+        return now.replace(stalled=False), Accepting(now.service, now.endpoint)
     return now, None

@@ -69,8 +69,8 @@ class ServingWatcher:
             return None
         begun = clock.monotonic()
         self._known, news = step(self._known, self._seen(begun, exited))
-        took = clock.monotonic() - begun
-        self._due = clock.Deadline(max(self._known.pause, IDLE * took))
+        rest = IDLE * (clock.monotonic() - begun) if self._known.doubt is None else 0
+        self._due = clock.Deadline(max(self._known.pause, rest))
         return news
 
     def _exited(self) -> Process | None:

@@ -70,10 +70,10 @@ def _words(event: recovery.RunEvent) -> str:
             return f"{lost}: a second run will not know of it"
         case recovery.Stalled():
             return _stalled(event)
-        case recovery.ConnectionsWait(endpoint=endpoint, connections=number, seconds=seconds):
+        case recovery.Queued(endpoint=endpoint, connections=number, seconds=seconds):
             wait = "1 connection waits" if number == 1 else f"{number} connections wait"
             return f"{wait} on {endpoint} for {seconds:.0f} s; the server is busy or stuck"
-        case recovery.AcceptsAgain(endpoint=endpoint):
+        case recovery.Accepting(endpoint=endpoint):
             return f"`{service}` accepts connections on {endpoint} again"
         case recovery.Joined(endpoint=endpoint, process=process):
             return f"{label(process)} listens on {endpoint} too; a client may reach either server"

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 import pytest
 
 from devports.core.model import Endpoint, Process, ProcessKey
-from devports.core.recovery import AcceptsAgain, ConnectionsWait, Joined, Stalled
+from devports.core.recovery import Accepting, Joined, Queued, Stalled
 from devports.core.serving import EVERY, STEP, Look, Serving, begin, step
 
 if TYPE_CHECKING:
@@ -50,7 +50,7 @@ def told(*looks: Look) -> list[RunEvent]:
 
 
 STALLED = Stalled("web", HERE, WORKER)
-AGAIN = AcceptsAgain("web", HERE)
+AGAIN = Accepting("web", HERE)
 SERVED = look(0.2, reloader=False, worker=True)
 DIED = look(60, exited=WORKER, reloader=False)
 LATE = look(61.5, reloader=False)
@@ -163,12 +163,12 @@ PREFORKED = look(0.2, reloader=False, worker=True, next=True)
         ),
         pytest.param(
             (SERVED, *(look(now, queue=3) for now in (4, 6, 8, 10, 12)), look(14), look(16)),
-            [ConnectionsWait("web", HERE, 3, 4), AGAIN],
+            [Queued("web", HERE, 3, 4), AGAIN],
             id="a queue that stays: said once, and that it does again",
         ),
         pytest.param(
             (SERVED, *(look(now, queue=3) for now in (4, 6, 8)), DIED, LATE, look(64)),
-            [ConnectionsWait("web", HERE, 3, 4), AGAIN, STALLED],
+            [Queued("web", HERE, 3, 4), AGAIN, STALLED],
             id="a queue first, and then the worker dies",
         ),
         pytest.param(

@@ -5,9 +5,8 @@ from __future__ import annotations
 from devports.core.bind_errors import BindFailure
 from devports.core.model import Endpoint, Holder, Process, ProcessKey, Socket
 from devports.core.recovery import (
-    AcceptsAgain,
+    Accepting,
     BoundNotListening,
-    ConnectionsWait,
     DetachedProcess,
     Ended,
     HandoffFailed,
@@ -17,6 +16,7 @@ from devports.core.recovery import (
     PortChanged,
     PortLost,
     PortOwnership,
+    Queued,
     RecordFailed,
     Released,
     ServerReady,
@@ -51,9 +51,9 @@ FAMILY.says(
         "ready on one of two addresses": ServerReady("web", HERE, SERVER, 1.0, (SISTER,)),
         "its worker died under its reloader": Stalled("web", HERE, SERVER),
         "it stopped listening": Stalled("web", HERE, None, 5.6),
-        "it is busy or stuck": ConnectionsWait("web", HERE, 3, 4.02),
-        "it is busy for one": ConnectionsWait("web", HERE, 1, 4.0),
-        "it accepts again": AcceptsAgain("web", HERE),
+        "it is busy or stuck": Queued("web", HERE, 3, 4.02),
+        "it is busy for one": Queued("web", HERE, 1, 4.0),
+        "it accepts again": Accepting("web", HERE),
         "another server beside it": Joined("web", HERE, SERVER),
         "bound and not listening": BoundNotListening("web", HERE),
         "lost to somebody, with what the server said": PortLost(
