@@ -62,6 +62,7 @@ class Serving(Frozen):
         inodes, queue: what the last look has seen of these.
         closed, crowded, shared: since when no socket listens, connections wait, others listen too.
         stalled: whether it was said that no process accepts.
+        perhaps: whether it has stalled, and a process that came later may be accepting by now.
         queued, joined: whether it was said that connections wait, that others listen too.
     """
 
@@ -77,6 +78,7 @@ class Serving(Frozen):
     crowded: float | None = None
     shared: float | None = None
     stalled: bool = False
+    perhaps: bool = False
     queued: bool = False
     joined: bool = False
 
@@ -159,9 +161,13 @@ def _is_deserted(now: Serving, look: Look) -> bool:
 
 def _again(now: Serving, look: Look) -> tuple[Serving, RunEvent | None]:
     """Judge a server that has stalled: that there is a new worker does not mean that it accepts."""
-    holders = look.holders.items()
-    found = any(accepts or (accepts is None and key not in now.first) for key, accepts in holders)
     taken = look.inodes == now.inodes and look.queue < now.queue
-    if look.inodes - now.inodes or taken or found:
-        return now.replace(stalled=False), Accepting(now.service, now.endpoint)
-    return now, None
+    if look.inodes - now.inodes or taken or any(look.holders.values()):
+        return now.replace(stalled=False, perhaps=False), Accepting(now.service, now.endpoint)
+    late = (accepts for key, accepts in look.holders.items() if key not in now.first)
+    return now.replace(perhaps=None in late), None
+
+
+def knocked(now: Serving) -> Serving:
+    """Return what is known with one more connection in the queue: if it is missed, it was taken."""
+    return now.replace(queue=now.queue + 1)

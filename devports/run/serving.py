@@ -8,13 +8,15 @@ from __future__ import annotations
 
 import contextlib
 
-from devports.core.serving import Look, begin, step
+from devports.core.serving import Look, begin, knocked, step
 from devports.core.verdict import covers
 from devports.errors import DevportsError
+from devports.run.readiness import knock
 from devports.system import clock
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
+    import _socket as net
     from collections.abc import Sequence
 
     from devports.core.model import Endpoint, Process, ProcessKey, Socket
@@ -45,6 +47,7 @@ class ServingWatcher:
         self._own: set[int] = set()
         self._others: dict[int, Process] = {}
         self._pinned: dict[ProcessHandle, Process] = {}
+        self._visit: net.socket | None = None
         self._known = begin(service.name, served, clock.monotonic())
         self._due: clock.Deadline | None = clock.Deadline(0)
 
@@ -69,9 +72,22 @@ class ServingWatcher:
             return None
         begun = clock.monotonic()
         self._known, news = step(self._known, self._seen(begun, exited))
+        self._knock()
         rest = IDLE * (clock.monotonic() - begun) if self._known.doubt is None else 0
         self._due = clock.Deadline(max(self._known.pause, rest))
         return news
+
+    def _knock(self) -> None:
+        """Where only a connection of ours can tell whether any process accepts, make one."""
+        if not self._known.perhaps:
+            self._leave()
+        elif self._visit is None and (visit := knock(self._known.endpoint)) is not None:
+            self._visit, self._known = visit, knocked(self._known)
+
+    def _leave(self) -> None:
+        if self._visit is not None:
+            self._visit.close()
+            self._visit = None
 
     def _exited(self) -> Process | None:
         """Return one of those whose exit was waited for, and wait for it no more."""
@@ -130,6 +146,7 @@ class ServingWatcher:
     def close(self) -> None:
         """Look no more."""
         self._due = None
+        self._leave()
         for pin in self._pinned:
             pin.close()
         self._pinned.clear()

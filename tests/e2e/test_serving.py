@@ -18,7 +18,7 @@ from tests.e2e.test_events import events
 from tests.harness import guard, tables
 from tests.harness.actors import Identity
 from tests.harness.capabilities import NEEDS_FORK, NEEDS_NODE, NEEDS_PROC
-from tests.harness.servers import ASGI, COMMANDS, PYTHON
+from tests.harness.servers import ASGI, BROKEN, COMMANDS, PYTHON
 from tests.harness.waiting import eventually, never
 
 if TYPE_CHECKING:
@@ -45,17 +45,19 @@ def app(environ, start_response):
 """
 ONE_WORKER = f"{PYTHON} -m gunicorn -w 1 --bind {{host}}:{{port}} blocked:app"
 RELOADER = """\
-import os, signal, socket, sys
+import os, select, signal, socket, sys
 server = socket.create_server(("127.0.0.1", int(sys.argv[1])))
 again = signal.signal(signal.SIGUSR1, lambda *_: None)
 while True:
     if not os.fork():
         while True:
+            if sys.argv[2] == "select":
+                select.select([server], [], [])
             server.accept()[0].close()
     os.wait()
     signal.pause()
 """
-"""A reloader of our own, whose workers sleep in accept(2); SIGUSR1 starts the next one."""
+"""A reloader of our own, whose workers wait by accept(2) or select(2); SIGUSR1 starts the next."""
 SHUTTER = """\
 from signal import SIGUSR1, pthread_sigmask, sigwait, SIG_BLOCK
 import socket, sys
@@ -188,16 +190,20 @@ def test_a_save_that_breaks_the_import_is_said_too(
     project.service("web", port, COMMANDS["uvicorn --reload"])
     running = start()
     get(port, "/")
-    write(project, "asgi_app.py", "import a_module_that_nobody_has\n")
+    write(project, "asgi_app.py", BROKEN)
     eventually(lambda: said(running, "is stalled"), 20)
+    write(project, "asgi_app.py", "import time\ntime.sleep(3)\n" + BROKEN)
+    eventually(lambda: running.err.count("ModuleNotFoundError") == 2, 20)
+    assert said(running, "is stalled"), "a worker that imports accepts nothing"
     write(project, "asgi_app.py", ASGI)
     eventually(lambda: said(running, "is stalled", "accepts connections"), 20)
 
 
-def test_a_worker_in_accept_is_missed_by_its_exit_and_back_when_it_is_in_accept_again(
-    port: int, project: Project, devports: Command, start: Callable[[], Running]
+@pytest.mark.parametrize("call", ["accept", "select"])
+def test_a_worker_is_missed_by_its_exit_and_back_when_the_next_one_accepts(
+    call: str, port: int, project: Project, devports: Command, start: Callable[[], Running]
 ) -> None:
-    project.service("web", port, [sys.executable, "-c", RELOADER, str(port)])
+    project.service("web", port, [sys.executable, "-c", RELOADER, str(port), call])
     running = start()
     worker = worker_of(running)
     worker.send(signal.SIGKILL)
@@ -305,7 +311,7 @@ def test_a_state_is_a_key_of_its_own_in_the_record(
     port: int, project: Project, devports: Command, start: Callable[[], Running]
 ) -> None:
     """An older version drops a record whose state it does not know, and takes us for strangers."""
-    project.service("web", port, [sys.executable, "-c", RELOADER, str(port)])
+    project.service("web", port, [sys.executable, "-c", RELOADER, str(port), "accept"])
     running = start()
     worker_of(running).send(signal.SIGKILL)
     eventually(lambda: said(running, "is stalled"))

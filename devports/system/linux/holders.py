@@ -206,7 +206,7 @@ def accepting(pids: Collection[int], inodes: Collection[int]) -> dict[int, bool 
         opened = dict(_descriptors(pid))
         numbers = {int(name) for name, target in opened.items() if target in wanted}
         if numbers:
-            found[pid] = _watches(pid, opened, set(inodes)) or _waits(pid, opened, numbers)
+            found[pid] = _watches(pid, opened, set(inodes)) or _waits(pid, numbers)
     return found
 
 
@@ -217,15 +217,16 @@ def _watches(pid: int, opened: Mapping[str, str], inodes: set[int]) -> bool:
     return any(procfs.epoll_inodes(info) & inodes for info in infos)
 
 
-def _waits(pid: int, opened: Mapping[str, str], numbers: set[int]) -> bool | None:
+def _waits(pid: int, numbers: set[int]) -> bool | None:
     """Say whether a thread is in accept(2) on one of these descriptors; None for perhaps."""
     machine = os.uname().machine
+    # That it has an io_uring says nothing: libuv's wait in epoll all the same.
     accept, perhaps = ACCEPT.get(machine, ()), PERHAPS.get(machine)
     texts = (slurp(f"/proc/{pid}/task/{task}/syscall") for task in listdir(f"/proc/{pid}/task"))
     calls = [procfs.system_call(text) for text in texts]
     if any(call is not None and call[0] in accept and call[1] in numbers for call in calls):
         return True
-    if perhaps is None or None in calls or "anon_inode:[io_uring]" in opened.values():
+    if perhaps is None or None in calls:
         return None
     return None if any(call[0] in perhaps for call in calls if call) else False
 

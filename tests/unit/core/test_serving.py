@@ -8,7 +8,7 @@ import pytest
 
 from devports.core.model import Endpoint, Process, ProcessKey
 from devports.core.recovery import Accepting, Joined, Queued, Stalled
-from devports.core.serving import EVERY, STEP, Look, Serving, begin, step
+from devports.core.serving import EVERY, STEP, Look, Serving, begin, knocked, step
 
 if TYPE_CHECKING:
     from devports.core.recovery import RunEvent
@@ -118,8 +118,8 @@ PREFORKED = look(0.2, reloader=False, worker=True, next=True)
         ),
         pytest.param(
             (SERVED, DIED, LATE, look(64, reloader=False, next=None)),
-            [STALLED, AGAIN],
-            id="a new holder is in select",
+            [STALLED],
+            id="a new holder is in select: that is not enough either",
         ),
         pytest.param(
             (SERVED, DIED, LATE, look(64, reloader=None)),
@@ -215,6 +215,32 @@ def test_looks_are_rare_and_cheap_where_nothing_is_in_doubt(
 ) -> None:
     known = after(*looks)
     assert (known.pause, known.asks(FIVE)) == (pause, asks)
+
+
+@pytest.mark.parametrize(
+    ("seen", "perhaps"),
+    [
+        pytest.param(look(64, reloader=None, next=None), True, id="a new one may be accepting"),
+        pytest.param(look(64, reloader=None, next=False), False, id="a new one is not"),
+        pytest.param(look(64, reloader=None), False, id="there is no new one"),
+    ],
+)
+def test_only_where_a_new_holder_may_be_accepting_a_connection_is_to_tell(
+    seen: Look, perhaps: bool
+) -> None:
+    known = after(SERVED, DIED, LATE, seen)
+    assert (known.stalled, known.perhaps) == (True, perhaps)
+
+
+@pytest.mark.parametrize(
+    ("queue", "said"), [(0, AGAIN), (1, None)], ids=["it was taken", "it waits"]
+)
+def test_a_connection_of_ours_that_is_missed_in_the_queue_was_accepted(
+    queue: int, said: RunEvent | None
+) -> None:
+    known = knocked(after(SERVED, DIED, LATE, look(64, reloader=False, next=None)))
+    known, news = step(known, look(66, queue=queue, reloader=False, next=None))
+    assert (news, known.perhaps) == (said, said is None)
 
 
 def test_who_accepts_on_a_new_socket_is_asked() -> None:
