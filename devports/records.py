@@ -31,7 +31,14 @@ if TYPE_CHECKING:
 
     RunState = Literal["starting", "serving", "stopping"]
     Stage = Literal[
-        "", "starting", "serving", "suspended", "stopping", "not-listening", "left-behind"
+        "",
+        "starting",
+        "serving",
+        "stalled",
+        "suspended",
+        "stopping",
+        "not-listening",
+        "left-behind",
     ]
 
 
@@ -54,6 +61,8 @@ class RunRecord(Frozen):
         server: the process it started, None before that.
         left: the server that the run before it left behind when it was killed.
         patience: seconds it may need to end its server and itself.
+        stalled: whether its server, which has been ready, accepts no connections. A key beside the
+            state: older versions believe no record with a state that they do not know.
     """
 
     key: ProcessKey
@@ -65,6 +74,11 @@ class RunRecord(Frozen):
     server: ProcessKey | None = None
     left: ProcessKey | None = None
     patience: float = 0.0
+    stalled: bool = False
+
+    @property
+    def is_ready(self) -> bool:
+        return self.state == "serving" and not self.stalled
 
 
 def folder(environ: Mapping[str, str]) -> str:
@@ -228,6 +242,7 @@ class RunRecords:
                 server=_key(data["server"]),
                 left=_key(data["left"]),
                 patience=float(data["patience"]),
+                stalled=bool(data.get("stalled")),
             )
         except (OSError, ValueError, LookupError, TypeError, OverflowError, RecursionError):
             return None
@@ -253,6 +268,7 @@ def _write(path: str, record: RunRecord) -> None:
         "server": record.server and [record.server.pid, record.server.start],
         "left": record.left and [record.left.pid, record.left.start],
         "patience": record.patience,
+        "stalled": record.stalled,
     }
     beside = f"{path}.{os.getpid()}"
     flags = os.O_WRONLY | os.O_CREAT | os.O_TRUNC | NOFOLLOW
@@ -321,7 +337,9 @@ def stage_of(finding: Finding, run: RunStatus, *, any_owner: bool = False) -> St
             return state
         if not finding.verdict.listens:
             return "not-listening"
-        return "suspended" if all(h.process.is_suspended for h in holders) else "serving"
+        if all(holder.process.is_suspended for holder in holders):
+            return "suspended"
+        return "stalled" if run.record.stalled else "serving"
     if not is_bindable(finding.verdict):
         return ""
     return state if state != "serving" else "not-listening"

@@ -169,6 +169,12 @@ class FakeMachine:
         inodes = {inode for pid in pids for inode in self.open.get(pid, ())}
         return tuple(s for s in self.sockets if s.state == "LISTEN" and s.inode in inodes)
 
+    def accepting(
+        self, pids: Collection[int], inodes: Collection[int], /
+    ) -> dict[int, bool | None]:
+        """Answer as Linux does for processes that sleep in epoll."""
+        return {pid: True for pid in pids if self.open.get(pid, set()) & set(inodes)}
+
     def unlisted(self, port: int, known: Table) -> tuple[Socket, ...]:
         listed = {socket.inode for socket in known.sockets}
         return tuple(s for s in self.sockets if s.local.port == port and s.inode not in listed)

@@ -132,7 +132,7 @@ def not_ready(context: Context, one: WaitResult) -> DevportsError:
     note = ""
     hints: tuple[Advice, ...] = ()
     if run is not None:
-        note = f"its run (pid {run.key.pid}) is {run.state}"
+        note = f"its run (pid {run.key.pid}) is {'stalled' if run.stalled else run.state}"
     elif started:
         note = "no `devports run` of it is there, and nobody else's server counts as it"
         hints = (hint("run ", ours("run", target.typed), ", or wait for the bare port"),)

@@ -31,6 +31,7 @@ if TYPE_CHECKING:
         "ServerStarted | ServerReady | BoundNotListening | ListeningElsewhere | Released"
         " | PortLost | HandoffFailed | StoppingServer | KillingServer | DetachedProcess"
         " | PortChanged | WaitingForPreviousRun | RecordFailed | WaitingForDependency"
+        " | Stalled | Queued | Accepting | Joined"
     )
     Tell: TypeAlias = Callable[[RunEvent], None]
 
@@ -392,6 +393,43 @@ class WaitingForDependency(Frozen):
     dependency: str
     endpoint: Endpoint
     seconds: float
+
+
+class Stalled(Frozen):
+    """A server that was ready accepts no connections any more, and lives.
+
+    `process` had the socket and has exited. It is None where no process of the server has listened
+    for `seconds`.
+    """
+
+    service: str
+    endpoint: Endpoint
+    process: Process | None
+    seconds: float = 0.0
+
+
+class Queued(Frozen):
+    """So many connections have waited for `seconds` to be accepted: the server is busy or stuck."""
+
+    service: str
+    endpoint: Endpoint
+    connections: int
+    seconds: float
+
+
+class Accepting(Frozen):
+    """The server accepts connections again."""
+
+    service: str
+    endpoint: Endpoint
+
+
+class Joined(Frozen):
+    """Another process listens on the endpoint too (SO_REUSEPORT)."""
+
+    service: str
+    endpoint: Endpoint
+    process: Process
 
 
 MARK = "DEVPORTS_RUN"

@@ -42,7 +42,7 @@ def is_ready(
     """Say whether a service of the project in folder `project` is ready; `ends`: its addresses."""
     if service.command:
         run = records.in_charge(service.name, project)
-        return run is not None and run.state == "serving"
+        return run is not None and run.is_ready
     return is_served(machine, ends, service.ready.http)
 
 

@@ -34,7 +34,7 @@ if TYPE_CHECKING:
     from devports.core.service import Service
     from devports.run.hook_server import HookServer
     from devports.run.terminal import SignalQueue, Terminal
-    from devports.system import Machine
+    from devports.system import Machine, ProcessHandle
 
 
 LOOK_EVERY = 0.025
@@ -101,14 +101,15 @@ class Server:
         status = self.process.poll()
         return None if status is None else exitcodes.of_returncode(status)
 
-    def turn(self, seconds: float | None) -> list[int]:
-        """Pass everything on until a signal, a key or a question, or `seconds` have come.
+    def turn(self, seconds: float | None, pins: Sequence[ProcessHandle] = ()) -> list[int]:
+        """Pass everything on until a signal, a key, a question or the exit of one of `pins`.
 
-        Returns the signals. A flood of output takes its time from nobody: it is passed on in here.
+        At most for `seconds`. Returns the signals. A flood of output takes its time from nobody: it
+        is passed on in here.
         """
         end = None if seconds is None else clock.Deadline(seconds)
         while True:
-            told = self._pass_on(None if end is None else end.left * 1000)
+            told = self._pass_on(None if end is None else end.left * 1000, pins)
             if told or (end is not None and end.passed):
                 break
         numbers, self.keys = self._interrupts.collect(), self.relay.keys()
@@ -129,10 +130,12 @@ class Server:
             self._go_on()
         return [number for number in numbers if number not in INTERNAL]
 
-    def _pass_on(self, milliseconds: float | None) -> bool:
+    def _pass_on(self, milliseconds: float | None, pins: Sequence[ProcessHandle]) -> bool:
         """Wait for one thing and pass it on; say whether it was more than bytes."""
         poll = select.poll()
-        poll.register(self._interrupts, select.POLLIN)
+        waking = {self._interrupts.fileno(), *(pin.fileno() for pin in pins)}
+        for descriptor in waking:
+            poll.register(descriptor, select.POLLIN)
         self.relay.register(poll)
         if self._hooks is not None:
             self._hooks.register(poll)
@@ -142,7 +145,7 @@ class Server:
         answered = self._hooks is not None and self._hooks.pump(ready)
         if answered:
             self.answering += clock.monotonic() - begun
-        return answered or self._interrupts.fileno() in ready or bool(self.relay.pressed)
+        return answered or bool(waking & ready) or bool(self.relay.pressed)
 
     def _suspend(self) -> None:
         """Stop the server and ourselves, as the suspend key does, until a shell says `fg`.

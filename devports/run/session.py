@@ -55,6 +55,7 @@ if TYPE_CHECKING:
     from devports.freeing import FreeRequest, FreeServices
     from devports.records import RunRecords, RunState
     from devports.run.launch import Launch
+    from devports.run.serving import ServingWatcher
 
 SECOND_CTRL_C = 2.0
 TAKES_IT_WITHIN = 5.0
@@ -88,7 +89,9 @@ class Session:
         )
         self.server: Server | None = None
         self.startup: ServerStart | None = None
+        self.serving: ServingWatcher | None = None
         self._ctrl_c = clock.Deadline(0)
+        self._marked: RunState = "starting"
         self._moves = job.policy.moves
 
     def _duty(self) -> WatchdogConfig:
@@ -246,17 +249,39 @@ class Session:
             self.guard.watch(key)
 
     def _until_the_end(self, server: Server) -> Event:
-        patience = clock.Deadline(TAKES_IT_WITHIN)
-        while (code := server.code) is None:
-            event = self._signals(server.turn(LOOK_EVERY if self.hold else None))
-            if event is not None:
-                return event
-            if not self.hold:
-                patience = clock.Deadline(TAKES_IT_WITHIN)
-            elif patience.passed or self.watch.latest().owner is not None:
-                self.hold.release()  # it has what its reloader asked for; ours must not outlive it
+        watcher, patience = self.serving or self._watcher(), clock.Deadline(TAKES_IT_WITHIN)
+        with contextlib.closing(watcher):
+            while (code := server.code) is None:
+                seconds, pins = (LOOK_EVERY, ()) if self.hold else (watcher.left, watcher.pins)
+                event = self._signals(server.turn(seconds, pins))
+                if event is not None:
+                    return event
+                if self._marked == "stopping":
+                    watcher.close()  # Ctrl-C: that it accepts no more is what was asked for
+                elif not self.hold:
+                    patience = clock.Deadline(TAKES_IT_WITHIN)
+                    self._look_after(watcher)
+                elif patience.passed or self.watch.latest().owner is not None:
+                    self.hold.release()  # it has what its reloader asked for; ours has to go
         server.close()
         return Exited(code)
+
+    def _watcher(self) -> ServingWatcher:
+        """Watch who has the port, from before it is said to be ready: then any of them may exit."""
+        from devports.run.serving import ServingWatcher  # no sooner than it is of use
+
+        owned, ends = self.startup and self.startup.owned, self.launch.endpoints
+        served = owned.endpoint if owned else ends[0]
+        watcher = ServingWatcher(self.machine, self.service, ends, self.family, served)
+        watcher.look()
+        return watcher
+
+    def _look_after(self, watcher: ServingWatcher) -> None:
+        """Look at the serving server, if it is time; write down and say what has become of it."""
+        news = watcher.look()
+        if news is not None:
+            self._mark("serving", stalled=watcher.stalled)
+            self.tell(news)
 
     def _code(self, server: Server, number: int) -> int:
         try:
@@ -289,10 +314,11 @@ class Session:
             return Interrupted(numbers[0])
         return None
 
-    def _mark(self, state: RunState) -> None:
+    def _mark(self, state: RunState, *, stalled: bool = False) -> None:
         """Write into our record how far we are, and who would be left if we were killed."""
+        self._marked = state
         server = self.server and self.machine.key(self.server.process.pid)
-        self.records.mark(self.launch.record.replace(state=state, server=server))
+        self.records.mark(self.launch.record.replace(state=state, server=server, stalled=stalled))
 
     def tell(self, happening: RunEvent) -> None:
         """Say what happens, on a line of its own: editors look for it at the start of one."""
@@ -314,6 +340,7 @@ class Session:
             case Ready(), Serving():
                 self.hold.release()
                 self._mark("serving")
+                self.serving = self._watcher()
                 if self.startup and self.startup.owned:
                     self.tell(self.startup.owned)
             case Moved(foreign=False), Ended():

@@ -67,6 +67,15 @@ class Machine(Protocol):
     def listening(self, pids: Collection[int]) -> tuple[Socket, ...]:
         """Return the sockets on which these processes listen, whatever the port."""
 
+    def accepting(
+        self, pids: Collection[int], inodes: Collection[int], /
+    ) -> dict[int, bool | None]:
+        """Return which of these processes have one of the sockets open, and whether each accepts.
+
+        True: it waits for connections there; False: it does not, or not now; None: perhaps. A
+        system that does not tell names no process.
+        """
+
     def unlisted(self, port: int, known: Table) -> tuple[Socket, ...]:
         """Search for bound sockets that the table's source cannot show."""
 

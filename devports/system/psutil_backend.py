@@ -327,6 +327,11 @@ class PsMachine:
     def unlisted(self, port: int, known: Table) -> tuple[Socket, ...]:  # noqa: ARG002
         return ()
 
+    def accepting(
+        self, _pids: Collection[int], _inodes: Collection[int], /
+    ) -> dict[int, bool | None]:
+        return {}
+
     def probe(self, endpoint: Endpoint, *, reuse: bool = True) -> BindResult:
         return bind.probe(endpoint, reuse=reuse)
 

@@ -99,6 +99,8 @@ def _event(news: News) -> shape.Event:
                 "process": _process(owner) if owner else None,
                 "seconds": round(seconds, 3),
             }
+        case recovery.Stalled() | recovery.Queued() | recovery.Accepting() | recovery.Joined():
+            return _serving(news)
         case recovery.BoundNotListening(endpoint=endpoint):
             return {"event": "bound-only", "endpoint": str(endpoint)}
         case recovery.ListeningElsewhere(wanted=wanted, there=there):
@@ -130,6 +132,25 @@ def _event(news: News) -> shape.Event:
             return {"event": "ended", "exit_code": code, "source": source, "reason": reason}
         case _:
             return _outcome(news)
+
+
+def _serving(
+    news: recovery.Stalled | recovery.Queued | recovery.Accepting | recovery.Joined,
+) -> shape.Event:
+    endpoint = str(news.endpoint)
+    match news:
+        case recovery.Stalled(process=exited):
+            gone = _process(exited) if exited else None
+            return {"event": "stalled", "endpoint": endpoint, "process": gone}
+        case recovery.Queued(connections=number, seconds=seconds):
+            at, lasting = endpoint, round(seconds, 3)
+            return {"event": "queued", "endpoint": at, "connections": number, "seconds": lasting}
+        case recovery.Accepting():
+            return {"event": "accepting", "endpoint": endpoint}
+        case recovery.Joined(process=other):
+            return {"event": "shared", "endpoint": endpoint, "process": _process(other)}
+        case _:
+            unreachable(news)
 
 
 def _outcome(news: stop_plan.Outcome) -> shape.Event:

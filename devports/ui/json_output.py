@@ -328,6 +328,7 @@ def _run(run: RunStatus) -> shape.Run:
         "service": record.service,
         "project": record.project,
         "state": record.state,
+        "stalled": record.stalled,
         "live": run.live,
     }
 

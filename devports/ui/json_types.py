@@ -113,19 +113,31 @@ class Shown(Endpoint):
     """An endpoint, and how far a run of ours has come with it; null where none has a part."""
 
     state: (
-        Literal["starting", "serving", "suspended", "stopping", "not-listening", "left-behind"]
+        Literal[
+            "starting",
+            "serving",
+            "stalled",
+            "suspended",
+            "stopping",
+            "not-listening",
+            "left-behind",
+        ]
         | None
     )
     url: str | None
 
 
 class Run(TypedDict):
-    """A `devports run`, from its record. A run that is not live may have left its server."""
+    """A `devports run`, from its record. A run that is not live may have left its server.
+
+    `stalled`: its server was ready, and accepts no connections.
+    """
 
     pid: Count
     service: str
     project: str
     state: Literal["starting", "serving", "stopping"]
+    stalled: bool
     live: bool
 
 
@@ -609,6 +621,38 @@ class ServerReady(TypedDict):
     seconds: Seconds
 
 
+class Stalled(TypedDict):
+    """It lives and accepts no connections, since `process` exited; null: since none listens."""
+
+    event: Literal["stalled"]
+    endpoint: str
+    process: EventProcess | None
+
+
+class Queued(TypedDict):
+    """So many connections have waited for `seconds` to be accepted: it is busy or stuck."""
+
+    event: Literal["queued"]
+    endpoint: str
+    connections: Count
+    seconds: Seconds
+
+
+class Accepting(TypedDict):
+    """After `stalled` or `queued`: it accepts connections again."""
+
+    event: Literal["accepting"]
+    endpoint: str
+
+
+class SharedPort(TypedDict):
+    """Another process listens on the address too (SO_REUSEPORT)."""
+
+    event: Literal["shared"]
+    endpoint: str
+    process: EventProcess
+
+
 class Retry(TypedDict):
     """The port was lost; the server is started again."""
 
@@ -660,7 +704,7 @@ class LastEvent(TypedDict):
 Event: TypeAlias = (
     "Waiting | Asked | Signalling | StoppingContainer | Watching | Freed | NotFreed | TakenAgain"
     " | Declined | Refused | Planned | PortChanged | Unrecorded | Started | HandoffFailed"
-    " | BoundOnly | Elsewhere | Released | ServerReady | Retry | Lost | Stopping | Killing"
-    " | Strayed | LastEvent"
+    " | BoundOnly | Elsewhere | Released | ServerReady | Stalled | Queued | Accepting | SharedPort"
+    " | Retry | Lost | Stopping | Killing | Strayed | LastEvent"
 )
 """What a line says beside its `time` and `service`; who reads it passes over other kinds."""

@@ -68,6 +68,15 @@ def _words(event: recovery.RunEvent) -> str:
         case recovery.RecordFailed(why=why):
             lost = f"no record of this run of `{service}` can be kept ({printable(why)})"
             return f"{lost}: a second run will not know of it"
+        case recovery.Stalled():
+            return _stalled(event)
+        case recovery.Queued(endpoint=endpoint, connections=number, seconds=seconds):
+            wait = "1 connection waits" if number == 1 else f"{number} connections wait"
+            return f"{wait} on {endpoint} for {seconds:.0f} s; the server is busy or stuck"
+        case recovery.Accepting(endpoint=endpoint):
+            return f"`{service}` accepts connections on {endpoint} again"
+        case recovery.Joined(endpoint=endpoint, process=process):
+            return f"{label(process)} listens on {endpoint} too; a client may reach either server"
         case recovery.WaitingForDependency(dependency=dependency, seconds=seconds):
             within = f"waiting up to {duration(whole(seconds))} for `{dependency}`"
             return f"{within} to be ready on {event.endpoint}: `{service}` depends on it"
@@ -117,6 +126,14 @@ def _ready(ready: recovery.ServerReady) -> str:
     if ready.unserved:
         line += f"; nobody serves {', '.join(map(str, ready.unserved))}"
     return line
+
+
+def _stalled(it: recovery.Stalled) -> str:
+    if it.process is None:
+        since = f"no process of it listens on {it.endpoint} for {it.seconds:.0f} s"
+        return f"`{it.service}` is stalled: {since}"
+    gone = f"{label(it.process)} exited and no process accepts on {it.endpoint}"
+    return f"`{it.service}` is stalled: {gone}; save a file or restart"
 
 
 def _lost(lost: recovery.PortLost) -> str:

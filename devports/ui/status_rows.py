@@ -163,6 +163,7 @@ def _broken(entry: StatusEntry) -> StatusRow:
 STAGES: dict[Stage, State] = {
     "starting": ("starting", "note"),
     "serving": ("serving", "good"),
+    "stalled": ("stalled", "error"),
     "suspended": ("suspended", "error"),
     "stopping": ("stopping", "note"),
     "not-listening": ("not listening", "note"),

@@ -211,6 +211,14 @@ def test_every_holder_of_a_shared_socket_is_named(world: World, port: int):
     assert {holder.process.pid for holder in found.holders} == pids
 
 
+def test_who_has_a_socket_is_named_with_whether_it_accepts_where_the_system_tells(
+    world: World, port: int
+):
+    pids = world.fork(port)
+    inodes = {socket.inode for socket in world.machine.table({port}).sockets}
+    assert set(world.machine.accepting([*pids, 1], inodes)) in (pids, set())
+
+
 @pytest.mark.sees("pins")
 def test_a_pinned_process_takes_a_signal_and_is_seen_to_exit(world: World, port: int):
     pid = world.listen(port)

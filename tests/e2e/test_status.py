@@ -95,6 +95,7 @@ def test_programs_get_the_run_the_stage_and_the_address(
         "service": "web",
         "project": project.folder,
         "state": "serving",
+        "stalled": False,
         "live": True,
     }
     assert web["url"] == web["endpoints"][0]["url"] == f"http://127.0.0.1:{port}/"

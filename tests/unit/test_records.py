@@ -124,6 +124,28 @@ def test_a_mark_is_read_back_and_a_drop_removes(records: RunRecords, machine: Fa
     assert live(records) == ()
 
 
+def test_that_a_server_has_stalled_is_read_back_beside_its_state(
+    records: RunRecords, machine: FakeMachine
+):
+    mine = records.claim(record_of(machine, 50)).replace(state="serving")
+    for stalled in (False, True, False):
+        records.mark(mine.replace(stalled=stalled))
+        (found,) = live(records)
+        assert (found.state, found.stalled, found.is_ready) == ("serving", stalled, not stalled)
+
+
+def test_a_record_of_an_older_version_does_not_say_so(records: RunRecords, machine: FakeMachine):
+    records.claim(record_of(machine, 50))
+    (path,) = [p for p in _files(records) if p.endswith(".json")]
+    with open(path, encoding="ascii") as file:
+        data = json.load(file)
+    del data["stalled"]
+    with open(path, "w", encoding="ascii") as file:
+        json.dump(data, file)
+    (found,) = live(records)
+    assert not found.stalled
+
+
 def test_nobody_drops_anothers_record(records: RunRecords, machine: FakeMachine):
     first = records.claim(record_of(machine, 50))
     records.drop(record_of(machine, 60))

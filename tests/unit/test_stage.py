@@ -51,6 +51,9 @@ def record(state: RunState = "serving", left: Process | None = None) -> RunRecor
     return RunRecord(RUN.key, "web", "/shop", state, SPEC, server=SERVER.key, left=key)
 
 
+STALLED = record().replace(stalled=True)
+
+
 def seen(verdict: Verdict, *holders: Holder) -> Finding:
     return Finding(HERE, verdict, HolderSearch(holders))
 
@@ -72,6 +75,15 @@ BY_LEFT = Holder(LEFT, (5,))
         ),
         pytest.param(
             seen(LISTEN, BY_WORKER), RunStatus(record()), "serving", id="a worker listens"
+        ),
+        pytest.param(
+            seen(LISTEN, BY_SERVER), RunStatus(STALLED), "stalled", id="it listens, nobody accepts"
+        ),
+        pytest.param(
+            seen(Free()), RunStatus(STALLED), "not-listening", id="it stalled, and listens no more"
+        ),
+        pytest.param(
+            seen(LISTEN, STOPPED), RunStatus(STALLED), "suspended", id="Ctrl-Z says why it stalled"
         ),
         pytest.param(seen(LISTEN, STOPPED), RunStatus(record()), "suspended", id="Ctrl-Z"),
         pytest.param(

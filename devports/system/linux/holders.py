@@ -24,7 +24,7 @@ from devports.system.linux.sockets import dump
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
-    from collections.abc import Collection, Iterable, Iterator, Sequence
+    from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
 
     from devports.core.model import Table
 
@@ -192,12 +192,56 @@ def listening(pids: Collection[int]) -> tuple[Socket, ...]:
     return tuple(socket for socket in found if socket.inode in inodes)
 
 
+ACCEPT = {"x86_64": (43, 288), "aarch64": (202, 242)}
+"""Numbers of accept(2) and accept4(2), by machine."""
+PERHAPS = {"x86_64": (7, 23, 270, 271, 426), "aarch64": (72, 73, 426)}
+"""Numbers of what may wait for connections, among other things: poll(2), select(2), pselect6(2),
+ppoll(2) and io_uring_enter(2)."""
+
+
+def accepting(pids: Collection[int], inodes: Collection[int]) -> dict[int, bool | None]:
+    """Return which of these processes have one of the sockets open, and whether each accepts."""
+    wanted, found = {f"socket:[{inode}]" for inode in inodes}, {}
+    for pid in pids:
+        opened = dict(_descriptors(pid))
+        numbers = {int(name) for name, target in opened.items() if target in wanted}
+        if numbers:
+            found[pid] = _watches(pid, opened, set(inodes)) or _waits(pid, numbers)
+    return found
+
+
+def _watches(pid: int, opened: Mapping[str, str], inodes: set[int]) -> bool:
+    """Say whether one of the sockets is in an epoll set of the process (epoll(7), proc(5))."""
+    polls = (name for name, target in opened.items() if target == "anon_inode:[eventpoll]")
+    infos = (slurp(f"/proc/{pid}/fdinfo/{name}") for name in polls)
+    return any(procfs.epoll_inodes(info) & inodes for info in infos)
+
+
+def _waits(pid: int, numbers: set[int]) -> bool | None:
+    """Say whether a thread is in accept(2) on one of these descriptors; None for perhaps."""
+    machine = os.uname().machine
+    # That it has an io_uring says nothing: libuv's wait in epoll all the same.
+    accept, perhaps = ACCEPT.get(machine, ()), PERHAPS.get(machine)
+    texts = (slurp(f"/proc/{pid}/task/{task}/syscall") for task in listdir(f"/proc/{pid}/task"))
+    calls = [procfs.system_call(text) for text in texts]
+    if any(call is not None and call[0] in accept and call[1] in numbers for call in calls):
+        return True
+    if perhaps is None or None in calls:
+        return None
+    return None if any(call[0] in perhaps for call in calls if call) else False
+
+
 def _sockets(pid: int) -> Iterator[tuple[str, int]]:
     """Yield descriptor (the name of its link) and inode of every socket that a process has open."""
-    for name in listdir(f"/proc/{pid}/fd"):
-        target = processes.link(f"/proc/{pid}/fd/{name}")
+    for name, target in _descriptors(pid):
         if target.startswith("socket:["):
             yield name, int(target[8:-1])
+
+
+def _descriptors(pid: int) -> Iterator[tuple[str, str]]:
+    """Yield each descriptor that a process has open, and where its link leads."""
+    for name in listdir(f"/proc/{pid}/fd"):
+        yield name, processes.link(f"/proc/{pid}/fd/{name}")
 
 
 def _uid(pid: int) -> int | None:

@@ -16,6 +16,7 @@ if TYPE_CHECKING:
     from collections.abc import Collection, Iterator
 
 
+HEX = frozenset(b"0123456789abcdef")
 LONGEST_MARK = 1024
 """Characters of a variable: names, addresses and folders are shorter."""
 
@@ -110,6 +111,25 @@ def waiting_descriptors(raw: bytes) -> int:
         if key == b"scm_fds" and value.strip().isdigit():
             return int(value)
     return 0
+
+
+def epoll_inodes(raw: bytes) -> set[int]:
+    """Return the inodes of what an epoll instance watches, from its /proc/PID/fdinfo/N."""
+    watched = (line.split() for line in raw.split(b"\n") if line.startswith(b"tfd:"))
+    words = (word for line in watched for word in line if word.startswith(b"ino:"))
+    return {int(word[4:], 16) for word in words if HEX.issuperset(word[4:]) and word[4:]}
+
+
+def system_call(raw: bytes) -> tuple[int, int] | None:
+    """Return the number and the first argument of the call in /proc/PID/task/TID/syscall.
+
+    The number is -1 where the thread is in none, the whole None where that cannot be read.
+    """
+    words = raw.split()
+    try:
+        return (-1, 0) if words == [b"running"] else (int(words[0]), int(words[1], 16))
+    except (IndexError, ValueError):
+        return None
 
 
 def cgroup2_mount(raw: bytes) -> str:

@@ -92,6 +92,43 @@ def test_descriptors_that_wait_in_a_unix_socket(raw: bytes, number: int):
     assert procfs.waiting_descriptors(raw) == number
 
 
+EPOLL = b"""pos:\t0
+flags:\t02000002
+mnt_id:\t16
+ino:\t1057
+tfd:        7 events:     2019 data:        7f00000007  pos:0 ino:1a5b sdev:8
+tfd:       11 events:       19 data:                b  pos:0 ino:ff sdev:8
+"""
+
+
+@pytest.mark.parametrize(
+    ("raw", "inodes"),
+    [
+        pytest.param(EPOLL, {0x1A5B, 0xFF}, id="two, and not its own"),
+        pytest.param(b"pos:\t0\nino:\t1057\n", set(), id="none"),
+        pytest.param(b"tfd: 7 events: 19 data: 7\n", set(), id="before Linux 4.13"),
+        pytest.param(b"tfd: 7 ino:x\n", set(), id="no number"),
+        pytest.param(b"", set(), id="gone"),
+    ],
+)
+def test_what_an_epoll_set_watches(raw: bytes, inodes: set[int]):
+    assert procfs.epoll_inodes(raw) == inodes
+
+
+@pytest.mark.parametrize(
+    ("raw", "call"),
+    [
+        pytest.param(b"288 0x7 0x0 0x0 0x80800 0x0 0x0 0x7ffd 0x7f5e\n", (288, 7), id="accept4"),
+        pytest.param(b"running\n", (-1, 0), id="it runs"),
+        pytest.param(b"-1 0x7ffc 0x7f04\n", (-1, 0x7FFC), id="it sleeps outside of a call"),
+        pytest.param(b"", None, id="not to be read"),
+        pytest.param(b"odd\n", None, id="not to be understood"),
+    ],
+)
+def test_the_call_that_a_thread_is_in(raw: bytes, call: tuple[int, int] | None):
+    assert procfs.system_call(raw) == call
+
+
 def test_where_cgroup_v2_is_mounted():
     mounts = b"proc /proc proc rw 0 0\ncgroup2 /sys/fs/cgroup cgroup2 rw 0 0\n"
     assert procfs.cgroup2_mount(mounts) == "/sys/fs/cgroup"

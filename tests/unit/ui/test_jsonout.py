@@ -372,6 +372,7 @@ def test_what_a_run_of_ours_serves() -> None:
         "service": "web",
         "project": "/home/ann/shop",
         "state": "serving",
+        "stalled": False,
         "live": True,
     }
     assert web["url"] == "http://localhost:8000/"

@@ -5,19 +5,23 @@ from __future__ import annotations
 from devports.core.bind_errors import BindFailure
 from devports.core.model import Endpoint, Holder, Process, ProcessKey, Socket
 from devports.core.recovery import (
+    Accepting,
     BoundNotListening,
     DetachedProcess,
     Ended,
     HandoffFailed,
+    Joined,
     KillingServer,
     ListeningElsewhere,
     PortChanged,
     PortLost,
     PortOwnership,
+    Queued,
     RecordFailed,
     Released,
     ServerReady,
     ServerStarted,
+    Stalled,
     StoppingServer,
     WaitingForDependency,
     WaitingForPreviousRun,
@@ -45,6 +49,12 @@ FAMILY.says(
         "ready: who owns the port, and after how long": ServerReady("web", HERE, SERVER, 0.31),
         "ready, by whom cannot be told": ServerReady("web", HERE, None, 1.0),
         "ready on one of two addresses": ServerReady("web", HERE, SERVER, 1.0, (SISTER,)),
+        "its worker died under its reloader": Stalled("web", HERE, SERVER),
+        "it stopped listening": Stalled("web", HERE, None, 5.6),
+        "it is busy or stuck": Queued("web", HERE, 3, 4.02),
+        "it is busy for one": Queued("web", HERE, 1, 4.0),
+        "it accepts again": Accepting("web", HERE),
+        "another server beside it": Joined("web", HERE, SERVER),
         "bound and not listening": BoundNotListening("web", HERE),
         "lost to somebody, with what the server said": PortLost(
             "web", HERE, True, "OSError: in use", 2, 3

@@ -113,6 +113,7 @@ def test_a_port_in_a_word(
     [
         pytest.param("starting", ("starting", "note"), id="it starts"),
         pytest.param("serving", ("serving", "good"), id="it serves"),
+        pytest.param("stalled", ("stalled", "error"), id="it listens and accepts nobody"),
         pytest.param("stopping", ("stopping", "note"), id="it stops"),
         pytest.param("not-listening", ("not listening", "note"), id="it lives and does not listen"),
         pytest.param("left-behind", ("left behind", "error"), id="its run has died"),
