@@ -21,6 +21,7 @@ if TYPE_CHECKING:
     from devports.errors import DevportsError
     from devports.ui.json_types import Status
     from devports.ui.processes import DisplayContext
+    from devports.ui.reports import Line
     from devports.ui.text import OutputStyle
 
     Stream = Literal["stdin", "stdout", "stderr"]
@@ -37,6 +38,9 @@ ASCII_TWINS = {"…": "...", "←": "<-", "→": "->", "·": "-", "✗": "x", "�
 NO = ("", "0", "false", "no")
 NAMELESS = ("", "dumb", "unknown")
 """TERM of a terminal that nobody knows to draw on."""
+
+SHOWN_AFTER, TOLD_AFTER = 0.5, 0.7
+"""Seconds of a wait before it is shown by a line that goes, or told by one that stays."""
 
 
 class Console:
@@ -115,6 +119,11 @@ class Console:
         """Whether lines can be drawn over: a terminal that knows where its cursor is."""
         return self.is_terminal(name) and self.env.get("TERM", "") not in NAMELESS
 
+    @property
+    def patience(self) -> float:
+        """Seconds of a wait before a person hears of it; see `ui.waiting`."""
+        return SHOWN_AFTER if self.can_draw("stderr") else TOLD_AFTER
+
     def look(self, name: Output) -> OutputStyle:
         from devports.ui.text import OutputStyle  # `port 8000 is free` has no looks
 
@@ -169,6 +178,16 @@ class Console:
             self.lost[name] = problem.errno or 0
         except ValueError:  # closed
             self.lost[name] = 0
+
+    def draw(self, name: Output, lines: Iterable[Line]) -> None:
+        """Draw lines of a report on a terminal."""
+        from devports.ui.rich_console import (
+            draw,
+            drawn_lines,
+            rich_console,
+        )  # six bare Python starts
+
+        draw(rich_console(self, name), drawn_lines(lines))
 
     def reader(self, uid: int | None = None, now: float | None = None) -> DisplayContext:
         """Return who reads this: by default the user who called sudo, or else of this process."""
