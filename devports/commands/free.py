@@ -34,7 +34,13 @@ from devports.system.project import worktree_of
 from devports.ui.holders import judgements, problem, project_words, spared_words
 from devports.ui.messages import remedy_lines
 from devports.ui.processes import evidence, summary
-from devports.ui.progress import again_words, freed_words, outcome_words, progress_words
+from devports.ui.progress import (
+    again_words,
+    freed_words,
+    outcome_words,
+    progress_words,
+    wait_words,
+)
 from devports.ui.text import wrap
 
 TYPE_CHECKING = False
@@ -44,8 +50,9 @@ if TYPE_CHECKING:
     from devports.commands.context import Context, Target
     from devports.core.hint import Advice
     from devports.core.holder_kind import HolderKind
-    from devports.core.stop_plan import Answer, Outcome, Progress
+    from devports.core.stop_plan import Answer, Outcome, Progress, WaitProgress
     from devports.errors import DevportsError
+    from devports.freeing import Wait
     from devports.ui.console import Console
 
 
@@ -150,6 +157,12 @@ def tools_for(context: Context, *, starting: str = "") -> FreeServices:
 
         return ask(question, screen, starting, project=project_of(context, question.target))
 
+    def wait(news: WaitProgress) -> Wait:
+        from devports.ui.waiting import waiting  # only for one that lasts
+
+        line, text = progress_words(news), wait_words(news)
+        return waiting(screen, line, text, news.seconds, waited=news.waited)
+
     return FreeServices(
         machine=context.machine,
         ask=asked,
@@ -157,6 +170,8 @@ def tools_for(context: Context, *, starting: str = "") -> FreeServices:
         run_of=context.records().run_of(),
         engines=context.engines,
         elsewhere_of=elsewhere_from(context.home(), worktree_of),
+        waiting=wait,
+        quiet=screen.patience,
     )
 
 

@@ -56,6 +56,18 @@ def progress_words(progress: stop_plan.Progress) -> str:
             unreachable(progress)
 
 
+def wait_words(wait: stop_plan.WaitProgress) -> str:
+    """Return what is waited for, where how long is counted behind it."""
+    match wait:
+        case stop_plan.WatchingForRestart(by=by):
+            return f"the port is free; watching in case {label(by)} restarts the server"
+        case stop_plan.WaitingForPort(clients=clients):
+            still = f" ({counted(clients, 'client')} still connected)" if clients else ""
+            return f"waiting for the port to become free{still}"
+        case _:
+            unreachable(wait)
+
+
 def outcome_words(outcome: stop_plan.Outcome) -> str:
     whom = target_label(outcome.target)
     match outcome:
