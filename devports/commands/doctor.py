@@ -86,7 +86,9 @@ def show(seen: DoctorResult, screen: Console, *, offer: bool) -> None:
 
     about = (seen.path, seen.facts, seen.problems, screen.reader())
     if screen.is_terminal("stdout"):
-        screen.draw("stdout", reports.screen(*about, screen.config, offer=offer))
+        from devports.ui.rich_console import draw_report  # six bare Python starts
+
+        draw_report(screen, "stdout", reports.screen(*about, screen.config, offer=offer))
     else:
         screen.out(reports.report(*about, screen.look("stdout"), offer=offer))
 
@@ -151,8 +153,10 @@ def _walk(context: Context, todo: Fix, problem: Problem) -> bool:
     screen.err()
     if problem.what:  # else it is about a port, and shown with the question
         from devports.ui.reports import problem_lines
+        from devports.ui.rich_console import draw_report
 
-        screen.draw("stderr", problem_lines(problem.replace(remedies=()), screen.reader()))
+        shown = problem_lines(problem.replace(remedies=()), screen.reader())
+        draw_report(screen, "stderr", shown)
     try:
         return _carry_out(context, todo)
     except DevportsError as error:

@@ -64,8 +64,10 @@ def show_findings(folder: str, plan: Plan, screen: Console) -> None:
 
     found = (plan.services, plan.left_out)
     if screen.is_terminal("stderr"):
+        from devports.ui.rich_console import draw_report  # six bare Python starts
+
         lines = findings_screen(folder, *found, screen.reader(), whole=plan.whole)
-        screen.draw("stderr", lines)
+        draw_report(screen, "stderr", lines)
     else:
         screen.err(findings(folder, *found, screen.look("stderr"), whole=plan.whole))
     screen.err()
@@ -76,7 +78,9 @@ def show_written(path: str, services: Sequence[DetectedService], screen: Console
     from devports.ui.reports import written, written_screen
 
     if screen.is_terminal("stdout"):
-        screen.draw("stdout", written_screen(path, services, screen.config))
+        from devports.ui.rich_console import draw_report
+
+        draw_report(screen, "stdout", written_screen(path, services, screen.config))
     else:
         screen.out(written(path, services, screen.look("stdout")))
 

@@ -21,7 +21,6 @@ if TYPE_CHECKING:
     from devports.errors import DevportsError
     from devports.ui.json_types import Status
     from devports.ui.processes import DisplayContext
-    from devports.ui.reports import Line
     from devports.ui.text import OutputStyle
 
     Stream = Literal["stdin", "stdout", "stderr"]
@@ -178,16 +177,6 @@ class Console:
             self.lost[name] = problem.errno or 0
         except ValueError:  # closed
             self.lost[name] = 0
-
-    def draw(self, name: Output, lines: Iterable[Line]) -> None:
-        """Draw lines of a report on a terminal."""
-        from devports.ui.rich_console import (
-            draw,
-            drawn_lines,
-            rich_console,
-        )  # six bare Python starts
-
-        draw(rich_console(self, name), drawn_lines(lines))
 
     def reader(self, uid: int | None = None, now: float | None = None) -> DisplayContext:
         """Return who reads this: by default the user who called sudo, or else of this process."""

@@ -170,7 +170,11 @@ FOLDED, LEAST = 2, 12
 """The one column of a table that is folded, or else the last, and its cells at least."""
 
 
-def drawn_lines(lines: Iterable[Line]) -> Iterator[RenderableType]:
+def draw_report(console: Console, name: Output, lines: Iterable[Line]) -> None:
+    draw(rich_console(console, name), _drawn(lines))
+
+
+def _drawn(lines: Iterable[Line]) -> Iterator[RenderableType]:
     """Yield what draws the lines of a report; rows below each other are one table."""
     for is_table, some in groupby(lines, lambda line: bool(line.cells)):
         if is_table:

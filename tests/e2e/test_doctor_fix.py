@@ -74,7 +74,7 @@ def test_one_yes_each_makes_it_healthy(
     assert holder.alive
     terminal.send("y")
     assert terminal.exit_code() == exitcodes.OK, terminal.screen()
-    assert terminal.screen().splitlines()[-1].startswith("nothing is wrong")
+    assert terminal.screen().splitlines()[-1].startswith("✓ nothing is wrong")
     holder.gone()
     assert tables.bindable(port)
 

@@ -43,6 +43,7 @@ from devports.records import RunRecord, RunStatus
 from devports.system.inspect import ListenerGroup
 from devports.ui.console import Console
 from devports.ui.processes import DisplayContext
+from devports.ui.rich_console import draw_report
 from devports.ui.status_table import Section, StatusEntry, StatusPort
 
 if TYPE_CHECKING:
@@ -111,7 +112,7 @@ def drawn(stage: Stage, lines: Iterable[Line]) -> str:
     """Return what a terminal gets, its escapes made visible."""
     stage.stdout.seek(0)
     stage.stdout.truncate()
-    stage.screen.draw("stdout", lines)
+    draw_report(stage.screen, "stdout", lines)
     told = [line.rstrip(" ") for line in stage.stdout.getvalue().splitlines()]
     return "\n".join(told).replace("\x1b[0m", "⟧").replace("\x1b[", "⟦")
 
