@@ -160,7 +160,7 @@ def spelled(text: Text, encoding: str) -> Text:
     for char in set(text.plain) - {BLANK}:
         said = fitted(char, encoding).decode(encoding)
         if said != char:
-            text = Text(said).join(text.split(char, allow_blank=True))
+            text = Text(said, text.style).join(text.split(char, allow_blank=True))
     return text
 
 

@@ -51,6 +51,8 @@ COMMANDS = [
     pytest.param("free web", HEAVY - {"signal"}, id="free: argparse and the numbers of signals"),
     pytest.param("validate", HEAVY, id="validate: argparse and the TOML reader"),
     pytest.param("wait web --for free", HEAVY - {"signal"}, id="wait: as free"),
+    pytest.param("wait web --timeout 1", HEAVY - {"signal"}, id="wait: a long one on a pipe too"),
+    pytest.param("init --dry-run --config NEW", HEAVY - {"json", "ast"}, id="init: what it reads"),
     pytest.param("doctor", HEAVY - {"json", "shutil"}, id="doctor: the editor's files too"),
     pytest.param("vscode --check", HEAVY - {"json", "difflib"}, id="vscode: a difference too"),
     pytest.param("schema config", TOML - {"re", "enum", "collections", "functools"} | HEAVY,

@@ -104,6 +104,7 @@ SCREENS = {
     "TERM=dumb": Stage(TERM="dumb", COLUMNS="60"),
     "ASCII": Stage(PLAIN, COLUMNS="60", encoding="ascii"),
     "colour": Stage(COLUMNS="60"),
+    "colour in ASCII": Stage(COLUMNS="60", encoding="ascii"),
 }
 """Terminals on which a screen is tried."""
 
