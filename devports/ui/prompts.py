@@ -13,6 +13,7 @@ moment of its first drawing only "no" counts.
 
 from __future__ import annotations
 
+import math
 import time
 
 from devports.core.holder_kind import OtherUser
@@ -46,6 +47,7 @@ if TYPE_CHECKING:
     Keys = Callable[["Prompt", Input, Output, Console], Chosen]
     Open = Callable[[Console], "tuple[Input, Output] | None"]
     Press = Callable[[KeyPressEvent], None]
+    Now = Callable[[], float]
 
 ROOM = 54
 """Cells of an answer, so that 60 columns never fold it."""
@@ -375,25 +377,25 @@ PLAIN = [(name, "noinherit") for name, _ in LOOKS]
 
 
 def pressed(
-    menu: Prompt, source: Input, sink: Output, screen: Console, *, guard: float = GUARD
+    menu: Prompt, source: Input, sink: Output, screen: Console, *, now: Now = time.monotonic
 ) -> Chosen:
     """Ask, and return what was chosen; one line of an answer stays on the screen.
 
-    For `guard` seconds from the first drawing on only "no" counts: its key, Esc, Ctrl-D and Ctrl-C.
+    For `GUARD` seconds from the first drawing on only "no" counts: its key, Esc, Ctrl-D and Ctrl-C.
 
     Args:
         menu: the question.
         source: the keyboard.
         sink: the terminal to draw on.
         screen: what it can show, and where the line goes that stays.
-        guard: in seconds.
+        now: the time in seconds, from whenever.
 
     Raises:
         KeyboardInterrupt: Ctrl-C.
         EOFError: the keyboard has gone.
     """
     try:
-        chosen = _Question(menu, source, sink, screen, guard=guard).ask()
+        chosen = _Question(menu, source, sink, screen, now).ask()
     except KeyboardInterrupt as interrupt:  # another signal has its number with it
         said = "" if interrupt.args else f"{menu.choices[0].said} (Ctrl-C)"
         _leave(f"{menu.text} {said}".rstrip(), screen)
@@ -426,14 +428,14 @@ class _Question:
     """
 
     def __init__(
-        self, menu: Prompt, source: Input, sink: Output, screen: Console, *, guard: float
+        self, menu: Prompt, source: Input, sink: Output, screen: Console, now: Now
     ) -> None:
         import questionary
         from prompt_toolkit.output import ColorDepth, DummyOutput
         from questionary.prompts.common import InquirerControl
 
-        self._menu, self._source, self._screen, self._guard = menu, source, screen, guard
-        self._drawn, self._open = _can_draw(sink, screen), 0.0
+        self._menu, self._source, self._screen, self._now = menu, source, screen, now
+        self._drawn, self._open = _can_draw(sink, screen), math.inf
         colour = screen.has_colour("stderr")
         rows = [
             questionary.Choice(_folding(one.text, option_lines, sink), one) for one in menu.choices
@@ -471,7 +473,7 @@ class _Question:
 
     def _begun(self, *, first: bool) -> None:
         if first:
-            self._open = time.monotonic() + self._guard
+            self._open = self._now() + GUARD
 
     def _bindings(self) -> KeyBindings:
         from prompt_toolkit.key_binding import KeyBindings
@@ -480,7 +482,7 @@ class _Question:
 
         def bind(keys: tuple[str, ...], press: Press, *, is_no: bool = False) -> None:
             def handle(event: KeyPressEvent) -> None:
-                if is_no or time.monotonic() >= self._open > 0:
+                if is_no or self._now() >= self._open:
                     press(event)
 
             for key in keys:

@@ -7,6 +7,7 @@ import os
 import re
 import signal
 import termios
+from functools import partial
 from typing import TYPE_CHECKING
 
 import pexpect
@@ -149,10 +150,11 @@ class Terminal:
         """Point at the answer with this key, by arrows."""
         self.asked()
         rows = re.findall(r"^ [ >] (\w)  ", self.screen(), re.MULTILINE)
-        while self.pointed != key:
-            now = self.pointed
-            way = DOWN if rows.index(key) > rows.index(now) else UP
-            self.press(way, lambda now=now: self.pointed != now)
+        while (now := self.pointed) != key:
+            self.press(
+                DOWN if rows.index(key) > rows.index(now) else UP,
+                partial(lambda before: self.pointed != before, now),
+            )
 
     def send(self, keys: str) -> None:
         self._child.send(keys)
