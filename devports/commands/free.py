@@ -15,6 +15,7 @@ from devports.core.holder_kind import OtherCheckout, OtherUser
 from devports.core.remedies import Remedy, RemedyContext, remedies
 from devports.core.stop_plan import (
     ConfirmPolicy,
+    Declined,
     FreeResult,
     Killing,
     Question,
@@ -28,9 +29,11 @@ from devports.core.stop_plan import (
     WatchingForRestart,
     is_supervisor,
 )
-from devports.core.verdict import decisive, is_bindable
+from devports.core.verdict import code_of, decisive, is_bindable
+from devports.errors import DevportsError
 from devports.freeing import FreeRequest, FreeServices, StopTimeouts, free, rehearse
 from devports.system.project import worktree_of
+from devports.ui.escape import port_name
 from devports.ui.holders import judgements, problem, project_words, spared_words
 from devports.ui.messages import remedy_lines
 from devports.ui.processes import evidence, summary
@@ -51,7 +54,6 @@ if TYPE_CHECKING:
     from devports.core.hint import Advice
     from devports.core.holder_kind import HolderKind
     from devports.core.stop_plan import Answer, Outcome, Progress, WaitProgress
-    from devports.errors import DevportsError
     from devports.freeing import Wait
     from devports.ui.console import Console
 
@@ -100,12 +102,12 @@ def free_targets(
         context.screen.answer(("free",), data, exit_code=code, errors=errors, status=status)
         return code
     for target, freed in done:
-        if freed.bindable:
+        if dry_run:
+            show_plan(context, target, freed)
+        elif freed.bindable:
             for line in spared_words(freed.spared):
                 context.screen.progress(f"devports: {line}")
             context.screen.out(freed_words(freed, target.subject)[-1])
-        elif dry_run:
-            show_plan(context, target, freed)
         else:
             show_not_freed(context, target, freed)
     return code
@@ -183,7 +185,20 @@ def project_of(context: Context, target: StopTarget) -> str:
 
 
 def not_freed(asked: Target, freed: FreeResult, screen: Console) -> DevportsError:
-    """Return a freeing that did not reach its end, as an error with who is in the way and why."""
+    """Return a freeing that did not reach its end, as an error with who is in the way and why.
+
+    Whoever said no has just seen who it is.
+    """
+    finding = decisive(freed.findings)
+    for outcome in freed.outcomes:
+        if isinstance(outcome, Declined):
+            port = port_name(finding.endpoint, asked.subject)
+            return DevportsError(
+                code_of(finding),
+                f"{outcome_words(outcome)}: {port} is still in use",
+                service=asked.name,
+                exit_code=freed.exit_code,
+            )
     return problem(
         freed.findings,
         screen.reader(),

@@ -125,14 +125,23 @@ class Hanging:
         self.text = marked(text) if isinstance(text, str) else text
 
     def __rich_console__(self, drawn: RichConsole, options: ConsoleOptions) -> RenderResult:
-        label = spelled(Text(self.label, self.style), drawn.encoding)
+        return self.lines(options.max_width, drawn.encoding)
+
+    def lines(self, width: int, encoding: str) -> Iterator[Text]:
+        """Yield it line by line; none is broken again, even if a word is wider than `width`."""
+        label = spelled(Text(self.label, self.style), encoding)
         start = Text(" " * self.indent).append_text(label)
-        hang = Text(" " * min(start.cell_len, options.max_width // 2))
-        text = spelled(self.text, drawn.encoding)
-        for place, line in enumerate(folded(text, options.max_width - start.cell_len)):
+        hang = Text(" " * min(start.cell_len, width // 2))
+        text = spelled(self.text, encoding)
+        for place, line in enumerate(folded(text, width - start.cell_len)):
             whole = (hang if place else start) + line
             whole.no_wrap, whole.overflow = True, "ignore"
             yield whole
+
+
+def lines_of(drawn: RichConsole, items: Iterable[Hanging]) -> list[Text]:
+    """Return the lines of all of them, to be counted before they are drawn."""
+    return [line for item in items for line in item.lines(drawn.width, drawn.encoding)]
 
 
 def facts(pairs: Iterable[tuple[str, Text | str]], *, indent: int = 2) -> list[Hanging]:
