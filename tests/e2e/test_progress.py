@@ -112,6 +112,19 @@ def test_ctrl_c_in_a_wait_leaves_the_terminal_as_it_was(
     assert terminal.bytes.rindex(b"\x1b[?25h") > terminal.bytes.rindex(b"\x1b[?25l")
 
 
+def test_a_run_waits_on_the_same_line_and_its_server_has_the_screen_then(
+    port: int, zoo: Zoo, project: Project, on_terminal: OnTerminal
+) -> None:
+    zoo("slow_stop", port, "--seconds", 3)
+    project.zoo("web", "listener", port)
+    terminal = on_terminal("run", "web", "--yes")
+    terminal.expect(f"{WAITING}  1 s of 5")
+    terminal.expect("devports: `web` is ready on")
+    assert "waiting" not in terminal.screen()
+    terminal.ctrl_c()
+    terminal.exit_code()
+
+
 def test_what_is_depended_on_is_waited_for_on_the_same_line(
     port: int, project: Project, on_terminal: OnTerminal
 ) -> None:
