@@ -102,12 +102,12 @@ def free_targets(
         context.screen.answer(("free",), data, exit_code=code, errors=errors, status=status)
         return code
     for target, freed in done:
-        if dry_run:
-            show_plan(context, target, freed)
-        elif freed.bindable:
+        if freed.bindable:
             for line in spared_words(freed.spared):
                 context.screen.progress(f"devports: {line}")
             context.screen.out(freed_words(freed, target.subject)[-1])
+        elif dry_run:
+            show_plan(context, target, freed)
         else:
             show_not_freed(context, target, freed)
     return code

@@ -85,7 +85,7 @@ def outcome_words(outcome: stop_plan.Outcome) -> str:
         case stop_plan.AlreadyGone():
             return f"{whom}: nothing sent, it had ended or let go of the port by itself"
         case stop_plan.Declined():
-            return f"{whom} {_verb(outcome.target, 'was', 'were')} left running"
+            return f"left {whom} running"
         case stop_plan.Refused():
             were = _verb(outcome.target, "was", "were")
             done = "stopped" if _is_container(outcome.target) else "signalled"

@@ -313,11 +313,7 @@ class _Wizard:
     """The questions of `devports init` on one terminal."""
 
     def __init__(self, screen: Console, opened: tuple[Input, Output]) -> None:
-        from prompt_toolkit.output import ColorDepth  # ten bare Python starts
-
-        colour = screen.has_colour("stderr")
-        depth = ColorDepth.DEPTH_4_BIT if colour else ColorDepth.DEPTH_1_BIT
-        self.how: dict[str, Any] = {"input": opened[0], "output": opened[1], "color_depth": depth}
+        self.how = _told(screen, *opened)
 
     def which(self, services: Sequence[DetectedService]) -> Sequence[DetectedService]:
         """Ask which of several to write; all are marked at first."""
@@ -372,8 +368,29 @@ GUARD = 0.2
 """Seconds from the first drawing on: a key that is on its way then was meant for something else."""
 MOST_READS = 1000
 """A read takes a kilobyte, and a terminal keeps four."""
-LOOKS = [("qmark", "ansicyan"), ("question", "bold"), ("pointer", "bold"), ("highlighted", "bold")]
-PLAIN = [(name, "noinherit") for name, _ in LOOKS]
+LOOKS = {
+    "qmark": "ansicyan",
+    "question": "bold",
+    "pointer": "bold",
+    "highlighted": "bold",
+    "answer": "nobold fg:default",
+}
+
+
+def _told(screen: Console, source: Input, sink: Output) -> dict[str, Any]:
+    """Return what each question is told: where it is, and what can be shown there."""
+    import questionary
+    from prompt_toolkit.output import ColorDepth
+
+    colour = screen.has_colour("stderr")
+    return {
+        "input": source,
+        "output": sink,
+        "color_depth": ColorDepth.DEPTH_4_BIT if colour else ColorDepth.DEPTH_1_BIT,
+        "style": questionary.Style(
+            [(name, look if colour else "noinherit") for name, look in LOOKS.items()]
+        ),
+    }
 
 
 def pressed(
@@ -431,12 +448,11 @@ class _Question:
         self, menu: Prompt, source: Input, sink: Output, screen: Console, now: Now
     ) -> None:
         import questionary
-        from prompt_toolkit.output import ColorDepth, DummyOutput
+        from prompt_toolkit.output import DummyOutput
         from questionary.prompts.common import InquirerControl
 
         self._menu, self._source, self._screen, self._now = menu, source, screen, now
         self._drawn, self._open = _can_draw(sink, screen), math.inf
-        colour = screen.has_colour("stderr")
         rows = [
             questionary.Choice(_folding(one.text, option_lines, sink), one) for one in menu.choices
         ]
@@ -446,10 +462,7 @@ class _Question:
             qmark="?",
             pointer=">",
             instruction=" ",
-            style=questionary.Style(LOOKS if colour else PLAIN),
-            input=source,
-            output=sink if self._drawn else DummyOutput(),
-            color_depth=ColorDepth.DEPTH_4_BIT if colour else ColorDepth.DEPTH_1_BIT,
+            **_told(screen, source, sink if self._drawn else DummyOutput()),
         )
         app: Application[Option] = self._asked.application
         windows = [window.content for window in app.layout.find_all_windows()]

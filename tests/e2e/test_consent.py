@@ -87,6 +87,22 @@ def test_no_leaves_the_holder_alone(
     assert holder.alive
 
 
+def test_after_no_the_holder_is_not_described_again(
+    holder: Actor, port: int, on_terminal: OnTerminal
+) -> None:
+    terminal = on_terminal("free", "web")
+    terminal.answer("n")
+    assert terminal.exit_code() == exitcodes.HELD, terminal.screen()
+    _, _, after = terminal.screen().partition("stop it? no\n")
+    what, blank, by_hand, *_ = after.splitlines()
+    assert (
+        what == f"error: left `python` (pid {holder.pid}) running: 127.0.0.1:{port} is still in use"
+    )
+    assert (blank, by_hand) == ("", "to do it by hand:")
+    assert f"    kill -TERM {holder.pid}" in after
+    assert "started by" not in after
+
+
 def test_a_key_answers_only_the_question_it_was_pressed_at(
     port: int, holder: Actor, zoo: Zoo, on_terminal: OnTerminal
 ) -> None:

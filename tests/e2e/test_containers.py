@@ -154,7 +154,7 @@ def test_no_leaves_it_running(
     terminal = on_terminal("free", port, env=docker.env)
     terminal.answer(keys)
     assert terminal.exit_code() == exitcodes.HELD, terminal.screen()
-    terminal.expect(f"{NAMED} was left running")
+    terminal.expect(f"left {NAMED} running: ")
     assert docker.stopped == []
     assert proxy.alive
 
@@ -320,7 +320,7 @@ def test_another_container_on_the_port_by_then_is_asked_about_anew(
     terminal.expect(f"in use by {NAMED}: stop it?")
     docker.runs(port, proxy, names=("other-db",))
     terminal.answer("y")
-    terminal.expect("stop the docker container `other-db` (postgres:16)?")
+    terminal.expect("in use by the docker container `other-db` (postgres:16): stop it?")
     terminal.send("n")
     assert terminal.exit_code() == exitcodes.HELD, terminal.screen()
     assert docker.stopped == []

@@ -113,7 +113,7 @@ def test_a_no_is_not_asked_again_after_another_yes(
     terminal = on_terminal("doctor", "--fix")
     terminal.expect(f"(pid {holder.pid}): stop it?")
     terminal.answer("n")
-    terminal.expect("was left running")
+    terminal.expect(f"left `python` (pid {holder.pid}) running")
     terminal.expect("take the right to write it from everybody else?")
     terminal.answer("y")
     assert terminal.exit_code() == exitcodes.NO, terminal.screen()
