@@ -22,7 +22,7 @@ from rich.text import Text
 
 from tests.harness import tables
 from tests.harness.command import clean_environment, installed
-from tests.harness.terminal import ASKING, Terminal
+from tests.harness.terminal import Terminal
 from tests.harness.waiting import eventually
 
 if TYPE_CHECKING:
@@ -54,9 +54,7 @@ def shot() -> Text:
             argv = [*installed(), "run", "backend"]
             terminal = Terminal(argv, cwd=str(shop), env=env, size=(ROWS, COLUMNS))
             try:
-                terminal.expect(ASKING)
-                terminal.send("\x1b[B")
-                terminal.expect("> y")
+                terminal.point("y")
                 asked = terminal.cells()
                 terminal.send("\r")
                 terminal.expect("is ready on")

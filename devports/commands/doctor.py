@@ -21,13 +21,13 @@ from devports.doctor.facts import Facts, FreePort, Problem, RemoveWritePermissio
 from devports.doctor.setup_rules import examine
 from devports.errors import DevportsError
 from devports.system.inspect import endpoints_of
-from devports.ui.reports import problem_block
 from devports.ui.text import listed
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
     from devports.core.service import Config
     from devports.doctor.facts import Fix
+    from devports.ui.console import Console
 
 MAX_ROUNDS = 5
 """A configuration that can be read at last shows more; so often it is looked again for that."""
@@ -76,11 +76,21 @@ def doctor(context: Context, *, fix: bool = False, as_json: bool = False) -> int
         )
         screen.answer(("doctor",), data, exit_code=code)
         return code
-    from devports.ui.reports import report
-
-    how = screen.look("stdout")
-    screen.out(report(seen.path, seen.facts, seen.problems, screen.reader(), how, offer=not fix))
+    show(seen, screen, offer=not fix)
     return code
+
+
+def show(seen: DoctorResult, screen: Console, *, offer: bool) -> None:
+    """Report on stdout, and offer to mend what can be."""
+    from devports.ui import reports
+
+    about = (seen.path, seen.facts, seen.problems, screen.reader())
+    if screen.is_terminal("stdout"):
+        from devports.ui.rich_console import draw_report  # six bare Python starts
+
+        draw_report(screen, "stdout", reports.screen(*about, screen.config, offer=offer))
+    else:
+        screen.out(reports.report(*about, screen.look("stdout"), offer=offer))
 
 
 def look(context: Context) -> DoctorResult:
@@ -142,8 +152,11 @@ def _walk(context: Context, todo: Fix, problem: Problem) -> bool:
     screen = context.screen
     screen.err()
     if problem.what:  # else it is about a port, and shown with the question
-        shown = problem.replace(remedies=())
-        screen.err(problem_block(shown, screen.reader(), screen.look("stderr")))
+        from devports.ui.reports import problem_lines
+        from devports.ui.rich_console import draw_report
+
+        shown = problem_lines(problem.replace(remedies=()), screen.reader())
+        draw_report(screen, "stderr", shown)
     try:
         return _carry_out(context, todo)
     except DevportsError as error:

@@ -14,6 +14,7 @@ from devports.core.holder_kind import OtherCheckout, OtherUser
 from devports.core.remedies import Remedy, RemedyContext, remedies
 from devports.core.stop_plan import (
     ConfirmPolicy,
+    Declined,
     FreeResult,
     Killing,
     Question,
@@ -26,9 +27,11 @@ from devports.core.stop_plan import (
     WaitingForPort,
     WatchingForRestart,
 )
-from devports.core.verdict import LocalhostConflict, decisive, is_bindable
+from devports.core.verdict import LocalhostConflict, code_of, decisive, is_bindable
+from devports.errors import DevportsError
 from devports.freeing import FreeRequest, FreeServices, StopTimeouts, free, rehearse
 from devports.system.project import worktree_of
+from devports.ui.escape import port_name
 from devports.ui.holders import judgements, problem, project_words, spared_words
 from devports.ui.messages import remedy_lines
 from devports.ui.processes import evidence, notes, summary
@@ -38,6 +41,7 @@ from devports.ui.progress import (
     left_words,
     outcome_words,
     progress_words,
+    wait_words,
 )
 from devports.ui.text import wrap
 
@@ -48,8 +52,8 @@ if TYPE_CHECKING:
     from devports.commands.context import Context, Target
     from devports.core.hint import Advice
     from devports.core.holder_kind import HolderKind
-    from devports.core.stop_plan import Answer, Outcome, Progress
-    from devports.errors import DevportsError
+    from devports.core.stop_plan import Answer, Outcome, Progress, WaitProgress
+    from devports.freeing import Wait
     from devports.ui.console import Console
 
 
@@ -170,6 +174,12 @@ def tools_for(context: Context, *, starting: str = "") -> FreeServices:
 
         return ask(question, screen, starting, project=project_of(context, question.target))
 
+    def wait(news: WaitProgress) -> Wait:
+        from devports.ui.waiting import waiting  # only for one that lasts
+
+        line, text = progress_words(news), wait_words(news)
+        return waiting(screen, line, text, news.seconds, waited=news.waited)
+
     return FreeServices(
         machine=context.machine,
         ask=asked,
@@ -177,6 +187,8 @@ def tools_for(context: Context, *, starting: str = "") -> FreeServices:
         run_of=context.records().run_of(),
         engines=context.engines,
         elsewhere=lambda: elsewhere_from(context.home(), worktree_of),
+        waiting=wait,
+        quiet=screen.patience,
     )
 
 
@@ -188,7 +200,20 @@ def project_of(context: Context, target: StopTarget) -> str:
 
 
 def not_freed(asked: Target, freed: FreeResult, screen: Console) -> DevportsError:
-    """Return a freeing that did not reach its end, as an error with who is in the way and why."""
+    """Return a freeing that did not reach its end, as an error with who is in the way and why.
+
+    Whoever said no has just seen who it is.
+    """
+    finding = decisive(freed.findings)
+    for outcome in freed.outcomes:
+        if isinstance(outcome, Declined):
+            port = port_name(finding.endpoint, asked.subject)
+            return DevportsError(
+                code_of(finding),
+                f"{outcome_words(outcome)}: {port} is still in use",
+                service=asked.name,
+                exit_code=freed.exit_code,
+            )
     return problem(
         freed.findings,
         screen.reader(),

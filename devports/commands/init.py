@@ -39,11 +39,7 @@ def init(context: Context, *, yes: bool, dry_run: bool, as_json: bool = False) -
     screen = context.screen
     if as_json:
         return _in_json(plan, screen, yes=yes, dry_run=dry_run)
-    from devports.ui.reports import findings, written
-
-    folder, look_of = os.path.dirname(path), screen.look("stderr")
-    told = findings(folder, plan.services, plan.left_out, look_of, whole=plan.whole)
-    screen.err(f"{told}\n")
+    show_findings(os.path.dirname(path), plan, screen)
     if dry_run or not (yes or screen.interactive):
         screen.out(plan.text.rstrip("\n"))
         if dry_run:
@@ -58,8 +54,35 @@ def init(context: Context, *, yes: bool, dry_run: bool, as_json: bool = False) -
         screen.err("nothing was written")
         return exitcodes.NO
     write(plan.replace(services=chosen))
-    screen.out(written(shown, chosen, screen.look("stdout")))
+    show_written(shown, chosen, screen)
     return exitcodes.OK
+
+
+def show_findings(folder: str, plan: Plan, screen: Console) -> None:
+    """Say on stderr what was found in a folder, and an empty line behind it."""
+    from devports.ui.reports import findings, findings_screen
+
+    found = (plan.services, plan.left_out)
+    if screen.is_terminal("stderr"):
+        from devports.ui.rich_console import draw_report  # six bare Python starts
+
+        lines = findings_screen(folder, *found, screen.reader(), whole=plan.whole)
+        draw_report(screen, "stderr", lines)
+    else:
+        screen.err(findings(folder, *found, screen.look("stderr"), whole=plan.whole))
+    screen.err()
+
+
+def show_written(path: str, services: Sequence[DetectedService], screen: Console) -> None:
+    """Say on stdout what was written, and what can be done next."""
+    from devports.ui.reports import written, written_screen
+
+    if screen.is_terminal("stdout"):
+        from devports.ui.rich_console import draw_report
+
+        draw_report(screen, "stdout", written_screen(path, services, screen.config))
+    else:
+        screen.out(written(path, services, screen.look("stdout")))
 
 
 def _in_json(plan: Plan, screen: Console, *, yes: bool, dry_run: bool) -> int:

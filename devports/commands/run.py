@@ -28,9 +28,10 @@ TYPE_CHECKING = False
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
-    from devports.core.recovery import RunEvent
+    from devports.core.recovery import RunEvent, WaitingForDependency
     from devports.core.service import OnConflict
-    from devports.core.stop_plan import Answer, Outcome, Progress
+    from devports.core.stop_plan import Answer, Outcome, Progress, WaitProgress
+    from devports.freeing import Wait
     from devports.records import RunRecord
     from devports.ui.console import Console
     from devports.ui.events import EventLog
@@ -71,7 +72,7 @@ def run(
     ended: Ended | None = None
     declared, others = service.port, next_ports(context.machine, service, config)
     try:
-        wait_for_dependencies(context.machine, context.records(), config, service, news.tell)
+        wait_for_dependencies(context.machine, context.records(), config, service, news.wait)
         while True:
             made = session_of(
                 context,
@@ -154,6 +155,14 @@ class RunReporter:
         if self._log is not None:
             self._log.write(news)
 
+    def wait(self, news: WaitingForDependency) -> Wait:
+        """Show that a service which this one depends on is waited for."""
+        from devports.ui.waiting import waiting  # mostly there is none
+
+        self.note(news)
+        line = run_progress.event_line(news).removeprefix(run_progress.PREFIX)
+        return waiting(self._screen, line, run_progress.wait_words(news), news.seconds)
+
     def tools(self, context: Context, service: str) -> FreeServices:
         """Return the tools of freeing, which tell both."""
         tools = tools_for(context, starting=service)
@@ -168,7 +177,11 @@ class RunReporter:
                 self._log.asked(question, answer)
             return answer
 
-        return tools.replace(tell=tell, ask=ask)
+        def wait(news: WaitProgress) -> Wait:
+            self.note(news)
+            return tools.wait(news)
+
+        return tools.replace(tell=tell, ask=ask, waiting=wait)
 
 
 def session_of(

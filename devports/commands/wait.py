@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import time
 
 from devports import exitcodes
@@ -26,14 +27,13 @@ if TYPE_CHECKING:
     from devports.core.hint import Advice
     from devports.core.model import Endpoint
     from devports.core.verdict import Finding
+    from devports.freeing import Wait
 
     Until = Literal["ready", "free"]
 
 
 PATIENCE = 60.0
 """Seconds to wait where nobody says how long."""
-QUIET = 0.7
-"""Seconds of waiting before a person is told what we wait for."""
 
 
 def wait(
@@ -90,29 +90,40 @@ class WaitResult(Frozen):
 def wait_for(
     context: Context, targets: Sequence[Target], until: Until, deadline: clock.Deadline
 ) -> tuple[WaitResult, ...]:
-    """Wait for all of them; if that takes longer than `QUIET`, say so once."""
+    """Wait for all of them; if that takes longer, it is shown."""
     took: dict[int, float] = {}
     # A service is ready by its own port, and free when all its ports are.
     first = [target.replace(specs=target.specs[:1]) for target in targets]
     ends = [context.endpoints(each) for each in (first if until == "ready" else targets)]
-    step, told = FIRST, False
-    while True:
-        for number, target in enumerate(targets):
-            if number not in took and _happened(context, target, ends[number], until):
-                took[number] = deadline.elapsed
-        if len(took) == len(targets) or deadline.passed:
-            break
-        if not told and deadline.elapsed > QUIET:
-            told = True
-            named = listed([f"`{target.text}`" for target in targets])
-            within = f"{whole(deadline.left):.0f} s"
-            context.screen.err(f"devports: waiting up to {within} until {named} is {until}")
-        clock.pause(min(step, deadline.left))
-        step = min(step * 1.5, LAST)
+    step, tick = FIRST, None
+    with contextlib.ExitStack() as shown:
+        while True:
+            for number, target in enumerate(targets):
+                if number not in took and _happened(context, target, ends[number], until):
+                    took[number] = deadline.elapsed
+            if len(took) == len(targets) or deadline.passed:
+                break
+            if tick is not None:
+                tick()
+            elif deadline.elapsed > context.screen.patience:
+                tick = shown.enter_context(_shown(context, targets, until, deadline))
+            clock.pause(min(step, deadline.left))
+            step = min(step * 1.5, LAST)
     return tuple(
         WaitResult(target, number in took, took.get(number, deadline.elapsed), findings)
         for number, (target, findings) in enumerate(context.look(targets, survey))
     )
+
+
+def _shown(
+    context: Context, targets: Sequence[Target], until: Until, deadline: clock.Deadline
+) -> Wait:
+    from devports.ui.waiting import waiting
+
+    named = listed([f"`{target.text}`" for target in targets])
+    left, waited = deadline.left, deadline.elapsed
+    line = f"waiting up to {whole(left):.0f} s until {named} is {until}"
+    return waiting(context.screen, line, f"waiting for {named} to be {until}", left, waited=waited)
 
 
 def _happened(context: Context, target: Target, ends: Sequence[Endpoint], until: Until) -> bool:

@@ -42,9 +42,8 @@ if TYPE_CHECKING:
         "WouldStop | Stopped | ContainerStopped | StopFailed | AlreadyGone | Declined |"
         " Refused | TimedOut | Respawned"
     )
-    Progress: TypeAlias = (
-        "Terminating | Killing | StoppingContainer | WaitingForPort | WatchingForRestart"
-    )
+    WaitProgress: TypeAlias = "WaitingForPort | WatchingForRestart"
+    Progress: TypeAlias = "Terminating | Killing | StoppingContainer | WaitProgress"
     QuestionKind = Literal["stop", "kill", "container"]
     Answer = Literal["yes", "no", "next"]
     Why = Literal[
@@ -448,10 +447,14 @@ class StoppingContainer(Frozen):
 
 
 class WaitingForPort(Frozen):
-    """Progress: waiting up to `seconds` for leftovers or a slow stop; `clients` still connected."""
+    """Progress: waiting up to `seconds` for leftovers or a slow stop; `clients` still connected.
+
+    `waited`: seconds that have passed before it is told.
+    """
 
     seconds: float
     clients: int = 0
+    waited: float = 0
 
 
 class WatchingForRestart(Frozen):
@@ -459,6 +462,7 @@ class WatchingForRestart(Frozen):
 
     seconds: float
     by: Process
+    waited: float = 0
 
 
 class Question(Frozen):

@@ -6,6 +6,8 @@ that `free` in a script and `run` in mid-start do the same.
 
 from __future__ import annotations
 
+from contextlib import nullcontext
+
 from devports import exitcodes
 from devports.core.checkout import unplaced
 from devports.core.stop_plan import ConfirmPolicy, FreeResult, WaitingForPort
@@ -26,13 +28,25 @@ from devports.freeing.terminate import end
 TYPE_CHECKING = False
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
+    from contextlib import AbstractContextManager
+    from typing import TypeAlias
 
     from devports.core.checkout import ElsewhereOf
     from devports.core.model import Endpoint, HolderSearch
-    from devports.core.stop_plan import Answer, Outcome, Progress, Question, RunOf
+    from devports.core.stop_plan import (
+        Answer,
+        Outcome,
+        Progress,
+        Question,
+        RunOf,
+        WaitProgress,
+    )
     from devports.core.verdict import Finding
     from devports.system import Machine
     from devports.system.container_engines import Engines
+
+    Wait: TypeAlias = AbstractContextManager[Callable[[], None]]
+    """A wait that is shown while it lasts; its loop calls what it gets between two looks."""
 
 MAX_ROUNDS = 3
 """So often other holders may turn up while a person thinks, before we give up."""
@@ -42,7 +56,13 @@ OUT_OF_REACH = {"in-transit", "not-here"}
 
 
 class FreeServices(Frozen):
-    """What freeing needs from outside. `elsewhere`: reads checkouts, each time anew."""
+    """What freeing needs from outside.
+
+    Attributes:
+        elsewhere: reads checkouts, each time anew.
+        waiting: shows a wait while it lasts; None: it is told once.
+        quiet: seconds of a wait before anything is told of it.
+    """
 
     machine: Machine
     ask: Callable[[Question], Answer]
@@ -50,6 +70,15 @@ class FreeServices(Frozen):
     run_of: RunOf
     engines: Engines
     elsewhere: Callable[[], ElsewhereOf] = lambda: unplaced
+    waiting: Callable[[WaitProgress], Wait] | None = None
+    quiet: float = 0.7
+
+    def wait(self, news: WaitProgress) -> Wait:
+        """Tell of a wait that begins."""
+        if self.waiting is not None:
+            return self.waiting(news)
+        self.tell(news)
+        return nullcontext(lambda: None)
 
     def of_one_freeing(self) -> FreeServices:
         """Return the same, with checkouts that are read once, when they are asked for."""
@@ -172,8 +201,8 @@ def leave(
         v.seconds for v in verdicts if isinstance(v, LingeringConnections) and v.seconds is not None
     ]
     if len(waits) == len(verdicts) and max(waits) <= job.limits.linger:
-        tools.tell(WaitingForPort(max(waits)))
-        wait_until_bindable(tools.machine, job, max(waits) + 1)
+        with tools.wait(WaitingForPort(max(waits))) as tick:
+            wait_until_bindable(tools.machine, job, max(waits) + 1, tick)
         findings = findings_now(tools.machine, job)
         if all_bindable(findings):
             return FreeResult(True, exitcodes.OK, (), findings)

@@ -10,7 +10,7 @@ from devports.system.inspect import judge, survey, with_servers, without
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
-    from collections.abc import Collection, Iterable, Sequence
+    from collections.abc import Callable, Collection, Iterable, Sequence
 
     from devports.core.model import Endpoint, Holder, Socket, Table
     from devports.core.verdict import Finding
@@ -66,11 +66,14 @@ def sockets_on(machine: Machine, endpoints: Sequence[Endpoint]) -> list[Socket]:
     return [s for s in found if any(covers(s, end) is not False for end in endpoints)]
 
 
-def wait_until_bindable(machine: Machine, job: FreeRequest, seconds: float) -> None:
-    """Wait, at most `seconds`, for what goes by itself."""
+def wait_until_bindable(
+    machine: Machine, job: FreeRequest, seconds: float, tick: Callable[[], None]
+) -> None:
+    """Wait, at most `seconds`, for what goes by itself; `tick` is called between two looks."""
     deadline = clock.Deadline(seconds)
     while not bindable(machine, job.endpoints, job.ours) and not deadline.passed:
         clock.pause(min(POLL_LAST, deadline.left))
+        tick()
 
 
 def findings_now(machine: Machine, job: FreeRequest) -> tuple[Finding, ...]:

@@ -6,6 +6,7 @@ clients, which are to be left alone. After it: whoever came back.
 
 from __future__ import annotations
 
+import contextlib
 import time
 
 from devports.core import stop_plan as core
@@ -65,19 +66,21 @@ class RespawnWatcher:
 
     def settle(self, job: FreeRequest, pins: Mapping[ProcessKey, ProcessHandle]) -> None:
         """Watch for a respawn, as long as somebody lives who could bring it about."""
-        machine = self.machine
-        deadline = clock.Deadline(job.limits.settle)
-        told = False
-        while not deadline.passed and bindable(machine, job.endpoints, job.ours):
-            living = [p for p in self.supervisors if p.key in pins and not pins[p.key].exited]
-            going = [shell.process for shell in self.shells if not living and shell.may_go_on()]
-            if not living and not going:
-                return
-            if not told and (living or deadline.elapsed > PROMPT):
-                told = True
-                self.tools.tell(WatchingForRestart(deadline.left, (*living, *going)[0]))
-            step = POLL_LAST if living else POLL_FIRST
-            pass_time(machine, [pins[p.key] for p in living], min(step, deadline.left))
+        deadline, tick = clock.Deadline(job.limits.settle), None
+        with contextlib.ExitStack() as shown:
+            while not deadline.passed and bindable(self.machine, job.endpoints, job.ours):
+                living = [p for p in self.supervisors if p.key in pins and not pins[p.key].exited]
+                going = [shell.process for shell in self.shells if not living and shell.may_go_on()]
+                if not living and not going:
+                    return
+                if tick is not None:
+                    tick()
+                elif living or deadline.elapsed > PROMPT:
+                    by = (*living, *going)[0]
+                    news = WatchingForRestart(deadline.left, by, deadline.elapsed)
+                    tick = shown.enter_context(self.tools.wait(news))
+                step = min(POLL_LAST if living else POLL_FIRST, deadline.left)
+                pass_time(self.machine, [pins[p.key] for p in living], step)
 
 
 class Shell:

@@ -65,8 +65,6 @@ if TYPE_CHECKING:
 POLL_FIRST = 0.010
 """Seconds to the first look at the table, and then more and more. No event exists for a listener
 that is closed by a process which lives on; the end of a process is one, waited for meanwhile."""
-QUIET = 0.7
-"""Seconds of waiting before the person is told what we wait for."""
 GRACE = 0.25
 """Seconds to wait for the end of those who end with what was ended, before they are named. Not
 where the port is wanted at once: meanwhile somebody else could take it."""
@@ -246,20 +244,23 @@ class StopOperation:
 
     def wait(self, deadline: clock.Deadline) -> StepResult:
         """Wait until bindable, at most until everybody has ended who was told to."""
-        told, step = False, POLL_FIRST
+        tick, step = None, POLL_FIRST
         by_engines = any(is_container(target) for target in self.proof.holding)
-        while not self.bindable(last=True):
-            if deadline.passed:
-                return StillHeld()
-            alive = self.pinned.living(self.pinned.sent)
-            if not alive and not by_engines:
-                return Freed() if self.bindable(last=True) else StillHeld()
-            pass_time(self.machine, alive, min(step, deadline.left))
-            step = min(step * 1.5, POLL_LAST)
-            if not told and deadline.elapsed > QUIET:
-                told = True
-                clients = connections_to(self.machine, self.job.endpoints)
-                self.tools.tell(WaitingForPort(deadline.left, len(clients)))
+        with contextlib.ExitStack() as shown:
+            while not self.bindable(last=True):
+                if deadline.passed:
+                    return StillHeld()
+                alive = self.pinned.living(self.pinned.sent)
+                if not alive and not by_engines:
+                    return Freed() if self.bindable(last=True) else StillHeld()
+                pass_time(self.machine, alive, min(step, deadline.left))
+                step = min(step * 1.5, POLL_LAST)
+                if tick is not None:
+                    tick()
+                elif (waited := deadline.elapsed) > self.tools.quiet:
+                    clients = len(connections_to(self.machine, self.job.endpoints))
+                    news = WaitingForPort(deadline.left, clients, waited)
+                    tick = shown.enter_context(self.tools.wait(news))
         return Freed()
 
     def insist(self, patience: clock.Deadline) -> StepResult:

@@ -19,10 +19,11 @@ from devports.system.inspect import endpoints_of
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Callable, Sequence
 
-    from devports.core.recovery import Tell
+    from devports.core.recovery import WaitingForDependency
     from devports.core.service import Config, Service
+    from devports.freeing import Wait
     from devports.records import RunRecords
     from devports.system import Machine
 
@@ -56,9 +57,15 @@ def is_served(machine: Machine, ends: Sequence[Endpoint], path: str = "") -> boo
 
 
 def wait_for_dependencies(
-    machine: Machine, records: RunRecords, config: Config, service: Service, tell: Tell
+    machine: Machine,
+    records: RunRecords,
+    config: Config,
+    service: Service,
+    wait: Callable[[WaitingForDependency], Wait],
 ) -> None:
     """Wait until the services that `service` depends on are ready, each as long as it may take.
+
+    `wait` shows that while it lasts.
 
     Raises:
         DevportsError: one did not become ready in its time.
@@ -69,14 +76,16 @@ def wait_for_dependencies(
         if dependency is None:
             continue  # the configuration has been checked
         ends, seconds = endpoints_of(machine, dependency.spec), dependency.ready.timeout
-        deadline, told = clock.Deadline(seconds), False
-        while not is_ready(machine, records, dependency, config.root, ends):
-            if deadline.passed:
-                raise not_ready(service, dependency)
-            if not told:
-                told = True
-                tell(WaitingForDependency(service.name, dependency.name, ends[0], seconds))
-            clock.pause(min(LOOK_EVERY, deadline.left))
+        if is_ready(machine, records, dependency, config.root, ends):
+            continue
+        deadline = clock.Deadline(seconds)
+        news = WaitingForDependency(service.name, dependency.name, ends[0], seconds)
+        with wait(news) as tick:
+            while not is_ready(machine, records, dependency, config.root, ends):
+                if deadline.passed:
+                    raise not_ready(service, dependency)
+                clock.pause(min(LOOK_EVERY, deadline.left))
+                tick()
 
 
 def with_real_ports(records: RunRecords, config: Config) -> Config:

@@ -48,10 +48,10 @@ from devports.system import clock
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
-    from collections.abc import Mapping, Sequence
+    from collections.abc import Callable, Iterator, Mapping, Sequence
 
     from devports.core.recovery import Command, Event, HandoffMode, RunEvent, State, Tell
-    from devports.core.stop_plan import Answer, Outcome, Progress, Question
+    from devports.core.stop_plan import Answer, Outcome, Progress, Question, WaitProgress
     from devports.freeing import FreeRequest, FreeServices
     from devports.records import RunRecords, RunState
     from devports.run.launch import Launch
@@ -73,9 +73,11 @@ class Session:
         self.terminal = terminal.of_process()
         self.guard = post(self._duty())  # before there is anything that it must not inherit
         self.hold = Reservations(
-            tools.replace(ask=self._question, tell=self._progress), job, records
+            tools.replace(ask=self._question, tell=self._progress, waiting=self._waiting),
+            job,
+            records,
         )
-        self._tell_progress = tools.tell
+        self._tell_progress, self._wait = tools.tell, tools.wait
         self.interrupts = SignalQueue()
         self.family = ServerProcessTree(self.machine)
         self.watch = OwnershipWatcher(self.machine, launch.endpoints, self.family, self.hold)
@@ -199,6 +201,16 @@ class Session:
     def _progress(self, news: Progress | Outcome) -> None:
         with self._own_screen():
             self._tell_progress(news)
+
+    @contextlib.contextmanager
+    def _waiting(self, news: WaitProgress) -> Iterator[Callable[[], None]]:
+        """Show a wait; once a server has written, its last line would be drawn over."""
+        if self.server is not None:
+            self._progress(news)
+            yield lambda: None
+            return
+        with self._wait(news) as tick:
+            yield tick
 
     def _own_screen(self) -> contextlib.AbstractContextManager[None]:
         """Have the terminal to ourselves: while it is lent, our lines would be stairs."""

@@ -38,6 +38,9 @@ NO = ("", "0", "false", "no")
 NAMELESS = ("", "dumb", "unknown")
 """TERM of a terminal that nobody knows to draw on."""
 
+SHOWN_AFTER, TOLD_AFTER = 0.5, 0.7
+"""Seconds of a wait before it is shown by a line that goes, or told by one that stays."""
+
 
 class Console:
     """Three streams and what they are: the terminal of a person, a pipe, nothing at all.
@@ -114,6 +117,11 @@ class Console:
     def can_draw(self, name: Output) -> bool:
         """Whether lines can be drawn over: a terminal that knows where its cursor is."""
         return self.is_terminal(name) and self.env.get("TERM", "") not in NAMELESS
+
+    @property
+    def patience(self) -> float:
+        """Seconds of a wait before a person hears of it; see `ui.waiting`."""
+        return SHOWN_AFTER if self.can_draw("stderr") else TOLD_AFTER
 
     def look(self, name: Output) -> OutputStyle:
         from devports.ui.text import OutputStyle  # `port 8000 is free` has no looks

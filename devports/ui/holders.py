@@ -18,23 +18,27 @@ from devports.core.holder_kind import (
     Tunnel,
     run_behind,
 )
-from devports.core.value import unreachable
+from devports.core.value import Frozen, unreachable
 from devports.core.verdict import code_of, decisive, sockets_of
 from devports.errors import DevportsError
 from devports.ui.escape import command_line, printable
 from devports.ui.processes import (
-    card,
+    STATES,
     evidence,
     families,
     label,
     notes,
+    origin,
     running,
     short_folder,
     sockets_line,
     summary,
+    title,
+    uptime,
     user_of,
+    who_line,
 )
-from devports.ui.text import aligned, counted, listed, paint, shortened, wrap
+from devports.ui.text import counted, listed, shortened
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -47,7 +51,6 @@ if TYPE_CHECKING:
     from devports.core.stop_plan import PortClients, Question, StopTarget, UntouchedProcess
     from devports.core.verdict import Finding
     from devports.ui.processes import DisplayContext, Judgement
-    from devports.ui.text import OutputStyle
 
 LONGEST_NAME = 60
 """Characters of a container's name, its image or a branch."""
@@ -216,45 +219,58 @@ def spared_words(spared: Sequence[UntouchedProcess]) -> list[str]:
     return shortened(lines, MOST_AROUND, "left alone: {} more like these")
 
 
-def holder_card(
-    target: StopTarget,
-    finding: Finding,
-    reader: DisplayContext,
-    *,
-    project: str = "",
-    around: PortClients | None = None,
-) -> tuple[str, ...]:
-    """Return who would be ended: what is known of each process that holds the port."""
-    sockets = sockets_of(finding.verdict)
-    pairs: list[tuple[str, str]] = []
-    for place, (holder, members) in enumerate(families(target.members)):
-        judgement = ((), "") if place else _judgement(target.standing, reader)
-        pairs += card(holder, reader, sockets=sockets, judgement=judgement, members=members)
-    pairs += [("project", project)] if project else []
-    pairs += [("clients", clients_words(around))] if around and around.clients else []
-    return aligned(pairs)
+class CardRow(Frozen):
+    """A fact of a card: its name, its text, and what it means (`ui.text.ANSI`), if anything."""
+
+    key: str
+    value: str
+    style: str = ""
 
 
-def details(question: Question, reader: DisplayContext, look: OutputStyle) -> list[str]:
-    """Return the tree, every command in full, the whole line of parents, and the plan."""
+def holder_card(question: Question, reader: DisplayContext, *, project: str = "") -> list[CardRow]:
+    """Return who would be ended, the most telling first: the end has no room on a low terminal."""
+    (holder, members), *others = families(question.target.members)
+    process, standing = holder.process, question.target.standing
+    name, *words = process.argv or (title(process),)
+    more = f"{len(members)} more with the same socket" if members else ""
+    up = uptime(process, reader)
+    who = (f"pid {process.pid}", user_of(process, reader), up and f"up {up}", more)
+    folder = short_folder(process.cwd, reader)
+    clients = question.around.clients
+    rows = [
+        CardRow("command", command_line((name.rpartition("/")[2] or name, *words), LONGEST_DETAIL)),
+        CardRow("process", ", ".join(filter(None, who))),
+        *(CardRow("and", who_line(other.process, reader)) for other, _ in others),
+        CardRow(*whereabouts(standing, reader)),
+        CardRow("note", standing_words(standing), "note"),
+        CardRow("state", STATES.get(process.state, ""), "note"),
+        CardRow("clients", clients_words(question.around) if clients else ""),
+        CardRow("folder", f"{folder} ({project})" if project else folder),
+        CardRow("started by", origin(holder)),
+    ]
+    return [row for row in rows if row.value]
+
+
+def details(question: Question, reader: DisplayContext) -> list[tuple[str, list[tuple[str, str]]]]:
+    """Return titles and rows: the tree, every command in full, all parents, and the plan."""
     target = question.target
     holders = {holder.process.key: holder for holder in target.members}
     sockets = sockets_of(question.finding.verdict)
-    lines: list[str] = []
+    ends: list[tuple[str, str]] = []
     for depth, process in _tree(target):
         holder = holders.get(process.key)
-        own = sockets_line(holder, sockets) if holder else "none: it started what holds the port"
-        facts = [
-            ("user", user_of(process, reader)),
-            ("running", running(process, reader)),
-            ("socket", own),
-            ("folder", short_folder(process.cwd, reader)),
-            ("command", command_line(process.argv, LONGEST_DETAIL)),
-            ("program", printable(process.exe)),
-        ]
-        lines += _section("  " * depth + label(process), facts, look)
-    lines += _section("started by", _parents(target), look)
-    return lines + _section("what happens on yes", [("", step) for step in _steps(question)], look)
+        own = sockets_line(holder, sockets) if holder else "no socket: it started what holds it"
+        name = command_line(process.argv, LONGEST_DETAIL) or title(process)
+        facts = (
+            f"program {printable(process.exe)}" if process.exe else "",
+            ", ".join(filter(None, (user_of(process, reader), running(process, reader), own))),
+            f"in {short_folder(process.cwd, reader)}" if process.cwd else "",
+        )
+        ends.append(("  " * depth + str(process.pid), name))
+        ends += [("", fact) for fact in facts if fact]
+    steps = [("", step) for step in _steps(question)]
+    sections = [("what would end", ends), ("started by", _parents(target)), ("on yes", steps)]
+    return [(title, rows) for title, rows in sections if rows]
 
 
 def _tree(target: StopTarget) -> list[tuple[int, Process]]:
@@ -294,13 +310,6 @@ def _steps(question: Question) -> Iterator[str]:
         yield f"SIGTERM to {pid}, the same as `kill -TERM {pid}`"
         yield "if it does not end in time, you are asked again before SIGKILL"
     yield from spared_words(question.around.spared)
-
-
-def _section(title: str, facts: Sequence[tuple[str, str]], look: OutputStyle) -> list[str]:
-    indent = "    " + " " * (len(title) - len(title.lstrip(" ")))
-    lines = aligned([(key, value) for key, value in facts if value])
-    told = [part for line in lines for part in wrap(indent + line.strip(), look.width)]
-    return [paint(f"  {title}", "strong", look), *told] if told else []
 
 
 def problem(

@@ -372,7 +372,16 @@ def evidence(
     reader: DisplayContext,
     judgements: Mapping[int, Judgement] | None = None,
 ) -> tuple[str, ...]:
-    """Return aligned lines: every endpoint if there are several, then everybody behind them.
+    """Return aligned lines of what `known` is of a port."""
+    return tuple(line for pairs in known(findings, reader, judgements) for line in aligned(pairs))
+
+
+def known(
+    findings: Sequence[Finding],
+    reader: DisplayContext,
+    judgements: Mapping[int, Judgement] | None = None,
+) -> tuple[list[tuple[str, str]], ...]:
+    """Return pairs: every endpoint if there are several, and everybody behind them.
 
     `judgements` are those on holders by pid, where any were made: see `ui.holders.judgements`.
     """
@@ -387,7 +396,7 @@ def evidence(
         pairs.append(("and", f"{len(people) - MOST_CARDS} more"))
     for hidden in dict.fromkeys(h for found in findings for h in found.holding.hidden):
         pairs += hidden_card(hidden, reader)
-    return (*aligned(endpoints if len(findings) > 1 else ()), *aligned(pairs))
+    return (endpoints if len(findings) > 1 else [], pairs)
 
 
 def notes(findings: Iterable[Finding]) -> tuple[str, ...]:

@@ -17,7 +17,7 @@ from devports.core.holder_kind import (
     Tunnel,
 )
 from devports.core.value import unreachable
-from devports.ui.escape import printable
+from devports.ui.escape import port_name, printable
 from devports.ui.holders import (
     WHOSE,
     patience_words,
@@ -60,6 +60,18 @@ def progress_words(progress: stop_plan.Progress) -> str:
             unreachable(progress)
 
 
+def wait_words(wait: stop_plan.WaitProgress) -> str:
+    """Return what is waited for, where how long is counted behind it."""
+    match wait:
+        case stop_plan.WatchingForRestart(by=by):
+            return f"the port is free; watching in case {label(by)} restarts the server"
+        case stop_plan.WaitingForPort(clients=clients):
+            still = f" ({counted(clients, 'client')} still connected)" if clients else ""
+            return f"waiting for the port to become free{still}"
+        case _:
+            unreachable(wait)
+
+
 def outcome_words(outcome: stop_plan.Outcome) -> str:
     whom = target_label(outcome.target)
     match outcome:
@@ -77,7 +89,7 @@ def outcome_words(outcome: stop_plan.Outcome) -> str:
         case stop_plan.AlreadyGone():
             return f"{whom}: nothing sent, it had ended or let go of the port by itself"
         case stop_plan.Declined():
-            return f"{whom} {_verb(outcome.target, 'goes', 'go')} on running, as you said"
+            return f"left {whom} running"
         case stop_plan.Refused():
             were = _verb(outcome.target, "was", "were")
             done = "stopped" if _is_container(outcome.target) else "signalled"
@@ -204,17 +216,19 @@ def freed_words(freed: stop_plan.FreeResult, subject: str) -> tuple[str, ...]:
 
 
 def question_words(question: stop_plan.Question, service: str = "") -> str:
-    """Return the question: what will end, whose it is, and what is done to it."""
+    """Return the question: which port, who has it, whose that is, and what is done to it."""
     target = question.target
-    whom = target_label(target) + _whose(target.standing)
-    aim = f", so that `{printable(service)}` can start" if service else ""
+    port, whom = port_name(question.finding.endpoint), target_label(target)
+    start = f" and start `{printable(service)}`" if service else ""
+    held, it = f"in use by {whom}{_whose(target.standing)}", them(target)
     match question.kind:
         case "kill":
-            return f"{whom} did not end in time: kill it with SIGKILL{aim}?"
+            return f"{port} is still {held}: kill {it} with SIGKILL{start}?"
         case "container":
-            return f"stop {whom}{aim}{patience_words(target.standing, ', though ')}?"
+            slow = patience_words(target.standing, ", though ")
+            return f"{port} is {held}: stop {it}{start}{slow}?"
         case "stop":
-            return f"stop {whom} with SIGTERM{aim}?"
+            return f"{port} is {held}: stop {it}{start}?"
         case _:
             unreachable(question.kind)
 
@@ -222,13 +236,13 @@ def question_words(question: stop_plan.Question, service: str = "") -> str:
 def _whose(standing: HolderKind) -> str:
     match standing:
         case OtherUser(user=user):
-            return f", which belongs to user {printable(user)} and not to you,"
+            return f", which belongs to user {printable(user)} and not to you"
         case DevportsRun(run=run) if run.left:
-            return f", started by `devports run {printable(run.service)}`,"
+            return f", started by `devports run {printable(run.service)}`"
         case OtherCheckout(relation=relation, there=there):
             where = place_words(printable(there.folder), there)
-            return f", which belongs to {WHOSE[relation]} ({where}),"
+            return f", which belongs to {WHOSE[relation]} ({where})"
         case Tunnel(kind=kind):
-            return f", a tunnel (`{printable(kind)}`),"
+            return f", a tunnel (`{printable(kind)}`)"
         case _:
             return ""

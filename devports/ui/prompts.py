@@ -4,28 +4,26 @@ Behind a gate of our own: a library alone would take a ``y`` from a pipe. Here o
 terminal can say yes: everything else, from Enter to a vanished terminal, is no. Ctrl-C is not an
 answer: it is raised again, so that the command ends with nothing done.
 
-A question is a list to choose from where there is room for it, else one line, with the same keys.
-In the list Enter takes what is pointed at, which is "no" at first. "No" is the first row too:
-whoever presses Up and Enter, to run the last command of a shell again, must not end a process by
-it. On one line Enter is always "no".
-
-Keys are read with prompt_toolkit, questionary's ground: questionary's own list cuts what is too
-long for its line, and its digits only point. What was typed or pasted before the question was
-there is forgotten. While a question is guarded, before it could be read, only "no" counts, and how
-to answer is not shown yet.
+A question is questionary's list, with every key ours: the key of an answer counts by itself, and
+Enter takes what is pointed at, which is "no" at first. "No" is the first row too, and Up stays
+there: whoever presses Up and Enter, to run the last command of a shell again, must not end a
+process by it. What was typed or pasted before the question was there is forgotten, and in the
+moment of its first drawing only "no" counts.
 """
 
 from __future__ import annotations
 
+import math
+import time
+
 from devports.core.holder_kind import OtherUser
-from devports.core.text import LAST_PORT, decimal
+from devports.core.text import LAST_PORT, cells, decimal
 from devports.core.value import Frozen
 from devports.ui.escape import printable
 from devports.ui.holders import details, holder_card
-from devports.ui.messages import block
 from devports.ui.processes import headline
 from devports.ui.progress import question_words, them
-from devports.ui.text import OutputStyle, counted, paint, wrap
+from devports.ui.text import counted, wrap
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -33,10 +31,11 @@ if TYPE_CHECKING:
     from typing import Any, Literal
 
     from prompt_toolkit.application import Application
-    from prompt_toolkit.formatted_text import StyleAndTextTuples
     from prompt_toolkit.input import Input
     from prompt_toolkit.key_binding import KeyBindings, KeyPressEvent
     from prompt_toolkit.output import Output
+    from rich.console import Console as RichConsole
+    from rich.text import Text
 
     from devports.core.stop_plan import Answer, Question
     from devports.detect.model import DetectedService
@@ -48,40 +47,42 @@ if TYPE_CHECKING:
     Keys = Callable[["Prompt", Input, Output, Console], Chosen]
     Open = Callable[[Console], "tuple[Input, Output] | None"]
     Press = Callable[[KeyPressEvent], None]
-    Later = Callable[[float, Callable[[], None]], object]
+    Now = Callable[[], float]
 
-
-NARROWEST_LIST = 40
-"""Cells; below, each answer would be a column of words."""
-INDENT, HANG = "  ", 7
-HOW = "arrows and Enter, or a key"
+ROOM = 54
+"""Cells of an answer, so that 60 columns never fold it."""
+INDENT, HANG = 3, 6
+"""Blanks that questionary puts before an answer, and where its further lines begin."""
+FREE_ROWS = 2
+"""Lines of the terminal that a card and its question leave alone: an editor covers the first."""
+ROOMY = 15
+"""Lines of a terminal from which on a card has its headline, and two lines for the command."""
+FEWEST_DETAILS = 3
 
 
 class Option(Frozen):
-    """An answer: its key, its row in the list, its name on one line, and what is left of it."""
+    """An answer: its key, its row in the list, and what is left of it."""
 
     key: str
     answer: Chosen
     row: str
-    short: str
     said: str
+
+    @property
+    def text(self) -> str:
+        return f"{self.key}  {self.row}"
 
 
 class Prompt(Frozen):
-    """A question. One of its choices is "no": what Enter, Esc and everything unclear mean."""
+    """A question. Its first choice is "no": what Enter, Esc and everything unclear mean."""
 
     text: str
     choices: tuple[Option, ...]
 
-    @property
-    def safe(self) -> int:
-        """The place of "no"."""
-        return next(place for place, one in enumerate(self.choices) if one.answer == "no")
 
-
-NO, YES = Option("n", "no", "no", "N", "no"), Option("y", "yes", "yes", "y", "yes")
-DETAILS = Option("d", "details", "show the details", "d = details", "details")
-OTHER = Option("p", "next", "no, take another port", "p = take another port", "no, on another port")
+NO, YES = Option("n", "no", "no", "no"), Option("y", "yes", "yes", "yes")
+DETAILS = Option("d", "details", "show the details", "")
+OTHER = Option("p", "next", "no, take another port", "no, on another port")
 
 
 def yes_or_no(text: str) -> Prompt:
@@ -89,17 +90,24 @@ def yes_or_no(text: str) -> Prompt:
 
 
 def menu_for(question: Question, service: str = "") -> Prompt:
-    start = f"start `{printable(service)}`"
     verb = "kill" if question.kind == "kill" else "stop"
     whom, standing = them(question.target), question.target.standing
     no = NO.replace(row=f"no, leave {whom} running")
     if isinstance(standing, OtherUser):
         whom = f"what belongs to {printable(standing.user, 40)}"
-    yes = YES.replace(row=f"yes, {verb} {whom}" + (f" and {start}" if service else ""))
-    port = question.finding.endpoint.port
-    other = OTHER.replace(row=f"no, {start} on the next free port after {port}")
+    yes = YES.replace(row=f"yes, {verb} {whom}")
+    if service:
+        yes = yes.replace(row=_naming(f"{yes.row} and start", service))
+    after = f" on the next free port after {question.finding.endpoint.port}"
+    other = OTHER.replace(row=_naming("no, start", service, after, unnamed=""))
     choices = (no, yes, DETAILS, other) if question.may_move else (no, yes, DETAILS)
     return Prompt(question_words(question, service), choices)
+
+
+def _naming(before: str, service: str, after: str = "", unnamed: str = " the service") -> str:
+    """Return a row with the name of a service, or without it where there is no room."""
+    named = f"{before} `{printable(service)}`{after}"
+    return named if cells(named) <= ROOM else before + unnamed + after
 
 
 def menu_to_take_over(service: str, pid: int) -> Prompt:
@@ -107,58 +115,38 @@ def menu_to_take_over(service: str, pid: int) -> Prompt:
     name = printable(service)
     text = f"another `devports run {name}` is in charge (pid {pid}): stop it and start here?"
     no = NO.replace(row="no, leave it running")
-    return Prompt(text, (no, YES.replace(row=f"yes, stop it and start `{name}` here")))
+    return Prompt(text, (no, YES.replace(row=_naming("yes, stop it and start", service, " here"))))
 
 
-def shown(
-    menu: Prompt, pointed: int, look: OutputStyle, rows: int, *, guarded: bool = False
-) -> tuple[list[str], list[str]]:
-    """Return what is on the screen: up to the row that is `pointed` at, and from there on.
+class _Folded(str):
+    """A text of questionary's, folded at blanks for the terminal as it is at each drawing."""
 
-    The terminal has `rows` lines. While only "no" counts (`guarded`), the line for the keys is
-    empty, so that nothing moves later.
-    """
-    if not is_list(menu, look, rows):
-        return one_line(menu, look, guarded=guarded), []
-    told = [_row(one, look, here=at == pointed) for at, one in enumerate(menu.choices)]
-    above = [line for row in told[:pointed] for line in row]
-    below = [line for row in told[pointed:] for line in row]
-    how = "" if guarded else paint(f"{INDENT}{HOW}", "faint", look)
-    return [*_asked(menu, look), *above], [*below, how]
+    __slots__ = ("fold",)
+    fold: Callable[[str], list[str]]
+
+    def __format__(self, _how: str) -> str:
+        first, *more = self.fold(str(self))
+        return "\n".join([first.lstrip(), *more])
 
 
-def is_list(menu: Prompt, look: OutputStyle, rows: int) -> bool:
-    """Say whether there is room to show the answers below each other."""
-    if (look.width or 0) < NARROWEST_LIST:
-        return False
-    told = sum(len(_row(one, look, here=False)) for one in menu.choices)
-    return len(_asked(menu, look)) + told + 1 < rows
+def _folding(text: str, fold: Callable[[str, int], list[str]], sink: Output) -> _Folded:
+    made = _Folded(text)
+    made.fold = lambda text: fold(text, sink.get_size().columns)
+    return made
 
 
-def _row(choice: Option, look: OutputStyle, *, here: bool) -> list[str]:
-    lines = wrap(f"{INDENT}{'>' if here else ' '} {choice.key}  {choice.row}", look.width, HANG)
-    return [INDENT + paint(line[len(INDENT) :], "strong", look) if here else line for line in lines]
+def question_lines(text: str, columns: int) -> list[str]:
+    return wrap(f"  {text}", columns - 2, 2)  # a blank of questionary's behind it, and the cursor
 
 
-def _asked(menu: Prompt, look: OutputStyle, keys: str = "") -> list[str]:
-    first, *more = wrap(f"? {menu.text}{keys}", look.width, 2)
-    return [paint(first[:1], "hint", look) + first[1:], *more]
+def option_lines(text: str, columns: int) -> list[str]:
+    return wrap(" " * INDENT + text, columns, HANG)
 
 
-def one_line(menu: Prompt, look: OutputStyle, *, guarded: bool = False) -> list[str]:
-    """Return the question on one line if the terminal is wide enough, its keys behind it.
-
-    Without them, while it is guarded, it is the beginning of what it is with them.
-    """
-    if guarded:
-        return _asked(menu, look)
-    no, yes, *more = (choice.short for choice in menu.choices)
-    return _asked(menu, look, f" ({', '.join([f'{yes}/{no}', *more])})")
-
-
-def answered(menu: Prompt, said: str, look: OutputStyle) -> str:
-    """Return the one line that stays: what was asked, and what was said."""
-    return "\n".join(_asked(menu, look, f" {said}".rstrip()))
+def rows_of(menu: Prompt, columns: int) -> int:
+    """Return how many lines a question has."""
+    options = [option_lines(one.text, columns) for one in menu.choices]
+    return len(question_lines(menu.text, columns)) + sum(map(len, options))
 
 
 def ask(
@@ -185,13 +173,72 @@ def ask(
     """
     if not screen.interactive:
         return "no"
-    who, finding, look = reader or screen.reader(), question.finding, screen.look("stderr")
-    card = holder_card(question.target, finding, who, project=project, around=question.around)
-    screen.err(block("warning", headline(finding), look, facts=card))
-    menu = menu_for(question, service)
+    from devports.ui.rich_console import draw, rich_console
+
+    who, menu = reader or screen.reader(), menu_for(question, service)
+    drawn = rich_console(screen, "stderr")
+    card = _card(question, who, project, drawn)
+    shown, left = paged(card, drawn.height - FREE_ROWS - rows_of(menu, drawn.width), drawn.width)
+    draw(drawn, shown)
+    more = [*left, *_details(question, who, drawn)]
     while (chosen := (choose or from_menu)(menu, screen)) == "details":
-        screen.err("\n".join(details(question, who, screen.look("stderr"))))
+        drawn = rich_console(screen, "stderr")
+        room = drawn.height - FREE_ROWS - rows_of(menu, drawn.width)
+        shown, more = paged(more, max(room, FEWEST_DETAILS), drawn.width)
+        draw(drawn, shown)
+        menu = _with_details(menu, len(more))
     return chosen
+
+
+def _card(
+    question: Question, reader: DisplayContext, project: str, drawn: RichConsole
+) -> list[Text]:
+    """Return who would be ended, the most telling first: what has no room is a detail."""
+    from rich.text import Text
+
+    from devports.ui.rich_console import MARKS, Hanging, facts, lines_of, marked
+
+    roomy = drawn.height >= ROOMY
+    title = Hanging(f"{MARKS['warning']} ", marked(headline(question.finding), "strong"), "warning")
+    rows = holder_card(question, reader, project=project)
+    limit = drawn.width - max(len(row.key) for row in rows) - 4  # indent and gap
+    values = [
+        Text(printable(row.value, limit * (2 if roomy else 1)))
+        if row.key == "command"
+        else marked(row.value, row.style)
+        for row in rows
+    ]
+    pairs = zip([row.key for row in rows], values, strict=True)
+    return lines_of(drawn, [*([title] if roomy else []), *facts(pairs)])
+
+
+def _details(question: Question, reader: DisplayContext, drawn: RichConsole) -> list[Text]:
+    """Return what the card does not say, line by line."""
+    from rich.text import Text
+
+    from devports.ui.rich_console import Hanging, facts, lines_of, marked
+
+    lines: list[Text] = []
+    for title, rows in details(question, reader):
+        told = [(key, marked(text) if title == "on yes" else Text(text)) for key, text in rows]
+        lines += lines_of(drawn, [Hanging("  ", Text(title, "strong")), *facts(told)])
+    return lines
+
+
+def paged(lines: list[Text], room: int, width: int) -> tuple[list[Text], list[Text]]:
+    """Return the lines that have room, and those that are left."""
+    for place, line in enumerate(lines):
+        room -= max(1, -(-line.cell_len // width))  # the terminal breaks what is too long
+        if room < 0:
+            return lines[:place], lines[place:]
+    return lines, []
+
+
+def _with_details(menu: Prompt, left: int) -> Prompt:
+    """Return a question whose row for details says how many lines are left, if any are."""
+    told = DETAILS.replace(row=f"more details ({counted(left, 'line')})")
+    rows = [told if one.answer == "details" else one for one in menu.choices]
+    return menu.replace(choices=tuple(one for one in rows if left or one is not told))
 
 
 def from_menu(menu: Prompt, screen: Console, *, press: Keys | None = None) -> Chosen:
@@ -266,10 +313,7 @@ class _Wizard:
     """The questions of `devports init` on one terminal."""
 
     def __init__(self, screen: Console, opened: tuple[Input, Output]) -> None:
-        from prompt_toolkit.output import ColorDepth  # ten bare Python starts
-
-        depth = None if screen.look("stderr").colour else ColorDepth.DEPTH_1_BIT
-        self.how: dict[str, Any] = {"input": opened[0], "output": opened[1], "color_depth": depth}
+        self.how = _told(screen, *opened)
 
     def which(self, services: Sequence[DetectedService]) -> Sequence[DetectedService]:
         """Ask which of several to write; all are marked at first."""
@@ -324,122 +368,125 @@ GUARD = 0.2
 """Seconds from the first drawing on: a key that is on its way then was meant for something else."""
 MOST_READS = 1000
 """A read takes a kilobyte, and a terminal keeps four."""
+LOOKS = {
+    "qmark": "ansicyan",
+    "question": "bold",
+    "pointer": "bold",
+    "highlighted": "bold",
+    "answer": "nobold fg:default",
+}
+
+
+def _told(screen: Console, source: Input, sink: Output) -> dict[str, Any]:
+    """Return what each question is told: where it is, and what can be shown there."""
+    import questionary
+    from prompt_toolkit.output import ColorDepth
+
+    colour = screen.has_colour("stderr")
+    return {
+        "input": source,
+        "output": sink,
+        "color_depth": ColorDepth.DEPTH_4_BIT if colour else ColorDepth.DEPTH_1_BIT,
+        "style": questionary.Style(
+            [(name, look if colour else "noinherit") for name, look in LOOKS.items()]
+        ),
+    }
 
 
 def pressed(
-    menu: Prompt, source: Input, sink: Output, screen: Console, *, later: Later | None = None
+    menu: Prompt, source: Input, sink: Output, screen: Console, *, now: Now = time.monotonic
 ) -> Chosen:
-    """Ask, and return what was chosen; one line of it stays on the screen.
+    """Ask, and return what was chosen; one line of an answer stays on the screen.
 
     For `GUARD` seconds from the first drawing on only "no" counts: its key, Esc, Ctrl-D and Ctrl-C.
-    When they are over, the question shows how it is answered.
 
     Args:
         menu: the question.
         source: the keyboard.
         sink: the terminal to draw on.
         screen: what it can show, and where the line goes that stays.
-        later: calls a function after so many seconds; by default the event loop does.
+        now: the time in seconds, from whenever.
 
     Raises:
         KeyboardInterrupt: Ctrl-C.
         EOFError: the keyboard has gone.
     """
-    drawn, said = _can_draw(sink, screen), ""
     try:
-        chosen = _Question(menu, source, sink, screen, drawn=drawn, later=later).app.run()
-        said = chosen.said
-    except KeyboardInterrupt as interrupt:
-        if not interrupt.args:  # another signal has its number with it
-            said = f"{menu.choices[menu.safe].said} (Ctrl-C)"
+        chosen = _Question(menu, source, sink, screen, now).ask()
+    except KeyboardInterrupt as interrupt:  # another signal has its number with it
+        said = "" if interrupt.args else f"{menu.choices[0].said} (Ctrl-C)"
+        _leave(f"{menu.text} {said}".rstrip(), screen)
         raise
-    finally:
-        screen.err(answered(menu, said, screen.look("stderr")) if drawn else said)
+    if chosen.said:
+        _leave(f"{menu.text} {chosen.said}", screen)
     return chosen.answer
+
+
+def _leave(text: str, screen: Console, *choices: Option) -> None:
+    """Write a question as it stays on the screen."""
+    from devports.ui.rich_console import Hanging, draw, marked, rich_console
+
+    asked = Hanging("? ", marked(text, "strong"), "hint")
+    told = [Hanging(f"{one.key}  ", one.row, indent=INDENT) for one in choices]
+    draw(rich_console(screen, "stderr"), [asked, *told])
 
 
 def _can_draw(sink: Output, screen: Console) -> bool:
     """Say whether its cursor can be moved: of a terminal without a name nobody knows."""
     from prompt_toolkit.output.vt100 import Vt100_Output
 
-    return not isinstance(sink, Vt100_Output) or screen.env.get("TERM", "") not in ("", "unknown")
+    return not isinstance(sink, Vt100_Output) or screen.can_draw("stderr")
 
 
 class _Question:
-    """One question on one terminal, drawn anew with each key and each change of size."""
+    """One question of questionary's on one terminal; every key is bound here.
+
+    Where nothing can be drawn over, the answers are written once, and nothing is pointed at.
+    """
 
     def __init__(
-        self,
-        menu: Prompt,
-        source: Input,
-        sink: Output,
-        screen: Console,
-        *,
-        drawn: bool,
-        later: Later | None,
+        self, menu: Prompt, source: Input, sink: Output, screen: Console, now: Now
     ) -> None:
-        from prompt_toolkit.application import Application
-        from prompt_toolkit.layout import FormattedTextControl, Layout, Window
-        from prompt_toolkit.output import ColorDepth, DummyOutput
+        import questionary
+        from prompt_toolkit.output import DummyOutput
+        from questionary.prompts.common import InquirerControl
 
-        self._menu, self._source, self._sink, self._screen = menu, source, sink, screen
-        self._drawn, self._colour, self._later = drawn, screen.look("stderr").colour, later
-        self._pointed, self._guarded = menu.safe, True
-        control = FormattedTextControl(self._text)
-        self.app: Application[Option] = Application(
-            layout=Layout(Window(control, wrap_lines=True, dont_extend_height=True)),
-            key_bindings=self._bindings(),
-            input=source,
-            output=sink if drawn else DummyOutput(),
-            erase_when_done=True,
-            color_depth=None if self._colour else ColorDepth.DEPTH_1_BIT,
-            before_render=lambda _: self._begin(),
-            after_render=lambda _: self._guard(),
+        self._menu, self._source, self._screen, self._now = menu, source, screen, now
+        self._drawn, self._open = _can_draw(sink, screen), math.inf
+        rows = [
+            questionary.Choice(_folding(one.text, option_lines, sink), one) for one in menu.choices
+        ]
+        self._asked = questionary.select(
+            _folding(menu.text, question_lines, sink),
+            rows,
+            qmark="?",
+            pointer=">",
+            instruction=" ",
+            **_told(screen, source, sink if self._drawn else DummyOutput()),
         )
+        app: Application[Option] = self._asked.application
+        windows = [window.content for window in app.layout.find_all_windows()]
+        self._list = next(each for each in windows if isinstance(each, InquirerControl))
+        app.erase_when_done = True
+        app.ttimeoutlen = 0.05  # else Esc waits for half a second
+        app.key_bindings = self._bindings()
+        app.before_render += lambda app: self._begin(first=app.render_counter == 1)
+        app.after_render += lambda app: self._begun(first=app.render_counter == 1)
 
-    def _begin(self) -> None:
+    def ask(self) -> Option:
+        chosen: Option = self._asked.unsafe_ask()
+        return chosen
+
+    def _begin(self, *, first: bool) -> None:
         """Forget what was typed until now: nobody can have meant it for this question."""
-        if self.app.render_counter > 1:
-            return
-        forget(self._source)
-        if not self._drawn:
-            self._screen.write("stderr", f"{self._line(guarded=True)} ")
+        if first:
+            forget(self._source)
+        if first and not self._drawn:
+            _leave(self._menu.text, self._screen, *self._menu.choices)
 
-    def _guard(self) -> None:
-        from asyncio import get_running_loop
-
-        if self.app.render_counter == 1:
-            (self._later or get_running_loop().call_later)(GUARD, self._open)
-
-    def _open(self) -> None:
-        """Let every key count from now on, and show it: the hint is the sign that they do."""
-        self._guarded = False
-        self.app.invalidate()
-        if not self._drawn:
-            rest = self._line().removeprefix(self._line(guarded=True))
-            self._screen.write("stderr", f"{rest.removeprefix(' ')} ")
-
-    def _line(self, *, guarded: bool = False) -> str:
-        return "\n".join(one_line(self._menu, self._look, guarded=guarded))
-
-    @property
-    def _look(self) -> OutputStyle:
-        return OutputStyle(self._colour, self._sink.get_size().columns)
-
-    def _text(self) -> StyleAndTextTuples:
-        from prompt_toolkit.formatted_text import ANSI, to_formatted_text
-
-        rows = self._sink.get_size().rows
-        above, below = shown(self._menu, self._pointed, self._look, rows, guarded=self._guarded)
-        if not below:
-            return to_formatted_text(ANSI("\n".join(above) + " "))
-        start = to_formatted_text(ANSI("\n".join([*above, INDENT])))
-        rest = to_formatted_text(ANSI("\n".join(below).removeprefix(INDENT)))
-        return [*start, ("[SetCursorPosition]", ""), *rest]
-
-    @property
-    def _is_list(self) -> bool:
-        return self._drawn and is_list(self._menu, self._look, self._sink.get_size().rows)
+    def _begun(self, *, first: bool) -> None:
+        if first:
+            self._open = self._now() + GUARD
 
     def _bindings(self) -> KeyBindings:
         from prompt_toolkit.key_binding import KeyBindings
@@ -448,30 +495,30 @@ class _Question:
 
         def bind(keys: tuple[str, ...], press: Press, *, is_no: bool = False) -> None:
             def handle(event: KeyPressEvent) -> None:
-                if is_no or not self._guarded:
+                if is_no or self._now() >= self._open:
                     press(event)
 
             for key in keys:
                 made.add(key, eager=True)(handle)
 
+        bind(("<any>",), lambda _: None)  # pasted text too: every other key means nothing
         bind(UP, lambda _: self._point(-1))
         bind(DOWN, lambda _: self._point(+1))
-        bind(TAKE, lambda _: self._choose(self._pointed if self._is_list else self._menu.safe))
-        bind(ASIDE, self._chooser(self._menu.safe), is_no=True)
+        bind(TAKE, lambda event: event.app.exit(result=self._list.get_pointed_at().value))
+        bind(ASIDE, _chooser(self._menu.choices[0]), is_no=True)
         bind(STOP, lambda event: event.app.exit(exception=KeyboardInterrupt), is_no=True)
-        for place, choice in enumerate(self._menu.choices):
-            keys = (choice.key, choice.key.upper())
-            bind(keys, self._chooser(place), is_no=place == self._menu.safe)
+        for place, option in enumerate(self._menu.choices):
+            bind((option.key, option.key.upper()), _chooser(option), is_no=place == 0)
         return made
 
-    def _chooser(self, place: int) -> Press:
-        return lambda _: self._choose(place)
-
     def _point(self, step: int) -> None:
-        self._pointed = min(max(self._pointed + step, 0), len(self._menu.choices) - 1)
+        """Point at another answer; questionary's own keys go round."""
+        last = len(self._menu.choices) - 1 if self._drawn else 0
+        self._list.pointed_at = min(max(self._list.pointed_at + step, 0), last)
 
-    def _choose(self, place: int) -> None:
-        self.app.exit(result=self._menu.choices[place])
+
+def _chooser(option: Option) -> Press:
+    return lambda event: event.app.exit(result=option)
 
 
 def forget(source: Input) -> None:

@@ -2,30 +2,79 @@
 
 A healthy project gets three lines of the doctor: what was looked at, what cannot be seen here, and
 that all is well. A problem is a block of its own, like every error, and its last line mends it.
+
+The facts are put together once and told in two forms: as lines of text for a pipe, and as `Line`s,
+which `ui.rich_console` draws, for a terminal.
 """
 
 from __future__ import annotations
 
 from devports.core.hint import OwnCommand, hint, ours, text_of
 from devports.core.text import cells
+from devports.core.value import Frozen
 from devports.ui.escape import printable, redacted
 from devports.ui.holders import judgements
+from devports.ui.messages import LONGEST as LONGEST_LINE
 from devports.ui.messages import block, labelled
-from devports.ui.processes import evidence, headline
+from devports.ui.processes import (
+    families,
+    headline,
+    known,
+    names,
+    short_folder,
+    title,
+    uptime,
+    user_of,
+)
 from devports.ui.processes import notes as meanings
-from devports.ui.text import counted, listed, pad, paint, wrap
+from devports.ui.text import aligned, counted, listed, pad, paint, wrap
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
+    from typing import Literal, TypeAlias
 
     from devports.core.hint import Advice
+    from devports.core.model import HolderSearch
     from devports.core.remedies import Remedy
     from devports.detect.model import DetectedService, SkippedService
     from devports.doctor.facts import Facts, Problem, Severity
     from devports.ui.processes import DisplayContext
     from devports.ui.text import OutputStyle, Style
     from devports.vscode.merge import FileChange, Plan
+
+    Role: TypeAlias = Literal[
+        "", "title", "error", "warning", "note", "good", "fact", "more", "hint"
+    ]
+    Spans: TypeAlias = "tuple[tuple[str, Style | Literal['', 'typed']], ...]"
+
+
+class Line(Frozen):
+    """A line of a report on a terminal.
+
+    Attributes:
+        role: what it is for; `rich_console` knows the mark and the indent of each.
+        spans: its text in pieces, each with its style; in one that is "typed", what stands in
+            backticks can be typed.
+        label: what it hangs on, where its role has no mark.
+        cells: of a row, instead of `spans`; rows below each other are one table.
+    """
+
+    role: Role
+    spans: Spans = ()
+    label: str = ""
+    cells: tuple[Spans, ...] = ()
+
+
+BLANK = Line("")
+
+
+def _line(role: Role, text: str, style: Style | Literal["", "typed"] = "", label: str = "") -> Line:
+    return Line(role, ((printable(text, LONGEST_LINE), style),), label)
+
+
+def _cure(advice: Advice, config: str) -> Line:
+    return _line("hint", text_of(advice, config), "typed")
 
 
 NOTHING = "no `devports.toml` here or above: only this machine was looked at"
@@ -41,22 +90,54 @@ def report(
     *,
     offer: bool = False,
 ) -> str:
-    """Return the whole report on `problems`, the gravest first.
+    """Return the whole report on `problems` for a pipe, the gravest first.
 
     Args:
         path: of the configuration; empty if there is none that can be used.
         facts: what was looked at.
         problems: what was found.
         reader: whose home, user and clock the words are for.
-        look: what the screen can show.
+        look: whether there is colour, and the configuration that commands name.
         offer: say how many of them can be mended, and how.
     """
     blocks = [problem_block(problem, reader, look) for problem in problems]
-    head = wrap(_scope(path, facts, problems), look.width)
-    tail = [*_unseen(facts, look), verdict(problems, look)]
-    tail += _mendable(problems, look) if offer else []
+    tail = [_unseen(facts, look.config), _last_line(problems, look)]
+    if offer and (mends := _mendable(problems)):
+        tail += labelled("hint", mends, look)
     gap = "\n\n" if blocks else "\n"
-    return gap.join(["\n".join(head), *blocks, "\n".join(tail)])
+    return gap.join([_scope(path, facts, problems), *blocks, "\n".join(tail)])
+
+
+def screen(
+    path: str,
+    facts: Facts,
+    problems: Sequence[Problem],
+    reader: DisplayContext,
+    config: str = "",
+    *,
+    offer: bool = False,
+) -> Iterator[Line]:
+    """Yield the same for a terminal: ports with one trouble and one cure together, notes last."""
+    yield _line("", _scope(path, facts, problems))
+    for same in _alike([problem for problem in problems if problem.severity != "note"]):
+        yield BLANK
+        if same[1:]:
+            yield from _group(same, reader, config)
+        else:
+            yield from problem_lines(same[0], reader, config)
+    if noted := [problem for problem in problems if problem.severity == "note"]:
+        yield BLANK
+        yield from (_note(problem, reader, config) for problem in noted)
+    if problems:
+        yield BLANK
+    yield _line("", _unseen(facts, config))
+    kind, told = verdict(problems)
+    if kind == "good":
+        yield Line(kind, (("nothing is wrong", kind), (f" ({told})" if told else "", "")))
+    else:
+        yield _line("", told, kind)
+    if offer and (mends := _mendable(problems)):
+        yield _cure(mends, config)
 
 
 def _scope(path: str, facts: Facts, problems: Sequence[Problem]) -> str:
@@ -69,54 +150,96 @@ def _scope(path: str, facts: Facts, problems: Sequence[Problem]) -> str:
     return f"{printable(path)}: {counted(services, 'service')} on {where}"
 
 
-def _unseen(facts: Facts, look: OutputStyle) -> list[str]:
+def _unseen(facts: Facts, config: str) -> str:
     """Return what cannot be seen here, and how it could be."""
     if not facts.gaps:
-        return ["nothing is hidden from this user"]
+        return "nothing is hidden from this user"
     hidden = listed([printable(gap.detail) for gap in facts.gaps])
-    by_root = text_of(hint(OwnCommand(("doctor",), sudo=True)), look.config)
+    by_root = text_of(hint(OwnCommand(("doctor",), sudo=True)), config)
     who = "an administrator" if facts.platform == "win32" else by_root
     more = "" if facts.viewer.uid == 0 else f" ({who} sees more)"
-    return wrap(f"not visible here: {hidden}{more}", look.width, hang=2)
+    return f"not visible here: {hidden}{more}"
 
 
-def verdict(problems: Sequence[Problem], look: OutputStyle) -> str:
-    """Return the last line: how many of each kind, or that nothing is wrong."""
+def verdict(problems: Sequence[Problem]) -> tuple[Literal["good", "warning", "error"], str]:
+    """Return how it stands, and how many problems of each kind there are."""
     order: tuple[Severity, ...] = ("error", "warning", "note")
     numbers = {kind: sum(p.severity == kind for p in problems) for kind in order}
-    told = [counted(numbers[kind], kind) for kind in order if numbers[kind]]
-    if numbers["error"] or numbers["warning"]:
-        return paint(listed(told), "error" if numbers["error"] else "warning", look)
-    also = f" ({listed(told)})" if told else ""
-    return paint("nothing is wrong", "good", look) + also
+    told = listed([counted(numbers[kind], kind) for kind in order if numbers[kind]])
+    return "error" if numbers["error"] else "warning" if numbers["warning"] else "good", told
 
 
-def _mendable(problems: Sequence[Problem], look: OutputStyle) -> list[str]:
+def _last_line(problems: Sequence[Problem], look: OutputStyle) -> str:
+    kind, told = verdict(problems)
+    if kind != "good":
+        return paint(told, kind, look)
+    return paint("nothing is wrong", kind, look) + (f" ({told})" if told else "")
+
+
+def _mendable(problems: Sequence[Problem]) -> Advice | None:
     """Return how many of them devports can mend itself, if any."""
     number = sum(problem.mend is not None for problem in problems)
     if not number:
-        return []
+        return None
     if number == len(problems):
         which = "them" if number > 1 else "it"
     else:
         which = f"{number} of them" if number > 1 else "one of them"
-    mends = hint(f"devports can mend {which}, after asking: ", ours("doctor", "--fix"))
-    return labelled("hint", mends, look)
+    return hint(f"devports can mend {which}, after asking: ", ours("doctor", "--fix"))
 
 
 def problem_block(problem: Problem, reader: DisplayContext, look: OutputStyle) -> str:
     """Return one problem: what, how it is known, why it matters, what mends it."""
-    facts, notes, port = [*problem.evidence], [problem.why], problem.about
-    if port is not None:
-        plan = problem.plan
-        kinds = [(m.process.pid, target.standing) for target in plan for m in target.members]
-        facts = [*evidence(port.findings, reader, judgements(kinds, reader)), *facts]
-        notes = notes if problem.what else [*meanings(port.findings), *notes]
-    notes = list(dict.fromkeys(filter(None, notes)))
+    lines = [line for pairs in _known(problem, reader) for line in aligned(pairs)]
+    facts, notes = [*lines, *problem.evidence], _meaning(problem)
     if problem.severity == "note":  # a note in a note says nothing more
         facts, notes = facts + notes, []
     hints = tuple(_advice(problem.remedies))
     return block(problem.severity, message(problem), look, facts=facts, notes=notes, hints=hints)
+
+
+def problem_lines(problem: Problem, reader: DisplayContext, config: str = "") -> Iterator[Line]:
+    """Yield the same for a terminal."""
+    yield _line(problem.severity, message(problem), "strong")
+    for pairs in _known(problem, reader):
+        width = max((cells(key) for key, _ in pairs), default=0) + 2
+        for key, value in pairs:
+            yield _line("fact", value, "faint", pad(key, width))
+    for fact in problem.evidence:
+        yield _line("fact", fact, "faint")
+    for note in _meaning(problem):
+        yield _line("more", note)
+    for advice in _advice(problem.remedies):
+        yield _cure(advice, config)
+
+
+def _note(problem: Problem, reader: DisplayContext, config: str) -> Line:
+    """Return a note on one line, with all that is said of it."""
+    facts = [" ".join(pair) for pairs in _known(problem, reader) for pair in pairs]
+    more = "; ".join((*facts, *problem.evidence, *_meaning(problem)))
+    advice = "; ".join(text_of(each, config) for each in _advice(problem.remedies))
+    head, *rest = (
+        _line("note", message(problem)),
+        _line("", f": {more}" if more else "", "faint"),
+        _line("", f" → {advice}" if advice else "", "typed"),
+    )
+    return head.replace(spans=(*head.spans, *(span for line in rest for span in line.spans)))
+
+
+def _known(problem: Problem, reader: DisplayContext) -> tuple[list[tuple[str, str]], ...]:
+    """Return what is known of the port that it is about, as pairs of key and value."""
+    if problem.about is None:
+        return ()
+    plan = problem.plan
+    kinds = [(m.process.pid, target.standing) for target in plan for m in target.members]
+    return known(problem.about.findings, reader, judgements(kinds, reader))
+
+
+def _meaning(problem: Problem) -> list[str]:
+    """Return why it matters, and what could not be seen of it."""
+    port = None if problem.what else problem.about
+    notes = (*(meanings(port.findings) if port else ()), problem.why)
+    return list(dict.fromkeys(filter(None, notes)))
 
 
 def message(problem: Problem) -> str:
@@ -135,6 +258,80 @@ def _advice(remedies: Sequence[Remedy]) -> Iterator[Advice]:
             does, command = f"{remedy.title}: ", remedy.command
             yield f"{does}`{command}`" if isinstance(command, str) else hint(does, command)
             return
+
+
+ALIKE = {
+    "port-held": "ports are in use by other processes",
+    "port-bound": "ports are bound, not listening",
+}
+"""What is said of several ports with the same trouble, by its code."""
+FEWEST, MOST = 3, 6
+"""Ports that are put together, and services in one command."""
+
+
+def _alike(problems: Sequence[Problem]) -> Iterator[list[Problem]]:
+    """Yield each problem, in a list with those of which the same is said and which one cure mends.
+
+    The list has the place of its first.
+    """
+    found: dict[object, list[Problem]] = {}
+    for problem in problems:
+        found.setdefault(_trouble(problem) or id(problem), []).append(problem)
+    for same in found.values():
+        yield from [same] if len(same) >= FEWEST else ([problem] for problem in same)
+
+
+def _trouble(problem: Problem) -> tuple[str, ...]:
+    """Return what is said of a port without its name; empty where it is not only in use."""
+    if problem.code not in ALIKE or not _freed_as(problem):
+        return ()
+    return (problem.code, *(_unnamed(note, problem) for note in _meaning(problem)))
+
+
+def _unnamed(note: str, problem: Problem) -> str:
+    return note.replace(f"`{problem.service}`", "")
+
+
+def _freed_as(problem: Problem) -> str:
+    """Return by which name `devports free` mends it; empty if something else does."""
+    command = next((remedy.command for remedy in problem.remedies if remedy.command), "")
+    if isinstance(command, OwnCommand) and command.args[0] == "free" and not command.sudo:
+        return command.args[1]
+    return ""
+
+
+def _group(problems: Sequence[Problem], reader: DisplayContext, config: str) -> Iterator[Line]:
+    """Yield ports with the same trouble: a row each, what is said of all, and few commands."""
+    first = problems[0]
+    yield _line(first.severity, f"{len(problems)} {ALIKE[first.code]}", "strong")
+    for port in (problem.about for problem in problems):
+        if port is not None and port.finding is not None:
+            who, up = _holder(port.finding.holding, reader)
+            row: tuple[Spans, ...] = (
+                ((port.title, ""),),
+                ((str(port.finding.endpoint), "faint"),),
+                who,
+                ((up, "faint"),),
+            )
+            yield Line("fact", cells=row)
+    for note in _meaning(first):
+        if note == _unnamed(note, first):
+            yield _line("more", note)
+    named = [_freed_as(problem) for problem in problems]
+    for start in range(0, len(named), MOST):
+        free = ours("free", *named[start : start + MOST])
+        yield _cure(hint("ends what holds them, each after a question: ", free), config)
+
+
+def _holder(holding: HolderSearch, reader: DisplayContext) -> tuple[Spans, str]:
+    """Return who holds a port, in a cell, and how long that runs."""
+    people = families(holding.holders)
+    if len(people) != 1 or holding.hidden:
+        return ((names(holding), "strong"),), ""
+    process = people[0][0].process
+    user, up = user_of(process, reader), uptime(process, reader)
+    theirs: Spans = () if user == "you" else ((f", {user}", "warning"),)
+    return ((title(process), "strong"), (f" {process.pid}", ""), *theirs), f"up {up}" if up else ""
 
 
 LONGEST = 2000
@@ -190,6 +387,7 @@ def summary(plan: Plan, mode: str, look: OutputStyle, root: str = ".") -> str:
 
 WIDEST = 20
 """Cells of a name that the others are lined up with."""
+PARTLY = "not all of the folder was looked at: it is too large or too deep"
 
 
 def findings(
@@ -200,35 +398,69 @@ def findings(
     *,
     whole: bool = True,
 ) -> str:
-    """Return what was found in a folder and why, and what was left out.
+    """Return for a pipe what was found in a folder and why, and what was left out.
 
     `whole` says whether all of the folder was looked at.
     """
-    counts = counted(len(services), "service") if services else "no server"
-    lines = wrap(f"found {counts} in {printable(folder)}", look.width)
+    lines = [f"found {_found(services)} in {printable(folder)}"]
     width = min(max((cells(each.name) for each in services), default=0), WIDEST)
     for each in services:
-        lines += _service_lines(each, width, look)
+        name, reasons = pad(printable(each.name), width), _reasons(each)
+        start = f"  {paint(name, 'strong', look)}  {port_words(each)}: {_starts(each)}"
+        below = [paint(" " * (width + 4) + reason, "faint", look) for reason in reasons]
+        lines += ["", start, *below]
     if left_out:
-        lines += ["", "left out:"]
-        for left in left_out:
-            lines += wrap(f"  {shown(str(left.source))} ({left.why})", look.width, hang=4)
+        lines += ["", "left out:", *(f"  {_left_out(left)}" for left in left_out)]
     if not whole:
-        lines += ["", "not all of the folder was looked at: it is too large or too deep"]
+        lines += ["", PARTLY]
     return "\n".join(lines)
 
 
-def _service_lines(service: DetectedService, width: int, look: OutputStyle) -> list[str]:
-    """Return a service: its name, what starts it, its port, and the lines that say so."""
-    hang = width + 4
-    name = pad(printable(service.name), width)
-    what = shown(service.command) if service.command else "watched, started by somebody else"
-    first, *more = wrap(f"  {name}  {port_words(service)}: {what}", look.width, hang=hang)
-    first = "  " + paint(name, "strong", look) + first[2 + len(name) :]
-    reasons = [shown(str(source)) for source in service.sources]
-    notes = [printable(note) for note in service.notes]
-    below = [wrap(" " * hang + each, look.width, hang=hang + 2) for each in (*reasons, *notes)]
-    return ["", first, *more, *(paint(line, "faint", look) for lines in below for line in lines)]
+def findings_screen(
+    folder: str,
+    services: Sequence[DetectedService],
+    left_out: Sequence[SkippedService],
+    reader: DisplayContext,
+    *,
+    whole: bool = True,
+) -> Iterator[Line]:
+    """Yield the same for a terminal."""
+    head: Spans = (
+        ("found ", ""),
+        (_found(services), "strong"),
+        (f" in {short_folder(folder, reader)}", ""),
+    )
+    yield Line("", head)
+    if services:
+        yield BLANK
+    for each in services:
+        name: Spans = ((printable(each.name), "strong"),)
+        port: Spans = ((str(each.port), "") if each.port else ("no port", "note"),)
+        yield Line("more", cells=(name, port, ((_starts(each), ""),)))
+        for reason in _reasons(each):
+            yield Line("more", cells=((), (), ((reason, "faint"),)))
+    if left_out:
+        yield from (BLANK, _line("title", "left out", "faint"))
+        yield from (_line("more", _left_out(left), "faint") for left in left_out)
+    if not whole:
+        yield from (BLANK, _line("warning", PARTLY))
+
+
+def _found(services: Sequence[DetectedService]) -> str:
+    return counted(len(services), "service") if services else "no server"
+
+
+def _starts(service: DetectedService) -> str:
+    return shown(service.command) if service.command else "watched, started by somebody else"
+
+
+def _reasons(service: DetectedService) -> list[str]:
+    """Return the lines that say so, and what is to be known."""
+    return [*(shown(str(each)) for each in service.sources), *map(printable, service.notes)]
+
+
+def _left_out(left: SkippedService) -> str:
+    return f"{shown(str(left.source))} ({left.why})"
 
 
 def shown(text: str) -> str:
@@ -241,26 +473,39 @@ def port_words(service: DetectedService) -> str:
 
 
 def written(path: str, services: Sequence[DetectedService], look: OutputStyle) -> str:
-    """Return what was written and what can be done next, one command a line.
+    """Return for a pipe what was written and what can be done next, one command a line."""
+    steps = [(text_of(command, look.config), does) for command, does in _steps(services, CHECKS)]
+    width = max(cells(command) for command, _ in steps)
+    lines = [f"  {pad(command, width)}   {does}" for command, does in steps]
+    return "\n".join([f"wrote {printable(path)}: {_count(services)}", "", "next:", *lines])
 
-    Where a line has no room for what a command does, that is on a line of its own.
-    """
+
+def written_screen(
+    path: str, services: Sequence[DetectedService], config: str = ""
+) -> Iterator[Line]:
+    """Yield the same for a terminal."""
+    head: Spans = (("wrote ", ""), (printable(path), "strong"), (f" with {_count(services)}", ""))
+    yield from (Line("good", head), BLANK)
+    for command, does in _steps(services, LOOKS):
+        told = printable(text_of(command, config), LONGEST_LINE)
+        yield Line("more", cells=(((told, "hint"),), ((does, ""),)))
+
+
+CHECKS = (ours("validate"), "checks the file, in a pre-commit hook too")
+LOOKS = (ours("doctor"), "looks for trouble before it comes")
+EDITS = (ours("vscode"), "writes the tasks and launch configurations of VS Code")
+
+
+def _steps(
+    services: Sequence[DetectedService], last: tuple[OwnCommand, str]
+) -> tuple[tuple[OwnCommand, str], ...]:
+    return ((next_command(services), "starts it on its port"), EDITS, last)
+
+
+def _count(services: Sequence[DetectedService]) -> str:
+    """Return how many services were written; those without a port are comments."""
     with_port = [service for service in services if service.port]
-    count = counted(len(with_port), "service") if with_port else "the example of a service"
-    steps = [
-        (next_command(services), "starts it on its port"),
-        (ours("vscode"), "writes the tasks and launch configurations of VS Code"),
-        (ours("validate"), "checks the file, in a pre-commit hook too"),
-    ]
-    told = [(text_of(command, look.config), does) for command, does in steps]
-    width = max(cells(command) for command, _ in told)
-    lines = [f"  {pad(command, width)}   {does}" for command, does in told]
-    if look.width is not None and max(map(cells, lines)) > look.width:
-        lines = []
-        for command, does in told:
-            lines += [f"  {command}", *wrap(f"      {does}", look.width)]
-    head = wrap(f"wrote {printable(path)}: {count}", look.width)
-    return "\n".join([*head, "", "next:", *lines])
+    return counted(len(with_port), "service") if with_port else "the example of a service"
 
 
 def next_command(services: Sequence[DetectedService]) -> OwnCommand:

@@ -84,6 +84,11 @@ def _words(event: recovery.RunEvent) -> str:
             unreachable(event)
 
 
+def wait_words(wait: recovery.WaitingForDependency) -> str:
+    """Return what is waited for, where how long is counted behind it."""
+    return f"waiting for `{wait.dependency}` on {wait.endpoint}"
+
+
 def _quoted(line: str, most: int = 120) -> str:
     """Return a line of a server's output."""
     return f'"{printable(line.strip(), most)}"'

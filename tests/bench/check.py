@@ -98,8 +98,24 @@ def projects(rounds: int) -> str:
     return f"A project:\n\n{table(jobs)}"
 
 
+def scripts(rounds: int) -> str:
+    """Measure the script that a pip writes: that of an older one imports `re`."""
+    progress("looks: scripts")
+    with reserved_block() as port:
+        jobs = [
+            bare(),
+            Job(
+                "**`devports check PORT`**, the newest pip's",
+                [wheel.devports(), "check", str(port)],
+            ),
+            Job("the same, the bundled pip's", [wheel.bundled(), "check", str(port)]),
+        ]
+        measure(jobs, rounds)
+    return f"The script that starts it, of a free port:\n\n{table(jobs)}"
+
+
 def report(rounds: int = 15) -> Section:
-    return Section("Looks", "\n\n".join([*looks(rounds), projects(rounds)]))
+    return Section("Looks", "\n\n".join([*looks(rounds), projects(rounds), scripts(rounds)]))
 
 
 if __name__ == "__main__":

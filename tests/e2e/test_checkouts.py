@@ -16,7 +16,6 @@ from tests.harness.actors import Identity
 from tests.harness.capabilities import NEEDS_FORK, NEEDS_GIT, NEEDS_PTY
 from tests.harness.checkouts import cloned, linked, repository
 from tests.harness.project import Project
-from tests.harness.terminal import ASKING
 from tests.harness.waiting import eventually
 
 if TYPE_CHECKING:
@@ -144,8 +143,7 @@ def test_on_a_terminal_it_is_asked_and_enter_is_no(
 ) -> None:
     who = put(holder, stage)
     terminal = on_terminal("free", "web")
-    terminal.expect(ASKING)
-    terminal.send("\r")
+    terminal.answer("\r")
     assert terminal.exit_code() == exitcodes.HELD, terminal.screen()
     assert who.alive
 
@@ -154,8 +152,7 @@ def test_on_a_terminal_it_is_asked_and_enter_is_no(
 def test_on_a_terminal_a_yes_ends_it(holder: str, stage: Stage, on_terminal: OnTerminal) -> None:
     who = put(holder, stage)
     terminal = on_terminal("free", "web")
-    terminal.expect(ASKING)
-    terminal.send("y")
+    terminal.answer("y")
     assert terminal.exit_code() == exitcodes.OK, terminal.screen()
     assert not who.alive
 
@@ -195,7 +192,7 @@ def test_yes_on_a_terminal_is_refused_and_asks_nothing(
     who = put(holder, stage)
     terminal = on_terminal("free", "web", "--yes")
     assert terminal.exit_code() == exitcodes.HELD, terminal.screen()
-    assert ASKING not in terminal.screen()
+    assert not terminal.asks
     assert who.alive
 
 
@@ -260,8 +257,7 @@ def test_the_question_names_folder_and_branch(
     terminal = on_terminal("run", "web", size=(40, 250))
     asked = f"belongs to another checkout of this repository ({shop.folder}, branch `main`)"
     terminal.expect(asked)
-    terminal.expect(ASKING)
-    terminal.send("n")
+    terminal.answer("n")
     assert terminal.exit_code() == exitcodes.HELD, terminal.screen()
     assert who.alive
 
@@ -273,8 +269,7 @@ def test_the_question_names_the_project_of_a_plain_server(
     stage.by_hand(other.cwd)
     terminal = on_terminal("free", "web", size=(40, 250))
     terminal.expect(f"belongs to another project ({other.cwd}, branch `main`)")
-    terminal.expect(ASKING)
-    terminal.send("n")
+    terminal.answer("n")
     assert terminal.exit_code() == exitcodes.HELD, terminal.screen()
 
 
@@ -346,8 +341,7 @@ def test_doctor_asks_before_it_mends_that(stage: Stage, on_terminal: OnTerminal)
     who = stage.run(stage.there)
     terminal = on_terminal("doctor", "--fix")
     terminal.expect("belongs to another checkout of this repository")
-    terminal.expect(ASKING)
-    terminal.send("\r")
+    terminal.answer("\r")
     terminal.exit_code()
     assert who.alive
 
@@ -364,8 +358,7 @@ def test_a_file_cannot_grant_it(stage: Stage, port: int, project: Project) -> No
 def test_another_port_is_the_way_beside_it(stage: Stage, on_terminal: OnTerminal) -> None:
     who = stage.run(stage.there)
     terminal = on_terminal("run", "web", size=(40, 250))
-    terminal.expect(ASKING)
-    terminal.send("p")
+    terminal.answer("p")
     terminal.expect("is taken")
     assert who.alive
 

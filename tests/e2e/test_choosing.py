@@ -13,7 +13,7 @@ from devports import exitcodes
 from tests.harness import tables
 from tests.harness.actors import NOBODY, argv_of
 from tests.harness.capabilities import NEEDS_FORK, NEEDS_PTY, NEEDS_SECOND_USER
-from tests.harness.terminal import ASKING
+from tests.harness.terminal import DOWN, UP
 from tests.harness.waiting import eventually
 
 if TYPE_CHECKING:
@@ -25,7 +25,7 @@ if TYPE_CHECKING:
 
 pytestmark = [NEEDS_FORK, NEEDS_PTY]
 
-UP, DOWN, ENTER, ESCAPE, CTRL_D = "\x1b[A", "\x1b[B", "\r", "\x1b", "\x04"
+ENTER, ESCAPE, CTRL_D = "\r", "\x1b", "\x04"
 PASTED = "\x1b[200~y\ry\r\x1b[201~"
 COLOURS = re.compile(rb"\x1b\[[0-9;]*[1-9][0-9;]*m")
 
@@ -37,15 +37,11 @@ def holder(port: int, zoo: Zoo, project: Project) -> Actor:
     return zoo("listener", port)
 
 
-def asked(terminal: Terminal) -> Terminal:
-    terminal.expect(ASKING)
+def listens(terminal: Terminal) -> Terminal:
+    """Wait until every key counts, and leave the list as it was at first."""
+    terminal.point("y")
+    terminal.point("n")
     return terminal
-
-
-def pointed(terminal: Terminal) -> str:
-    """Return the key of the row that is pointed at; empty if there is no list."""
-    rows = re.findall(r"^  > (.)  ", terminal.screen(), re.MULTILINE)
-    return rows[-1] if rows else ""
 
 
 def declined(terminal: Terminal, holder: Actor) -> None:
@@ -64,30 +60,63 @@ def declined(terminal: Terminal, holder: Actor) -> None:
 def test_up_and_enter_end_nobody(
     keys: str, words: tuple[str, ...], holder: Actor, on_terminal: OnTerminal
 ) -> None:
-    terminal = asked(on_terminal(*words))
-    rows = [line for line in terminal.screen().splitlines() if line[:4] in ("  > ", "    ")]
-    assert rows[0] == "  > n  no, leave it running"
-    terminal.send(keys)
+    terminal = on_terminal(*words).asked()
+    rows = [line for line in terminal.screen().splitlines() if line[:3] in (" > ", "   ")]
+    assert rows[0] == " > n  no, leave it running"
+    terminal.answer(keys)
     declined(terminal, holder)
 
 
 def test_up_stays_on_no(holder: Actor, on_terminal: OnTerminal) -> None:
-    terminal = asked(on_terminal("free", "web"))
-    terminal.send(DOWN)
-    eventually(lambda: terminal.drain() and pointed(terminal) == "y")
+    terminal = on_terminal("free", "web")
+    terminal.point("y")
     terminal.send(UP * 2)
-    eventually(lambda: terminal.drain() and pointed(terminal) == "n")
+    eventually(lambda: terminal.drain() and terminal.pointed == "n")
     terminal.send(ENTER)
     declined(terminal, holder)
+
+
+ANSWERS = [
+    pytest.param("y", "yes", id="y"),
+    pytest.param("Y", "yes", id="Y"),
+    pytest.param("n", "no", id="n"),
+    pytest.param("p", "no, on another port", id="p"),
+    pytest.param(ENTER, "no", id="Enter"),
+    pytest.param(ESCAPE, "no", id="Esc"),
+    pytest.param(CTRL_D, "no", id="Ctrl-D"),
+    pytest.param("\x03", "no (Ctrl-C)", id="Ctrl-C"),
+    pytest.param(UP + ENTER, "no", id="up and Enter"),
+    pytest.param(DOWN + ENTER, "yes", id="down and Enter"),
+    pytest.param("\x1bOB" + ENTER, "yes", id="down of a terminal in application mode"),
+    pytest.param(DOWN * 9 + ENTER, "no, on another port", id="down beyond the last"),
+    pytest.param("jk" + ENTER, "no", id="j and k"),
+    pytest.param("xq\x11\x16n", "no", id="keys that mean nothing, and n"),
+    pytest.param(PASTED + "n", "no", id="a pasted yes, and n"),
+]
+
+
+@pytest.mark.parametrize(("keys", "said"), ANSWERS)
+def test_each_key_has_its_answer(
+    keys: str, said: str, holder: Actor, on_terminal: OnTerminal
+) -> None:
+    terminal = on_terminal("run", "web")
+    listens(terminal).send(keys)
+    terminal.expect(f"stop it and start `web`? {said}")
+    (asked,) = [line for line in terminal.screen().splitlines() if line.startswith("? ")]
+    assert asked.endswith(f"? {said}")
+    if said == "yes":
+        holder.gone()
+    else:
+        assert holder.alive
 
 
 @pytest.mark.parametrize("keys", [DOWN + ENTER, "j" + ENTER, DOWN * 2 + UP + ENTER])
 def test_yes_by_arrow_and_enter(
     keys: str, holder: Actor, port: int, on_terminal: OnTerminal
 ) -> None:
-    terminal = asked(on_terminal("free", "web"))
-    assert pointed(terminal) == "n"
-    terminal.send(keys)
+    terminal = on_terminal("free", "web").asked()
+    assert terminal.pointed == "n"
+    listens(terminal).send(keys)
     assert terminal.exit_code() == exitcodes.OK, terminal.screen()
     holder.gone()
     assert tables.bindable(port)
@@ -96,8 +125,8 @@ def test_yes_by_arrow_and_enter(
 def test_yes_by_arrow_frees_and_starts_the_server(
     holder: Actor, port: int, on_terminal: OnTerminal
 ) -> None:
-    terminal = asked(on_terminal("run", "web"))
-    terminal.send(DOWN)
+    terminal = on_terminal("run", "web")
+    terminal.point("y")
     terminal.expect("> y  yes, stop it and start `web`")
     assert holder.alive
     terminal.send(ENTER)
@@ -108,9 +137,9 @@ def test_yes_by_arrow_frees_and_starts_the_server(
 
 
 def test_another_port_by_arrow(holder: Actor, port: int, on_terminal: OnTerminal) -> None:
-    terminal = asked(on_terminal("run", "web"))
-    terminal.send(DOWN * 3 + ENTER)
-    terminal.expect("can start? no, on another port")
+    terminal = on_terminal("run", "web")
+    listens(terminal).send(DOWN * 3 + ENTER)
+    terminal.expect("and start `web`? no, on another port")
     terminal.expect("is ready on")
     assert holder.alive
     terminal.ctrl_c()
@@ -130,24 +159,25 @@ def test_another_port_by_arrow(holder: Actor, port: int, on_terminal: OnTerminal
     ],
 )
 def test_no_leaves_one_line_and_the_modes_as_they_were(
-    keys: str, holder: Actor, on_terminal: OnTerminal
+    keys: str, holder: Actor, port: int, on_terminal: OnTerminal
 ) -> None:
     terminal = on_terminal("free", "web")
     before = terminal.modes()
-    asked(terminal).send(keys)
+    terminal.answer(keys)
     declined(terminal, holder)
-    assert f"\n? stop `python` (pid {holder.pid}) with SIGTERM? no\n" in terminal.screen()
-    assert ASKING not in terminal.screen()
+    asked = f"? 127.0.0.1:{port} is in use by `python` (pid {holder.pid}): stop it? no"
+    assert f"\n{asked}\n" in terminal.screen()
+    assert not terminal.asks
     assert terminal.modes() == before
 
 
 def test_ctrl_c_says_so(holder: Actor, on_terminal: OnTerminal) -> None:
     terminal = on_terminal("run", "web")
     before = terminal.modes()
-    asked(terminal).send(DOWN)
+    terminal.point("y")
     terminal.ctrl_c()
     assert terminal.exit_code() == 130, terminal.screen()
-    assert "can start? no (Ctrl-C)" in terminal.screen()
+    assert "and start `web`? no (Ctrl-C)" in terminal.screen()
     assert terminal.modes() == before
     assert holder.alive
 
@@ -159,12 +189,11 @@ def test_a_signal_beside_yes_is_no_answer_and_gives_the_modes_back(
 ) -> None:
     terminal = on_terminal(*words)
     before = terminal.modes()
-    asked(terminal).send(DOWN)
-    eventually(lambda: terminal.drain() and pointed(terminal) == "y")
+    terminal.point("y")
     terminal.signal(number)
     assert terminal.exit_code() == 128 + number, terminal.screen()
     assert terminal.modes() == before
-    assert ASKING not in terminal.screen()
+    assert not terminal.asks
     assert holder.alive
 
 
@@ -172,45 +201,77 @@ def test_a_signal_beside_yes_is_no_answer_and_gives_the_modes_back(
 def test_a_terminal_that_goes_away_beside_yes_is_no(
     words: tuple[str, ...], holder: Actor, on_terminal: OnTerminal
 ) -> None:
-    terminal = asked(on_terminal(*words))
-    terminal.send(DOWN)
-    eventually(lambda: terminal.drain() and pointed(terminal) == "y")
+    terminal = on_terminal(*words)
+    terminal.point("y")
     terminal.hang_up()
     assert terminal.exit_code() in (exitcodes.HELD, 128 + signal.SIGHUP)
     assert holder.alive
 
 
+AHEAD = [
+    pytest.param("y", id="y"),
+    pytest.param("y\r", id="y and Enter"),
+    pytest.param(UP + ENTER, id="up and Enter"),
+    pytest.param("\x1b[", id="half a key"),
+    pytest.param("y\r" * 900, id="1800 bytes"),
+    pytest.param(ENTER, id="Enter"),
+    pytest.param(CTRL_D, id="Ctrl-D"),
+]
+
+
+@pytest.mark.parametrize("shown", ["$", "  command  "], ids=["at once", "while the card is there"])
+@pytest.mark.parametrize("keys", [*AHEAD, pytest.param(DOWN + ENTER + DOWN, id="down and Enter")])
 def test_keys_from_before_the_list_move_and_answer_nothing(
-    holder: Actor, on_terminal: OnTerminal
+    keys: str, shown: str, holder: Actor, on_terminal: OnTerminal
 ) -> None:
     terminal = on_terminal("run", "web")
-    terminal.send(DOWN + ENTER + "y" + UP + ENTER + DOWN)
-    asked(terminal)
-    assert pointed(terminal) == "n"
-    terminal.send(ENTER)
+    if shown != "$":
+        terminal.expect(shown)
+    terminal.send(keys)
+    assert terminal.asked().pointed == "n"
+    assert b"? no" not in terminal.bytes
+    terminal.answer(ENTER)
     declined(terminal, holder)
 
 
 def test_details_come_back_to_the_list_with_no_pointed_at(
     holder: Actor, on_terminal: OnTerminal
 ) -> None:
-    terminal = asked(on_terminal("free", "web"))
-    terminal.send(DOWN * 2 + ENTER)
-    terminal.expect("what happens on yes")
-    assert pointed(asked(terminal)) == "n"
+    terminal = on_terminal("free", "web")
+    terminal.point("d")
     terminal.send(ENTER)
+    terminal.expect("on yes")
+    assert terminal.asked().pointed == "n"
+    terminal.answer(ENTER)
     declined(terminal, holder)
+
+
+def test_details_are_shown_page_by_page(holder: Actor, on_terminal: OnTerminal) -> None:
+    terminal = on_terminal("run", "web", size=(11, 60))
+    for _ in range(40):
+        terminal.answer("d")
+        rows = terminal.asked().screen().splitlines()[-4:]
+        if not any("details" in row for row in rows):
+            break
+        assert re.fullmatch(r"   d  more details \(\d+ lines?\)", rows[2])
+    assert "on yes" in terminal.screen()
+    terminal.answer("n")
+    declined(terminal, holder)
+    shown = [line.strip() for line in terminal.screen().splitlines()]
+    assert shown.count("what would end") == 1
+    assert f"SIGTERM to {holder.pid}, the same as `kill -TERM {holder.pid}`" in shown
 
 
 def test_each_of_several_holders_is_chosen_for_itself(
     holder: Actor, port: int, zoo: Zoo, on_terminal: OnTerminal
 ) -> None:
     second = zoo("listener", port + 2)
-    terminal = asked(on_terminal("free", port, port + 2))
-    terminal.send(DOWN + ENTER)
-    terminal.expect(f"stop `python` (pid {second.pid}) with SIGTERM?")
-    assert pointed(asked(terminal)) == "n"
+    terminal = on_terminal("free", port, port + 2)
+    terminal.point("y")
     terminal.send(ENTER)
+    terminal.expect(f"in use by `python` (pid {second.pid}): stop it?")
+    assert terminal.asked().pointed == "n"
+    terminal.answer(ENTER)
     declined(terminal, second)
 
 
@@ -219,9 +280,10 @@ def test_another_users_holder_is_named_as_theirs(
     port: int, zoo: Zoo, on_terminal: OnTerminal
 ) -> None:
     theirs = zoo("listener", port, uid=NOBODY)
-    terminal = asked(on_terminal("free", port, "--yes"))
+    terminal = on_terminal("free", port, "--yes").asked()
     terminal.expect("yes, stop what belongs to nobody")
-    terminal.send(DOWN + ENTER)
+    terminal.point("y")
+    terminal.send(ENTER)
     assert terminal.exit_code() == exitcodes.OK, terminal.screen()
     theirs.gone()
 
@@ -230,49 +292,71 @@ def test_what_does_not_end_is_killed_after_a_list_of_its_own(
     port: int, zoo: Zoo, on_terminal: OnTerminal
 ) -> None:
     deaf = zoo("stubborn", port)
-    terminal = asked(on_terminal("free", port, "--timeout", "0.2"))
-    terminal.send("y")
+    terminal = on_terminal("free", port, "--timeout", "0.2")
+    terminal.answer("y")
     terminal.expect("y  yes, kill it")
-    assert pointed(asked(terminal)) == "n"
-    terminal.send(DOWN + ENTER)
+    assert terminal.asked().pointed == "n"
+    terminal.point("y")
+    terminal.send(ENTER)
     assert terminal.exit_code() == exitcodes.OK, terminal.screen()
     deaf.gone()
 
 
 def test_the_list_follows_the_size_of_the_terminal(holder: Actor, on_terminal: OnTerminal) -> None:
-    terminal = asked(on_terminal("run", "web"))
-    terminal.send(DOWN * 2)
-    terminal.expect("> d  show the details")
-    terminal.resize(24, 60)
-    eventually(lambda: terminal.drain() and pointed(terminal) == "d")
-    terminal.resize(24, 36)
-    terminal.expect("d = details, p = take another port)")
-    terminal.send(UP + ENTER)  # nothing is pointed at there: no
+    terminal = on_terminal("run", "web")
+    terminal.point("d")
+    for width in (60, 36):
+        terminal.resize(24, width)
+        eventually(lambda: terminal.drain() and terminal.pointed == "d")
+    terminal.expect("p  no, start `web` on the next free port after")
+    terminal.send(UP * 2 + ENTER)
     declined(terminal, holder)
 
 
-def test_a_low_terminal_gets_one_line(holder: Actor, on_terminal: OnTerminal) -> None:
-    terminal = on_terminal("free", "web", size=(5, 80))
-    terminal.expect("with SIGTERM? (y/N, d = details)")
-    terminal.send(DOWN + ENTER)
+def test_a_low_terminal_gets_the_question_alone(holder: Actor, on_terminal: OnTerminal) -> None:
+    terminal = on_terminal("free", "web", size=(5, 80)).asked()
+    assert terminal.screen().startswith("? ")
+    terminal.answer(UP + ENTER)
+    declined(terminal, holder)
+
+
+@pytest.mark.parametrize(("rows", "width"), [(11, 60), (11, 100), (12, 60)])
+def test_the_panel_of_an_editor_has_room_for_all_of_it(
+    rows: int, width: int, holder: Actor, port: int, on_terminal: OnTerminal
+) -> None:
+    """Its first row is covered, and the cursor is on another one."""
+    terminal = on_terminal("run", "web", size=(rows, width)).asked()
+    lines = terminal.screen().splitlines()
+    assert len(lines) <= rows - 2, terminal.screen()
+    assert lines[0].startswith("  command  ")
+    assert [line for line in lines if line[:3] in (" > ", "   ")] == [
+        " > n  no, leave it running",
+        "   y  yes, stop it and start `web`",
+        "   d  show the details",
+        f"   p  no, start `web` on the next free port after {port}",
+    ]
+    asked = f"? 127.0.0.1:{port} is in use by `python` (pid {holder.pid}): stop it and start `web`?"
+    assert asked in " ".join(terminal.screen().split())
+    terminal.answer("n")
     declined(terminal, holder)
 
 
 @pytest.mark.parametrize("width", [60, 44, 30])
-def test_no_word_is_broken(width: int, holder: Actor, on_terminal: OnTerminal) -> None:
-    terminal = on_terminal("run", "web", size=(40, width))
-    terminal.expect(ASKING if width >= 40 else "take another port)")
+def test_no_word_is_broken(width: int, holder: Actor, port: int, on_terminal: OnTerminal) -> None:
+    terminal = on_terminal("run", "web", size=(40, width)).asked()
     words = " ".join(terminal.screen().split())
-    assert f"? stop `python` (pid {holder.pid}) with SIGTERM, so that `web` can start?" in words
-    terminal.send("n")
+    assert f"is in use by `python` (pid {holder.pid}): stop it and start `web`?" in words
+    assert f"p no, start `web` on the next free port after {port}" in words
+    terminal.answer("n")
     declined(terminal, holder)
 
 
 def test_without_colours_nothing_is_coloured_or_bold(
     holder: Actor, on_terminal: OnTerminal
 ) -> None:
-    terminal = asked(on_terminal("run", "web", env={"NO_COLOR": "1"}))
-    terminal.send(DOWN + UP + ENTER)
+    terminal = on_terminal("run", "web", env={"NO_COLOR": "1"})
+    terminal.point("y")
+    terminal.send(UP + ENTER)
     declined(terminal, holder)
     assert COLOURS.findall(terminal.bytes) == []
 
@@ -282,15 +366,14 @@ def test_without_colours_nothing_is_coloured_or_bold(
     ("keys", "said"),
     [pytest.param("n", "no", id="n"), pytest.param(DOWN + ENTER, "no", id="an arrow and Enter")],
 )
-def test_a_terminal_without_a_name_gets_one_line_and_no_sequences(
+def test_a_terminal_without_a_name_gets_its_answers_once_and_no_sequences(
     term: str, keys: str, said: str, holder: Actor, on_terminal: OnTerminal
 ) -> None:
     terminal = on_terminal("free", "web", env={"TERM": term, "NO_COLOR": "1"})
     before = terminal.modes()
-    terminal.expect("with SIGTERM? (y/N, d = details)")
-    terminal.send(keys)
+    terminal.expect("d  show the details")
+    terminal.press(keys, lambda: f"): stop it? {said}\n" in terminal.screen())
     declined(terminal, holder)
-    assert f"(y/N, d = details) {said}\n" in terminal.screen()
     assert b"\x1b" not in terminal.bytes
     assert terminal.modes() == before
 

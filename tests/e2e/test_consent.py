@@ -12,7 +12,6 @@ from devports import exitcodes
 from tests.harness import tables
 from tests.harness.actors import argv_of
 from tests.harness.capabilities import NEEDS_FORK, NEEDS_PTY
-from tests.harness.terminal import ASKING
 from tests.harness.waiting import eventually
 
 if TYPE_CHECKING:
@@ -83,10 +82,25 @@ def test_no_leaves_the_holder_alone(
 ) -> None:
     terminal = on_terminal(*words)
     terminal.expect(str(holder.pid))
-    terminal.expect(ASKING)
-    terminal.send(keys)
+    terminal.answer(keys)
     assert terminal.exit_code() == exitcodes.HELD, terminal.screen()
     assert holder.alive
+
+
+def test_after_no_the_holder_is_not_described_again(
+    holder: Actor, port: int, on_terminal: OnTerminal
+) -> None:
+    terminal = on_terminal("free", "web")
+    terminal.answer("n")
+    assert terminal.exit_code() == exitcodes.HELD, terminal.screen()
+    _, _, after = terminal.screen().partition("stop it? no\n")
+    what, blank, by_hand, *_ = after.splitlines()
+    assert (
+        what == f"error: left `python` (pid {holder.pid}) running: 127.0.0.1:{port} is still in use"
+    )
+    assert (blank, by_hand) == ("", "to do it by hand:")
+    assert f"    kill -TERM {holder.pid}" in after
+    assert "started by" not in after
 
 
 def test_a_key_answers_only_the_question_it_was_pressed_at(
@@ -95,10 +109,9 @@ def test_a_key_answers_only_the_question_it_was_pressed_at(
     """A doubled `y` must not end the next one unread."""
     second = zoo("listener", port + 2)
     terminal = on_terminal("free", port, port + 2)
-    terminal.expect(ASKING)
-    terminal.send("yy")
-    terminal.expect(f"(pid {second.pid}) with SIGTERM?")
-    terminal.expect(ASKING)
+    terminal.answer("yy")
+    terminal.expect(f"(pid {second.pid}): stop it?")
+    terminal.asked()
     assert second.alive
     terminal.send("n")
     assert terminal.exit_code() == exitcodes.HELD, terminal.screen()
@@ -111,7 +124,7 @@ def test_ctrl_c_at_the_question_ends_nobody(
 ) -> None:
     terminal = on_terminal(*words)
     before = terminal.modes()
-    terminal.expect(ASKING)
+    terminal.asked()
     terminal.ctrl_c()
     assert terminal.exit_code() == 130, terminal.screen()
     assert holder.alive
@@ -120,8 +133,7 @@ def test_ctrl_c_at_the_question_ends_nobody(
 
 def test_yes_frees_the_port(holder: Actor, port: int, on_terminal: OnTerminal) -> None:
     terminal = on_terminal("free", "web")
-    terminal.expect(ASKING)
-    terminal.send("y")
+    terminal.answer("y")
     assert terminal.exit_code() == exitcodes.OK, terminal.screen()
     holder.gone()
     assert tables.bindable(port)
@@ -131,8 +143,7 @@ def test_yes_frees_the_port_and_starts_the_server(
     holder: Actor, port: int, on_terminal: OnTerminal
 ) -> None:
     terminal = on_terminal("run", "web")
-    terminal.expect(ASKING)
-    terminal.send("y")
+    terminal.answer("y")
     holder.gone()
     eventually(lambda: tables.listening_pids(port))
     terminal.ctrl_c()
@@ -146,8 +157,7 @@ def test_signals_still_reach_a_run_that_has_asked(
 ) -> None:
     """A question is asked by an event loop, and loops take the signals' wake-up to themselves."""
     terminal = on_terminal("run", "web")
-    terminal.expect(ASKING)
-    terminal.send("y")
+    terminal.answer("y")
     holder.gone()
     terminal.expect("is ready on")
     terminal.signal(number)
@@ -166,8 +176,7 @@ def test_keys_typed_before_the_question_do_not_count(
 ) -> None:
     terminal = on_terminal(*words)
     terminal.send(keys)
-    terminal.expect(ASKING)
-    terminal.send("n")
+    terminal.answer("n")
     assert terminal.exit_code() == exitcodes.HELD, terminal.screen()
     assert holder.alive
 
@@ -176,10 +185,10 @@ def test_a_holder_that_leaves_during_the_question_is_not_signalled(
     holder: Actor, port: int, on_terminal: OnTerminal
 ) -> None:
     terminal = on_terminal("free", "web")
-    terminal.expect(ASKING)
+    terminal.asked()
     holder.let_go()
     holder.gone()
-    terminal.send("y")
+    terminal.answer("y")
     assert terminal.exit_code() == exitcodes.OK, terminal.screen()
     assert tables.bindable(port)
 
@@ -188,13 +197,13 @@ def test_a_new_holder_after_the_answer_is_asked_about_again(
     holder: Actor, port: int, zoo: Zoo, on_terminal: OnTerminal
 ) -> None:
     terminal = on_terminal("free", "web")
-    terminal.expect(ASKING)
+    terminal.asked()
     holder.let_go()
     holder.gone()
     successor = zoo("listener", port)
-    terminal.send("y")
-    terminal.expect(f"(pid {successor.pid}) with SIGTERM?")
-    terminal.send("n")
+    terminal.answer("y")
+    terminal.expect(f"(pid {successor.pid}): stop it?")
+    terminal.answer("n")
     assert terminal.exit_code() == exitcodes.HELD, terminal.screen()
     assert successor.alive
 
@@ -220,7 +229,7 @@ def test_on_conflict_fail_does_not_even_ask(
     project.zoo("web", "listener", port, on_conflict="fail")
     terminal = on_terminal("run", "web")
     assert terminal.exit_code() == exitcodes.HELD, terminal.screen()
-    assert ASKING not in terminal.screen()
+    assert not terminal.asks
     assert '`on_conflict` is "fail"' in terminal.screen()
     assert "`devports run web --on-conflict ask`" in terminal.screen()
     assert holder.alive
@@ -240,13 +249,11 @@ def test_on_conflict_next_takes_another_port_and_says_so(
 
 def test_details_are_shown_before_the_answer(holder: Actor, on_terminal: OnTerminal) -> None:
     terminal = on_terminal("free", "web")
-    terminal.expect(ASKING)
-    terminal.send("d")
-    terminal.expect("what happens on yes")
+    terminal.answer("d")
+    terminal.expect("on yes")
     terminal.expect(f"SIGTERM to {holder.pid}")
     assert holder.alive
-    terminal.expect(ASKING)
-    terminal.send("n")
+    terminal.answer("n")
     assert terminal.exit_code() == exitcodes.HELD, terminal.screen()
     assert holder.alive
 
@@ -257,8 +264,7 @@ def test_another_port_is_taken_on_request(
     project.service("web", port, shlex.join(argv_of("listener", "{port}", "--stay")))
     terminal = on_terminal("run", "web")
     terminal.expect(f"on the next free port after {port}")
-    terminal.expect(ASKING)
-    terminal.send("p")
+    terminal.answer("p")
     terminal.expect(f"port {port} is taken")
     eventually(lambda: tables.listening_pids(port + 2))  # the neighbour has port + 1
     assert holder.alive
@@ -273,8 +279,7 @@ def test_clients_are_counted_before_and_named_as_left_alone_after(
     client = zoo("client", port)
     terminal = on_terminal("free", "web")
     terminal.expect("connected")
-    terminal.expect(ASKING)
-    terminal.send("y")
+    terminal.answer("y")
     terminal.expect(f"(pid {client.pid}), a client of the port")
     assert terminal.exit_code() == exitcodes.OK, terminal.screen()
     assert client.alive
@@ -307,5 +312,5 @@ def test_on_conflict_fail_asks_nobody_to_take_over_either(
     terminal = on_terminal("run", "web")
     assert terminal.exit_code() == exitcodes.IN_CHARGE, terminal.screen()
     assert "start here?" not in terminal.screen()
-    assert ASKING not in terminal.screen()
+    assert not terminal.asks
     assert not running.ended

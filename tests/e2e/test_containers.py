@@ -21,7 +21,6 @@ from tests.harness.capabilities import (
 )
 from tests.harness.engine import IDS, Engine
 from tests.harness.strace import strace_signals
-from tests.harness.terminal import ASKING
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
@@ -101,12 +100,10 @@ def test_on_a_terminal_it_has_a_question_of_its_own(
     docker.runs(port, proxy)
     terminal = on_terminal("free", port, env=docker.env)
     terminal.expect(f"forwards the port for {NAMED}")
-    terminal.expect(f"stop {NAMED}?")
-    terminal.expect(ASKING)
-    terminal.send("d")
+    terminal.expect(f"in use by {NAMED}: stop it?")
+    terminal.answer("d")
     terminal.expect("no process is signalled by devports")
-    terminal.expect(ASKING)
-    terminal.send("y")
+    terminal.answer("y")
     assert terminal.exit_code() == exitcodes.OK, terminal.screen()
     assert docker.stopped == ["shop-db-1"]
     assert tables.bindable(port)
@@ -140,12 +137,10 @@ def test_the_question_says_that_a_container_may_take_its_time(
 ) -> None:
     docker.runs(port, proxy, stop_timeout="60")
     terminal = on_terminal("free", port, env=docker.env)
-    terminal.expect(f"stop {NAMED}, though it may take up to 60 s?")
-    terminal.expect(ASKING)
-    terminal.send("d")
+    terminal.expect(f"in use by {NAMED}: stop it, though it may take up to 60 s?")
+    terminal.answer("d")
     terminal.expect("`docker stop shop-db-1`: its engine ends all of it, after 60 s by force")
-    terminal.expect(ASKING)
-    terminal.send("y")
+    terminal.answer("y")
     assert terminal.exit_code() == exitcodes.OK, terminal.screen()
     assert docker.heard[-1] == "stop shop-db-1"
 
@@ -157,10 +152,9 @@ def test_no_leaves_it_running(
 ) -> None:
     docker.runs(port, proxy)
     terminal = on_terminal("free", port, env=docker.env)
-    terminal.expect(ASKING)
-    terminal.send(keys)
+    terminal.answer(keys)
     assert terminal.exit_code() == exitcodes.HELD, terminal.screen()
-    terminal.expect(f"{NAMED} goes on running, as you said")
+    terminal.expect(f"left {NAMED} running: ")
     assert docker.stopped == []
     assert proxy.alive
 
@@ -172,9 +166,8 @@ def test_a_service_starts_where_its_container_was(
     docker.runs(port, proxy)
     project.zoo("web", "listener", port)
     terminal = on_terminal("run", "web", env=docker.env)
-    terminal.expect(f"stop {NAMED}, so that `web` can start?")
-    terminal.expect(ASKING)
-    terminal.send("y")
+    terminal.expect(f"in use by {NAMED}: stop it and start `web`?")
+    terminal.answer("y")
     terminal.expect("is ready on")
     terminal.ctrl_c()
     assert terminal.exit_code() == 130, terminal.screen()
@@ -324,11 +317,10 @@ def test_another_container_on_the_port_by_then_is_asked_about_anew(
     """A desktop edition has one forwarder for all: the process stays, the container does not."""
     docker.runs(port, proxy)
     terminal = on_terminal("free", port, env=docker.env)
-    terminal.expect(f"stop {NAMED}?")
+    terminal.expect(f"in use by {NAMED}: stop it?")
     docker.runs(port, proxy, names=("other-db",))
-    terminal.expect(ASKING)
-    terminal.send("y")
-    terminal.expect("stop the docker container `other-db` (postgres:16)?")
+    terminal.answer("y")
+    terminal.expect("in use by the docker container `other-db` (postgres:16): stop it?")
     terminal.send("n")
     assert terminal.exit_code() == exitcodes.HELD, terminal.screen()
     assert docker.stopped == []

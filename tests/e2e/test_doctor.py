@@ -19,6 +19,7 @@ from tests.harness.capabilities import (
     NEEDS_IPV6,
     NEEDS_NAMESPACES,
     NEEDS_NETLINK_BOUND,
+    NEEDS_PTY,
     NEEDS_SECOND_USER,
 )
 from tests.harness.project import pids_in
@@ -29,6 +30,7 @@ if TYPE_CHECKING:
     from pathlib import Path
 
     from tests.conftest import Zoo
+    from tests.e2e.conftest import OnTerminal
     from tests.harness.bystanders import Bystanders
     from tests.harness.command import Command
     from tests.harness.project import Project
@@ -75,6 +77,26 @@ def test_a_healthy_project_gets_three_lines(project: Project, clean: Command) ->
     assert done.out.splitlines()[0] == f"{project.config}: 1 service on 1 address"
     assert done.out.splitlines()[2] == "nothing is wrong"
     assert done.err == ""
+
+
+@NEEDS_PTY
+@pytest.mark.usefixtures("clean")
+def test_on_a_terminal_ports_with_the_same_trouble_are_one_block(
+    port: int, zoo: Zoo, project: Project, on_terminal: OnTerminal
+) -> None:
+    names = ("web", "api", "docs")
+    for number, name in enumerate(names):
+        zoo("listener", port + number)
+        project.zoo(name, "listener", port + number)
+    terminal = on_terminal("doctor", size=(30, 60))
+    assert terminal.exit_code() == exitcodes.NO
+    lines = terminal.screen().splitlines()
+    start = lines.index("✗ 3 ports are in use by other processes")
+    assert [line.split()[:2] for line in lines[start + 1 : start + 4]] == [
+        [name, f"127.0.0.1:{port + number}"] for number, name in enumerate(names)
+    ]
+    assert "    `devports free web api docs`" in lines
+    assert "3 errors" in lines
 
 
 @pytest.mark.usefixtures("web")

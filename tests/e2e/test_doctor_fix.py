@@ -20,7 +20,6 @@ from tests.harness.capabilities import (
     NEEDS_UIDS,
 )
 from tests.harness.strace import CALLS, parse
-from tests.harness.terminal import ASKING
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -66,15 +65,14 @@ def test_one_yes_each_makes_it_healthy(
     bystanders(port)
     terminal = on_terminal("doctor", "--fix")
     terminal.expect("take the right to write it from everybody else?")
-    terminal.expect(ASKING)
-    terminal.send("y")
-    terminal.expect(f"(pid {holder.pid}) with SIGTERM?")
-    terminal.expect(ASKING)
+    terminal.answer("y")
+    terminal.expect(f"(pid {holder.pid}): stop it?")
+    terminal.asked()
     assert mode(project.config) == 0o664
     assert holder.alive
-    terminal.send("y")
+    terminal.answer("y")
     assert terminal.exit_code() == exitcodes.OK, terminal.screen()
-    assert terminal.screen().splitlines()[-1].startswith("nothing is wrong")
+    assert terminal.screen().splitlines()[-1].startswith("✓ nothing is wrong")
     holder.gone()
     assert tables.bindable(port)
 
@@ -93,10 +91,9 @@ def test_no_changes_nothing(
     os.chmod(env, 0o666)
     holder = zoo("listener", port)
     terminal = on_terminal("doctor", "--fix")
-    for words in ("the right to write it", f"(pid {holder.pid}) with SIGTERM", "write `.vscode/"):
+    for words in ("the right to write it", f"(pid {holder.pid}): stop it?", "write `.vscode/"):
         terminal.expect(words)
-        terminal.expect(ASKING)
-        terminal.send(keys)
+        terminal.answer(keys)
     assert terminal.exit_code() == exitcodes.NO, terminal.screen()
     assert holder.alive
     assert mode(env) == 0o666
@@ -114,15 +111,13 @@ def test_a_no_is_not_asked_again_after_another_yes(
     holder = zoo("listener", port)
     os.chmod(project.folder, 0o777)
     terminal = on_terminal("doctor", "--fix")
-    terminal.expect(f"(pid {holder.pid}) with SIGTERM")
-    terminal.expect(ASKING)
-    terminal.send("n")
-    terminal.expect("goes on running, as you said")
+    terminal.expect(f"(pid {holder.pid}): stop it?")
+    terminal.answer("n")
+    terminal.expect(f"left `python` (pid {holder.pid}) running")
     terminal.expect("take the right to write it from everybody else?")
-    terminal.expect(ASKING)
-    terminal.send("y")
+    terminal.answer("y")
     assert terminal.exit_code() == exitcodes.NO, terminal.screen()
-    assert terminal.screen().count("with SIGTERM") == 1
+    assert terminal.screen().count(f"(pid {holder.pid}): stop it?") == 1
     assert mode(project.folder) == 0o775
     assert holder.alive
 
@@ -131,7 +126,7 @@ def test_a_no_is_not_asked_again_after_another_yes(
 def test_ctrl_c_ends_the_walk(port: int, zoo: Zoo, on_terminal: OnTerminal) -> None:
     holder = zoo("listener", port)
     terminal = on_terminal("doctor", "--fix")
-    terminal.expect(ASKING)
+    terminal.asked()
     terminal.ctrl_c()
     assert terminal.exit_code() == 130, terminal.screen()
     assert holder.alive
@@ -162,8 +157,7 @@ def test_what_a_crashed_run_left_is_ended_by_its_port(
     project.zoo("web", "listener", port + 1)
     terminal = on_terminal("doctor", "--fix")
     terminal.expect("orphaned server of `web`")
-    terminal.expect(ASKING)
-    terminal.send("y")
+    terminal.answer("y")
     assert terminal.exit_code() == exitcodes.OK, terminal.screen()
     assert tables.bindable(port)
 
@@ -174,8 +168,7 @@ def test_files_of_vs_code_are_written_as_by_its_own_command(
     project.zoo("web", "listener", port, vscode={"task": "Run Web"})
     terminal = on_terminal("doctor", "--fix")
     terminal.expect("write `.vscode/tasks.json`?")
-    terminal.expect(ASKING)
-    terminal.send("y")
+    terminal.answer("y")
     assert terminal.exit_code() == exitcodes.OK, terminal.screen()
     assert devports("vscode", "--check").code == exitcodes.OK
 
@@ -213,9 +206,8 @@ def test_the_server_that_localhost_may_lead_to_is_ended_and_no_other(
     running.says("is ready on")
     other = zoo("listener", port, "--host", "::1")
     terminal = on_terminal("doctor", "--fix")
-    terminal.expect(f"(pid {other.pid}) with SIGTERM?")
-    terminal.expect(ASKING)
-    terminal.send("y")
+    terminal.expect(f"(pid {other.pid}): stop it?")
+    terminal.answer("y")
     assert terminal.exit_code() == exitcodes.OK, terminal.screen()
     other.gone()
     assert not running.ended
@@ -230,8 +222,7 @@ def test_another_users_process_has_its_own_question(
     terminal = on_terminal("doctor", "--fix")
     terminal.expect(f"(pid {holder.pid})")
     terminal.expect("belongs to user nobody and not to you")
-    terminal.expect(ASKING)
-    terminal.send("n")
+    terminal.answer("n")
     assert terminal.exit_code() == exitcodes.NO, terminal.screen()
     assert holder.alive
 
@@ -246,9 +237,8 @@ def test_only_who_was_agreed_on_is_signalled(
     tool = ("strace", "-f", "-qq", "-o", str(log), "-e", f"trace={CALLS}", "--")
     devports.argv[:0] = tool
     terminal = on_terminal("doctor", "--fix")
-    terminal.expect(f"(pid {holder.pid}) with SIGTERM")
-    terminal.expect(ASKING)
-    terminal.send("y")
+    terminal.expect(f"(pid {holder.pid}): stop it?")
+    terminal.answer("y")
     assert terminal.exit_code() == exitcodes.OK, terminal.screen()
     holder.gone()
     sent = parse(log.read_text())

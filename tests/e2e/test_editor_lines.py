@@ -12,7 +12,6 @@ import pytest
 from devports import exitcodes
 from tests.harness import jsonc
 from tests.harness.capabilities import NEEDS_FORK, NEEDS_PTY
-from tests.harness.terminal import ASKING
 from tests.harness.waiting import eventually
 
 if TYPE_CHECKING:
@@ -115,8 +114,7 @@ def test_a_question_that_is_declined(
     on_terminal: OnTerminal, key: str, code: int, words: str
 ) -> None:
     terminal = on_terminal("run", "web")
-    terminal.expect(ASKING)
-    terminal.send(key)
+    terminal.answer(key)
     assert terminal.exit_code() == code, terminal.screen()
     *_, error, end = terminal.screen().splitlines()
     found = ERROR.search(error)

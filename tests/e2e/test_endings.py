@@ -221,7 +221,7 @@ def test_devports_is_killed_at_its_question(
     project.zoo("web", "listener", port)
     terminal = on_terminal("run", "web")
     before = terminal.modes()
-    terminal.expect("so that `web` can start")
+    terminal.expect("stop it and start `web`?")
     eventually(lambda: terminal.modes() != before, what="a question")
     terminal.signal(signal.SIGKILL)
     eventually(lambda: terminal.modes() == before, what="the modes of the terminal")

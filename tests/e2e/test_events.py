@@ -13,7 +13,6 @@ import pytest
 from devports import exitcodes
 from tests.harness import tables
 from tests.harness.capabilities import NEEDS_FORK, NEEDS_PROC
-from tests.harness.terminal import ASKING
 from tests.harness.waiting import eventually
 
 if TYPE_CHECKING:
@@ -89,8 +88,7 @@ def test_a_question_and_its_answer_are_told(
     holder = zoo("listener", port)
     project.zoo("web", "listener", port)
     terminal = on_terminal("run", "web", "--events", "events.jsonl")
-    terminal.expect(ASKING)
-    terminal.send("n")
+    terminal.answer("n")
     assert terminal.exit_code() == exitcodes.HELD
     asked = events(project)[0]
     assert (asked["event"], asked["kind"], asked["answer"]) == ("asked", "stop", "no")

@@ -12,7 +12,7 @@ import pytest
 from devports import exitcodes
 from tests.harness import strace, tables
 from tests.harness.capabilities import NEEDS_FORK, NEEDS_PTY, NEEDS_STRACE
-from tests.harness.terminal import ASKING, Terminal
+from tests.harness.terminal import Terminal
 from tests.harness.waiting import eventually
 
 if TYPE_CHECKING:
@@ -151,7 +151,7 @@ def test_a_signal_at_the_question_is_no_answer_and_gives_the_modes_back(
     holder = zoo("listener", port)
     terminal = on_terminal("free", port)
     before = terminal.modes()
-    terminal.expect(ASKING)
+    terminal.asked()
     terminal.signal(number)
     assert terminal.exit_code() == 128 + number, terminal.screen()
     assert not terminal.died_of

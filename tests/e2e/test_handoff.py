@@ -15,7 +15,6 @@ from tests.harness.actors import argv_of
 from tests.harness.capabilities import NEEDS_FORK, NEEDS_NODE, NEEDS_PROC, NEEDS_PTY
 from tests.harness.handoffs import WAYS, WORDS
 from tests.harness.servers import PYTHON
-from tests.harness.terminal import ASKING
 from tests.harness.waiting import eventually
 
 if TYPE_CHECKING:
@@ -254,8 +253,7 @@ def test_on_a_terminal_a_person_is_asked_while_the_server_waits(
     terminal.expect("closed")
     other = zoo("listener", port)
     tree[0].send_signal(signal.SIGUSR2)
-    terminal.expect(ASKING)
-    terminal.send(key)
+    terminal.answer(key)
     terminal.expect(then)
     assert other.alive is not ended
     terminal.signal(signal.SIGTERM)

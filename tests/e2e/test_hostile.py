@@ -10,7 +10,6 @@ import pytest
 from devports import exitcodes
 from tests.harness import tables
 from tests.harness.capabilities import NEEDS_FORK, NEEDS_PROC, NEEDS_PTY
-from tests.harness.terminal import ASKING
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -75,10 +74,9 @@ def test_a_question_is_not_forged_and_keeps_the_secret(
 ) -> None:
     """Colours and cursor are the prompt's own there; titles and clipboard are nobody's."""
     terminal = on_terminal("free", port)
-    terminal.expect(ASKING)
-    terminal.send("d")
-    terminal.expect("what happens on yes")
-    terminal.expect(ASKING)
+    terminal.answer("d")
+    terminal.expect("on yes")
+    terminal.asked()
     assert b"\x1b]" not in terminal.bytes
     assert b"\xc2\x9b" not in terminal.bytes
     assert SECRET not in terminal.screen()

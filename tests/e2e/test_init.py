@@ -224,7 +224,7 @@ def test_a_person_leaves_one_out_and_names_a_port(
     terminal.send("3000\r")
     terminal.expect("write devports.toml with 2 services?")
     terminal.send("y")
-    screen = terminal.expect("wrote devports.toml: 2 services")
+    screen = terminal.expect("✓ wrote devports.toml with 2 services")
     assert terminal.exit_code() == exitcodes.OK
     assert "devports run backend" in screen
     text = text_of(project)

@@ -15,7 +15,6 @@ from tests.harness.capabilities import NEEDS_FORK, NEEDS_NETLINK_BOUND, NEEDS_ST
 from tests.harness.project import pids_in
 from tests.harness.servers import COMMANDS
 from tests.harness.strace import refusing, strace_signals
-from tests.harness.terminal import ASKING
 from tests.harness.waiting import eventually
 
 if TYPE_CHECKING:
@@ -82,8 +81,7 @@ def test_run_asks_frees_and_starts_without_a_gap(
     project.service("backend", port, COMMANDS["uvicorn"])
     terminal = on_terminal("run", "backend")
     terminal.expect(str(broken.pid))
-    terminal.expect(ASKING)
-    terminal.send("y")
+    terminal.answer("y")
     terminal.expect("Uvicorn running on")
     eventually(lambda: tables.listening_pids(port))
     assert broken.process.wait(5) is not None

@@ -12,7 +12,7 @@ from devports import exitcodes
 from tests.harness import strace, tables
 from tests.harness.actors import alive, argv_of
 from tests.harness.capabilities import NEEDS_FORK, NEEDS_PTY, NEEDS_STRACE
-from tests.harness.terminal import ASKING, Terminal
+from tests.harness.terminal import Terminal
 from tests.harness.waiting import eventually
 
 if TYPE_CHECKING:
@@ -63,10 +63,9 @@ def test_a_person_is_asked_about_who_was_handed_the_socket(
     taker = zoo("taker", port, "--at", tmp_path / "unix")
     zoo("heir", port, "--to", tmp_path / "unix")
     terminal = on_terminal("free", port)
-    terminal.expect(ASKING)
-    terminal.send("y")
-    terminal.expect(f"(pid {taker.pid}) with SIGTERM?")
-    terminal.send("n")
+    terminal.answer("y")
+    terminal.expect(f"(pid {taker.pid}): stop it?")
+    terminal.answer("n")
     assert terminal.exit_code() == exitcodes.HELD, terminal.screen()
     assert taker.alive
 

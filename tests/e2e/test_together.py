@@ -16,7 +16,7 @@ from tests.harness.actors import argv_of
 from tests.harness.capabilities import NEEDS_FORK, NEEDS_PROC, NEEDS_PTY
 from tests.harness.ports import reserved_block
 from tests.harness.servers import COMMANDS
-from tests.harness.terminal import ASKING
+from tests.harness.terminal import DOWN
 from tests.harness.waiting import eventually
 
 if TYPE_CHECKING:
@@ -157,7 +157,7 @@ def test_of_runs_that_take_over_at_once_one_serves_and_the_others_wait_for_nobod
     "answer",
     [
         pytest.param("y", id="y"),
-        pytest.param("\x1b[B\r", id="yes by arrow"),
+        pytest.param(DOWN + "\r", id="yes by arrow"),
         pytest.param("n", id="n"),
         pytest.param("\r", id="Enter"),
         pytest.param("\x1b[A\r", id="up and Enter"),
@@ -172,9 +172,10 @@ def test_a_person_is_asked_before_a_run_is_taken_over(
     terminal = on_terminal("run", "web")
     terminal.expect(f"is in charge (pid {first.pid}): stop it and start here?")
     terminal.expect("> n  no, leave it running")
-    terminal.expect(ASKING)
-    terminal.send(answer)
-    if answer not in ("y", "\x1b[B\r"):
+    if answer == DOWN + "\r":
+        terminal.point("y")
+    terminal.answer(answer.removeprefix(DOWN))
+    if answer not in ("y", DOWN + "\r"):
         assert terminal.exit_code() == exitcodes.IN_CHARGE, terminal.screen()
         assert not first.ended
         return

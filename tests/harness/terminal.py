@@ -4,23 +4,29 @@ from __future__ import annotations
 
 import contextlib
 import os
+import re
 import signal
 import termios
+from functools import partial
 from typing import TYPE_CHECKING
 
 import pexpect
 import pyte
 
 from tests.harness.actors import Identity
-from tests.harness.waiting import deadline_after, remaining
+from tests.harness.waiting import deadline_after, eventually, remaining
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping, Sequence
 
 ROWS, COLUMNS = 40, 120
-ASKING = "arrows and Enter, or a key"
-"""The last line of a question; it comes when every key counts, and before that only "no" does."""
+ASKS, ASKED = b"\x1b[?2004h", b"\x1b[?2004l"
+"""A question begins and ends with these: what is pasted in between is told apart from keys."""
+UP, DOWN = "\x1b[A", "\x1b[B"
+POINTED = re.compile(r"^ > (\w)  ", re.MULTILINE)
 WITHIN = 20.0
+AGAIN = 0.3
+"""Seconds until a key is pressed again: in the first moments of a question only "no" counts."""
 
 
 class _Screen(pyte.HistoryScreen):
@@ -107,6 +113,48 @@ class Terminal:
             if not remaining(deadline):
                 raise AssertionError(f"no {text!r} in time; the screen:\n{self.screen()}")
         return self.screen()
+
+    @property
+    def asks(self) -> bool:
+        """Whether a question waits for its answer."""
+        return self.bytes.count(ASKS) > self.bytes.count(ASKED)
+
+    @property
+    def pointed(self) -> str:
+        """The key of the row that is pointed at; empty if there is none."""
+        rows = POINTED.findall(self.screen()) if self.asks else []
+        return rows[-1] if rows else ""
+
+    def asked(self, within: float = WITHIN) -> Terminal:
+        """Wait until a question is there, with what is pointed at."""
+        eventually(lambda: self._read(0.1) and self.pointed, within, what=self.screen())
+        return self
+
+    def press(self, keys: str, done: Callable[[], object], within: float = WITHIN) -> None:
+        """Press the keys until they have been taken, which `done` says."""
+        deadline = deadline_after(within)
+        while not done():
+            assert remaining(deadline), f"{keys!r} was not taken; the screen:\n{self.screen()}"
+            self.send(keys)
+            again = deadline_after(AGAIN)
+            while self._read(0.05) and not done() and remaining(again):
+                pass
+
+    def answer(self, keys: str) -> None:
+        """Answer the question that is there, or that comes."""
+        answered = self.bytes.count(ASKED)
+        self.asked()
+        self.press(keys, lambda: self.bytes.count(ASKED) > answered)
+
+    def point(self, key: str) -> None:
+        """Point at the answer with this key, by arrows."""
+        self.asked()
+        rows = re.findall(r"^ [ >] (\w)  ", self.screen(), re.MULTILINE)
+        while (now := self.pointed) != key:
+            self.press(
+                DOWN if rows.index(key) > rows.index(now) else UP,
+                partial(lambda before: self.pointed != before, now),
+            )
 
     def send(self, keys: str) -> None:
         self._child.send(keys)

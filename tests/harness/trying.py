@@ -6,7 +6,7 @@ page shows another one. Blocks are run in their order. What is noted above a blo
     given WHAT          something is there for this block: a name of `GIVEN`
     exit 0 90           the exit codes of its commands; without it each has to be 0
     terminal            it is run on a terminal
-    at TEXT type KEYS   on a terminal, once TEXT is shown
+    at TEXT type KEYS   on a terminal, at the question that shows TEXT
     until TEXT          on a terminal; it goes on, and is ended by Ctrl-C once TEXT is shown
     stays               with `until`: it is ended when the page is over
 
@@ -164,7 +164,7 @@ class Stage:
         for where in block.noted("at"):
             text, _, keys = where.partition(" type ")
             terminal.expect(self.here(text))
-            terminal.send(keys)
+            terminal.answer(keys)
         for text in block.noted("until"):
             terminal.expect(self.here(text))
         said = up_to(block.noted("until"), terminal.screen())

@@ -12,13 +12,19 @@ from typing import TYPE_CHECKING
 
 import pytest
 
-from tests.harness.capabilities import NEEDS_NETLINK_BOUND
+from tests.harness.capabilities import NEEDS_FORK, NEEDS_NETLINK_BOUND, NEEDS_PTY
+from tests.harness.command import clean_environment
 
 if TYPE_CHECKING:
+    from collections.abc import Callable
     from pathlib import Path
     from typing import Any
 
     from tests.conftest import Zoo
+    from tests.harness.terminal import Terminal
+
+LIBRARIES = {"rich", "questionary", "prompt_toolkit"}
+"""For what is drawn on a terminal and for questions alone."""
 
 PROGRAM = """
 import json, sys
@@ -52,6 +58,8 @@ COMMANDS = [
     pytest.param("free web", HEAVY - {"signal"}, id="free: argparse and the numbers of signals"),
     pytest.param("validate", HEAVY, id="validate: argparse and the TOML reader"),
     pytest.param("wait web --for free", HEAVY - {"signal"}, id="wait: as free"),
+    pytest.param("wait web --timeout 1", HEAVY - {"signal"}, id="wait: a long one on a pipe too"),
+    pytest.param("init --dry-run --config NEW", HEAVY - {"json", "ast"}, id="init: what it reads"),
     pytest.param("doctor", HEAVY - {"json", "shutil"}, id="doctor: the editor's files too"),
     pytest.param("vscode --check", HEAVY - {"json", "difflib"}, id="vscode: a difference too"),
     pytest.param("schema config", TOML - {"re", "enum", "collections", "functools"} | HEAVY,
@@ -139,3 +147,71 @@ def test_a_command_imports_only_what_it_uses(
         f'[services.web]\nport = {port}\ncommand = "python3 -m http.server {{port}}"\n', "utf-8"
     )
     assert Ran(*line.split(), folder=tmp_path).modules & absent == set()
+
+
+DRAW_NOTHING = [
+    "--help",
+    "run --help",
+    "check web",
+    "check {port}",
+    "free web --yes",
+    "run web --yes",
+    "wait web --for free",
+    "validate",
+    "schema config",
+    "completion bash",
+    "vscode --diff",
+    "status --json",
+    "doctor --json",
+    "init --dry-run --json",
+]
+ON_A_TERMINAL = """
+import atexit, sys
+atexit.register(lambda: open("modules", "w").write(" ".join(sys.modules)))
+from devports.cli import main
+sys.exit(main(sys.argv[1:]))
+"""
+
+
+def drawing(terminal: Terminal, folder: Path) -> set[str]:
+    """Return what a command imported to draw and to ask, after its end."""
+    terminal.exit_code()
+    terminal.close()
+    text = (folder / "modules").read_text(encoding="utf-8")
+    return {name.partition(".")[0] for name in text.split()} & LIBRARIES
+
+
+@pytest.fixture
+def on_terminal(port: int, tmp_path: Path) -> Callable[[str], Terminal]:
+    """Start a command on a terminal, in a project with a service `web` on the port."""
+    from tests.harness.terminal import Terminal
+
+    command = json.dumps([sys.executable, "-c", "raise SystemExit(3)"])
+    config = f"[services.web]\nport = {port}\ncommand = {command}\n"
+    (tmp_path / "devports.toml").write_text(config, encoding="utf-8")
+    env = clean_environment(str(tmp_path))
+    program = [sys.executable, "-c", ON_A_TERMINAL]
+    return lambda line: Terminal([*program, *line.split()], cwd=str(tmp_path), env=env)
+
+
+@NEEDS_FORK
+@NEEDS_PTY
+@pytest.mark.parametrize("line", DRAW_NOTHING)
+def test_what_draws_nothing_imports_no_library_for_it_on_a_terminal_either(
+    port: int, zoo: Zoo, tmp_path: Path, line: str, on_terminal: Callable[[str], Terminal]
+):
+    if not line.startswith("wait"):
+        zoo("listener", port)
+    assert drawing(on_terminal(line.format(port=port)), tmp_path) == set()
+
+
+@NEEDS_FORK
+@NEEDS_PTY
+@pytest.mark.parametrize("line", ["free web", "run web"])
+def test_a_question_and_its_card_do(
+    port: int, zoo: Zoo, tmp_path: Path, line: str, on_terminal: Callable[[str], Terminal]
+):
+    zoo("listener", port)
+    terminal = on_terminal(line)
+    terminal.answer("n")
+    assert drawing(terminal, tmp_path) == LIBRARIES

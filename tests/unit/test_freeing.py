@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import itertools
 import time
 from typing import TYPE_CHECKING
@@ -31,18 +32,26 @@ from devports.core.stop_plan import (
     WouldStop,
 )
 from devports.freeing import FreeRequest as FreeingJob
-from devports.freeing import FreeServices, StopTimeouts, code_of_hidden, free, rehearse, terminate
+from devports.freeing import FreeServices, StopTimeouts, code_of_hidden, free, rehearse
 from devports.freeing.bindable import findings_now
 from devports.freeing.consent import plan_for, refusals
 from tests.fakes import ME, SIGKILL, SIGTERM, FakeEngines, FakeMachine
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
+    from collections.abc import Callable, Iterator
     from typing import Any
 
     from devports.core.checkout import ElsewhereOf
     from devports.core.model import Process
-    from devports.core.stop_plan import Answer, FreeResult, Outcome, Progress, Question
+    from devports.core.stop_plan import (
+        Answer,
+        FreeResult,
+        Outcome,
+        Progress,
+        Question,
+        WaitProgress,
+    )
+    from devports.freeing import Wait
 
 HERE = Endpoint("127.0.0.1", 8000)
 YES = ConfirmPolicy(yes=True)
@@ -61,6 +70,8 @@ class Freeing:
         self.engines = FakeEngines()
         self.elsewhere: OtherCheckout | None = None
         self.read = 0
+        self.quiet = 0.7
+        self.waiting: Callable[[WaitProgress], Wait] | None = None
 
     def ask(self, question: Question) -> Answer:
         self.asked.append(question)
@@ -84,6 +95,8 @@ class Freeing:
             self.run_of,
             self.engines,
             self.read_checkouts,
+            waiting=self.waiting,
+            quiet=self.quiet,
         )
         job = FreeingJob(endpoints or (HERE,), policy, limits, attempts=attempts)
         freed = free(tools, job)
@@ -1022,8 +1035,7 @@ def test_leftovers_that_stay_longer_are_reported_at_once():
     assert not freeing.told
 
 
-def test_waiting_says_for_whom(monkeypatch: pytest.MonkeyPatch):
-    monkeypatch.setattr(terminate, "QUIET", 0.1)
+def test_waiting_says_for_whom():
     machine = held_by(FakeMachine(), 50)
     machine.deaf[50] = {SIGTERM}
     machine.socket(HERE, 50, state="ESTABLISHED", remote=Endpoint("127.0.0.1", 40000))
@@ -1033,8 +1045,10 @@ def test_waiting_says_for_whom(monkeypatch: pytest.MonkeyPatch):
         return [news for news in freeing.told if isinstance(news, WaitingForPort)]
 
     machine.before_probe = lambda: machine.end(50) if waits() else None
+    freeing.quiet = 0.1
     freeing(YES, QUICK.replace(stop=30))
     assert [news.clients for news in waits()] == [1]
+    assert waits()[0].waited > 0.1
 
 
 REHEARSED = [
@@ -1404,3 +1418,38 @@ def test_a_loop_that_was_typed_is_caught_in_the_act():
     machine.after_signal = end_of_the_first
     freed = Freeing(machine)(YES, QUICK.replace(settle=5))
     assert freed.exit_code == exitcodes.TAKEN_AGAIN
+
+
+def stopping_slowly(machine: FakeMachine) -> None:
+    held_by(machine, 50)
+    machine.deaf[50] = {SIGTERM}
+
+
+def lingering(machine: FakeMachine) -> None:
+    machine.sockets += blocked_by_leftovers(0.1).sockets
+
+
+@pytest.mark.parametrize(
+    "blocked",
+    [
+        pytest.param(stopping_slowly, id="for the end of a server"),
+        pytest.param(lingering, id="for what an ended server left"),
+        pytest.param(supervised_by_a_loop, id="for a server that may be restarted"),
+    ],
+)
+def test_a_wait_is_shown_while_it_lasts(blocked: Callable[[FakeMachine], object]):
+    machine, shown = FakeMachine(), list[str]()
+    blocked(machine)
+    freeing = Freeing(machine)
+
+    @contextlib.contextmanager
+    def waiting(_news: WaitProgress) -> Iterator[Callable[[], None]]:
+        shown.append("begins")
+        yield lambda: shown.append("goes on")
+        shown.append("ends")
+
+    freeing.waiting, freeing.quiet = waiting, 0.05
+    freeing(YES, QUICK.replace(stop=0.3, linger=30))
+    first, *between, last = shown[: shown.index("ends") + 1]
+    assert (first, set(between), last) == ("begins", {"goes on"}, "ends")
+    assert not any(isinstance(news, WaitingForPort | WatchingForRestart) for news in freeing.told)

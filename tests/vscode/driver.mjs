@@ -166,18 +166,23 @@ const VERBS = {
       throw new Error(`${error.message}\n${last}`);
     });
   },
-  // Keys that come while a question is being drawn are no answer, nor those that go elsewhere.
   expectAsked: async (value, { timeout }) => {
-    let [last, since] = ['', Date.now()];
-    const asked = async () => {
-      const text = await window.terminal();
-      const listens = new RegExp(value).test(text) && (await window.typesIntoTerminal());
-      if (text !== last || !listens) [last, since] = [text, Date.now()];
-      return Date.now() - since > 600;
-    };
+    let last = '';
+    const asked = async () => new RegExp(value).test((last = await window.terminal()))
+      && /^ > \w {2}/m.test(last) && window.typesIntoTerminal();
     await until(asked, timeout, value).catch(error => {
       throw new Error(`${error.message}\n${last}`);
     });
+  },
+  // In the first moments of a question only "no" counts: a key is pressed until it was taken.
+  pressUntil: async ({ press, shows }, { timeout }) => {
+    let last = '';
+    const taken = async () => new RegExp(shows).test((last = await window.terminal()));
+    for (const end = Date.now() + timeout; !(await taken());) {
+      if (Date.now() > end) throw new Error(`${press} was not taken\n${last}`);
+      await window.press(press);
+      await until(taken, 400, shows).catch(() => {});
+    }
   },
   expectPage: (value, { timeout }) => until(() => answers(value), timeout, `an answer of ${value}`),
   expectPort: ({ port: which, open = true }, { timeout }) =>

@@ -5,7 +5,6 @@ from __future__ import annotations
 import shutil
 from typing import TYPE_CHECKING, Any, TypeAlias
 
-from tests.harness.terminal import ASKING
 from tests.vscode.workspace import WAITS, supervisord
 
 if TYPE_CHECKING:
@@ -16,17 +15,21 @@ if TYPE_CHECKING:
 Step: TypeAlias = dict[str, Any]
 
 USAGE, DECLINED, REFUSED, NOT_FOUND, INTERRUPTED = 2, 90, 91, 127, 130
-QUESTION = r"stop `python3.*\?"
+QUESTION = r"in use by `python3[^?]*\?"
 
 
 def note(text: str) -> Step:
     return {"note": text}
 
 
-def asked() -> Iterator[Step]:
-    """Wait for the question, and until every key counts."""
-    yield {"expectTerminal": QUESTION}
-    yield {"expectTerminal": ASKING}
+def asked() -> Step:
+    return {"expectAsked": QUESTION}
+
+
+def pointed(key: str) -> Iterator[Step]:
+    """Point at the second answer, by its key: from then on every key counts."""
+    yield asked()
+    yield {"pressUntil": {"press": "ArrowDown", "shows": f"> {key}"}}
 
 
 def hog(space: Workspace, name: str = "backend") -> Step:
@@ -44,9 +47,9 @@ def kept(space: Workspace, name: str = "backend") -> Step:
 
 
 def answered(key: str) -> Iterator[Step]:
-    """Answer the question by a key, once it can count: what is typed too early is no answer."""
-    yield {"expectAsked": QUESTION}
-    yield {"type": key}
+    """Answer the question by a key: a question that was answered is a line."""
+    yield asked()
+    yield {"pressUntil": {"press": key, "shows": QUESTION + r"\s+(yes|no)"}}
 
 
 def launch_stops(label: str, code: int, picture: str) -> Iterator[Step]:
@@ -107,17 +110,18 @@ def held(space: Workspace) -> Iterator[Step]:
     yield note("Run Backend on a held port: the question is answered with the arrows and Enter")
     yield hog(space)
     yield {"runTask": "Run Backend"}
-    yield from asked()
+    yield asked()
     yield {"expectTerminal": "> n  no, leave it running"}
     yield {"screenshot": "question"}
-    yield {"press": ["ArrowDown", "ArrowDown", "ArrowDown"]}
+    yield from pointed("y")
+    yield {"press": ["ArrowDown", "ArrowDown"]}
     yield {"expectTerminal": "> p  no, start `backend` on the next free port"}
     yield {"press": ["ArrowUp", "ArrowUp", "ArrowUp", "ArrowUp"]}
     yield {"expectTerminal": "> n  no, leave it running"}
     yield {"press": "ArrowDown"}
     yield {"expectTerminal": "> y  yes, stop it and start `backend`"}
     yield {"press": "Enter"}
-    yield {"expectTerminal": QUESTION + " yes"}
+    yield {"expectTerminal": QUESTION + r"\s+yes"}
     yield {"expectTerminal": "`backend` is ready on"}
     yield {"expectPage": space.url("backend")}
     yield {"screenshot": "freed"}
@@ -125,16 +129,14 @@ def held(space: Workspace) -> Iterator[Step]:
     yield note("the same by one key")
     yield hog(space)
     yield {"runTask": "Run Backend"}
-    yield from asked()
-    yield {"type": "y"}
+    yield from answered("y")
     yield {"expectTerminal": "`backend` is ready on"}
     yield {"expectPage": space.url("backend")}
     yield from ended(space, "Run Backend", "backend")
     yield note("declined, the task has failed; the problem is shown while it runs")
     yield hog(space)
     yield {"runTask": "Run Backend"}
-    yield from asked()
-    yield {"type": "n"}
+    yield from answered("n")
     yield {"expectEvent": {"event": "processEnd", "name": "Run Backend", "code": DECLINED}}
     yield {"expectProblem": {"file": "devports.toml", "text": "its port is held"}}
     yield {"stop": "hog"}
@@ -145,9 +147,9 @@ def beside(space: Workspace) -> Iterator[Step]:
     yield note("another port, by arrows: the holder stays")
     yield hog(space)
     yield {"runTask": "Run Backend"}
-    yield from asked()
-    yield {"press": ["ArrowDown", "ArrowDown", "ArrowDown", "Enter"]}
-    yield {"expectTerminal": QUESTION + " no, on another port"}
+    yield from pointed("y")
+    yield {"press": ["ArrowDown", "ArrowDown", "Enter"]}
+    yield {"expectTerminal": QUESTION + r"\s+no,\s+on\s+another\s+port"}
     yield {"expectTerminal": "`backend` is ready on"}
     yield {"expectPage": space.url("backend")}
     yield {"terminateTask": "Run Backend"}
@@ -156,8 +158,8 @@ def beside(space: Workspace) -> Iterator[Step]:
     yield note("Esc is no")
     yield hog(space)
     yield {"runTask": "Run Backend"}
-    yield from asked()
-    yield {"press": ["ArrowDown", "Escape"]}
+    yield from pointed("y")
+    yield {"press": "Escape"}
     yield {"expectEvent": {"event": "processEnd", "name": "Run Backend", "code": DECLINED}}
     yield {"expectPage": space.url("backend")}
     yield {"stop": "hog"}
@@ -168,13 +170,12 @@ def hooked(space: Workspace) -> Iterator[Step]:
     yield note("F5 with the hook: declined, the launch stops with the dialog of VS Code")
     yield hog(space)
     yield {"debug": "show"}
-    yield from asked()
-    yield {"press": "Enter"}
+    yield from answered("Enter")
     yield from launch_stops("Free Backend Port", DECLINED, "declined")
     yield note("F5 with the hook: agreed, the debugger starts")
     yield {"debug": "show"}
-    yield from asked()
-    yield {"press": ["ArrowDown", "Enter"]}
+    yield from pointed("y")
+    yield {"press": "Enter"}
     yield {"expectDebug": True}
     yield {"stopDebug": True}
     yield {"stop": "hog"}
@@ -191,7 +192,7 @@ def awaited(space: Workspace) -> Iterator[Step]:
     yield note("the same with Ctrl+C at the question, and with a configuration that is wrong")
     for _ in range(2):
         yield {"f5": True}
-        yield {"expectAsked": QUESTION}
+        yield asked()
         yield {"press": "Control+c"}
         yield from start_is_stopped("Run Backend", INTERRUPTED)
     with open(f"{space.folder}/devports.toml", encoding="utf-8") as file:
@@ -284,8 +285,7 @@ def debugged(space: Workspace) -> Iterator[Step]:
     yield note("Debug Api on a held port: declined, no debugger starts")
     yield hog(space, "api")
     yield {"debug": "Debug Api"}
-    yield from asked()
-    yield {"type": "n"}
+    yield from answered("n")
     yield {"expectDialog": "Errors? exist"}
     yield {"screenshot": "debug-declined"}
     yield {"clickDialog": "Abort"}

@@ -43,12 +43,14 @@ from devports.records import RunRecord, RunStatus
 from devports.system.inspect import ListenerGroup
 from devports.ui.console import Console
 from devports.ui.processes import DisplayContext
+from devports.ui.rich_console import draw_report
 from devports.ui.status_rows import Section, StatusEntry, StatusPort
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping
+    from collections.abc import Iterable, Mapping
 
     from devports.core.model import State
+    from devports.ui.reports import Line
 
 NOW = 1_790_000_000.0  # 2026-09-21 14:13:20 UTC
 ANN = DisplayContext(1000, "/home/ann", NOW)
@@ -93,6 +95,27 @@ def process(pid: int, name: str = "node", *argv: str, age: float = 7300, **more:
     facts: dict[str, Any] = {"uid": 1000, "user": "ann", "cwd": "/home/ann/shop/web", **more}
     started = NOW - age if age else 0.0
     return Process(ProcessKey(pid, pid * 10), 1, name=name, argv=argv, started=started, **facts)
+
+
+PLAIN = {"NO_COLOR": "1"}
+SCREENS = {
+    **{f"{columns} columns": Stage(PLAIN, COLUMNS=str(columns)) for columns in (60, 80, 100, 120)},
+    "NO_COLOR, 40 columns": Stage(PLAIN, COLUMNS="40"),
+    "TERM=dumb": Stage(TERM="dumb", COLUMNS="60"),
+    "ASCII": Stage(PLAIN, COLUMNS="60", encoding="ascii"),
+    "colour": Stage(COLUMNS="60"),
+    "colour in ASCII": Stage(COLUMNS="60", encoding="ascii"),
+}
+"""Terminals on which a screen is tried."""
+
+
+def drawn(stage: Stage, lines: Iterable[Line]) -> str:
+    """Return what a terminal gets, its escapes made visible."""
+    stage.stdout.seek(0)
+    stage.stdout.truncate()
+    draw_report(stage.screen, "stdout", lines)
+    told = [line.rstrip(" ") for line in stage.stdout.getvalue().splitlines()]
+    return "\n".join(told).replace("\x1b[0m", "⟧").replace("\x1b[", "⟦")
 
 
 INIT = process(1, "systemd", uid=0, user="root")

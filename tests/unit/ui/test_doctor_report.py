@@ -4,12 +4,13 @@ from __future__ import annotations
 
 import pytest
 
+from devports.core.hint import ours
 from devports.core.holder_kind import CurrentUser, OtherUser
-from devports.core.model import VisibilityGap
+from devports.core.model import Endpoint, Holder, HolderSearch, VisibilityGap
 from devports.core.remedies import Remedy
 from devports.core.service import Service
-from devports.core.verdict import Free
-from devports.doctor.facts import Facts, PortFacts, Problem, RemoveWritePermission
+from devports.core.verdict import Finding, Free, Held
+from devports.doctor.facts import Facts, FreePort, PortFacts, Problem, RemoveWritePermission
 from devports.ui import reports
 from devports.ui.text import OutputStyle
 from tests.tools.golden import Family
@@ -86,12 +87,68 @@ FAMILY.says(
         ),
     },
 )
+
+
+def held(name: str, port: int, holder: Holder = s.NODE_HOLDER) -> Problem:
+    """Return that somebody is on a service's port, and that devports can free it."""
+    service, here = Service(name, port, command="vite"), Endpoint("127.0.0.1", port)
+    found = Finding(here, Held((s.socket(here),)), HolderSearch((holder,)))
+    return Problem(
+        "port-held",
+        "error",
+        why=f"`{name}` cannot start while it is there",
+        about=PortFacts(service, service.spec, findings=(found,)),
+        service=name,
+        remedies=(Remedy("ends what holds it, after asking", ours("free", name)),),
+        mend=FreePort((service.spec,), name),
+    )
+
+
+BEA = Holder(s.process(812, "postgres", uid=7, user="bea", age=300_000), (9,))
+MANY = tuple(held(name, 8001 + n) for n, name in enumerate("web auth cart search mailer".split()))
+MANY += (held("db", 5432, BEA), held("a-service-with-a-long-name", 8010))
+LEADS_ELSEWHERE = held("admin", 8009).replace(why="the project in /srv/a runs it: two want it")
+FULL = (
+    *MANY, LEADS_ELSEWHERE,
+    Problem("port-bound", "error", why="a server that wants it fails", service="web",
+            about=FREE.replace(findings=(s.BOUND,))),
+    MENDED.replace(severity="warning"), NOTE, NOTE.replace(remedies=(), why="", evidence=()),
+)  # fmt: skip
+
+
+def on_screen(stage: s.Stage, *problems: Problem, path: str = "/srv/shop/devports.toml") -> str:
+    return s.drawn(stage, reports.screen(path, FACTS, problems, s.ANN, offer=True))
+
+
+FAMILY.says("screen", lambda stage: on_screen(stage, *FULL), s.SCREENS)
 FAMILY.says(
-    "on 40 cells",
-    lambda problems: reports.report(
-        "/srv/devports.toml", FACTS, problems, s.ANN, OutputStyle(width=40), offer=True
-    ),
-    {"lines are broken and commands stay whole": (MENDED, ON_PORT)},
+    "screen of a healthy project",
+    lambda problems: on_screen(s.SCREENS["60 columns"], *problems),
+    {"three lines": (), "a note": (NOTE,)},
+)
+FAMILY.says(
+    "screen of what is not put together",
+    lambda problems: on_screen(s.SCREENS["100 columns"], *problems),
+    {
+        "two": MANY[:2],
+        "what another command mends": tuple(
+            it.replace(remedies=(Remedy("ends it", "docker stop x"),)) for it in MANY[:3]
+        ),
+        "what has more to say": tuple(
+            it.replace(why=f"the project in /srv/{n} runs it") for n, it in enumerate(MANY[:3])
+        ),
+    },
+)
+FAMILY.says(
+    "screen of several processes on a port",
+    lambda problems: on_screen(s.SCREENS["100 columns"], *problems),
+    {
+        "they and those that cannot be seen are named": tuple(
+            it.replace(about=it.about.replace(findings=(s.HIDING,)))
+            for it in MANY[:3]
+            if it.about is not None
+        )
+    },
 )
 
 
@@ -108,7 +165,6 @@ VERDICTS = [
 @pytest.mark.parametrize(("kinds", "words"), VERDICTS)
 def test_the_last_line_counts(kinds: tuple[str, ...], words: str) -> None:
     problems = [PLAIN.replace(severity=kind) for kind in kinds]
-    assert reports.verdict(problems, PIPE) == words
     assert report(FACTS, *problems).split("\n")[-1] == words
 
 
@@ -136,6 +192,9 @@ def test_foreign_text_does_not_speak_to_the_terminal() -> None:
     )
     assert "\x1b" not in text
     assert "\nerror: fake" not in text
+    shown = on_screen(s.SCREENS["120 columns"], evil, *(evil,) * 3, path=f"/{s.EVIL}/devports.toml")
+    assert "⟦" not in shown
+    assert all(line.isprintable() for line in shown.splitlines())
 
 
 def test_a_service_without_findings_has_no_verdict() -> None:

@@ -16,7 +16,6 @@ from devports.core.holder_kind import (
 from devports.core.stop_plan import PortClients, Question, UntouchedProcess
 from devports.ui import holders
 from devports.ui.holders import clients_words, project_words, spared_words, whereabouts
-from devports.ui.text import OutputStyle
 from tests.tools.golden import Family
 from tests.unit.ui import samples as s
 
@@ -120,13 +119,17 @@ FAMILY.says(
 )
 FAMILY.says(
     "card",
-    lambda target: holders.holder_card(target, s.HELD, s.ANN),
-    {"a family": s.UVICORN_TARGET},
+    lambda question: [f"{r.key}: {r.value}" for r in holders.holder_card(question, s.ANN)],
+    {"a family": Question("stop", s.UVICORN_TARGET, s.HELD)},
 )
 
 FAMILY.says(
     "details",
-    lambda question: holders.details(question, s.ANN, OutputStyle(width=100)),
+    lambda question: [
+        line
+        for title, rows in holders.details(question, s.ANN)
+        for line in (title, *(f"  {key}: {text}" for key, text in rows))
+    ],
     {
         "a family with a client": Question(
             "stop",

@@ -6,10 +6,18 @@ import pytest
 
 from devports.core.hint import text_of
 from devports.detect.model import DetectedService, Source
-from devports.ui.reports import findings, next_command, written
+from devports.ui.reports import (
+    findings,
+    findings_screen,
+    next_command,
+    written,
+    written_screen,
+)
 from devports.ui.text import OutputStyle
+from tests.tools.golden import Family
 from tests.unit.ui import samples as s
 
+FAMILY = Family("init_report")
 DB = s.FOUND_DB.replace(port=5432)
 
 
@@ -27,15 +35,6 @@ def test_services_with_their_reasons() -> None:
         "left out:\n"
         "  Procfile, line 2: log: tail -f x (no server)"
     )
-
-
-def test_lines_are_broken_under_their_beginning() -> None:
-    lines = findings("/shop", (s.FOUND,), (s.LEFT_OUT,), OutputStyle(width=44)).splitlines()
-    assert lines[2:4] == [
-        "  backend  port 8000: uvicorn main:app",
-        "           --token *** --port {port}",
-    ]
-    assert lines[-1] == "    server)"
 
 
 def test_colours_change_no_text() -> None:
@@ -56,6 +55,8 @@ def test_nothing_found_and_not_all_looked_at() -> None:
 def test_foreign_texts_are_made_visible() -> None:
     evil = DetectedService(("a",), "x", (Source("\x1b[31m", 1, "\x1b]0;x"),), command="\x1b[2J")
     assert "\x1b" not in findings("/\x1b", (evil,), (), OutputStyle())
+    shown = s.drawn(s.SCREENS["60 columns"], findings_screen("/\x1b", (evil,), (), s.ANN))
+    assert "⟦" not in shown
 
 
 STEPS = [
@@ -82,14 +83,29 @@ def test_the_end_names_the_next_command(
     ]
 
 
-def test_the_next_commands_stay_whole_where_there_is_little_room() -> None:
-    lines = written("a.toml", (s.FOUND,), OutputStyle(width=60, config="a.toml")).splitlines()
-    assert lines[3:] == [
-        "  devports run backend --config a.toml",
-        "      starts it on its port",
-        "  devports vscode --config a.toml",
-        "      writes the tasks and launch configurations of VS Code",
-        "  devports validate --config a.toml",
-        "      checks the file, in a pre-commit hook too",
-    ]
-    assert max(map(len, lines)) <= 60
+LONG = DetectedService(
+    ("a-service-with-a-very-long-name",),
+    "vite",
+    (Source("package.json", 1, '"dev": "vite"'),),
+    command="npm run dev -- --host {host} --port {port} --strictPort",
+)
+
+
+def both(stage: s.Stage) -> str:
+    found = findings_screen(
+        "/home/ann/shop", (s.FOUND, DB, LONG), (s.LEFT_OUT,), s.ANN, whole=False
+    )
+    return "\n\n".join(
+        s.drawn(stage, lines) for lines in (found, written_screen("devports.toml", (s.FOUND, DB)))
+    )
+
+
+FAMILY.says("screen", both, s.SCREENS)
+FAMILY.says(
+    "screen of nothing",
+    lambda config: "\n\n".join(
+        s.drawn(s.SCREENS["60 columns"], lines)
+        for lines in (findings_screen("/shop", (), (), s.ANN), written_screen("x", (), config))
+    ),
+    {"an example is written": "", "the commands name the file and stay whole": "of/mine.toml"},
+)

@@ -4,10 +4,10 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
+import itertools
 from typing import TYPE_CHECKING
 
 import pytest
-from prompt_toolkit.data_structures import Size
 from prompt_toolkit.input import DummyInput, create_pipe_input
 from prompt_toolkit.key_binding import KeyPress
 from prompt_toolkit.output import DummyOutput
@@ -23,18 +23,11 @@ if TYPE_CHECKING:
     from prompt_toolkit.input import Input, PipeInput
     from prompt_toolkit.output import Output
 
-    from devports.ui.prompts import Chosen, Later
+    from devports.ui.prompts import Chosen, Now
 
 UP, DOWN, ENTER = "\x1b[A", "\x1b[B", "\r"
 MENU = Prompt("stop it?", (NO, YES, DETAILS, OTHER))
 YES_NO = yes_or_no("stop it?")
-
-
-class Low(DummyOutput):
-    """A terminal too low for a list."""
-
-    def get_size(self) -> Size:
-        return Size(rows=4, columns=80)
 
 
 @contextlib.contextmanager
@@ -85,13 +78,26 @@ ARROWS = [
 ]
 
 
-def at_once(_seconds: float, call: Callable[[], None]) -> None:
-    """The time in which only no counts is over as soon as the question is drawn."""
-    call()
+def at_once() -> Now:
+    """A clock by which the first moments are over as soon as the question is drawn."""
+    return itertools.count().__next__
 
 
-def never(_seconds: float, _call: Callable[[], None]) -> None:
-    """It does not end."""
+def never() -> float:
+    """A clock by which they do not end."""
+    return 0.0
+
+
+class Clock:
+    """A clock that does something when the question has been drawn."""
+
+    def __init__(self, drawn: Callable[[], object]) -> None:
+        self.time, self._drawn = 0.0, drawn
+
+    def __call__(self) -> float:
+        drawn, self._drawn = self._drawn, lambda: None
+        drawn()
+        return self.time
 
 
 def answer(
@@ -99,10 +105,16 @@ def answer(
     keys: Input,
     sink: Output | None = None,
     stage: Stage | None = None,
-    later: Later = at_once,
+    now: Now | None = None,
 ) -> Chosen:
     screen = (stage or Stage(NO_COLOR="1")).screen
-    return pressed(menu, keys, sink or DummyOutput(), screen, later=later)
+    return pressed(menu, keys, sink or DummyOutput(), screen, now=now or at_once())
+
+
+def nameless() -> tuple[Output, Stage]:
+    """A terminal on which nobody knows to draw."""
+    stage = Stage(NO_COLOR="1", TERM="unknown")
+    return Vt100_Output(stage.stderr, DummyOutput().get_size), stage
 
 
 @NEEDS_FAKE_KEYS
@@ -117,10 +129,10 @@ def test_keys_in_the_list(typed: str, expected: str, colour: str) -> None:
 @pytest.mark.parametrize(
     ("typed", "expected"), [*KEYS, pytest.param(DOWN + ENTER, "no", id="down")]
 )
-def test_keys_on_one_line(typed: str, expected: str) -> None:
+def test_keys_where_nothing_can_be_drawn(typed: str, expected: str) -> None:
     """Nothing is pointed at there, so Enter is no."""
     with keyboard(typed) as keys:
-        assert answer(MENU, keys, Low()) == expected
+        assert answer(MENU, keys, *nameless()) == expected
 
 
 @NEEDS_FAKE_KEYS
@@ -153,7 +165,7 @@ def test_what_was_typed_before_the_question_is_forgotten(before: str) -> None:
 
 
 @contextlib.contextmanager
-def hasty(early: str, late: str) -> Iterator[tuple[PipeInput, Later]]:
+def hasty(early: str, late: str) -> Iterator[tuple[PipeInput, Now]]:
     """A keyboard on which `early` is typed right after the first drawing, `late` when it counts.
 
     The time between them is not waited for: it is over when the early keys have been looked at.
@@ -161,22 +173,21 @@ def hasty(early: str, late: str) -> Iterator[tuple[PipeInput, Later]]:
     with create_pipe_input() as keys:
         read = keys.read_keys
 
-        def drawn(seconds: float, opened: Callable[[], None]) -> None:
-            assert seconds == GUARD
-
-            def reading() -> list[KeyPress]:
-                keys.read_keys = read  # type: ignore[method-assign]
-                asyncio.get_running_loop().call_soon(over)
-                return read()
-
-            def over() -> None:
-                opened()
-                keys.send_text(late)
-
+        def drawn() -> None:
             keys.read_keys = reading  # type: ignore[method-assign]
             keys.send_text(early)
 
-        yield keys, drawn
+        def reading() -> list[KeyPress]:
+            keys.read_keys = read  # type: ignore[method-assign]
+            asyncio.get_running_loop().call_soon(over)
+            return read()
+
+        def over() -> None:
+            clock.time = GUARD
+            keys.send_text(late)
+
+        clock = Clock(drawn)
+        yield keys, clock
 
 
 EARLY = [
@@ -193,31 +204,39 @@ EARLY = [
 ]
 
 
+LISTS = [
+    pytest.param(lambda: (DummyOutput(), Stage(NO_COLOR="1")), id="list"),
+    pytest.param(nameless, id="nothing can be drawn"),
+]
+
+
 @NEEDS_FAKE_KEYS
 @pytest.mark.parametrize("early", EARLY)
 @pytest.mark.parametrize("menu", [MENU, YES_NO], ids=["four answers", "yes and no"])
-@pytest.mark.parametrize("sink", [DummyOutput(), Low()], ids=["list", "one line"])
+@pytest.mark.parametrize("terminal", LISTS)
 def test_what_comes_with_the_first_drawing_answers_nothing_and_moves_nothing(
-    early: str, menu: Prompt, sink: Output
+    early: str, menu: Prompt, terminal: Callable[[], tuple[Output, Stage]]
 ) -> None:
-    with hasty(early, ENTER) as (keys, later):
-        assert answer(menu, keys, sink, later=later) == "no"
-    with hasty(early, "y") as (keys, later):
-        assert answer(menu, keys, sink, later=later) == "yes"
+    with hasty(early, ENTER) as (keys, now):
+        assert answer(menu, keys, *terminal(), now) == "no"
+    with hasty(early, "y") as (keys, now):
+        assert answer(menu, keys, *terminal(), now) == "yes"
 
 
 @NEEDS_FAKE_KEYS
 @pytest.mark.parametrize("key", ["n", "N", "\x1b", "\x04"], ids=["n", "N", "Esc", "Ctrl-D"])
-@pytest.mark.parametrize("sink", [DummyOutput(), Low()], ids=["list", "one line"])
-def test_no_counts_from_the_first_moment_on(key: str, sink: Output) -> None:
+@pytest.mark.parametrize("terminal", LISTS)
+def test_no_counts_from_the_first_moment_on(
+    key: str, terminal: Callable[[], tuple[Output, Stage]]
+) -> None:
     with keyboard(f"y{DOWN}{ENTER}{key}") as keys:
-        assert answer(MENU, keys, sink, later=never) == "no"
+        assert answer(MENU, keys, *terminal(), never) == "no"
 
 
 @NEEDS_FAKE_KEYS
 def test_ctrl_c_counts_from_the_first_moment_on() -> None:
     with keyboard("y\x03") as keys, pytest.raises(KeyboardInterrupt):
-        answer(MENU, keys, later=never)
+        answer(MENU, keys, now=never)
 
 
 @NEEDS_FAKE_KEYS
@@ -234,33 +253,25 @@ def test_a_signal_that_comes_while_the_question_is_drawn_ends_it() -> None:
     def handler() -> None:
         raise SignalReceived(15)
 
-    def soon(_seconds: float, _call: Callable[[], None]) -> None:
+    def drawn() -> None:
         loop = asyncio.get_running_loop()
         loop.call_soon(handler)
-        loop.call_later(5, loop.stop)  # who has caught it would wait for a key on our stdin
+        stops.append(loop.call_later(5, loop.stop))  # who caught it would wait for a key
 
-    stage = Stage()
+    stage, stops = Stage(), list[asyncio.TimerHandle]()
     with create_pipe_input() as keys:
         sink = Vt100_Output(stage.stderr, DummyOutput().get_size)
         with pytest.raises(SignalReceived):
-            answer(MENU, keys, sink, stage, later=soon)
+            answer(MENU, keys, sink, stage, Clock(drawn))
+    stops[0].cancel()
     assert "Ctrl-C" not in stage.stderr.getvalue()
 
 
-@pytest.mark.parametrize(
-    ("typed", "later", "said"),
-    [
-        pytest.param("y", at_once, "? stop it? (y/N) yes\n", id="its keys, when they count"),
-        pytest.param("yn", never, "? stop it? no\n", id="before that there are none"),
-    ],
-)
-def test_a_terminal_without_a_name_is_told_its_keys_when_they_count(
-    typed: str, later: Later, said: str
-) -> None:
-    stage = Stage(NO_COLOR="1", TERM="unknown")
-    with keyboard(typed) as keys:
-        answer(YES_NO, keys, Vt100_Output(stage.stderr, DummyOutput().get_size), stage, later)
-    assert stage.stderr.getvalue() == said
+def test_where_nothing_can_be_drawn_the_answers_are_written_once() -> None:
+    sink, stage = nameless()
+    with keyboard(DOWN + "y") as keys:
+        assert answer(YES_NO, keys, sink, stage) == "yes"
+    assert stage.stderr.getvalue() == "? stop it?\n   n  no\n   y  yes\n? stop it? yes\n"
 
 
 class Endless(DummyInput):

@@ -62,15 +62,14 @@ def test_the_holder_is_shown_and_the_answer_counts(said: Chosen) -> None:
     given = ask(STOP, stage.screen, "backend", project="`shop`", reader=s.ANN, choose=person)
     assert given == said
     assert stage.stderr.getvalue() == (
-        "warning: 127.0.0.1:8000 is held by `node`\n"
-        "  process     `node` (pid 4242), you, running for 2 h (since 12:11)\n"
-        "  socket      LISTEN 0.0.0.0:8000 and [::]:8000\n"
-        "  folder      ~/shop/web\n"
+        "! 127.0.0.1:8000 is held by `node`\n"
         "  command     node server.js --port 8000\n"
+        "  process     pid 4242, you, up 2 h\n"
+        "  folder      ~/shop/web (`shop`)\n"
         "  started by  `npm run dev` <- `zsh` <- `code`\n"
-        "  project     `shop`\n"
     )
-    assert person.asked == ("stop `node` (pid 4242) with SIGTERM, so that `backend` can start?")
+    asked = "127.0.0.1:8000 is in use by `node` (pid 4242): stop it and start `backend`?"
+    assert person.asked == asked
     assert stage.stdout.getvalue() == ""
 
 
@@ -79,7 +78,7 @@ def test_another_user_is_named() -> None:
     theirs = s.NODE_TARGET.replace(standing=OtherUser("bob", permitted=True))
     ask(STOP.replace(target=theirs), stage.screen, choose=person)
     assert "which belongs to user bob and not to you" in person.asked
-    assert "note        belongs to user bob" in stage.stderr.getvalue()
+    assert "  note        belongs to user bob\n" in stage.stderr.getvalue()
 
 
 def test_ctrl_c_is_not_an_answer() -> None:
@@ -103,11 +102,40 @@ def test_details_are_shown_and_the_question_is_asked_again() -> None:
     assert ask(question, stage.screen, reader=s.ANN, choose=person) == "no"
     said = stage.stderr.getvalue()
     assert "  clients     2 connected, here `python` (pid 77); not signalled\n" in said
-    assert ("  `uvicorn` (pid 10)\n    user     you\n    running  for 2 h (since 12:11)\n") in said
-    assert "    `python` (pid 11)\n" in said, "a worker stands below its parent"
+    assert "  what would end\n  10    uvicorn main:app --reload" in said
+    assert "\n    11  python" in said, "a worker stands below its parent"
     assert "SIGTERM to 10, the same as `kill -TERM 10`" in said
     assert "left alone: `python` (pid 77), a client of the port" in said
     assert not person.answers
+
+
+@pytest.mark.parametrize(
+    ("lines", "shown"),
+    [
+        pytest.param(15, ["!", "command", "process", "folder", "started"], id="all of it"),
+        pytest.param(14, ["command", "process", "folder", "started"], id="no headline"),
+        pytest.param(9, ["command", "process"], id="the most telling"),
+        pytest.param(5, [], id="the question alone"),
+    ],
+)
+def test_a_card_has_the_lines_that_the_question_leaves(lines: int, shown: list[str]) -> None:
+    stage = Stage(NO_COLOR="1", COLUMNS="80", LINES=str(lines))
+    ask(STOP.replace(may_move=True), stage.screen, "web", reader=s.ANN, choose=Person("no"))
+    assert [line.split()[0] for line in stage.stderr.getvalue().splitlines()] == shown
+
+
+def test_what_the_card_has_no_room_for_is_the_first_detail() -> None:
+    stage = Stage(NO_COLOR="1", COLUMNS="80", LINES="5")
+    ask(STOP, stage.screen, reader=s.ANN, choose=Person("details", "no"))
+    assert [line.split()[0] for line in stage.stderr.getvalue().splitlines()] == [
+        "command", "process", "folder",
+    ]  # fmt: skip
+
+
+def test_the_details_go_when_all_of_them_were_shown() -> None:
+    person = Person("details", "no")
+    ask(STOP, Stage(LINES="90").screen, reader=s.ANN, choose=person)
+    assert person.keys == "ny"
 
 
 @pytest.mark.parametrize(

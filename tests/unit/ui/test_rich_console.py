@@ -96,8 +96,9 @@ def test_what_the_stream_cannot_say_is_measured_as_it_is_shown(encoding: str, li
 
 
 def test_values_stand_below_each_other_and_empty_ones_are_left_out():
-    pairs = [("command", "x"), ("note", ""), ("up", Text("5 min"))]
-    told = drawn(Stage(NO_COLOR="1"), *facts(pairs))
+    told = drawn(
+        Stage(NO_COLOR="1"), *facts([("command", "x"), ("note", ""), ("up", Text("5 min"))])
+    )
     assert told.splitlines() == ["  command  x", "  up       5 min"]
 
 
