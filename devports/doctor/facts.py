@@ -104,6 +104,8 @@ class Launch(Frozen):
         words: of the server, through a script of package.json too.
         settings: text of its configuration file, for what that may say instead.
         hides: what keeps its exit code from whoever starts it: `| tee log`.
+        default: where it listens if its words name no port; 0: not known, it may read PORT.
+        naming: the whole command with the port in it; empty where it is not known how.
     """
 
     kind: str = ""
@@ -112,6 +114,8 @@ class Launch(Frozen):
     words: tuple[str, ...] = ()
     settings: str = ""
     hides: str = ""
+    default: int = 0
+    naming: str = ""
 
 
 class Command(Frozen):
