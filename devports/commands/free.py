@@ -195,7 +195,7 @@ def hints_for(asked: Target, freed: FreeResult) -> tuple[Advice, ...]:
         )
     if whys == {"no-terminal"}:
         return (hint("to end it without a question, run ", ours("free", asked.typed, "--yes")),)
-    if whys == {"on-conflict"}:
+    if whys == {"on-conflict"} and asked.name:
         return (hint("to be asked, run ", ours("run", asked.name, "--on-conflict", "ask")),)
     permitted = [
         outcome.target.standing.permitted

@@ -7,11 +7,26 @@ from __future__ import annotations
 
 import os
 
-from devports.commands.context import Context, asked_of, print_vscode_failure, service_of
+from devports.commands.context import (
+    Context,
+    Target,
+    asked_of,
+    here,
+    print_vscode_failure,
+    service_of,
+)
 from devports.commands.debugger import debugged
 from devports.commands.free import show_not_freed, tools_for
+from devports.core.holder_kind import run_name
 from devports.core.recovery import Ended, RecordFailed, ServerReady
-from devports.core.service import Config, Service, env_file_of
+from devports.core.service import (
+    Config,
+    Service,
+    TypedCommand,
+    env_file_of,
+    program_name,
+    typed_command,
+)
 from devports.core.stop_plan import ConfirmPolicy, Question
 from devports.core.verdict import decisive
 from devports.errors import DevportsError
@@ -38,7 +53,7 @@ if TYPE_CHECKING:
 
 def run(
     context: Context,
-    name: str,
+    name: str | None = None,
     arguments: Sequence[str] = (),
     *,
     yes: bool = False,
@@ -46,20 +61,23 @@ def run(
     other_checkouts: bool = False,
     on_conflict: OnConflict | None = None,
     port: int | None = None,
+    host: str | None = None,
     events: str | None = None,
     take_over: bool = False,
     debug: bool = False,
 ) -> int:
-    """Run a service to its end; the exit code is the server's own when one ran."""
-    config = context.config()
-    service = service_of(config, name)
-    if debug:
-        service = debugged(service, config)
+    """Run a service, or without a name the command in `arguments`, to its end.
+
+    The exit code is the server's own when one ran.
+    """
+    service, config, more = wanted(context, name, arguments, port=port, debug=debug)
     service = service.replace(
-        port=port or service.port, on_conflict=on_conflict or service.on_conflict
+        port=port or service.port,
+        host=host or service.host,
+        on_conflict=on_conflict or service.on_conflict,
     )
     refuse_impossible(service)
-    news = RunReporter(context.screen, name, events)
+    news = RunReporter(context.screen, name := service.name, events)
     policy = ConfirmPolicy(
         yes=yes,
         other_users=other_users,
@@ -77,7 +95,7 @@ def run(
                 context,
                 service,
                 config,
-                arguments=arguments,
+                arguments=more,
                 policy=policy,
                 news=news,
                 take_over=take_over,
@@ -94,6 +112,67 @@ def run(
         ended = Ended(error.exit_code, "devports", error.code, in_short(error))
     tell_end(context, news, name, session, ended)
     return ended.code
+
+
+def wanted(
+    context: Context, name: str | None, words: Sequence[str], *, port: int | None, debug: bool
+) -> tuple[Service, Config, Sequence[str]]:
+    """Return what is to be run, its configuration, and the words to append to its command.
+
+    Raises:
+        DevportsError: what is typed names neither a service nor a command with its port.
+    """
+    if name is not None:
+        config = declared_services(context, name)
+        service = service_of(config, name)
+        return debugged(service, config) if debug else service, config, words
+    if not words:
+        raise unnamed(declared_services(context), port)
+    from devports.core.hint import hint, ours  # for an error
+
+    if debug or context.named:
+        option = "--debug" if debug else "--config"
+        raise DevportsError("usage", f"`{option}` needs a service, and a command is none")
+    if port is None:
+        again = hint("run ", ours("run", "--port", "8000", "--", *words))
+        raise DevportsError("usage", f"no port for `{program_name(words)}`", hints=(again,))
+    context.replace(Config("", here(), ()))
+    return typed_command(words, port, Service.host, here()), context.config(), ()
+
+
+def declared_services(context: Context, name: str = "COMMAND") -> Config:
+    """Return the configuration.
+
+    Raises:
+        DevportsError: it is not right; or there is none, and a command can be run without one.
+    """
+    try:
+        return context.config()
+    except DevportsError as error:
+        if error.code == "config-missing" and context.named is None:
+            from devports.core.hint import hint, ours
+
+            without = ours("run", "--port", "8000", "--", name)
+            error.hints = (hint("run ", ours("init"), ", or a command without a file: ", without),)
+        raise
+
+
+def unnamed(config: Config, port: int | None) -> DevportsError:
+    """Return that no service is named, with those that can be."""
+    from devports.core.hint import hint, ours
+
+    command = ours("run", "--port", str(port or 8000), "--", "COMMAND")
+    startable = [service for service in config.services if service.command]
+    return DevportsError(
+        "usage",
+        "no service is named",
+        facts=tuple(f"`{service.name}`: {service.spec}" for service in startable),
+        note="" if startable else "no service of the configuration has a command",
+        hints=(
+            *(hint("run ", ours("run", service.name)) for service in startable[:1]),
+            hint("to run what is no service, give its port: ", command),
+        ),
+    )
 
 
 def tell_end(
@@ -220,7 +299,7 @@ def may_take_over(screen: Console, other: RunRecord, policy: ConfirmPolicy) -> b
         return False
     from devports.ui.prompts import from_menu, menu_to_take_over
 
-    return from_menu(menu_to_take_over(other.service, other.key.pid), screen) == "yes"
+    return from_menu(menu_to_take_over(run_name(other.service), other.key.pid), screen) == "yes"
 
 
 def variables_of(service: Service, config: Config) -> dict[str, str]:
@@ -241,7 +320,10 @@ def explain(context: Context, session: Session, ended: Ended) -> None:
         same = declared is not None and declared.port == service.port
         held = service.spec.replace(port=decisive(last.findings).endpoint.port)
         text = service.name if same else str(held)
-        show_not_freed(context, asked_of(text, service), last)
+        asked = asked_of(text, service)
+        if isinstance(service, TypedCommand):
+            asked = Target(text, asked.specs)  # no command of ours knows it by its name
+        show_not_freed(context, asked, last)
     elif ended.reason in GIVEN_UP and session.startup:
         start = session.startup
         error = gave_up(

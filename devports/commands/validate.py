@@ -4,10 +4,7 @@ from __future__ import annotations
 
 from devports import exitcodes
 from devports.commands.context import Context, shipped
-
-TYPE_CHECKING = False
-if TYPE_CHECKING:
-    from devports.core.service import Config, Service
+from devports.core.service import Config, Service, says_port
 
 
 def validate(context: Context, *, as_json: bool = False) -> int:
@@ -16,7 +13,6 @@ def validate(context: Context, *, as_json: bool = False) -> int:
     Raises:
         DevportsError: it is not right; every problem at once.
     """
-    from devports.core.service import says_port
     from devports.core.shell_syntax import unshelled
 
     config = context.config()

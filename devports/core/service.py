@@ -75,6 +75,22 @@ class Service(Frozen):
         """The one place that says which port a service has."""
         return PortSpec(self.host, self.port)
 
+    @property
+    def run_name(self) -> str:
+        """What records call its run: its name. See `core.holder_kind.run_words`."""
+        return self.name
+
+
+class TypedCommand(Service):
+    """A command of the command line, in no configuration: its name is the program's.
+
+    Several may run side by side in one folder, each on its port.
+    """
+
+    @property
+    def run_name(self) -> str:
+        return f"{self.name}:{self.port}"
+
 
 class Config(Frozen):
     """A whole configuration: the file it came from, its folder, and the services in file order."""
@@ -191,6 +207,33 @@ def says_port(service: Service, arguments: Sequence[str] = ()) -> bool:
     names = {"port", "fd", f"services.{service.name}.port"}
     shown = re.compile(rf"\$\{{?PORT(?!\w)|(?<!\d){service.port}(?!\d)")
     return any(shown.search(text) or names & set(names_in(text)) for text in texts)
+
+
+def typed_command(words: Sequence[str], port: int, host: str, folder: str) -> TypedCommand:
+    """Return a command of the command line as what can be run.
+
+    `{port}`, `{host}` and `{fd}` in it are placeholders; every other brace is the program's.
+    """
+    command = tuple(map(_own_placeholders, words))
+    return TypedCommand(program_name(words), port, host=host, command=command, cwd=folder)
+
+
+def program_name(words: Sequence[str]) -> str:
+    """Return the name of the program that a command starts, as part of a line or a file's name."""
+    from devports.core.command_line import launching_of  # not for a service
+
+    name = launching_of(words).name[:64]
+    safe = (char if char.isascii() and (char.isalnum() or char in "._-") else "-" for char in name)
+    return "".join(safe) or "command"
+
+
+def _own_placeholders(word: str) -> str:
+    done, parts = 0, []
+    for match in _matches(word):
+        foreign = match["name"] and match["name"] not in ("port", "host", "fd")
+        parts += [word[done : match.start()], f"{{{match[0]}}}" if foreign else match[0]]
+        done = match.end()
+    return "".join(parts) + word[done:]
 
 
 def words_of(service: Service) -> tuple[str, ...]:

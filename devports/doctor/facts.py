@@ -8,7 +8,7 @@ from __future__ import annotations
 from devports.core.checkout import unplaced
 from devports.core.containers import contained, shown, unasked
 from devports.core.hint import ours
-from devports.core.holder_kind import CurrentUser
+from devports.core.holder_kind import CurrentUser, run_name
 from devports.core.model import merged
 from devports.core.stop_plan import no_run, targets
 from devports.core.value import Frozen
@@ -92,6 +92,10 @@ class RunFacts(Frozen):
     process: Process | None = None
     server: Listener | None = None
     left: Listener | None = None
+
+    @property
+    def name(self) -> str:
+        return run_name(self.service)
 
 
 class Launch(Frozen):

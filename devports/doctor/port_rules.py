@@ -14,6 +14,9 @@ from devports.core.holder_kind import (
     OrdinaryProcess,
     OtherCheckout,
     run_behind,
+    run_name,
+    run_target,
+    run_words,
 )
 from devports.core.model import WILDCARDS, PortSpec
 from devports.core.remedies import AIRPLAY, Remedy, RemedyContext, remedies
@@ -161,7 +164,10 @@ def _runs(facts: Facts, declared: PortFacts) -> str:
         return f"the checkout in {runs[0].project} runs it: two of one repository want one port"
     if other:
         return f"the project in {runs[0].project} runs it: two projects want one port"
-    return f"it is the service `{runs[0].service}` of this project"
+    run = runs[0]
+    is_service = run_name(run.service) == run.service
+    what = f"the service `{run.service}`" if is_service else f"`devports run {run.words}`"
+    return f"it is {what} of this project"
 
 
 def split(facts: Facts) -> Iterator[Problem]:
@@ -389,11 +395,11 @@ def left_behind(facts: Facts) -> Iterator[Problem]:
         yield Problem(
             "server-left-behind",
             "warning",
-            f"a crashed run of `{run.service}` has left its server: {_named(run.left.process)}",
+            f"a crashed run of `{run.name}` has left its server: {_named(run.left.process)}",
             evidence=(f"project: {run.project}", _listens(run.left)),
             why="nobody will end it, and it may hold files, memory and connections",
             remedies=(_ends(run.left, where),),
-            service=run.service,
+            service=run.name,
             mend=FreePort(where) if where else None,
         )
 
@@ -441,7 +447,7 @@ def _server_moved(run: RunFacts, server: Listener) -> Problem:
         remedies=(
             Remedy("starts it again, where it belongs", f"devports run {run.service} --take-over"),
         ),
-        service=run.service,
+        service=run.name,
     )
 
 
@@ -474,13 +480,13 @@ def suspended(facts: Facts) -> Iterator[Problem]:
         yield Problem(
             "run-suspended",
             "warning",
-            f"`devports run {run.service}` (pid {run.process.pid}) is suspended",
+            f"`devports run {run_words(run.service)}` (pid {run.process.pid}) is suspended",
             why="its server has the port and answers nobody",
             remedies=(
                 Remedy("type `fg` in its terminal, and it goes on"),
-                Remedy("ends it, after asking", ours("free", run.service)),
+                Remedy("ends it, after asking", ours("free", run_target(run.service))),
             ),
-            service=run.service,
+            service=run.name,
         )
 
 
@@ -504,7 +510,7 @@ def _two_projects(run: RunFacts, declared: PortFacts) -> Problem:
     return Problem(
         "port-of-two-projects",
         "warning",
-        f"another project runs `{run.service}` on {run.spec}: the number of `{declared.title}`",
+        f"another project runs `{run.name}` on {run.spec}: the number of `{declared.title}`",
         evidence=(f"project: {run.project}", f"devports run: {_pid(run)}, {run.state}"),
         why="the two cannot run side by side on one address, and are mixed up on two",
         remedies=(Remedy("give one of them another port"),),

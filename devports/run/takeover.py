@@ -11,6 +11,7 @@ import os
 from functools import partial
 
 from devports import exitcodes
+from devports.core.holder_kind import run_name, run_target, run_words
 from devports.core.model import ProcessKey
 from devports.core.recovery import RecordFailed, WaitingForPreviousRun
 from devports.errors import DevportsError
@@ -62,7 +63,7 @@ def claim(
     """
     me = machine.key(os.getpid()) or ProcessKey(os.getpid(), 0)
     patience = service.stop_timeout + BEYOND_STOP
-    mine = RunRecord(me, service.name, project, "starting", service.spec, patience=patience)
+    mine = RunRecord(me, service.run_name, project, "starting", service.spec, patience=patience)
     mark, gone = clock.Deadline(MARK_WAIT), clock.Deadline(patience)
     told = ending = False
     rival = partial(wants, machine, alone) if alone else None
@@ -110,15 +111,16 @@ def _wait_for(machine: Machine, record: RunRecord, seconds: float) -> None:
 def _in_charge(record: RunRecord) -> DevportsError:
     from devports.core.hint import hint, ours
 
-    again = ours("run", record.service, "--take-over")
+    name, declared = record.service, run_name(record.service) == record.service
+    again = ("run ", ours("run", name, "--take-over")) if declared else ("add `--take-over`",)
     return DevportsError(
         "run-in-charge",
-        f"another `devports run {record.service}` is in charge (pid {record.key.pid})",
+        f"another `devports run {run_words(name)}` is in charge (pid {record.key.pid})",
         facts=(f"endpoint: {record.spec}", f"project: {record.project}"),
         hints=(
-            hint("to end it, run ", ours("free", record.service)),
-            hint("to start here instead of it, run ", again),
+            hint("to end it, run ", ours("free", run_target(name))),
+            hint("to start here instead of it, ", *again),
         ),
-        service=record.service,
+        service=run_name(name),
         exit_code=exitcodes.IN_CHARGE,
     )
