@@ -220,7 +220,7 @@ class RunReporter:
             if self._unrecorded:
                 return  # the service is claimed anew with each port that is tried
             self._unrecorded = True
-        self._screen.progress(event_line(happening))
+        self._screen.progress(event_line(happening, self._screen.config))
         env = self._screen.env
         if isinstance(happening, ServerReady) and (
             line := run_progress.after_ready(happening, env)

@@ -74,8 +74,13 @@ def wait_for_dependencies(
             if deadline.passed:
                 raise not_ready(service, dependency)
             if not told:
-                told = True
-                tell(WaitingForDependency(service.name, dependency.name, ends[0], seconds))
+                told, run = True, records.in_charge(dependency.name, config.root)
+                startable = bool(dependency.command) and run is None
+                tell(
+                    WaitingForDependency(
+                        service.name, dependency.name, ends[0], seconds, startable=startable
+                    )
+                )
             clock.pause(min(LOOK_EVERY, deadline.left))
 
 
