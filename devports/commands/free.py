@@ -11,7 +11,7 @@ import time
 from devports import exitcodes
 from devports.core.checkout import elsewhere_from
 from devports.core.command_line import is_persons_shell
-from devports.core.holder_kind import OtherCheckout, OtherUser
+from devports.core.holder_kind import OtherCheckout, OtherUser, run_behind
 from devports.core.remedies import Remedy, RemedyContext, remedies
 from devports.core.stop_plan import (
     ConfirmPolicy,
@@ -138,6 +138,9 @@ def tools_for(context: Context, *, starting: str = "") -> FreeServices:
     screen = context.screen
 
     def tell(news: Progress | Outcome) -> None:
+        run = run_behind(news.target.standing) if isinstance(news, Terminating) else None
+        if run is not None and not run.left:
+            context.records().leave_word(run.key, run.service, run.project)
         if isinstance(
             news, Terminating | Killing | StoppingContainer | WaitingForPort | WatchingForRestart
         ):

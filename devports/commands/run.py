@@ -18,7 +18,7 @@ from devports.commands.context import (
 from devports.commands.debugger import debugged
 from devports.commands.free import show_not_freed, tools_for
 from devports.core.holder_kind import run_name
-from devports.core.recovery import Ended, RecordFailed, ServerReady
+from devports.core.recovery import Ended, RecordFailed, ServerReady, StoppingServer
 from devports.core.service import (
     Config,
     Service,
@@ -41,7 +41,7 @@ from devports.ui.run_progress import ended_words, event_line, gave_up, in_short
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Callable, Sequence
 
     from devports.core.recovery import RunEvent
     from devports.core.service import OnConflict
@@ -77,7 +77,12 @@ def run(
         on_conflict=on_conflict or service.on_conflict,
     )
     refuse_impossible(service)
-    news = RunReporter(context.screen, name := service.name, events)
+    news = RunReporter(
+        context.screen,
+        name := service.name,
+        events,
+        lambda: context.records().word_for(service.run_name, config.root),
+    )
     policy = ConfirmPolicy(
         yes=yes,
         other_users=other_users,
@@ -180,6 +185,8 @@ def tell_end(
 ) -> None:
     """Say how the run ended: to the person, in the file of events, and to VS Code."""
     startup = session.startup if session is not None else None
+    if ended.reason == "interrupted":
+        news.tell_who_stops()  # where there was no server yet
     context.screen.progress(ended_words(name, ended, started=startup is not None))
     news.note(ended)
     ready = startup is not None and startup.owned is not None
@@ -205,8 +212,10 @@ LINGER = 65.0
 class RunReporter:
     """Where the news of a run goes: to the screen, and into a file for programs if one is named."""
 
-    def __init__(self, screen: Console, service: str, events: str | None) -> None:
-        self._screen = screen
+    def __init__(
+        self, screen: Console, service: str, events: str | None, told_by: Callable[[], str]
+    ) -> None:
+        self._screen, self._told_by = screen, told_by
         self._log: EventLog | None = None
         if events is not None:
             from devports.ui.events import EventLog  # only where it is asked for
@@ -220,6 +229,8 @@ class RunReporter:
             if self._unrecorded:
                 return  # the service is claimed anew with each port that is tried
             self._unrecorded = True
+        if isinstance(happening, StoppingServer):
+            self.tell_who_stops()
         self._screen.progress(event_line(happening, self._screen.config))
         env = self._screen.env
         if isinstance(happening, ServerReady) and (
@@ -227,6 +238,11 @@ class RunReporter:
         ):
             self._screen.progress(line)
         self.note(happening)
+
+    def tell_who_stops(self) -> None:
+        """Say which other command of ours has told this run to stop, as far as one has."""
+        if by := self._told_by():
+            self._screen.progress(run_progress.stopped_by(by))
 
     def note(self, news: RunEvent | Progress | Outcome | Ended) -> None:
         """Put it into the file alone: the screen is told otherwise."""

@@ -82,6 +82,7 @@ def claim(
             if stopping or not take_over(now):
                 raise _in_charge(now)
             ending, gone = True, clock.Deadline(max(patience, now.patience))
+            records.leave_word(now.key, now.service, now.project)
             send(machine, now.key, TERM, CONT)  # stopped by Ctrl-Z it could not even begin to end
             continue
         if stopping and not told:

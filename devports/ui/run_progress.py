@@ -85,6 +85,11 @@ def _words(event: recovery.RunEvent) -> str:
             unreachable(event)
 
 
+def stopped_by(command: str) -> str:
+    """Return the line that says which command, with its pid, has told this run to stop."""
+    return f"{PREFIX}told to stop by {printable(command, 200)}"
+
+
 def _quoted(line: str, most: int = 120) -> str:
     """Return a line of a server's output."""
     return f'"{printable(line.strip(), most)}"'
