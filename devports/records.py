@@ -177,8 +177,9 @@ class RunRecords:
         """
         import json  # as below
 
-        words = takewhile(lambda word: word != "--", sys.argv[1:])
-        by = f"`{' '.join(['devports', *map(quote, words)])}` (pid {os.getpid()})"
+        words = [*takewhile(lambda word: word != "--", sys.argv[1:])]
+        rest = ["-- ..."] if "--" in sys.argv else []  # it may hold secrets
+        by = f"`{' '.join(['devports', *map(quote, words), *rest])}` (pid {os.getpid()})"
         with contextlib.suppress(OSError):
             path = f"{self._file(service, project)}{WORD}"
             write_own(path, json.dumps([key.pid, key.start, by]))

@@ -17,7 +17,6 @@ from devports.commands.context import (
 )
 from devports.commands.debugger import debugged
 from devports.commands.free import show_not_freed, tools_for
-from devports.core.holder_kind import run_name
 from devports.core.recovery import Ended, RecordFailed, ServerReady, StoppingServer
 from devports.core.service import (
     Config,
@@ -315,7 +314,7 @@ def may_take_over(screen: Console, other: RunRecord, policy: ConfirmPolicy) -> b
         return False
     from devports.ui.prompts import from_menu, menu_to_take_over
 
-    return from_menu(menu_to_take_over(run_name(other.service), other.key.pid), screen) == "yes"
+    return from_menu(menu_to_take_over(other.service, other.key.pid), screen) == "yes"
 
 
 def variables_of(service: Service, config: Config) -> dict[str, str]:

@@ -17,7 +17,7 @@ to answer is not shown yet.
 
 from __future__ import annotations
 
-from devports.core.holder_kind import OtherUser
+from devports.core.holder_kind import OtherUser, run_name, run_words
 from devports.core.text import LAST_PORT, decimal
 from devports.core.value import Frozen
 from devports.ui.escape import printable
@@ -103,9 +103,9 @@ def menu_for(question: Question, service: str = "") -> Prompt:
 
 
 def menu_to_take_over(service: str, pid: int) -> Prompt:
-    """Return the question before another run of a service, devports itself, is ended."""
-    name = printable(service)
-    text = f"another `devports run {name}` is in charge (pid {pid}): stop it and start here?"
+    """Return the question before another run, devports itself, is ended; a record names it."""
+    name, typed = printable(run_name(service)), printable(run_words(service))
+    text = f"another `devports run {typed}` is in charge (pid {pid}): stop it and start here?"
     no = NO.replace(row="no, leave it running")
     return Prompt(text, (no, YES.replace(row=f"yes, stop it and start `{name}` here")))
 

@@ -438,7 +438,7 @@ def test_a_run_learns_once_which_command_told_it_to_stop(
     monkeypatch.setattr("sys.argv", ["devports", "run", "a b", "--", "--password", "x"])
     records.leave_word(me, "web", "/p")
     assert records.word_for("api", "/p") == ""
-    assert records.word_for("web", "/p") == f"`devports run 'a b'` (pid {os.getpid()})"
+    assert records.word_for("web", "/p") == f"`devports run 'a b' -- ...` (pid {os.getpid()})"
     assert records.word_for("web", "/p") == ""
     assert len(live(records)) == 1
 

@@ -89,6 +89,12 @@ def test_the_question_about_another_run_in_charge_is_a_list_too() -> None:
     ]
 
 
+def test_the_question_about_a_run_of_no_service_names_what_was_typed() -> None:
+    menu = menu_to_take_over("uvicorn:8000", 77)
+    assert "`devports run --port 8000 -- uvicorn` is in charge (pid 77)" in lines(menu)[0]
+    assert "    y  yes, stop it and start `uvicorn` here" in lines(menu)
+
+
 @pytest.mark.parametrize("menu", [*OTHERS, pytest.param(MENU, id="run")])
 @pytest.mark.parametrize("width", [20, 36, 60, 80, 120])
 def test_how_to_answer_is_shown_last_and_moves_nothing(menu: Prompt, width: int) -> None:
