@@ -29,6 +29,9 @@ def port(text: str) -> int:
     Raises:
         DevportsError: it is not a port.
     """
+    if text.startswith("{"):  # of `--port 8000 uvicorn main:app --port {port}`
+        fact = f"what stands before `--` is for devports, and `{text[:20]}` for the server"
+        raise DevportsError("usage", f"`{text[:20]}` is not a port", facts=(fact,))
     return port_number(text, text)
 
 

@@ -126,14 +126,21 @@ def wanted(
     Raises:
         DevportsError: what is typed names neither a service nor a command with its port.
     """
-    if name is not None:
-        config = declared_services(context, name)
-        service = service_of(config, name)
-        return debugged(service, config) if debug else service, config, words
-    if not words:
-        raise unnamed(declared_services(context), port)
     from devports.core.hint import hint, ours  # for an error
 
+    if name is not None or not words:
+        try:
+            service = named(context.config(), name)
+        except DevportsError as error:
+            without = ours("run", "--port", str(port or 8000), "--", name or "COMMAND")
+            missing = error.code == "config-missing" and context.named is None
+            if missing:
+                error.hints = (hint("run ", ours("init")),)
+            if missing or name is None or (port and error.code == "unknown-service"):
+                error.hints += (hint("to run what is no service, give its port: ", without),)
+            raise
+        config = context.config()
+        return debugged(service, config) if debug else service, config, words
     if debug or context.named:
         option = "--debug" if debug else "--config"
         raise DevportsError("usage", f"`{option}` needs a service, and a command is none")
@@ -144,38 +151,23 @@ def wanted(
     return typed_command(words, port, Service.host, here()), context.config(), ()
 
 
-def declared_services(context: Context, name: str = "COMMAND") -> Config:
-    """Return the configuration.
+def named(config: Config, name: str | None) -> Service:
+    """Return the service of this name.
 
     Raises:
-        DevportsError: it is not right; or there is none, and a command can be run without one.
+        DevportsError: there is none; without a name all are listed.
     """
-    try:
-        return context.config()
-    except DevportsError as error:
-        if error.code == "config-missing" and context.named is None:
-            from devports.core.hint import hint, ours
-
-            without = ours("run", "--port", "8000", "--", name)
-            error.hints = (hint("run ", ours("init"), ", or a command without a file: ", without),)
-        raise
-
-
-def unnamed(config: Config, port: int | None) -> DevportsError:
-    """Return that no service is named, with those that can be."""
+    if name is not None:
+        return service_of(config, name)
     from devports.core.hint import hint, ours
 
-    command = ours("run", "--port", str(port or 8000), "--", "COMMAND")
     startable = [service for service in config.services if service.command]
-    return DevportsError(
+    raise DevportsError(
         "usage",
         "no service is named",
         facts=tuple(f"`{service.name}`: {service.spec}" for service in startable),
         note="" if startable else "no service of the configuration has a command",
-        hints=(
-            *(hint("run ", ours("run", service.name)) for service in startable[:1]),
-            hint("to run what is no service, give its port: ", command),
-        ),
+        hints=tuple(hint("run ", ours("run", service.name)) for service in startable[:1]),
     )
 
 
@@ -344,4 +336,10 @@ def explain(context: Context, session: Session, ended: Ended) -> None:
         error = gave_up(
             service, ended, start.seen, start.failure, start.status, unsaid=start.unsaid
         )
+        if isinstance(service, TypedCommand) and ended.reason == "not-ready":
+            from devports.core.hint import hint, ours
+
+            error.hints += (
+                hint("`ready` is a key of a service: to declare one, run ", ours("init")),
+            )
         context.print_error(error)

@@ -179,11 +179,25 @@ def test_in_another_folder_the_first_one_is_named_and_kept(
     stop(running, port)
 
 
+def test_a_command_that_goes_elsewhere_is_waited_for_and_stopped(
+    port: int, devports: Command
+) -> None:
+    show = "import socket, time; s = socket.create_server(('127.0.0.1', 0)); time.sleep(99)"
+    running = devports.start("run", "--port", port, "--", sys.executable, "-c", show)
+    running.says("listens on 127.0.0.1:")
+    running.send(signal.SIGTERM)
+    assert running.ends() == 128 + signal.SIGTERM
+    assert tables.bindable(port)
+
+
 WRONG = [
     pytest.param(("--", "x", "y"), "run `devports run --port 8000 -- x y`", id="no port"),
     pytest.param(("--port", "8000"), "`devports run --port 8000 -- COMMAND`", id="no command"),
     pytest.param(("--port", "8000", "x", "y"), "stand behind `--`", id="no dashes before it"),
     pytest.param(("--port", "8000", "x"), "`devports run --port 8000 -- x`", id="nor a file"),
+    pytest.param(
+        ("--port", "8000", "x", "--port", "{port}"), "stands before `--`", id="its words without"
+    ),
     pytest.param(("--debug", "--port", "1", "--", "x"), "needs a service", id="no debugger"),
     pytest.param(("--config", "f", "--port", "1", "--", "x"), "needs a service", id="no file"),
     pytest.param(("--host", "a/b", "--port", "1", "--", "x"), "`a/b` must be", id="no address"),
@@ -207,3 +221,7 @@ def test_without_a_name_the_services_are_listed(
     assert f"  `web`: 127.0.0.1:{port}\n" in done.err
     assert "`db`" not in done.err
     assert "hint: run `devports run web`\n" in done.err
+    unknown = devports("run", "--port", port, "uvicorn")
+    assert unknown.code == exitcodes.USAGE, unknown
+    assert f"give its port: `devports run --port {port} -- uvicorn`" in unknown.err
+    assert "give its port" not in devports("run", "wbe").err, "a mistyped name is no command"
