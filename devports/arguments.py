@@ -327,7 +327,7 @@ def parsed(parser: argparse.ArgumentParser, words: Sequence[str]) -> argparse.Na
         flags = [flag for each in options_of(name) for flag in each.flags if flag[:2] == "--"]
         what = f"unrecognized arguments: {' '.join(more)}"
         behind = name in COMMANDS and COMMANDS[name].passes_on and not more[0].startswith("-")
-        facts = ("the words of a server stand behind `--`",) if behind else ()
+        facts = ("the words of the server belong behind `--`",) if behind else ()
         raise _mistyped(what, more[0].partition("=")[0], flags, name, facts=facts)
     _refuse_bare(options)
     return options

@@ -76,12 +76,7 @@ def run(
         on_conflict=on_conflict or service.on_conflict,
     )
     refuse_impossible(service)
-    news = RunReporter(
-        context.screen,
-        name := service.name,
-        events,
-        lambda: context.records().word_for(service.run_name, config.root),
-    )
+    news = reporter(context, service, config, events)
     policy = ConfirmPolicy(
         yes=yes,
         other_users=other_users,
@@ -114,8 +109,16 @@ def run(
     except DevportsError as error:
         context.print_error(error)
         ended = Ended(error.exit_code, "devports", error.code, in_short(error))
-    tell_end(context, news, name, session, ended)
+    tell_end(context, news, service.name, session, ended)
     return ended.code
+
+
+def reporter(context: Context, service: Service, config: Config, events: str | None) -> RunReporter:
+    """Return where the news of a run goes, and where it learns which command of ours stops it."""
+    run = service.run_name, config.root
+    return RunReporter(
+        context.screen, service.name, events, lambda: context.records().word_for(*run)
+    )
 
 
 def wanted(
@@ -137,7 +140,9 @@ def wanted(
             if missing:
                 error.hints = (hint("run ", ours("init")),)
             if missing or name is None or (port and error.code == "unknown-service"):
-                error.hints += (hint("to run what is no service, give its port: ", without),)
+                error.hints += (
+                    hint("to run a command that is no service, give its port: ", without),
+                )
             raise
         config = context.config()
         return debugged(service, config) if debug else service, config, words
@@ -206,7 +211,7 @@ class RunReporter:
     def __init__(
         self, screen: Console, service: str, events: str | None, told_by: Callable[[], str]
     ) -> None:
-        self._screen, self._told_by = screen, told_by
+        self._screen, self._service, self._told_by = screen, service, told_by
         self._log: EventLog | None = None
         if events is not None:
             from devports.ui.events import EventLog  # only where it is asked for
@@ -233,7 +238,7 @@ class RunReporter:
     def tell_who_stops(self) -> None:
         """Say which other command of ours has told this run to stop, as far as one has."""
         if by := self._told_by():
-            self._screen.progress(run_progress.stopped_by(by))
+            self._screen.progress(run_progress.stopped_by(self._service, by))
 
     def note(self, news: RunEvent | Progress | Outcome | Ended) -> None:
         """Put it into the file alone: the screen is told otherwise."""

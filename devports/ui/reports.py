@@ -284,7 +284,7 @@ def run_steps(services: Sequence[DetectedService]) -> list[tuple[OwnCommand, str
     watched = [f"`{printable(service.name)}`" for service in with_port if not service.command]
     steps = [(command, "starts it on its port") for command in starts]
     if watched:
-        steps.append((ours("status"), f"shows who serves {listed(watched)}"))
+        steps.append((ours("status"), f"shows which process serves {listed(watched)}"))
     return steps or [(next_command(services), "starts it on its port")]
 
 

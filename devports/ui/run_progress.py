@@ -85,9 +85,9 @@ def _words(event: recovery.RunEvent) -> str:
             unreachable(event)
 
 
-def stopped_by(command: str) -> str:
+def stopped_by(service: str, command: str) -> str:
     """Return the line that says which command, with its pid, has told this run to stop."""
-    return f"{PREFIX}told to stop by {printable(command, 200)}"
+    return f"{PREFIX}`{service}` was told to stop by {printable(command, 200)}"
 
 
 def _quoted(line: str, most: int = 120) -> str:

@@ -82,7 +82,7 @@ def test_free_tells_the_run_to_stop_and_it_does_not_recover(
     done = devports("free", "web", "--yes")
     assert done.code == exitcodes.OK, done
     running.ends()
-    assert "devports: told to stop by `devports free web --yes` (pid " in running.err
+    assert "devports: `web` was told to stop by `devports free web --yes` (pid " in running.err
     assert tables.bindable(port)
     assert not tables.holding_pids(port)
 

@@ -193,7 +193,7 @@ def test_a_command_that_goes_elsewhere_is_waited_for_and_stopped(
 WRONG = [
     pytest.param(("--", "x", "y"), "run `devports run --port 8000 -- x y`", id="no port"),
     pytest.param(("--port", "8000"), "`devports run --port 8000 -- COMMAND`", id="no command"),
-    pytest.param(("--port", "8000", "x", "y"), "stand behind `--`", id="no dashes before it"),
+    pytest.param(("--port", "8000", "x", "y"), "belong behind `--`", id="no dashes before it"),
     pytest.param(("--port", "8000", "x"), "`devports run --port 8000 -- x`", id="nor a file"),
     pytest.param(
         ("--port", "8000", "x", "--port", "{port}"), "stands before `--`", id="its words without"

@@ -88,11 +88,11 @@ def test_the_end_names_every_service() -> None:
     assert lines[3:6] == [
         "  devports run backend   starts it on its port",
         "  devports run web       starts it on its port",
-        "  devports status        shows who serves `db`",
+        "  devports status        shows which process serves `db`",
     ]
     assert len(lines) == 8
     (alone,) = written("devports.toml", (DB,), OutputStyle()).splitlines()[3:-2]
-    assert alone == "  devports status     shows who serves `db`"
+    assert alone == "  devports status     shows which process serves `db`"
 
 
 def test_the_next_commands_stay_whole_where_there_is_little_room() -> None:
