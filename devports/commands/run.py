@@ -329,7 +329,7 @@ def explain(context: Context, session: Session, ended: Ended) -> None:
     service, last = session.service, session.hold.last
     if ended.reason == "port-held" and last is not None and not last.bindable:
         declared = context.config().get(service.name)
-        same = declared is not None and declared.port == service.port
+        same = declared is not None and declared.spec == service.spec
         held = service.spec.replace(port=decisive(last.findings).endpoint.port)
         text = service.name if same else str(held)
         asked = asked_of(text, service)
