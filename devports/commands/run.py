@@ -152,8 +152,12 @@ def wanted(
     if port is None:
         again = hint("run ", ours("run", "--port", "8000", "--", *words))
         raise DevportsError("usage", f"no port for `{program_name(words)}`", hints=(again,))
-    context.replace(Config("", here(), ()))
-    return typed_command(words, port, Service.host, here()), context.config(), ()
+    from devports.config.load import find
+
+    folder = here()
+    project = find(folder)  # whose it is; what it says is not read
+    context.replace(Config("", os.path.dirname(project) if project else folder, ()))
+    return typed_command(words, port, Service.host, folder), context.config(), ()
 
 
 def named(config: Config, name: str | None) -> Service:

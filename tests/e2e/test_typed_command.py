@@ -190,6 +190,23 @@ def test_a_command_that_goes_elsewhere_is_waited_for_and_stopped(
     assert tables.bindable(port)
 
 
+def test_in_a_folder_of_the_project_it_is_the_projects_own(
+    port: int, project: Project, devports: Command
+) -> None:
+    project.service("web", port, LISTENER)
+    folder = os.path.join(project.folder, "api")
+    os.mkdir(folder)
+    devports.cwd = folder
+    typed = devports.start("run", "--port", port, "--", *LISTENER)
+    ready(typed)
+    devports.cwd = project.folder
+    web = devports.start("run", "web", "--yes")
+    ready(web)
+    assert typed.ends() == 128 + signal.SIGTERM
+    assert f"was told to stop by `devports run web --yes` (pid {web.pid})" in typed.err
+    stop(web, port)
+
+
 WRONG = [
     pytest.param(("--", "x", "y"), "run `devports run --port 8000 -- x y`", id="no port"),
     pytest.param(("--port", "8000"), "`devports run --port 8000 -- COMMAND`", id="no command"),
