@@ -5,6 +5,8 @@ Only the parser imports argparse, which costs one and a half Python starts: a TA
 
 from __future__ import annotations
 
+from itertools import takewhile
+
 from devports import __version__
 from devports.core.model import port_number
 from devports.errors import DevportsError
@@ -27,7 +29,23 @@ def port(text: str) -> int:
     Raises:
         DevportsError: it is not a port.
     """
+    if text.startswith("{"):  # of `--port 8000 uvicorn main:app --port {port}`
+        fact = f"what stands before `--` is for devports, and `{text[:20]}` for the server"
+        raise DevportsError("usage", f"`{text[:20]}` is not a port", facts=(fact,))
     return port_number(text, text)
+
+
+def host(text: str) -> str:
+    """Parse the argument of --host.
+
+    Raises:
+        DevportsError: it is neither a name nor a numeric address.
+    """
+    from devports.config.decode import wrong_host  # only where one is given
+
+    if wrong := wrong_host(text):
+        raise DevportsError("usage", f"`{text[:80]}` {wrong}")
+    return text
 
 
 def pace(text: str) -> float:
@@ -77,6 +95,7 @@ class Command:
     Args:
         function: "module:function", called with a `Context` and the options by their names.
         text: what it does.
+        also: what else it may be called, for "did you mean".
         options: beside `--help`.
         waits: it may take long, so a signal has to end it with an exit code.
         passes_on: what is behind ``--`` is the server's; it is given as `arguments`.
@@ -88,11 +107,13 @@ class Command:
         function: str,
         text: str,
         *options: Option,
+        also: str = "",
         waits: bool = False,
         passes_on: bool = False,
         **shown: str,
     ) -> None:
         self.function, self.text, self.options = function, text, options
+        self.also = also.split()
         self.waits, self.passes_on, self.shown = waits, passes_on, shown
 
 
@@ -135,21 +156,27 @@ COMMANDS = {
         "devports.commands.run:run",
         "Start a service on its port",
         CONFIG,
-        Option("name", "A service with a `command`", metavar="service"),
-        Option("--port", "Use this port instead of the declared one", type=port),
-        Option("--events", "Append events to FILE as JSON lines", metavar="FILE"),
-        Option("--take-over", "Stop a live run of this service first"),
-        Option("--debug", "Start the service under its debugger (`vscode.debug`)"),
+        Option("name", "one that has a command", metavar="service", nargs="?"),
+        Option("--port", "use this port instead of the declared one", type=port),
+        Option("--host", "use this address instead of the declared one", type=host),
+        Option(
+            "--events", "append what happens to FILE, as JSON, one object a line", metavar="FILE"
+        ),
+        Option("--take-over", "stop another `devports run` of this service first"),
+        Option("--debug", "start it under the debugger of its `vscode.debug`"),
         Option(
             "--on-conflict",
             "What to do if the port is in use (overrides `on_conflict`)",
             choices=("ask", "reclaim", "next", "fail"),
         ),
         *CONSENT,
+        also="start serve launch",
         waits=True,
         passes_on=True,
-        usage="%(prog)s [OPTIONS] SERVICE [-- ARGS]",
-        epilog="ARGS are appended to the command of the service.",
+        usage="%(prog)s [OPTIONS] SERVICE [-- ARGS]\n"
+        "       %(prog)s [OPTIONS] --port PORT -- COMMAND",
+        epilog="ARGS are appended to the service's command. COMMAND needs no devports.toml: {port},"
+        " {host} and {fd} in it are filled in, and PORT is set.",
     ),
     "free": Command(
         "devports.commands.free:free_targets",
@@ -167,6 +194,7 @@ COMMANDS = {
             default=4.0,
         ),
         *CONSENT,
+        also="stop kill",
         waits=True,
     ),
     "check": Command(
@@ -180,11 +208,10 @@ COMMANDS = {
         "Show the ports of this project and their holders",
         *COMMON,
         TARGETS,
-        Option(
-            "--all", "Show all listeners on this machine, grouped by project", dest="everything"
-        ),
-        Option("--watch", "Keep the output up to date until q or Ctrl-C"),
-        length("--interval", "Seconds between updates with --watch (default: 1)", type=pace),
+        Option("--all", "everybody who listens on this machine, by project", dest="everything"),
+        Option("--watch", "go on until q or Ctrl-C, and show what changes"),
+        length("--interval", "with --watch: seconds between two looks (default: 1)", type=pace),
+        also="list ls ps",
     ),
     "wait": Command(
         "devports.commands.wait:wait",
@@ -298,16 +325,32 @@ def parsed(parser: argparse.ArgumentParser, words: Sequence[str]) -> argparse.Na
     """
     first = next(iter(words), "")
     if first and not first.startswith("-") and first not in COMMANDS:
-        known = f"commands: {', '.join(COMMANDS)}"
-        raise _mistyped(f"unknown command `{first[:60]}`", first, COMMANDS, "", facts=(known,))
+        raise _no_command(words)
     options, more = parser.parse_known_args(words)
     if more:
         name = options.command or ""
         flags = [flag for each in options_of(name) for flag in each.flags if flag[:2] == "--"]
-        what = f"unknown arguments: {' '.join(more)}"
-        raise _mistyped(what, more[0].partition("=")[0], flags, name)
+        what = f"unrecognized arguments: {' '.join(more)}"
+        behind = name in COMMANDS and COMMANDS[name].passes_on and not more[0].startswith("-")
+        facts = ("the words of the server belong behind `--`",) if behind else ()
+        raise _mistyped(what, more[0].partition("=")[0], flags, name, facts=facts)
     _refuse_bare(options)
     return options
+
+
+def _no_command(words: Sequence[str]) -> DevportsError:
+    """Return that the first word is no command; a target and a usual name for one lead on."""
+    from devports.core.hint import hint, is_port, ours  # only where there is a mistake
+
+    first = words[0]
+    known = f"commands: {', '.join(COMMANDS)}"
+    error = _mistyped(f"no command `{first[:60]}`", first, COMMANDS, "", facts=(known,))
+    other = next((name for name, command in COMMANDS.items() if first in command.also), "")
+    behind = takewhile(lambda word: not word.startswith("-"), words[1:])
+    meant = (other, *behind) if other else ("check", first) if is_port(first) else ()
+    if meant:
+        error.hints = (hint("did you mean ", ours(*meant), "?"), error.hints[-1])
+    return error
 
 
 def _refuse_bare(options: argparse.Namespace) -> None:

@@ -113,8 +113,8 @@ def with_options(words: list[str], screen: Console) -> int:
         options["arguments"] = arguments
     silent = options.pop("no_input", False)
     screen.may_ask = not (silent or options.get("as_json"))
-    if name == "run":
-        announce_run(options["name"], screen)
+    if name == "run" and (subject := options["name"] or " ".join(arguments[:1])):
+        announce_run(subject, screen)
     if command.waits:
         end_by_a_number()
     return call(command.function, screen, **options)

@@ -111,7 +111,7 @@ def _next(typed: Typed, current: str, services: Services) -> Pairs:
     if current.startswith("-"):
         return _flags(typed)
     option = next((option for option in typed.options if option.is_word), None)
-    if option is None or (typed.words and not option.settings.get("nargs")):
+    if option is None or (typed.words and option.settings.get("nargs") not in ("*", "+")):
         return []
     return _values(option, typed, services)
 

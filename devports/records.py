@@ -13,10 +13,12 @@ from __future__ import annotations
 
 import contextlib
 import os
+import sys
+from itertools import takewhile
 
 from devports.core.holder_kind import RunInfo
 from devports.core.model import PortSpec, ProcessKey
-from devports.core.text import LAST_PORT
+from devports.core.text import LAST_PORT, quote
 from devports.core.value import Frozen
 from devports.core.verdict import Held, is_bindable
 
@@ -47,6 +49,8 @@ MAX_RECORD = 64 * 1024
 LOCK_WAIT = 1.0
 """Seconds; whoever has a lock for longer is stopped (Ctrl-Z) and may stay so."""
 STATES = ("starting", "serving", "stopping")
+WORD = ".word"
+"""Behind the name of a record: who told its run to stop."""
 NOFOLLOW = getattr(os, "O_NOFOLLOW", 0)
 NOWHERE = os.path.abspath(os.devnull)
 """Below a device nothing can be read or written."""
@@ -180,6 +184,34 @@ class RunRecords:
             if now is not None and now.key == record.key:
                 os.unlink(path)
 
+    def leave_word(self, key: ProcessKey, service: str, project: str) -> None:
+        """Let a run know that it is this command which tells it to stop: a signal has no sender.
+
+        That it cannot be written is no reason not to stop it.
+        """
+        import json  # as below
+
+        words = [*takewhile(lambda word: word != "--", sys.argv[1:])]
+        rest = ["-- ..."] if "--" in sys.argv else []  # it may hold secrets
+        by = f"`{' '.join(['devports', *map(quote, words), *rest])}` (pid {os.getpid()})"
+        with contextlib.suppress(OSError):
+            path = f"{self._file(service, project)}{WORD}"
+            write_own(path, json.dumps([key.pid, key.start, by]))
+
+    def word_for(self, service: str, project: str) -> str:
+        """Return which command has told this process, a run, to stop, and forget it."""
+        import json
+
+        path = f"{self._file(service, project)}{WORD}"
+        key = self._machine.key(os.getpid())
+        try:
+            with os.fdopen(os.open(path, os.O_RDONLY | NOFOLLOW), "rb") as file:
+                pid, start, by = json.loads(file.read(MAX_RECORD))
+            os.unlink(path)
+        except (OSError, ValueError, TypeError, RecursionError):
+            return ""
+        return str(by) if key == ProcessKey(pid, start) else ""
+
     @contextlib.contextmanager
     def locked(self, name: str) -> Iterator[None]:
         """Hold the lock of this name, waiting at most a second: it is only held for moments.
@@ -270,10 +302,19 @@ def _write(path: str, record: RunRecord) -> None:
         "patience": record.patience,
         "stalled": record.stalled,
     }
+    write_own(path, json.dumps(data))
+
+
+def write_own(path: str, text: str) -> None:
+    """Put a file of this user alone in the place of another, whole or not at all.
+
+    Raises:
+        OSError: it cannot be written.
+    """
     beside = f"{path}.{os.getpid()}"
     flags = os.O_WRONLY | os.O_CREAT | os.O_TRUNC | NOFOLLOW
     with os.fdopen(os.open(beside, flags, 0o600), "w", encoding="ascii") as file:
-        json.dump(data, file)
+        file.write(text)
     os.replace(beside, path)
 
 

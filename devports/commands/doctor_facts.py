@@ -7,7 +7,9 @@ Nothing is started, signalled or written, and each thing is read once. The order
 from __future__ import annotations
 
 import os
+import re
 import stat
+from contextlib import suppress
 
 from devports.commands.debugger import debugged, program_of
 from devports.commands.vscode import VSCODE, template_of
@@ -19,10 +21,10 @@ from devports.core.hint import text_of
 from devports.core.jsonc import JsoncError
 from devports.core.model import Endpoint, VisibilityGap
 from devports.core.remedies import Remedy
-from devports.core.service import EditorTasks, argv_of, env_file_of, fill, values_for
+from devports.core.service import EditorTasks, argv_of, env_file_of, fill, values_for, words_of
 from devports.core.shell_syntax import hides_exit_code
 from devports.core.verdict import Held, OutgoingConnection, is_outgoing, is_sister, sockets_of
-from devports.detect.command_line import read, recognise
+from devports.detect.command_line import command_text, missing, naming_port, read, recognise
 from devports.detect.servers import CONFIG_FILES
 from devports.doctor.facts import (
     Command,
@@ -55,6 +57,7 @@ if TYPE_CHECKING:
     from devports.core.model import HolderSearch, Platform, ProcessKey, Socket, Table
     from devports.core.service import Config, Service
     from devports.core.verdict import Finding
+    from devports.detect.command_line import Start
     from devports.system import Machine
 
 ANY_PORT = 1
@@ -178,20 +181,50 @@ def command_facts(service: Service, config: Config) -> Command:
         searched=path if bare else "",
         near=programs.near(word, (folder, config.root)) if bare and trouble == "missing" else "",
         environment=programs.needed_by(word, folder, startable=not trouble) if exists else None,
-        launch=launch(words, folder),
+        launch=launch(service, words, folder, config),
         undebugged="" if trouble else undebugged(service, config),
     )
 
 
-def launch(words: Sequence[str], folder: str) -> Launch:
+def launch(service: Service, words: Sequence[str], folder: str, config: Config) -> Launch:
     """Return what a command says of the known server that it starts, if it starts one."""
     inner, hides = within_shell(words)
     inner = through_script(inner, folder)
     start = recognise(inner) if inner else None
     if start is None:
         return Launch(hides=hides)
-    kind, told = start.server.kind, start.told
-    return Launch(kind, told.port, told.host, start.rest, settings(kind, folder), hides)
+    server, told = start.server, start.told
+    text = settings(server.kind, folder)
+    by_file = re.search(r"(?<![a-z])port\b", text, re.IGNORECASE)
+    by_other = by_file or server.variable == "PORT" or server.variable in variables(service, config)
+    return Launch(
+        server.kind,
+        told.port,
+        told.host,
+        start.rest,
+        text,
+        hides,
+        default=0 if by_other else server.port,
+        naming=naming_port(service) or _naming_behind(service, words[0], start),
+    )
+
+
+def variables(service: Service, config: Config) -> set[str]:
+    """Return the names of the variables that a service gets, without those that devports sets."""
+    names = {*os.environ, *dict(service.env)}
+    with suppress(DevportsError):  # another rule says what is wrong with the file
+        path = env_file_of(service, config)
+        names |= set(dict(read_env_file(path))) if path else set()
+    return names
+
+
+def _naming_behind(service: Service, first: str, start: Start) -> str:
+    """Return a call of a script of package.json with what tells its server the address."""
+    if first not in PACKAGE_MANAGERS:
+        return ""
+    words = words_of(service)
+    dashes = ("--",) if first == "npm" and "--" not in words else ()
+    return command_text((*words, *dashes, *missing(start.server.adds, start.rest)))
 
 
 def within_shell(words: Sequence[str]) -> tuple[tuple[str, ...], str]:
@@ -219,7 +252,8 @@ def through_script(words: tuple[str, ...], folder: str) -> tuple[str, ...]:
 
 def settings(kind: str, folder: str) -> str:
     """Return the text of a server's configuration file, as far as it could matter."""
-    names = [f"{CONFIG_FILES[kind]}.{ending}" for ending in ENDINGS if kind in CONFIG_FILES]
+    files = CONFIG_FILES.get(kind, "").split()
+    names = [*files, *(f"{name}.{ending}" for name in files for ending in ENDINGS)]
     return next(filter(None, (_text(os.path.join(folder, name)) for name in names)), "")
 
 

@@ -10,7 +10,7 @@ import time
 
 from devports import exitcodes
 from devports.core.checkout import elsewhere_from
-from devports.core.holder_kind import OtherCheckout, OtherUser
+from devports.core.holder_kind import OtherCheckout, OtherUser, run_behind
 from devports.core.remedies import Remedy, RemedyContext, remedies
 from devports.core.stop_plan import (
     ConfirmPolicy,
@@ -161,6 +161,9 @@ def tools_for(context: Context, *, starting: str = "") -> FreeServices:
     screen = context.screen
 
     def tell(news: Progress | Outcome) -> None:
+        run = run_behind(news.target.standing) if isinstance(news, Terminating) else None
+        if run is not None and not run.left:
+            context.records().leave_word(run.key, run.service, run.project)
         if isinstance(
             news, Terminating | Killing | StoppingContainer | WaitingForPort | WatchingForRestart
         ):
@@ -240,7 +243,7 @@ def hints_for(asked: Target, freed: FreeResult) -> tuple[Advice, ...]:
         )
     if whys == {"no-terminal"}:
         return (hint("to end it without a question, run ", ours("free", asked.typed, "--yes")),)
-    if whys == {"on-conflict"}:
+    if whys == {"on-conflict"} and asked.name:
         return (hint("to be asked, run ", ours("run", asked.name, "--on-conflict", "ask")),)
     permitted = [
         outcome.target.standing.permitted

@@ -7,11 +7,25 @@ from __future__ import annotations
 
 import os
 
-from devports.commands.context import Context, asked_of, print_vscode_failure, service_of
+from devports.commands.context import (
+    Context,
+    Target,
+    asked_of,
+    here,
+    print_vscode_failure,
+    service_of,
+)
 from devports.commands.debugger import debugged
 from devports.commands.free import show_not_freed, tools_for
-from devports.core.recovery import Ended, RecordFailed, ServerReady
-from devports.core.service import Config, Service, env_file_of
+from devports.core.recovery import Ended, RecordFailed, ServerReady, StoppingServer
+from devports.core.service import (
+    Config,
+    Service,
+    TypedCommand,
+    env_file_of,
+    program_name,
+    typed_command,
+)
 from devports.core.stop_plan import ConfirmPolicy, Question
 from devports.core.verdict import decisive
 from devports.errors import DevportsError
@@ -26,7 +40,7 @@ from devports.ui.run_progress import ended_words, event_line, gave_up, in_short
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Callable, Sequence
 
     from devports.core.recovery import RunEvent, WaitingForDependency
     from devports.core.service import OnConflict
@@ -39,7 +53,7 @@ if TYPE_CHECKING:
 
 def run(
     context: Context,
-    name: str,
+    name: str | None = None,
     arguments: Sequence[str] = (),
     *,
     yes: bool = False,
@@ -47,20 +61,23 @@ def run(
     other_checkouts: bool = False,
     on_conflict: OnConflict | None = None,
     port: int | None = None,
+    host: str | None = None,
     events: str | None = None,
     take_over: bool = False,
     debug: bool = False,
 ) -> int:
-    """Run a service to its end; the exit code is the server's own when one ran."""
-    config = context.config()
-    service = service_of(config, name)
-    if debug:
-        service = debugged(service, config)
+    """Run a service, or without a name the command in `arguments`, to its end.
+
+    The exit code is the server's own when one ran.
+    """
+    service, config, more = wanted(context, name, arguments, port=port, debug=debug)
     service = service.replace(
-        port=port or service.port, on_conflict=on_conflict or service.on_conflict
+        port=port or service.port,
+        host=host or service.host,
+        on_conflict=on_conflict or service.on_conflict,
     )
     refuse_impossible(service)
-    news = RunReporter(context.screen, name, events)
+    news = reporter(context, service, config, events)
     policy = ConfirmPolicy(
         yes=yes,
         other_users=other_users,
@@ -78,7 +95,7 @@ def run(
                 context,
                 service,
                 config,
-                arguments=arguments,
+                arguments=more,
                 policy=policy,
                 news=news,
                 take_over=take_over,
@@ -93,8 +110,75 @@ def run(
     except DevportsError as error:
         context.print_error(error)
         ended = Ended(error.exit_code, "devports", error.code, in_short(error))
-    tell_end(context, news, name, session, ended)
+    tell_end(context, news, service.name, session, ended)
     return ended.code
+
+
+def reporter(context: Context, service: Service, config: Config, events: str | None) -> RunReporter:
+    """Return where the news of a run goes, and where it learns which command of ours stops it."""
+    run = service.run_name, config.root
+    return RunReporter(
+        context.screen, service.name, events, lambda: context.records().word_for(*run)
+    )
+
+
+def wanted(
+    context: Context, name: str | None, words: Sequence[str], *, port: int | None, debug: bool
+) -> tuple[Service, Config, Sequence[str]]:
+    """Return what is to be run, its configuration, and the words to append to its command.
+
+    Raises:
+        DevportsError: what is typed names neither a service nor a command with its port.
+    """
+    from devports.core.hint import hint, ours  # for an error
+
+    if name is not None or not words:
+        try:
+            service = named(context.config(), name)
+        except DevportsError as error:
+            without = ours("run", "--port", str(port or 8000), "--", name or "COMMAND")
+            missing = error.code == "config-missing" and context.named is None
+            if missing:
+                error.hints = (hint("run ", ours("init")),)
+            if missing or name is None or (port and error.code == "unknown-service"):
+                error.hints += (
+                    hint("to run a command that is no service, give its port: ", without),
+                )
+            raise
+        config = context.config()
+        return debugged(service, config) if debug else service, config, words
+    if debug or context.named:
+        option = "--debug" if debug else "--config"
+        raise DevportsError("usage", f"`{option}` needs a service, and a command is none")
+    if port is None:
+        again = hint("run ", ours("run", "--port", "8000", "--", *words))
+        raise DevportsError("usage", f"no port for `{program_name(words)}`", hints=(again,))
+    from devports.config.load import find
+
+    folder = here()
+    project = find(folder)  # whose it is; what it says is not read
+    context.replace(Config("", os.path.dirname(project) if project else folder, ()))
+    return typed_command(words, port, Service.host, folder), context.config(), ()
+
+
+def named(config: Config, name: str | None) -> Service:
+    """Return the service of this name.
+
+    Raises:
+        DevportsError: there is none; without a name all are listed.
+    """
+    if name is not None:
+        return service_of(config, name)
+    from devports.core.hint import hint, ours
+
+    startable = [service for service in config.services if service.command]
+    raise DevportsError(
+        "usage",
+        "no service is named",
+        facts=tuple(f"`{service.name}`: {service.spec}" for service in startable),
+        note="" if startable else "no service of the configuration has a command",
+        hints=tuple(hint("run ", ours("run", service.name)) for service in startable[:1]),
+    )
 
 
 def tell_end(
@@ -102,6 +186,8 @@ def tell_end(
 ) -> None:
     """Say how the run ended: to the person, in the file of events, and to VS Code."""
     startup = session.startup if session is not None else None
+    if ended.reason == "interrupted":
+        news.tell_who_stops()  # where there was no server yet
     context.screen.progress(ended_words(name, ended, started=startup is not None))
     news.note(ended)
     ready = startup is not None and startup.owned is not None
@@ -127,8 +213,10 @@ LINGER = 65.0
 class RunReporter:
     """Where the news of a run goes: to the screen, and into a file for programs if one is named."""
 
-    def __init__(self, screen: Console, service: str, events: str | None) -> None:
-        self._screen = screen
+    def __init__(
+        self, screen: Console, service: str, events: str | None, told_by: Callable[[], str]
+    ) -> None:
+        self._screen, self._service, self._told_by = screen, service, told_by
         self._log: EventLog | None = None
         if events is not None:
             from devports.ui.events import EventLog  # only where it is asked for
@@ -142,13 +230,20 @@ class RunReporter:
             if self._unrecorded:
                 return  # the service is claimed anew with each port that is tried
             self._unrecorded = True
-        self._screen.progress(event_line(happening))
+        if isinstance(happening, StoppingServer):
+            self.tell_who_stops()
+        self._screen.progress(event_line(happening, self._screen.config))
         env = self._screen.env
         if isinstance(happening, ServerReady) and (
             line := run_progress.after_ready(happening, env)
         ):
             self._screen.progress(line)
         self.note(happening)
+
+    def tell_who_stops(self) -> None:
+        """Say which other command of ours has told this run to stop, as far as one has."""
+        if by := self._told_by():
+            self._screen.progress(run_progress.stopped_by(self._service, by))
 
     def note(self, news: RunEvent | Progress | Outcome | Ended) -> None:
         """Put it into the file alone: the screen is told otherwise."""
@@ -252,13 +347,22 @@ def explain(context: Context, session: Session, ended: Ended) -> None:
     service, last = session.service, session.hold.last
     if ended.reason == "port-held" and last is not None and not last.bindable:
         declared = context.config().get(service.name)
-        same = declared is not None and declared.port == service.port
+        same = declared is not None and declared.spec == service.spec
         held = service.spec.replace(port=decisive(last.findings).endpoint.port)
         text = service.name if same else str(held)
-        show_not_freed(context, asked_of(text, service), last)
+        asked = asked_of(text, service)
+        if isinstance(service, TypedCommand):
+            asked = Target(text, asked.specs)  # no command of ours knows it by its name
+        show_not_freed(context, asked, last)
     elif ended.reason in GIVEN_UP and session.startup:
         start = session.startup
         error = gave_up(
             service, ended, start.seen, start.failure, start.status, unsaid=start.unsaid
         )
+        if isinstance(service, TypedCommand) and ended.reason == "not-ready":
+            from devports.core.hint import hint, ours
+
+            error.hints += (
+                hint("`ready` is a key of a service: to declare one, run ", ours("init")),
+            )
         context.print_error(error)

@@ -11,6 +11,7 @@ import time
 
 from devports import exitcodes
 from devports.commands.context import Context, Target, asked_of, here
+from devports.core.holder_kind import run_name
 from devports.core.value import Frozen
 from devports.core.verdict import Finding, HolderUnknown, covers, sockets_of
 from devports.errors import DevportsError
@@ -156,7 +157,7 @@ class AllListeners:
         end = finding.endpoint
         if place.stage == "serving" and run.record.spec.port == end.port:
             place = place.replace(url=url_of(end.address, end.port))
-        return StatusEntry(run.record.service, (place,))
+        return StatusEntry(run_name(run.record.service), (place,))
 
     def _service(self, finding: Finding) -> Service | None:
         """Return the service whose declared port this listener has."""

@@ -4,10 +4,11 @@ from __future__ import annotations
 
 from devports import exitcodes
 from devports.commands.context import Context, shipped
+from devports.core.service import Config, Service, says_port
 
 
 def validate(context: Context, *, as_json: bool = False) -> int:
-    """Read the configuration and say so.
+    """Read the configuration and say so; what it says may still be doubted.
 
     Raises:
         DevportsError: it is not right; every problem at once.
@@ -19,6 +20,8 @@ def validate(context: Context, *, as_json: bool = False) -> int:
         if written := unshelled(service):
             command = f"the command of `{service.name}` contains `{written.word}`"
             context.print_warning(f"{command}, but runs without a shell", hints=(written.hint,))
+        if service.command and not says_port(service):
+            warn_of_port(context, service, config)
     if as_json:
         from devports.ui.json_output import validate_data
 
@@ -28,6 +31,15 @@ def validate(context: Context, *, as_json: bool = False) -> int:
         noun = "service" if count == 1 else "services"
         context.screen.out(f"{config.path} is valid: {count} {noun}")
     return exitcodes.OK
+
+
+def warn_of_port(context: Context, service: Service, config: Config) -> None:
+    """Warn of a server that, as its command is, listens on another port than the declared one."""
+    from devports.commands.doctor_facts import command_facts
+    from devports.doctor.project_rules import port_unnamed
+
+    if found := port_unnamed(command_facts(service, config)):
+        context.print_warning(f"{found.what}; {found.why}", hints=(found.remedies[0].title,))
 
 
 def schema(context: Context, kind: str) -> int:

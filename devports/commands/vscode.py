@@ -73,7 +73,7 @@ def write(config: Config) -> Plan:
 def report(screen: Console, plan: Plan, mode: Mode, root: str) -> None:
     """Show what was, or would be, done, and what a person has to decide."""
     from devports.ui.messages import block
-    from devports.ui.reports import changes, summary
+    from devports.ui.reports import changes, next_in_vscode, summary
 
     for note in plan.notes:
         screen.err(block("warning", note.message, screen.look("stderr"), hints=note.hints))
@@ -82,6 +82,8 @@ def report(screen: Console, plan: Plan, mode: Mode, root: str) -> None:
     if mode != "write" and not plan.in_sync:
         screen.out(changes(plan, screen.look("stdout"), root))
     screen.err(summary(plan, mode, screen.look("stderr"), root))
+    if mode == "write" and (steps := next_in_vscode(plan, screen.look("stderr"))):
+        screen.err("\n".join(steps))
 
 
 VSCODE = ".vscode"

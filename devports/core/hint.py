@@ -70,11 +70,11 @@ def with_config(args: tuple[str, ...], config: str) -> tuple[str, ...]:
     if not config or "--config" in more or "--help" in more:
         return args
     targets = [word for word in more if not word.startswith("-")]
-    named = not targets or not all(map(_is_port, targets))
+    named = not targets or not all(map(is_port, targets))
     reads = name in ABOUT_PROJECT or (name in ABOUT_TARGETS and named)
     return (*args, "--config", config) if reads else args
 
 
-def _is_port(word: str) -> bool:
+def is_port(word: str) -> bool:
     """Say whether a target is a port or an address, as `parse_target` takes it."""
     return word.isdecimal() or ":" in word

@@ -49,6 +49,31 @@ class RunInfo(Frozen):
     left: bool = False
     patience: float = 0.0
 
+    @property
+    def words(self) -> str:
+        return run_words(self.service)
+
+
+def run_target(run: str) -> str:
+    """Return what `devports free` calls the run of a record: its service, or its port."""
+    name, _, port = run.partition(":")
+    return port or name
+
+
+def run_name(run: str) -> str:
+    """Return what the run of a record serves: the service, or the program of a typed command."""
+    return run.partition(":")[0]
+
+
+def run_words(run: str) -> str:
+    """Return what a person types behind `devports run` for the run of a record.
+
+    No service has a colon in its name; a command that is in no configuration is called by its
+    program and port, `uvicorn:8000`.
+    """
+    name, colon, port = run.partition(":")
+    return f"--port {port} -- {name}" if colon else name
+
 
 class DevportsRun(Frozen):
     """Started by a devports run."""

@@ -387,12 +387,16 @@ class RecordFailed(Frozen):
 
 
 class WaitingForDependency(Frozen):
-    """A service that this one depends on is not ready; it is waited for, at most `seconds`."""
+    """A service that this one depends on is not ready; it is waited for, at most `seconds`.
+
+    `startable`: it has a command, and nothing has started it.
+    """
 
     service: str
     dependency: str
     endpoint: Endpoint
     seconds: float
+    startable: bool = False
 
 
 class Stalled(Frozen):

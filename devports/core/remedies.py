@@ -22,6 +22,7 @@ from devports.core.holder_kind import (
     Protected,
     SupervisedService,
     Tunnel,
+    run_target,
 )
 from devports.core.model import LOOPBACK, PRIVILEGED, Endpoint
 from devports.core.protected import EDITOR, SHELL
@@ -262,7 +263,9 @@ def _own_stop(case: RemedyContext, target: StopTarget) -> Iterator[Remedy]:
         case Tunnel(stop=stop) if stop:
             yield Remedy("closes the tunnel by its own command", stop)
         case OtherCheckout(is_guarded=True, run=run, there=there):
-            folder, what = (run.project, run.service) if run else (there.folder, str(case.port))
+            folder, what = (
+                (run.project, run_target(run.service)) if run else (there.folder, str(case.port))
+            )
             title = "ends it, where it was started"
             yield Remedy(title, f"cd {quote(folder)} && devports free {quote(what)}")
         case Container() as it:

@@ -12,7 +12,7 @@ from devports.core.value import Frozen
 TYPE_CHECKING = False
 if TYPE_CHECKING:
     import re
-    from collections.abc import Iterator, Mapping
+    from collections.abc import Iterator, Mapping, Sequence
     from typing import Literal
 
     OnConflict = Literal["ask", "reclaim", "next", "fail"]
@@ -74,6 +74,22 @@ class Service(Frozen):
     def spec(self) -> PortSpec:
         """The one place that says which port a service has."""
         return PortSpec(self.host, self.port)
+
+    @property
+    def run_name(self) -> str:
+        """What records call its run: its name. See `core.holder_kind.run_words`."""
+        return self.name
+
+
+class TypedCommand(Service):
+    """A command of the command line, in no configuration: its name is the program's.
+
+    Several may run side by side in one folder, each on its port.
+    """
+
+    @property
+    def run_name(self) -> str:
+        return f"{self.name}:{self.port}"
 
 
 class Config(Frozen):
@@ -172,6 +188,52 @@ def argv_of(service: Service, values: Mapping[str, str]) -> tuple[str, ...]:
     if service.shell and command and isinstance(command, str):
         return ("/bin/sh", "-c", fill(command, values))
     return tuple(fill(word, values) for word in words_of(service))
+
+
+def says_port(service: Service, arguments: Sequence[str] = ()) -> bool:
+    """Return whether a command, or a variable that it sets, names the port or the socket.
+
+    True for `{port}`, `{fd}`, `$PORT` and the declared number itself. A server may also read PORT,
+    or have the port in a file of its own: neither is known here.
+
+    Args:
+        service: whose command it is, with the declared port.
+        arguments: words that are appended to the command.
+    """
+    import re  # only where a server did not get its port, or may not
+
+    command = service.command if isinstance(service.command, str) else " ".join(service.command)
+    texts = (command, *arguments, *(text for _, text in service.env))
+    names = {"port", "fd", f"services.{service.name}.port"}
+    shown = re.compile(rf"\$\{{?PORT(?!\w)|(?<!\d){service.port}(?!\d)")
+    return any(shown.search(text) or names & set(names_in(text)) for text in texts)
+
+
+def typed_command(words: Sequence[str], port: int, host: str, folder: str) -> TypedCommand:
+    """Return a command of the command line as what can be run.
+
+    `{port}`, `{host}` and `{fd}` in it are placeholders; every other brace is the program's.
+    """
+    command = tuple(map(_own_placeholders, words))
+    return TypedCommand(program_name(words), port, host=host, command=command, cwd=folder)
+
+
+def program_name(words: Sequence[str]) -> str:
+    """Return the name of the program that a command starts, as part of a line or a file's name."""
+    from devports.core.command_line import launching_of  # not for a service
+
+    name = launching_of(words).name[:64]
+    safe = (char if char.isascii() and (char.isalnum() or char in "._-") else "-" for char in name)
+    return "".join(safe) or "command"
+
+
+def _own_placeholders(word: str) -> str:
+    done, parts = 0, []
+    for match in _matches(word):
+        foreign = match["name"] and match["name"] not in ("port", "host", "fd")
+        parts += [word[done : match.start()], f"{{{match[0]}}}" if foreign else match[0]]
+        done = match.end()
+    return "".join(parts) + word[done:]
 
 
 def words_of(service: Service) -> tuple[str, ...]:

@@ -33,6 +33,8 @@ class Server(Frozen):
         bind_flags: likewise, of options that take `host:port`.
         positional: the address may stand there without an option.
         env: variables that tell it, where it has no options.
+        variable: that tells it its port where no option does; empty: none. `PORT` also stands for
+            what is not known.
         last_wins: an option that is given twice has its last value, so that what is appended
             to a script of package.json replaces what the script says.
         not_with: a word after its name that makes it no server.
@@ -51,6 +53,7 @@ class Server(Frozen):
     bind_flags: tuple[str, ...]
     positional: bool = False
     env: tuple[tuple[str, str], ...] = ()
+    variable: str = "PORT"
     last_wins: bool = False
     not_with: tuple[str, ...] = ()
     only_with: str = ""
@@ -84,12 +87,13 @@ _application = partial(_backend, aim="first")
 _deployed = partial(_application, production=True)
 
 NODE = (
-    # 6.4 and 8.3: moves to the next port without --strictPort
+    # 6.4 and 8.3: moves to the next port without --strictPort; 6.4 does not read PORT
     _server(
         "vite",
         "vite dev, vite serve, vite preview, vite",
         5173,
         f"{_ADDS} --strictPort",
+        variable="",
         last_wins=True,
         not_with=("build", "optimize"),
     ),
@@ -150,7 +154,8 @@ NODE = (
 """Started by a script of package.json, or with npx."""
 
 PYTHON = (
-    _application("uvicorn", "uvicorn", 8000),
+    # uvicorn 0.54, flask 3.1, Django 5.2 and http.server of Python 3.13 do not read PORT
+    _application("uvicorn", "uvicorn", 8000, variable="UVICORN_PORT"),
     _application("fastapi", "fastapi dev, fastapi run", 8000),
     _deployed("gunicorn", "gunicorn", 8000, "--bind {host}:{port}", "", "", "--bind -b"),
     _deployed("hypercorn", "hypercorn", 8000, "--bind {host}:{port}", "", "", "--bind -b"),
@@ -158,8 +163,18 @@ PYTHON = (
     _deployed("granian", "granian", 8000),
     _deployed("waitress", "waitress-serve", 8080, "--listen {host}:{port}", bind_flags="--listen"),
     *(
-        _backend(name, name, 5000, _ADDS, "--port -p", "--host -h", only_with="run", aim="--app")
-        for name in ("flask", "quart")
+        _backend(
+            name,
+            name,
+            5000,
+            _ADDS,
+            "--port -p",
+            "--host -h",
+            variable=variable,
+            only_with="run",
+            aim="--app",
+        )
+        for name, variable in (("flask", "FLASK_RUN_PORT"), ("quart", "PORT"))
     ),
     _backend("litestar", "litestar run", 8000, _ADDS, "--port -p", aim="--app"),
     _backend(
@@ -170,6 +185,7 @@ PYTHON = (
         "",
         "",
         positional=True,
+        variable="",
     ),
     _server(
         "streamlit",
@@ -190,7 +206,14 @@ PYTHON = (
     ),
     _server("mkdocs", "mkdocs serve", 8000, "-a {host}:{port}", "", "", "-a --dev-addr"),
     _server(
-        "http.server", "http.server", 8000, "--bind {host} {port}", "", "--bind -b", positional=True
+        "http.server",
+        "http.server",
+        8000,
+        "--bind {host} {port}",
+        "",
+        "--bind -b",
+        positional=True,
+        variable="",
     ),
 )
 """Started by their name, or with `python -m`."""
@@ -221,5 +244,7 @@ CONFIG_FILES = {
     "vue-cli": "vue.config",
     "angular": "angular",
     "streamlit": ".streamlit/config",
+    "flask": ".flaskenv .env",
 }
-"""Files in which a server may be told its port, or to stay on it, without the ending."""
+"""Files in which a server may be told its port, or to stay on it, without the ending. flask reads
+its own where python-dotenv is installed."""

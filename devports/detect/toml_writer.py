@@ -32,8 +32,15 @@ EXAMPLE = """
 command = "python3 -m http.server {port} --bind {host}"
 port = 8000
 
+# More services, for example:
+#
+# [services.api]
 # command = "uvicorn main:app --reload --host {host} --port {port}"
+# port = 8001
+#
+# [services.web]
 # command = "npm run dev -- --host {host} --port {port} --strictPort"
+# port = 5173
 #
 # A port that the project needs and that somebody else serves, watched and never started:
 #

@@ -8,7 +8,7 @@ from __future__ import annotations
 from devports.core.checkout import unplaced
 from devports.core.containers import contained, shown, unasked
 from devports.core.hint import ours
-from devports.core.holder_kind import CurrentUser
+from devports.core.holder_kind import CurrentUser, run_name
 from devports.core.model import merged
 from devports.core.stop_plan import no_run, targets
 from devports.core.value import Frozen
@@ -93,6 +93,10 @@ class RunFacts(Frozen):
     server: Listener | None = None
     left: Listener | None = None
 
+    @property
+    def name(self) -> str:
+        return run_name(self.service)
+
 
 class Launch(Frozen):
     """What a command says of the known server that it starts.
@@ -104,6 +108,8 @@ class Launch(Frozen):
         words: of the server, through a script of package.json too.
         settings: text of its configuration file, for what that may say instead.
         hides: what keeps its exit code from whoever starts it: `| tee log`.
+        default: where it listens if its words name no port; 0: not known, it may read PORT.
+        naming: the whole command with the port in it; empty where it is not known how.
     """
 
     kind: str = ""
@@ -112,6 +118,8 @@ class Launch(Frozen):
     words: tuple[str, ...] = ()
     settings: str = ""
     hides: str = ""
+    default: int = 0
+    naming: str = ""
 
 
 class Command(Frozen):

@@ -14,6 +14,9 @@ from devports.core.holder_kind import (
     OrdinaryProcess,
     OtherCheckout,
     run_behind,
+    run_name,
+    run_target,
+    run_words,
 )
 from devports.core.model import WILDCARDS, PortSpec
 from devports.core.remedies import AIRPLAY, Remedy, RemedyContext, remedies
@@ -160,8 +163,11 @@ def _runs(facts: Facts, declared: PortFacts) -> str:
     ):
         return f"the checkout in {runs[0].project} runs it; both checkouts declare this port"
     if other:
-        return f"the project in {runs[0].project} runs it; both projects declare this port"
-    return f"it is the service `{runs[0].service}` of this project"
+        return f"the project in {runs[0].project} runs it: two projects want one port"
+    run = runs[0]
+    is_service = run_name(run.service) == run.service
+    what = f"the service `{run.service}`" if is_service else f"`devports run {run.words}`"
+    return f"it is {what} of this project"
 
 
 def split(facts: Facts) -> Iterator[Problem]:
@@ -394,11 +400,11 @@ def left_behind(facts: Facts) -> Iterator[Problem]:
         yield Problem(
             "server-left-behind",
             "warning",
-            f"orphaned server of `{run.service}`: {_named(run.left.process)}",
+            f"a crashed run of `{run.name}` has left its server: {_named(run.left.process)}",
             evidence=(f"project: {run.project}", _listens(run.left)),
             why="its `devports run` was killed; no run will stop it",
             remedies=(_ends(run.left, where),),
-            service=run.service,
+            service=run.name,
             mend=FreePort(where) if where else None,
         )
 
@@ -444,9 +450,11 @@ def _server_moved(run: RunFacts, server: Listener) -> Problem:
         "error",
         f"`{run.service}` no longer listens on {run.spec}",
         evidence=(f"{_named(server.process)} {_listens(server)}",),
-        why="it has moved, or its listening process has exited",
-        remedies=(Remedy("restart it on its port", f"devports run {run.service} --take-over"),),
-        service=run.service,
+        why="it has moved, or what it listened on has gone",
+        remedies=(
+            Remedy("starts it again, where it belongs", f"devports run {run.service} --take-over"),
+        ),
+        service=run.name,
     )
 
 
@@ -479,13 +487,13 @@ def suspended(facts: Facts) -> Iterator[Problem]:
         yield Problem(
             "run-suspended",
             "warning",
-            f"`devports run {run.service}` (pid {run.process.pid}) is suspended",
-            why="its server has the port but does not respond",
+            f"`devports run {run_words(run.service)}` (pid {run.process.pid}) is suspended",
+            why="its server has the port and answers nobody",
             remedies=(
-                Remedy("to continue it, type `fg` in its terminal"),
-                Remedy("stop it (asks first)", ours("free", run.service)),
+                Remedy("type `fg` in its terminal, and it goes on"),
+                Remedy("ends it, after asking", ours("free", run_target(run.service))),
             ),
-            service=run.service,
+            service=run.name,
         )
 
 
@@ -509,7 +517,7 @@ def _two_projects(run: RunFacts, declared: PortFacts) -> Problem:
     return Problem(
         "port-of-two-projects",
         "warning",
-        f"another project runs `{run.service}` on {run.spec}, the port of `{declared.title}`",
+        f"another project runs `{run.name}` on {run.spec}: the number of `{declared.title}`",
         evidence=(f"project: {run.project}", f"devports run: {_pid(run)}, {run.state}"),
         why="both cannot use one address at a time",
         remedies=(Remedy("change the port of one of them"),),

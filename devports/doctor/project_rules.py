@@ -7,6 +7,7 @@ from __future__ import annotations
 
 from devports.core.model import WILDCARDS
 from devports.core.remedies import Remedy
+from devports.core.service import says_port
 from devports.core.shell_syntax import instead_of, unshelled
 from devports.core.text import quote
 from devports.doctor.facts import Problem, RemoveWritePermission
@@ -188,6 +189,22 @@ def other_port(command: Command) -> Problem | None:
     )
 
 
+def port_unnamed(command: Command) -> Problem | None:
+    """A command that never names its port, of a server that then listens on another one."""
+    service, launch = command.service, command.launch
+    told = launch.port or says_port(service)
+    if told or launch.default in (0, service.port):
+        return None
+    naming = launch.naming or "{port}"
+    return Problem(
+        "command-without-port",
+        "warning",
+        f"`{service.name}` declares port {service.port}, and its command never names it",
+        why=f"{launch.kind} does not read PORT: it listens on port {launch.default}",
+        remedies=(Remedy(f"write `{naming}`{'' if launch.naming else ' in the command'}"),),
+    )
+
+
 def other_address(command: Command) -> Problem | None:
     """A command that listens on every address where one is declared."""
     service, told = command.service, command.launch.host
@@ -219,7 +236,7 @@ def exit_code_hidden(command: Command) -> Problem | None:
 def moves(command: Command) -> Problem | None:
     """A server that takes another port without a word where its own is taken."""
     flag = _keeps(command)
-    if not flag:
+    if not flag or port_unnamed(command):  # it does not even want its own
         return None
     held = command.service.handoff != "plain"
     return Problem(

@@ -207,6 +207,7 @@ RULES: tuple[Rule, ...] = (
     project_rules.ephemeral,
     *each_command(
         project_rules.other_port,
+        project_rules.port_unnamed,
         project_rules.other_address,
         project_rules.exit_code_hidden,
         project_rules.moves,

@@ -79,7 +79,11 @@ def wait_for_dependencies(
         if is_ready(machine, records, dependency, config.root, ends):
             continue
         deadline = clock.Deadline(seconds)
-        news = WaitingForDependency(service.name, dependency.name, ends[0], seconds)
+        run = records.in_charge(dependency.name, config.root)
+        startable = bool(dependency.command) and run is None
+        news = WaitingForDependency(
+            service.name, dependency.name, ends[0], seconds, startable=startable
+        )
         with wait(news) as tick:
             while not is_ready(machine, records, dependency, config.root, ends):
                 if deadline.passed:

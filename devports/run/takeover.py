@@ -11,6 +11,7 @@ import os
 from functools import partial
 
 from devports import exitcodes
+from devports.core.holder_kind import run_name, run_target, run_words
 from devports.core.model import ProcessKey
 from devports.core.recovery import RecordFailed, WaitingForPreviousRun
 from devports.errors import DevportsError
@@ -64,7 +65,7 @@ def claim(
     """
     me = machine.key(os.getpid()) or ProcessKey(os.getpid(), 0)
     patience = service.stop_timeout + BEYOND_STOP
-    mine = RunRecord(me, service.name, project, "starting", service.spec, patience=patience)
+    mine = RunRecord(me, service.run_name, project, "starting", service.spec, patience=patience)
     mark = gone = clock.Deadline(0)
     found, late, told, ending = None, False, False, False
     rival = partial(wants, machine, alone) if alone else None
@@ -86,6 +87,7 @@ def claim(
             if stopping or late or not take_over(now):
                 raise _in_charge(now)
             ending, gone = True, clock.Deadline(max(patience, now.patience))
+            records.leave_word(now.key, now.service, now.project)
             send(machine, now.key, TERM, CONT)  # stopped by Ctrl-Z it could not even begin to end
             continue
         if stopping and not told:
@@ -115,15 +117,16 @@ def _wait_for(machine: Machine, record: RunRecord, seconds: float) -> None:
 def _in_charge(record: RunRecord) -> DevportsError:
     from devports.core.hint import hint, ours
 
-    again = ours("run", record.service, "--take-over")
+    name, declared = record.service, run_name(record.service) == record.service
+    again = ("run ", ours("run", name, "--take-over")) if declared else ("add `--take-over`",)
     return DevportsError(
         "run-in-charge",
-        f"another `devports run {record.service}` is in charge (pid {record.key.pid})",
+        f"another `devports run {run_words(name)}` is in charge (pid {record.key.pid})",
         facts=(f"endpoint: {record.spec}", f"project: {record.project}"),
         hints=(
-            hint("to end it, run ", ours("free", record.service)),
-            hint("to start here instead of it, run ", again),
+            hint("to end it, run ", ours("free", run_target(name))),
+            hint("to start here instead of it, ", *again),
         ),
-        service=record.service,
+        service=run_name(name),
         exit_code=exitcodes.IN_CHARGE,
     )

@@ -67,7 +67,7 @@ def standing_words(standing: HolderKind) -> str:
         case OrdinaryProcess():
             return ""
         case DevportsRun(run=run) | OtherCheckout(run=RunInfo() as run):
-            return f"started by `devports run {printable(run.service)}`"
+            return f"started by `devports run {printable(run.words)}`"
         case OtherCheckout():
             return ""
         case OtherUser(user=user, permitted=permitted):
@@ -135,7 +135,7 @@ def origin_words(standings: Sequence[HolderKind]) -> str:
     run, whose = found[0].run, WHOSE[found[0].relation]
     if run is None:
         return f", which belongs to {whose}"
-    return f", which `devports run {printable(run.service)}` started in {whose}"
+    return f", which `devports run {printable(run.words)}` started in {whose}"
 
 
 def target_label(target: StopTarget) -> str:
@@ -150,7 +150,7 @@ def target_label(target: StopTarget) -> str:
     top = label(target.process)
     run = run_behind(target.standing)
     if run is not None and not run.left:
-        top = f"`devports run {printable(run.service)}` (pid {target.process.pid})"
+        top = f"`devports run {printable(run.words)}` (pid {target.process.pid})"
     if not below:
         return top
     if len(below) < len(target.members):

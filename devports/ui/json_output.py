@@ -448,11 +448,11 @@ def _standing(standing: holder_kind.HolderKind) -> shape.Standing:
         case holder_kind.OrdinaryProcess():
             return facts
         case holder_kind.DevportsRun(run=run):
-            return facts | {"kind": "mine", "detail": run.service}
+            return facts | {"kind": "mine", "detail": holder_kind.run_name(run.service)}
         case holder_kind.OtherCheckout(relation=relation, there=there, run=run):
             return facts | {
                 "kind": "elsewhere",
-                "detail": run.service if run else None,
+                "detail": holder_kind.run_name(run.service) if run else None,
                 "folder": there.folder,
                 "branch": there.branch or None,
                 "relation": relation,

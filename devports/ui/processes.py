@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import time
 
-from devports.core.command_line import program
+from devports.core.command_line import base_name, program
 from devports.core.model import PRIVILEGED, merged
 from devports.core.value import Frozen, unreachable
 from devports.core.verdict import (
@@ -86,8 +86,11 @@ def since(started: float, reader: DisplayContext) -> str:
 def title(process: Process) -> str:
     """Return the name a person knows the process by, escaped."""
     name, full = process.name, program(process)
-    if name in THREAD_NAMES or (len(name) == COMM_LENGTH and full.startswith(name)):
+    if name in THREAD_NAMES:
         name = full
+    elif len(name) == COMM_LENGTH:  # cut: the whole of it is what was executed, or a title
+        whole = (full, *(base_name(word).strip() for word in process.argv[:1]))
+        name = next((each for each in whole if each.startswith(name)), name)
     return printable(_console_script(process) or name, 40) or "?"
 
 

@@ -238,7 +238,7 @@ def _whose(standing: HolderKind) -> str:
         case OtherUser(user=user):
             return f", which belongs to user {printable(user)} and not to you"
         case DevportsRun(run=run) if run.left:
-            return f", started by `devports run {printable(run.service)}`"
+            return f", started by `devports run {printable(run.words)}`"
         case OtherCheckout(relation=relation, there=there):
             where = place_words(printable(there.folder), there)
             return f", which belongs to {WHOSE[relation]} ({where})"

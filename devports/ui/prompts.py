@@ -16,7 +16,7 @@ from __future__ import annotations
 import math
 import time
 
-from devports.core.holder_kind import OtherUser
+from devports.core.holder_kind import OtherUser, run_name, run_words
 from devports.core.text import LAST_PORT, cells, decimal
 from devports.core.value import Frozen
 from devports.ui.escape import printable
@@ -111,9 +111,9 @@ def _naming(before: str, service: str, after: str = "", unnamed: str = " the ser
 
 
 def menu_to_take_over(service: str, pid: int) -> Prompt:
-    """Return the question before another run of a service, devports itself, is ended."""
-    name = printable(service)
-    text = f"another `devports run {name}` is in charge (pid {pid}): stop it and start here?"
+    """Return the question before another run, devports itself, is ended; a record names it."""
+    name, typed = printable(run_name(service)), printable(run_words(service))
+    text = f"another `devports run {typed}` is in charge (pid {pid}): stop it and start here?"
     no = NO.replace(row="no, leave it running")
     return Prompt(text, (no, YES.replace(row=_naming("yes, stop it and start", service, " here"))))
 

@@ -385,6 +385,20 @@ def summary(plan: Plan, mode: str, look: OutputStyle, root: str = ".") -> str:
     return "\n".join(wrap(printable(line), look.width, hang=2))
 
 
+def next_in_vscode(plan: Plan, look: OutputStyle) -> list[str]:
+    """Return what to press, and why there is no launch.json, where all of this is new."""
+    tasks, launch = plan.files
+    if tasks.before is not None:
+        return []
+    press = ("Terminal > Run Task...", plan.runs), ("Run and Debug (F5)", plan.debugs)
+    steps = [f"next in VS Code: {where} > `{names[0]}`" for where, names in press if names]
+    lines = [line for step in steps for line in wrap(printable(step), look.width, hang=2)]
+    if launch.after is None:
+        why = "no launch.json: no service has `debug` or `prelaunch` in its `vscode` table"
+        lines += labelled("note", why, look)
+    return lines
+
+
 WIDEST = 20
 """Cells of a name that the others are lined up with."""
 PARTLY = "not all of the folder was looked at: it is too large or too deep"
@@ -499,13 +513,24 @@ EDITS = (ours("vscode"), "writes the tasks and launch configurations of VS Code"
 def _steps(
     services: Sequence[DetectedService], last: tuple[OwnCommand, str]
 ) -> tuple[tuple[OwnCommand, str], ...]:
-    return ((next_command(services), "starts it on its port"), EDITS, last)
+    return (*run_steps(services), EDITS, last)
 
 
 def _count(services: Sequence[DetectedService]) -> str:
     """Return how many services were written; those without a port are comments."""
     with_port = [service for service in services if service.port]
     return counted(len(with_port), "service") if with_port else "the example of a service"
+
+
+def run_steps(services: Sequence[DetectedService]) -> list[tuple[OwnCommand, str]]:
+    """Return a command for each service that can be started, and one for those that cannot."""
+    with_port = [service for service in services if service.port]
+    starts = [ours("run", service.name) for service in with_port if service.command]
+    watched = [f"`{printable(service.name)}`" for service in with_port if not service.command]
+    steps = [(command, "starts it on its port") for command in starts]
+    if watched:
+        steps.append((ours("status"), f"shows which process serves {listed(watched)}"))
+    return steps or [(next_command(services), "starts it on its port")]
 
 
 def next_command(services: Sequence[DetectedService]) -> OwnCommand:

@@ -28,8 +28,18 @@ PREFIX = "devports: "
 STAYS = "a service has to stay in the foreground"
 
 
-def event_line(event: recovery.RunEvent) -> str:
-    return PREFIX + _words(event)
+def event_line(event: recovery.RunEvent, config: str = "") -> str:
+    """Return the line of an event; `config`: the file that `--config` named, for hints in it."""
+    return PREFIX + _words(event) + _in_another_terminal(event, config)
+
+
+def _in_another_terminal(event: recovery.RunEvent, config: str) -> str:
+    """Return how a person starts what is waited for, while it is; else empty."""
+    if not isinstance(event, recovery.WaitingForDependency) or not event.startable:
+        return ""
+    from devports.core.hint import ours, text_of  # mostly there is none
+
+    return f"; run `{text_of(ours('run', event.dependency), config)}` in another terminal"
 
 
 def _words(event: recovery.RunEvent) -> str:
@@ -87,6 +97,9 @@ def _words(event: recovery.RunEvent) -> str:
 def wait_words(wait: recovery.WaitingForDependency) -> str:
     """Return what is waited for, where how long is counted behind it."""
     return f"waiting for `{wait.dependency}` on {wait.endpoint}"
+def stopped_by(service: str, command: str) -> str:
+    """Return the line that says which command, with its pid, has told this run to stop."""
+    return f"{PREFIX}`{service}` was told to stop by {printable(command, 200)}"
 
 
 def _quoted(line: str, most: int = 120) -> str:

@@ -86,10 +86,15 @@ class FileChange(Frozen):
 
 
 class Plan(Frozen):
-    """The files, and what a person has to decide."""
+    """The files, and what a person has to decide.
+
+    `runs`: labels of the tasks that start a service. `debugs`: names of our launch configurations.
+    """
 
     files: tuple[FileChange, ...]
     notes: tuple[Note, ...] = ()
+    runs: tuple[str, ...] = ()
+    debugs: tuple[str, ...] = ()
 
     @property
     def in_sync(self) -> bool:
@@ -183,7 +188,10 @@ def plan(config: Config, template: Template, tasks: str | None, launch: str | No
     goal = _goal(wish, tasks or "", first, heirs, template)
     second, notes = _planned_launch(launch, template, wish, goal)
     files = (FileChange(TASKS, tasks, first.text), FileChange(LAUNCH, launch, second))
-    return Plan(files, (*first.notes, *notes))
+    starts = (task for task in wanted if task.role[0] == "run" and DEBUG_FLAG not in task.role)
+    runs = tuple(task.name for task in starts)
+    debugs = tuple(str(each.get("name")) for each in wish.configurations)
+    return Plan(files, (*first.notes, *notes), runs, debugs)
 
 
 def _started_from(text: str, skeleton: str, *keys: str) -> str:

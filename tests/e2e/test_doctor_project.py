@@ -65,6 +65,42 @@ def test_a_server_that_moves_silently(port: int, project: Project, clean: Comman
     assert codes(clean, healthy=True) == []
 
 
+def test_a_server_that_is_never_told_its_port(port: int, project: Project, clean: Command) -> None:
+    project.service("web", port, "vite")
+    (problem,) = problems(clean)
+    assert (problem["code"], problem["severity"]) == ("command-without-port", "warning")
+    naming = "vite --host {host} --port {port} --strictPort"
+    assert problem["remedies"][0]["title"] == f"write `{naming}`"
+    said = clean("validate")
+    assert said.code == exitcodes.OK, said
+    assert said.err.startswith(f"warning: `web` declares port {port}, and its command never names")
+    assert said.err.rstrip().endswith(f"hint: write `{naming}`")
+    put(project, "vite.config.js", f"export default {{ server: {{ port: {port} }} }}")
+    assert not clean("validate").err
+    assert codes(clean, healthy=True) == ["server-moves"]
+
+
+def test_a_script_that_never_tells_its_server_the_port(
+    port: int, project: Project, clean: Command
+) -> None:
+    put(project, "package.json", json.dumps({"scripts": {"dev": "vite"}}))
+    project.service("web", port, "npm run dev")
+    advice = "write `npm run dev -- --host {host} --port {port} --strictPort`"
+    assert f"hint: {advice}\n" in clean("validate").err
+    put(project, "package.json", json.dumps({"scripts": {"dev": "next dev"}}))
+    assert not clean("validate").err  # it reads PORT
+
+
+def test_a_variable_of_the_server_tells_it_its_port(
+    port: int, project: Project, clean: Command
+) -> None:
+    project.service("api", port, "uvicorn main:app")
+    assert "uvicorn does not read PORT: it listens on port 8000" in clean("validate").err
+    put(project, ".env", f"UVICORN_PORT={port}")
+    project.service("api", port, "uvicorn main:app", env_file=".env")
+    assert not clean("validate").err
+
+
 def test_a_server_behind_a_script(port: int, project: Project, clean: Command) -> None:
     put(project, "package.json", json.dumps({"scripts": {"dev": "vite --host"}}))
     project.service("web", port, "npm run dev -- --port 3000")
@@ -91,14 +127,14 @@ def test_a_shell_that_hides_the_end_of_a_server(
 
 
 def test_a_command_that_wants_a_shell(port: int, project: Project, clean: Command) -> None:
-    project.service("web", port, "cd . && vite --strictPort")
+    project.service("web", port, "cd . && vite --port {port} --strictPort")
     (problem,) = problems(clean)
     assert (problem["code"], problem["severity"]) == ("command-not-found", "error")
     assert 'write `cwd = "."`' in problem["remedies"][0]["title"]
     started = clean("run", "web")
     assert started.code == exitcodes.NOT_FOUND, started
     assert 'hint: no shell runs: write `cwd = "."`, or set `shell = true`' in started.err
-    project.service("web", port, "vite --strictPort | cat")
+    project.service("web", port, "vite --port {port} --strictPort | cat")
     assert codes(clean) == ["shell-missing"]
     said = clean("validate")
     assert said.code == exitcodes.OK, said
@@ -109,7 +145,7 @@ def test_a_command_that_wants_a_shell(port: int, project: Project, clean: Comman
 def test_a_virtual_environment_that_is_not_there(
     port: int, project: Project, clean: Command
 ) -> None:
-    project.service("web", port, ".venv/bin/uvicorn main:app")
+    project.service("web", port, ".venv/bin/uvicorn main:app --port {port}")
     (problem,) = problems(clean)
     assert problem["code"] == "environment-missing"
     assert problem["remedies"][0]["command"].startswith("python3 -m venv ")
@@ -118,7 +154,7 @@ def test_a_virtual_environment_that_is_not_there(
 
 
 def test_a_socket_that_cannot_be_handed_over(port: int, project: Project, clean: Command) -> None:
-    project.service("web", port, "vite --strictPort", handoff="fd")
+    project.service("web", port, "vite --port {port} --strictPort", handoff="fd")
     (problem,) = problems(clean)
     assert (problem["code"], problem["service"]) == ("handoff-unavailable", "web")
     refused = clean("run", "web")
@@ -141,7 +177,7 @@ def test_a_debugger_that_cannot_be(port: int, project: Project, clean: Command) 
     assert problem["remedies"][0]["command"].endswith(" -m pip install debugpy")
     put(project, ".venv/lib/python3.11/site-packages/debugpy/__init__.py", "")
     assert "debugger-missing" not in codes(clean)
-    project.service("web", port, "vite --strictPort", **more)
+    project.service("web", port, "vite --port {port} --strictPort", **more)
     assert "not-debuggable" in codes(clean)
 
 
@@ -156,7 +192,7 @@ def test_packages_that_are_not_installed(port: int, project: Project, clean: Com
 @NEEDS_UIDS
 def test_files_that_everybody_can_write(port: int, project: Project, clean: Command) -> None:
     put(project, ".env", "A=1\n")
-    project.service("web", port, "vite --strictPort", env_file=".env")
+    project.service("web", port, "vite --port {port} --strictPort", env_file=".env")
     assert codes(clean, healthy=True) == []
     os.chmod(os.path.join(project.folder, ".env"), 0o666)
     os.chmod(project.folder, 0o777)
@@ -172,7 +208,7 @@ def test_files_that_everybody_can_write(port: int, project: Project, clean: Comm
 
 
 def test_variables_that_cannot_be_read(port: int, project: Project, clean: Command) -> None:
-    project.service("web", port, "vite --strictPort", env_file=".env.{port}")
+    project.service("web", port, "vite --port {port} --strictPort", env_file=".env.{port}")
     assert codes(clean) == ["env-file-missing"]
     put(project, f".env.{port}", "A=1\n")
     assert codes(clean, healthy=True) == []
@@ -182,7 +218,7 @@ def test_variables_that_cannot_be_read(port: int, project: Project, clean: Comma
 def test_a_doubt_about_the_file_is_a_note_and_said_once(
     port: int, project: Project, clean: Command
 ) -> None:
-    project.service("web", port, "vite --strictPort")
+    project.service("web", port, "vite --port {port} --strictPort")
     os.chmod(project.config, 0o664)
     if os.stat(project.config).st_gid == os.stat(project.config).st_uid:
         if os.geteuid() != 0:
@@ -195,7 +231,7 @@ def test_a_doubt_about_the_file_is_a_note_and_said_once(
 
 
 def test_a_port_to_which_no_browser_connects(project: Project, clean: Command) -> None:
-    project.service("web", 6667, "vite --strictPort")
+    project.service("web", 6667, "vite --port {port} --strictPort")
     assert codes(clean) == ["port-blocked-by-browsers"]
 
 
@@ -204,7 +240,7 @@ def test_a_port_to_which_no_browser_connects(project: Project, clean: Command) -
 def test_a_localhost_that_is_not_both(
     port: int, project: Project, clean: Command, tmp_path: Path
 ) -> None:
-    project.service("web", port, "vite --strictPort", host="localhost")
+    project.service("web", port, "vite --port {port} --strictPort", host="localhost")
     for text, expected, healthy in (
         ("127.0.0.1 localhost\n::1 localhost\n", [], True),
         ("127.0.0.1 localhost\n", ["localhost-one-family"], True),

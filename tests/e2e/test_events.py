@@ -137,6 +137,7 @@ def test_what_is_depended_on_is_waited_for(
     running = devports.start("run", "web", "--events", "events.jsonl")
     running.says("for `db` to be ready")
     eventually(lambda: kinds(project) == ["waiting"])
+    assert "in another terminal" not in running.err, "devports starts no `db`"
     assert not tables.listening_pids(port)
     zoo("listener", port + 1)
     eventually(lambda: "ready" in kinds(project))
@@ -151,6 +152,7 @@ def test_a_service_is_waited_for_until_its_run_is_ready(
     project.zoo("web", "listener", port, depends_on=["api"])
     web = devports.start("run", "web")
     web.says("for `api` to be ready")
+    assert "; run `devports run api` in another terminal\n" in web.err
     api = devports.start("run", "api")
     web.says("is ready on")
     for running in (web, api):

@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 import shlex
 import signal
+import sys
 from typing import TYPE_CHECKING
 
 import psutil
@@ -302,3 +303,38 @@ def test_a_server_on_an_ipv4_address_written_as_ipv6_is_ready(
     running.says("is ready on")
     running.send(signal.SIGTERM)
     running.ends()
+
+
+SHOW = "import os, sys; print(*(os.environ.get(name) for name in sys.argv[1:]))"
+
+
+@pytest.mark.parametrize(
+    ("settings", "port_of_the_server"),
+    [
+        pytest.param({}, "{port}", id="the port that it has, not that of the terminal"),
+        pytest.param({"env": {"PORT": "1"}}, "1", id="its own"),
+        pytest.param({"env_file": ".env"}, "2", id="that of its file"),
+        pytest.param({"env": {"PORT": "1"}, "env_file": ".env"}, "1", id="its own over its file"),
+    ],
+)
+def test_which_variables_a_server_gets(
+    settings: dict[str, object],
+    port_of_the_server: str,
+    port: int,
+    project: Project,
+    devports: Command,
+) -> None:
+    with open(os.path.join(project.folder, ".env"), "w", encoding="ascii") as file:
+        file.write("PORT=2\n")
+    names = ("PORT", "MINE", "DEVPORTS_RUN", "PYTHONPATH", "NODE_OPTIONS")
+    command = [sys.executable, "-c", SHOW, *names]
+    project.service("web", port, command, handoff="hook", **settings)
+    theirs = {"PORT": "3", "MINE": "4", "DEVPORTS_RUN": "5"}
+    paths = {"PYTHONPATH": "/mine", "NODE_OPTIONS": "--no-warnings"}
+    done = devports("run", "web", env={**theirs, **paths})
+    assert done.code == exitcodes.OK, done
+    got, mine, run, python, node, *_ = done.out.split()
+    assert (got, mine) == (port_of_the_server.format(port=port), "4")
+    assert run != "5"
+    assert python.endswith(":/mine")
+    assert node == "--no-warnings"

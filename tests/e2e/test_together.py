@@ -82,6 +82,7 @@ def test_free_tells_the_run_to_stop_and_it_does_not_recover(
     done = devports("free", "web", "--yes")
     assert done.code == exitcodes.OK, done
     running.ends()
+    assert "devports: `web` was told to stop by `devports free web --yes` (pid " in running.err
     assert tables.bindable(port)
     assert not tables.holding_pids(port)
 
@@ -117,9 +118,12 @@ def test_a_run_in_charge_is_taken_over_on_request(
     second = devports.start("run", "web", "--take-over")
     second.says("is ready on")
     assert first.ends() == 143, first.err
+    by = f"`devports run web --take-over` (pid {second.pid})"
+    assert first.err.index(f"told to stop by {by}") < first.err.index("stopping `web`")
     assert tables.listening_pids(port).isdisjoint(old)
     second.send(signal.SIGTERM)
     second.ends()
+    assert "told to stop" not in second.err, "of a signal nobody knows the sender"
 
 
 def test_a_suspended_run_is_taken_over_too(port: int, project: Project, devports: Command) -> None:

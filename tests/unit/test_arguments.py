@@ -13,6 +13,22 @@ from devports.errors import DevportsError
 
 MISTYPED = [
     pytest.param("chek 8000", ("did you mean `check`?", "run `devports --help`"), id="a command"),
+    pytest.param(
+        "start web --yes",
+        ("did you mean `devports run web`?", "run `devports --help`"),
+        id="what others call it",
+    ),
+    pytest.param(
+        "stop web 8000",
+        ("did you mean `devports free web 8000`?", "run `devports --help`"),
+        id="stop",
+    ),
+    pytest.param(
+        "kill", ("did you mean `devports free`?", "run `devports --help`"), id="kill, of all"
+    ),
+    pytest.param(
+        "8000", ("did you mean `devports check 8000`?", "run `devports --help`"), id="a port alone"
+    ),
     pytest.param("xyzzy", ("run `devports --help`",), id="a command like no other"),
     pytest.param(
         "run web --prot 3", ("did you mean `--port`?", "run `devports run --help`"), id="an option"
@@ -105,3 +121,22 @@ def test_what_is_no_length_of_time(option: str, text: str) -> None:
 def test_what_is_no_port(text: str) -> None:
     with pytest.raises(DevportsError, match="is not a port"):
         parsed(build_parser("run"), ["run", "web", f"--port={text}"])
+
+
+@pytest.mark.parametrize(
+    ("line", "facts"),
+    [
+        ("run --port 1 uvicorn main:app", ("the words of the server belong behind `--`",)),
+        ("run web --prot 3", ()),
+        ("doctor web", ()),
+    ],
+)
+def test_where_the_words_of_a_server_belong(line: str, facts: tuple[str, ...]) -> None:
+    with pytest.raises(DevportsError) as caught:
+        parsed(build_parser(*line.split()[:1]), line.split())
+    assert caught.value.facts == facts
+
+
+def test_no_command_has_the_other_name_of_one() -> None:
+    others = [name for command in COMMANDS.values() for name in command.also]
+    assert len(others) == len({*others} - {*COMMANDS})

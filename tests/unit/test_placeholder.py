@@ -12,6 +12,9 @@ from devports.core.service import (
     fill,
     foreign_names_in,
     names_in,
+    program_name,
+    says_port,
+    typed_command,
     values_for,
 )
 
@@ -108,3 +111,71 @@ def test_argv(service: Service, argv: tuple[str, ...]):
 def test_the_file_of_variables_may_name_a_port():
     assert env_file_of(WEB.replace(env_file="/srv/{port}.env"), CONFIG) == "/srv/8000.env"
     assert env_file_of(WEB, CONFIG) == ""
+
+
+NAMED = [
+    pytest.param("vite --port {port}", {}, id="the placeholder"),
+    pytest.param(("vite", "--port", "{services.my-web_1.port}"), {}, id="the longer placeholder"),
+    pytest.param("uvicorn main:app --fd {fd}", {}, id="the socket"),
+    pytest.param("vite --port $PORT", {}, id="the variable"),
+    pytest.param("vite --port ${PORT:-3000}", {}, id="the variable in braces"),
+    pytest.param("python3 -m http.server 8000", {}, id="the number"),
+    pytest.param("uvicorn main:app", {"UVICORN_PORT": "{port}"}, id="a variable that it sets"),
+]
+UNNAMED = [
+    pytest.param("vite", {}, id="nothing"),
+    pytest.param("vite --port 3000", {}, id="another number"),
+    pytest.param("vite --inspect 18000 --max 80001", {}, id="the digits inside other numbers"),
+    pytest.param("vite --api {services.db.port}", {}, id="another service's port"),
+    pytest.param("vite --debug {ports.debug}", {}, id="a further port"),
+    pytest.param("vite $PORTAL", {"HOST": "{host}"}, id="another variable"),
+]
+
+
+@pytest.mark.parametrize(("command", "env"), NAMED)
+def test_a_command_that_names_its_port(command: str | tuple[str, ...], env: dict[str, str]):
+    assert says_port(WEB.replace(command=command, env=tuple(env.items())))
+
+
+@pytest.mark.parametrize(("command", "env"), UNNAMED)
+def test_a_command_that_never_names_its_port(command: str, env: dict[str, str]):
+    assert not says_port(WEB.replace(command=command, env=tuple(env.items())))
+
+
+def test_what_is_appended_to_a_command_may_name_its_port():
+    assert says_port(WEB.replace(command="vite"), ("--port", "8000"))
+
+
+TYPED = [
+    pytest.param(("uvicorn", "a:b", "--port", "{port}"), "uvicorn a:b --port 8000", id="the port"),
+    pytest.param(("x", "{host}:{port}"), "x 127.0.0.1:8000", id="the address"),
+    pytest.param(("awk", "{print}", "{a.b}{port}"), "awk {print} {a.b}8000", id="foreign braces"),
+    pytest.param(("x", "{{port}}", "${port}", "{}"), "x {port} ${port} {}", id="the text itself"),
+]
+
+
+@pytest.mark.parametrize(("words", "filled"), TYPED)
+def test_a_command_of_the_command_line(words: tuple[str, ...], filled: str):
+    service = typed_command(words, 8000, "127.0.0.1", "/srv")
+    assert " ".join(argv_of(service, values_for(service, Config("", "/srv", ())))) == filled
+    assert (service.spec.port, service.cwd) == (8000, "/srv")
+
+
+PROGRAMS = [
+    pytest.param(("/usr/bin/uvicorn", "a:b"), "uvicorn", id="by its path"),
+    pytest.param(("uv", "run", "uvicorn", "a:b"), "uvicorn", id="behind a launcher"),
+    pytest.param(("python3", "-m", "http.server"), "http.server", id="a module of Python"),
+    pytest.param(("./my server\x1b[1m",), "my-server--1m", id="what no file and no line may hold"),
+    pytest.param(("x" * 100,), "x" * 64, id="a long one"),
+    pytest.param(("env", "A=b"), "command", id="none at all"),
+]
+
+
+@pytest.mark.parametrize(("words", "name"), PROGRAMS)
+def test_it_is_called_by_its_program(words: tuple[str, ...], name: str):
+    assert program_name(words) == name
+
+
+def test_a_run_of_it_is_called_by_its_port_too():
+    assert typed_command(("uvicorn",), 8000, "127.0.0.1", "/").run_name == "uvicorn:8000"
+    assert WEB.run_name == WEB.name

@@ -450,3 +450,40 @@ def test_where_nothing_can_be_written_the_port_itself_decides(machine: FakeMachi
     records.mark(mine.replace(state="serving"))
     records.drop(mine)
     assert mine.key == ProcessKey(os.getpid(), mine.key.start)
+
+
+def test_a_run_learns_once_which_command_told_it_to_stop(
+    records: RunRecords, machine: FakeMachine, monkeypatch: pytest.MonkeyPatch
+):
+    me = machine.add(os.getpid()).key
+    records.claim(RunRecord(me, "web", "/p", "serving", SPEC))
+    monkeypatch.setattr("sys.argv", ["devports", "run", "a b", "--", "--password", "x"])
+    records.leave_word(me, "web", "/p")
+    assert records.word_for("api", "/p") == ""
+    assert records.word_for("web", "/p") == f"`devports run 'a b' -- ...` (pid {os.getpid()})"
+    assert records.word_for("web", "/p") == ""
+    assert len(live(records)) == 1
+
+
+def test_a_word_for_another_run_is_not_believed(records: RunRecords, machine: FakeMachine):
+    me = machine.add(os.getpid()).key
+    records.claim(RunRecord(me, "web", "/p", "serving", SPEC))
+    records.leave_word(ProcessKey(me.pid, me.start + 1), "web", "/p")
+    assert records.word_for("web", "/p") == ""
+
+
+@pytest.mark.parametrize("text", ["", "[1, 2]", "{", '{"a": 1}', "1", "[" * 5000])
+def test_a_word_that_cannot_be_read_is_none(text: str, records: RunRecords, machine: FakeMachine):
+    me = machine.add(os.getpid()).key
+    records.claim(RunRecord(me, "web", "/p", "serving", SPEC))
+    records.leave_word(me, "web", "/p")
+    (name,) = [name for name in os.listdir(records.path) if name.endswith(".word")]
+    with open(os.path.join(records.path, name), "w", encoding="ascii") as file:
+        file.write(text)
+    assert records.word_for("web", "/p") == ""
+
+
+def test_where_no_word_can_be_left_nothing_is_said(machine: FakeMachine):
+    nowhere = RunRecords("/dev/null/devports", machine)
+    nowhere.leave_word(machine.add(os.getpid()).key, "web", "/p")
+    assert nowhere.word_for("web", "/p") == ""

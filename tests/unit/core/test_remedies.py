@@ -350,6 +350,12 @@ THEIR_RUN = RunInfo(ProcessKey(59, 1), "web", "/w/the shop/api")
         ),
         pytest.param(
             "",
+            AWAY.replace(run=THEIR_RUN.replace(service="uvicorn:8000")),
+            ["cd '/w/the shop/api' && devports free 8000"],
+            id="a run of no service is ended by its port",
+        ),
+        pytest.param(
+            "",
             AWAY,
             ["cd '/w/the shop' && devports free 8000"],
             id="what was started by hand by its port, and a bare port has no way beside it",

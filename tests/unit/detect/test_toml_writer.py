@@ -2,11 +2,24 @@
 
 from __future__ import annotations
 
+import re
+import sys
+from pathlib import Path
+
+import pytest
+
 from devports.config.load import read_text
 from devports.detect.command_line import Line, of_line
 from devports.detect.model import DetectedService, File, Source, one_line
 from devports.detect.toml_writer import document, text
 
+if sys.version_info >= (3, 11):
+    import tomllib
+else:
+    import tomli as tomllib
+
+TOML = re.compile(r"# (\[services\.\w+\]|\w+ = )")
+SHIPPED = Path(__file__).parents[3] / "devports.toml.example"
 PATH = "/srv/shop/devports.toml"
 WHY = (Source("main.py", 3, "app = FastAPI()"),)
 BACKEND = DetectedService(
@@ -66,6 +79,24 @@ def test_an_example_where_nothing_is_found() -> None:
     for found in ((), (BACKEND.replace(port=0),)):
         (service,) = read_text(document(found), PATH, "devports.toml").services
         assert (service.name, service.port) == ("backend", 8000)
+
+
+@pytest.mark.parametrize(
+    ("whole", "names"),
+    [
+        pytest.param(document(()), ["backend", "api", "web", "db"], id="nothing was found"),
+        pytest.param(document([BACKEND, DB]), ["backend", "db"], id="two services"),
+        pytest.param(
+            SHIPPED.read_text("utf-8"),
+            ["backend", "api", "db", "web"],
+            id="what is shipped",
+        ),
+    ],
+)
+def test_what_is_a_comment_can_be_uncommented(whole: str, names: list[str]) -> None:
+    lines = [line.removeprefix("# ") if TOML.match(line) else line for line in whole.splitlines()]
+    assert sum(map(str.__ne__, lines, whole.splitlines())) > 2
+    assert list(tomllib.loads("\n".join(lines))["services"]) == names
 
 
 def test_no_text_breaks_out_of_its_place() -> None:

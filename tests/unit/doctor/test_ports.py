@@ -128,6 +128,11 @@ RUNS = [
     pytest.param(
         run_of(service="web"), ["the service `web` of this project"], id="another service's server"
     ),
+    pytest.param(
+        run_of(service="uvicorn:8000"),
+        ["`devports run --port 8000 -- uvicorn` of this project"],
+        id="the server of a command that is no service",
+    ),
 ]
 
 

@@ -76,6 +76,46 @@ def test_a_command_that_names_a_port(looked: Facts, expected: Codes) -> None:
     assert codes(looked) == expected
 
 
+UNNAMED = [("command-without-port", "warning")]
+NAMELESS = [
+    pytest.param(started(kind="flask", default=5000), UNNAMED, id="another default, and no PORT"),
+    pytest.param(started(kind="uvicorn", default=8000), [], id="the default is the declared port"),
+    pytest.param(started(kind="puma"), [], id="a server that reads PORT"),
+    pytest.param(
+        started(WEB.replace(env=(("FLASK_RUN_PORT", "{port}"),)), kind="flask", default=5000),
+        [],
+        id="a variable of its own tells it",
+    ),
+    pytest.param(
+        started(kind="flask", port=3000, default=5000),
+        [("command-other-port", "error")],
+        id="its command names another one",
+    ),
+    pytest.param(
+        started(kind="vite", default=5173), UNNAMED, id="nothing holds it to a port it never wants"
+    ),
+]
+
+
+@pytest.mark.parametrize(("looked", "expected"), NAMELESS)
+def test_a_command_that_never_names_its_port(looked: Facts, expected: Codes) -> None:
+    assert codes(looked) == expected
+
+
+@pytest.mark.parametrize(
+    ("naming", "advice"),
+    [
+        ("flask run --port {port}", "write `flask run --port {port}`"),
+        ("", "write `{port}` in the command"),
+    ],
+    ids=["it is known how", "it is not known how"],
+)
+def test_what_to_write_for_a_port_that_is_not_named(naming: str, advice: str) -> None:
+    (problem,) = examine(started(kind="flask", default=5000, naming=naming))
+    assert problem.remedies[0].title == advice
+    assert problem.why == "flask does not read PORT: it listens on port 5000"
+
+
 ADDRESSES = [
     pytest.param(
         started(host="0.0.0.0"), [("command-other-address", "warning")], id="all, not one"

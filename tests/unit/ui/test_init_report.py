@@ -77,7 +77,7 @@ def test_the_end_names_the_next_command(
     lines = written("devports.toml", services, OutputStyle()).splitlines()
     assert lines[0] == f"wrote devports.toml: {count}"
     assert lines[3].startswith(f"  {command}  ")
-    assert [line.split("   ")[0].strip() for line in lines[4:]] == [
+    assert [line.split("   ")[0].strip() for line in lines[-2:]] == [
         "devports vscode",
         "devports validate",
     ]
@@ -109,3 +109,16 @@ FAMILY.says(
     ),
     {"an example is written": "", "the commands name the file and stay whole": "of/mine.toml"},
 )
+
+
+def test_the_end_names_every_service() -> None:
+    web = s.FOUND.replace(names=("web",))
+    lines = written("devports.toml", (s.FOUND, web, DB), OutputStyle()).splitlines()
+    assert lines[3:6] == [
+        "  devports run backend   starts it on its port",
+        "  devports run web       starts it on its port",
+        "  devports status        shows which process serves `db`",
+    ]
+    assert len(lines) == 8
+    (alone,) = written("devports.toml", (DB,), OutputStyle()).splitlines()[3:-2]
+    assert alone == "  devports status     shows which process serves `db`"

@@ -81,6 +81,12 @@ def test_the_question_about_another_run_in_charge_is_a_list_too() -> None:
     ]
 
 
+def test_the_question_about_a_run_of_no_service_names_what_was_typed() -> None:
+    menu = menu_to_take_over("uvicorn:8000", 77)
+    assert "`devports run --port 8000 -- uvicorn` is in charge (pid 77)" in lines(menu)[0]
+    assert any("yes, stop it and start `uvicorn` here" in line for line in lines(menu))
+
+
 @pytest.mark.parametrize("width", range(20, 130))
 def test_no_word_is_broken_and_no_line_too_long(width: int) -> None:
     told = lines(MENU, width)

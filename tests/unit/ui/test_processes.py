@@ -26,6 +26,12 @@ FAMILY.says(
         "a name that the kernel cut": s.process(
             1, "containers-root", exe="/usr/libexec/containers-rootlessport"
         ),
+        "a title that the kernel cut": s.process(
+            1, "next-server (v1", "next-server (v15.1.2)", exe="/usr/bin/node"
+        ),
+        "a name of that length, and another program": s.process(
+            1, "worker-of-jobs-", "/usr/bin/node", exe="/usr/bin/node"
+        ),
         "no name at all": s.process(1, ""),
         "a hostile name": s.process(1, "a\x1bb"),
         "a console script whose path has a blank": s.process(

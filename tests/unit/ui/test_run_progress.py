@@ -74,8 +74,14 @@ FAMILY.says(
         "a restart": WaitingForPreviousRun("web", 7),
         "nothing can be written": RecordFailed("web", "Read-only file system"),
         "a dependency is down": WaitingForDependency("web", "db", Endpoint("127.0.0.1", 5432), 60),
+        "a dependency to be started": WaitingForDependency("web", "api", HERE, 60, startable=True),
     },
 )
+
+
+def test_what_starts_a_dependency_names_the_same_file() -> None:
+    line = event_line(WaitingForDependency("web", "api", HERE, 60, startable=True), "/srv/ports")
+    assert line.endswith("run `devports run api --config /srv/ports` in another terminal")
 
 
 def test_what_a_server_said_is_never_printed_raw() -> None:

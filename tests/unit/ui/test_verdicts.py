@@ -135,10 +135,13 @@ def test_many_holders_are_counted() -> None:
     assert lines[-1] == "and      3 more"
 
 
-def test_the_standing_of_a_holder_is_a_note() -> None:
-    ours = DevportsRun(RunInfo(s.NODE.key, "backend", "/shop"))
+@pytest.mark.parametrize(
+    ("run", "words"), [("backend", "backend"), ("uvicorn:8000", "--port 8000 -- uvicorn")]
+)
+def test_the_standing_of_a_holder_is_a_note(run: str, words: str) -> None:
+    ours = DevportsRun(RunInfo(s.NODE.key, run, "/shop"))
     lines = processes.evidence((s.HELD,), s.ANN, holders.judgements([(4242, ours)], s.ANN))
-    assert lines[-1] == "note        started by `devports run backend`"
+    assert lines[-1] == f"note        started by `devports run {words}`"
 
 
 @pytest.mark.parametrize(

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from devports.ui.reports import changes, summary
+from devports.ui.reports import changes, next_in_vscode, summary
 from devports.ui.text import OutputStyle
 from devports.vscode.merge import FileChange, Plan
 
@@ -63,3 +63,25 @@ def test_the_difference_shows_foreign_text_as_text() -> None:
 
 def test_the_difference_has_colours() -> None:
     assert "\x1b[32m+{\x1b[0m" in changes(Plan((NEW,)), OutputStyle(colour=True))
+
+
+RUN, DEBUG = (
+    "next in VS Code: Terminal > Run Task... > `Run Web`",
+    "Run and Debug (F5) > `Debug Web`",
+)
+WHY = "note: no launch.json: no service has `debug` or `prelaunch` in its `vscode` table"
+NEXT = [
+    pytest.param(Plan((NEW, ABSENT), runs=("Run Web", "Run Api")), [RUN, WHY], id="only tasks"),
+    pytest.param(
+        Plan((NEW, STALE), runs=("Run Web",), debugs=("Debug Web",)),
+        [RUN, f"next in VS Code: {DEBUG}"],
+        id="a debugger too",
+    ),
+    pytest.param(Plan((NEW, STALE)), [], id="nothing that starts a service"),
+    pytest.param(Plan((SAME, ABSENT), runs=("Run Web",)), [], id="known from before"),
+]
+
+
+@pytest.mark.parametrize(("plan", "lines"), NEXT)
+def test_what_to_press_where_all_of_this_is_new(plan: Plan, lines: list[str]) -> None:
+    assert next_in_vscode(plan, OutputStyle()) == lines
