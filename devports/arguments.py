@@ -156,14 +156,12 @@ COMMANDS = {
         "devports.commands.run:run",
         "Start a service on its port",
         CONFIG,
-        Option("name", "one that has a command", metavar="service", nargs="?"),
-        Option("--port", "use this port instead of the declared one", type=port),
+        Option("name", "A service with a `command`", metavar="service", nargs="?"),
+        Option("--port", "Use this port instead of the declared one", type=port),
         Option("--host", "use this address instead of the declared one", type=host),
-        Option(
-            "--events", "append what happens to FILE, as JSON, one object a line", metavar="FILE"
-        ),
-        Option("--take-over", "stop another `devports run` of this service first"),
-        Option("--debug", "start it under the debugger of its `vscode.debug`"),
+        Option("--events", "Append events to FILE as JSON lines", metavar="FILE"),
+        Option("--take-over", "Stop a live run of this service first"),
+        Option("--debug", "Start the service under its debugger (`vscode.debug`)"),
         Option(
             "--on-conflict",
             "What to do if the port is in use (overrides `on_conflict`)",
@@ -208,9 +206,11 @@ COMMANDS = {
         "Show the ports of this project and their holders",
         *COMMON,
         TARGETS,
-        Option("--all", "everybody who listens on this machine, by project", dest="everything"),
-        Option("--watch", "go on until q or Ctrl-C, and show what changes"),
-        length("--interval", "with --watch: seconds between two looks (default: 1)", type=pace),
+        Option(
+            "--all", "Show all listeners on this machine, grouped by project", dest="everything"
+        ),
+        Option("--watch", "Keep the output up to date until q or Ctrl-C"),
+        length("--interval", "Seconds between updates with --watch (default: 1)", type=pace),
         also="list ls ps",
     ),
     "wait": Command(
@@ -330,7 +330,7 @@ def parsed(parser: argparse.ArgumentParser, words: Sequence[str]) -> argparse.Na
     if more:
         name = options.command or ""
         flags = [flag for each in options_of(name) for flag in each.flags if flag[:2] == "--"]
-        what = f"unrecognized arguments: {' '.join(more)}"
+        what = f"unknown arguments: {' '.join(more)}"
         behind = name in COMMANDS and COMMANDS[name].passes_on and not more[0].startswith("-")
         facts = ("the words of the server belong behind `--`",) if behind else ()
         raise _mistyped(what, more[0].partition("=")[0], flags, name, facts=facts)
@@ -344,7 +344,7 @@ def _no_command(words: Sequence[str]) -> DevportsError:
 
     first = words[0]
     known = f"commands: {', '.join(COMMANDS)}"
-    error = _mistyped(f"no command `{first[:60]}`", first, COMMANDS, "", facts=(known,))
+    error = _mistyped(f"unknown command `{first[:60]}`", first, COMMANDS, "", facts=(known,))
     other = next((name for name, command in COMMANDS.items() if first in command.also), "")
     behind = takewhile(lambda word: not word.startswith("-"), words[1:])
     meant = (other, *behind) if other else ("check", first) if is_port(first) else ()

@@ -163,7 +163,7 @@ def _runs(facts: Facts, declared: PortFacts) -> str:
     ):
         return f"the checkout in {runs[0].project} runs it; both checkouts declare this port"
     if other:
-        return f"the project in {runs[0].project} runs it: two projects want one port"
+        return f"the project in {runs[0].project} runs it; both projects declare this port"
     run = runs[0]
     is_service = run_name(run.service) == run.service
     what = f"the service `{run.service}`" if is_service else f"`devports run {run.words}`"
@@ -450,10 +450,8 @@ def _server_moved(run: RunFacts, server: Listener) -> Problem:
         "error",
         f"`{run.service}` no longer listens on {run.spec}",
         evidence=(f"{_named(server.process)} {_listens(server)}",),
-        why="it has moved, or what it listened on has gone",
-        remedies=(
-            Remedy("starts it again, where it belongs", f"devports run {run.service} --take-over"),
-        ),
+        why="it has moved, or its listening process has exited",
+        remedies=(Remedy("restart it on its port", f"devports run {run.service} --take-over"),),
         service=run.name,
     )
 
@@ -488,10 +486,10 @@ def suspended(facts: Facts) -> Iterator[Problem]:
             "run-suspended",
             "warning",
             f"`devports run {run_words(run.service)}` (pid {run.process.pid}) is suspended",
-            why="its server has the port and answers nobody",
+            why="its server has the port but does not respond",
             remedies=(
-                Remedy("type `fg` in its terminal, and it goes on"),
-                Remedy("ends it, after asking", ours("free", run_target(run.service))),
+                Remedy("to continue it, type `fg` in its terminal"),
+                Remedy("stop it (asks first)", ours("free", run_target(run.service))),
             ),
             service=run.name,
         )

@@ -106,14 +106,14 @@ def menu_for(question: Question, service: str = "") -> Prompt:
 
 def _naming(before: str, service: str, after: str = "", unnamed: str = " the service") -> str:
     """Return a row with the name of a service, or without it where there is no room."""
-    named = f"{before} `{printable(service)}`{after}"
+    named = f"{before} `{printable(run_name(service))}`{after}"
     return named if cells(named) <= ROOM else before + unnamed + after
 
 
 def menu_to_take_over(service: str, pid: int) -> Prompt:
     """Return the question before another run, devports itself, is ended; a record names it."""
-    name, typed = printable(run_name(service)), printable(run_words(service))
-    text = f"another `devports run {typed}` is in charge (pid {pid}): stop it and start here?"
+    words = printable(run_words(service))
+    text = f"another `devports run {words}` is in charge (pid {pid}): stop it and start here?"
     no = NO.replace(row="no, leave it running")
     return Prompt(text, (no, YES.replace(row=_naming("yes, stop it and start", service, " here"))))
 

@@ -97,6 +97,8 @@ def _words(event: recovery.RunEvent) -> str:
 def wait_words(wait: recovery.WaitingForDependency) -> str:
     """Return what is waited for, where how long is counted behind it."""
     return f"waiting for `{wait.dependency}` on {wait.endpoint}"
+
+
 def stopped_by(service: str, command: str) -> str:
     """Return the line that says which command, with its pid, has told this run to stop."""
     return f"{PREFIX}`{service}` was told to stop by {printable(command, 200)}"

@@ -14,7 +14,6 @@ from devports import exitcodes
 from tests.harness import tables
 from tests.harness.actors import argv_of
 from tests.harness.capabilities import NEEDS_FORK, NEEDS_PROC, NEEDS_PTY
-from tests.harness.terminal import ASKING
 from tests.harness.waiting import eventually
 
 if TYPE_CHECKING:
@@ -106,8 +105,7 @@ def test_the_holder_is_asked_about_and_freed(
 ) -> None:
     holder = zoo("listener", port)
     terminal = on_terminal("run", "--port", port, "--", *LISTENER)
-    terminal.expect(ASKING)
-    terminal.send("y")
+    terminal.answer("y")
     terminal.expect("is ready on")
     eventually(lambda: not holder.alive)
     done = devports("free", port, "--yes")

@@ -96,7 +96,7 @@ def held(name: str, port: int, holder: Holder = s.NODE_HOLDER) -> Problem:
     return Problem(
         "port-held",
         "error",
-        why=f"`{name}` cannot start while it is there",
+        why=f"`{name}` cannot start until the port is free",
         about=PortFacts(service, service.spec, findings=(found,)),
         service=name,
         remedies=(Remedy("ends what holds it, after asking", ours("free", name)),),
