@@ -201,7 +201,7 @@ def _card(
     roomy = drawn.height >= ROOMY
     title = Hanging(f"{MARKS['warning']} ", marked(headline(question.finding), "strong"), "warning")
     rows = holder_card(question, reader, project=project)
-    limit = drawn.width - max(len(row.key) for row in rows) - 4  # indent and gap
+    limit = drawn.width - max(len(row.key) for row in rows) - 6  # indent, gap, "..." for "…"
     values = [
         Text(printable(row.value, limit * (2 if roomy else 1)))
         if row.key == "command"

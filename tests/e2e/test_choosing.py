@@ -361,6 +361,18 @@ def test_without_colours_nothing_is_coloured_or_bold(
     assert COLOURS.findall(terminal.bytes) == []
 
 
+def test_an_encoding_without_the_marks_gets_the_same_lines(
+    holder: Actor, port: int, on_terminal: OnTerminal
+) -> None:
+    terminal = on_terminal("run", "web", size=(11, 60), env={"PYTHONIOENCODING": "ascii"}).asked()
+    assert terminal.bytes.isascii()
+    assert "..." in terminal.screen().splitlines()[0]
+    assert len(terminal.screen().splitlines()) <= 9
+    terminal.answer("n")
+    declined(terminal, holder)
+    assert terminal.bytes.isascii()
+
+
 @pytest.mark.parametrize("term", ["", "unknown"])
 @pytest.mark.parametrize(
     ("keys", "said"),

@@ -175,13 +175,13 @@ const VERBS = {
     });
   },
   // In the first moments of a question only "no" counts: a key is pressed until it was taken.
-  pressUntil: async ({ press, shows }, { timeout }) => {
+  pressUntil: async ({ press, shows, gone }, { timeout }) => {
     let last = '';
-    const taken = async () => new RegExp(shows).test((last = await window.terminal()));
+    const taken = async () => new RegExp(shows ?? gone, 'm').test((last = await window.terminal())) === !gone;
     for (const end = Date.now() + timeout; !(await taken());) {
       if (Date.now() > end) throw new Error(`${press} was not taken\n${last}`);
       await window.press(press);
-      await until(taken, 400, shows).catch(() => {});
+      await until(taken, 400, press).catch(() => {});
     }
   },
   expectPage: (value, { timeout }) => until(() => answers(value), timeout, `an answer of ${value}`),

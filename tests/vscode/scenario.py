@@ -47,9 +47,9 @@ def kept(space: Workspace, name: str = "backend") -> Step:
 
 
 def answered(key: str) -> Iterator[Step]:
-    """Answer the question by a key: a question that was answered is a line."""
+    """Answer the question by a key: when it was answered, its answers are gone."""
     yield asked()
-    yield {"pressUntil": {"press": key, "shows": QUESTION + r"\s+(yes|no)"}}
+    yield {"pressUntil": {"press": key, "gone": r"^ > \w  "}}
 
 
 def launch_stops(label: str, code: int, picture: str) -> Iterator[Step]:
