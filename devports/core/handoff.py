@@ -9,7 +9,14 @@ handed it only where its own words name the address that was declared: who is to
 
 from __future__ import annotations
 
-from devports.core.command_line import base_name, is_python, launching_of, values_of, without
+from devports.core.command_line import (
+    LOSES,
+    base_name,
+    is_python,
+    launching_of,
+    values_of,
+    without,
+)
 from devports.core.model import Endpoint
 from devports.core.text import LAST_PORT, decimal
 from devports.core.value import Frozen
@@ -157,7 +164,8 @@ def numbered(text: str, numbers: Sequence[int]) -> str:
 
 
 VARIABLE = "DEVPORTS_HOOK"
-"""How a hook learns of us: `TOKEN PORT,PORT... PATH`; without it a hook does nothing."""
+"""How a hook learns of us: `TOKEN PORT,PORT... FOLDER`; without it a hook does nothing. In the
+folder it asks by the socket `ask` about these ports, and tells what it sees by the FIFO `tell`."""
 LONGEST = 256
 """Bytes of a question at most."""
 YES, RETRY, NO = b"yes\n", b"retry\n", b"no\n"
@@ -186,14 +194,63 @@ def ask_of(line: bytes, token: str, ports: Collection[int]) -> HookRequest | Non
     return HookRequest(Endpoint(words[2], port), adopts=words[1] == "adopt")
 
 
+LONGEST_FACT = 512
+"""Bytes of a line on the FIFO at most: so much is written at once everywhere (PIPE_BUF)."""
+LANGUAGES = ("python", "node")
+HIGHEST_PID, HIGHEST_ERRNO = 2**22, 4095
+"""Linux's limits (proc(5), pid_max; include/linux/err.h); those of macOS are lower."""
+LAUNCHERS = LOSES | frozenset("pnpm pnpx yarnpkg corepack nodemon".split())
+
+
+class HookHello(Frozen):
+    """A program that has loaded a hook says so, first of all. `script`: the end of its path."""
+
+    pid: int
+    language: str
+    script: str
+
+    @property
+    def is_launcher(self) -> bool:
+        """Whether it is there to start the program, and is not the program itself."""
+        stem = base_name(self.script).partition(".")[0]
+        return stem.removesuffix("-cli") in LAUNCHERS or stem.startswith("yarn-")
+
+
+class FailedBind(Frozen):
+    """A bind, or Node's `listen`, of any TCP port that failed in a hooked program for good."""
+
+    pid: int
+    endpoint: Endpoint
+    errno: int
+
+
+def fact_of(line: bytes) -> HookHello | FailedBind | None:
+    """Read what a hook tells; None for whatever else may come.
+
+    `hello PID LANGUAGE SCRIPT` | `fail PID tcp ADDRESS PORT ERRNO`
+    """
+    match line.decode("utf-8", "replace").split(" ", 5):
+        case ["hello", pid, language, *script] if language in LANGUAGES:
+            number = decimal(pid, HIGHEST_PID)
+            return HookHello(number, language, " ".join(script)) if number else None
+        case ["fail", pid, "tcp", address, port, error] if is_address(address):
+            number, where = decimal(pid, HIGHEST_PID), decimal(port, LAST_PORT)
+            why = decimal(error, HIGHEST_ERRNO)
+            if number and where and why:
+                return FailedBind(number, Endpoint(address, where), why)
+            return None
+        case _:
+            return None
+
+
 def is_address(word: str) -> bool:
     """Say whether a word may be a numeric address; the kernel has the last word."""
     return all(char in "0123456789abcdefABCDEF.:" for char in word) and bool({".", ":"} & set(word))
 
 
-def variable(token: str, ports: Iterable[int], path: str) -> str:
-    """Return the value of `VARIABLE`."""
-    return f"{token} {','.join(map(str, sorted(set(ports))))} {path}"
+def variable(token: str, ports: Iterable[int], folder: str) -> str:
+    """Return the value of `VARIABLE`; without ports a hook only tells."""
+    return f"{token} {','.join(map(str, sorted(set(ports))))} {folder}"
 
 
 def node_options(before: str, path: str) -> str:

@@ -29,8 +29,12 @@ if TYPE_CHECKING:
 pytestmark = [NEEDS_FORK]
 
 
-def path_of(desk: Desk) -> str:
+def folder_of(desk: Desk) -> str:
     return desk.asks.environment({}, os.devnull)[VARIABLE].split(" ", 2)[2]
+
+
+def path_of(desk: Desk) -> str:
+    return f"{folder_of(desk)}/ask"
 
 
 def say(path: str, data: bytes) -> bytes:
@@ -46,7 +50,7 @@ def say(path: str, data: bytes) -> bytes:
 
 def test_the_folder_is_ours_alone_and_goes_with_us(port: int) -> None:
     desk = Desk(port)
-    folder = os.path.dirname(path_of(desk))
+    folder = folder_of(desk)
     assert stat.S_IMODE(os.stat(folder).st_mode) == 0o700
     desk.leave()
     assert not os.path.exists(folder)
@@ -67,15 +71,15 @@ def test_strangers_are_not_answered(data: bytes, port: int, desk: Desk) -> None:
 
 
 def test_callers_that_say_nothing_are_bounded_and_keep_nobody_waiting(desk: Desk) -> None:
-    token, ports, path = desk.asks.environment({}, os.devnull)[VARIABLE].split(" ", 2)
+    token, ports, folder = desk.asks.environment({}, os.devnull)[VARIABLE].split(" ", 2)
     silent = [socket.socket(socket.AF_UNIX) for _ in range(MOST_CALLERS)]
     try:
         for caller in silent[1:]:
-            caller.connect(path)
+            caller.connect(f"{folder}/ask")
         question = f"{token} adopt 127.0.0.1 {ports}\n".encode()
         assert len(question) < LONGEST
-        assert eventually(lambda: say(path, question)) == NO
-        silent[0].connect(path)
+        assert eventually(lambda: say(f"{folder}/ask", question)) == NO
+        silent[0].connect(f"{folder}/ask")
         for caller in silent:
             caller.settimeout(10)
             assert caller.recv(1) == b"", "let go"
@@ -85,10 +89,10 @@ def test_callers_that_say_nothing_are_bounded_and_keep_nobody_waiting(desk: Desk
 
 
 def test_while_a_server_is_stopped_the_answer_is_no(port: int, desk: Desk) -> None:
-    token, _, path = desk.asks.environment({}, os.devnull)[VARIABLE].split(" ", 2)
+    token, _, folder = desk.asks.environment({}, os.devnull)[VARIABLE].split(" ", 2)
     desk.hold()
     desk.asks.deaf = True
-    assert say(path, f"{token} adopt 127.0.0.1 {port}\n".encode()) == NO
+    assert say(f"{folder}/ask", f"{token} adopt 127.0.0.1 {port}\n".encode()) == NO
     assert not desk.questions
 
 
@@ -100,11 +104,11 @@ def test_a_long_path_for_temporary_files_does_not_keep_hooks_from_asking(
     monkeypatch.setattr(tempfile, "tempdir", str(folder))
     desk = Desk(port)
     try:
-        token, ports, path = desk.asks.environment({}, os.devnull)[VARIABLE].split(" ", 2)
-        assert say(path, f"{token} adopt 127.0.0.1 {ports}\n".encode()) == NO
+        token, ports, own = desk.asks.environment({}, os.devnull)[VARIABLE].split(" ", 2)
+        assert say(f"{own}/ask", f"{token} adopt 127.0.0.1 {ports}\n".encode()) == NO
     finally:
         desk.leave()
-    assert not os.path.exists(os.path.dirname(path))
+    assert not os.path.exists(own)
 
 
 def test_where_hooks_cannot_ask_the_port_is_shared_and_that_is_told(
