@@ -2,9 +2,12 @@
 
 from __future__ import annotations
 
+from errno import EACCES, EADDRINUSE
+
 from devports.core.bind_errors import BindFailure
 from devports.core.model import Endpoint, Holder, Process, ProcessKey, Socket
 from devports.core.recovery import (
+    BindRefused,
     BoundNotListening,
     DetachedProcess,
     Ended,
@@ -30,6 +33,7 @@ from tests.tools.golden import Family
 
 FAMILY = Family("run_progress")
 HERE, SISTER = Endpoint("127.0.0.1", 8000), Endpoint("::1", 8000)
+METRICS = Endpoint("127.0.0.1", 9100)
 SERVER = Process(ProcessKey(42, 1), 1, 1000, "lana", "uvicorn", ("uvicorn", "main:app"))
 EVIL = "\x1b[2Jaddress in use\x07"
 
@@ -55,6 +59,14 @@ FAMILY.says(
         "our own hold": HandoffFailed("web", "beside"),
         "our own hold, perhaps": HandoffFailed("web", "hook", 60),
         "our own hold, released beside it": Released("web", HERE, " Port 8000 is in use\n"),
+        "another port, refused, by which it ended": BindRefused(
+            "web", METRICS, SERVER, EADDRINUSE, 3
+        ),
+        "another port, refused to one that goes on": BindRefused("web", METRICS, None, EADDRINUSE),
+        "another port, forbidden": BindRefused("web", METRICS, None, EACCES, 1),
+        "another port, for a reason without a name": BindRefused("web", METRICS, None, 4095, 1),
+        "a debugger's port, held": BindRefused("web", METRICS, SERVER),
+        "a debugger's port, held by what cannot be read": BindRefused("web", METRICS, None),
         "stopping": StoppingServer("web", "SIGINT"),
         "killed": KillingServer("web", 2.5),
         "on another port": ListeningElsewhere("web", HERE, Endpoint("127.0.0.1", 8001)),
