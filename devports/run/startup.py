@@ -5,7 +5,7 @@ Ready means owned: a process of our own tree listens on our endpoints, whoever e
 
 from __future__ import annotations
 
-from devports.core.bind_errors import NO_LOSS, match_bind_failure
+from devports.core.bind_errors import match_bind_failure
 from devports.core.command_line import is_shell
 from devports.core.recovery import (
     BindFailed,
@@ -99,8 +99,7 @@ class ServerStart:
         """
         ports = {endpoint.port for endpoint in self._launch.everything}
         found = match_bind_failure(text, ports)
-        if found is not None and found.kind not in NO_LOSS:
-            self.failure = self.failure or found
+        self.failure = self.failure or found
 
     def until_decided(self, server: Server, signals: Callable[[list[int]], Event | None]) -> Event:
         """Watch `server` until its start is decided, or a signal decides otherwise."""

@@ -110,7 +110,7 @@ def ended(reason: str) -> Ended:
 
 
 def failure(line: str = "in use") -> BindFailure:
-    return BindFailure("fatal", 8000, line)
+    return BindFailure(8000, line)
 
 
 LISTENS = NOBODY.replace(owner=Holder(SERVER))
