@@ -194,16 +194,8 @@ class RunRecords:
             yield
 
     def _file(self, service: str, project: str) -> str:
-        """Return the file of a service in its project.
-
-        Two sums, one from each end, tell folders apart as well as a hash of hashlib's would, which
-        brings OpenSSL: 3.5 MB that would stay for as long as the server runs.
-        """
-        from binascii import crc32  # only where one service is meant
-
-        path = os.fsencode(project)
-        sums = f"{crc32(path):08x}{crc32(path[::-1]):08x}"
-        return os.path.join(self.path, f"{service}-{sums}.json")
+        """Return the file of a service in its project."""
+        return os.path.join(self.path, f"{service}-{sums(os.fsencode(project))}.json")
 
     @staticmethod
     def _read(path: str) -> RunRecord | None:
@@ -233,6 +225,17 @@ class RunRecords:
             return None
 
 
+def sums(text: bytes) -> str:
+    """Return a short name for bytes.
+
+    Two sums, one from each end, tell them apart as well as a hash of hashlib's would, which brings
+    OpenSSL: 3.5 MB that would stay for as long as the server runs.
+    """
+    from binascii import crc32  # only where one service is meant
+
+    return f"{crc32(text):08x}{crc32(text[::-1]):08x}"
+
+
 def _key(pair: list[int] | None) -> ProcessKey | None:
     return None if pair is None else ProcessKey(int(pair[0]), int(pair[1]))
 
@@ -254,10 +257,19 @@ def _write(path: str, record: RunRecord) -> None:
         "left": record.left and [record.left.pid, record.left.start],
         "patience": record.patience,
     }
+    write_own(path, json.dumps(data))
+
+
+def write_own(path: str, text: str) -> None:
+    """Put a file of this user alone in the place of another, whole or not at all.
+
+    Raises:
+        OSError: it cannot be written.
+    """
     beside = f"{path}.{os.getpid()}"
     flags = os.O_WRONLY | os.O_CREAT | os.O_TRUNC | NOFOLLOW
     with os.fdopen(os.open(beside, flags, 0o600), "w", encoding="ascii") as file:
-        json.dump(data, file)
+        file.write(text)
     os.replace(beside, path)
 
 

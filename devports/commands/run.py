@@ -10,8 +10,8 @@ import os
 from devports.commands.context import Context, asked_of, print_vscode_failure, service_of
 from devports.commands.debugger import debugged
 from devports.commands.free import show_not_freed, tools_for
-from devports.core.recovery import Ended, RecordFailed, ServerReady
-from devports.core.service import Config, Service, env_file_of
+from devports.core.recovery import Ended, ListeningElsewhere, RecordFailed, ServerReady
+from devports.core.service import Config, Service, env_file_of, says_port
 from devports.core.stop_plan import ConfirmPolicy, Question
 from devports.core.verdict import decisive
 from devports.errors import DevportsError
@@ -59,7 +59,7 @@ def run(
         port=port or service.port, on_conflict=on_conflict or service.on_conflict
     )
     refuse_impossible(service)
-    news = RunReporter(context.screen, name, events)
+    news = RunReporter(context.screen, service, events, arguments)
     policy = ConfirmPolicy(
         yes=yes,
         other_users=other_users,
@@ -85,7 +85,7 @@ def run(
             )
             session = made or session
             if made is not None and (ended := made.run()) is not None:
-                explain(context, made, ended)
+                explain(context, made, ended, news)
                 break
             service = next(others)
             policy = policy.replace(movable=service.port, moves=True)
@@ -126,13 +126,15 @@ LINGER = 65.0
 class RunReporter:
     """Where the news of a run goes: to the screen, and into a file for programs if one is named."""
 
-    def __init__(self, screen: Console, service: str, events: str | None) -> None:
-        self._screen = screen
+    def __init__(
+        self, screen: Console, service: Service, events: str | None, arguments: Sequence[str]
+    ) -> None:
+        self._screen, self._service, self._arguments = screen, service, arguments
         self._log: EventLog | None = None
         if events is not None:
             from devports.ui.events import EventLog  # only where it is asked for
 
-            self._log = EventLog(events, service)
+            self._log = EventLog(events, service.name)
         self._unrecorded = False
 
     def tell(self, happening: RunEvent) -> None:
@@ -141,6 +143,8 @@ class RunReporter:
             if self._unrecorded:
                 return  # the service is claimed anew with each port that is tried
             self._unrecorded = True
+        if isinstance(happening, ListeningElsewhere):
+            happening = happening.replace(advice=self.advice())
         self._screen.progress(event_line(happening))
         env = self._screen.env
         if isinstance(happening, ServerReady) and (
@@ -148,6 +152,15 @@ class RunReporter:
         ):
             self._screen.progress(line)
         self.note(happening)
+
+    def advice(self) -> str:
+        """Return what to write in the command, where that never says the port; else empty."""
+        if says_port(self._service, self._arguments):
+            return ""
+        from devports.detect.command_line import naming_port  # only then
+
+        named = naming_port(self._service)
+        return f"`{named}`" if named else "`{port}` where it takes its port"
 
     def note(self, news: RunEvent | Progress | Outcome | Ended) -> None:
         """Put it into the file alone: the screen is told otherwise."""
@@ -233,7 +246,7 @@ def variables_of(service: Service, config: Config) -> dict[str, str]:
     return dict(read_env_file(path))
 
 
-def explain(context: Context, session: Session, ended: Ended) -> None:
+def explain(context: Context, session: Session, ended: Ended, news: RunReporter) -> None:
     """Say, where devports gave up, what was seen and what can be done by hand."""
     service, last = session.service, session.hold.last
     if ended.reason == "port-held" and last is not None and not last.bindable:
@@ -245,6 +258,13 @@ def explain(context: Context, session: Session, ended: Ended) -> None:
     elif ended.reason in GIVEN_UP and session.startup:
         start = session.startup
         error = gave_up(
-            service, ended, start.seen, start.failure, start.status, unsaid=start.unsaid
+            service,
+            ended,
+            start.seen,
+            start.failure,
+            start.status,
+            unsaid=start.unsaid,
+            in_way=start.facts.in_way,
+            advice=news.advice(),
         )
         context.print_error(error)

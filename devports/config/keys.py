@@ -228,9 +228,10 @@ SERVICE = {
         "gunicorn, hypercorn, daphne, puma, or your own `{fd}`; flask and nginx too where you ask "
         "for it); `hook`: its own bind is answered with the socket (programs of Python and Node, "
         "behind npm and reloaders too); `plain`: the port is held beside it until it listens; "
-        "`auto` takes the first of these that its command allows",
+        "`auto` takes the first of these that its command allows; `none`: the port is let go right "
+        "before the start, and nothing is loaded into the server",
         default=Service.handoff,
-        choices=("auto", "fd", "hook", "plain"),
+        choices=("auto", "fd", "hook", "plain", "none"),
     ),
     "vscode": Key("table", "what `devports vscode` writes for the service", keys=VSCODE),
 }

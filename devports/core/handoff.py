@@ -70,7 +70,7 @@ class SocketHandoff(Frozen):
 
 
 class HandoffPlan(Frozen):
-    """The ways to try, best first; `handed` is there where the first one is `fd`."""
+    """The way, and `bare` behind it if it may follow; `handed` is there where it is `fd`."""
 
     ways: tuple[HandoffMode, ...]
     handed: SocketHandoff | None = None
@@ -109,16 +109,17 @@ def ladder(
         handed = None
     else:
         handed = taking.replace(argv=launching.argv(taking.argv))
+    if service.handoff == "none":
+        return HandoffPlan(("bare",))
     if service.handoff == "plain":
         return HandoffPlan(("beside", "bare"))
     if service.handoff == "hook":
         return HandoffPlan(("hook",))
     if service.handoff == "fd" or wants_number:
         return HandoffPlan(("fd",), handed)
-    hooks: tuple[HandoffMode, ...] = ("hook",) if is_hookable(launching, interpreter) else ()
-    if handed is None or handed.asked:
-        return HandoffPlan((*hooks, "beside", "bare"))
-    return HandoffPlan(("fd", *hooks, "beside", "bare"), handed)
+    if handed is not None and not handed.asked:
+        return HandoffPlan(("fd", "bare"), handed)
+    return HandoffPlan(("hook" if is_hookable(launching, interpreter) else "beside", "bare"))
 
 
 def taken(request: AdapterRequest) -> SocketHandoff | str:

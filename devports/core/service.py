@@ -12,11 +12,11 @@ from devports.core.value import Frozen
 TYPE_CHECKING = False
 if TYPE_CHECKING:
     import re
-    from collections.abc import Iterator, Mapping
+    from collections.abc import Iterator, Mapping, Sequence
     from typing import Literal
 
     OnConflict = Literal["ask", "reclaim", "next", "fail"]
-    Handoff = Literal["auto", "fd", "hook", "plain"]
+    Handoff = Literal["auto", "fd", "hook", "plain", "none"]
     ReadyOwner = Literal["tree", "any"]
 
 
@@ -172,6 +172,25 @@ def argv_of(service: Service, values: Mapping[str, str]) -> tuple[str, ...]:
     if service.shell and command and isinstance(command, str):
         return ("/bin/sh", "-c", fill(command, values))
     return tuple(fill(word, values) for word in words_of(service))
+
+
+def says_port(service: Service, arguments: Sequence[str] = ()) -> bool:
+    """Return whether a command, or a variable that it sets, names the port or the socket.
+
+    True for `{port}`, `{fd}`, `$PORT` and the declared number itself. A server may also read PORT,
+    or have the port in a file of its own: neither is known here.
+
+    Args:
+        service: whose command it is, with the declared port.
+        arguments: words that are appended to the command.
+    """
+    import re  # only where a server did not get its port, or may not
+
+    command = service.command if isinstance(service.command, str) else " ".join(service.command)
+    texts = (command, *arguments, *(text for _, text in service.env))
+    names = {"port", "fd", f"services.{service.name}.port"}
+    shown = re.compile(rf"\$\{{?PORT(?!\w)|(?<!\d){service.port}(?!\d)")
+    return any(shown.search(text) or names & set(names_in(text)) for text in texts)
 
 
 def words_of(service: Service) -> tuple[str, ...]:

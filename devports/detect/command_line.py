@@ -9,6 +9,7 @@ from __future__ import annotations
 import posixpath
 import re
 
+from devports.core.service import words_of
 from devports.core.shell_syntax import commands, has_more_than_words, split
 from devports.core.text import LAST_PORT, assignment, decimal, quote
 from devports.core.value import Frozen
@@ -20,6 +21,7 @@ if TYPE_CHECKING:
     from collections.abc import Sequence
     from typing import Any
 
+    from devports.core.service import Service
     from devports.detect.model import Source
     from devports.detect.servers import Server
 
@@ -93,11 +95,12 @@ class Start(Frozen):
     told: DetectedAddress = DetectedAddress()
     target: str = ""
 
-    def words(self) -> tuple[str, ...]:
-        """Return the command with placeholders."""
-        rest, tail = split_at(tuple(map(escaped, self.rest)), "--")
+    def words(self, *, own: bool = False) -> tuple[str, ...]:
+        """Return the command with placeholders; `own`: those that it has stay what they are."""
+        keep = str if own else escaped
+        rest, tail = split_at(tuple(map(keep, self.rest)), "--")
         adds = missing(self.server.adds, self.rest)
-        return (*map(escaped, (*self.lead, *self.call)), *rest, *adds, *tail)
+        return (*map(keep, (*self.lead, *self.call)), *rest, *adds, *tail)
 
 
 def read(text: str) -> Line | None:
@@ -350,6 +353,18 @@ def _started(line: Line, ours: Pairs) -> dict[str, Any]:
         return {"command": text, "shell": True, "env": ours}
     kept = tuple((name, escaped(value)) for name, value in own)
     return {"command": command_text(line.words), "env": (*kept, *ours)}
+
+
+def naming_port(service: Service) -> str:
+    """Return a service's command with the options that tell its server the address.
+
+    Empty where the server is not known by its name, or is told by variables only.
+
+    Raises:
+        ValueError: see `words_of`.
+    """
+    start = recognise(words_of(service)) if service.command and not service.shell else None
+    return command_text(start.words(own=True)) if start and start.server.adds else ""
 
 
 def target_of(start: Start) -> str:

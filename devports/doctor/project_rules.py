@@ -216,7 +216,7 @@ def moves(command: Command) -> Problem | None:
     flag = _keeps(command)
     if not flag:
         return None
-    held = command.service.handoff != "plain"
+    held = command.service.handoff not in ("plain", "none")
     return Problem(
         "server-moves",
         "note" if held else "warning",

@@ -25,7 +25,7 @@ from devports.freeing.terminate import end
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
-    from collections.abc import Callable, Sequence
+    from collections.abc import Callable, Collection, Sequence
 
     from devports.core.checkout import ElsewhereOf
     from devports.core.model import Endpoint, HolderSearch
@@ -67,7 +67,7 @@ class FreeRequest(Frozen):
     endpoints: tuple[Endpoint, ...]
     policy: ConfirmPolicy = ConfirmPolicy()
     limits: StopTimeouts = StopTimeouts()
-    ours: tuple[int, ...] = ()
+    ours: Collection[int] = ()
 
     @property
     def exchanged(self) -> tuple[Endpoint, ...]:

@@ -9,16 +9,18 @@ from errno import EMFILE
 
 from devports import exitcodes
 from devports.core.recovery import (
-    BindFailed,
     Ended,
+    EndedAlike,
     Exited,
+    GivenUp,
     HandoffFailed,
+    HoldInTheWay,
     Interrupted,
-    Moved,
     Pause,
     PortChanged,
     PortFreed,
     PortLost,
+    PortTaken,
     Ready,
     ServerStarted,
     Serving,
@@ -28,18 +30,17 @@ from devports.core.recovery import (
     StopServer,
     TakePort,
     Taking,
-    TimedOut,
     begin,
-    goes_down,
     is_lost,
     step,
 )
+from devports.core.start_outcome import BY_SIGNAL
 from devports.core.stop_plan import Declined
 from devports.core.value import unreachable
 from devports.errors import DevportsError
 from devports.run import terminal
 from devports.run.launch import HandoffRunner, mark_of
-from devports.run.reservation import PortTakenError, Reservations
+from devports.run.reservation import HoldMemory, PortTakenError, Reservations
 from devports.run.server import LOOK_EVERY, Server, ServerProcessTree
 from devports.run.startup import OwnershipWatcher, ServerStart
 from devports.run.terminal import SignalQueue, SignalReceived, terminal_interrupts_the_server
@@ -51,6 +52,7 @@ if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
 
     from devports.core.recovery import Command, Event, HandoffMode, RunEvent, State, Tell
+    from devports.core.start_outcome import StartFacts
     from devports.core.stop_plan import Answer, Outcome, Progress, Question
     from devports.freeing import FreeRequest, FreeServices
     from devports.records import RunRecords, RunState
@@ -90,6 +92,11 @@ class Session:
         self.startup: ServerStart | None = None
         self._ctrl_c = clock.Deadline(0)
         self._moves = job.policy.moves
+        self._retry, self._memory = launch.retry, HoldMemory(records, launch.argv, self.service.cwd)
+        if self._memory.needs_bare and "bare" in self._retry.ways:
+            self._retry = self._retry.replace(ways=("bare",))
+        self._met: StartFacts | None = None
+        """What was known of the start after which our hold was left away."""
 
     def _duty(self) -> WatchdogConfig:
         return WatchdogConfig(
@@ -123,7 +130,7 @@ class Session:
                 return Ended(exitcodes.of_signal(signalled.number), "devports", "interrupted")
 
     def _drive(self) -> Ended | None:
-        state, commands = begin(self.launch.retry)
+        state, commands = begin(self._retry)
         lost = False
         while True:
             event = self._perform(commands)
@@ -131,7 +138,7 @@ class Session:
                 return None if lost or self._is_to_move() else state
             event = event or self._next(state)
             before = state
-            state, commands = step(before, event, self.launch.retry)
+            state, commands = step(before, event, self._retry)
             lost = self._moves and isinstance(state, Ended) and is_lost(event, state)
             self._tell_of(event, before, state)
 
@@ -207,12 +214,18 @@ class Session:
         """Start the server; from here on signals wait for the loop, so that none orphans it."""
         self.interrupts.install(calm=True)
         self.startup = ServerStart(
-            self.launch, self.machine, self.watch, self.hold, self.tell, way=way
+            self.launch,
+            self.watch,
+            self.handoff,
+            self.tell,
+            way=way,
+            attempt=attempt,
+            proven=self._memory.shown == "beside",
         )
         try:
             way, how = self.handoff.start(way, self._spawn)
         except PortTakenError:
-            return BindFailed(foreign=True)
+            return PortTaken()
         except OSError as error:
             raise DevportsError(
                 "not-started",
@@ -303,27 +316,43 @@ class Session:
             self._tell(happening)
 
     def _tell_of(self, event: Event, before: State, after: State) -> None:
-        name, endpoint = self.service.name, self.launch.endpoints[0]
-        if isinstance(before, Starting) and goes_down(before, after):
-            lived = isinstance(event, Moved | TimedOut)
-            self.tell(HandoffFailed(name, before.way, self.service.ready.timeout if lived else 0))
-            return
+        name, endpoint, startup = self.service.name, self.launch.endpoints[0], self.startup
+        if isinstance(before, Starting) and startup is not None:
+            self._remember(event, startup)
         match event, after:
-            case PortFreed(), Starting() if self.launch.declared and self.startup is None:
+            case PortFreed(), Starting() if self.launch.declared and startup is None:
                 self.tell(PortChanged(name, self.launch.declared, self.service.port))
+            case HoldInTheWay(waited), Starting() if isinstance(before, Starting):
+                self.tell(HandoffFailed(name, before.way, waited))
             case Ready(), Serving():
                 self.hold.release()
                 self._mark("serving")
-                if self.startup and self.startup.owned:
-                    self.tell(self.startup.owned)
-            case Moved(foreign=False), Ended():
-                return  # it was not refused the port, it never asked for it
-            case ((BindFailed(foreign=foreign) | Moved(foreign=foreign)), (Taking() | Ended())):
+                if startup and startup.owned:
+                    self.tell(startup.owned)
+            case ((PortTaken() | GivenUp("retries-exhausted")), (Taking() | Ended())):
                 attempt = after.attempt if isinstance(after, Taking) else 0
-                failure = self.startup.failure if self.startup else None
+                failure = startup.failure if startup else None
                 line = failure.line if failure else ""
-                self.tell(
-                    PortLost(name, endpoint, foreign, line, attempt, self.launch.retry.attempts)
-                )
+                self.tell(PortLost(name, endpoint, line, attempt, self.launch.retry.attempts))
+            case _:
+                return
+
+    def _remember(self, event: Event, start: ServerStart) -> None:
+        """Note how our hold and this command get along, where its start has shown it."""
+        memory, facts, met = self._memory, start.facts, self._met
+        match event:
+            case HoldInTheWay():
+                self._met = facts
+            case Ready() if start.way == "bare":
+                memory.note("bare" if met is not None or memory.shown == "bare" else "")
+            case Ready() if start.released in ("socket", "hook"):
+                memory.note("bare")
+            case Ready() if start.released is None and not facts.hooked:
+                memory.note("beside")
+            case Exited(code) if met is not None and met.code == code:
+                memory.note("alike")
+                self.tell(EndedAlike(self.service.name))
+            case Exited(code) if memory.shown == "beside" and 0 < code < BY_SIGNAL:
+                memory.note("")  # it was taken to be its own doing, which may not be so
             case _:
                 return

@@ -327,6 +327,9 @@ class PsMachine:
     def unlisted(self, port: int, known: Table) -> tuple[Socket, ...]:  # noqa: ARG002
         return ()
 
+    def unfit(self, pids: Collection[int]) -> bool:  # noqa: ARG002
+        return False
+
     def probe(self, endpoint: Endpoint, *, reuse: bool = True) -> BindResult:
         return bind.probe(endpoint, reuse=reuse)
 

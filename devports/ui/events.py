@@ -104,12 +104,12 @@ def _event(news: News) -> shape.Event:
             return {"event": "bound-only", "endpoint": str(endpoint)}
         case recovery.ListeningElsewhere(wanted=wanted, there=there):
             return {"event": "elsewhere", "endpoint": str(wanted), "listens": str(there)}
-        case recovery.Released(endpoint=endpoint, line=line):
-            return {"event": "released", "endpoint": str(endpoint), "line": line}
-        case recovery.PortLost(foreign=foreign, line=line, next_attempt=0):
-            return {"event": "lost", "foreign": foreign, "line": line, "next_attempt": None}
-        case recovery.PortLost(foreign=foreign, line=line, next_attempt=attempt):
-            return {"event": "retry", "foreign": foreign, "line": line, "next_attempt": attempt}
+        case recovery.Released(endpoint=endpoint, line=line, why=why):
+            return {"event": "released", "endpoint": str(endpoint), "line": line, "why": why}
+        case recovery.PortLost(line=line, next_attempt=0):
+            return {"event": "lost", "foreign": True, "line": line, "next_attempt": None}
+        case recovery.PortLost(line=line, next_attempt=attempt):
+            return {"event": "retry", "foreign": True, "line": line, "next_attempt": attempt}
         case recovery.BindRefused(endpoint=endpoint, holder=holder, errno=number, code=code):
             return {
                 "event": "bind-refused",
@@ -120,6 +120,8 @@ def _event(news: News) -> shape.Event:
             }
         case recovery.HandoffFailed(way=way):
             return {"event": "handoff-failed", "handoff": way}
+        case recovery.EndedAlike():
+            return {"event": "ended-alike"}
         case recovery.StoppingServer(signal=signal):
             return {"event": "stopping", "signal": signal}
         case recovery.KillingServer(seconds=seconds):

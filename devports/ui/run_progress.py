@@ -42,20 +42,21 @@ def _words(event: recovery.RunEvent) -> str:
             return f"starting `{service}` on {endpoint}{again}; {_handoff(event)}"
         case recovery.ServerReady():
             return _ready(event)
-        case recovery.BoundNotListening(endpoint=endpoint):
-            waits = "a reloader waits like this for a mended file"
-            return f"`{service}` holds {endpoint} but does not listen yet; {waits}"
-        case recovery.ListeningElsewhere(wanted=wanted, there=there):
-            return f"`{service}` listens on {there} and not on {wanted}: waiting for that"
+        case recovery.BoundNotListening():
+            return f"`{service}` {_bound(event)}"
+        case recovery.ListeningElsewhere():
+            return f"`{service}` {_elsewhere(event)}"
         case recovery.PortLost():
             return _lost(event)
-        case recovery.Released(endpoint=endpoint, line=line):
+        case recovery.Released(endpoint=endpoint):
             done = f"released our reservation of {endpoint}, which may be in its way"
-            return f"`{service}` printed {_quoted(line)}: {done}; `{service}` keeps running"
+            return f"`{service}` {_met(event)}: {done}; `{service}` keeps running{_or_never(event)}"
         case recovery.BindRefused():
             return _refused(event)
         case recovery.HandoffFailed():
-            return f"`{service}` {_in_the_way(event)}"
+            return f"`{service}` {_in_the_way(event)}; {WITHOUT}"
+        case recovery.EndedAlike():
+            return f"`{service}` ended the same way without our hold: it was not the port"
         case recovery.StoppingServer(signal=signal):
             return f"stopping `{service}` with {signal}"
         case recovery.KillingServer(seconds=seconds):
@@ -124,21 +125,57 @@ def _refused(it: recovery.BindRefused) -> str:
     return f"{line}{has}; run `devports check {port}`, or {declared}"
 
 
+WITHOUT = 'to have it started so at once, set `handoff = "none"`'
+
+
 def _in_the_way(it: recovery.HandoffFailed) -> str:
-    if it.waited:
-        return (
-            f"did not listen on its port in {it.waited:g} s, and our reservation may have been in"
-            " its way; starting it once more without it"
-        )
-    match it.way:
-        case "fd":
-            return "did not take the socket; starting it again without one"
+    end = f"did not listen on its port in {it.waited:g} s" if it.waited else _END_BY_WAY[it.way]
+    return f"{end}, and our reservation may have been in its way; starting it once more without it"
+
+
+_END_BY_WAY: dict[recovery.HandoffMode, str] = {
+    "fd": "did not take the socket before it ended",
+    "hook": "ended and did not ask for the port",
+    "beside": "ended before it took the port",
+    "bare": "ended before it took the port",
+}
+
+
+def _met(it: recovery.Released) -> str:
+    """Return why our hold was let go."""
+    match it.why:
+        case "line":
+            return f"printed {_quoted(it.line)}"
         case "hook":
-            return "did not ask for the port; starting it again beside our hold"
-        case "beside" | "bare":
-            return "binds without SO_REUSEADDR; starting it again without our hold"
+            return "was refused the port"
+        case "socket":
+            return "has a socket that cannot be bound beside our hold"
+        case "silence":
+            return f"has had nothing of its port for {it.seconds:.0f} s"
         case _:
-            unreachable(it.way)
+            unreachable(it.why)
+
+
+def _or_never(it: recovery.Released) -> str:
+    return "" if it.why == "silence" else f"; {WITHOUT}"
+
+
+def _bound(it: recovery.BoundNotListening) -> str:
+    if it.ended is not None:
+        ended = f"its process (pid {it.ended}) that was to serve has ended"
+        return (
+            f"holds {it.endpoint} but does not listen yet: {ended}; save a file to start it again"
+        )
+    holder = "a process of it" if it.holder is None else label(it.holder)
+    return f"is still starting: {holder} has {it.endpoint} and does not listen yet"
+
+
+def _elsewhere(it: recovery.ListeningElsewhere) -> str:
+    line = f"listens on {it.there} and not on {it.wanted}: waiting for that"
+    if not it.advice:
+        return line
+    write = f"; the command never says the port: write {it.advice}"
+    return f"{line}{write}; Ctrl-C ends the wait"
 
 
 def _ready(ready: recovery.ServerReady) -> str:
@@ -150,8 +187,7 @@ def _ready(ready: recovery.ServerReady) -> str:
 
 
 def _lost(lost: recovery.PortLost) -> str:
-    why = "somebody else has it" if lost.foreign else "it was refused the port"
-    line = f"`{lost.service}` did not get {lost.endpoint}: {why}"
+    line = f"`{lost.service}` did not get {lost.endpoint}: somebody else has it"
     if lost.line:
         line += f" ({_quoted(lost.line)})"
     if lost.next_attempt:
@@ -178,8 +214,14 @@ def gave_up(
     status: int | None = None,
     *,
     unsaid: bool = False,
+    in_way: bool = False,
+    advice: str = "",
 ) -> DevportsError:
-    """Return why a server was given up, from what was seen last and what it said."""
+    """Return why a server was given up, from what was seen last and what it said.
+
+    `in_way`: our hold may have been in its way. `advice`: what to write in its command, where that
+    never says the port.
+    """
     from devports.core.hint import hint, ours
 
     name, facts = service.name, list(_seen_lines(seen))
@@ -197,6 +239,8 @@ def gave_up(
             where = ", ".join(map(str, seen.elsewhere))
             message = f"`{name}` went to {where} instead of {service.spec}"
             hints = ("make it keep its port (vite: --strictPort), or declare the other one",)
+            if advice:
+                hints = (f"its command never says the port: write {advice}",)
         case "port-shared":
             message = f"`{name}` shares {service.spec} with another server (SO_REUSEPORT)"
             free = ours("free", str(service.spec))
@@ -206,6 +250,12 @@ def gave_up(
         case _:
             message = f"`{name}` was not ready on {service.spec} in {service.ready.timeout:g} s"
             hints = (f"if it needs longer, set `ready = {{ timeout = 120 }}` for `{name}`",)
+            if seen is not None and seen.owner is None and not seen.bound and in_way:
+                facts.append("it did not bind while our hold was there, or after that")
+                hints = (*hints, f'if it tries only once, set `handoff = "none"` for `{name}`')
+            if seen is not None and seen.strangers:
+                starts = f'if that is what `{name}` starts, set `ready = {{ owner = "any" }}`'
+                hints = (hint("run ", check, " to see who has it now"), starts)
             if seen is not None and seen.owner is None and seen.bound:
                 hints = ("look at its output above: its code may have an error", *hints)
             if unsaid:
@@ -233,7 +283,8 @@ def _seen_lines(seen: recovery.PortOwnership | None) -> Iterator[str]:
     else:
         yield "no process of it listens on the port"
     for socket in seen.strangers:
-        yield f"somebody else has {socket.state} {socket.local}"
+        who = [label(h.process) for h in seen.others.holders if socket.inode in h.inodes]
+        yield f"{' and '.join(who) or 'somebody else'} has {socket.state} {socket.local}"
 
 
 NOT_RUNNING = f"{PREFIX}not running"

@@ -82,8 +82,8 @@ def test_beside_a_time_wait_nobody_else_can_listen_first(
         share(reservation)
         answers.append(probe(here))
 
-    share = Reservation.share
-    monkeypatch.setattr(Reservation, "share", sharing)
+    share = Reservation.reuse
+    monkeypatch.setattr(Reservation, "reuse", sharing)
     taken = held("127.0.0.1", port)
     taken.listen()
     assert answers == ["in-use"]

@@ -12,6 +12,7 @@ from devports.core.service import (
     fill,
     foreign_names_in,
     names_in,
+    says_port,
     values_for,
 )
 
@@ -108,3 +109,36 @@ def test_argv(service: Service, argv: tuple[str, ...]):
 def test_the_file_of_variables_may_name_a_port():
     assert env_file_of(WEB.replace(env_file="/srv/{port}.env"), CONFIG) == "/srv/8000.env"
     assert env_file_of(WEB, CONFIG) == ""
+
+
+NAMED = [
+    pytest.param("vite --port {port}", {}, id="the placeholder"),
+    pytest.param(("vite", "--port", "{services.my-web_1.port}"), {}, id="the longer placeholder"),
+    pytest.param("uvicorn main:app --fd {fd}", {}, id="the socket"),
+    pytest.param("vite --port $PORT", {}, id="the variable"),
+    pytest.param("vite --port ${PORT:-3000}", {}, id="the variable in braces"),
+    pytest.param("python3 -m http.server 8000", {}, id="the number"),
+    pytest.param("uvicorn main:app", {"UVICORN_PORT": "{port}"}, id="a variable that it sets"),
+]
+UNNAMED = [
+    pytest.param("vite", {}, id="nothing"),
+    pytest.param("vite --port 3000", {}, id="another number"),
+    pytest.param("vite --inspect 18000 --max 80001", {}, id="the digits inside other numbers"),
+    pytest.param("vite --api {services.db.port}", {}, id="another service's port"),
+    pytest.param("vite --debug {ports.debug}", {}, id="a further port"),
+    pytest.param("vite $PORTAL", {"HOST": "{host}"}, id="another variable"),
+]
+
+
+@pytest.mark.parametrize(("command", "env"), NAMED)
+def test_a_command_that_names_its_port(command: str | tuple[str, ...], env: dict[str, str]):
+    assert says_port(WEB.replace(command=command, env=tuple(env.items())))
+
+
+@pytest.mark.parametrize(("command", "env"), UNNAMED)
+def test_a_command_that_never_names_its_port(command: str, env: dict[str, str]):
+    assert not says_port(WEB.replace(command=command, env=tuple(env.items())))
+
+
+def test_what_is_appended_to_a_command_may_name_its_port():
+    assert says_port(WEB.replace(command="vite"), ("--port", "8000"))

@@ -14,7 +14,7 @@ from devports.errors import DevportsError
 
 FD = mark(0)
 FOUR, SIX = Endpoint("127.0.0.1", 8000), Endpoint("::1", 8000)
-PLAIN = ("beside", "bare")
+PLAIN, HOOK = ("beside", "bare"), ("hook", "bare")
 
 
 def decided(command: str, interpreter: str = "", **settings: object) -> HandoffPlan:
@@ -200,7 +200,7 @@ HOOKED = [
 
 @pytest.mark.parametrize(("command", "interpreter"), HOOKED)
 def test_python_and_node_are_hooked(command: str, interpreter: str) -> None:
-    assert decided(command, interpreter).ways == ("hook", *PLAIN)
+    assert decided(command, interpreter).ways == HOOK
 
 
 UNKNOWN = [
@@ -220,13 +220,14 @@ def test_what_could_not_ask_is_not_made_to(command: str, interpreter: str) -> No
 
 def test_a_way_that_is_asked_for_is_the_only_one() -> None:
     assert decided("uvicorn a", handoff="plain").ways == PLAIN
+    assert decided("uvicorn a", handoff="none").ways == ("bare",)
     assert decided("./unknown", handoff="hook").ways == ("hook",)
     assert decided("uvicorn a", handoff="fd").ways == ("fd",)
 
 
-def test_below_the_socket_come_the_other_ways() -> None:
-    assert decided("uvicorn a").ways == ("fd", "hook", *PLAIN)
-    assert decided("puma -b tcp://127.0.0.1:8000").ways == ("fd", *PLAIN)
+def test_behind_every_way_that_was_not_asked_for_is_a_start_without_a_hold() -> None:
+    assert decided("uvicorn a").ways == ("fd", "bare")
+    assert decided("puma -b tcp://127.0.0.1:8000").ways == ("fd", "bare")
 
 
 @pytest.mark.parametrize(

@@ -4,11 +4,13 @@ from __future__ import annotations
 
 import pytest
 
+from devports.core.service import Service
 from devports.detect.command_line import (
     DetectedAddress,
     command_text,
     escaped,
     host_in,
+    naming_port,
     needs_shell,
     port_in,
     read,
@@ -195,3 +197,35 @@ def test_a_shell_is_needed_for_what_only_a_shell_means() -> None:
 
 def test_only_a_placeholder_is_escaped() -> None:
     assert escaped('{port} ${PORT} {"a": 1} {a.b}') == '{{port}} ${PORT} {"a": 1} {{a.b}}'
+
+
+NAMING = [
+    ("vite", "vite --host {host} --port {port} --strictPort", "vite"),
+    (
+        "vite --port 3000",
+        "vite --host {host} --port {port} --strictPort",
+        "another port is replaced",
+    ),
+    ("uvicorn main:app --reload", "uvicorn main:app --reload" + SAME, "uvicorn"),
+    ("python3 -m http.server", "python3 -m http.server --bind {host} {port}", "http.server"),
+    ("flask --app shop run", "flask --app shop run" + SAME, "flask"),
+    ("python3 manage.py runserver", "python3 manage.py runserver {host}:{port}", "django"),
+    (
+        "uvicorn --root-path {ports.debug} a:b",
+        "uvicorn --root-path {ports.debug} a:b" + SAME,
+        "own",
+    ),
+    (("vite", "a b"), "vite 'a b' --host {host} --port {port} --strictPort", "a list"),
+    ("react-scripts start", "", "a server that only a variable tells"),
+    ("./serve", "", "a program of the user's own"),
+    ("", "", "a watched service"),
+]
+
+
+@pytest.mark.parametrize(("command", "naming"), [n[:2] for n in NAMING], ids=[n[2] for n in NAMING])
+def test_what_to_write_so_that_a_command_names_its_port(command: str, naming: str) -> None:
+    assert naming_port(Service("web", 8000, command=command)) == naming
+
+
+def test_a_text_for_a_shell_is_not_rewritten() -> None:
+    assert not naming_port(Service("web", 8000, command="cd web && vite", shell=True))
