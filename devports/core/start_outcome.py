@@ -33,7 +33,7 @@ SILENT_FOR = 30.0
 """Seconds after which our hold is let go for a living server that has nothing of its port."""
 BY_SIGNAL = 128
 AFTER_RELEASE = 15.0
-"""Seconds that it has from there at least."""
+"""Seconds that it has from there at least, if it has so many at all."""
 
 
 class StartFacts(Frozen):
@@ -103,7 +103,8 @@ class StartFacts(Frozen):
     def out_of_time(self) -> bool:
         if self.released_at is None:
             return self.elapsed >= self.timeout
-        return self.elapsed >= max(self.timeout, self.released_at + AFTER_RELEASE)
+        left = min(AFTER_RELEASE, self.timeout)
+        return self.elapsed >= max(self.timeout, self.released_at + left)
 
     @property
     def is_taken(self) -> bool:

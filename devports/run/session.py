@@ -20,6 +20,7 @@ from devports.core.recovery import (
     PortChanged,
     PortFreed,
     PortLost,
+    PortStillHeld,
     PortTaken,
     Ready,
     ServerStarted,
@@ -334,7 +335,9 @@ class Session:
                 self._mark("serving")
                 if startup and startup.owned:
                     self.tell(startup.owned)
-            case ((PortTaken() | GivenUp("retries-exhausted")), (Taking() | Ended())):
+            case PortStillHeld() | PortTaken() | GivenUp("retries-exhausted"), _ if isinstance(
+                before, Starting
+            ):
                 attempt = after.attempt if isinstance(after, Taking) else 0
                 failure = startup.failure if startup else None
                 line = failure.line if failure else ""

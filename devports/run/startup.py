@@ -165,7 +165,7 @@ class ServerStart:
                 self.say_refused(facts.code or 0)
                 return Exited(facts.code or 0)
             case "without-hold":
-                return HoldInTheWay(facts.timeout if facts.code is None else 0.0)
+                return HoldInTheWay(facts.elapsed if facts.code is None else 0.0)
             case "again":
                 return PortTaken()
             case "taken-again":

@@ -129,7 +129,7 @@ WITHOUT = 'to have it started so at once, set `handoff = "none"`'
 
 
 def _in_the_way(it: recovery.HandoffFailed) -> str:
-    end = f"did not listen on its port in {it.waited:g} s" if it.waited else _END_BY_WAY[it.way]
+    end = f"did not listen on its port in {it.waited:.0f} s" if it.waited else _END_BY_WAY[it.way]
     return f"{end}, and our reservation may have been in its way; starting it once more without it"
 
 

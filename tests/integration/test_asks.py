@@ -118,7 +118,10 @@ def test_where_hooks_cannot_ask_the_port_is_shared_and_that_is_told(
     shared: list[int] = []
     started: list[Mapping[str, str]] = []
     ends = (Endpoint("127.0.0.1", port),)
-    launch: Any = SimpleNamespace(argv=("x",), env={"A": "1"}, endpoints=ends, everything=ends)
+    service = SimpleNamespace(handoff="auto")
+    launch: Any = SimpleNamespace(
+        argv=("x",), env={"A": "1"}, endpoints=ends, everything=ends, service=service
+    )
     hold: Any = SimpleNamespace(share=lambda behind=0: shared.append(behind))
     unused: Any = None
     ways = HandoffRunner(launch, hold, "", machine=unused, family=unused, interrupts=unused)
