@@ -12,14 +12,14 @@ from typing import TYPE_CHECKING, Any
 
 import pytest
 
-from devports.core.handoff import LONGEST, NO, VARIABLE
+from devports.core.handoff import LONGEST, LONGEST_FACT, NO, VARIABLE
 from devports.core.model import Endpoint
 from tests.harness.capabilities import NEEDS_FORK
 from tests.harness.waiting import eventually
 from tests.integration.desk import Desk
 
 if hasattr(os, "fork"):
-    from devports.run.hook_server import MOST_CALLERS
+    from devports.run.hook_server import MOST_CALLERS, MOST_TOLD, HookServer
     from devports.run.launch import HandoffRunner
 
 if TYPE_CHECKING:
@@ -86,6 +86,30 @@ def test_callers_that_say_nothing_are_bounded_and_keep_nobody_waiting(desk: Desk
     finally:
         for caller in silent:
             caller.close()
+
+
+def test_what_is_told_is_bounded_and_garbage_passed_over(port: int) -> None:
+    asks = HookServer({port}, lambda _: (NO, None))
+    try:
+        folder = asks.environment({}, os.devnull)[VARIABLE].split(" ", 2)[2]
+        writer = os.open(f"{folder}/tell", os.O_WRONLY | os.O_NONBLOCK)
+        os.write(writer, b"\xff\x00" * 999 + b"\nhello 7 python x\nfail 7 tcp 127.0")
+        asks.collect()
+        os.write(writer, b".0.1 9100 98\n" + b"x" * LONGEST_FACT * 3)
+        asks.collect()
+        assert list(asks.hellos) == [7]
+        assert [bind.endpoint for bind in asks.failed_binds] == [Endpoint("127.0.0.1", 9100)]
+        os.write(writer, b"\n")
+        for pid in range(1, 2 * MOST_TOLD):
+            os.write(writer, b"hello %d node x\nfail 7 tcp :: 9100 98\n" % pid)
+        asks.collect()
+        assert (len(asks.hellos), len(asks.failed_binds)) == (MOST_TOLD, MOST_TOLD)
+        asks.forget()
+        assert (asks.hellos, asks.failed_binds) == ({}, [])
+        os.close(writer)
+        asks.collect()
+    finally:
+        asks.close()
 
 
 def test_while_a_server_is_stopped_the_answer_is_no(port: int, desk: Desk) -> None:
