@@ -52,6 +52,7 @@ PIPE = 65536
 """Bytes that a FIFO holds (pipe(7)): one read takes all that was told."""
 SPEAK_WITHIN = 2.0
 TOKEN_BYTES = 16
+SHARED = "/tmp"  # noqa: S108  # what is made there has a name of its own
 LONGEST_FOLDER = 80
 """Bytes; with our own names below it a path of unix(7) has 108 at most, 104 on macOS."""
 
@@ -98,11 +99,7 @@ class HookServer:
         self._ports, self._answer = ports, answer
         self._token = os.urandom(TOKEN_BYTES).hex()
         self._callers: dict[int, HookConnection] = {}
-        import tempfile  # random and hashlib with it, for a hook only
-
-        # Of mode 0700, and its name is nobody's to guess.
-        short = len(os.fsencode(tempfile.gettempdir())) <= LONGEST_FOLDER
-        self._folder = tempfile.mkdtemp(prefix="devports-", dir=None if short else "/tmp")  # noqa: S108
+        self._folder = private_folder()
         self._path = os.path.join(self._folder, "ask")
         self._fifo = os.path.join(self._folder, "tell")
         self._told, self._part = -1, b""
@@ -218,6 +215,22 @@ class HookServer:
                 os.unlink(path)
         with contextlib.suppress(OSError):
             os.rmdir(self._folder)
+
+
+def private_folder() -> str:
+    """Make a folder that is ours alone, its name nobody's to guess, below $TMPDIR or /tmp.
+
+    `tempfile` would load random and hashlib before each start.
+
+    Raises:
+        OSError: it cannot be made.
+    """
+    parent = os.path.abspath(os.environ.get("TMPDIR") or SHARED)
+    if len(os.fsencode(parent)) > LONGEST_FOLDER:
+        parent = SHARED
+    path = os.path.join(parent, f"devports-{os.urandom(8).hex()}")
+    os.mkdir(path, 0o700)
+    return path
 
 
 def node_module(state: str) -> str:

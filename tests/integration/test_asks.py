@@ -6,7 +6,6 @@ import contextlib
 import os
 import socket
 import stat
-import tempfile
 from types import SimpleNamespace
 from typing import TYPE_CHECKING, Any
 
@@ -125,7 +124,7 @@ def test_a_long_path_for_temporary_files_does_not_keep_hooks_from_asking(
 ) -> None:
     folder = tmp_path / ("x" * 120)
     folder.mkdir()
-    monkeypatch.setattr(tempfile, "tempdir", str(folder))
+    monkeypatch.setenv("TMPDIR", str(folder))
     desk = Desk(port)
     try:
         token, ports, own = desk.asks.environment({}, os.devnull)[VARIABLE].split(" ", 2)
@@ -138,7 +137,7 @@ def test_a_long_path_for_temporary_files_does_not_keep_hooks_from_asking(
 def test_where_hooks_cannot_ask_the_port_is_shared_and_that_is_told(
     port: int, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(tempfile, "tempdir", str(tmp_path / "missing"))
+    monkeypatch.setenv("TMPDIR", str(tmp_path / "missing"))
     shared: list[int] = []
     started: list[Mapping[str, str]] = []
     ends = (Endpoint("127.0.0.1", port),)
