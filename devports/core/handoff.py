@@ -18,7 +18,7 @@ from devports.core.command_line import (
     without,
 )
 from devports.core.model import Endpoint
-from devports.core.text import LAST_PORT, decimal
+from devports.core.text import LAST_PORT, decimal, is_address
 from devports.core.value import Frozen
 from devports.errors import DevportsError
 
@@ -244,9 +244,11 @@ def fact_of(line: bytes) -> HookHello | FailedBind | None:
             return None
 
 
-def is_address(word: str) -> bool:
-    """Say whether a word may be a numeric address; the kernel has the last word."""
-    return all(char in "0123456789abcdefABCDEF.:" for char in word) and bool({".", ":"} & set(word))
+def refused_elsewhere(failed: Sequence[FailedBind], ports: Collection[int]) -> FailedBind | None:
+    """Return the last bind of a port that is none of `ports` and failed, if of those none did."""
+    if any(bind.endpoint.port in ports for bind in failed):
+        return None
+    return failed[-1] if failed else None
 
 
 def variable(token: str, ports: Iterable[int], folder: str) -> str:

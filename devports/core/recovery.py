@@ -33,7 +33,7 @@ if TYPE_CHECKING:
 
     RunEvent: TypeAlias = (
         "ServerStarted | ServerReady | BoundNotListening | ListeningElsewhere | Released"
-        " | PortLost | HandoffFailed | EndedAlike | StoppingServer | KillingServer"
+        " | PortLost | BindRefused | HandoffFailed | EndedAlike | StoppingServer | KillingServer"
         " | DetachedProcess | PortChanged | WaitingForPreviousRun | RecordFailed"
         " | WaitingForDependency"
     )
@@ -325,6 +325,22 @@ class PortLost(Frozen):
     line: str
     next_attempt: int
     attempts: int
+
+
+class BindRefused(Frozen):
+    """Another port of the server's is not to be had, by what a hook told or its command names.
+
+    Attributes:
+        holder: a process that has it, None if none is seen.
+        errno: why its bind failed; 0 if nobody told of one, and the command names the port.
+        code: the exit code of the server, None while it lives.
+    """
+
+    service: str
+    endpoint: Endpoint
+    holder: Process | None
+    errno: int = 0
+    code: int | None = None
 
 
 class HandoffFailed(Frozen):

@@ -245,6 +245,11 @@ class HandoffRunner:
         watch = OwnershipWatcher(self.machine, (endpoint,), self.family, self.hold)
         return bool(watch.holders())
 
+    def collect(self) -> None:
+        """Take what hooks have told last, once the server has ended."""
+        if self.hooks is not None:
+            self.hooks.collect()
+
     def deafen(self) -> None:
         """Say no to all hooks from now on: the server is being stopped."""
         if self.hooks is not None:

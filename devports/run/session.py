@@ -60,6 +60,8 @@ if TYPE_CHECKING:
     from devports.run.launch import Launch
 
 SECOND_CTRL_C = 2.0
+SOON = 3.0
+"""Seconds from ready in which a bind of another port that failed may be why a server has ended."""
 TAKES_IT_WITHIN = 5.0
 """Seconds that a running server has to listen on a socket which it asked for."""
 
@@ -260,7 +262,7 @@ class Session:
             self.guard.watch(key)
 
     def _until_the_end(self, server: Server) -> Event:
-        patience = clock.Deadline(TAKES_IT_WITHIN)
+        patience, soon = clock.Deadline(TAKES_IT_WITHIN), clock.Deadline(SOON)
         while (code := server.code) is None:
             event = self._signals(server.turn(LOOK_EVERY if self.hold else None))
             if event is not None:
@@ -270,6 +272,9 @@ class Session:
             elif patience.passed or self.watch.latest().owner is not None:
                 self.hold.release()  # it has what its reloader asked for; ours must not outlive it
         server.close()
+        if not soon.passed and self.startup is not None:
+            self.handoff.collect()
+            self.startup.say_refused(code)
         return Exited(code)
 
     def _code(self, server: Server, number: int) -> int:

@@ -7,10 +7,12 @@ from __future__ import annotations
 
 from errno import EADDRINUSE
 
-from devports.core.bind_errors import NO_LOSS, match_bind_failure
-from devports.core.command_line import is_shell
+from devports.core.bind_errors import match_bind_failure
+from devports.core.command_line import debugger_of, is_shell
 from devports.core.containers import shown
+from devports.core.handoff import refused_elsewhere
 from devports.core.recovery import (
+    BindRefused,
     BoundNotListening,
     Exited,
     GivenUp,
@@ -22,7 +24,7 @@ from devports.core.recovery import (
     Released,
     ServerReady,
 )
-from devports.core.start_outcome import TAKEN_FOR, StartFacts, decide
+from devports.core.start_outcome import BY_SIGNAL, TAKEN_FOR, StartFacts, decide
 from devports.core.value import unreachable
 from devports.core.verdict import all_bindable, covers
 from devports.exitcodes import TAKEN_AGAIN
@@ -31,7 +33,7 @@ from devports.run.readiness import answer, is_good, knock
 from devports.run.server import LOOK_EVERY
 from devports.system import clock
 from devports.system.clock import Deadline
-from devports.system.inspect import survey
+from devports.system.inspect import holder_at, survey
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -39,7 +41,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Mapping, Sequence
 
     from devports.core.bind_errors import BindFailure
-    from devports.core.handoff import HookHello
+    from devports.core.handoff import FailedBind, HookHello
     from devports.core.model import Endpoint, Holder, Process, ProcessKey, Socket
     from devports.core.recovery import Event, HandoffMode, Tell, WhyReleased
     from devports.run.launch import HandoffRunner, Launch
@@ -56,6 +58,8 @@ UNFIT_FOR = 1.0
 """Seconds that a socket has to be without an address and the options that our hold asks for."""
 HELLO_WITHIN = 0.3
 """Seconds after which a program that did not say hello has no hook: Python says it after 40 ms."""
+GONE_FOR = 0.5
+"""Seconds that a process of it has ended before that is said, and not the end of the whole."""
 ANSWER_WITHIN = 0.5
 ASK_EVERY = 0.5
 ASK_AGAIN = 0.5
@@ -100,6 +104,7 @@ class ServerStart:
         self._had = self._freed = False
         self._beside, self._since = (False, "none"), clock.monotonic()
         self._spared: dict[tuple[int, ...], bool] = {}
+        self._below_gone = clock.Lasting(GONE_FOR)
         self._unfit, self._was_unfit = clock.Lasting(UNFIT_FOR), False
         self._next_unfit, self._next_question, self._next_words = (
             Deadline(0),
@@ -128,8 +133,7 @@ class ServerStart:
         """Take note of output that may say that the port is taken: a hint."""
         ports = {endpoint.port for endpoint in self._launch.everything}
         found = match_bind_failure(text, ports)
-        if found is not None and found.kind not in NO_LOSS:
-            self.failure = self.failure or found
+        self.failure = self.failure or found
 
     def until_decided(self, server: Server, signals: Callable[[list[int]], Event | None]) -> Event:
         """Watch `server` until its start is decided, or a signal decides otherwise."""
@@ -158,6 +162,7 @@ class ServerStart:
                 self.owned = self._news(server)
                 return Ready()
             case "ended":
+                self.say_refused(facts.code or 0)
                 return Exited(facts.code or 0)
             case "without-hold":
                 return HoldInTheWay(facts.elapsed if facts.code is None else 0.0)
@@ -240,8 +245,7 @@ class ServerStart:
         server.close()
         for text in server.relay.tails():
             self.hear(text)
-        if self._handoff.hooks:
-            self._handoff.hooks.collect()
+        self._handoff.collect()
 
     def _foreign_for(self, listens: bool, foreign: str) -> float:
         """Return how long somebody else has been there, beside a server that listens or not."""
@@ -363,7 +367,10 @@ class ServerStart:
         if self.way == "hook" and self._hold and self._programs.is_strange(self._hellos):
             self._hold.share()  # it cannot ask: it has to bind beside us
         now, elapsed = self.seen, server.elapsed
-        if now is None or now.owner is not None or elapsed < self._next_words:
+        if now is None or now.owner is not None:
+            return
+        self._say_ended_below()
+        if elapsed < self._next_words:
             return
         self._next_words = elapsed + SAY_EVERY
         if now.bound:
@@ -372,6 +379,36 @@ class ServerStart:
             self._said.add("elsewhere")
             ends = self._launch.endpoints
             self._tell(ListeningElsewhere(self._service.name, ends[0], there[0]))
+
+    def _refused_elsewhere(self) -> FailedBind | None:
+        failed = self._handoff.hooks.failed_binds if self._handoff.hooks else ()
+        return refused_elsewhere(failed, {end.port for end in self._launch.everything})
+
+    def _say_ended_below(self) -> None:
+        """Say by which other port a process of the living server has ended, a reloader's child."""
+        bind = self._refused_elsewhere()
+        gone = bind is not None and self._programs.has_ended(bind.pid)
+        if self._below_gone.has(gone) and bind is not None:
+            self._say_held(bind.endpoint, bind.errno, None)
+
+    def say_refused(self, code: int) -> None:
+        """Say by which other port the server has ended, and who has that of its debugger."""
+        if not 0 < code <= BY_SIGNAL:
+            return
+        if (bind := self._refused_elsewhere()) is not None:
+            self._say_held(bind.endpoint, bind.errno, code)
+        debugger = debugger_of(self._launch.argv)
+        ours = {end.port for end in self._launch.everything}
+        if debugger is not None and debugger.port not in ours:
+            self._say_held(debugger, 0, code)
+
+    def _say_held(self, endpoint: Endpoint, errno: int, code: int | None) -> None:
+        """Say it once; a debugger's port, of which no bind has failed, only if somebody has it."""
+        holder = holder_at(self._machine, endpoint) if errno in (0, EADDRINUSE) else None
+        if str(endpoint) in self._said or (holder is None and not errno):
+            return
+        self._said.add(str(endpoint))
+        self._tell(BindRefused(self._service.name, endpoint, holder, errno, code))
 
     def _say_bound(self) -> None:
         """Say who has the socket without listening: it is starting, or its worker has ended."""
@@ -435,9 +472,9 @@ class ProgramWatcher:
     def ended_below(self, parent: ProcessKey) -> int | None:
         """Return a process that this one started and that has ended, the last one of them."""
         ended = (key.pid for key, pid in self._parents.items() if pid == parent.pid)
-        return max((pid for pid in ended if self._has_ended(pid)), default=None)
+        return max((pid for pid in ended if self.has_ended(pid)), default=None)
 
-    def _has_ended(self, pid: int) -> bool:
+    def has_ended(self, pid: int) -> bool:
         process = self._machine.process(pid)
         return process is None or process.state in "ZX"
 

@@ -6,6 +6,7 @@ Every event has `event`, `time` (ISO-8601, UTC) and `service`; the others depend
 
 from __future__ import annotations
 
+import errno
 import json
 import os
 import time
@@ -109,6 +110,14 @@ def _event(news: News) -> shape.Event:
             return {"event": "lost", "foreign": True, "line": line, "next_attempt": None}
         case recovery.PortLost(line=line, next_attempt=attempt):
             return {"event": "retry", "foreign": True, "line": line, "next_attempt": attempt}
+        case recovery.BindRefused(endpoint=endpoint, holder=holder, errno=number, code=code):
+            return {
+                "event": "bind-refused",
+                "endpoint": str(endpoint),
+                "process": _process(holder) if holder else None,
+                "error": errno.errorcode.get(number, str(number)) if number else None,
+                "exit_code": code,
+            }
         case recovery.HandoffFailed(way=way):
             return {"event": "handoff-failed", "handoff": way}
         case recovery.EndedAlike():

@@ -594,6 +594,20 @@ class Elsewhere(TypedDict):
     listens: str
 
 
+class BindRefused(TypedDict):
+    """Another port of the server's is not to be had; `process` has it.
+
+    `error`: why its bind failed, as the system calls it; null if its command names the port.
+    `exit_code`: null while the server lives.
+    """
+
+    event: Literal["bind-refused"]
+    endpoint: str
+    process: EventProcess | None
+    error: str | None
+    exit_code: int | None
+
+
 class Released(TypedDict):
     """Our hold was let go for it, and it keeps running; `line` is what it printed, if it did."""
 
@@ -663,7 +677,8 @@ class LastEvent(TypedDict):
 Event: TypeAlias = (
     "Waiting | Asked | Signalling | StoppingContainer | Watching | Freed | NotFreed | TakenAgain"
     " | Declined | Refused | Planned | PortChanged | Unrecorded | Started | HandoffFailed"
-    " | EndedAlike | BoundOnly | Elsewhere | Released | ServerReady | Retry | Lost | Stopping"
+    " | EndedAlike | BoundOnly | Elsewhere | BindRefused | Released | ServerReady | Retry | Lost"
+    " | Stopping"
     " | Killing | Strayed | LastEvent"
 )
 """What a line says beside its `time` and `service`; who reads it passes over other kinds."""

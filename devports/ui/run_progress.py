@@ -7,6 +7,8 @@ them, VS Code asks first. Those of a failure are not said outside VS Code, where
 
 from __future__ import annotations
 
+from errno import EACCES, EADDRINUSE, EADDRNOTAVAIL, errorcode
+
 from devports import exitcodes
 from devports.core import recovery
 from devports.core.value import unreachable
@@ -49,6 +51,8 @@ def _words(event: recovery.RunEvent) -> str:
         case recovery.Released(endpoint=endpoint):
             done = f"released our reservation of {endpoint}, which may be in its way"
             return f"`{service}` {_met(event)}: {done}; `{service}` keeps running{_or_never(event)}"
+        case recovery.BindRefused():
+            return _refused(event)
         case recovery.HandoffFailed():
             return f"`{service}` {_in_the_way(event)}; {WITHOUT}"
         case recovery.EndedAlike():
@@ -93,6 +97,32 @@ def _handoff(launched: recovery.ServerStarted) -> str:
             return "the port is let go for it"
         case _:
             unreachable(launched.way)
+
+
+WHY = {
+    EADDRINUSE: "address in use",
+    EACCES: "permission denied",
+    EADDRNOTAVAIL: "no address of this machine",
+}
+
+
+def _refused(it: recovery.BindRefused) -> str:
+    """Return which other port was not to be had, and what can be done about it."""
+    holder = label(it.holder) if it.holder else ""
+    if not it.errno:
+        held = f"is held by {holder}" if holder else "is held"
+        return f"{it.endpoint}, which the command of `{it.service}` names, {held}"
+    why = WHY.get(it.errno) or errorcode.get(it.errno, f"error {it.errno}")
+    line = f"a bind of {it.endpoint} by `{it.service}` was refused ({why})"
+    if it.code is not None:
+        ended = f"`{it.service}` ended with code {it.code} after"
+        line = f"{ended} its bind of {it.endpoint} was refused ({why})"
+    if it.errno != EADDRINUSE:
+        return line
+    has = f": {holder} has it" if holder else ""
+    port = it.endpoint.port
+    declared = f"declare {port} in `ports` and devports frees it with the other"
+    return f"{line}{has}; run `devports check {port}`, or {declared}"
 
 
 WITHOUT = 'to have it started so at once, set `handoff = "none"`'

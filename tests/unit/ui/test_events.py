@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from errno import EADDRINUSE
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -59,6 +60,10 @@ NEWS: dict[str, tuple[News, ...]] = {
     "retry": (h.PortLost("web", HERE, line="in use", next_attempt=2, attempts=3),),
     "lost": (h.PortLost("web", HERE, line="", next_attempt=0, attempts=3),),
     "released": (h.Released("web", HERE, line="Port 8000 is in use"),),
+    "bind-refused": (
+        h.BindRefused("web", Endpoint("127.0.0.1", 9100), s.NODE, EADDRINUSE, code=3),
+        h.BindRefused("web", Endpoint("127.0.0.1", 9229), None),
+    ),
     "handoff-failed": (h.HandoffFailed("web", "beside"),),
     "ended-alike": (h.EndedAlike("web"),),
     "stopping": (h.StoppingServer("web", "SIGTERM"),),

@@ -2,9 +2,12 @@
 
 from __future__ import annotations
 
+from errno import EACCES, EADDRINUSE
+
 from devports.core.bind_errors import BindFailure
 from devports.core.model import Endpoint, Holder, HolderSearch, Process, ProcessKey, Socket
 from devports.core.recovery import (
+    BindRefused,
     BoundNotListening,
     DetachedProcess,
     Ended,
@@ -31,6 +34,7 @@ from tests.tools.golden import Family
 
 FAMILY = Family("run_progress")
 HERE, SISTER = Endpoint("127.0.0.1", 8000), Endpoint("::1", 8000)
+METRICS = Endpoint("127.0.0.1", 9100)
 ELSEWHERE = Endpoint("127.0.0.1", 8001)
 SERVER = Process(ProcessKey(42, 1), 1, 1000, "lana", "uvicorn", ("uvicorn", "main:app"))
 EVIL = "\x1b[2Jaddress in use\x07"
@@ -59,6 +63,14 @@ FAMILY.says(
         "our own hold, perhaps": HandoffFailed("web", "hook", 60),
         "it was not our hold": EndedAlike("web"),
         "our own hold, released beside it": Released("web", HERE, " Port 8000 is in use\n"),
+        "another port, refused, by which it ended": BindRefused(
+            "web", METRICS, SERVER, EADDRINUSE, 3
+        ),
+        "another port, refused to one that goes on": BindRefused("web", METRICS, None, EADDRINUSE),
+        "another port, forbidden": BindRefused("web", METRICS, None, EACCES, 1),
+        "another port, for a reason without a name": BindRefused("web", METRICS, None, 4095, 1),
+        "a debugger's port, held": BindRefused("web", METRICS, SERVER),
+        "a debugger's port, held by what cannot be read": BindRefused("web", METRICS, None),
         "released for a socket": Released("web", HERE, why="socket"),
         "released for a bind that failed": Released("web", HERE, why="hook"),
         "released for silence": Released("web", HERE, why="silence", seconds=30.01),
@@ -108,7 +120,7 @@ def ended(reason: str) -> Ended:
 
 
 def failure(line: str = "in use") -> BindFailure:
-    return BindFailure("fatal", 8000, line)
+    return BindFailure(8000, line)
 
 
 LISTENS = NOBODY.replace(owner=Holder(SERVER))
