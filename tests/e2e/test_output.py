@@ -58,16 +58,6 @@ def stop(running: Running, port: int) -> None:
     eventually(lambda: not tables.holding_pids(port), what="nobody holds the port")
 
 
-SLOW = """
-use Socket;
-sleep $ARGV[1];
-socket(my $socket, PF_INET, SOCK_STREAM, 0) or die;
-setsockopt($socket, SOL_SOCKET, SO_REUSEADDR, 1);
-bind($socket, sockaddr_in($ARGV[0], INADDR_LOOPBACK)) or die $!;
-listen($socket, 5) or die $!;
-sleep 60;
-"""
-
 LINES = [
     pytest.param("HMR: using available port 24679", "auto", id="another socket of it moved"),
     pytest.param(
@@ -152,45 +142,5 @@ def test_a_silent_server_has_its_time_if_what_it_started_elsewhere_is_on_its_por
     assert running.ends(40) == exitcodes.NOT_READY, running.err
     assert kinds(project).count("started") == 1
     assert proxy.alive
-    assert f"`docker-proxy` (pid {proxy.pid}) has LISTEN 127.0.0.1:{port}" in running.err
+    assert f"(pid {proxy.pid}) has LISTEN 127.0.0.1:{port}" in running.err
     assert 'set `ready = { owner = "any" }`' in running.err
-
-
-@pytest.mark.parametrize(
-    ("consent", "settings", "code", "starts"),
-    [
-        pytest.param("--yes", {}, None, 1, id="it is ended beside the server, if that is agreed"),
-        pytest.param("--no-input", {}, exitcodes.HELD, 1, id="nobody can be asked"),
-        pytest.param(
-            "--yes", {"on_conflict": "fail"}, exitcodes.TAKEN_AGAIN, 1, id="nobody is to be ended"
-        ),
-        pytest.param("--yes", {"on_conflict": "next"}, None, 2, id="the next port is to be taken"),
-    ],
-)
-def test_who_takes_the_port_of_a_slow_server_and_stays(
-    *,
-    consent: str,
-    settings: dict[str, str],
-    code: int | None,
-    starts: int,
-    port: int,
-    zoo: Zoo,
-    project: Project,
-    devports: Command,
-) -> None:
-    """Our hold lets in who sets SO_REUSEADDR, as our own server does, eleven seconds later."""
-    text = "exec perl slow.pl {port} 11"
-    with open(os.path.join(project.folder, "slow.pl"), "w", encoding="ascii") as file:
-        file.write(SLOW)
-    project.service("web", port, ["sh", "-c", text], **settings)
-    running = devports.start("run", "web", consent, "--events", "events.jsonl")
-    running.says("starting `web`")
-    stranger = zoo("listener", port)
-    eventually(lambda: "ready" in kinds(project) or running.ended, 60)
-    assert kinds(project).count("started") == starts, running.err
-    if code is None:
-        assert stranger.alive is (settings.get("on_conflict") == "next")
-        stop(running, port)
-    else:
-        assert running.ends() == code, running.err
-        assert stranger.alive
