@@ -88,8 +88,7 @@ class HookServer:
     """The socket, and those who ask. `answer` decides; it may take a person's time.
 
     Attributes:
-        hellos: programs that have loaded a hook, by their pid; a child that one of them forked is
-            hooked and does not say so.
+        hellos: programs that have loaded a hook, by their pid, and what Python's have forked.
         failed_binds: binds that failed for good, of whichever port, in order.
     """
 
@@ -105,6 +104,8 @@ class HookServer:
         self._told, self._part = -1, b""
         self._socket = net.socket(net.AF_UNIX, net.SOCK_STREAM, 0)
         self._socket.setblocking(False)
+        self.quiet = False
+        """Whether what is told wakes nobody, as each fork of a server that serves would."""
         self.deaf = False
         """Whether the answer is no, whatever is asked: the server is being stopped."""
         try:
@@ -137,7 +138,8 @@ class HookServer:
 
     def register(self, poll: select.poll) -> None:
         poll.register(self._socket, select.POLLIN)
-        poll.register(self._told, select.POLLIN)
+        if not self.quiet:
+            poll.register(self._told, select.POLLIN)
         for descriptor in self._callers:
             poll.register(descriptor, select.POLLIN)
 
@@ -172,6 +174,7 @@ class HookServer:
 
     def forget(self) -> None:
         """Forget what was told, before another start."""
+        self.quiet = False
         self.collect()
         self.hellos.clear()
         self.failed_binds.clear()

@@ -245,6 +245,11 @@ class HandoffRunner:
         watch = OwnershipWatcher(self.machine, (endpoint,), self.family, self.hold)
         return bool(watch.holders())
 
+    def rest(self) -> None:
+        """Be woken by questions only from now on: the server is ready."""
+        if self.hooks is not None:
+            self.hooks.quiet = True
+
     def collect(self) -> None:
         """Take what hooks have told last, once the server has ended."""
         if self.hooks is not None:

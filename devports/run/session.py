@@ -332,6 +332,7 @@ class Session:
                 self.tell(HandoffFailed(name, before.way, waited))
             case Ready(), Serving():
                 self.hold.release()
+                self.handoff.rest()
                 self._mark("serving")
                 if startup and startup.owned:
                     self.tell(startup.owned)

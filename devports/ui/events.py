@@ -74,17 +74,6 @@ def _process(process: Process) -> shape.EventProcess:
 
 def _event(news: News) -> shape.Event:
     match news:
-        case stop_plan.Terminating(target=target):
-            return {"event": "signalling", "signal": "SIGTERM", "process": _process(target.process)}
-        case stop_plan.Killing(target=target):
-            return {"event": "signalling", "signal": "SIGKILL", "process": _process(target.process)}
-        case stop_plan.StoppingContainer(target=target):
-            process, it = _process(target.process), _container(target)
-            return {"event": "stopping-container", "process": process, "container": it}
-        case stop_plan.WaitingForPort(seconds=seconds, clients=clients):
-            return {"event": "waiting", "for": "port", "seconds": seconds, "clients": clients}
-        case stop_plan.WatchingForRestart(seconds=seconds, by=by):
-            return {"event": "watching", "seconds": seconds, "process": _process(by)}
         case recovery.ServerStarted(endpoint=endpoint, attempt=attempt, way=way, how=how):
             return {
                 "event": "started",
@@ -110,14 +99,8 @@ def _event(news: News) -> shape.Event:
             return {"event": "lost", "foreign": True, "line": line, "next_attempt": None}
         case recovery.PortLost(line=line, next_attempt=attempt):
             return {"event": "retry", "foreign": True, "line": line, "next_attempt": attempt}
-        case recovery.BindRefused(endpoint=endpoint, holder=holder, errno=number, code=code):
-            return {
-                "event": "bind-refused",
-                "endpoint": str(endpoint),
-                "process": _process(holder) if holder else None,
-                "error": errno.errorcode.get(number, str(number)) if number else None,
-                "exit_code": code,
-            }
+        case recovery.BindRefused():
+            return _refused(news)
         case recovery.HandoffFailed(way=way):
             return {"event": "handoff-failed", "handoff": way}
         case recovery.EndedAlike():
@@ -139,6 +122,34 @@ def _event(news: News) -> shape.Event:
             return {"event": "waiting", "for": "dependency", "dependency": name, "endpoint": at}
         case recovery.Ended(code=code, source=source, reason=reason):
             return {"event": "ended", "exit_code": code, "source": source, "reason": reason}
+        case _:
+            return _freeing(news)
+
+
+def _refused(news: recovery.BindRefused) -> shape.Event:
+    number = news.errno
+    return {
+        "event": "bind-refused",
+        "endpoint": str(news.endpoint),
+        "process": _process(news.holder) if news.holder else None,
+        "error": errno.errorcode.get(number, str(number)) if number else None,
+        "exit_code": news.code,
+    }
+
+
+def _freeing(news: stop_plan.Progress | stop_plan.Outcome) -> shape.Event:
+    match news:
+        case stop_plan.Terminating(target=target):
+            return {"event": "signalling", "signal": "SIGTERM", "process": _process(target.process)}
+        case stop_plan.Killing(target=target):
+            return {"event": "signalling", "signal": "SIGKILL", "process": _process(target.process)}
+        case stop_plan.StoppingContainer(target=target):
+            process, it = _process(target.process), _container(target)
+            return {"event": "stopping-container", "process": process, "container": it}
+        case stop_plan.WaitingForPort(seconds=seconds, clients=clients):
+            return {"event": "waiting", "for": "port", "seconds": seconds, "clients": clients}
+        case stop_plan.WatchingForRestart(seconds=seconds, by=by):
+            return {"event": "watching", "seconds": seconds, "process": _process(by)}
         case _:
             return _outcome(news)
 

@@ -130,6 +130,7 @@ def test_the_port_by_which_it_ended_is_named_and_it_is_started_once(
         f" or declare {metrics} in `ports` and devports frees it with the other"
     )
     assert "did not get" not in done.err
+    assert "released" not in done.err
     with open(os.path.join(project.folder, "events"), encoding="ascii") as file:
         events = [json.loads(line) for line in file]
     (refused,) = [event for event in events if event["event"] == "bind-refused"]

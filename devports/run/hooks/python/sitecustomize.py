@@ -81,6 +81,12 @@ def wrap_socket(module: Any) -> None:
     module.socket.bind = bind
 
 
+def hello() -> None:
+    """Say who we are; a child that is forked says it again, since its parent may end at once."""
+    script = getattr(sys, "argv", None) or ("",)  # Python 3.7 has none yet
+    tell(f"hello {os.getpid()} python {script[0][-100:]}")
+
+
 def tell(words: str) -> None:
     """Tell devports, if it is there."""
     try:
@@ -205,7 +211,8 @@ PORTS = frozenset(int(word) for word in numbers.split(",") if word.isdigit())
 if FOLDER:
     from errno import EADDRINUSE as IN_USE
 
-    script = getattr(sys, "argv", None) or ("",)  # Python 3.7 has none yet
-    tell(f"hello {os.getpid()} python {script[0][-100:]}")
+    hello()
+    if hasattr(os, "register_at_fork"):
+        os.register_at_fork(after_in_child=hello)
     install()
 chain()
