@@ -1,4 +1,4 @@
-"""How the port gets from us to the server: a ladder of ways, best first, and why.
+"""How the port gets from us to the server, and why.
 
 `fd`: it inherits the socket. `hook`: its own bind is answered by us, over a private socket.
 `beside`: our reservation stays beside its own bind until it listens. `bare`: released, then
@@ -78,7 +78,7 @@ class HandoffPlan(Frozen):
     handed: SocketHandoff | None = None
 
 
-def ladder(
+def plan_handoff(
     service: Service,
     argv: tuple[str, ...],
     env: Mapping[str, str],

@@ -10,7 +10,7 @@ import os
 import signal
 
 from devports.core.command_line import launching_of
-from devports.core.handoff import NO, RETRY, YES, ladder, mark, numbered
+from devports.core.handoff import NO, RETRY, YES, mark, numbered, plan_handoff
 from devports.core.recovery import MARK, Retry
 from devports.core.service import argv_of, fill, values_for
 from devports.core.value import Frozen, unreachable
@@ -102,7 +102,7 @@ def prepare(
     cwd = fill(service.cwd, values)
     endpoints = endpoints_of(machine, service.spec)
     lead = launching_of(argv).lead
-    found = ladder(
+    found = plan_handoff(
         service, argv, env, endpoints, interpreter_of(lead, cwd, env.get("PATH", os.defpath))
     )
     refuse_unstartable(argv, cwd, env)

@@ -202,7 +202,7 @@ class ServerStart:
             foreign_for=self._foreign_for(own in ("some", "listen"), foreign),
             elapsed=server.elapsed,
             released_at=self._released_at,
-            hold=bool(self._hold),
+            hold=bool(self._hold) and not now.queueing,  # what it inherited listens without us
             hooked=self._programs.is_hooked(self._hellos),
             hint=self.failure is not None,
             freed=self._freed,

@@ -169,6 +169,17 @@ def test_so_is_one_behind_npm(port: int, project: Project, devports: Command) ->
     serves(project, devports, port, 2)
 
 
+@NEEDS_NODE
+def test_behind_npm_who_has_no_hook_binds_beside_a_hold_that_is_shared_for_it(
+    port: int, project: Project, devports: Command
+) -> None:
+    write(project, "server.pl", PERL)
+    scripts = {"dev": f"perl server.pl {port} late 3 soon"}
+    write(project, "package.json", json.dumps({"scripts": scripts}))
+    project.service("web", port, "npm run dev")
+    serves(project, devports, port, 1)
+
+
 @missing("java")
 def test_so_is_a_java_server_that_does_not_reuse_addresses(
     port: int, project: Project, devports: Command
@@ -292,6 +303,38 @@ def test_who_would_have_asked_for_the_port_fails_once(
     project.service("web", port, command)
     running = decided(project, devports)
     assert (running.ends(), starts(project)) == (1, 1), running.err
+
+
+SLOW = """
+import http.server, sys, threading
+threading.Event().wait(5)
+http.server.test(bind="127.0.0.1", port=int(sys.argv[1]))
+"""
+
+
+def test_what_its_debugger_listens_on_is_not_where_it_has_gone(
+    port: int, project: Project, devports: Command
+) -> None:
+    pytest.importorskip("debugpy")
+    write(project, "slow.py", SLOW)
+    listen = f"{PYTHON} -m debugpy --listen 127.0.0.1:{port + 1} slow.py {{port}}"
+    project.service("web", port, listen)
+    running = serves(project, devports, port, 1)
+    assert "listens on" not in running.err
+
+
+def test_where_it_has_gone_is_said_with_what_to_write(
+    port: int, project: Project, devports: Command
+) -> None:
+    """Neither its command nor its variables name the port, so it can know it from PORT alone."""
+    write(project, "slow.py", SLOW.replace("(5)", "(0)").replace("sys.argv[1]", repr(port + 1)))
+    project.service("web", port, f"{PYTHON} slow.py", ready={"timeout": 5})
+    running = decided(project, devports)
+    assert running.ends() == exitcodes.NOT_READY
+    assert starts(project) == 1
+    said = f"`web` listens on 127.0.0.1:{port + 1} and not on 127.0.0.1:{port}: waiting for that"
+    advice = "the command never says the port: write `{port}` where it takes its port"
+    assert f"{said}; {advice}; Ctrl-C ends the wait" in running.err
 
 
 # -- a reloader that has the port

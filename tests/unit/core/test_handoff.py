@@ -7,7 +7,7 @@ import shlex
 import pytest
 
 from devports.core.command_line import values_of, without
-from devports.core.handoff import HandoffPlan, ladder, mark, numbered
+from devports.core.handoff import HandoffPlan, mark, numbered, plan_handoff
 from devports.core.model import Endpoint
 from devports.core.service import Service
 from devports.errors import DevportsError
@@ -23,7 +23,7 @@ def decided(command: str, interpreter: str = "", **settings: object) -> HandoffP
     service = Service("web", 8000).replace(**settings)
     ends = (FOUR, SIX) if both else (FOUR,)
     argv = tuple(shlex.split(command.replace("{fd}", FD)))
-    return ladder(service, argv, env, ends, interpreter)  # type: ignore[arg-type]
+    return plan_handoff(service, argv, env, ends, interpreter)  # type: ignore[arg-type]
 
 
 TAKERS = [
@@ -181,7 +181,7 @@ def test_a_number_in_a_variable_is_a_wish_for_the_socket() -> None:
 
 def test_a_name_that_means_one_address_may_be_named() -> None:
     argv = ("uvicorn", "a", "--host", "dev.local")
-    found = ladder(Service("web", 8000, "dev.local"), argv, {}, (FOUR,))
+    found = plan_handoff(Service("web", 8000, "dev.local"), argv, {}, (FOUR,))
     assert found.handed is not None
 
 
