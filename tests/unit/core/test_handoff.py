@@ -7,7 +7,7 @@ import shlex
 import pytest
 
 from devports.core.command_line import values_of, without
-from devports.core.handoff import HandoffPlan, mark, numbered, plan_handoff
+from devports.core.handoff import HandoffPlan, mark, numbered, plan_handoff, says_hello_late
 from devports.core.model import Endpoint
 from devports.core.service import Service
 from devports.errors import DevportsError
@@ -244,3 +244,15 @@ def test_options_are_found_and_taken_out(words: str, values: tuple[str, ...], re
     args = words.split()
     assert values_of(args, "--port", "-p") == values
     assert without(args, "--port", "-p") == tuple(rest.split())
+
+
+@pytest.mark.parametrize(
+    ("name", "late"),
+    [
+        pytest.param("python3.13", True, id="Python"),
+        pytest.param("node", True, id="Node"),
+        pytest.param("perl", False, id="a program that has no hook"),
+    ],
+)
+def test_who_loads_a_hook_may_be_late_on_a_busy_machine(name: str, *, late: bool) -> None:
+    assert says_hello_late(name) is late
