@@ -240,16 +240,8 @@ class RunRecords:
             yield
 
     def _file(self, service: str, project: str) -> str:
-        """Return the file of a service in its project.
-
-        Two sums, one from each end, tell folders apart as well as a hash of hashlib's would, which
-        brings OpenSSL: 3.5 MB that would stay for as long as the server runs.
-        """
-        from binascii import crc32  # only where one service is meant
-
-        path = os.fsencode(project)
-        sums = f"{crc32(path):08x}{crc32(path[::-1]):08x}"
-        return os.path.join(self.path, f"{service}-{sums}.json")
+        """Return the file of a service in its project."""
+        return os.path.join(self.path, f"{service}-{sums(os.fsencode(project))}.json")
 
     @staticmethod
     def _read(path: str) -> RunRecord | None:
@@ -278,6 +270,17 @@ class RunRecords:
             )
         except (OSError, ValueError, LookupError, TypeError, OverflowError, RecursionError):
             return None
+
+
+def sums(text: bytes) -> str:
+    """Return a short name for bytes.
+
+    Two sums, one from each end, tell them apart as well as a hash of hashlib's would, which brings
+    OpenSSL: 3.5 MB that would stay for as long as the server runs.
+    """
+    from binascii import crc32  # only where one service is meant
+
+    return f"{crc32(text):08x}{crc32(text[::-1]):08x}"
 
 
 def _key(pair: list[int] | None) -> ProcessKey | None:

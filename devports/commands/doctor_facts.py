@@ -16,7 +16,7 @@ from devports.commands.vscode import VSCODE, template_of
 from devports.config.load import open_folder, read_env_file, takes_writing
 from devports.core.checkout import elsewhere_from
 from devports.core.command_line import SHELLS, base_name
-from devports.core.handoff import ladder, mark
+from devports.core.handoff import mark, plan_handoff
 from devports.core.hint import text_of
 from devports.core.jsonc import JsoncError
 from devports.core.model import Endpoint, VisibilityGap
@@ -323,7 +323,7 @@ def _plan_handoff(declared: PortFacts, config: Config) -> None:
     values = values_for(service, config) | {"fd": mark(0)}
     own = {name: fill(text, values) for name, text in service.env}
     endpoints = tuple(finding.endpoint for finding in declared.findings)
-    ladder(service, argv_of(service, values), {**os.environ, **own}, endpoints)
+    plan_handoff(service, argv_of(service, values), {**os.environ, **own}, endpoints)
 
 
 def fault_of(error: DevportsError, path: str, service: str = "") -> Problem:

@@ -17,13 +17,20 @@ from devports.commands.context import (
 )
 from devports.commands.debugger import debugged
 from devports.commands.free import show_not_freed, tools_for
-from devports.core.recovery import Ended, RecordFailed, ServerReady, StoppingServer
+from devports.core.recovery import (
+    Ended,
+    ListeningElsewhere,
+    RecordFailed,
+    ServerReady,
+    StoppingServer,
+)
 from devports.core.service import (
     Config,
     Service,
     TypedCommand,
     env_file_of,
     program_name,
+    says_port,
     typed_command,
 )
 from devports.core.stop_plan import ConfirmPolicy, Question
@@ -77,7 +84,7 @@ def run(
         on_conflict=on_conflict or service.on_conflict,
     )
     refuse_impossible(service)
-    news = reporter(context, service, config, events)
+    news = reporter(context, service, config, events, more)
     policy = ConfirmPolicy(
         yes=yes,
         other_users=other_users,
@@ -103,7 +110,7 @@ def run(
             )
             session = made or session
             if made is not None and (ended := made.run()) is not None:
-                explain(context, made, ended)
+                explain(context, made, ended, news)
                 break
             service = next(others)
             policy = policy.replace(movable=service.port, moves=True)
@@ -114,11 +121,13 @@ def run(
     return ended.code
 
 
-def reporter(context: Context, service: Service, config: Config, events: str | None) -> RunReporter:
+def reporter(
+    context: Context, service: Service, config: Config, events: str | None, more: Sequence[str]
+) -> RunReporter:
     """Return where the news of a run goes, and where it learns which command of ours stops it."""
     run = service.run_name, config.root
     return RunReporter(
-        context.screen, service.name, events, lambda: context.records().word_for(*run)
+        context.screen, service, events, more, lambda: context.records().word_for(*run)
     )
 
 
@@ -188,6 +197,8 @@ def tell_end(
     startup = session.startup if session is not None else None
     if ended.reason == "interrupted":
         news.tell_who_stops()  # where there was no server yet
+    if startup is not None and ended.reason == "ended-early":
+        ended = ended.replace(in_way=startup.facts.in_way)
     context.screen.progress(ended_words(name, ended, started=startup is not None))
     news.note(ended)
     ready = startup is not None and startup.owned is not None
@@ -214,14 +225,20 @@ class RunReporter:
     """Where the news of a run goes: to the screen, and into a file for programs if one is named."""
 
     def __init__(
-        self, screen: Console, service: str, events: str | None, told_by: Callable[[], str]
+        self,
+        screen: Console,
+        service: Service,
+        events: str | None,
+        arguments: Sequence[str],
+        told_by: Callable[[], str],
     ) -> None:
-        self._screen, self._service, self._told_by = screen, service, told_by
+        self._screen, self._service, self._arguments = screen, service, arguments
+        self._told_by = told_by
         self._log: EventLog | None = None
         if events is not None:
             from devports.ui.events import EventLog  # only where it is asked for
 
-            self._log = EventLog(events, service)
+            self._log = EventLog(events, service.name)
         self._unrecorded = False
 
     def tell(self, happening: RunEvent) -> None:
@@ -232,6 +249,8 @@ class RunReporter:
             self._unrecorded = True
         if isinstance(happening, StoppingServer):
             self.tell_who_stops()
+        if isinstance(happening, ListeningElsewhere):
+            happening = happening.replace(advice=self.advice())
         self._screen.progress(event_line(happening, self._screen.config))
         env = self._screen.env
         if isinstance(happening, ServerReady) and (
@@ -243,7 +262,16 @@ class RunReporter:
     def tell_who_stops(self) -> None:
         """Say which other command of ours has told this run to stop, as far as one has."""
         if by := self._told_by():
-            self._screen.progress(run_progress.stopped_by(self._service, by))
+            self._screen.progress(run_progress.stopped_by(self._service.name, by))
+
+    def advice(self) -> str:
+        """Return what to write in the command, where that never says the port; else empty."""
+        if says_port(self._service, self._arguments):
+            return ""
+        from devports.detect.command_line import naming_port  # only then
+
+        named = naming_port(self._service)
+        return f"`{named}`" if named else "`{port}` where it takes its port"
 
     def note(self, news: RunEvent | Progress | Outcome | Ended) -> None:
         """Put it into the file alone: the screen is told otherwise."""
@@ -342,7 +370,7 @@ def variables_of(service: Service, config: Config) -> dict[str, str]:
     return dict(read_env_file(path))
 
 
-def explain(context: Context, session: Session, ended: Ended) -> None:
+def explain(context: Context, session: Session, ended: Ended, news: RunReporter) -> None:
     """Say, where devports gave up, what was seen and what can be done by hand."""
     service, last = session.service, session.hold.last
     if ended.reason == "port-held" and last is not None and not last.bindable:
@@ -357,7 +385,14 @@ def explain(context: Context, session: Session, ended: Ended) -> None:
     elif ended.reason in GIVEN_UP and session.startup:
         start = session.startup
         error = gave_up(
-            service, ended, start.seen, start.failure, start.status, unsaid=start.unsaid
+            service,
+            ended,
+            start.seen,
+            start.failure,
+            start.status,
+            unsaid=start.unsaid,
+            in_way=start.facts.in_way,
+            advice=news.advice(),
         )
         if isinstance(service, TypedCommand) and ended.reason == "not-ready":
             from devports.core.hint import hint, ours

@@ -397,7 +397,7 @@ def _wrong_placeholders(services: Sequence[Service]) -> Iterator[Problem]:
         names = tuple(known)
         for key, path, text in _filled(service):
             yield from _unknown_names(names, known, key, path, text)
-            if key.fills_fd and service.handoff in ("hook", "plain") and "fd" in names_in(text):
+            if key.fills_fd and service.handoff not in ("fd", "auto") and "fd" in names_in(text):
                 yield Problem(
                     path, f'`{{fd}}` needs `handoff = "fd"` or `"auto"`, not "{service.handoff}"'
                 )

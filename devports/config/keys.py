@@ -219,7 +219,8 @@ SERVICE = {
         "text",
         "if the port is in use: `ask` before stopping the holder; `reclaim`: stop "
         "orphaned servers of this project without asking, ask for others; `next`: use "
-        "the next free port of the 49 above it, without asking; `fail`",
+        "the next free port of the 49 above it, without asking; `fail`. The same holds "
+        "each time that it is lost before the server is ready",
         default=Service.on_conflict,
         choices=("ask", "reclaim", "next", "fail"),
     ),
@@ -230,9 +231,10 @@ SERVICE = {
         "on request); `hook`: a hook in Python and Node programs passes the socket to "
         "the server's bind (also behind npm and reloaders); `plain`: devports holds "
         "the port until the server listens; `auto`: the first of these that works for "
-        "the command",
+        "the command; `none`: devports releases the port just before the start, and "
+        "loads nothing into the server",
         default=Service.handoff,
-        choices=("auto", "fd", "hook", "plain"),
+        choices=("auto", "fd", "hook", "plain", "none"),
     ),
     "vscode": Key("table", "what `devports vscode` writes for the service", keys=VSCODE),
 }

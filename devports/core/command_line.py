@@ -11,8 +11,8 @@ from __future__ import annotations
 
 from itertools import takewhile
 
-from devports.core.model import DEBUGGER_PORT
-from devports.core.text import assignment, quote
+from devports.core.model import DEBUGGER_PORT, Endpoint
+from devports.core.text import LAST_PORT, assignment, decimal, is_address, quote
 from devports.core.value import Frozen
 
 TYPE_CHECKING = False
@@ -337,6 +337,30 @@ def program(process: Process) -> str:
     """Return the base name of what was executed, as far as it is readable; without `.exe`."""
     path = process.exe or (process.argv[0] if process.argv else "")
     return base_name(path) or without_exe(process.name)
+
+
+DEBUGGER_PORTS = {"--inspect": 9229, "--inspect-brk": 9229, "--inspect-wait": 9229}
+
+
+def debugger_of(argv: Sequence[str]) -> Endpoint | None:
+    """Return where a debugger is to listen by the words of a command; None if by none of them.
+
+    `--listen` is debugpy's, which wants a port; Node's `--inspect[=[HOST:]PORT]` has one.
+    """
+    for at, word in enumerate(argv):
+        name, _, value = word.partition("=")
+        if name in DEBUGGER_PORTS:
+            return _debugged_at(value or str(DEBUGGER_PORTS[name]))
+        if word == "--listen" and any("debugpy" in before for before in argv[:at]):
+            return _debugged_at(argv[at + 1] if at + 1 < len(argv) else "")
+    return None
+
+
+def _debugged_at(text: str) -> Endpoint | None:
+    host, _, digits = text.rpartition(":")
+    address = "127.0.0.1" if host in ("", "localhost") else host.strip("[]")
+    port = decimal(digits, LAST_PORT)
+    return Endpoint(address, port) if port and is_address(address) else None
 
 
 def base_name(path: str) -> str:

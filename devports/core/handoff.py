@@ -1,4 +1,4 @@
-"""How the port gets from us to the server: a ladder of ways, best first, and why.
+"""How the port gets from us to the server, and why.
 
 `fd`: it inherits the socket. `hook`: its own bind is answered by us, over a private socket.
 `beside`: our reservation stays beside its own bind until it listens. `bare`: released, then
@@ -9,9 +9,18 @@ handed it only where its own words name the address that was declared: who is to
 
 from __future__ import annotations
 
-from devports.core.command_line import base_name, is_python, launching_of, values_of, without
+from devports.core.command_line import (
+    EXECS,
+    LOSES,
+    SHELLS,
+    base_name,
+    is_python,
+    launching_of,
+    values_of,
+    without,
+)
 from devports.core.model import Endpoint
-from devports.core.text import LAST_PORT, decimal
+from devports.core.text import LAST_PORT, decimal, is_address
 from devports.core.value import Frozen
 from devports.errors import DevportsError
 
@@ -63,13 +72,13 @@ class SocketHandoff(Frozen):
 
 
 class HandoffPlan(Frozen):
-    """The ways to try, best first; `handed` is there where the first one is `fd`."""
+    """The way, and `bare` behind it if it may follow; `handed` is there where it is `fd`."""
 
     ways: tuple[HandoffMode, ...]
     handed: SocketHandoff | None = None
 
 
-def ladder(
+def plan_handoff(
     service: Service,
     argv: tuple[str, ...],
     env: Mapping[str, str],
@@ -102,16 +111,17 @@ def ladder(
         handed = None
     else:
         handed = taking.replace(argv=launching.argv(taking.argv))
+    if service.handoff == "none":
+        return HandoffPlan(("bare",))
     if service.handoff == "plain":
         return HandoffPlan(("beside", "bare"))
     if service.handoff == "hook":
         return HandoffPlan(("hook",))
     if service.handoff == "fd" or wants_number:
         return HandoffPlan(("fd",), handed)
-    hooks: tuple[HandoffMode, ...] = ("hook",) if is_hookable(launching, interpreter) else ()
-    if handed is None or handed.asked:
-        return HandoffPlan((*hooks, "beside", "bare"))
-    return HandoffPlan(("fd", *hooks, "beside", "bare"), handed)
+    if handed is not None and not handed.asked:
+        return HandoffPlan(("fd", "bare"), handed)
+    return HandoffPlan(("hook" if is_hookable(launching, interpreter) else "beside", "bare"))
 
 
 def taken(request: AdapterRequest) -> SocketHandoff | str:
@@ -157,7 +167,8 @@ def numbered(text: str, numbers: Sequence[int]) -> str:
 
 
 VARIABLE = "DEVPORTS_HOOK"
-"""How a hook learns of us: `TOKEN PORT,PORT... PATH`; without it a hook does nothing."""
+"""How a hook learns of us: `TOKEN PORT,PORT... FOLDER`; without it a hook does nothing. In the
+folder it asks by the socket `ask` about these ports, and tells what it sees by the FIFO `tell`."""
 LONGEST = 256
 """Bytes of a question at most."""
 YES, RETRY, NO = b"yes\n", b"retry\n", b"no\n"
@@ -186,14 +197,72 @@ def ask_of(line: bytes, token: str, ports: Collection[int]) -> HookRequest | Non
     return HookRequest(Endpoint(words[2], port), adopts=words[1] == "adopt")
 
 
-def is_address(word: str) -> bool:
-    """Say whether a word may be a numeric address; the kernel has the last word."""
-    return all(char in "0123456789abcdefABCDEF.:" for char in word) and bool({".", ":"} & set(word))
+LONGEST_FACT = 512
+"""Bytes of a line on the FIFO at most: so much is written at once everywhere (PIPE_BUF)."""
+LANGUAGES = ("python", "node")
+HIGHEST_PID, HIGHEST_ERRNO = 2**22, 4095
+"""Linux's limits (proc(5), pid_max; include/linux/err.h); those of macOS are lower."""
+BIND_NOTHING = SHELLS | EXECS | LOSES | frozenset("uv uvx make just timeout nice".split())
+"""Programs that start others and wait for them."""
+LAUNCHERS = LOSES | frozenset("pnpm pnpx yarnpkg corepack nodemon".split())
 
 
-def variable(token: str, ports: Iterable[int], path: str) -> str:
-    """Return the value of `VARIABLE`."""
-    return f"{token} {','.join(map(str, sorted(set(ports))))} {path}"
+class HookHello(Frozen):
+    """A program that has loaded a hook says so, first of all. `script`: the end of its path."""
+
+    pid: int
+    language: str
+    script: str
+
+    @property
+    def is_launcher(self) -> bool:
+        """Whether it is there to start the program, and is not the program itself."""
+        stem = base_name(self.script).partition(".")[0]
+        return stem.removesuffix("-cli") in LAUNCHERS or stem.startswith("yarn-")
+
+
+class FailedBind(Frozen):
+    """A bind, or Node's `listen`, of any TCP port that failed in a hooked program for good."""
+
+    pid: int
+    endpoint: Endpoint
+    errno: int
+
+
+def says_hello_late(name: str) -> bool:
+    """Say whether a program of this name has our hook as soon as it has begun: a busy machine."""
+    return is_python(name) or name in ("node", "nodejs")
+
+
+def fact_of(line: bytes) -> HookHello | FailedBind | None:
+    """Read what a hook tells; None for whatever else may come.
+
+    `hello PID LANGUAGE SCRIPT` | `fail PID tcp ADDRESS PORT ERRNO`
+    """
+    match line.decode("utf-8", "replace").split(" ", 5):
+        case ["hello", pid, language, *script] if language in LANGUAGES:
+            number = decimal(pid, HIGHEST_PID)
+            return HookHello(number, language, " ".join(script)) if number else None
+        case ["fail", pid, "tcp", address, port, error] if is_address(address):
+            number, where = decimal(pid, HIGHEST_PID), decimal(port, LAST_PORT)
+            why = decimal(error, HIGHEST_ERRNO)
+            if number and where and why:
+                return FailedBind(number, Endpoint(address, where), why)
+            return None
+        case _:
+            return None
+
+
+def refused_elsewhere(failed: Sequence[FailedBind], ports: Collection[int]) -> FailedBind | None:
+    """Return the last bind of a port that is none of `ports` and failed, if of those none did."""
+    if any(bind.endpoint.port in ports for bind in failed):
+        return None
+    return failed[-1] if failed else None
+
+
+def variable(token: str, ports: Iterable[int], folder: str) -> str:
+    """Return the value of `VARIABLE`; without ports a hook only tells."""
+    return f"{token} {','.join(map(str, sorted(set(ports))))} {folder}"
 
 
 def node_options(before: str, path: str) -> str:

@@ -1,13 +1,14 @@
 """How a start goes on, as a pure machine, ``step(state, event, retry)``, and what is told of it.
 
 The first taking of the port and every later one are the same step, so nothing is special about
-recovery. Starts are counted, waits grow, and every way ends in `Ended`. Ready means owned: see
-`PortOwnership`. What happens is a `RunEvent`, worded by `ui`.
+recovery. Starts are counted, waits grow, and every way ends in `Ended`. What became of a start is
+decided by `core.start_outcome`. What happens is a `RunEvent`, worded by `ui`.
 """
 
 from __future__ import annotations
 
 from devports import exitcodes
+from devports.core.model import HolderSearch
 from devports.core.value import Frozen
 
 TYPE_CHECKING = False
@@ -16,22 +17,25 @@ if TYPE_CHECKING:
     from typing import Literal, TypeAlias
 
     from devports.core.model import Endpoint, Holder, Process, Socket
+    from devports.core.start_outcome import Foreign, Own
 
     State: TypeAlias = "Taking | Starting | Serving | Stopping | Ended"
     Event: TypeAlias = (
-        "PortFreed | PortStillHeld | BindFailed | Exited | Ready | Moved | Shared | Interrupted"
-        " | TimedOut"
+        "PortFreed | PortStillHeld | Exited | Ready | PortTaken | HoldInTheWay | GivenUp"
+        " | Interrupted"
     )
     Command: TypeAlias = "TakePort | Start | StopServer | Pause"
     Source = Literal["child", "devports"]
     HandoffMode = Literal["fd", "hook", "beside", "bare"]
     Step: TypeAlias = "tuple[State, tuple[Command, ...]]"
+    WhyGivenUp = Literal["moved", "port-shared", "not-ready", "retries-exhausted"]
+    WhyReleased = Literal["line", "hook", "socket", "silence"]
 
     RunEvent: TypeAlias = (
         "ServerStarted | ServerReady | BoundNotListening | ListeningElsewhere | Released"
-        " | PortLost | HandoffFailed | StoppingServer | KillingServer | DetachedProcess"
-        " | PortChanged | WaitingForPreviousRun | RecordFailed | WaitingForDependency"
-        " | Stalled | Queued | Accepting | Joined"
+        " | PortLost | BindRefused | HandoffFailed | EndedAlike | StoppingServer | KillingServer"
+        " | DetachedProcess | PortChanged | WaitingForPreviousRun | RecordFailed"
+        " | WaitingForDependency | Stalled | Queued | Accepting | Joined"
     )
     Tell: TypeAlias = Callable[[RunEvent], None]
 
@@ -39,17 +43,14 @@ if TYPE_CHECKING:
 class Retry(Frozen):
     """Bounds: starts at most, and the wait before the second start in seconds (then doubled).
 
-    `ways`: how the port may get to the server, best first (see core.handoff).
+    `ways`: how the port gets to the server, and `bare` if it may be started without our hold in
+    case that is in its way (see core.handoff).
     """
 
     attempts: int = 3
     wait: float = 0.2
     wait_max: float = 2.0
     ways: tuple[HandoffMode, ...] = ("beside", "bare")
-
-    def below(self, way: HandoffMode) -> tuple[HandoffMode, ...]:
-        """Return the ways further down the ladder, none at its foot."""
-        return self.ways[self.ways.index(way) + 1 :]
 
     def before(self, attempt: int) -> float:
         """Return the wait before start number `attempt` (2, 3, ...), in seconds."""
@@ -89,6 +90,7 @@ class Ended(Frozen):
         reason: kebab-case, for messages and events.
         why: an error of ours in one line, if that was the end.
         ready: whether the server had been ready.
+        in_way: whether it ended by itself beside a hold of ours that may have been in its way.
     """
 
     code: int
@@ -96,6 +98,7 @@ class Ended(Frozen):
     reason: str
     why: str = ""
     ready: bool = False
+    in_way: bool = False
 
 
 class PortFreed(Frozen):
@@ -109,12 +112,6 @@ class PortStillHeld(Frozen):
     left: bool = False
 
 
-class BindFailed(Frozen):
-    """The server did not get its port. `foreign`: somebody else has it, not our reservation."""
-
-    foreign: bool
-
-
 class Exited(Frozen):
     """The server ended by itself; `code` as a shell would give it."""
 
@@ -125,30 +122,29 @@ class Ready(Frozen):
     """A process of our tree owns the port."""
 
 
-class Moved(Frozen):
-    """The server lives and listens on another port instead. `told`: its command names that one."""
-
-    foreign: bool
-    told: bool = False
+class PortTaken(Frozen):
+    """Somebody else has the port of a server that did not get it."""
 
 
-class Shared(Frozen):
-    """The server listens, and so does somebody else on the same address (SO_REUSEPORT)."""
+class HoldInTheWay(Frozen):
+    """Our hold may be why the server did not get its port.
+
+    `waited`: seconds that it was given, 0 if it has ended before.
+    """
+
+    waited: float = 0.0
+
+
+class GivenUp(Frozen):
+    """The server is not ready and will not be."""
+
+    reason: WhyGivenUp
 
 
 class Interrupted(Frozen):
     """We were told to end by a signal that the server did not get itself."""
 
     signal: int
-
-
-class TimedOut(Frozen):
-    """Not ready within its time.
-
-    `refused`: nobody has its port, and it said that an address is in use.
-    """
-
-    refused: bool = False
 
 
 class TakePort(Frozen):
@@ -172,7 +168,7 @@ class Pause(Frozen):
     seconds: float
 
 
-GIVEN_UP = {
+GIVEN_UP: dict[WhyGivenUp, int] = {
     "moved": exitcodes.NOT_READY,
     "port-shared": exitcodes.NOT_READY,
     "not-ready": exitcodes.NOT_READY,
@@ -213,33 +209,25 @@ def _starting(state: Starting, event: Event, retry: Retry) -> Step:
     match event:
         case Ready():
             return Serving(), ()
-        case BindFailed(foreign=False) if ways := retry.below(state.way):
-            return _down(state.attempt, ways[0])
-        case Moved(told=True):
-            return _given_up("moved")
-        case Moved(foreign=False) | TimedOut(refused=True) if "bare" in retry.below(state.way):
-            return _down(state.attempt, "bare")  # our reservation may have been in its way
-        case BindFailed() | Moved(foreign=True):
+        case PortTaken():
             return _again(state, retry)
-        case Moved():
-            return _given_up("moved")
-        case Shared():
-            return _given_up("port-shared")
-        case TimedOut():
+        case HoldInTheWay() if state.way != "bare":
+            # It binds in a way that our hold refuses; this start is not counted.
+            return Starting(state.attempt, "bare"), (StopServer(), Start(state.attempt, "bare"))
+        case HoldInTheWay():
             return _given_up("not-ready")
+        case GivenUp(reason):
+            return _given_up(reason)
+        case PortStillHeld(code) if state.attempt < retry.attempts:
+            return Ended(code, "devports", "port-held"), (StopServer(),)
+        case PortStillHeld():
+            return _given_up("retries-exhausted")
         case _:
             return state, ()
 
 
-def _given_up(reason: str) -> Step:
+def _given_up(reason: WhyGivenUp) -> Step:
     return Ended(GIVEN_UP[reason], "devports", reason), (StopServer(),)
-
-
-def _down(attempt: int, way: HandoffMode) -> Step:
-    """Go on with the next way: nobody else has the port, so it was our hold that it met."""
-    if way == "bare":  # it binds without SO_REUSEADDR; our hold is given up at the start
-        return Starting(attempt, way), (StopServer(), Start(attempt, way))
-    return Taking(attempt, way), (StopServer(), TakePort())
 
 
 def is_lost(event: Event, end: Ended) -> bool:
@@ -247,17 +235,10 @@ def is_lost(event: Event, end: Ended) -> bool:
     match event:
         case PortStillHeld(left=left):
             return left
-        case BindFailed(foreign=True) | Moved(foreign=True):
+        case PortTaken() | GivenUp():
             return end.reason == "retries-exhausted"
         case _:
             return False
-
-
-def goes_down(before: Starting, after: State) -> bool:
-    """Say whether the same start is tried again by the next way."""
-    return isinstance(after, Taking | Starting) and (
-        after.attempt == before.attempt and after.way != before.way
-    )
 
 
 def _again(state: Starting, retry: Retry) -> Step:
@@ -297,49 +278,88 @@ class ServerReady(Frozen):
 
 
 class BoundNotListening(Frozen):
-    """The server holds its port but does not listen: a reloader that waits for a mended file."""
+    """The server holds its port but does not listen.
+
+    `holder` has the socket. `ended`: the process that was to serve is this one and has ended, so
+    that a reloader waits for a mended file; None where it is still starting.
+    """
 
     service: str
     endpoint: Endpoint
+    holder: Process | None = None
+    ended: int | None = None
 
 
 class ListeningElsewhere(Frozen):
-    """The server does not listen where it should, and listens on another port."""
+    """The server does not listen where it should, and listens on another port.
+
+    `advice`: what to write in its command, where that never says the port; else empty.
+    """
 
     service: str
     wanted: Endpoint
     there: Endpoint
+    advice: str = ""
 
 
 class Released(Frozen):
-    """Our reservation of `endpoint` was released beside the living server, which printed `line`."""
+    """Our reservation of `endpoint` was let go beside the living server.
+
+    `why`: it printed `line`, a hook says that its bind failed, it has a socket that cannot be bound
+    beside ours, or nothing was seen of it for `seconds`.
+    """
 
     service: str
     endpoint: Endpoint
-    line: str
+    line: str = ""
+    why: WhyReleased = "line"
+    seconds: float = 0.0
 
 
 class PortLost(Frozen):
-    """The server did not get its port. `line`: what it said, `next_attempt`: 0 for none."""
+    """Somebody else has the server's port.
+
+    `line`: what the server said, `next_attempt`: 0 for none.
+    """
 
     service: str
     endpoint: Endpoint
-    foreign: bool
     line: str
     next_attempt: int
     attempts: int
 
 
-class HandoffFailed(Frozen):
-    """The server did not get the port by `way` from us; it is started again by the next one.
+class BindRefused(Frozen):
+    """Another port of the server's is not to be had, by what a hook told or its command names.
 
-    `waited`: seconds that it was given, after which it is started without our reservation; 0 if it
-    ended before.
+    Attributes:
+        holder: a process that has it, None if none is seen.
+        errno: why its bind failed; 0 if nobody told of one, and the command names the port.
+        code: the exit code of the server, None while it lives.
+    """
+
+    service: str
+    endpoint: Endpoint
+    holder: Process | None
+    errno: int = 0
+    code: int | None = None
+
+
+class HandoffFailed(Frozen):
+    """The server did not get the port by `way`, and is started once more without our hold.
+
+    `waited`: seconds that it was given, 0 if it ended before.
     """
 
     service: str
     way: HandoffMode
     waited: float = 0.0
+
+
+class EndedAlike(Frozen):
+    """Without our hold the server ended as it did beside it: it was not the port."""
+
+    service: str
 
 
 class StoppingServer(Frozen):
@@ -447,10 +467,12 @@ class PortOwnership(Frozen):
         owner: a holder of ours that listens, None while none does.
         missing: endpoints on which nobody of ours listens.
         bound: whether one of ours is bound without listening.
+        inherited: whether that is nothing but what it got from us at its start.
         strangers: sockets of others that are bound or listen there.
         queueing: whether the owner's socket was made to listen by us, so that LISTEN is no proof.
         waiting: connections on it that nobody has accepted yet.
         elsewhere: where our tree listens on other ports; looked for only when it is given up.
+        others: who has the strangers' sockets; looked for only then, too.
     """
 
     owner: Holder | None
@@ -460,3 +482,27 @@ class PortOwnership(Frozen):
     queueing: bool = False
     waiting: int = 0
     elsewhere: tuple[Endpoint, ...] = ()
+    inherited: bool = False
+    others: HolderSearch = HolderSearch()
+
+    @property
+    def has_any(self) -> bool:
+        """Whether anybody has anything of the endpoints."""
+        return self.owner is not None or self.bound or bool(self.strangers)
+
+    @property
+    def foreign(self) -> Foreign:
+        """What others have of the endpoints."""
+        listens = any(socket.state == "LISTEN" for socket in self.strangers)
+        return "listen" if listens else "bound" if self.strangers else "none"
+
+    def own(self, *, serves: bool) -> Own:
+        """Return what our tree has of the endpoints.
+
+        `serves`: it does what makes it ready. A socket that we made listen proves nothing else.
+        """
+        if self.owner is not None and (serves or not self.queueing):
+            return "some" if self.missing else "listen"
+        if self.owner is not None or (self.bound and self.inherited):
+            return "given"
+        return "bound" if self.bound else "none"

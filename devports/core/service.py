@@ -16,7 +16,7 @@ if TYPE_CHECKING:
     from typing import Literal
 
     OnConflict = Literal["ask", "reclaim", "next", "fail"]
-    Handoff = Literal["auto", "fd", "hook", "plain"]
+    Handoff = Literal["auto", "fd", "hook", "plain", "none"]
     ReadyOwner = Literal["tree", "any"]
 
 

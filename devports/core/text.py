@@ -52,6 +52,11 @@ def decimal(text: str | bytes, highest: int) -> int | None:
     return int(text) if digits and int(text) <= highest else None
 
 
+def is_address(word: str) -> bool:
+    """Say whether a word may be a numeric address; the kernel has the last word."""
+    return all(char in "0123456789abcdefABCDEF.:" for char in word) and bool({".", ":"} & set(word))
+
+
 def cells(text: str) -> int:
     """Return how many terminal cells `text` takes: ideographs two, combining marks none."""
     if text.isascii():

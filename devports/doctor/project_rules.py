@@ -238,7 +238,7 @@ def moves(command: Command) -> Problem | None:
     flag = _keeps(command)
     if not flag or port_unnamed(command):  # it does not even want its own
         return None
-    held = command.service.handoff != "plain"
+    held = command.service.handoff not in ("plain", "none")
     return Problem(
         "server-moves",
         "note" if held else "warning",

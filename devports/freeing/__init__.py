@@ -27,7 +27,7 @@ from devports.freeing.terminate import end
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
-    from collections.abc import Callable, Sequence
+    from collections.abc import Callable, Collection, Sequence
     from contextlib import AbstractContextManager
     from typing import TypeAlias
 
@@ -105,7 +105,7 @@ class FreeRequest(Frozen):
     endpoints: tuple[Endpoint, ...]
     policy: ConfirmPolicy = ConfirmPolicy()
     limits: StopTimeouts = StopTimeouts()
-    ours: tuple[int, ...] = ()
+    ours: Collection[int] = ()
     attempts: int = 1
 
     @property

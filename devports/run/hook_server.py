@@ -1,9 +1,10 @@
-"""Where the hooks inside a server ask for the port: a unix socket in a folder of our own.
+"""Where the hooks inside a server ask for the port, and tell what they see: a folder of our own.
 
-Whoever connects has to say the token, in one line and in time; the folder is ours alone. Nothing
-of it blocks: a caller that says nothing is let go, and the server's output is passed on meanwhile.
-The hooks are modules that Python and Node load into a server. They do nothing until a bind on a
-declared port fails, and then ask here.
+They ask over a unix socket: whoever connects has to say the token, in one line and in time. They
+tell over a FIFO, which costs them three system calls and never waits. The folder is ours alone.
+Nothing of it blocks: a caller that says nothing is let go, and the server's output is passed on
+meanwhile. The hooks are modules that Python and Node load into a program. They say that they are
+there, and do nothing until a bind fails.
 """
 
 from __future__ import annotations
@@ -15,7 +16,19 @@ import select
 from binascii import crc32
 from struct import pack
 
-from devports.core.handoff import LONGEST, NO, VARIABLE, ask_of, node_options, python_path, variable
+from devports.core.handoff import (
+    LONGEST,
+    LONGEST_FACT,
+    NO,
+    VARIABLE,
+    FailedBind,
+    HookHello,
+    ask_of,
+    fact_of,
+    node_options,
+    python_path,
+    variable,
+)
 from devports.system import clock
 
 TYPE_CHECKING = False
@@ -31,10 +44,15 @@ HERE = os.path.join(os.path.dirname(os.path.abspath(__file__)), "hooks")
 PYTHON_FOLDER = os.path.join(HERE, "python")
 """For PYTHONPATH, with `sitecustomize` in it and nothing else. Should it vanish (devports is
 uninstalled under a running server), Python passes it over."""
+MOST_TOLD = 256
+"""Hellos, and failed binds, that are kept of a run: what was told first counts."""
 MOST_CALLERS = 16
 """Callers that are listened to at a time; a server has a few sockets to bind."""
+PIPE = 65536
+"""Bytes that a FIFO holds (pipe(7)): one read takes all that was told."""
 SPEAK_WITHIN = 2.0
 TOKEN_BYTES = 16
+SHARED = "/tmp"  # noqa: S108  # what is made there has a name of its own
 LONGEST_FOLDER = 80
 """Bytes; with our own names below it a path of unix(7) has 108 at most, 104 on macOS."""
 
@@ -67,38 +85,51 @@ class HookConnection:
 
 
 class HookServer:
-    """The socket, and those who ask. `answer` decides; it may take a person's time."""
+    """The socket, and those who ask. `answer` decides; it may take a person's time.
+
+    Attributes:
+        hellos: programs that have loaded a hook, by their pid, and what Python's have forked.
+        failed_binds: binds that failed for good, of whichever port, in order.
+    """
 
     def __init__(self, ports: Collection[int], answer: Callable[[HookRequest], Reply]) -> None:
+        self.hellos: dict[int, HookHello] = {}
+        self.failed_binds: list[FailedBind] = []
         self._ports, self._answer = ports, answer
         self._token = os.urandom(TOKEN_BYTES).hex()
         self._callers: dict[int, HookConnection] = {}
-        import tempfile  # random and hashlib with it, for a hook only
-
-        # Of mode 0700, and its name is nobody's to guess.
-        short = len(os.fsencode(tempfile.gettempdir())) <= LONGEST_FOLDER
-        self._folder = tempfile.mkdtemp(prefix="devports-", dir=None if short else "/tmp")  # noqa: S108
+        self._folder = private_folder()
         self._path = os.path.join(self._folder, "ask")
+        self._fifo = os.path.join(self._folder, "tell")
+        self._told, self._part = -1, b""
         self._socket = net.socket(net.AF_UNIX, net.SOCK_STREAM, 0)
         self._socket.setblocking(False)
+        self.quiet = False
+        """Whether what is told wakes nobody, as each fork of a server that serves would."""
         self.deaf = False
         """Whether the answer is no, whatever is asked: the server is being stopped."""
         try:
             self._socket.bind(self._path)
             self._socket.listen(MOST_CALLERS)
+            os.mkfifo(self._fifo, 0o600)
+            # Open for writing as well: without a writer a FIFO is at its end, and poll says so.
+            self._told = os.open(self._fifo, os.O_RDWR | os.O_NONBLOCK)
         except OSError:
             self.close()
             raise
 
-    def environment(self, env: Mapping[str, str], state: str) -> dict[str, str]:
+    def environment(
+        self, env: Mapping[str, str], state: str, *, asks: bool = True
+    ) -> dict[str, str]:
         """Return `env` with what loads the hooks; what it had for that already stays in force.
 
         Args:
             env: the server's.
             state: our folder, in which the module for Node is put; without one it is left out.
+            asks: whether a bind of our ports that fails is asked about, and not only told.
         """
         own = {
-            VARIABLE: variable(self._token, self._ports, self._path),
+            VARIABLE: variable(self._token, self._ports if asks else (), self._folder),
             "PYTHONPATH": python_path(env.get("PYTHONPATH", ""), PYTHON_FOLDER),
         }
         with contextlib.suppress(OSError):
@@ -107,6 +138,8 @@ class HookServer:
 
     def register(self, poll: select.poll) -> None:
         poll.register(self._socket, select.POLLIN)
+        if not self.quiet:
+            poll.register(self._told, select.POLLIN)
         for descriptor in self._callers:
             poll.register(descriptor, select.POLLIN)
 
@@ -116,11 +149,35 @@ class HookServer:
         for descriptor in set(ready):
             if descriptor == self._socket.fileno():
                 self._accept()
+            elif descriptor == self._told:
+                self.collect()
             elif descriptor in self._callers:
                 answered = self._hear(descriptor) or answered
         for descriptor in [d for d, caller in self._callers.items() if caller.deadline.passed]:
             self._callers.pop(descriptor).sock.close()
         return answered
+
+    def collect(self) -> None:
+        """Take what was told until now: by a server that has ended, what it told last."""
+        with contextlib.suppress(BlockingIOError):
+            *lines, part = (self._part + os.read(self._told, PIPE)).split(b"\n")
+            self._part = part[:LONGEST_FACT]
+            for line in lines:
+                self._note(fact_of(line[:LONGEST_FACT]))
+
+    def _note(self, fact: HookHello | FailedBind | None) -> None:
+        match fact:
+            case HookHello(pid=pid) if len(self.hellos) < MOST_TOLD:
+                self.hellos.setdefault(pid, fact)
+            case FailedBind() if len(self.failed_binds) < MOST_TOLD:
+                self.failed_binds.append(fact)
+
+    def forget(self) -> None:
+        """Forget what was told, before another start."""
+        self.quiet = False
+        self.collect()
+        self.hellos.clear()
+        self.failed_binds.clear()
 
     def _accept(self) -> None:
         try:
@@ -153,9 +210,30 @@ class HookServer:
             caller.sock.close()
         self._callers.clear()
         self._socket.close()
-        for remove, path in ((os.unlink, self._path), (os.rmdir, self._folder)):
+        if self._told >= 0:
+            os.close(self._told)
+            self._told = -1
+        for path in (self._path, self._fifo):
             with contextlib.suppress(OSError):
-                remove(path)
+                os.unlink(path)
+        with contextlib.suppress(OSError):
+            os.rmdir(self._folder)
+
+
+def private_folder() -> str:
+    """Make a folder that is ours alone, its name nobody's to guess, below $TMPDIR or /tmp.
+
+    `tempfile` would load random and hashlib before each start.
+
+    Raises:
+        OSError: it cannot be made.
+    """
+    parent = os.path.abspath(os.environ.get("TMPDIR") or SHARED)
+    if len(os.fsencode(parent)) > LONGEST_FOLDER:
+        parent = SHARED
+    path = os.path.join(parent, f"devports-{os.urandom(8).hex()}")
+    os.mkdir(path, 0o700)
+    return path
 
 
 def node_module(state: str) -> str:

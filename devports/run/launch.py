@@ -5,11 +5,12 @@ By which way a start gets the port is decided by `core.handoff`. Here are the ef
 
 from __future__ import annotations
 
+import contextlib
 import os
 import signal
 
 from devports.core.command_line import launching_of
-from devports.core.handoff import NO, RETRY, YES, ladder, mark, numbered
+from devports.core.handoff import NO, RETRY, YES, mark, numbered, plan_handoff
 from devports.core.recovery import MARK, Retry
 from devports.core.service import argv_of, fill, values_for
 from devports.core.value import Frozen, unreachable
@@ -23,11 +24,11 @@ from devports.system.programs import interpreter_of
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
-    from collections.abc import Callable, Mapping, Sequence
+    from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
 
     from devports.core.handoff import HookRequest, SocketHandoff
     from devports.core.model import Endpoint
-    from devports.core.recovery import HandoffMode
+    from devports.core.recovery import HandoffMode, PortStillHeld
     from devports.core.service import Config, Service
     from devports.records import RunRecord
     from devports.run.hook_server import Reply
@@ -101,7 +102,7 @@ def prepare(
     cwd = fill(service.cwd, values)
     endpoints = endpoints_of(machine, service.spec)
     lead = launching_of(argv).lead
-    found = ladder(
+    found = plan_handoff(
         service, argv, env, endpoints, interpreter_of(lead, cwd, env.get("PATH", os.defpath))
     )
     refuse_unstartable(argv, cwd, env)
@@ -150,8 +151,8 @@ class HandoffRunner:
         family: ServerProcessTree,
         interrupts: SignalQueue,
     ) -> None:
-        self._launch, self._hold, self._state = launch, hold, state
-        self._machine, self._family, self._interrupts = machine, family, interrupts
+        self._launch, self.hold, self._state = launch, hold, state
+        self.machine, self.family, self._interrupts = machine, family, interrupts
         self.hooks: HookServer | None = None
 
     def start(self, way: HandoffMode, spawn: Spawn) -> tuple[HandoffMode, str]:
@@ -161,37 +162,44 @@ class HandoffRunner:
             PortTakenError: somebody was quicker to listen on what was to be handed over.
         """
         launch = self._launch
+        if self.hooks is not None:
+            self.hooks.forget()  # what the start before has told
         match way:
             case "fd":
-                assert launch.handed is not None  # noqa: S101  # the ladder has both or neither
+                assert launch.handed is not None  # noqa: S101  # the plan has both or neither
                 return way, self._hand(launch.handed, spawn)
             case "hook":
                 # Further ports may be bound where no hook is asked: a debugger's, by node itself.
-                self._hold.share(behind=len(launch.endpoints))
-                env = self._hooked(launch.env)
+                self.hold.share(behind=len(launch.endpoints))
+                env = self._hooked(asks=True)
                 if env is None:
                     return self.start("beside", spawn)
                 spawn(launch.argv, env)
             case "beside":
-                self._hold.share()
-                spawn(launch.argv, launch.env)
+                self.hold.share()
+                spawn(launch.argv, self._telling())
             case "bare":
-                self._hold.release()
-                spawn(launch.argv, launch.env)
+                self.hold.release()
+                spawn(launch.argv, self._telling())
             case _:
                 unreachable(way)
         return way, ""
 
     def _hand(self, handed: SocketHandoff, spawn: Spawn) -> str:
         count = len(self._launch.endpoints)
-        self._hold.share(behind=count)
-        with self._hold.handing(count, listening=handed.listening) as numbers:
+        self.hold.share(behind=count)
+        with self.hold.handing(count, listening=handed.listening) as numbers:
             argv = [numbered(word, numbers) for word in handed.argv]
-            env = {**self._launch.env, **dict(handed.env)}
+            env = {**self._telling(), **dict(handed.env)}
             spawn(argv, {name: numbered(text, numbers) for name, text in env.items()})
             return numbered(handed.how, numbers)
 
-    def _hooked(self, env: Mapping[str, str]) -> Mapping[str, str] | None:
+    def _telling(self) -> Mapping[str, str]:
+        """Return the variables of a server whose hooks only tell, if it is to have any at all."""
+        alone = self._launch.service.handoff == "none"
+        return (None if alone else self._hooked(asks=False)) or self._launch.env
+
+    def _hooked(self, *, asks: bool) -> Mapping[str, str] | None:
         """Return the variables that load the hooks; None if there is no socket for them to ask."""
         if self.hooks is None:
             ports = {end.port for end in self._launch.everything}
@@ -200,31 +208,52 @@ class HandoffRunner:
             except OSError:
                 return None
         self.hooks.deaf = False
-        return self.hooks.environment(env, self._state)
+        return self.hooks.environment(self._launch.env, self._state, asks=asks)
 
     def answer(self, ask: HookRequest) -> Reply:
-        """Answer a bind that failed; a person may be asked, though the server runs already.
+        """Answer a bind that failed; a person may be asked, though the server runs already."""
+        with self._interruptible():
+            if not ask.adopts:
+                return (RETRY if self.hold.yield_to(ask.endpoint, self._has) else NO), None
+            given = self.hold.give(ask.endpoint, self._has)
+            return (NO, None) if given is None else (YES, given.fileno())
+        return NO, None
 
-        A signal ends it, and is left to the loop. A Ctrl-C at the question has not reached the
-        server, so it must not be taken for one that has.
+    def free_beside(self, ours: Collection[int], *, keep: bool) -> PortStillHeld | None:
+        """Free the port beside the living server, as `Reservations.free_beside` does."""
+        with self._interruptible():
+            return self.hold.free_beside(ours, keep=keep)
+        return None
+
+    @contextlib.contextmanager
+    def _interruptible(self) -> Iterator[None]:
+        """Let a signal end what is done here, and leave it to the loop.
+
+        A Ctrl-C at a question has not reached the server, so it must not be taken for one that has.
         """
         self._interrupts.install(calm=False)
         try:
-            if not ask.adopts:
-                return (RETRY if self._hold.yield_to(ask.endpoint, self._has) else NO), None
-            given = self._hold.give(ask.endpoint, self._has)
-            return (NO, None) if given is None else (YES, given.fileno())
+            yield
         except SignalReceived as signalled:
             number = signalled.number
             self._interrupts.remember(signal.SIGTERM if number == signal.SIGINT else number)
-            return NO, None
         finally:
             self._interrupts.install(calm=True)
 
     def _has(self, endpoint: Endpoint) -> bool:
         """Say whether a process of our server has the endpoint already."""
-        watch = OwnershipWatcher(self._machine, (endpoint,), self._family, self._hold)
+        watch = OwnershipWatcher(self.machine, (endpoint,), self.family, self.hold)
         return bool(watch.holders())
+
+    def rest(self) -> None:
+        """Be woken by questions only from now on: the server is ready."""
+        if self.hooks is not None:
+            self.hooks.quiet = True
+
+    def collect(self) -> None:
+        """Take what hooks have told last, once the server has ended."""
+        if self.hooks is not None:
+            self.hooks.collect()
 
     def deafen(self) -> None:
         """Say no to all hooks from now on: the server is being stopped."""

@@ -15,7 +15,9 @@ from devports.core.text import LAST_PORT
 from devports.core.verdict import all_bindable, covers, holding
 from devports.errors import DevportsError
 from devports.freeing import free
-from devports.freeing.bindable import nobody_is_on, table_of
+from devports.freeing.bindable import findings_now, nobody_is_on, table_of
+from devports.freeing.consent import is_container, plan_for
+from devports.records import MAX_RECORD, NOFOLLOW, sums, write_own
 from devports.system.bind import Reservation, replace
 from devports.system.inspect import endpoints_of, glance
 
@@ -31,6 +33,8 @@ if TYPE_CHECKING:
     from devports.system import Machine
 
 MAX_TAKES = 3
+MOST_REMEMBERED = 500
+"""Commands of which it is remembered how they came up; the oldest are forgotten."""
 NEXT_PORTS = 50
 """So many ports are tried at most, the declared one included."""
 
@@ -45,6 +49,8 @@ class Reservations:
     def __init__(self, tools: FreeServices, job: FreeRequest, records: RunRecords) -> None:
         self._tools, self._job, self._records = tools, job, records
         self._held: list[Reservation] = []
+        self.inherited: frozenset[int] = frozenset()
+        """Those that the last server was started with, also when ours are released."""
         self.last: FreeResult | None = None
         """The last freeing, which explains why the port could not be had."""
 
@@ -124,15 +130,44 @@ class Reservations:
         """
         for reservation in self._held:
             if reservation.given and reservation.endpoint not in missing:
-                reservation.share()
+                reservation.reuse()
 
     def release(self) -> None:
         """Give everything back. What our server has of it stays the server's."""
         while self._held:
             reservation = self._held.pop()
             if reservation.given:
-                reservation.share()
+                reservation.reuse()
             reservation.close()
+
+    def free_beside(self, ours: Collection[int], *, keep: bool) -> PortStillHeld | None:
+        """End who else is on the endpoints beside a server that lives; None where that is done.
+
+        Args:
+            ours: sockets of our server, which may get its port meanwhile, beside our own.
+            keep: whether to hold the port again, for a server that does not have it yet.
+        """
+        policy = self._job.policy.replace(movable=0)  # the server runs: it cannot move any more
+        self.last = free(self._tools, self._job.replace(policy=policy, ours=ours))
+        if not self.last.bindable:
+            return PortStillHeld(self.last.exit_code)
+        if keep and not self._held and self._reserve():
+            self.share()
+        return None
+
+    @property
+    def may_free(self) -> bool:
+        """Whether the port may be freed once it is lost, as `on_conflict` says."""
+        return not (self._job.policy.moves or self._job.policy.fails)
+
+    def is_spared(self, ours: Collection[int]) -> bool:
+        """Say whether who is on the endpoints may be what our server has started outside its tree.
+
+        That is a container's forwarder, and who cannot be read.
+        """
+        found = findings_now(self._tools.machine, self._job.replace(ours=ours))
+        hidden = any(finding.holding.hidden for finding in found)
+        return hidden or any(map(is_container, plan_for(self._tools, found)))
 
     # -- handed over by inheritance
 
@@ -155,6 +190,7 @@ class Reservations:
                     reservation.listen()
             except OSError as error:
                 raise PortTakenError from error
+        self.inherited = frozenset(reservation.inode for reservation in sockets)
         for reservation in sockets:
             reservation.given = True
             os.set_inheritable(reservation.fileno(), True)
@@ -221,6 +257,45 @@ class Reservations:
             self._held.remove(reservation)
             reservation.close()
         return True
+
+
+class HoldMemory:
+    """What earlier starts of a command have shown of our hold, by a sum of its words and folder.
+
+    `beside`: it came up beside the hold. `bare`: it came up only without. `alike`: it ended without
+    as it did beside. The file is small and the user's alone; what cannot be read is not remembered.
+    """
+
+    def __init__(self, records: RunRecords, argv: Sequence[str], cwd: str) -> None:
+        self._records = records
+        self._path = os.path.join(records.path, "starts")
+        self._sum = sums(os.fsencode("\0".join((*argv, cwd))))
+        self.shown = dict(self._lines()).get(self._sum, "")
+
+    @property
+    def needs_bare(self) -> bool:
+        """Whether the next start is to begin without a hold: that costs one start, not two."""
+        return self.shown in ("bare", "alike")
+
+    def note(self, shown: str) -> None:
+        """Remember this of the command from now on; nothing where it is empty."""
+        if shown == self.shown:
+            return
+        self.shown = shown
+        with contextlib.suppress(OSError), self._records.locked("starts"):
+            lines = [(key, word) for key, word in self._lines() if key != self._sum]
+            lines += [(self._sum, shown)] if shown else []
+            text = "".join(f"{key} {word}\n" for key, word in lines[-MOST_REMEMBERED:])
+            write_own(self._path, text)
+
+    def _lines(self) -> list[tuple[str, str]]:
+        try:
+            with os.fdopen(os.open(self._path, os.O_RDONLY | NOFOLLOW), "rb") as file:
+                text = file.read(MAX_RECORD).decode("ascii", "replace")
+        except OSError:
+            return []
+        pairs = (line.partition(" ")[::2] for line in text.splitlines())
+        return [(key, word) for key, word in pairs if word in ("beside", "bare", "alike")]
 
 
 def overlap(one: Endpoint, other: Endpoint) -> bool:

@@ -9,16 +9,19 @@ from errno import EMFILE
 
 from devports import exitcodes
 from devports.core.recovery import (
-    BindFailed,
     Ended,
+    EndedAlike,
     Exited,
+    GivenUp,
     HandoffFailed,
+    HoldInTheWay,
     Interrupted,
-    Moved,
     Pause,
     PortChanged,
     PortFreed,
     PortLost,
+    PortStillHeld,
+    PortTaken,
     Ready,
     ServerStarted,
     Serving,
@@ -28,18 +31,17 @@ from devports.core.recovery import (
     StopServer,
     TakePort,
     Taking,
-    TimedOut,
     begin,
-    goes_down,
     is_lost,
     step,
 )
+from devports.core.start_outcome import BY_SIGNAL
 from devports.core.stop_plan import Declined
 from devports.core.value import unreachable
 from devports.errors import DevportsError
 from devports.run import terminal
 from devports.run.launch import HandoffRunner, mark_of
-from devports.run.reservation import PortTakenError, Reservations
+from devports.run.reservation import HoldMemory, PortTakenError, Reservations
 from devports.run.server import LOOK_EVERY, Server, ServerProcessTree
 from devports.run.startup import OwnershipWatcher, ServerStart
 from devports.run.terminal import SignalQueue, SignalReceived, terminal_interrupts_the_server
@@ -51,6 +53,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Mapping, Sequence
 
     from devports.core.recovery import Command, Event, HandoffMode, RunEvent, State, Tell
+    from devports.core.start_outcome import StartFacts
     from devports.core.stop_plan import Answer, Outcome, Progress, Question, WaitProgress
     from devports.freeing import FreeRequest, FreeServices
     from devports.records import RunRecords, RunState
@@ -58,6 +61,8 @@ if TYPE_CHECKING:
     from devports.run.serving import ServingWatcher
 
 SECOND_CTRL_C = 2.0
+SOON = 3.0
+"""Seconds from ready in which a bind of another port that failed may be why a server has ended."""
 TAKES_IT_WITHIN = 5.0
 """Seconds that a running server has to listen on a socket which it asked for."""
 
@@ -95,6 +100,11 @@ class Session:
         self._ctrl_c = clock.Deadline(0)
         self._marked: RunState = "starting"
         self._moves = job.policy.moves
+        self._retry, self._memory = launch.retry, HoldMemory(records, launch.argv, self.service.cwd)
+        if self._memory.needs_bare and "bare" in self._retry.ways:
+            self._retry = self._retry.replace(ways=("bare",))
+        self._met: StartFacts | None = None
+        """What was known of the start after which our hold was left away."""
 
     def _duty(self) -> WatchdogConfig:
         return WatchdogConfig(
@@ -128,7 +138,7 @@ class Session:
                 return Ended(exitcodes.of_signal(signalled.number), "devports", "interrupted")
 
     def _drive(self) -> Ended | None:
-        state, commands = begin(self.launch.retry)
+        state, commands = begin(self._retry)
         lost = False
         while True:
             event = self._perform(commands)
@@ -136,7 +146,7 @@ class Session:
                 return None if lost or self._is_to_move() else state
             event = event or self._next(state)
             before = state
-            state, commands = step(before, event, self.launch.retry)
+            state, commands = step(before, event, self._retry)
             lost = self._moves and isinstance(state, Ended) and is_lost(event, state)
             self._tell_of(event, before, state)
 
@@ -222,12 +232,18 @@ class Session:
         """Start the server; from here on signals wait for the loop, so that none orphans it."""
         self.interrupts.install(calm=True)
         self.startup = ServerStart(
-            self.launch, self.machine, self.watch, self.hold, self.tell, way=way
+            self.launch,
+            self.watch,
+            self.handoff,
+            self.tell,
+            way=way,
+            attempt=attempt,
+            proven=self._memory.shown == "beside",
         )
         try:
             way, how = self.handoff.start(way, self._spawn)
         except PortTakenError:
-            return BindFailed(foreign=True)
+            return PortTaken()
         except OSError as error:
             raise DevportsError(
                 "not-started",
@@ -262,6 +278,7 @@ class Session:
 
     def _until_the_end(self, server: Server) -> Event:
         watcher, patience = self.serving or self._watcher(), clock.Deadline(TAKES_IT_WITHIN)
+        soon = clock.Deadline(SOON)
         with contextlib.closing(watcher):
             while (code := server.code) is None:
                 seconds, pins = (LOOK_EVERY, ()) if self.hold else (watcher.left, watcher.pins)
@@ -276,6 +293,9 @@ class Session:
                 elif patience.passed or self.watch.latest().owner is not None:
                     self.hold.release()  # it has what its reloader asked for; ours has to go
         server.close()
+        if not soon.passed and self.startup is not None:
+            self.handoff.collect()
+            self.startup.say_refused(code)
         return Exited(code)
 
     def _watcher(self) -> ServingWatcher:
@@ -341,28 +361,47 @@ class Session:
             self._tell(happening)
 
     def _tell_of(self, event: Event, before: State, after: State) -> None:
-        name, endpoint = self.service.name, self.launch.endpoints[0]
-        if isinstance(before, Starting) and goes_down(before, after):
-            lived = isinstance(event, Moved | TimedOut)
-            self.tell(HandoffFailed(name, before.way, self.service.ready.timeout if lived else 0))
-            return
+        name, endpoint, startup = self.service.name, self.launch.endpoints[0], self.startup
+        if isinstance(before, Starting) and startup is not None:
+            self._remember(event, startup)
         match event, after:
-            case PortFreed(), Starting() if self.launch.declared and self.startup is None:
+            case PortFreed(), Starting() if self.launch.declared and startup is None:
                 self.tell(PortChanged(name, self.launch.declared, self.service.port))
+            case HoldInTheWay(waited), Starting() if isinstance(before, Starting):
+                self.tell(HandoffFailed(name, before.way, waited))
             case Ready(), Serving():
                 self.hold.release()
+                self.handoff.rest()
                 self._mark("serving")
                 self.serving = self._watcher()
-                if self.startup and self.startup.owned:
-                    self.tell(self.startup.owned)
-            case Moved(foreign=False), Ended():
-                return  # it was not refused the port, it never asked for it
-            case ((BindFailed(foreign=foreign) | Moved(foreign=foreign)), (Taking() | Ended())):
+                if startup and startup.owned:
+                    self.tell(startup.owned)
+            case PortStillHeld() | PortTaken() | GivenUp("retries-exhausted"), _ if isinstance(
+                before, Starting
+            ):
                 attempt = after.attempt if isinstance(after, Taking) else 0
-                failure = self.startup.failure if self.startup else None
+                failure = startup.failure if startup else None
                 line = failure.line if failure else ""
-                self.tell(
-                    PortLost(name, endpoint, foreign, line, attempt, self.launch.retry.attempts)
-                )
+                self.tell(PortLost(name, endpoint, line, attempt, self.launch.retry.attempts))
+            case _:
+                return
+
+    def _remember(self, event: Event, start: ServerStart) -> None:
+        """Note how our hold and this command get along, where its start has shown it."""
+        memory, facts, met = self._memory, start.facts, self._met
+        match event:
+            case HoldInTheWay():
+                self._met = facts
+            case Ready() if start.way == "bare":
+                memory.note("bare" if met is not None or memory.shown == "bare" else "")
+            case Ready() if start.released in ("socket", "hook"):
+                memory.note("bare")
+            case Ready() if start.released is None and not facts.hooked:
+                memory.note("beside")
+            case Exited(code) if met is not None and met.code == code:
+                memory.note("alike")
+                self.tell(EndedAlike(self.service.name))
+            case Exited(code) if memory.shown == "beside" and 0 < code < BY_SIGNAL:
+                memory.note("")  # it was taken to be its own doing, which may not be so
             case _:
                 return

@@ -1,55 +1,63 @@
-"""One start, from the spawn until it is decided: ready, lost, moved, ended, timed out.
+"""One start, from the spawn until it is decided by `core.start_outcome` from what is seen here.
 
 Ready means owned: a process of our own tree listens on our endpoints, whoever else may.
 """
 
 from __future__ import annotations
 
-from devports.core.bind_errors import NO_LOSS, match_bind_failure
-from devports.core.command_line import is_shell
+from errno import EADDRINUSE
+
+from devports.core.bind_errors import match_bind_failure
+from devports.core.command_line import debugger_of, is_shell
+from devports.core.containers import shown
+from devports.core.handoff import refused_elsewhere
 from devports.core.recovery import (
-    BindFailed,
+    BindRefused,
     BoundNotListening,
     Exited,
+    GivenUp,
+    HoldInTheWay,
     ListeningElsewhere,
-    Moved,
     PortOwnership,
+    PortTaken,
     Ready,
     Released,
     ServerReady,
-    Shared,
-    TimedOut,
 )
+from devports.core.start_outcome import BY_SIGNAL, TAKEN_FOR, StartFacts, decide
+from devports.core.value import unreachable
 from devports.core.verdict import all_bindable, covers
+from devports.exitcodes import TAKEN_AGAIN
 from devports.freeing.bindable import sockets_on
 from devports.run.readiness import answer, is_good, knock
-from devports.run.server import LOOK_EVERY
+from devports.run.server import LOOK_EVERY, ProgramWatcher
 from devports.system import clock
 from devports.system.clock import Deadline
-from devports.system.inspect import survey
+from devports.system.inspect import holder_at, survey
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
     import _socket as net
-    from collections.abc import Callable, Sequence
+    from collections.abc import Callable, Iterator, Mapping, Sequence
 
     from devports.core.bind_errors import BindFailure
+    from devports.core.handoff import FailedBind, HookHello
     from devports.core.model import Endpoint, Holder, ProcessKey, Socket
-    from devports.core.recovery import Event, HandoffMode, Tell
-    from devports.run.launch import Launch
+    from devports.core.recovery import Event, HandoffMode, Tell, WhyReleased
+    from devports.run.launch import HandoffRunner, Launch
     from devports.run.reservation import Reservations
     from devports.run.server import Server, ServerProcessTree
     from devports.system import Machine
 
 
-STAYS = 12.0
-"""Seconds after which a stranger on our port is there to stay, if our server has nothing of it:
-gunicorn tries again for 5 s and nginx for 2.5 s (measured), and some servers end the stranger."""
-SAY_BOUND_AFTER = 3.0
-GLANCE_EVERY = 3.0
-"""Seconds between looks for a listener on another port, which ask for all processes of ours."""
-SHARED_FOR = 1.0
-"""Seconds that a stranger has to listen beside our server before that is no passing moment."""
+SAY_AFTER = 3.0
+"""Seconds until it is said that a server only holds its port, or listens elsewhere."""
+SAY_EVERY = 1.0
+"""Seconds between looks for that, which ask for all processes of ours."""
+UNFIT_FOR = 1.0
+"""Seconds that a socket has to be without an address and the options that our hold asks for."""
+GONE_FOR = 0.5
+"""Seconds that a process of it has ended before that is said, and not the end of the whole."""
 ANSWER_WITHIN = 0.5
 ASK_EVERY = 0.5
 ASK_AGAIN = 0.5
@@ -60,27 +68,54 @@ stays the same: that it looks up."""
 
 
 class ServerStart:
-    """What is seen and heard of one start, which gets its port by `way`."""
+    """What is seen and heard of one start, which gets its port by `way`.
+
+    `proven`: its command has come up beside our hold before.
+    """
 
     def __init__(
         self,
         launch: Launch,
-        machine: Machine,
         watch: OwnershipWatcher,
-        hold: Reservations,
+        handoff: HandoffRunner,
         tell: Tell,
         *,
         way: HandoffMode,
+        attempt: int = 1,
+        proven: bool = False,
     ) -> None:
-        self._launch, self._machine, self._watch, self._hold = launch, machine, watch, hold
+        self._launch, self._watch, self._handoff = launch, watch, handoff
+        self._machine, self._hold = handoff.machine, handoff.hold
         self._service, self._tell = launch.service, tell
-        self._beside_hold = way != "bare"
+        self._programs = ProgramWatcher(handoff.machine, handoff.family)
         self._scheme = launch.handed.scheme if way == "fd" and launch.handed else ""
-        self._said_bound = False
-        self._next_glance = GLANCE_EVERY
-        self._next_question = clock.Deadline(0)
+        self.way = way
+        self._fixed = StartFacts(
+            any_owner=launch.service.ready.owner == "any",
+            timeout=launch.service.ready.timeout,
+            held=way != "bare",
+            another_way=way != "bare" and "bare" in launch.retry.ways,
+            proven=proven,
+            may_free=self._hold.may_free,
+            starts_left=attempt < launch.retry.attempts,
+        )
+        self._had = self._freed = False
+        self._beside, self._since = (False, "none"), clock.monotonic()
+        self._spared: dict[tuple[int, ...], bool] = {}
+        self._below_gone = clock.Lasting(GONE_FOR)
+        self._unfit, self._was_unfit = clock.Lasting(UNFIT_FOR), False
+        self._next_unfit, self._next_question, self._next_words = (
+            Deadline(0),
+            Deadline(0),
+            SAY_AFTER,
+        )
         self._visit: net.socket | None = None
-        self._sharing, self._taken = clock.Lasting(SHARED_FOR), clock.Lasting(STAYS)
+        self._said: set[str] = set()
+        self._released_at: float | None = None
+        self.released: WhyReleased | None = None
+        """Why our hold was let go beside the living server; None if it was not."""
+        self.facts = self._fixed
+        """What was known last."""
         self.status: int | None = None
         """The last answer to `ready.http`: 0 for none, None where none was asked for."""
         self.unsaid = False
@@ -93,83 +128,193 @@ class ServerStart:
         """What was seen of the port last, to explain a server that never got ready."""
 
     def hear(self, text: str) -> None:
-        """Take note of output that may say that the port is taken.
-
-        It explains the end of a server. While one lives it may release our reservation and no more.
-        """
+        """Take note of output that may say that the port is taken: a hint."""
         ports = {endpoint.port for endpoint in self._launch.everything}
         found = match_bind_failure(text, ports)
-        if found is not None and found.kind not in NO_LOSS:
-            self.failure = self.failure or found
+        self.failure = self.failure or found
 
     def until_decided(self, server: Server, signals: Callable[[list[int]], Event | None]) -> Event:
         """Watch `server` until its start is decided, or a signal decides otherwise."""
         try:
-            while server.elapsed < self._service.ready.timeout:
-                if (event := signals(server.turn(LOOK_EVERY))) is not None:
+            while True:
+                event = signals(server.turn(LOOK_EVERY)) or self._decided(server)
+                if event is not None:
                     return event
-                if server.code is not None:
-                    return self._ended(server, server.code)
-                now = self.seen = self._watch.latest()
-                if (owned := self._owned(now, server)) is not None:
-                    server.relay.watching = False
-                    self.owned = owned
-                    return Ready()
-                if self._is_shared(now):
-                    return Shared()
-                if self._is_taken(now):
-                    return BindFailed(foreign=True)
-                self._make_way(now)
-                self._look_elsewhere(now, server)
-                if now.bound and not self._said_bound and server.elapsed > SAY_BOUND_AFTER:
-                    self._said_bound = True
-                    self._tell(BoundNotListening(self._service.name, self._launch.endpoints[0]))
-            return self._timed_out()
         finally:
             if self._visit is not None:
                 self._visit.close()
 
-    def _look_elsewhere(self, now: PortOwnership, server: Server) -> None:
-        """Say where a server listens that does not listen where it should, once."""
-        if now.owner is not None or now.bound or server.elapsed < self._next_glance:
-            return
-        self._next_glance = server.elapsed + GLANCE_EVERY
-        if elsewhere := self._watch.elsewhere():
-            self._next_glance = float("inf")
-            self._tell(
-                ListeningElsewhere(self._service.name, self._launch.endpoints[0], elsewhere[0])
-            )
+    def _decided(self, server: Server) -> Event | None:
+        """Look, and do what is to be done; return what became of the start, None if it goes on."""
+        facts = self.facts = self._look(server)
+        outcome = decide(facts)
+        match outcome:
+            case "wait":
+                self._say(server)
+            case "release":
+                self._release(server)
+            case "free-beside":
+                return self._free_beside(server)
+            case "ready":
+                server.relay.watching = False
+                self.owned = self._news(server)
+                return Ready()
+            case "ended":
+                self.say_refused(facts.code or 0)
+                return Exited(facts.code or 0)
+            case "without-hold":
+                return HoldInTheWay(facts.elapsed if facts.code is None else 0.0)
+            case "again":
+                return PortTaken()
+            case "taken-again":
+                return GivenUp("retries-exhausted")
+            case "shared":
+                return self._given_up(GivenUp("port-shared"))
+            case "moved":
+                return self._given_up(GivenUp("moved"))
+            case "bound-only" | "not-ready":
+                return self._given_up(GivenUp("not-ready"))
+            case _:
+                unreachable(outcome)
+        return None
 
-    def _owned(self, now: PortOwnership, server: Server) -> ServerReady | None:
-        """Return the news that it is ready, if it is: on several addresses one of them will do."""
-        ends = self._launch.endpoints
-        ours = now.owner is not None and not now.strangers
-        anybody = self._service.ready.owner == "any" and any(
-            socket.state == "LISTEN" for socket in now.strangers
+    # -- the facts
+
+    def _look(self, server: Server) -> StartFacts:
+        code = server.code
+        if code is not None:
+            self._hear_the_rest(server)
+        late = code is not None or server.elapsed >= self._fixed.timeout
+        now = self._watch.ownership() if late else self._watch.latest()
+        self._programs.look(self._hellos)
+        serves = code is None and self._serves(now, server)
+        own, foreign = now.own(serves=serves), now.foreign
+        if code is not None and foreign == "none" and self.way == "bare" and self._is_refused():
+            foreign = "bound"
+        anybody = self._fixed.any_owner and foreign == "listen"
+        self._had = self._had or anybody or own in ("bound", "some", "listen")
+        facts = self._fixed.replace(
+            code=code,
+            own=own,
+            had=self._had,
+            serves=serves,
+            foreign=foreign,
+            foreign_for=self._foreign_for(own in ("some", "listen"), foreign),
+            elapsed=server.elapsed,
+            released_at=self._released_at,
+            hold=bool(self._hold) and not now.queueing,  # what it inherited listens without us
+            hooked=self._programs.is_hooked(self._hellos),
+            hint=self.failure is not None,
+            freed=self._freed,
+            **self._told_by_hooks(),
         )
-        if not (ours or anybody):
-            return None
+        self.seen = now
+        return self._look_closer(facts, now)
+
+    def _look_closer(self, facts: StartFacts, now: PortOwnership) -> StartFacts:
+        """Add the facts that cost more, where they count."""
+        if facts.code is not None or facts.own in ("some", "listen"):
+            return facts
+        if facts.foreign != "none" and (facts.foreign_for >= TAKEN_FOR or facts.out_of_time):
+            facts = facts.replace(spared=self._is_spared(now))
+        if facts.hold and facts.in_way and facts.own == "none":
+            facts = facts.replace(unfit=self._is_unfit())
+        if facts.out_of_time and facts.own != "bound":
+            there = self._elsewhere()
+            self.seen = now.replace(elsewhere=there)
+            words = self._launch.argv
+            told = any(word.endswith(str(end.port)) for word in words for end in there[:1])
+            facts = facts.replace(elsewhere=bool(there), told=told)
+        return facts
+
+    def _elsewhere(self) -> tuple[Endpoint, ...]:
+        """Return where it may have gone: not its further ports, nor what its debugger listens on.
+
+        The adapter of debugpy has a port of its own that the system chose.
+        """
+        debugger, known = debugger_of(self._launch.argv), self._launch.everything
+        first, last = self._machine.ephemeral() if debugger else (0, 0)
+        others = {end.port for end in (*known, *((debugger,) if debugger else ()))}
+        there = self._watch.elsewhere()
+        return tuple(e for e in there if e.port not in others and not first <= e.port <= last)
+
+    @property
+    def _hellos(self) -> Mapping[int, HookHello]:
+        return self._handoff.hooks.hellos if self._handoff.hooks else {}
+
+    def _told_by_hooks(self) -> dict[str, bool]:
+        failed = self._handoff.hooks.failed_binds if self._handoff.hooks else ()
+        ports = {endpoint.port for endpoint in self._launch.everything}
+        ours = [bind for bind in failed if bind.endpoint.port in ports]
+        refused = any(bind.errno == EADDRINUSE for bind in ours)
+        return {"refused": refused, "elsewhere_refused": len(failed) > len(ours)}
+
+    def _hear_the_rest(self, server: Server) -> None:
+        """Take what an ended server has said last."""
+        server.close()
+        for text in server.relay.tails():
+            self.hear(text)
+        self._handoff.collect()
+
+    def _foreign_for(self, listens: bool, foreign: str) -> float:
+        """Return how long somebody else has been there, beside a server that listens or not."""
+        if (listens, foreign) != self._beside:
+            self._beside, self._since = (listens, foreign), clock.monotonic()
+        return 0.0 if foreign == "none" else clock.monotonic() - self._since
+
+    def _is_spared(self, now: PortOwnership) -> bool:
+        inodes = tuple(socket.inode for socket in now.strangers)
+        if inodes not in self._spared:
+            self._spared[inodes] = self._hold.is_spared(OwnSockets(self._hold, self._watch))
+        return self._spared[inodes]
+
+    def _is_unfit(self) -> bool:
+        """Say whether it has had a socket for a while that cannot be bound beside our hold."""
+        if self._next_unfit.passed:
+            self._next_unfit = Deadline(UNFIT_FOR)
+            self._was_unfit = self._machine.unfit([key.pid for key in self._programs.members])
+        return self._unfit.has(self._was_unfit)
+
+    def _is_refused(self) -> bool:
+        """Say whether a bind fails now."""
+        findings = survey(self._machine, self._launch.everything, ours=self._hold.inodes)
+        return not all_bindable(findings)
+
+    def _serves(self, now: PortOwnership, server: Server) -> bool:
+        """Say whether it does what `ready` asks for; somebody else beside it might answer."""
+        others = now.foreign == "listen"
+        if not (others if self._fixed.any_owner and others else now.owner and not others):
+            return False
         self._hold.settle(now.missing)
         self.unsaid = not server.relay.said
         if self.unsaid:
-            return None
-        served = next(end for end in ends if anybody or end not in now.missing)
+            return False
         if self._service.ready.http:
-            if not self._answers(served):
-                return None
-        elif now.queueing and not self._accepts(served, now.waiting):
-            return None
-        process = now.owner.process if now.owner else None
-        unserved = () if anybody else now.missing
+            return self._answers(self._served(now))
+        return not now.queueing or self._accepts(self._served(now), now.waiting)
+
+    def _served(self, now: PortOwnership) -> Endpoint:
+        """Return where it is reached: on several addresses one of them will do."""
+        there = (end for end in self._launch.endpoints if now.owner and end not in now.missing)
+        return next(there, self._launch.endpoints[0])
+
+    def _news(self, server: Server) -> ServerReady:
+        now = self.seen
+        assert now is not None  # noqa: S101  # it was just looked at
         return ServerReady(
-            self._service.name, served, process, server.elapsed, unserved, scheme=self._scheme
+            self._service.name,
+            self._served(now),
+            now.owner.process if now.owner else None,
+            server.elapsed,
+            () if now.foreign == "listen" else now.missing,
+            scheme=self._scheme,
         )
 
     def _accepts(self, endpoint: Endpoint, waiting: int) -> bool:
         """Say whether a connection of ours was accepted: it is in the queue until then."""
         if self._visit is None:
             if self._next_question.passed:
-                self._next_question = clock.Deadline(ASK_EVERY)
+                self._next_question = Deadline(ASK_EVERY)
                 self._visit = knock(endpoint)
             return False
         if not waiting:
@@ -180,68 +325,126 @@ class ServerStart:
         """Ask over HTTP, now and then: every question is a line in the server's log."""
         if not self._next_question.passed:
             return False
-        self._next_question = clock.Deadline(ASK_EVERY)
+        self._next_question = Deadline(ASK_EVERY)
         path = self._service.ready.http
         self.status = answer(endpoint, path, seconds=ANSWER_WITHIN)
         return is_good(self.status)
 
-    def _make_way(self, now: PortOwnership) -> None:
-        """Release our reservation if the server says "in use": it may be that which it met.
+    # -- what is done beside a living server
 
-        Its words may be about something else, so nothing more follows from them while it lives.
-        """
-        if self.failure is None or not self._hold or now.owner is not None or now.strangers:
-            return
+    def _release(self, server: Server) -> None:
+        """Let our hold go: it may be that which the server meets, and it may try again."""
+        facts = self.facts
+        why: WhyReleased = next(self._reasons(facts), "silence")
         self._hold.release()
-        self._tell(Released(self._service.name, self._launch.endpoints[0], self.failure.line))
+        self.released, self._released_at = why, server.elapsed
+        line = self.failure.line if self.failure else ""
+        ends = self._launch.endpoints
+        self._tell(Released(self._service.name, ends[0], line, why, server.elapsed))
 
-    def _is_taken(self, now: PortOwnership) -> bool:
-        """Say whether a server that lost its port met somebody else, who is there to stay.
+    @staticmethod
+    def _reasons(facts: StartFacts) -> Iterator[WhyReleased]:
+        if facts.refused:
+            yield "hook"
+        if facts.unfit:
+            yield "socket"
+        if facts.hint:
+            yield "line"
 
-        The stranger decides; silence of the server means that it may be its own proxy, of a
-        container engine, and there is time left to find out.
-        """
-        anybody, silent = self._service.ready.owner == "any", self.failure is None
-        nothing = now.owner is None and not now.bound
-        return self._taken.has(nothing and bool(now.strangers) and not anybody and not silent)
+    def _free_beside(self, server: Server) -> Event | None:
+        """Free the port of somebody else, while our server goes on and may get it any moment."""
+        self._freed, begun = True, clock.monotonic()
+        keep = self.way != "bare" and self._released_at is None
+        left = self._handoff.free_beside(OwnSockets(self._hold, self._watch), keep=keep)
+        server.answering += clock.monotonic() - begun
+        now = self._watch.ownership()
+        if now.owner is not None or now.bound or (left and left.code == TAKEN_AGAIN):
+            return None  # it has its port, or somebody was quicker and is looked at anew
+        return left
 
-    def _is_shared(self, now: PortOwnership) -> bool:
-        """Say whether somebody else has been listening beside our server for a while."""
-        listening = any(socket.state == "LISTEN" for socket in now.strangers)
-        return self._sharing.has(now.owner is not None and listening)
+    def _given_up(self, event: Event) -> Event:
+        """Look who else is there, to name them."""
+        if self.seen is not None and self.seen.strangers:
+            found = self._machine.holding(self.seen.strangers, thorough=False)
+            self.seen = self.seen.replace(others=shown(found))
+        return event
 
-    def _ended(self, server: Server, code: int) -> Event:
-        """Tell a lost port from an end of the server's own making."""
-        server.close()
-        for text in server.relay.tails():
-            self.hear(text)
-        now = self.seen = self._watch.ownership()
-        if self.failure is not None and (
-            self.failure.port is not None or self._beside_hold or self._is_refused()
-        ):
-            foreign = bool(now.strangers) or (not self._beside_hold and self._is_refused())
-            return BindFailed(foreign)
-        if now.strangers and code:
-            return BindFailed(foreign=True)
-        return Exited(code)
+    # -- what is said meanwhile
 
-    def _is_refused(self) -> bool:
-        """Say whether a bind fails now."""
-        findings = survey(self._machine, self._launch.everything, ours=self._hold.inodes)
-        return not all_bindable(findings)
+    def _say(self, server: Server) -> None:
+        """Say, after a while, what it does instead of listening on its port."""
+        if self.way == "hook" and self._hold and self._programs.is_strange(self._hellos):
+            self._hold.share()  # it cannot ask: it has to bind beside us
+        now, elapsed = self.seen, server.elapsed
+        if now is None or now.owner is not None:
+            return
+        self._say_ended_below()
+        if elapsed < self._next_words:
+            return
+        self._next_words = elapsed + SAY_EVERY
+        if now.bound:
+            self._say_bound()
+        elif "elsewhere" not in self._said and (there := self._elsewhere()):
+            self._said.add("elsewhere")
+            ends = self._launch.endpoints
+            self._tell(ListeningElsewhere(self._service.name, ends[0], there[0]))
 
-    def _timed_out(self) -> Event:
-        """Tell a server that listens elsewhere from one that does not listen."""
-        elsewhere = self._watch.elsewhere()
-        self.seen = self._watch.ownership().replace(elsewhere=elsewhere)
-        foreign = bool(self.seen.strangers)
-        if self.seen.owner is not None or self.seen.bound:
-            return TimedOut()
-        if elsewhere:
-            port = elsewhere[0].port
-            told = any(word.endswith(str(port)) for word in self._launch.argv)
-            return Moved(foreign, told=told)
-        return TimedOut(refused=self.failure is not None and not foreign)
+    def _refused_elsewhere(self) -> FailedBind | None:
+        failed = self._handoff.hooks.failed_binds if self._handoff.hooks else ()
+        return refused_elsewhere(failed, {end.port for end in self._launch.everything})
+
+    def _say_ended_below(self) -> None:
+        """Say by which other port a process of the living server has ended, a reloader's child."""
+        bind = self._refused_elsewhere()
+        gone = bind is not None and self._programs.has_ended(bind.pid)
+        if self._below_gone.has(gone) and bind is not None:
+            self._say_held(bind.endpoint, bind.errno, None)
+
+    def say_refused(self, code: int) -> None:
+        """Say by which other port the server has ended, and who has that of its debugger."""
+        if not 0 < code <= BY_SIGNAL:
+            return
+        if (bind := self._refused_elsewhere()) is not None:
+            self._say_held(bind.endpoint, bind.errno, code)
+        debugger = debugger_of(self._launch.argv)
+        ours = {end.port for end in self._launch.everything}
+        if debugger is not None and debugger.port not in ours:
+            self._say_held(debugger, 0, code)
+
+    def _say_held(self, endpoint: Endpoint, errno: int, code: int | None) -> None:
+        """Say it once; a debugger's port, of which no bind has failed, only if somebody has it."""
+        holder = holder_at(self._machine, endpoint) if errno in (0, EADDRINUSE) else None
+        if str(endpoint) in self._said or (holder is None and not errno):
+            return
+        self._said.add(str(endpoint))
+        self._tell(BindRefused(self._service.name, endpoint, holder, errno, code))
+
+    def _say_bound(self) -> None:
+        """Say who has the socket without listening: it is starting, or its worker has ended."""
+        holders = self._watch.holders()
+        holder = self._machine.process(holders[-1].pid) if holders else None
+        ended = self._programs.ended_below(holders[0]) if len(holders) == 1 else None
+        kind = "starting" if ended is None else "ended"
+        if holder is not None and kind not in self._said:
+            self._said |= {kind, "starting"}
+            ends = self._launch.endpoints
+            self._tell(BoundNotListening(self._service.name, ends[0], holder, ended))
+
+
+class OwnSockets:
+    """The inodes of our own sockets and of our server's, also of those that it makes meanwhile."""
+
+    def __init__(self, hold: Reservations, watch: OwnershipWatcher) -> None:
+        self._hold, self._watch = hold, watch
+
+    def __contains__(self, inode: object) -> bool:
+        return inode in self._hold.inodes or inode in self._watch.own_inodes()
+
+    def __iter__(self) -> Iterator[int]:
+        return iter((*self._hold.inodes, *self._watch.own_inodes()))
+
+    def __len__(self) -> int:
+        return len(self._hold.inodes) + len(self._watch.own_inodes())
 
 
 class OwnershipWatcher:
@@ -289,6 +492,7 @@ class OwnershipWatcher:
                 if not any(covers(socket, endpoint) is not False for socket in listening)
             ),
             bound=len(mine) > len(listening),
+            inherited=all(s.inode in self._hold.inherited for s in mine if s.state != "LISTEN"),
             strangers=tuple(s for s in here if s not in mine and s.inode not in given),
             queueing=bool(queues),
             waiting=sum(queues),
@@ -302,11 +506,16 @@ class OwnershipWatcher:
             if socket.state in ("LISTEN", "BOUND") and socket.inode not in ours
         ]
 
+    def own_inodes(self) -> list[int]:
+        """Return the sockets of our tree on the endpoints, as it is now."""
+        return [socket.inode for socket in self._here() if self._owner(socket) is not None]
+
     def holders(self) -> list[ProcessKey]:
-        """Return every process of ours that has one of the endpoints open, devports left out."""
+        """Return every process of ours that has an endpoint open, eldest first, devports not."""
         sockets = [s for s in self._here() if self._owner(s) is not None]
         found = self._machine.holding(sockets, thorough=True)
-        return [holder.process.key for holder in found.holders if self._is_servers(holder)]
+        keys = [holder.process.key for holder in found.holders if self._is_servers(holder)]
+        return sorted(keys, key=lambda key: key.start)
 
     def _is_servers(self, holder: Holder) -> bool:
         return holder.process.key != self._family.me and self._family.owns(holder)

@@ -2,7 +2,8 @@
 
 A probe binds with SO_REUSEADDR as a server does, never listens, and is closed at once. On Linux a
 socket that was bound with SO_REUSEADDR and then has the option cleared is *reserved*: nobody else
-can bind the port, though nothing listens; with the option set again others may bind beside it.
+can bind the port, though nothing listens; with the option set again others may bind beside it who
+set it too, and with SO_REUSEPORT set those of the same user who set only that.
 
 On Windows SO_REUSEADDR takes a port that somebody has, so it is never set: a probe asks for the
 port alone (learn.microsoft.com, "Using SO_REUSEADDR and SO_EXCLUSIVEADDRUSE"). That is stricter
@@ -114,10 +115,19 @@ class Reservation:
         return self._socket.fileno()
 
     def share(self) -> None:
-        """Let others that set SO_REUSEADDR bind beside us: our server is about to.
+        """Let others bind beside us that set SO_REUSEADDR or SO_REUSEPORT: our server is about to.
 
-        On a socket that we handed over, connections accepted from now on leave a TIME_WAIT that
-        stands in nobody's way.
+        A socket that we handed over is the server's, and is not made to share its connections.
+        """
+        self.reuse()
+        if not self.given:
+            self.pair()
+
+    def reuse(self) -> None:
+        """Let others that set SO_REUSEADDR bind beside us.
+
+        On a socket that listens, connections accepted from now on leave a TIME_WAIT that stands in
+        nobody's way.
         """
         self._socket.setsockopt(net.SOL_SOCKET, net.SO_REUSEADDR, 1)
 
@@ -127,7 +137,7 @@ class Reservation:
             self._socket.setsockopt(net.SOL_SOCKET, net.SO_REUSEADDR, 0)
 
     def pair(self) -> None:
-        """Let another socket of ours bind beside this one, and nobody else's."""
+        """Let another socket of ours bind beside this one, and any that sets SO_REUSEPORT too."""
         self._socket.setsockopt(net.SOL_SOCKET, TWINS, 1)
 
     def unpair(self) -> None:
@@ -144,7 +154,7 @@ class Reservation:
         """
         twin = _twin([self], self.endpoint)
         try:
-            self.share()
+            self.reuse()
             self._socket.listen(BACKLOG)
         finally:
             twin.close()

@@ -142,6 +142,17 @@ def glance(
     return with_holders(((end, _explained(machine, end, table, "ok")) for end in wanted), who)
 
 
+def holder_at(machine: Machine, endpoint: Endpoint) -> Process | None:
+    """Return a process that has an endpoint now, None if none is seen; nothing is bound."""
+
+    def who(sockets: Sequence[Socket]) -> HolderSearch:
+        return machine.holding(sockets, thorough=False)
+
+    (finding,) = glance(machine, (endpoint,), who)
+    holders = finding.holding.holders
+    return holders[0].process if holders else None
+
+
 def with_holders(
     judged: Iterable[tuple[Endpoint, Verdict]], who: Callable[[Sequence[Socket]], HolderSearch]
 ) -> tuple[Finding, ...]:

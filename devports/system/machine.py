@@ -79,6 +79,12 @@ class Machine(Protocol):
     def unlisted(self, port: int, known: Table) -> tuple[Socket, ...]:
         """Search for bound sockets that the table's source cannot show."""
 
+    def unfit(self, pids: Collection[int]) -> bool:
+        """Say whether one of these has a TCP socket that cannot be bound beside a shared hold.
+
+        False where the system does not tell.
+        """
+
     def ephemeral(self) -> tuple[int, int]:
         """Return first and last local port for outgoing connections."""
 

@@ -332,6 +332,9 @@ class PsMachine:
     ) -> dict[int, bool | None]:
         return {}
 
+    def unfit(self, pids: Collection[int]) -> bool:  # noqa: ARG002
+        return False
+
     def probe(self, endpoint: Endpoint, *, reuse: bool = True) -> BindResult:
         return bind.probe(endpoint, reuse=reuse)
 

@@ -6,6 +6,7 @@ Every event has `event`, `time` (ISO-8601, UTC) and `service`; the others depend
 
 from __future__ import annotations
 
+import errno
 import json
 import os
 import time
@@ -73,17 +74,6 @@ def _process(process: Process) -> shape.EventProcess:
 
 def _event(news: News) -> shape.Event:
     match news:
-        case stop_plan.Terminating(target=target):
-            return {"event": "signalling", "signal": "SIGTERM", "process": _process(target.process)}
-        case stop_plan.Killing(target=target):
-            return {"event": "signalling", "signal": "SIGKILL", "process": _process(target.process)}
-        case stop_plan.StoppingContainer(target=target):
-            process, it = _process(target.process), _container(target)
-            return {"event": "stopping-container", "process": process, "container": it}
-        case stop_plan.WaitingForPort(seconds=seconds, clients=clients):
-            return {"event": "waiting", "for": "port", "seconds": seconds, "clients": clients}
-        case stop_plan.WatchingForRestart(seconds=seconds, by=by):
-            return {"event": "watching", "seconds": seconds, "process": _process(by)}
         case recovery.ServerStarted(endpoint=endpoint, attempt=attempt, way=way, how=how):
             return {
                 "event": "started",
@@ -105,14 +95,18 @@ def _event(news: News) -> shape.Event:
             return {"event": "bound-only", "endpoint": str(endpoint)}
         case recovery.ListeningElsewhere(wanted=wanted, there=there):
             return {"event": "elsewhere", "endpoint": str(wanted), "listens": str(there)}
-        case recovery.Released(endpoint=endpoint, line=line):
-            return {"event": "released", "endpoint": str(endpoint), "line": line}
-        case recovery.PortLost(foreign=foreign, line=line, next_attempt=0):
-            return {"event": "lost", "foreign": foreign, "line": line, "next_attempt": None}
-        case recovery.PortLost(foreign=foreign, line=line, next_attempt=attempt):
-            return {"event": "retry", "foreign": foreign, "line": line, "next_attempt": attempt}
+        case recovery.Released(endpoint=endpoint, line=line, why=why):
+            return {"event": "released", "endpoint": str(endpoint), "line": line, "why": why}
+        case recovery.PortLost(line=line, next_attempt=0):
+            return {"event": "lost", "foreign": True, "line": line, "next_attempt": None}
+        case recovery.PortLost(line=line, next_attempt=attempt):
+            return {"event": "retry", "foreign": True, "line": line, "next_attempt": attempt}
+        case recovery.BindRefused():
+            return _refused(news)
         case recovery.HandoffFailed(way=way):
             return {"event": "handoff-failed", "handoff": way}
+        case recovery.EndedAlike():
+            return {"event": "ended-alike"}
         case recovery.StoppingServer(signal=signal):
             return {"event": "stopping", "signal": signal}
         case recovery.KillingServer(seconds=seconds):
@@ -130,6 +124,34 @@ def _event(news: News) -> shape.Event:
             return {"event": "waiting", "for": "dependency", "dependency": name, "endpoint": at}
         case recovery.Ended(code=code, source=source, reason=reason):
             return {"event": "ended", "exit_code": code, "source": source, "reason": reason}
+        case _:
+            return _freeing(news)
+
+
+def _refused(news: recovery.BindRefused) -> shape.Event:
+    number = news.errno
+    return {
+        "event": "bind-refused",
+        "endpoint": str(news.endpoint),
+        "process": _process(news.holder) if news.holder else None,
+        "error": errno.errorcode.get(number, str(number)) if number else None,
+        "exit_code": news.code,
+    }
+
+
+def _freeing(news: stop_plan.Progress | stop_plan.Outcome) -> shape.Event:
+    match news:
+        case stop_plan.Terminating(target=target):
+            return {"event": "signalling", "signal": "SIGTERM", "process": _process(target.process)}
+        case stop_plan.Killing(target=target):
+            return {"event": "signalling", "signal": "SIGKILL", "process": _process(target.process)}
+        case stop_plan.StoppingContainer(target=target):
+            process, it = _process(target.process), _container(target)
+            return {"event": "stopping-container", "process": process, "container": it}
+        case stop_plan.WaitingForPort(seconds=seconds, clients=clients):
+            return {"event": "waiting", "for": "port", "seconds": seconds, "clients": clients}
+        case stop_plan.WatchingForRestart(seconds=seconds, by=by):
+            return {"event": "watching", "seconds": seconds, "process": _process(by)}
         case _:
             return _outcome(news)
 

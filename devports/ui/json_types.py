@@ -287,7 +287,7 @@ class Service(TypedDict):
     stop_timeout: Seconds
     attempts: Count
     on_conflict: Literal["ask", "reclaim", "next", "fail"]
-    handoff: Literal["auto", "fd", "hook", "plain"]
+    handoff: Literal["auto", "fd", "hook", "plain", "none"]
 
 
 class Source(TypedDict):
@@ -583,10 +583,16 @@ class Started(TypedDict):
 
 
 class HandoffFailed(TypedDict):
-    """It did not get the port that way; the next one is tried."""
+    """It did not get the port that way, and is started once more without our hold."""
 
     event: Literal["handoff-failed"]
     handoff: Literal["fd", "hook", "beside", "bare"]
+
+
+class EndedAlike(TypedDict):
+    """Without our hold it ended as it did beside it."""
+
+    event: Literal["ended-alike"]
 
 
 class BoundOnly(TypedDict):
@@ -604,12 +610,27 @@ class Elsewhere(TypedDict):
     listens: str
 
 
+class BindRefused(TypedDict):
+    """Another port of the server's is not to be had; `process` has it.
+
+    `error`: why its bind failed, as the system calls it; null if its command names the port.
+    `exit_code`: null while the server lives.
+    """
+
+    event: Literal["bind-refused"]
+    endpoint: str
+    process: EventProcess | None
+    error: str | None
+    exit_code: int | None
+
+
 class Released(TypedDict):
-    """It printed `line`: our reservation was released, and it keeps running."""
+    """Our hold was let go for it, and it keeps running; `line` is what it printed, if it did."""
 
     event: Literal["released"]
     endpoint: str
     line: str
+    why: Literal["line", "hook", "socket", "silence"]
 
 
 class ServerReady(TypedDict):
@@ -704,7 +725,7 @@ class LastEvent(TypedDict):
 Event: TypeAlias = (
     "Waiting | Asked | Signalling | StoppingContainer | Watching | Freed | NotFreed | TakenAgain"
     " | Declined | Refused | Planned | PortChanged | Unrecorded | Started | HandoffFailed"
-    " | BoundOnly | Elsewhere | Released | ServerReady | Stalled | Queued | Accepting | SharedPort"
-    " | Retry | Lost | Stopping | Killing | Strayed | LastEvent"
+    " | EndedAlike | BoundOnly | Elsewhere | BindRefused | Released | ServerReady | Stalled"
+    " | Queued | Accepting | SharedPort | Retry | Lost | Stopping | Killing | Strayed | LastEvent"
 )
 """What a line says beside its `time` and `service`; who reads it passes over other kinds."""

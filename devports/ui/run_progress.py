@@ -7,6 +7,8 @@ them, VS Code asks first. Those of a failure are not said outside VS Code, where
 
 from __future__ import annotations
 
+from errno import EACCES, EADDRINUSE, EADDRNOTAVAIL, errorcode
+
 from devports import exitcodes
 from devports.core import recovery
 from devports.core.value import unreachable
@@ -50,18 +52,21 @@ def _words(event: recovery.RunEvent) -> str:
             return f"starting `{service}` on {endpoint}{again}; {_handoff(event)}"
         case recovery.ServerReady():
             return _ready(event)
-        case recovery.BoundNotListening(endpoint=endpoint):
-            waits = "a reloader waits like this for a mended file"
-            return f"`{service}` holds {endpoint} but does not listen yet; {waits}"
-        case recovery.ListeningElsewhere(wanted=wanted, there=there):
-            return f"`{service}` listens on {there} and not on {wanted}: waiting for that"
+        case recovery.BoundNotListening():
+            return f"`{service}` {_bound(event)}"
+        case recovery.ListeningElsewhere():
+            return f"`{service}` {_elsewhere(event)}"
         case recovery.PortLost():
             return _lost(event)
-        case recovery.Released(endpoint=endpoint, line=line):
+        case recovery.Released(endpoint=endpoint):
             done = f"released our reservation of {endpoint}, which may be in its way"
-            return f"`{service}` printed {_quoted(line)}: {done}; `{service}` keeps running"
+            return f"`{service}` {_met(event)}: {done}; `{service}` keeps running{_or_never(event)}"
+        case recovery.BindRefused():
+            return _refused(event)
         case recovery.HandoffFailed():
-            return f"`{service}` {_in_the_way(event)}"
+            return f"`{service}` {_in_the_way(event)}; {WITHOUT}"
+        case recovery.EndedAlike():
+            return f"`{service}` ended the same way without our hold: it was not the port"
         case recovery.StoppingServer(signal=signal):
             return f"stopping `{service}` with {signal}"
         case recovery.KillingServer(seconds=seconds):
@@ -123,21 +128,83 @@ def _handoff(launched: recovery.ServerStarted) -> str:
             unreachable(launched.way)
 
 
+WHY = {
+    EADDRINUSE: "address in use",
+    EACCES: "permission denied",
+    EADDRNOTAVAIL: "no address of this machine",
+}
+
+
+def _refused(it: recovery.BindRefused) -> str:
+    """Return which other port was not to be had, and what can be done about it."""
+    holder = label(it.holder) if it.holder else ""
+    if not it.errno:
+        held = f"is held by {holder}" if holder else "is held"
+        return f"{it.endpoint}, which the command of `{it.service}` names, {held}"
+    why = WHY.get(it.errno) or errorcode.get(it.errno, f"error {it.errno}")
+    line = f"a bind of {it.endpoint} by `{it.service}` was refused ({why})"
+    if it.code is not None:
+        ended = f"`{it.service}` ended with code {it.code} after"
+        line = f"{ended} its bind of {it.endpoint} was refused ({why})"
+    if it.errno != EADDRINUSE:
+        return line
+    has = f": {holder} has it" if holder else ""
+    port = it.endpoint.port
+    declared = f"declare {port} in `ports` and devports frees it with the other"
+    return f"{line}{has}; run `devports check {port}`, or {declared}"
+
+
+WITHOUT = 'to have it started so at once, set `handoff = "none"`'
+
+
 def _in_the_way(it: recovery.HandoffFailed) -> str:
-    if it.waited:
-        return (
-            f"did not listen on its port in {it.waited:g} s, and our reservation may have been in"
-            " its way; starting it once more without it"
-        )
-    match it.way:
-        case "fd":
-            return "did not take the socket; starting it again without one"
+    end = f"did not listen on its port in {it.waited:.0f} s" if it.waited else _END_BY_WAY[it.way]
+    return f"{end}, and our reservation may have been in its way; starting it once more without it"
+
+
+_END_BY_WAY: dict[recovery.HandoffMode, str] = {
+    "fd": "did not take the socket before it ended",
+    "hook": "ended and did not ask for the port",
+    "beside": "ended before it took the port",
+    "bare": "ended before it took the port",
+}
+
+
+def _met(it: recovery.Released) -> str:
+    """Return why our hold was let go."""
+    match it.why:
+        case "line":
+            return f"printed {_quoted(it.line)}"
         case "hook":
-            return "did not ask for the port; starting it again beside our hold"
-        case "beside" | "bare":
-            return "binds without SO_REUSEADDR; starting it again without our hold"
+            return "was refused the port"
+        case "socket":
+            return "has a socket that cannot be bound beside our hold"
+        case "silence":
+            return f"has had nothing of its port for {it.seconds:.0f} s"
         case _:
-            unreachable(it.way)
+            unreachable(it.why)
+
+
+def _or_never(it: recovery.Released) -> str:
+    return "" if it.why == "silence" else f"; {WITHOUT}"
+
+
+def _bound(it: recovery.BoundNotListening) -> str:
+    if it.ended is not None:
+        ended = f"its process (pid {it.ended}) that was to serve has ended"
+        return (
+            f"holds {it.endpoint} but does not listen yet: {ended}; save a file to start it again"
+        )
+    holder = "a process of it" if it.holder is None else label(it.holder)
+    return f"is still starting: {holder} has {it.endpoint} and does not listen yet"
+
+
+def _elsewhere(it: recovery.ListeningElsewhere) -> str:
+    line = f"listens on {it.there} and not on {it.wanted}: waiting for that"
+    if not it.advice:
+        return line
+    write = f"; the command never says the port: write {it.advice}"
+    return f"{line}{write}; Ctrl-C ends the wait"
 
 
 def _ready(ready: recovery.ServerReady) -> str:
@@ -157,8 +224,7 @@ def _stalled(it: recovery.Stalled) -> str:
 
 
 def _lost(lost: recovery.PortLost) -> str:
-    why = "somebody else has it" if lost.foreign else "it was refused the port"
-    line = f"`{lost.service}` did not get {lost.endpoint}: {why}"
+    line = f"`{lost.service}` did not get {lost.endpoint}: somebody else has it"
     if lost.line:
         line += f" ({_quoted(lost.line)})"
     if lost.next_attempt:
@@ -174,6 +240,8 @@ def ended_words(service: str, ended: recovery.Ended, *, started: bool = True) ->
     line = f"{PREFIX}`{service}` ended with {code}"
     if ended.reason == "ended-early":
         line += ", before it was ready" + (f": {STAYS}" if ended.code == 0 else "")
+        if ended.code == 0 and ended.in_way:
+            line += '; if it could not bind beside our hold, set `handoff = "none"`'
     return line
 
 
@@ -185,8 +253,14 @@ def gave_up(
     status: int | None = None,
     *,
     unsaid: bool = False,
+    in_way: bool = False,
+    advice: str = "",
 ) -> DevportsError:
-    """Return why a server was given up, from what was seen last and what it said."""
+    """Return why a server was given up, from what was seen last and what it said.
+
+    `in_way`: our hold may have been in its way. `advice`: what to write in its command, where that
+    never says the port.
+    """
     from devports.core.hint import hint, ours
 
     name, facts = service.name, list(_seen_lines(seen))
@@ -197,6 +271,8 @@ def gave_up(
         facts.append(f'its output did not show "{printable(service.ready.log, 120)}"')
     if failure is not None:
         facts.append(f"it said: {printable(failure.line.strip(), 200)}")
+    if in_way and ended.reason == "not-ready" and seen is not None and not seen.has_any:
+        facts.append("it did not bind while our hold was there, or after that")
     check = ours("check", str(service.spec.port))
     hints: tuple[Advice, ...] = (hint("run ", check, " to see who has it now"),)
     match ended.reason:
@@ -204,6 +280,8 @@ def gave_up(
             where = ", ".join(map(str, seen.elsewhere))
             message = f"`{name}` went to {where} instead of {service.spec}"
             hints = ("make it keep its port (vite: --strictPort), or declare the other one",)
+            if advice:
+                hints = (f"its command never says the port: write {advice}",)
         case "port-shared":
             message = f"`{name}` shares {service.spec} with another server (SO_REUSEPORT)"
             free = ours("free", str(service.spec))
@@ -212,13 +290,7 @@ def gave_up(
             message = f"`{name}` did not get {service.spec} in {service.attempts} starts"
         case _:
             message = f"`{name}` was not ready on {service.spec} in {service.ready.timeout:g} s"
-            hints = (f"if it needs longer, set `ready = {{ timeout = 120 }}` for `{name}`",)
-            if seen is not None and seen.owner is None and seen.bound:
-                hints = ("look at its output above: its code may have an error", *hints)
-            if unsaid:
-                hints = (f"set `ready.log` of `{name}` to a text that it prints when it is ready",)
-            if status:
-                hints = (f"set `ready.http` of `{name}` to a path that answers below 400",)
+            hints = _until_ready(service, seen, status, unsaid=unsaid, in_way=in_way)
     return DevportsError(
         ended.reason,
         message,
@@ -227,6 +299,34 @@ def gave_up(
         service=name,
         exit_code=ended.code,
     )
+
+
+def _until_ready(
+    service: Service,
+    seen: recovery.PortOwnership | None,
+    status: int | None,
+    *,
+    unsaid: bool,
+    in_way: bool,
+) -> tuple[Advice, ...]:
+    """Return what may help a server that was not ready in time, by the most that was seen of it."""
+    from devports.core.hint import hint, ours
+
+    name = service.name
+    if status:
+        return (f"set `ready.http` of `{name}` to a path that answers below 400",)
+    if unsaid:
+        return (f"set `ready.log` of `{name}` to a text that it prints when it is ready",)
+    longer = f"if it needs longer, set `ready = {{ timeout = 120 }}` for `{name}`"
+    if seen is None or seen.owner is not None:
+        return (longer,)
+    if seen.bound:
+        return ("look at its output above: its code may have an error", longer)
+    if seen.strangers:
+        who = hint("run ", ours("check", str(service.spec.port)), " to see who has it now")
+        return (who, f'if that is what `{name}` starts, set `ready = {{ owner = "any" }}`')
+    once = f'if it tries to bind only once, set `handoff = "none"` for `{name}`'
+    return (longer, once) if in_way else (longer,)
 
 
 def _seen_lines(seen: recovery.PortOwnership | None) -> Iterator[str]:
@@ -240,7 +340,8 @@ def _seen_lines(seen: recovery.PortOwnership | None) -> Iterator[str]:
     else:
         yield "no process of it listens on the port"
     for socket in seen.strangers:
-        yield f"somebody else has {socket.state} {socket.local}"
+        who = [label(h.process) for h in seen.others.holders if socket.inode in h.inodes]
+        yield f"{' and '.join(who) or 'somebody else'} has {socket.state} {socket.local}"
 
 
 NOT_RUNNING = f"{PREFIX}not running"

@@ -6,20 +6,19 @@ import contextlib
 import os
 import socket
 import stat
-import tempfile
 from types import SimpleNamespace
 from typing import TYPE_CHECKING, Any
 
 import pytest
 
-from devports.core.handoff import LONGEST, NO, VARIABLE
+from devports.core.handoff import LONGEST, LONGEST_FACT, NO, VARIABLE
 from devports.core.model import Endpoint
 from tests.harness.capabilities import NEEDS_FORK
 from tests.harness.waiting import eventually
 from tests.integration.desk import Desk
 
 if hasattr(os, "fork"):
-    from devports.run.hook_server import MOST_CALLERS
+    from devports.run.hook_server import MOST_CALLERS, MOST_TOLD, HookServer
     from devports.run.launch import HandoffRunner
 
 if TYPE_CHECKING:
@@ -29,8 +28,12 @@ if TYPE_CHECKING:
 pytestmark = [NEEDS_FORK]
 
 
-def path_of(desk: Desk) -> str:
+def folder_of(desk: Desk) -> str:
     return desk.asks.environment({}, os.devnull)[VARIABLE].split(" ", 2)[2]
+
+
+def path_of(desk: Desk) -> str:
+    return f"{folder_of(desk)}/ask"
 
 
 def say(path: str, data: bytes) -> bytes:
@@ -46,7 +49,7 @@ def say(path: str, data: bytes) -> bytes:
 
 def test_the_folder_is_ours_alone_and_goes_with_us(port: int) -> None:
     desk = Desk(port)
-    folder = os.path.dirname(path_of(desk))
+    folder = folder_of(desk)
     assert stat.S_IMODE(os.stat(folder).st_mode) == 0o700
     desk.leave()
     assert not os.path.exists(folder)
@@ -67,15 +70,15 @@ def test_strangers_are_not_answered(data: bytes, port: int, desk: Desk) -> None:
 
 
 def test_callers_that_say_nothing_are_bounded_and_keep_nobody_waiting(desk: Desk) -> None:
-    token, ports, path = desk.asks.environment({}, os.devnull)[VARIABLE].split(" ", 2)
+    token, ports, folder = desk.asks.environment({}, os.devnull)[VARIABLE].split(" ", 2)
     silent = [socket.socket(socket.AF_UNIX) for _ in range(MOST_CALLERS)]
     try:
         for caller in silent[1:]:
-            caller.connect(path)
+            caller.connect(f"{folder}/ask")
         question = f"{token} adopt 127.0.0.1 {ports}\n".encode()
         assert len(question) < LONGEST
-        assert eventually(lambda: say(path, question)) == NO
-        silent[0].connect(path)
+        assert eventually(lambda: say(f"{folder}/ask", question)) == NO
+        silent[0].connect(f"{folder}/ask")
         for caller in silent:
             caller.settimeout(10)
             assert caller.recv(1) == b"", "let go"
@@ -84,11 +87,35 @@ def test_callers_that_say_nothing_are_bounded_and_keep_nobody_waiting(desk: Desk
             caller.close()
 
 
+def test_what_is_told_is_bounded_and_garbage_passed_over(port: int) -> None:
+    asks = HookServer({port}, lambda _: (NO, None))
+    try:
+        folder = asks.environment({}, os.devnull)[VARIABLE].split(" ", 2)[2]
+        writer = os.open(f"{folder}/tell", os.O_WRONLY | os.O_NONBLOCK)
+        os.write(writer, b"\xff\x00" * 999 + b"\nhello 7 python x\nfail 7 tcp 127.0")
+        asks.collect()
+        os.write(writer, b".0.1 9100 98\n" + b"x" * LONGEST_FACT * 3)
+        asks.collect()
+        assert list(asks.hellos) == [7]
+        assert [bind.endpoint for bind in asks.failed_binds] == [Endpoint("127.0.0.1", 9100)]
+        os.write(writer, b"\n")
+        for pid in range(1, 2 * MOST_TOLD):
+            os.write(writer, b"hello %d node x\nfail 7 tcp :: 9100 98\n" % pid)
+        asks.collect()
+        assert (len(asks.hellos), len(asks.failed_binds)) == (MOST_TOLD, MOST_TOLD)
+        asks.forget()
+        assert (asks.hellos, asks.failed_binds) == ({}, [])
+        os.close(writer)
+        asks.collect()
+    finally:
+        asks.close()
+
+
 def test_while_a_server_is_stopped_the_answer_is_no(port: int, desk: Desk) -> None:
-    token, _, path = desk.asks.environment({}, os.devnull)[VARIABLE].split(" ", 2)
+    token, _, folder = desk.asks.environment({}, os.devnull)[VARIABLE].split(" ", 2)
     desk.hold()
     desk.asks.deaf = True
-    assert say(path, f"{token} adopt 127.0.0.1 {port}\n".encode()) == NO
+    assert say(f"{folder}/ask", f"{token} adopt 127.0.0.1 {port}\n".encode()) == NO
     assert not desk.questions
 
 
@@ -97,24 +124,27 @@ def test_a_long_path_for_temporary_files_does_not_keep_hooks_from_asking(
 ) -> None:
     folder = tmp_path / ("x" * 120)
     folder.mkdir()
-    monkeypatch.setattr(tempfile, "tempdir", str(folder))
+    monkeypatch.setenv("TMPDIR", str(folder))
     desk = Desk(port)
     try:
-        token, ports, path = desk.asks.environment({}, os.devnull)[VARIABLE].split(" ", 2)
-        assert say(path, f"{token} adopt 127.0.0.1 {ports}\n".encode()) == NO
+        token, ports, own = desk.asks.environment({}, os.devnull)[VARIABLE].split(" ", 2)
+        assert say(f"{own}/ask", f"{token} adopt 127.0.0.1 {ports}\n".encode()) == NO
     finally:
         desk.leave()
-    assert not os.path.exists(os.path.dirname(path))
+    assert not os.path.exists(own)
 
 
 def test_where_hooks_cannot_ask_the_port_is_shared_and_that_is_told(
     port: int, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(tempfile, "tempdir", str(tmp_path / "missing"))
+    monkeypatch.setenv("TMPDIR", str(tmp_path / "missing"))
     shared: list[int] = []
     started: list[Mapping[str, str]] = []
     ends = (Endpoint("127.0.0.1", port),)
-    launch: Any = SimpleNamespace(argv=("x",), env={"A": "1"}, endpoints=ends, everything=ends)
+    service = SimpleNamespace(handoff="auto")
+    launch: Any = SimpleNamespace(
+        argv=("x",), env={"A": "1"}, endpoints=ends, everything=ends, service=service
+    )
     hold: Any = SimpleNamespace(share=lambda behind=0: shared.append(behind))
     unused: Any = None
     ways = HandoffRunner(launch, hold, "", machine=unused, family=unused, interrupts=unused)

@@ -2,8 +2,11 @@
 
 from __future__ import annotations
 
+import ast
 import contextlib
+import errno
 import os
+import shutil
 import socket
 import subprocess
 import sys
@@ -13,14 +16,12 @@ import pytest
 
 from devports.core.handoff import HookRequest
 from devports.core.model import Endpoint
-from devports.run.hook_server import node_module
+from devports.run.hook_server import PYTHON_FOLDER, node_module
 from devports.system.bind import Reservation, reserve
 from tests.harness import tables
 from tests.harness.capabilities import NEEDS_FORK, NEEDS_IPV6, NEEDS_NODE
+from tests.harness.waiting import eventually
 from tests.integration.desk import Desk
-
-if hasattr(os, "fork"):
-    pass
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping
@@ -326,3 +327,168 @@ def test_where_nothing_can_be_written_node_is_left_alone(desk: Desk, tmp_path: P
     env = desk.asks.environment({"NODE_OPTIONS": "--x"}, str(tmp_path / "file"))
     assert env["NODE_OPTIONS"] == "--x"
     assert env["PYTHONPATH"]
+
+
+# What they tell.
+
+ESM = """
+import { createServer } from 'node:http';
+createServer().listen(Number(process.argv[1]), '127.0.0.1').on('error', () => process.exit(3));
+"""
+FORKS = """
+import os, socket, sys
+if os.fork():
+    os.wait()
+else:
+    sock = socket.socket()
+    print(os.getpid(), flush=True)
+    sock.bind(("localhost", int(sys.argv[1])))
+"""
+OTHERS = """
+import contextlib, os, socket, sys
+udp = socket.socket(socket.AF_INET, socket.SOCK_DGRAM)
+unix = socket.socket(socket.AF_UNIX)
+tcp = socket.socket()
+for sock, where in ((udp, ("127.0.0.1", 1 << 20)), (unix, "/"), (tcp, ("no.such.name.", 1))):
+    with contextlib.suppress(OSError, OverflowError):
+        sock.bind(where)
+"""
+
+
+def run(argv: list[str], env: Mapping[str, str]) -> subprocess.CompletedProcess[str]:
+    return subprocess.run(argv, env=env, capture_output=True, text=True, timeout=30, check=False)
+
+
+@pytest.mark.parametrize(
+    ("argv", "language", "script"),
+    [
+        pytest.param([sys.executable, "-c", "pass"], "python", "-c", id="a Python text"),
+        pytest.param([sys.executable, "{file}.py"], "python", "{file}.py", id="a Python file"),
+        pytest.param(["node", "{file}.cjs"], "node", "{file}.cjs", id="node", marks=NEEDS_NODE),
+        pytest.param(["node", "{file}.mjs"], "node", "{file}.mjs", id="ESM", marks=NEEDS_NODE),
+        pytest.param(["npm", "--version"], "node", "npm", id="npm", marks=NEEDS_NODE),
+    ],
+)
+def test_a_program_says_hello_first_of_all(
+    argv: list[str], language: str, script: str, desk: Desk, tmp_path: Path
+) -> None:
+    if shutil.which(argv[0]) is None:
+        pytest.skip(f"this machine has no {argv[0]}")
+    file = str(tmp_path / "empty")
+    for ending in ("py", "cjs", "mjs"):
+        (tmp_path / f"empty.{ending}").touch()
+    env = desk.asks.environment(os.environ, str(tmp_path), asks=False)
+    run([word.replace("{file}", file) for word in argv], env)
+    hello = eventually(lambda: next(iter(desk.asks.hellos.values()), None))
+    assert hello is not None
+    assert hello.language == language
+    assert hello.script.endswith(script.replace("{file}", file)[-100:])
+    assert hello.is_launcher is (argv[0] == "npm")
+    assert not desk.asks.failed_binds
+
+
+FAILS = [
+    pytest.param([sys.executable, "-c", BIND], id="a Python socket"),
+    pytest.param([sys.executable, "-c", ASYNC.format(policy="")], id="asyncio"),
+    pytest.param([sys.executable, "-c", FORKS], id="a child that was forked"),
+    pytest.param(["node", "-e", NODE], id="node", marks=NEEDS_NODE),
+    pytest.param(["node", "--input-type=module", "-e", ESM], id="ESM", marks=NEEDS_NODE),
+]
+
+
+@pytest.mark.parametrize("asks", [pytest.param(True, id="asks"), pytest.param(False, id="tells")])
+@pytest.mark.parametrize("argv", FAILS)
+def test_a_bind_of_another_port_that_fails_is_told_and_not_asked_about(
+    argv: list[str], port: int, desk: Desk, tmp_path: Path, *, asks: bool
+) -> None:
+    with socket.create_server(("127.0.0.1", port + 1)):
+        done = run(
+            [*argv, str(port + 1)], desk.asks.environment(os.environ, str(tmp_path), asks=asks)
+        )
+    (told,) = eventually(lambda: list(desk.asks.failed_binds))
+    assert told.endpoint == Endpoint("127.0.0.1", port + 1)
+    assert told.errno == errno.EADDRINUSE
+    assert told.pid in desk.asks.hellos
+    if "fork" in argv[-1]:
+        assert told.pid == int(done.stdout), "the child's own"
+        assert len(desk.asks.hellos) == 2, "its parent's and its own"
+    assert not desk.questions
+
+
+@pytest.mark.parametrize("argv", [FAILS[0], FAILS[3]])
+def test_a_bind_of_ours_is_told_once_it_has_failed_for_good(
+    argv: list[str], port: int, desk: Desk, tmp_path: Path
+) -> None:
+    desk.refuses = True
+    with socket.create_server(("127.0.0.1", port)):
+        run([*argv, str(port)], desk.asks.environment(os.environ, str(tmp_path)))
+        (told,) = eventually(lambda: list(desk.asks.failed_binds))
+        assert told.endpoint == Endpoint("127.0.0.1", port)
+        assert len(desk.questions) == 1
+        run([*argv, str(port)], desk.asks.environment(os.environ, str(tmp_path), asks=False))
+        assert len(eventually(lambda: desk.asks.failed_binds[1:])) == 1
+    assert len(desk.questions) == 1, "without the list of ports it does not ask"
+
+
+def test_a_bind_that_is_answered_has_not_failed(
+    port: int, desk: Desk, tmp_path: Path, programs: list[Program]
+) -> None:
+    desk.hold()
+    env = desk.asks.environment(os.environ, str(tmp_path))
+    programs.append(Program([sys.executable, "-c", BIND, str(port)], env))
+    assert programs[0].line()
+    assert desk.asks.hellos
+    assert not desk.asks.failed_binds
+
+
+def test_other_sockets_and_names_are_not_told(desk: Desk, tmp_path: Path) -> None:
+    env = desk.asks.environment(os.environ, str(tmp_path))
+    done = run([sys.executable, "-c", OTHERS], env)
+    assert done.returncode == 0, done.stderr
+    assert eventually(lambda: desk.asks.hellos)
+    assert not desk.asks.failed_binds
+
+
+@pytest.mark.parametrize("broken", ["gone", "a file", "nobody reads", "full"])
+@pytest.mark.parametrize(
+    "argv",
+    [
+        pytest.param([sys.executable, "-c", BIND], id="python"),
+        pytest.param(["node", "-e", NODE], id="node", marks=NEEDS_NODE),
+    ],
+)
+def test_where_nothing_can_be_told_a_program_runs_as_ever(
+    argv: list[str], broken: str, port: int, tmp_path: Path
+) -> None:
+    desk = Desk(port)
+    env = desk.asks.environment(os.environ, str(tmp_path))
+    folder = env["DEVPORTS_HOOK"].split(" ", 2)[2]
+    desk.leave()
+    reader = None
+    if broken != "gone":
+        os.mkdir(folder)
+    fifo = os.path.join(folder, "tell")
+    if broken == "a file":
+        open(fifo, "wb").close()
+    elif broken in ("nobody reads", "full"):
+        os.mkfifo(fifo)
+    if broken == "full":
+        reader = os.open(fifo, os.O_RDWR | os.O_NONBLOCK)
+        with contextlib.suppress(BlockingIOError):
+            while os.write(reader, b"x" * 4096):
+                pass
+    try:
+        with socket.create_server(("127.0.0.1", port)):
+            hooked = run([*argv, str(port)], env)
+            plain = run([*argv, str(port)], os.environ)
+    finally:
+        if reader is not None:
+            os.close(reader)
+        shutil.rmtree(folder, ignore_errors=True)
+    assert (hooked.returncode, hooked.stdout) == (plain.returncode, plain.stdout)
+    assert hooked.stderr.splitlines()[-1:] == plain.stderr.splitlines()[-1:]
+
+
+def test_the_module_for_python_is_read_by_python_3_7() -> None:
+    with open(os.path.join(PYTHON_FOLDER, "sitecustomize.py"), encoding="utf-8") as file:
+        ast.parse(file.read(), feature_version=(3, 7))

@@ -18,7 +18,6 @@ sys.path.insert(0, str(ROOT))
 
 from devports import exitcodes  # noqa: E402  # found by the line above
 from devports.config import keys  # noqa: E402
-from devports.core.bind_errors import PATTERNS  # noqa: E402
 from devports.core.value import unreachable  # noqa: E402
 from tests.tools import schemas  # noqa: E402
 
@@ -28,13 +27,6 @@ if TYPE_CHECKING:
     from devports.config.keys import Key
 
 PART = re.compile(r"(<!-- made: (\w+), by [^>]* -->\n).*?(<!-- end -->)", re.DOTALL)
-MEANINGS = {
-    "fatal": "it did not get its port",
-    "moved": "it took another one",
-    "partial": "it got some of its addresses",
-    "foreign": "a container engine speaks: the holder may be a container",
-    "denied": "it may not have this port; freeing cannot help",
-}
 
 
 def code(text: str) -> str:
@@ -134,11 +126,6 @@ def _allowed(key: Key) -> str:
             unreachable(key.kind)
 
 
-def wordings() -> str:
-    rows = ((code(row.sample), code(name), MEANINGS[row.kind]) for name, row in PATTERNS.items())
-    return table("| an example | name | meaning |", rows)
-
-
 def errors() -> str:
     rows = (
         (code(name), ", ".join(sorted(exits)), "<br>".join(texts))
@@ -219,7 +206,6 @@ def _exits(node: ast.Call, tree: ast.Module) -> set[str]:
 SECTIONS: dict[str, Callable[[], str]] = {
     "data": data,
     "events": events,
-    "wordings": wordings,
     "errors": errors,
     "findings": findings,
     "service": functools.partial(rows_of, keys.SERVICE),

@@ -1,22 +1,47 @@
-// Loaded by each Node program below a `devports run` that answers binds (NODE_OPTIONS=--require).
+// Loaded by each Node program below a `devports run` that hands its port over
+// (NODE_OPTIONS=--require).
 //
-// Only when a listen() on a declared port fails with EADDRINUSE does it ask devports for the port,
-// over the socket that $DEVPORTS_HOOK names; devports gives a socket bound to the same address, on
-// which the server listens instead. Without an answer the server gets its error as ever.
+// It says hello. Only when a listen() on a declared port fails with EADDRINUSE does it ask devports
+// for the port, over the socket in the folder that $DEVPORTS_HOOK names; devports gives a socket
+// bound to the same address, on which the server listens instead. Without an answer the server gets
+// its error as ever, and that is told, as it is of every other port: over a FIFO, which nobody has
+// to wait for.
 'use strict';
 
 const [token, list, ...rest] = (process.env.DEVPORTS_HOOK || '').split(' ');
-const path = rest.join(' ');
+const folder = rest.join(' ');
 const ports = new Set((list || '').split(',').filter(Boolean).map(Number));
 
-if (path && ports.size) {
+if (folder) {
+  tell(`hello ${process.pid} node ${(process.argv[1] || '').slice(-100)}`);
   const net = require('net');
+  const { errorMonitor } = require('events');
   const listen = net.Server.prototype.listen;
   net.Server.prototype.listen = function (...args) {
     const wanted = wantedBy(args);
+    // Called before the server's own listeners are, and not instead of them.
+    if (!this.listeners(errorMonitor).includes(tellError)) this.on(errorMonitor, tellError);
     if (ports.has(Number(wanted.port))) guard(this, listen, wanted, net);
     return listen.apply(this, args);
   };
+}
+
+function tell(words) {
+  const { openSync, writeSync, closeSync, constants } = require('fs');
+  try {
+    const fifo = openSync(`${folder}/tell`, constants.O_WRONLY | constants.O_NONBLOCK);
+    try {
+      writeSync(fifo, `${words}\n`);
+    } finally {
+      closeSync(fifo);
+    }
+  } catch {}
+}
+
+// In a worker of `cluster` it is the bind that has failed.
+function tellError(error) {
+  if (!error || !['listen', 'bind'].includes(error.syscall) || !error.port) return;
+  tell(`fail ${process.pid} tcp ${error.address} ${error.port} ${-error.errno}`);
 }
 
 // What listen() was called with, as its object form has it (nodejs.org/api/net.html).
@@ -100,12 +125,12 @@ function askForHandle(question, done) {
     writing.oncomplete = () => {};
     pipe.writeUtf8String(writing, question);
   };
-  if (pipe.connect(connecting, path)) finish('');
+  if (pipe.connect(connecting, `${folder}/ask`)) finish('');
 }
 
 function askForRoom(question, net, done) {
   let said = '';
-  const channel = net.connect(path, () => channel.write(question));
+  const channel = net.connect(`${folder}/ask`, () => channel.write(question));
   channel.on('data', (data) => { said += data; });
   channel.on('error', () => {});
   channel.on('close', () => done(said.trim(), null));

@@ -14,7 +14,7 @@ from devports.system.linux.sockets import ephemeral, listeners, listening_on, re
 TYPE_CHECKING = False
 if TYPE_CHECKING:
     from devports.core.model import Platform
-    from devports.system.linux.holders import accepting, holding, listening, unlisted
+    from devports.system.linux.holders import accepting, holding, listening, unfit, unlisted
     from devports.system.linux.pidfd import pin, wait_for_exit
     from devports.system.linux.processes import (
         adopt_orphans,
@@ -31,7 +31,7 @@ if TYPE_CHECKING:
 __all__ = [
     "accepting", "addresses", "adopt_orphans", "ancestors", "boot", "carrying", "children",
     "descendants", "ephemeral", "holding", "key", "listeners", "listening", "listening_on", "pin",
-    "platform", "probe", "process", "reserve", "reserved", "table", "unlisted", "viewer",
+    "platform", "probe", "process", "reserve", "reserved", "table", "unfit", "unlisted", "viewer",
     "wait_for_exit", "wildcards",
 ]  # fmt: skip
 

@@ -415,6 +415,19 @@ def _is_tcp(path: str) -> bool:
 
 def _look(pid: int, number: int, inode: int) -> Socket | None:
     """Return the socket behind a descriptor if it is bound and neither listens nor is connected."""
+    copy = _copy(pid, number)
+    if copy is None:
+        return None
+    try:
+        return _bound(copy, inode, os.stat(f"/proc/{pid}").st_uid)
+    except OSError:
+        return None
+    finally:
+        copy.close()
+
+
+def _copy(pid: int, number: int) -> net.socket | None:
+    """Return our own copy of another process's socket; None where we may not have it."""
     from devports.system.linux import pidfd
 
     try:
@@ -422,15 +435,36 @@ def _look(pid: int, number: int, inode: int) -> Socket | None:
     except OSError:
         return None
     try:
-        copy = net.socket(fileno=pidfd.take_fd(descriptor, number))
+        return net.socket(fileno=pidfd.take_fd(descriptor, number))
     except OSError:
         return None
     finally:
         os.close(descriptor)
+
+
+def unfit(pids: Collection[int]) -> bool:
+    """Say whether one of these has a TCP socket that cannot be bound beside a shared hold.
+
+    It has no address, and neither SO_REUSEADDR nor SO_REUSEPORT: it is to be bound, or a bind of it
+    has failed. A client's, too, but that gets its address the moment that it connects.
+    """
+    return any(
+        _is_tcp(f"/proc/{pid}/fd/{name}") and _is_unfit(pid, int(name))
+        for pid in pids
+        for name, _ in _sockets(pid)
+    )
+
+
+def _is_unfit(pid: int, number: int) -> bool:
+    copy = _copy(pid, number)
+    if copy is None:
+        return False
     try:
-        return _bound(copy, inode, os.stat(f"/proc/{pid}").st_uid)
+        options = (net.SO_REUSEADDR, net.SO_REUSEPORT)
+        shared = any(copy.getsockopt(net.SOL_SOCKET, option) for option in options)
+        return not shared and not copy.getsockname()[1]
     except OSError:
-        return None
+        return False
     finally:
         copy.close()
 

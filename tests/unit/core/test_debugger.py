@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from devports.core.command_line import ADDRESS, Script, under_debugger
+from devports.core.command_line import ADDRESS, Script, debugger_of, under_debugger
 
 DEBUGPY = ("-Xfrozen_modules=off", "-m", "debugpy", "--listen", ADDRESS)
 INSPECT = f"--inspect={ADDRESS}"
@@ -64,3 +64,25 @@ def test_node(command: str, script: Script | None, expected: tuple[str, ...] | N
 
 def test_the_debugger_listens_on_loopback_whatever_the_host_is() -> None:
     assert ADDRESS.startswith("127.0.0.1:")
+
+
+@pytest.mark.parametrize(
+    ("command", "where"),
+    [
+        pytest.param("node --inspect x.js", "127.0.0.1:9229", id="node's own port"),
+        pytest.param("node --inspect-brk=9230 x.js", "127.0.0.1:9230", id="another port"),
+        pytest.param("node --inspect=0.0.0.0:9230 x.js", "0.0.0.0:9230", id="and address"),
+        pytest.param("node --inspect=[::1]:9230 x.js", "[::1]:9230", id="of IPv6"),
+        pytest.param("node --inspect=0 x.js", "None", id="any port"),
+        pytest.param("node --inspect=box:9230 x.js", "None", id="a name that has to be resolved"),
+        pytest.param("python -m debugpy --listen 5678 x.py", "127.0.0.1:5678", id="debugpy"),
+        pytest.param(
+            "python -m debugpy --listen localhost:5678 x.py", "127.0.0.1:5678", id="by a name"
+        ),
+        pytest.param("python -m debugpy --listen", "None", id="debugpy without its port"),
+        pytest.param("serve --listen 5678", "None", id="an option of that name of another program"),
+        pytest.param("uvicorn main:app", "None", id="no debugger"),
+    ],
+)
+def test_where_a_debugger_is_to_listen_is_read_off_the_command(command: str, where: str) -> None:
+    assert str(debugger_of(command.split())) == where

@@ -7,14 +7,14 @@ import shlex
 import pytest
 
 from devports.core.command_line import values_of, without
-from devports.core.handoff import HandoffPlan, ladder, mark, numbered
+from devports.core.handoff import HandoffPlan, mark, numbered, plan_handoff, says_hello_late
 from devports.core.model import Endpoint
 from devports.core.service import Service
 from devports.errors import DevportsError
 
 FD = mark(0)
 FOUR, SIX = Endpoint("127.0.0.1", 8000), Endpoint("::1", 8000)
-PLAIN = ("beside", "bare")
+PLAIN, HOOK = ("beside", "bare"), ("hook", "bare")
 
 
 def decided(command: str, interpreter: str = "", **settings: object) -> HandoffPlan:
@@ -23,7 +23,7 @@ def decided(command: str, interpreter: str = "", **settings: object) -> HandoffP
     service = Service("web", 8000).replace(**settings)
     ends = (FOUR, SIX) if both else (FOUR,)
     argv = tuple(shlex.split(command.replace("{fd}", FD)))
-    return ladder(service, argv, env, ends, interpreter)  # type: ignore[arg-type]
+    return plan_handoff(service, argv, env, ends, interpreter)  # type: ignore[arg-type]
 
 
 TAKERS = [
@@ -181,7 +181,7 @@ def test_a_number_in_a_variable_is_a_wish_for_the_socket() -> None:
 
 def test_a_name_that_means_one_address_may_be_named() -> None:
     argv = ("uvicorn", "a", "--host", "dev.local")
-    found = ladder(Service("web", 8000, "dev.local"), argv, {}, (FOUR,))
+    found = plan_handoff(Service("web", 8000, "dev.local"), argv, {}, (FOUR,))
     assert found.handed is not None
 
 
@@ -200,7 +200,7 @@ HOOKED = [
 
 @pytest.mark.parametrize(("command", "interpreter"), HOOKED)
 def test_python_and_node_are_hooked(command: str, interpreter: str) -> None:
-    assert decided(command, interpreter).ways == ("hook", *PLAIN)
+    assert decided(command, interpreter).ways == HOOK
 
 
 UNKNOWN = [
@@ -220,13 +220,14 @@ def test_what_could_not_ask_is_not_made_to(command: str, interpreter: str) -> No
 
 def test_a_way_that_is_asked_for_is_the_only_one() -> None:
     assert decided("uvicorn a", handoff="plain").ways == PLAIN
+    assert decided("uvicorn a", handoff="none").ways == ("bare",)
     assert decided("./unknown", handoff="hook").ways == ("hook",)
     assert decided("uvicorn a", handoff="fd").ways == ("fd",)
 
 
-def test_below_the_socket_come_the_other_ways() -> None:
-    assert decided("uvicorn a").ways == ("fd", "hook", *PLAIN)
-    assert decided("puma -b tcp://127.0.0.1:8000").ways == ("fd", *PLAIN)
+def test_behind_every_way_that_was_not_asked_for_is_a_start_without_a_hold() -> None:
+    assert decided("uvicorn a").ways == ("fd", "bare")
+    assert decided("puma -b tcp://127.0.0.1:8000").ways == ("fd", "bare")
 
 
 @pytest.mark.parametrize(
@@ -243,3 +244,15 @@ def test_options_are_found_and_taken_out(words: str, values: tuple[str, ...], re
     args = words.split()
     assert values_of(args, "--port", "-p") == values
     assert without(args, "--port", "-p") == tuple(rest.split())
+
+
+@pytest.mark.parametrize(
+    ("name", "late"),
+    [
+        pytest.param("python3.13", True, id="Python"),
+        pytest.param("node", True, id="Node"),
+        pytest.param("perl", False, id="a program that has no hook"),
+    ],
+)
+def test_who_loads_a_hook_may_be_late_on_a_busy_machine(name: str, *, late: bool) -> None:
+    assert says_hello_late(name) is late

@@ -9,28 +9,28 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from devports.core.model import Endpoint, Holder, Process, ProcessKey, Socket
 from devports.core.recovery import (
-    BindFailed,
     Ended,
     Exited,
+    GivenUp,
+    HoldInTheWay,
     Interrupted,
-    Moved,
     Pause,
     PortFreed,
+    PortOwnership,
     PortStillHeld,
+    PortTaken,
     Ready,
     Retry,
     Serving,
-    Shared,
     Start,
     Starting,
     Stopping,
     StopServer,
     TakePort,
     Taking,
-    TimedOut,
     begin,
-    goes_down,
     is_lost,
     step,
 )
@@ -70,7 +70,7 @@ HISTORIES = [
         id="a port that cannot be had starts nothing",
     ),
     pytest.param(
-        (PortFreed(), BindFailed(foreign=True), PortFreed(), Ready(), Exited(0)),
+        (PortFreed(), PortTaken(), PortFreed(), Ready(), Exited(0)),
         Ended(0, "child", "exited"),
         [
             TakePort(),
@@ -83,7 +83,7 @@ HISTORIES = [
         id="a lost port is taken again and the server started again",
     ),
     pytest.param(
-        (PortFreed(), BindFailed(foreign=True)) * 3,
+        (PortFreed(), PortTaken()) * 3,
         Ended(94, "devports", "retries-exhausted"),
         [
             TakePort(),
@@ -101,13 +101,13 @@ HISTORIES = [
         id="starts are counted, waits grow up to a limit, and the last loss is the end",
     ),
     pytest.param(
-        (PortFreed(), BindFailed(foreign=False), Ready(), Exited(0)),
+        (PortFreed(), HoldInTheWay(), Ready(), Exited(0)),
         Ended(0, "child", "exited"),
         [TakePort(), Start(1, "beside"), StopServer(), Start(1, "bare")],
         id="a server that cannot bind beside our hold is started without it, uncounted",
     ),
     pytest.param(
-        (PortFreed(), *(BindFailed(foreign=False),) * 2, PortFreed(), Ready()),
+        (PortFreed(), HoldInTheWay(), PortTaken(), PortFreed(), Ready()),
         Serving(),
         [
             TakePort(),
@@ -122,26 +122,26 @@ HISTORIES = [
         id="that is remembered for the later starts",
     ),
     pytest.param(
-        (PortFreed(), *(Moved(foreign=False),) * 2),
+        (PortFreed(), HoldInTheWay(60), GivenUp("moved")),
         Ended(95, "devports", "moved"),
         [TakePort(), Start(1, "beside"), StopServer(), Start(1, "bare"), StopServer()],
         id="a server that goes elsewhere without our reservation too is stopped and named",
     ),
     pytest.param(
-        (PortFreed(), TimedOut(refused=True), Ready()),
-        Serving(),
-        [TakePort(), Start(1, "beside"), StopServer(), Start(1, "bare")],
-        id="a server that was refused a port and waits is started once without our reservation",
-    ),
-    pytest.param(
-        (PortFreed(), *(TimedOut(refused=True),) * 2),
+        (PortFreed(), *(HoldInTheWay(60),) * 2),
         Ended(95, "devports", "not-ready"),
         [TakePort(), Start(1, "beside"), StopServer(), Start(1, "bare"), StopServer()],
-        id="and not more than once",
+        id="a start without our reservation is never repeated without it",
     ),
     pytest.param(
-        (PortFreed(), Moved(foreign=True), PortFreed(), Ready()),
-        Serving(),
+        (PortFreed(), PortStillHeld(90)),
+        Ended(90, "devports", "port-held"),
+        [TakePort(), Start(1, "beside"), StopServer()],
+        id="a server whose port is left to somebody else is stopped",
+    ),
+    pytest.param(
+        (*(PortFreed(), PortTaken()) * 2, PortFreed(), PortStillHeld(90)),
+        Ended(94, "devports", "retries-exhausted"),
         [
             TakePort(),
             Start(1, "beside"),
@@ -149,23 +149,22 @@ HISTORIES = [
             Pause(0.2),
             TakePort(),
             Start(2, "beside"),
+            StopServer(),
+            Pause(0.3),
+            TakePort(),
+            Start(3, "beside"),
+            StopServer(),
         ],
-        id="a server that was driven elsewhere is brought back",
+        id="and in the last start that is one loss too many",
     ),
     pytest.param(
-        (PortFreed(), Moved(foreign=True, told=True)),
-        Ended(95, "devports", "moved"),
-        [TakePort(), Start(1, "beside"), StopServer()],
-        id="a server that was told another port is not started again",
-    ),
-    pytest.param(
-        (PortFreed(), Shared()),
+        (PortFreed(), GivenUp("port-shared")),
         Ended(95, "devports", "port-shared"),
         [TakePort(), Start(1, "beside"), StopServer()],
         id="a server that shares its port with another one is not ready",
     ),
     pytest.param(
-        (PortFreed(), TimedOut()),
+        (PortFreed(), GivenUp("not-ready")),
         Ended(95, "devports", "not-ready"),
         [TakePort(), Start(1, "beside"), StopServer()],
         id="not ready in time is the end",
@@ -189,7 +188,7 @@ HISTORIES = [
         id="a signal while serving stops the server and passes its code on",
     ),
     pytest.param(
-        (PortFreed(), Ready(), BindFailed(foreign=True), TimedOut()),
+        (PortFreed(), Ready(), PortTaken(), GivenUp("not-ready")),
         Serving(),
         [TakePort(), Start(1, "beside")],
         id="words about a taken port mean nothing once the port is ours",
@@ -215,87 +214,6 @@ HISTORIES = [
 ]
 
 
-LADDER = Retry(attempts=2, ways=("fd", "hook", "beside", "bare"))
-LADDERS = [
-    pytest.param(
-        (PortFreed(), BindFailed(foreign=False), PortFreed(), Ready()),
-        Serving(),
-        [TakePort(), Start(1, "fd"), StopServer(), TakePort(), Start(1, "hook")],
-        id="a socket that is not taken is bound anew, and the next way tried",
-    ),
-    pytest.param(
-        (PortFreed(), *(BindFailed(foreign=False), PortFreed()) * 2, BindFailed(foreign=False)),
-        Starting(1, "bare"),
-        [
-            TakePort(),
-            Start(1, "fd"),
-            StopServer(),
-            TakePort(),
-            Start(1, "hook"),
-            StopServer(),
-            TakePort(),
-            Start(1, "beside"),
-            StopServer(),
-            Start(1, "bare"),
-        ],
-        id="down to the foot of the ladder, and only the last step has nothing to take",
-    ),
-    pytest.param(
-        (PortFreed(), BindFailed(foreign=True)),
-        Taking(2, "fd"),
-        [TakePort(), Start(1, "fd"), StopServer(), Pause(0.2), TakePort()],
-        id="what somebody else took is tried again by the same way",
-    ),
-    pytest.param(
-        (PortFreed(), BindFailed(foreign=False), PortFreed(), Moved(foreign=False)),
-        Starting(1, "bare"),
-        [
-            TakePort(),
-            Start(1, "fd"),
-            StopServer(),
-            TakePort(),
-            Start(1, "hook"),
-            StopServer(),
-            Start(1, "bare"),
-        ],
-        id="a server that our hold may have driven elsewhere is started without it at once",
-    ),
-    pytest.param(
-        (PortFreed(), TimedOut(refused=True)),
-        Starting(1, "bare"),
-        [TakePort(), Start(1, "fd"), StopServer(), Start(1, "bare")],
-        id="time that has passed is not spent again on each way",
-    ),
-]
-
-
-@pytest.mark.parametrize(("events", "state", "commands"), LADDERS)
-def test_history_on_a_ladder(events: tuple[Event, ...], state: State, commands: list[Command]):
-    assert play(*events, retry=LADDER) == (state, commands)
-
-
-def test_a_way_that_was_asked_for_is_the_only_one():
-    retry = Retry(attempts=1, ways=("hook",))
-    state, _ = play(PortFreed(), BindFailed(foreign=False), retry=retry)
-    assert state == Ended(94, "devports", "retries-exhausted")
-    state, _ = play(PortFreed(), Moved(foreign=False), retry=retry)
-    assert state == Ended(95, "devports", "moved")
-    state, _ = play(PortFreed(), TimedOut(refused=True), retry=retry)
-    assert state == Ended(95, "devports", "not-ready")
-
-
-@pytest.mark.parametrize(
-    ("after", "down"),
-    [
-        pytest.param(Taking(1, "beside"), True, id="the same start by the next way"),
-        pytest.param(Taking(2, "hook"), False, id="the next start by the same way"),
-        pytest.param(Serving(), False, id="no start at all"),
-    ],
-)
-def test_going_down_is_told_from_trying_again(after: State, *, down: bool):
-    assert goes_down(Starting(1, "hook"), after) is down
-
-
 @pytest.mark.parametrize(("events", "state", "commands"), HISTORIES)
 def test_history(events: tuple[Event, ...], state: State, commands: list[Command]):
     assert play(*events) == (state, commands)
@@ -305,22 +223,23 @@ EVENTS = st.sampled_from(
     [
         PortFreed(),
         PortStillHeld(90),
-        BindFailed(foreign=True),
-        BindFailed(foreign=False),
+        PortTaken(),
+        HoldInTheWay(),
         Exited(1),
         Ready(),
-        Moved(foreign=True),
-        Moved(foreign=False),
+        GivenUp("moved"),
+        GivenUp("not-ready"),
         Interrupted(15),
-        TimedOut(),
-        TimedOut(refused=True),
     ]
 )
 
 
 WAYS: tuple[tuple[HandoffMode, ...], ...] = (
-    *(LADDER.ways[first:] for first in range(len(LADDER.ways))),
-    *((way,) for way in LADDER.ways),
+    ("fd", "bare"),
+    ("hook", "bare"),
+    ("beside", "bare"),
+    ("bare",),
+    ("hook",),
 )
 
 
@@ -332,15 +251,15 @@ def test_whatever_happens_starts_are_bounded_and_every_further_one_follows_a_sto
     starts = [place for place, command in enumerate(commands) if isinstance(command, Start)]
     taken = {command.way for command in commands if isinstance(command, Start)}
     stops = [place for place, command in enumerate(commands) if isinstance(command, StopServer)]
-    assert len(starts) <= RETRY.attempts + len(ways) - 1  # once more for each way further down
-    assert taken <= set(ways)
+    assert len(starts) <= RETRY.attempts + 1  # once more without our hold
+    assert taken <= {ways[0], "bare"}
     assert all(
         any(before < stop < after for stop in stops) for before, after in itertools.pairwise(starts)
     )
 
 
 def test_the_missing_hold_is_remembered_in_the_state_too():
-    state, _ = play(PortFreed(), *(BindFailed(foreign=False),) * 2, PortFreed())
+    state, _ = play(PortFreed(), HoldInTheWay(), PortTaken(), PortFreed())
     assert state == Starting(2, "bare")
 
 
@@ -350,25 +269,18 @@ def test_waits_double_up_to_their_limit():
 
 
 def test_a_failed_start_leaves_the_state_starting_only_to_try_without_the_hold():
-    state, _ = step(Starting(2, "beside"), BindFailed(foreign=False), RETRY)
+    state, _ = step(Starting(2, "beside"), HoldInTheWay(), RETRY)
     assert state == Starting(2, "bare")
 
 
 LOST = [
     pytest.param((PortStillHeld(94, left=True),), 3, True, id="its port is left to its holder"),
     pytest.param((PortStillHeld(90),), 3, False, id="nobody agreed to end the holder"),
+    pytest.param((PortFreed(), PortTaken()), 1, True, id="the last start lost it to somebody"),
     pytest.param(
-        (PortFreed(), BindFailed(foreign=True)), 1, True, id="the last start lost it to somebody"
+        (PortFreed(), GivenUp("retries-exhausted")), 3, True, id="it may not be freed again"
     ),
-    pytest.param(
-        (PortFreed(), Moved(foreign=True)), 1, True, id="the last start fled from somebody"
-    ),
-    pytest.param(
-        (PortFreed(), *(BindFailed(foreign=False),) * 3), 1, False, id="nobody else had it"
-    ),
-    pytest.param(
-        (PortFreed(), Moved(foreign=True, told=True)), 1, False, id="it was told another port"
-    ),
+    pytest.param((PortFreed(), GivenUp("moved")), 1, False, id="it was told another port"),
     pytest.param((PortFreed(), Exited(3)), 1, False, id="the server ended by itself"),
 ]
 
@@ -380,3 +292,41 @@ def test_a_port_is_lost_where_somebody_else_has_it(
     end, _ = play(*events, retry=Retry(attempts=attempts))
     assert isinstance(end, Ended)
     assert is_lost(events[-1], end) is lost
+
+
+HERE = Endpoint("127.0.0.1", 8000)
+OURS = Holder(Process(ProcessKey(42, 1), 1, 1000, "lana", "web", ("web",)))
+NOTHING = PortOwnership(None, (HERE,), bound=False, strangers=())
+LISTENS = NOTHING.replace(owner=OURS, missing=())
+OWNED = [
+    pytest.param(NOTHING, False, "none", id="nothing"),
+    pytest.param(NOTHING.replace(bound=True), False, "bound", id="a socket of its own"),
+    pytest.param(
+        NOTHING.replace(bound=True, inherited=True), False, "given", id="a socket that it inherited"
+    ),
+    pytest.param(LISTENS, False, "listen", id="it listens"),
+    pytest.param(LISTENS.replace(missing=(HERE,)), False, "some", id="it listens on one of two"),
+    pytest.param(
+        LISTENS.replace(queueing=True), False, "given", id="we made the socket listen, for nobody"
+    ),
+    pytest.param(LISTENS.replace(queueing=True), True, "listen", id="and now it is served"),
+]
+
+
+@pytest.mark.parametrize(("seen", "serves", "own"), OWNED)
+def test_what_our_tree_has_of_the_port(seen: PortOwnership, own: str, *, serves: bool) -> None:
+    assert seen.own(serves=serves) == own
+    assert seen.has_any is (own != "none")
+
+
+@pytest.mark.parametrize(
+    ("states", "foreign"),
+    [
+        pytest.param((), "none", id="nobody"),
+        pytest.param(("BOUND",), "bound", id="bound"),
+        pytest.param(("BOUND", "LISTEN"), "listen", id="somebody listens"),
+    ],
+)
+def test_what_others_have_of_it(states: tuple[str, ...], foreign: str) -> None:
+    sockets = tuple(Socket(HERE, None, state) for state in states)  # type: ignore[arg-type]
+    assert NOTHING.replace(strangers=sockets).foreign == foreign

@@ -58,7 +58,7 @@ def test_a_draft_that_is_there_is_not_ours(tmp_path: Path) -> None:
 
 def test_what_cannot_be_written_leaves_nothing(tmp_path: Path) -> None:
     with pytest.raises(UnicodeEncodeError):
-        write_new(str(tmp_path / "a"), "\udc80")
+        write_new(str(tmp_path / "a"), "\ud800")
     assert os.listdir(tmp_path) == []
 
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from errno import EADDRINUSE
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -60,10 +61,15 @@ NEWS: dict[str, tuple[News, ...]] = {
     "accepting": (h.Accepting("web", HERE),),
     "shared": (h.Joined("web", HERE, s.NODE),),
     "bound-only": (h.BoundNotListening("web", HERE),),
-    "retry": (h.PortLost("web", HERE, foreign=True, line="in use", next_attempt=2, attempts=3),),
-    "lost": (h.PortLost("web", HERE, foreign=False, line="", next_attempt=0, attempts=3),),
+    "retry": (h.PortLost("web", HERE, line="in use", next_attempt=2, attempts=3),),
+    "lost": (h.PortLost("web", HERE, line="", next_attempt=0, attempts=3),),
     "released": (h.Released("web", HERE, line="Port 8000 is in use"),),
+    "bind-refused": (
+        h.BindRefused("web", Endpoint("127.0.0.1", 9100), s.NODE, EADDRINUSE, code=3),
+        h.BindRefused("web", Endpoint("127.0.0.1", 9229), None),
+    ),
     "handoff-failed": (h.HandoffFailed("web", "beside"),),
+    "ended-alike": (h.EndedAlike("web"),),
     "stopping": (h.StoppingServer("web", "SIGTERM"),),
     "elsewhere": (h.ListeningElsewhere("web", HERE, Endpoint("::1", 5174)),),
     "strayed": (

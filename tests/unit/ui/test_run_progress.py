@@ -2,13 +2,17 @@
 
 from __future__ import annotations
 
+from errno import EACCES, EADDRINUSE
+
 from devports.core.bind_errors import BindFailure
-from devports.core.model import Endpoint, Holder, Process, ProcessKey, Socket
+from devports.core.model import Endpoint, Holder, HolderSearch, Process, ProcessKey, Socket
 from devports.core.recovery import (
     Accepting,
+    BindRefused,
     BoundNotListening,
     DetachedProcess,
     Ended,
+    EndedAlike,
     HandoffFailed,
     Joined,
     KillingServer,
@@ -34,6 +38,8 @@ from tests.tools.golden import Family
 
 FAMILY = Family("run_progress")
 HERE, SISTER = Endpoint("127.0.0.1", 8000), Endpoint("::1", 8000)
+METRICS = Endpoint("127.0.0.1", 9100)
+ELSEWHERE = Endpoint("127.0.0.1", 8001)
 SERVER = Process(ProcessKey(42, 1), 1, 1000, "lana", "uvicorn", ("uvicorn", "main:app"))
 EVIL = "\x1b[2Jaddress in use\x07"
 
@@ -55,19 +61,35 @@ FAMILY.says(
         "it is busy for one": Queued("web", HERE, 1, 4.0),
         "it accepts again": Accepting("web", HERE),
         "another server beside it": Joined("web", HERE, SERVER),
-        "bound and not listening": BoundNotListening("web", HERE),
+        "bound and not listening": BoundNotListening("web", HERE, SERVER),
+        "bound, and who was to serve has ended": BoundNotListening("web", HERE, SERVER, 43),
         "lost to somebody, with what the server said": PortLost(
-            "web", HERE, True, "OSError: in use", 2, 3
+            "web", HERE, "OSError: in use", 2, 3
         ),
-        "lost to nobody, for the last time": PortLost("web", HERE, False, "", 0, 3),
+        "lost for the last time": PortLost("web", HERE, "", 0, 3),
         "a socket that was not taken": HandoffFailed("web", "fd"),
         "a bind that did not ask": HandoffFailed("web", "hook"),
         "our own hold": HandoffFailed("web", "beside"),
         "our own hold, perhaps": HandoffFailed("web", "hook", 60),
+        "it was not our hold": EndedAlike("web"),
         "our own hold, released beside it": Released("web", HERE, " Port 8000 is in use\n"),
+        "another port, refused, by which it ended": BindRefused(
+            "web", METRICS, SERVER, EADDRINUSE, 3
+        ),
+        "another port, refused to one that goes on": BindRefused("web", METRICS, None, EADDRINUSE),
+        "another port, forbidden": BindRefused("web", METRICS, None, EACCES, 1),
+        "another port, for a reason without a name": BindRefused("web", METRICS, None, 4095, 1),
+        "a debugger's port, held": BindRefused("web", METRICS, SERVER),
+        "a debugger's port, held by what cannot be read": BindRefused("web", METRICS, None),
+        "released for a socket": Released("web", HERE, why="socket"),
+        "released for a bind that failed": Released("web", HERE, why="hook"),
+        "released for silence": Released("web", HERE, why="silence", seconds=30.01),
         "stopping": StoppingServer("web", "SIGINT"),
         "killed": KillingServer("web", 2.5),
-        "on another port": ListeningElsewhere("web", HERE, Endpoint("127.0.0.1", 8001)),
+        "on another port": ListeningElsewhere("web", HERE, ELSEWHERE),
+        "on another port, of which its command says nothing": ListeningElsewhere(
+            "web", HERE, ELSEWHERE, "`vite --port {port}`"
+        ),
         "in the background": DetachedProcess("web", SERVER, ended=True),
         "something that it started": DetachedProcess("web", SERVER, ended=False),
         "another port, loudly": PortChanged("web", 8000, 8002),
@@ -85,7 +107,7 @@ def test_what_starts_a_dependency_names_the_same_file() -> None:
 
 
 def test_what_a_server_said_is_never_printed_raw() -> None:
-    line = event_line(PortLost("web", HERE, True, EVIL, 0, 3))
+    line = event_line(PortLost("web", HERE, EVIL, 0, 3))
     assert line.isprintable()
     assert event_line(Released("web", HERE, EVIL)).isprintable()
     error = gave_up(SERVICE, ended("not-ready"), None, failure(EVIL))
@@ -101,6 +123,7 @@ FAMILY.says(
         "what never started has not ended": Ended(90, "devports", "port-held"),
         "it ended before it was ready": Ended(0, "child", "ended-early"),
         "it failed before it was ready": Ended(1, "child", "ended-early"),
+        "it ended well beside our hold": Ended(0, "child", "ended-early", in_way=True),
     },
 )
 
@@ -114,7 +137,7 @@ def ended(reason: str) -> Ended:
 
 
 def failure(line: str = "in use") -> BindFailure:
-    return BindFailure("fatal", 8000, line)
+    return BindFailure(8000, line)
 
 
 LISTENS = NOBODY.replace(owner=Holder(SERVER))
@@ -152,6 +175,15 @@ FAMILY.says(
             None,
             None,
         ),
+        "a stranger listens, by name": (
+            "not-ready",
+            NOBODY.replace(
+                strangers=(Socket(HERE, None, "LISTEN", 7),),
+                others=HolderSearch((Holder(SERVER, (7,)),)),
+            ),
+            None,
+            None,
+        ),
         "its path was not answered": ("not-ready", NOBODY, None, 0),
         "its path was not found": ("not-ready", NOBODY, None, 404),
         "it moved, and its sockets say where": (
@@ -183,6 +215,22 @@ FAMILY.says(
         OutputStyle(),
     ),
     {"it did not print what it should": "serving \x1b", "nothing was asked": ""},
+)
+
+
+FAMILY.says(
+    "given up, and what else may help",
+    lambda case: error_block(
+        gave_up(SERVICE, ended(case[0]), case[1], None, in_way=True, advice=case[2]), OutputStyle()
+    ),
+    {
+        "our hold may have been in its way": ("not-ready", NOBODY, ""),
+        "its command never says the port": (
+            "moved",
+            NOBODY.replace(elsewhere=(ELSEWHERE,)),
+            "`vite --port {port}`",
+        ),
+    },
 )
 
 

@@ -1,10 +1,11 @@
-"""Loaded by each Python program below a `devports run` that answers binds.
+"""Loaded by each Python program below a `devports run` that hands its port over.
 
-It does nothing but to watch for the import of `socket`, whose bind it wraps (asyncio, uvloop and
+It says hello, and watches for the import of `socket`, whose bind it wraps (asyncio, uvloop and
 Twisted bind by it too). Only when a bind on a declared port fails with EADDRINUSE does it ask
-devports for the port, over the socket that $DEVPORTS_HOOK names; devports gives a socket bound to
-the same address, which takes the place of the server's own. Without an answer the bind fails as it
-did.
+devports for the port, over the socket in the folder that $DEVPORTS_HOOK names; devports gives a
+socket bound to the same address, which takes the place of the server's own. Without an answer the
+bind fails as it did, and that is told, as it is of every other TCP port: over a FIFO, which nobody
+has to wait for.
 
 It runs in programs of any kind and Python 3.7 or later: no import that they would not make.
 """
@@ -62,30 +63,49 @@ class Loader:
 
 
 def wrap_socket(module: Any) -> None:
-    """Let `socket.socket.bind` ask when it fails."""
+    """Let `socket.socket.bind` ask when it fails, and tell of it."""
     real = module.socket.bind
 
     def bind(self: socket.socket, address: Any) -> None:
         try:
             real(self, address)
         except OSError as error:
-            if error.errno != IN_USE or not is_declared(self, address):
+            if not is_tcp(self, address):
                 raise
-            if not adopted(self, address, real):
+            declared = error.errno == IN_USE and address[1] in PORTS
+            if not declared or not adopted(self, address, real):
+                tell(f"fail {os.getpid()} tcp {numeric(self, address)} {address[1]} {error.errno}")
                 raise
 
     bind.__doc__ = real.__doc__
     module.socket.bind = bind
 
 
-def is_declared(sock: socket.socket, address: Any) -> bool:
+def hello() -> None:
+    """Say who we are; a child that is forked says it again, since its parent may end at once."""
+    script = getattr(sys, "argv", None) or ("",)  # Python 3.7 has none yet
+    tell(f"hello {os.getpid()} python {script[0][-100:]}")
+
+
+def tell(words: str) -> None:
+    """Tell devports, if it is there."""
+    try:
+        fifo = os.open(f"{FOLDER}/tell", os.O_WRONLY | os.O_NONBLOCK)
+        try:
+            os.write(fifo, f"{words}\n".encode("utf-8", "replace"))
+        finally:
+            os.close(fifo)
+    except OSError:
+        pass
+
+
+def is_tcp(sock: socket.socket, address: Any) -> bool:
     import _socket
 
     return (
         sock.family in (_socket.AF_INET, _socket.AF_INET6)
         and sock.type == _socket.SOCK_STREAM
         and isinstance(address, tuple)
-        and address[1] in PORTS
     )
 
 
@@ -94,8 +114,7 @@ def adopted(sock: socket.socket, address: Any, real: Callable[..., None]) -> boo
     host = numeric(sock, address)
     answer, given = ask("adopt" if is_ordinary(sock, host) else "bind", host, address[1])
     if answer == b"retry\n":
-        real(sock, address)
-        return True
+        return not fails(real, sock, address)
     if given is None:
         return False
     timeout = sock.gettimeout()
@@ -105,6 +124,14 @@ def adopted(sock: socket.socket, address: Any, real: Callable[..., None]) -> boo
         os.close(given)
     sock.settimeout(timeout)
     return True
+
+
+def fails(real: Callable[..., None], sock: socket.socket, address: Any) -> bool:
+    try:
+        real(sock, address)
+    except OSError:
+        return True
+    return False
 
 
 def numeric(sock: socket.socket, address: Any) -> str:
@@ -142,7 +169,7 @@ def ask(word: str, host: str, port: int) -> tuple[bytes, int | None]:
     answer = b""
     try:
         channel.settimeout(PATIENCE)
-        channel.connect(PATH)
+        channel.connect(f"{FOLDER}/ask")
         channel.sendall(f"{TOKEN} {word} {host} {port}\n".encode("ascii"))
         answer, more, _, _ = channel.recvmsg(16, _socket.CMSG_SPACE(calcsize("i")))
         for level, kind, data in more:
@@ -179,10 +206,13 @@ def install() -> None:
 
 
 TOKEN, _, rest = os.environ.get("DEVPORTS_HOOK", "").partition(" ")
-_, _, PATH = rest.partition(" ")
-PORTS = frozenset(int(word) for word in rest.partition(" ")[0].split(",") if word.isdigit())
-if PATH and PORTS:
+numbers, _, FOLDER = rest.partition(" ")
+PORTS = frozenset(int(word) for word in numbers.split(",") if word.isdigit())
+if FOLDER:
     from errno import EADDRINUSE as IN_USE
 
+    hello()
+    if hasattr(os, "register_at_fork"):
+        os.register_at_fork(after_in_child=hello)
     install()
 chain()
