@@ -95,5 +95,5 @@ def explain(context: Context, target: Target, findings: Sequence[Finding]) -> No
     for note in notes(findings):
         context.print_labelled("note", note)
     if isinstance(verdict, Held) and not any(f.holding.hidden for f in findings):
-        ends = hint("to end it safely, run ", ours("free", target.typed))
+        ends = hint("to free the port, run ", ours("free", target.typed))
         context.print_labelled("hint", ends)

@@ -194,8 +194,8 @@ def here() -> str:
     except FileNotFoundError:
         raise DevportsError(
             "no-folder",
-            "the current folder does not exist any more",
-            hints=("change to a folder that does: `cd ..`",),
+            "the current folder no longer exists",
+            hints=("change to another one: `cd ~`",),
         ) from None
 
 

@@ -52,12 +52,12 @@ def not_debuggable(service: Service, words: tuple[str, ...]) -> DevportsError:
     }[debugger]
     note = ""
     if service.shell:
-        note = "a shell takes the command apart, so devports cannot put the debugger into it"
+        note = "with `shell = true` devports cannot add the debugger"
     elif words and words[0] in PACKAGE_RUNNERS:
-        note = f"`{words[0]}` starts several programs, and each would want the debugger's port"
+        note = f"`{words[0]}` starts several programs, which would all use the debugger's port"
     return DevportsError(
         "not-debuggable",
-        f"the command of `{name}` cannot be started under {debugger}",
+        f"cannot start `{name}` under {debugger}",
         note=note,
         hints=(hint,),
         service=name,

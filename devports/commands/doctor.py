@@ -57,7 +57,7 @@ def doctor(context: Context, *, fix: bool = False, as_json: bool = False) -> int
     if fix and as_json:
         raise DevportsError(
             "usage",
-            "`--fix` asks, and `--json` never does",
+            "`--fix` cannot be combined with `--json` (it asks for confirmation)",
             hints=(hint("run ", ours("doctor", "--fix"), " on a terminal"),),
         )
     seen = mend(context, look(context)) if fix else look(context)
@@ -141,9 +141,9 @@ def mend(context: Context, seen: DoctorResult) -> DoctorResult:
 def _nothing_to_ask(context: Context, seen: DoctorResult) -> str:
     """Return why nobody is asked anything; empty if somebody is."""
     if not any(problem.mend for problem in seen.problems):
-        return "nothing of this can be mended by devports itself"
+        return "devports cannot fix any of these problems itself"
     if not context.screen.interactive:
-        return "nothing was mended: there is no terminal to ask on"
+        return "nothing was fixed: no terminal to ask for confirmation"
     return ""
 
 
@@ -171,7 +171,7 @@ def _carry_out(context: Context, todo: Fix) -> bool:
         case RemoveWritePermission(path=path):
             from devports.system.files import take_writing
 
-            if agreed := _agreed(context, "take the right to write it from everybody else?"):
+            if agreed := _agreed(context, "remove write permission for other users?"):
                 take_writing(path)
             return agreed
         case WriteEditorFiles(paths=paths):

@@ -288,10 +288,10 @@ def faults_of(config: Config, warnings: Sequence[str]) -> Iterator[Problem]:
         problem = Problem(
             "folder-open-to-all",
             "warning",
-            f"every user can put another `{os.path.basename(config.path)}` into `{folder}`",
+            f"any user can replace `{os.path.basename(config.path)}` in `{folder}`",
             (f"mode: {stat.S_IMODE(status.st_mode):04o}",),
-            "whoever can write it decides which commands run as you",
-            (Remedy("its owner can take that away, or root"),),
+            "anyone who can write this file can run commands as you",
+            (Remedy("its owner or root can change that"),),
         )
         yield writable_by_others(problem, folder) if takes_writing(status) else problem
     for service in config.services:
@@ -435,4 +435,4 @@ def gaps_of_user(machine: Machine) -> Iterator[VisibilityGap]:
     if machine.process(1) is None and machine.platform != "win32":
         yield VisibilityGap("unlisted-processes", "the processes of other users (hidepid)")
     elif machine.viewer().uid != 0:
-        yield VisibilityGap("other-users", "which process of another user has a port")
+        yield VisibilityGap("other-users", "which process of another user uses a port")

@@ -238,11 +238,11 @@ def hints_for(asked: Target, freed: FreeResult) -> tuple[Advice, ...]:
     if whys == {"no-terminal"} and strangers:
         return (
             hint(
-                "to be asked whether to end it, run ", ours("free", asked.typed), " on a terminal"
+                "to be asked whether to stop it, run ", ours("free", asked.typed), " on a terminal"
             ),
         )
     if whys == {"no-terminal"}:
-        return (hint("to end it without a question, run ", ours("free", asked.typed, "--yes")),)
+        return (hint("to stop it without asking, run ", ours("free", asked.typed, "--yes")),)
     if whys == {"on-conflict"} and asked.name:
         return (hint("to be asked, run ", ours("run", asked.name, "--on-conflict", "ask")),)
     permitted = [
@@ -252,7 +252,7 @@ def hints_for(asked: Target, freed: FreeResult) -> tuple[Advice, ...]:
     ]
     if whys == {"other-user"} and all(permitted):
         again = ours("free", asked.typed, "--yes", "--other-users")
-        return (hint("to end it without a question, run ", again),)
+        return (hint("to stop it without asking, run ", again),)
     came_back = [outcome for outcome in freed.outcomes if isinstance(outcome, Respawned)]
     return tuple(filter(None, map(again_words, came_back)))
 

@@ -51,7 +51,7 @@ def init(context: Context, *, yes: bool, dry_run: bool, as_json: bool = False) -
 
         chosen = choose(plan.services, plan.shown, screen)
     if chosen is None:
-        screen.err("nothing was written")
+        screen.err("nothing written")
         return exitcodes.NO
     write(plan.replace(services=chosen))
     show_written(shown, chosen, screen)
@@ -152,7 +152,7 @@ def write(plan: Plan) -> None:
     except OSError as error:
         raise DevportsError(
             "config-unwritable",
-            f"`{plan.shown}` cannot be written: {str(error.strerror).lower()}",
+            f"cannot write `{plan.shown}`: {str(error.strerror).lower()}",
             exit_code=exitcodes.NO,
         ) from None
 
@@ -162,8 +162,8 @@ def exists(path: str) -> DevportsError:
     check, other = ours("validate"), ours("init", "--dry-run", "--config", "NEW")
     return DevportsError(
         "config-exists",
-        f"there is a configuration already: `{path}`",
-        note="it is never overwritten",
+        f"`{path}` already exists",
+        note="devports never overwrites it",
         hints=(hint("run ", check, " to check it, or ", other),),
         exit_code=exitcodes.NO,
     )
@@ -173,7 +173,7 @@ def unasked(shown: str) -> DevportsError:
     """Return that nobody could be asked, so that nothing was written."""
     return DevportsError(
         "nobody-to-ask",
-        f"`{shown}` was not written: there is no terminal to ask on",
+        f"`{shown}` was not written: no terminal to ask for confirmation",
         hints=(hint("run ", ours("init", "--yes"), " to write it as shown"),),
         exit_code=exitcodes.NO,
     )

@@ -108,20 +108,20 @@ def _refuse_contradictions(
         DevportsError: there are some.
     """
     if everything and words:
-        raise DevportsError("usage", "`--all` shows every listener, so it takes no target")
+        raise DevportsError("usage", "`--all` cannot be combined with a target")
     if watch and as_json:
-        without = "run it without `--json`: on a pipe it prints a line for each change"
+        without = "without `--json`, a pipe gets one line per change"
         raise DevportsError(
-            "usage", "`--watch` goes on, and `--json` is one document", hints=(without,)
+            "usage", "`--watch` cannot be combined with `--json`", hints=(without,)
         )
     if interval is not None and not watch:
-        raise DevportsError("usage", "`--interval` is about `--watch`")
+        raise DevportsError("usage", "`--interval` needs `--watch`")
     if watch and WINDOWS:
         from devports.core.hint import hint, ours
 
         raise DevportsError(
             "unsupported-platform",
-            "`--watch` does not work on Windows yet",
+            "`--watch` does not support Windows yet",
             hints=(hint("run ", ours("status"), " for one look"),),
             exit_code=exitcodes.BLIND,
         )

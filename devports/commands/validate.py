@@ -29,7 +29,7 @@ def validate(context: Context, *, as_json: bool = False) -> int:
     else:
         count = len(config.services)
         noun = "service" if count == 1 else "services"
-        context.screen.out(f"{config.path} is valid: {count} {noun}")
+        context.screen.out(f"{config.path} is valid ({count} {noun})")
     return exitcodes.OK
 
 

@@ -131,6 +131,6 @@ def refuse_unfindable(config: Config) -> None:
     if find(config.root) != config.path:
         raise DevportsError(
             "config-unfindable",
-            f"tasks would not find `{config.path}`: they only name a service",
-            hints=(f"call it `{OWN}`, or `[tool.devports]` in `{SHARED}`",),
+            f"VS Code tasks cannot use `{config.path}`",
+            hints=(f"rename it to `{OWN}`, or use `[tool.devports]` in `{SHARED}`",),
         )

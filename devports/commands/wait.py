@@ -68,7 +68,7 @@ def wait(
         return code
     for one in done:
         if one.happened:
-            context.screen.out(f"`{one.target.text}` is {until}, after {took(one.seconds)}")
+            context.screen.out(f"`{one.target.text}` is {until} after {took(one.seconds)}")
     for each in failed:
         context.print_error(each)
     return code
@@ -145,8 +145,8 @@ def not_ready(context: Context, one: WaitResult) -> DevportsError:
     if run is not None:
         note = f"its run (pid {run.key.pid}) is {'stalled' if run.stalled else run.state}"
     elif started:
-        note = "no `devports run` of it is there, and nobody else's server counts as it"
-        hints = (hint("run ", ours("run", target.typed), ", or wait for the bare port"),)
+        note = "it is not running; only its own `devports run` makes it ready"
+        hints = (hint("run ", ours("run", target.typed), ", or wait for the port alone"),)
     return DevportsError(
         "not-ready",
         f"`{target.text}` was not ready in {one.seconds:.1f} s",

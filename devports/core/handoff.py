@@ -104,8 +104,8 @@ def plan_handoff(
         if wants_number or service.handoff == "fd":
             raise DevportsError(
                 "handoff-unavailable",
-                f"`{service.name}` cannot be handed a socket: {taking}",
-                hints=('use `handoff = "auto"`: devports takes the best way that is possible',),
+                f"cannot pass a socket to `{service.name}`: {taking}",
+                hints=('set `handoff = "auto"` to let devports choose',),
                 service=service.name,
             )
         handed = None
@@ -128,18 +128,18 @@ def taken(request: AdapterRequest) -> SocketHandoff | str:
     """Return how the server takes the socket, or why it does not."""
     launching = request.launching
     if launching.loser:
-        return f"`{launching.loser}` does not hand descriptors on"
+        return f"`{launching.loser}` does not pass file descriptors to its children"
     words = (*launching.before, *launching.inner, *launching.lead, *launching.args)
     if any(mark(0) in text for text in (*words, *request.env.values())):
         if len(request.endpoints) > 1:
             both = " and ".join(map(str, request.endpoints))
-            return f"`{{fd}}` is one socket, and the host means two: {both}"
+            return f"`{{fd}}` is a single socket, but the host resolves to two addresses: {both}"
         listening = launching.name not in LISTEN_THEMSELVES
         return SocketHandoff(request.args, f"descriptor {mark(0)}", listening=listening)
     if launching.opaque:
-        return "its shell text does more than to start one program"
+        return "its shell command starts more than one program"
     adapter = SOCKET_ADAPTERS.get(launching.name)
-    return adapter(request) if adapter else f"`{launching.name}` is not known to take a socket"
+    return adapter(request) if adapter else f"`{launching.name}` is not known to accept an inherited socket"
 
 
 def is_hookable(launching: ParsedCommand, interpreter: str) -> bool:
@@ -307,7 +307,8 @@ class AdapterRequest(Frozen):
                 return ""
         elif set(named) == wanted:
             return ""
-        return f"its own words bind {', '.join(named)}, not {', '.join(map(str, self.endpoints))}"
+        return (f"its command binds {', '.join(named)}, not "
+f"{', '.join(map(str, self.endpoints))}")
 
     def misses_one(
         self, host: tuple[str, ...], port: tuple[str, ...], default: str, variables: str = ""
@@ -337,7 +338,7 @@ def _uvicorn(request: AdapterRequest) -> SocketHandoff | str:
     args, env = request.args, request.env
     names = ("--fd", "--uds")
     if values_of(args, *names) or env.get("UVICORN_FD") or env.get("UVICORN_UDS"):
-        return "its own words name a socket"
+        return "its command already names a socket"
     if reason := request.misses_one(("--host",), ("--port",), "8000", "UVICORN_"):
         return reason
     keys = values_of(args, "--ssl-keyfile", "--ssl-certfile")
@@ -359,7 +360,7 @@ def _binds(request: AdapterRequest) -> SocketHandoff | str:
     if request.launching.name == "hypercorn" and not values_of(request.args, "--config", "-c"):
         named = named or (f"{LOCALHOST}:8000",)
     if not named:
-        return "its command does not say where it binds"
+        return "its command has no bind address"
     if reason := request.misses(*named):
         return reason
     added = [word for at in range(len(named)) for word in ("--bind", f"fd://{mark(at)}")]
@@ -371,7 +372,7 @@ def _daphne(request: AdapterRequest) -> SocketHandoff | str:
     """`--fd N`, listening only (daphne 4.2); an address beside it would be bound as well."""
     args = request.args
     if values_of(args, "--fd", "-e", "--endpoint", "-u"):
-        return "its own words name a socket"
+        return "its command already names a socket"
     if reason := request.misses_one(("--bind", "-b"), ("--port", "-p"), "8000"):
         return reason
     rest = without(args, "--bind", "-b", "--port", "-p")
@@ -385,9 +386,9 @@ def _flask(request: AdapterRequest) -> SocketHandoff | str:
     """
     args, env = request.args, request.env
     if "run" not in args:
-        return "it serves by `run` only"
+        return "only `flask run` accepts a socket"
     if {"--debug", "--reload"} & set(args) or env.get("FLASK_DEBUG", "0") not in ("", "0"):
-        return "with its reloader it binds by itself"
+        return "with its reloader, flask opens its own socket"
     if reason := request.misses_one(("--host", "-h"), ("--port", "-p"), "5000", "FLASK_RUN_"):
         return reason
     told = (("WERKZEUG_SERVER_FD", mark(0)), ("WERKZEUG_RUN_MAIN", "true"))
@@ -400,7 +401,7 @@ def _puma(request: AdapterRequest) -> SocketHandoff | str:
     """PUMA_INHERIT_0, listening only, for the very address of `-b` (puma 5.6)."""
     named = values_of(request.args, "--bind", "-b")
     if len(named) != 1 or not named[0].startswith("tcp://"):
-        return "its command does not say where it binds"
+        return "its command has no bind address"
     if reason := request.misses(named[0].removeprefix("tcp://")):
         return reason
     value = f"{mark(0)}:{named[0]}"
@@ -411,7 +412,7 @@ def _puma(request: AdapterRequest) -> SocketHandoff | str:
 def _nginx(request: AdapterRequest) -> SocketHandoff | str:
     """NGINX, listening only (nginx 1.22); whether its file names the same address, nobody sees."""
     if len(request.endpoints) != 1:
-        return "it would have to take two sockets"
+        return "it would need two sockets"
     value = f"{mark(0)};"
     told = (("NGINX", value),)
     return SocketHandoff(request.args, f"NGINX={value}", told, listening=True, asked=True)

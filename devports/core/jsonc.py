@@ -116,12 +116,12 @@ class _Reader:
         match = TRIVIA.match(self.text, at)
         end = match.end() if match else at
         if self.text.startswith("/*", end):
-            raise self.error("a comment without an end", end)
+            raise self.error("a comment that is not closed", end)
         return end
 
     def value(self, at: int, depth: int) -> Node:
         if depth > DEEPEST:
-            raise self.error(f"more than {DEEPEST} brackets inside each other", at)
+            raise self.error(f"nested more than {DEEPEST} levels deep", at)
         first = self.text[at : at + 1]
         if first in ("{", "["):
             return self.container(at, depth, is_object=first == "{")

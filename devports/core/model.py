@@ -257,7 +257,7 @@ def _of_url(text: str) -> PortSpec:
     if not colon or address.endswith("]"):
         host, port = address, BY_SCHEME.get(scheme.lower(), "")
     if not port:
-        raise _wrong(text, "this URL names no port", f"{host or 'localhost'}:8000")
+        raise _wrong(text, "this URL has no port", f"{host or 'localhost'}:8000")
     return _spec(host, port, text)
 
 
@@ -265,15 +265,16 @@ def _spec(host: str, port: str, text: str) -> PortSpec:
     if host.startswith("[") and host.endswith("]"):
         host = host[1:-1]
     elif ":" in host:
-        raise _wrong(text, "an IPv6 address is written in brackets", f"[{host}]:{port}")
+        raise _wrong(text, "write an IPv6 address in brackets", f"[{host}]:{port}")
     if is_of_one_interface(host):
         raise _wrong(text, ONE_INTERFACE, f"[::]:{port}")
     if not host:
-        raise _wrong(text, "there is no host before the colon", port or "8000")
+        raise _wrong(text, "the host before the colon is missing", port or "8000")
     return PortSpec(host, port_number(port, text))
 
 
-ONE_INTERFACE = "a link-local address is one interface's, and devports does not tell those apart"
+ONE_INTERFACE = ("a link-local address belongs to one interface, and devports does not "
+"distinguish interfaces")
 
 
 def is_of_one_interface(host: str) -> bool:
@@ -301,7 +302,7 @@ def port_number(digits: str, text: str) -> int:
 def _wrong(text: str, why: str, example: str) -> DevportsError:
     return DevportsError(
         "target-invalid",
-        f"`{text[:80]}` is not a port",
+        f"`{text[:80]}` is not a port or address",
         facts=(why,),
-        hints=(f"write for example `{example}`",),
+        hints=(f"for example `{example}`",),
     )

@@ -25,12 +25,12 @@ if TYPE_CHECKING:
 KERNEL_PID = 4
 """Windows shows its kernel there; http.sys listens for other programs in it."""
 
-SYSTEM = "a service of the operating system"
-SESSION = "a part of the session: a terminal, the desktop or the login"
-EDITOR = "an editor or a part of one"
-ENGINE = "a part of a container engine"
-SHELL = "a shell that somebody works in"
-RELAY = "the relay that forwards ports of Linux under Windows (WSL)"
+SYSTEM = "an operating system service"
+SESSION = "part of a session (terminal, desktop or login)"
+EDITOR = "an editor or one of its helpers"
+ENGINE = "part of a container engine"
+SHELL = "an interactive shell"
+RELAY = "the WSL port relay"
 
 NAMES: dict[str, str] = dict.fromkeys(
     "systemd init dbus-daemon dbus-broker dbus-broker-lau dbus-broker-launch polkitd"
@@ -123,14 +123,14 @@ other by name."""
 def protection(target: Process, viewer: CurrentUser) -> str:
     """Return why `target` is never ended by us, or an empty text."""
     if target.pid <= 0 or (target.pid == KERNEL_PID and target.name == "System"):
-        return "the kernel itself"
+        return "the kernel"
     if target.pid == 1:
-        return "the first process of this system"
+        return "process 1 of this system"
     # kthreadd is pid 2, but in a container pid 2 is anybody: kernel threads have no arguments.
     if 2 in (target.pid, target.ppid) and not target.argv and not target.exe:  # noqa: PLR2004
         return "a kernel thread"
     if target.key in viewer.line:
-        return "devports itself or one of the processes it runs in"
+        return "devports itself or one of its parent processes"
     if is_persons_shell(target) and (target.job is None or target.job.terminal):
         return SHELL
     return by_place(target.exe) or by_name(names_of(target))

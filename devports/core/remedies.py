@@ -114,7 +114,7 @@ class RemedyContext(Frozen):
     def root(self, title: str, command: str | OwnCommand) -> Remedy:
         """Return a command that only root, or on Windows an elevated terminal, may run."""
         if self.platform == "win32":
-            return Remedy(f"{title} (in a terminal of an administrator)", command)
+            return Remedy(f"{title} (as administrator)", command)
         if self.is_root:
             return Remedy(title, command)
         by_sudo = f"sudo {command}" if isinstance(command, str) else command.replace(sudo=True)
@@ -169,7 +169,8 @@ def held(case: RemedyContext, sockets: Sequence[Socket]) -> Iterator[Remedy]:
     killable = tuple(t for t in plan if _may_be_signalled(t))
     if case.platform == "darwin" and any(socket.state == "BOUND" for socket in sockets):
         yield case.wait(
-            "a Python server that is just starting looks like this for up to 35 s: ask again then"
+            "a Python server may look like this for up to 35 s while it starts; check "
+"again then"
         )
     if any(_is_guarded(t) for t in plan):
         yield from _beside(case)
@@ -184,7 +185,7 @@ def held(case: RemedyContext, sockets: Sequence[Socket]) -> Iterator[Remedy]:
     if kernel:
         yield from http_sys(case)
     if holding.hidden or not holding.holders:
-        yield from look(case, "shows who holds it, which needs root for another user's process")
+        yield from look(case, "show the holder (root sees processes of other users)")
     if case.viewer is not None and killable:
         members = [member.process for target in killable for member in target.members]
         yield _signal(case, killable, "KILL", [*(t.process for t in killable), *members])
@@ -211,7 +212,7 @@ def _beside(case: RemedyContext) -> Iterator[Remedy]:
     """Yield how a service starts beside the one of another checkout."""
     if case.service:
         again = ours("run", case.service, "--on-conflict", "next")
-        yield Remedy("goes on beside it: another port, this once", again)
+        yield Remedy("use another port, this once", again)
 
 
 def _devports_first(
@@ -222,9 +223,9 @@ def _devports_first(
     if any(_is_guarded(target) for target in plan):
         return
     if plan and all(map(_can_end, plan)) and not foreign and not hidden:
-        yield Remedy("ends what holds it, after asking", ours("free", case.target))
+        yield Remedy("stop the holder (asks first)", ours("free", case.target))
     elif foreign or (case.platform != "win32" and any(_may_be_ended(case, h) for h in hidden)):
-        yield case.root("ends what holds it, after asking", ours("free", case.target))
+        yield case.root("stop the holder (asks first)", ours("free", case.target))
 
 
 def _may_be_ended(case: RemedyContext, hidden: HiddenSocket) -> bool:
@@ -258,15 +259,15 @@ def _own(case: RemedyContext, uid: int | None) -> bool:
 def _own_stop(case: RemedyContext, target: StopTarget) -> Iterator[Remedy]:
     match target.standing:
         case SupervisedService(by=by, unit=unit, stop=stop):
-            does = "this stops it for good" if unit else "this tells its name, to stop it by that"
-            yield _stop(case, f"{by} would start it again: {does}", stop)
+            does = "stop it there" if unit else "find its name there, then stop it"
+            yield _stop(case, f"{by} may restart it; {does}", stop)
         case Tunnel(stop=stop) if stop:
-            yield Remedy("closes the tunnel by its own command", stop)
+            yield Remedy("close the tunnel", stop)
         case OtherCheckout(is_guarded=True, run=run, there=there):
             folder, what = (
                 (run.project, run_target(run.service)) if run else (there.folder, str(case.port))
             )
-            title = "ends it, where it was started"
+            title = "stop it where it was started"
             yield Remedy(title, f"cd {quote(folder)} && devports free {quote(what)}")
         case Container() as it:
             yield from container(case, target, it)
@@ -286,14 +287,14 @@ def _hidden_stop(case: RemedyContext, hidden: HiddenSocket) -> Iterator[Remedy]:
     if engine := engine_of(hidden, case.port):
         # To stop the engine's service would end all its containers.
         it = Container(engine)
-        yield case.root("names the container that publishes the port", asking(case, it))
-        yield case.root("stops that container", f"{engine} stop NAME")
+        yield case.root("find the container that publishes the port", asking(case, it))
+        yield case.root("stop that container", f"{engine} stop NAME")
     elif unit is not None and case.platform == "linux":
         whose = unit if _own(case, hidden.socket.uid) else of_user(unit, hidden.user)
-        yield _stop(case, "stops the service that the socket was made in", whose.stop)
+        yield _stop(case, "stop the service that opened the socket", whose.stop)
     if found := container_of(hidden.cgroup):  # nothing but its control group is known of it
         stop = Container(found[0], found[1][:SHORT_ID]).stop
-        yield case.root("stops the container that the socket was made in", stop)
+        yield case.root("stop the container that opened the socket", stop)
 
 
 def _signal(
@@ -306,12 +307,12 @@ def _signal(
 
 def _kill(case: RemedyContext, name: str, processes: Sequence[Process]) -> tuple[str, str]:
     """Return title and command."""
-    when = "since it was asked to end and did not" if case.ignored else "when it ignores that"
-    title = "asks it to end" if name == "TERM" else f"last resort, {when}: nothing is saved"
+    when = "it ignored SIGTERM" if case.ignored else "if it does not exit"
+    title = "ask the process to exit" if name == "TERM" else f"last resort, {when}: kill it (unsaved data is lost)"
     command = f"kill -{name} {_pids(processes)}"
     stopped = [process for process in processes if process.state == "T"]
     if name == "TERM" and stopped:
-        title += "; it is stopped (Ctrl-Z), so it must go on to take notice"
+        title += "; it is suspended (Ctrl-Z) and must be continued first"
         command += f" && kill -CONT {_pids(stopped)}"
     return title, command
 
@@ -323,9 +324,9 @@ def _taskkill(_: RemedyContext, name: str, processes: Sequence[Process]) -> tupl
     """
     which = _pids(processes, "/PID ")
     if name == "TERM":
-        title = "asks it and its children to end; a console program may refuse"
+        title = "ask the process and its children to exit (console programs may ignore it)"
         return title, f"taskkill {which} /T"
-    return "last resort, for it and its children: nothing is saved", f"taskkill {which} /T /F"
+    return "last resort: kill it and its children (unsaved data is lost)", f"taskkill {which} /T /F"
 
 
 def _pids(processes: Iterable[Process], before: str = "") -> str:
@@ -334,17 +335,18 @@ def _pids(processes: Iterable[Process], before: str = "") -> str:
 
 def client(case: RemedyContext) -> Iterator[Remedy]:
     yield case.wait(
-        "it is an outgoing connection and nobody's server: wait until it ends, then ask again"
+        "wait until the outgoing connection closes, then check again"
     )
-    yield Remedy("shows the connection, so that you can close it in its program", _seen_by(case))
-    title, port = "choose another port", common_port(case)
+    yield Remedy("show the connection, to close it in its program", _seen_by(case))
+    title, port = "use another port", common_port(case)
     if case.outgoing(case.port) and not case.outgoing(port):
         low, high = case.ephemeral
-        title += f" outside {low}-{high}, where outgoing connections get theirs"
+        title += f" outside {low}-{high} (the range for outgoing connections)"
     yield case.elsewhere(title, port)
     if case.platform == "linux":
         yield case.root(
-            "keeps the kernel from giving it away again (replaces the list that is set)",
+            "exclude the port from the range for outgoing connections (replaces the "
+"current list)",
             f"sysctl -w net.ipv4.ip_local_reserved_ports={case.port}",
         )
     if case.platform == "win32":
@@ -362,25 +364,25 @@ def _seen_by(case: RemedyContext) -> str:
 
 def _reserve(case: RemedyContext) -> Remedy:
     return case.root(
-        "keeps Windows from giving it away again",
+        "exclude the port from the range for outgoing connections",
         f"netsh int ipv4 add excludedportrange protocol=tcp startport={case.port} numberofports=1",
     )
 
 
 def lingering(case: RemedyContext, verdict: LingeringConnections) -> Iterator[Remedy]:
     seconds = verdict.seconds
-    until = "until its clients are gone" if seconds is None else f"{int(seconds) + 1} s"
+    until = "until its clients have closed" if seconds is None else f"{int(seconds) + 1} s"
     if not verdict.blocking:
-        yield Remedy("start the server: one that sets SO_REUSEADDR, as most do, is not affected")
-    yield case.wait(f"an ended server left it behind: wait {until}, then ask again")
+        yield Remedy("start the server now (servers that set SO_REUSEADDR are not affected)")
+    yield case.wait(f"wait {until} for the kernel to drop the closed connections, then check again")
     states = _destroyable(verdict.sockets)
     if case.platform == "linux" and verdict.blocking and states:
         yield case.root(
-            "removes what is left (the kernel needs INET_DIAG_DESTROY)",
+            "remove the closed connections (needs a kernel with INET_DIAG_DESTROY)",
             f"ss -K -t {states} 'sport = :{case.port}'",
         )
     if verdict.blocking:
-        yield Remedy("for the next time: the server that left it should set SO_REUSEADDR")
+        yield Remedy("to avoid this, let the server set SO_REUSEADDR")
 
 
 def _destroyable(sockets: Sequence[Socket]) -> str:
@@ -394,57 +396,57 @@ def _destroyable(sockets: Sequence[Socket]) -> str:
 def shadowed(case: RemedyContext, sockets: Sequence[Socket]) -> Iterator[Remedy]:
     address = case.endpoint.address
     here = Endpoint(LOOPBACK.get(address, address), case.port)
-    yield Remedy(f"use http://{here}: `localhost` may reach the other server")
+    yield Remedy(f"use http://{here} (`localhost` may reach the other server)")
     for sister in dict.fromkeys(str(socket.local) for socket in sockets):
-        yield Remedy("shows the other server", ours("check", sister))
-        yield Remedy("ends the other server, after asking", ours("free", sister))
+        yield Remedy("show the other server", ours("check", sister))
+        yield Remedy("stop the other server (asks first)", ours("free", sister))
 
 
 def unexplained(case: RemedyContext) -> Iterator[Remedy]:
-    yield case.wait("it may be gone in a moment: ask again")
-    yield from look(case, "shows more: sockets of other users, and descriptors in transit")
+    yield case.wait("check again in a moment")
+    yield from look(case, "show more, including sockets of other users")
     if case.platform == "darwin":
-        yield Remedy("lists the sockets that lsof does not see", "netstat -anv -p tcp")
+        yield Remedy("list the sockets that lsof does not show", "netstat -anv -p tcp")
     if case.platform == "win32":
         yield from http_sys(case)
         yield _excluded()
-    yield case.elsewhere("choose another port: the kernel may keep this one", next_port(case))
+    yield case.elsewhere("use another port", next_port(case))
 
 
 def _excluded() -> Remedy:
     command = "netsh int ipv4 show excludedportrange protocol=tcp"
-    return Remedy("lists the ranges that Windows keeps for itself", command)
+    return Remedy("list the port ranges reserved by Windows", command)
 
 
 def forbidden(case: RemedyContext) -> Iterator[Remedy]:
-    yield case.elsewhere("choose a port that everybody may use", common_port(case))
+    yield case.elsewhere("use a port that any user may bind", common_port(case))
     if case.platform == "win32":
         yield _excluded()
-        yield case.root("lets go of ranges that Hyper-V took: first this", "net stop winnat")
+        yield case.root("release port ranges reserved by Hyper-V, step 1", "net stop winnat")
         yield _reserve(case)
-        yield case.root("and then this", "net start winnat")
+        yield case.root("release port ranges reserved by Hyper-V, step 2", "net start winnat")
     elif case.platform == "darwin":
         yield Remedy(
-            'on macOS a port below 1024 needs no right on every address: host = "0.0.0.0",'
-            " which the network can reach"
+            "on macOS, bind the port on every address (no permission needed): host = "
+'"0.0.0.0", which the network can reach'
         )
     elif case.port < PRIVILEGED:
         setting = f"sysctl -w net.ipv4.ip_unprivileged_port_start={case.port}"
-        yield case.root("lets everybody use ports from this one on, until the next boot", setting)
+        yield case.root("allow all users to bind ports from this one up (until the next boot)", setting)
         command = "setcap cap_net_bind_service=+ep PROGRAM"
-        yield case.root("lets one program use ports below 1024 (for a script: Python)", command)
+        yield case.root("allow one program to bind ports below 1024 (for a script, its interpreter)", command)
     else:
         command = "sysctl net.ipv4.ip_unprivileged_port_start"
-        yield Remedy("shows from which port on no right is needed", command)
+        yield Remedy("show the first port that needs no permission", command)
 
 
 def not_local(case: RemedyContext) -> Iterator[Remedy]:
     look = {"linux": "ip addr", "darwin": "ifconfig", "win32": "ipconfig"}
-    yield Remedy("lists the addresses that this machine has", look[case.platform])
+    yield Remedy("list the addresses of this machine", look[case.platform])
     yield Remedy('use one of them, or host = "127.0.0.1"')
     if case.platform == "darwin" and case.endpoint.address.startswith("127."):
         command = f"ifconfig lo0 alias {quote(case.endpoint.address)}"
-        yield case.root("macOS has 127.0.0.1 only: this adds the address", command)
+        yield case.root("add the address (macOS has 127.0.0.1 only)", command)
 
 
 def container(case: RemedyContext, target: StopTarget, it: Container) -> Iterator[Remedy]:
@@ -453,22 +455,22 @@ def container(case: RemedyContext, target: StopTarget, it: Container) -> Iterato
     match it.said:
         case "one":
             of = f" ({it.image})" if it.image else ""
-            yield Remedy(f"stops the container that publishes the port: {it.name}{of}", it.stop)
+            yield Remedy(f"stop the container that publishes the port: {it.name}{of}", it.stop)
         case "several":
-            yield Remedy("shows on which address each of them publishes it", asking(case, it))
+            yield Remedy("show which address each container publishes", asking(case, it))
             for name in it.names:
-                yield Remedy("stops one of them", f"{it.engine} stop {quote(name)}")
+                yield Remedy("stop one of them", f"{it.engine} stop {quote(name)}")
             if it.engine == "podman":
-                yield Remedy("where they are one pod: stops that", "podman pod stop POD")
+                yield Remedy("if they are one pod, stop the pod", "podman pod stop POD")
         case "none":
             yield from _stale(case, process, it)
         case "inside":
             yield from _inside(case, target, it)
         case "unasked" | "silent" | "missing":
-            where = f": {it.engine} is not on PATH here" if it.said == "missing" else ""
-            ask = f"names the container that publishes the port{where}"
+            where = f" ({it.engine} is not on PATH)" if it.said == "missing" else ""
+            ask = f"find the container that publishes the port{where}"
             yield _by_owner(case, process, ask, asking(case, it))
-            stop = "stops that container; ending its forwarder would break it"
+            stop = "stop that container (do not kill its forwarder)"
             yield _by_owner(case, process, stop, f"{it.engine} stop NAME")
         case _:
             unreachable(it.said)
@@ -492,15 +494,16 @@ def _by_owner(case: RemedyContext, process: Process, title: str, command: str) -
 
 def _stale(case: RemedyContext, process: Process, it: Container) -> Iterator[Remedy]:
     """Yield what is left where the engine has forgotten that its forwarder runs."""
-    yield _by_owner(case, process, "asks the engine again for the container", asking(case, it))
+    yield _by_owner(case, process, "ask the engine again", asking(case, it))
     if it.engine == "podman":  # there is no service to restart
-        title = "last resort: ends the forwarder; a container that needs it would lose its port"
+        title = "last resort: stop the forwarder (a running container loses its port)"
         yield _by_owner(case, process, title, f"kill -TERM {process.pid}")
         return
-    title = "last resort: restarts the engine, which ends all its containers"
+    title = "last resort: restart the engine (stops all its containers)"
     unit = unit_of(process.cgroup)
     if case.platform != "linux":
-        yield Remedy(f"{title}: quit Docker Desktop (or what runs it here) and start it again")
+        yield Remedy(f"{title}: quit Docker Desktop (or the program that runs the engine here) and "
+"start it again")
     elif unit is not None and unit.stop.startswith("systemctl --user"):
         yield Remedy(title, f"systemctl --user restart {quote(unit.unit)}")
     else:
@@ -513,15 +516,15 @@ def _inside(case: RemedyContext, target: StopTarget, it: Container) -> Iterator[
     monitor = next(filter(is_monitor, parents), None)
     if not it.name:
         owner = monitor or target.process
-        yield _by_owner(case, owner, "names the containers that run", f"{it.tool} ps")
-        yield _by_owner(case, owner, "stops the one that it runs in", f"{it.tool} stop NAME")
+        yield _by_owner(case, owner, "list the running containers", f"{it.tool} ps")
+        yield _by_owner(case, owner, "stop the container that it runs in", f"{it.tool} stop NAME")
         return
     if it.engine == "kubernetes":
-        yield case.root("names the container and its pod", f"crictl ps --id {quote(it.name)}")
-        yield Remedy("then delete that pod, or what owns it, by kubectl: that ends it for good")
-        yield case.root("ends it, until its kubelet starts it again", it.stop)
+        yield case.root("show the container and its pod", f"crictl ps --id {quote(it.name)}")
+        yield Remedy("then delete the pod, or the object that owns it, with kubectl")
+        yield case.root("stop it (the kubelet restarts it)", it.stop)
         return
-    title = "stops the container that it runs in"
+    title = "stop the container that it runs in"
     if it.engine != "docker" and monitor is not None:
         yield _by_owner(case, monitor, title, it.stop)
         return
@@ -539,44 +542,44 @@ def protected(case: RemedyContext, process: Process, reason: str) -> Iterator[Re
     name = program(process)
     if case.platform == "darwin" and name == "ControlCenter" and case.port in AIRPLAY:
         yield Remedy(
-            "the AirPlay Receiver of macOS has it: turn it off in System Settings > General >"
-            " AirDrop & Handoff"
+            "turn off AirPlay Receiver of macOS, which uses the port, in System Settings > "
+"General > AirDrop & Handoff"
         )
     elif process.pid == 1 and case.platform != "win32":
         yield from _first(case, name)
     elif case.viewer is not None and process.key in case.viewer.line:
-        yield Remedy("devports runs inside that process: run it from another terminal")
+        yield Remedy("devports runs inside that process; run it from another terminal")
     elif reason == EDITOR:
-        yield Remedy("an editor forwards the port: close the forward in its Ports panel")
+        yield Remedy("stop forwarding the port in the Ports panel of the editor")
     elif reason == SHELL:
-        yield Remedy("that shell has it open itself: close the descriptor there, or `exit` it")
+        yield Remedy("exit that shell, or close the socket in it")
     elif name.startswith("sshd"):
-        yield Remedy("an ssh session from elsewhere forwards it (ssh -R): end that session there")
+        yield Remedy("close the ssh session that forwards the port (ssh -R), on its client")
     elif is_session(process):
         yield from _session(case, process)
-    yield case.elsewhere(f"it is {reason}: choose another port", next_port(case))
+    yield case.elsewhere(f"use another port (the holder is {reason})", next_port(case))
 
 
 def _first(case: RemedyContext, name: str) -> Iterator[Remedy]:
     if case.platform == "darwin":
-        yield Remedy("launchd holds it for a service: find its label", "launchctl list")
+        yield Remedy("launchd holds the port for a service; find its label", "launchctl list")
     elif name in ("systemd", "init"):
         yield Remedy(
-            "systemd holds it for a socket unit: find the unit, then stop NAME.socket",
+            "systemd holds the port for a socket unit; find the unit, then stop NAME.socket",
             "systemctl list-sockets",
         )
     else:
-        yield Remedy("it is the first process of a container: stop that from outside")
+        yield Remedy("the holder is process 1 of a container; stop the container from outside")
 
 
 def _session(case: RemedyContext, process: Process) -> Iterator[Remedy]:
     """Yield how an ssh gives up one forward (ssh(1), -O) without the session that it carries."""
     if command := cancel(process, case.port):
-        yield Remedy("takes this forward out of the session, which goes on", command)
+        yield Remedy("remove this forward; the ssh session continues", command)
     else:
-        yield Remedy("log out of that session, or start it without the forward")
+        yield Remedy("close that ssh session, or start it without the forward")
     if command := master_exit(process):
-        yield Remedy("ends the shared connection and every session in it", command)
+        yield Remedy("close the shared connection and every session in it", command)
 
 
 def next_port(case: RemedyContext) -> int:
@@ -593,16 +596,16 @@ def common_port(case: RemedyContext) -> int:
 
 
 def http_sys(case: RemedyContext) -> Iterator[Remedy]:
-    title = "Windows itself (http.sys) listens for a program: this names it"
+    title = "Windows (http.sys) listens on behalf of a program; show its name"
     yield case.root(title, "netsh http show servicestate")
 
 
 def look(case: RemedyContext, title: str) -> Iterator[Remedy]:
     if case.platform == "win32":
-        yield Remedy("lists its sockets; the last column is the holder's pid", _seen_by(case))
+        yield Remedy("list its sockets; the last column is the pid of the holder", _seen_by(case))
         return
     yield case.root(title, ours("check", case.target))
     if case.platform == "linux":
-        yield case.root("the same by ss", _seen_by(case))
+        yield case.root("the same with ss", _seen_by(case))
     else:
-        yield case.root("the same by lsof", f"lsof -nP +c0 -iTCP:{case.port}")
+        yield case.root("the same with lsof", f"lsof -nP +c0 -iTCP:{case.port}")

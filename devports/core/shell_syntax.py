@@ -167,10 +167,11 @@ def instead_of(words: Sequence[str]) -> str:
     if first not in BUILTINS:
         return ""
     if first == "exec":
-        return "leave `exec` out: there is no shell that it could replace"
+        return "remove `exec` (the command runs without a shell)"
     if first == "cd" and second:
-        return f'no shell runs: write `cwd = "{second.strip(QUOTES)}"`, or set `shell = true`'
-    return f"`{first}` is a word of shells: set `shell = true`"
+        return (f'the command runs without a shell; write `cwd = "{second.strip(QUOTES)}"`, or '
+"set `shell = true`")
+    return f"`{first}` is a shell builtin; set `shell = true`"
 
 
 def _assigned(word: str) -> str:
@@ -189,5 +190,5 @@ def _operator_unshelled(word: str) -> str:
 
 def _without(operator: str) -> str:
     if operator == "&":
-        return "leave `&` out: devports stays with the server"
-    return "leave it out, or set `shell = true`"
+        return "remove `&` (a service must run in the foreground)"
+    return "remove it, or set `shell = true`"

@@ -18,8 +18,8 @@ def refuse_on_windows(service: str) -> None:
 
         raise DevportsError(
             "unsupported-platform",
-            "`devports run` does not work on Windows yet",
-            note="`check`, `status` and `free` do: free the port, then start the server yourself",
+            "`devports run` does not support Windows yet",
+            note="free the port with `devports free`, then start the server",
             hints=(hint("run ", ours("free", service)),),
             service=service,
             exit_code=exitcodes.BLIND,

@@ -128,8 +128,8 @@ def refuse_impossible(service: Service) -> None:
     if not service.command:
         raise DevportsError(
             "no-command",
-            f"`{service.name}` has no command to run",
-            facts=(f"its port {service.port} is only watched",),
+            f"`{service.name}` has no `command`",
+            facts=(f"devports watches port {service.port} and starts nothing",),
             hints=(f'add `command = "..."` to `[services.{service.name}]`',),
             service=service.name,
         )

@@ -322,7 +322,7 @@ def next_ports(machine: Machine, service: Service, config: Config) -> Iterator[S
             yield moved
     raise DevportsError(
         "no-next-port",
-        f"none of the {NEXT_PORTS} ports from {service.port} on is free",
+        f"no free port found among the {NEXT_PORTS} from {service.port}",
         service=service.name,
         exit_code=exitcodes.HELD,
     )

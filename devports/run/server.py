@@ -263,8 +263,8 @@ class Server:
         state = f"state {process.state}, user {process.user}" if process else "gone"
         raise DevportsError(
             "server-not-ended",
-            f"`{self._service.name}` (pid {pid}) could not be ended",
-            facts=(f"it is still there after SIGKILL: {state}",),
+            f"could not stop `{self._service.name}` (pid {pid})",
+            facts=(f"it is still running after SIGKILL: {state}",),
             hints=(f"run `sudo kill -KILL {pid}`",),
             service=self._service.name,
             exit_code=exitcodes.of_signal(number),
@@ -316,13 +316,13 @@ def refuse_unstartable(argv: Sequence[str], cwd: str, env: Mapping[str, str]) ->
         DevportsError: no such folder (2), no such command (127), not executable (126).
     """
     if not os.path.isdir(cwd):
-        raise DevportsError("folder-missing", f"the folder `{cwd}` does not exist")
+        raise DevportsError("folder-missing", f"folder `{cwd}` does not exist")
     word, path = argv[0], env.get("PATH", os.defpath)
     match programs.trouble(word, cwd, path):
         case "missing":
             raise DevportsError(
                 "command-not-found",
-                f"the command `{word}` was not found",
+                f"command not found: `{word}`",
                 facts=(f"folder: {cwd}", *((f"PATH: {path}",) if "/" not in word else ())),
                 hints=tuple(filter(None, (instead_of(argv),))),
                 exit_code=exitcodes.NOT_FOUND,
@@ -330,7 +330,7 @@ def refuse_unstartable(argv: Sequence[str], cwd: str, env: Mapping[str, str]) ->
         case "interpreter-missing":
             raise DevportsError(
                 "interpreter-missing",
-                f"the program named in the first line of `{word}` does not exist",
+                f"cannot run `{word}`: the interpreter in its first line does not exist",
                 facts=(f"folder: {cwd}",),
                 exit_code=exitcodes.NOT_FOUND,
             )
@@ -343,7 +343,7 @@ def refuse_unstartable(argv: Sequence[str], cwd: str, env: Mapping[str, str]) ->
 def _not_executable(word: str, cwd: str, why: str) -> DevportsError:
     return DevportsError(
         "command-not-executable",
-        f"the command `{word}` cannot be executed: {why}",
+        f"cannot execute `{word}`: {why}",
         facts=(f"folder: {cwd}",),
         exit_code=exitcodes.NOT_EXECUTABLE,
     )

@@ -247,8 +247,8 @@ class Session:
         except OSError as error:
             raise DevportsError(
                 "not-started",
-                f"`{self.service.name}` could not be started: {error.strerror}",
-                hints=("raise the limit with `ulimit -n 1024`",) if error.errno == EMFILE else (),
+                f"cannot start `{self.service.name}`: {error.strerror}",
+                hints=("raise the limit of open files: `ulimit -n 1024`",) if error.errno == EMFILE else (),
                 service=self.service.name,
                 exit_code=exitcodes.NOT_EXECUTABLE,
             ) from error

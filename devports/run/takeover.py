@@ -124,7 +124,7 @@ def _in_charge(record: RunRecord) -> DevportsError:
         f"another `devports run {run_words(name)}` is in charge (pid {record.key.pid})",
         facts=(f"endpoint: {record.spec}", f"project: {record.project}"),
         hints=(
-            hint("to end it, run ", ours("free", run_target(name))),
+            hint("to stop it, run ", ours("free", run_target(name))),
             hint("to start here instead of it, ", *again),
         ),
         service=run_name(name),

@@ -111,10 +111,10 @@ def post(duty: WatchdogConfig) -> Watchdog:
 
 def _not_posted(error: OSError) -> DevportsError:
     """Return that nothing can be started: the server would be refused a process as well."""
-    few = "raise the limit of processes, `ulimit -u`, or end some of them"
+    few = "raise the process limit (`ulimit -u`) or stop some processes"
     return DevportsError(
         "not-started",
-        f"no process can be started beside this one: {error.strerror}",
+        f"cannot start the watchdog process: {error.strerror}",
         hints=(few,) if error.errno == EAGAIN else (),
         exit_code=exitcodes.NOT_EXECUTABLE,
     )

@@ -42,8 +42,8 @@ class EventLog:
         except OSError as error:
             raise DevportsError(
                 "events-unwritable",
-                f"the events cannot be written to `{path}`: {error.strerror}",
-                hints=("name another file behind `--events`",),
+                f"cannot write events to `{path}`: {error.strerror}",
+                hints=("pass another file to `--events`",),
                 service=service,
             ) from error
 

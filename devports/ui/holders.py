@@ -71,17 +71,17 @@ def standing_words(standing: HolderKind) -> str:
         case OtherCheckout():
             return ""
         case OtherUser(user=user, permitted=permitted):
-            whose = f"belongs to user {printable(user)}"
-            return whose if permitted else f"{whose}: only they or root can end it"
+            whose = f"belongs to user `{printable(user)}`"
+            return whose if permitted else f"{whose}; only that user or root can stop it"
         case Tunnel(kind=kind):
-            return f"a tunnel (`{printable(kind)}`): it forwards the port to another machine"
+            return f"tunnel (`{printable(kind)}`) that forwards the port"
         case SupervisedService(by=by, unit=unit):
             name = f" as `{printable(unit)}`" if unit else ""
-            return f"{printable(by)} runs it{name} and may start it again"
+            return f"managed by {printable(by)}{name}, which may restart it"
         case Container():
             return _container_words(standing)
         case Protected(reason=reason):
-            return f"never ended by devports: it is {printable(reason)}"
+            return f"protected: devports never stops {printable(reason)}"
         case _:
             unreachable(standing)
 
@@ -89,7 +89,7 @@ def standing_words(standing: HolderKind) -> str:
 def _container_words(container: Container) -> str:
     """Return what the process does for a container, as far as its engine has said."""
     engine = printable(container.engine)
-    forwards = f"forwards the port for a container of {engine}"
+    forwards = f"forwards the port for a {engine} container"
     match container.said:
         case "unasked":
             return forwards
@@ -97,14 +97,14 @@ def _container_words(container: Container) -> str:
             return f"forwards the port for {_container_label(container)}"
         case "several":
             names = ", ".join(f"`{printable(name, LONGEST_NAME)}`" for name in container.names)
-            return f"forwards the port for one of several containers of {engine}: {names}"
+            return f"forwards the port for one of these {engine} containers: {names}"
         case "none":
-            return f"forwards the port for {engine}, which knows of no container that publishes it"
+            return f"forwards the port for {engine}, but no running container publishes it"
         case "silent":
             why = printable(container.complaint)
-            return f"{forwards}, and `{engine} ps` does not say which: {why}"
+            return f"{forwards}; `{engine} ps` failed: {why}"
         case "missing":
-            return f"{forwards}, and `{engine}` is not on PATH to ask which"
+            return f"{forwards}; `{engine}` is not on PATH, so its name is unknown"
         case "inside":
             return f"runs inside {_container_label(container)}"
         case _:
@@ -114,7 +114,7 @@ def _container_words(container: Container) -> str:
 def _container_label(container: Container) -> str:
     """Return a container with its name and image, where they are known."""
     if not container.name:
-        return f"a container of {printable(container.engine)}"
+        return f"a {printable(container.engine)} container"
     name = printable(container.name, LONGEST_NAME)
     image = f" ({printable(container.image, LONGEST_NAME)})" if container.image else ""
     return f"the {printable(container.engine)} container `{name}`{image}"
@@ -154,8 +154,8 @@ def target_label(target: StopTarget) -> str:
     if not below:
         return top
     if len(below) < len(target.members):
-        return f"{top} and its {counted(len(below), 'worker')}"
-    return f"{top} and its {listed([label(process) for process in below])}"
+        return f"{top} and {counted(len(below), 'child process', 'child processes')}"
+    return f"{top} and child {listed([label(process) for process in below])}"
 
 
 def project_words(theirs: Worktree | None, ours: Worktree | None) -> str:
@@ -208,15 +208,15 @@ def place_words(folder: str, place: Place) -> str:
 def clients_words(around: PortClients) -> str:
     """Return how many clients a server has and which of them are processes here."""
     known = [label(one.process) for one in around.spared if one.why == "client"]
-    here = f", here {listed(shortened(known, MOST_AROUND))}" if known else ""
-    return f"{around.clients} connected{here}; not signalled"
+    here = f" (local: {listed(shortened(known, MOST_AROUND))})" if known else ""
+    return f"{around.clients} connected{here}; not stopped"
 
 
 def spared_words(spared: Sequence[UntouchedProcess]) -> list[str]:
     """Return who touched the port and was left alone, one line each, and why."""
-    whys = {"client": "a client of the port", "outgoing": "its own connection uses the number"}
-    lines = [f"left alone: {label(one.process)}, {whys[one.why]}" for one in spared]
-    return shortened(lines, MOST_AROUND, "left alone: {} more like these")
+    whys = {"client": "client", "outgoing": "outgoing connection from this port"}
+    lines = [f"not stopped: {label(one.process)} ({whys[one.why]})" for one in spared]
+    return shortened(lines, MOST_AROUND, "not stopped: {} more")
 
 
 class CardRow(Frozen):
@@ -299,16 +299,17 @@ def _steps(question: Question) -> Iterator[str]:
     pid, standing = question.target.process.pid, question.target.standing
     if question.kind == "kill":
         pids = dict.fromkeys((pid, *(m.process.pid for m in question.target.members)))
-        yield f"SIGKILL to {', '.join(map(str, pids))}, if they still hold the port then"
+        yield (f"devports sends SIGKILL to {', '.join(map(str, pids))} if they still have the "
+"port")
     else:
-        yield "the port is looked at again; if somebody else holds it then, you are asked again"
+        yield "devports checks the port again and asks again if the holder has changed"
     if isinstance(standing, Container):
         force = f"after {standing.stop_timeout} s by force"
         yield f"`{printable(standing.stop)}`: its engine ends all of it, {force}"
-        yield "no process is signalled by devports"
+        yield "devports itself sends no signal"
     elif question.kind == "stop":
-        yield f"SIGTERM to {pid}, the same as `kill -TERM {pid}`"
-        yield "if it does not end in time, you are asked again before SIGKILL"
+        yield f"devports sends SIGTERM, like `kill -TERM {pid}`"
+        yield "if the process does not stop in time, devports asks before sending SIGKILL"
     yield from spared_words(question.around.spared)
 
 

@@ -81,7 +81,7 @@ def _lit(line: str, look: OutputStyle) -> str:
 
 def remedy_lines(remedies: Sequence[Remedy], look: OutputStyle) -> list[str]:
     """Return what a person can run by hand. Commands stay whole, so that they can be copied."""
-    lines = [paint("to do it by hand:", "strong", look)] if remedies else []
+    lines = [paint("to fix it manually:", "strong", look)] if remedies else []
     for remedy in remedies:
         root = " (needs root)" if remedy.needs_root else ""
         lines += wrap(f"  {printable(remedy.title, LONGEST)}{root}", look.width)

@@ -56,7 +56,7 @@ JOINTS = str.maketrans("-_", "aa")
 MOST_ANCESTORS = 4
 MOST_NAMES = 3
 MOST_CARDS = 5
-UNSEEN = "a process that cannot be seen"
+UNSEEN = "an unknown process"
 
 
 class DisplayContext(Frozen):
@@ -69,10 +69,10 @@ class DisplayContext(Frozen):
 
 
 STATES = {
-    "T": "stopped (Ctrl-Z or SIGSTOP): it answers nobody",
-    "t": "halted by a debugger",
-    "Z": "its main thread has ended, other threads still run",
-    "D": "waiting for a device (state D): signals reach it late",
+    "T": "suspended (Ctrl-Z or SIGSTOP); does not respond",
+    "t": "paused by a debugger",
+    "Z": "main thread has exited, other threads are running",
+    "D": "uninterruptible sleep (state D); signals are delayed",
 }
 
 
@@ -212,7 +212,7 @@ def hidden_card(hidden: HiddenSocket, reader: DisplayContext) -> tuple[tuple[str
     """Return what is known of a holder that could not be read, as pairs of key and value."""
     user = printable(hidden.user, 40) or "an unknown user"
     return (
-        ("socket", f"{hidden.socket.state} {hidden.socket.local}, made by {user}"),
+        ("socket", f"{hidden.socket.state} {hidden.socket.local}, opened by {user}"),
         *(("likely", who_line(process, reader)) for process in hidden.likely),
     )
 
@@ -222,7 +222,7 @@ def _family(members: Sequence[Process]) -> str:
         return ""
     pids = listed([str(member.pid) for member in members])
     more = counted(len(members), "more process", "more processes")
-    return f"{more} with the same socket (pid {pids})"
+    return f"shared with {more} (pid {pids})"
 
 
 def families(holders: Sequence[Holder]) -> list[tuple[Holder, list[Process]]]:
@@ -250,7 +250,7 @@ def _hidden_words(hidden: HiddenSocket) -> str:
     """Return what is known of a holder that could not be read."""
     user = f"user {printable(hidden.user, 40)}" if hidden.user else ""
     pids = [str(process.pid) for process in hidden.likely]
-    likely = f"process likely {listed(pids, 'or')}" if pids else ""
+    likely = f"probably {listed(pids, 'or')}" if pids else ""
     return ", ".join(filter(None, (user, unit_words(hidden), likely))) or UNSEEN
 
 
@@ -287,23 +287,23 @@ def _matter(finding: Finding) -> str:
         case LocalhostConflict(sockets=sockets):
             other = _people(finding.holding, "another server")
             there = listed(list(dict.fromkeys(str(socket.local) for socket in sockets)))
-            return f" is free, but `localhost` may reach {other} on {there}"
+            return f" is free, but `localhost` may connect to {other} on {there}"
         case Held(listens=False):
-            return f" is bound by {names(finding.holding)} but nobody listens yet"
+            return f" is bound by {names(finding.holding)}, which is not listening"
         case Held():
-            return f" is held by {names(finding.holding)}"
+            return f" is in use by {names(finding.holding)}"
         case OutgoingConnection(sockets=sockets, blocking=blocking):
             free = "" if blocking else "free for a server that sets SO_REUSEADDR, and "
             user = f"{_outgoing(sockets)} by {names(finding.holding)}"
             return f" is {free}the local port of {user}"
         case HolderUnknown():
-            return " is in use (EADDRINUSE), and nothing to be seen holds it"
+            return " is in use (EADDRINUSE), but no holder was found"
         case NotPermitted() if finding.endpoint.port < PRIVILEGED:
-            return " is a privileged port that this user may not bind (EACCES)"
+            return " is a privileged port; this user has no permission to bind it (EACCES)"
         case NotPermitted():
-            return " is reserved by this system: nobody may bind it (EACCES)"
+            return " cannot be bound by this user (EACCES)"
         case NotLocal():
-            return ": no interface of this machine has this address (EADDRNOTAVAIL)"
+            return ": this machine does not have that address (EADDRNOTAVAIL)"
         case _:
             unreachable(verdict)
 
@@ -328,7 +328,7 @@ def _lingering(verdict: LingeringConnections, holding: HolderSearch) -> str:
         people = _people(holding, "a server")
         return f"nobody listens; {people} closed its port and still has {left}. {effect}"
     server = "server that did not set SO_REUSEADDR" if verdict.blocking else "server"
-    gone = "with no end set"
+    gone = "without a time limit"
     if verdict.seconds is not None:
         whom = "the last is gone" if len(verdict.sockets) > 1 else "gone"
         gone = f"{whom} in {duration(whole(verdict.seconds))}"
@@ -353,15 +353,15 @@ def short(verdict: Verdict, free: str = "free") -> str:
             left = "leftovers" + ("" if seconds is None else f" for {duration(whole(seconds))}")
             return left if blocking else f"{free}, {left}"
         case LocalhostConflict():
-            return f"{free}, shadowed"
+            return f"{free}, localhost differs"
         case Held(listens=False):
             return "bound, not listening"
         case Held():
             return "held"
         case OutgoingConnection(blocking=blocking):
-            return "held by a client" if blocking else f"{free}, used by a client"
+            return "outgoing connection" if blocking else f"{free}, outgoing connection"
         case HolderUnknown():
-            return "in use, unexplained"
+            return "in use, holder unknown"
         case NotPermitted():
             return "no permission"
         case NotLocal():
@@ -428,20 +428,21 @@ def _meaning(finding: Finding) -> str:
     port, address = finding.endpoint.port, finding.endpoint
     match finding.verdict:
         case Held(listens=False):
-            return "it can start to listen at any moment, and then a second server would fail"
+            return "it may start listening at any time; a second server would then fail"
         case OutgoingConnection(blocking=True):
-            return "devports never ends a client; the port is free when that connection ends"
+            return ("devports never stops a client; the port becomes free when the connection "
+"closes")
         case OutgoingConnection():
-            return "a server that does not set SO_REUSEADDR can start when that connection ends"
+            return "a server without SO_REUSEADDR can bind it after the connection closes"
         case LocalhostConflict():
-            return f"{address} is this server for certain, localhost:{port} may be the other one"
+            return f"use {address} for your server; localhost:{port} may reach the other one"
         case HolderUnknown():
-            return "asked several times; the holder may be in another network namespace or hidden"
+            return "checked several times; no socket list of this system shows the holder"
         case NotPermitted() if port < PRIVILEGED:
             return f"ports below {PRIVILEGED} need root or CAP_NET_BIND_SERVICE"
         case LingeringConnections(blocking=True, sockets=sockets) if not any(
             s.inode for s in sockets
         ):
-            return "the kernel keeps ended connections for a while; no process has them"
+            return "the kernel keeps closed connections for a while; no process owns them"
         case _:
             return ""

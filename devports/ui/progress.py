@@ -44,17 +44,18 @@ MOST_NAMED, MOST_ENDED = 3, 50
 def progress_words(progress: stop_plan.Progress) -> str:
     match progress:
         case stop_plan.Terminating(target=target):
-            return f"sending SIGTERM to {target_label(target)}"
+            return f"stopping {target_label(target)} with SIGTERM"
         case stop_plan.Killing(target=target):
-            return f"did not end in time, sending SIGKILL to {target_label(target)}"
+            return f"{target_label(target)} did not stop in time; sending SIGKILL"
         case stop_plan.StoppingContainer(target=target):
             slow = patience_words(target.standing, "; ")
             return f"stopping {target_label(target)} with {_means(target)}{slow}"
         case stop_plan.WatchingForRestart(seconds=seconds, by=by):
-            watched = f"watching for {duration(whole(seconds))} whether {label(by)} starts it again"
-            return f"the port can be bound; {watched}"
+            watched = (f"watching for {duration(whole(seconds))} in case {label(by)} restarts the "
+"server")
+            return f"the port is free; {watched}"
         case stop_plan.WaitingForPort(seconds=seconds, clients=clients):
-            waiting = f"waiting up to {duration(whole(seconds))} until the port can be bound"
+            waiting = f"waiting up to {duration(whole(seconds))} for the port to become free"
             return waiting + (f", {counted(clients, 'client')} still connected" if clients else "")
         case _:
             unreachable(progress)
@@ -76,8 +77,8 @@ def outcome_words(outcome: stop_plan.Outcome) -> str:
     whom = target_label(outcome.target)
     match outcome:
         case stop_plan.WouldStop(asks=asks):
-            asked = ", after a question" if asks else ""
-            return f"{whom} would be stopped with {_means(outcome.target)}{asked}"
+            asked = ", after asking" if asks else ""
+            return f"would stop {whom} with {_means(outcome.target)}{asked}"
         case stop_plan.Stopped(exited=exited, seconds=seconds, bindable=bindable):
             end = f"exited after {took(seconds)}" if exited else "let go of the port and still runs"
             return f"{whom}: {_sent(outcome.signals)}, {end}, {_port(bindable=bindable)}"
@@ -87,7 +88,7 @@ def outcome_words(outcome: stop_plan.Outcome) -> str:
             said = f"{_means(outcome.target)} failed: {printable(complaint)}"
             return f"{whom}: {said}; {_port(bindable=bindable)}"
         case stop_plan.AlreadyGone():
-            return f"{whom}: nothing sent, it had ended or let go of the port by itself"
+            return f"{whom} had already exited or closed the port; no signal was sent"
         case stop_plan.Declined():
             return f"left {whom} running"
         case stop_plan.Refused():
@@ -95,7 +96,7 @@ def outcome_words(outcome: stop_plan.Outcome) -> str:
             done = "stopped" if _is_container(outcome.target) else "signalled"
             return f"{whom} {were} not {done}: {refusal_words(outcome)}"
         case stop_plan.TimedOut(signals=signals):
-            return f"{whom}: {_sent(signals)}, still running, the port cannot be bound"
+            return f"{whom} is still running after SIGTERM and SIGKILL; the port is still in use"
         case stop_plan.Respawned(successor=successor):
             took_it = f"{_verb(successor, 'has', 'have')} taken the port"
             return f"stopped {whom}, but {target_label(successor)} {took_it}"
@@ -104,7 +105,7 @@ def outcome_words(outcome: stop_plan.Outcome) -> str:
 
 
 def _port(*, bindable: bool) -> str:
-    return "the port can be bound" if bindable else "the port cannot be bound"
+    return "the port is free" if bindable else "the port is still in use"
 
 
 def _is_container(target: stop_plan.StopTarget) -> bool:
@@ -148,23 +149,24 @@ def refusal_words(refused: stop_plan.Refused) -> str:
         case "other-user" if isinstance(standing, OtherUser) and not standing.permitted:
             return f"it {standing_words(standing)}"
         case "other-user":
-            return "it belongs to another user, whom `--yes` does not cover; `--other-users` does"
+            return "it belongs to another user; stopping it needs `--yes --other-users`"
         case "other-checkout":
             relation = standing.relation if isinstance(standing, OtherCheckout) else "sibling"
             return f"it belongs to {WHOSE[relation]}, which `--yes` does not cover"
         case "on-conflict":
-            return '`on_conflict` is "fail", so nobody was asked, and `--yes` does not count'
+            return '`on_conflict` is "fail": devports does not ask, and ignores `--yes`'
         case "no-terminal":
-            return "nobody could be asked (no terminal, or no questions wanted), and no `--yes`"
+            return ("devports cannot ask for confirmation here (no terminal, `--no-input` or "
+"`--json`); pass `--yes` to confirm")
         case "denied":
-            return "this user may not signal it (EPERM)"
+            return "no permission to signal it (EPERM)"
         case _:
             unreachable(refused.why)
 
 
 def _supervised_words(standing: HolderKind) -> str:
     if not isinstance(standing, SupervisedService):
-        return "its supervisor may start it again"
+        return "a supervisor may restart it"
     does = "ends it for good" if standing.unit else "tells under which name"
     ends = f"; `{printable(standing.stop)}` {does}" if standing.stop else ""
     return standing_words(standing) + ends
@@ -202,7 +204,7 @@ def again_words(outcome: stop_plan.Respawned) -> str:
     job = successor.job
     if job is not None and job.group == job.foreground and is_persons_shell(parent):
         where = f"{label(parent)} on {terminal_name(job.terminal)}"
-        return f"{where} starts it again, by a loop or a list of commands: press Ctrl-C there"
+        return f"{where} may run it again (loop or command list); press Ctrl-C there"
     return f"{label(parent)} starts it again: end that first, `kill -TERM {parent.pid}`"
 
 
@@ -211,8 +213,8 @@ def freed_words(freed: stop_plan.FreeResult, subject: str) -> tuple[str, ...]:
     lines = [*map(outcome_words, freed.outcomes), *spared_words(freed.spared)]
     if freed.bindable:
         ports = printable(subject) or listed([str(finding.endpoint) for finding in freed.findings])
-        return (*lines, f"{ports} can be bound now")
-    return (*lines, f"still not bindable: {summary(freed.findings, subject)}")
+        return (*lines, f"{ports} is free")
+    return (*lines, f"not freed: {summary(freed.findings, subject)}")
 
 
 def question_words(question: stop_plan.Question, service: str = "") -> str:

@@ -81,7 +81,7 @@ class Prompt(Frozen):
 
 
 NO, YES = Option("n", "no", "no", "no"), Option("y", "yes", "yes", "yes")
-DETAILS = Option("d", "details", "show the details", "")
+DETAILS = Option("d", "details", "show details", "")
 OTHER = Option("p", "next", "no, take another port", "no, on another port")
 
 
@@ -327,7 +327,7 @@ class _Wizard:
             )
             for each in services
         ]
-        how = "(space: leave out or take, Enter: go on)"
+        how = "(Space: select, Enter: continue)"
         asked = questionary.checkbox("which services?", choices, instruction=how, **self.how)
         marked: list[DetectedService] = asked.unsafe_ask()
         return marked
@@ -337,7 +337,7 @@ class _Wizard:
         import questionary
 
         answer = questionary.text(
-            f"port of `{printable(service.name)}`? (Enter: decide later)",
+            f"port of `{printable(service.name)}`? (Enter: skip)",
             validate=lambda text: wrong_port(text, taken) or True,
             **self.how,
         ).unsafe_ask()
@@ -356,8 +356,8 @@ def wrong_port(text: str, taken: Collection[int]) -> str:
     if not typed:
         return ""
     if not (port := decimal(typed, LAST_PORT)):
-        return f"a number from 1 to {LAST_PORT}, or nothing"
-    return "another service has it" if port in taken else ""
+        return f"enter a number from 1 to {LAST_PORT}, or nothing"
+    return "already used by another service" if port in taken else ""
 
 
 UP, DOWN = ("up", "k", "c-p"), ("down", "j", "c-n")

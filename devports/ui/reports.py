@@ -77,8 +77,8 @@ def _cure(advice: Advice, config: str) -> Line:
     return _line("hint", text_of(advice, config), "typed")
 
 
-NOTHING = "no `devports.toml` here or above: only this machine was looked at"
-UNUSABLE = "the configuration cannot be used: only this machine was looked at"
+NOTHING = "no `devports.toml` found; checked this machine only"
+UNUSABLE = "cannot use the configuration; checked this machine only"
 
 
 def report(
@@ -133,7 +133,7 @@ def screen(
     yield _line("", _unseen(facts, config))
     kind, told = verdict(problems)
     if kind == "good":
-        yield Line(kind, (("nothing is wrong", kind), (f" ({told})" if told else "", "")))
+        yield Line(kind, (("no problems found", kind), (f" ({told})" if told else "", "")))
     else:
         yield _line("", told, kind)
     if offer and (mends := _mendable(problems)):
@@ -147,13 +147,13 @@ def _scope(path: str, facts: Facts, problems: Sequence[Problem]) -> str:
     services = len(dict.fromkeys(declared.service.name for declared in facts.ports))
     addresses = sum(len(declared.findings) for declared in facts.ports)
     where = counted(addresses, "address", "addresses")
-    return f"{printable(path)}: {counted(services, 'service')} on {where}"
+    return f"checked {printable(path)}: {counted(services, 'service')} on {where}"
 
 
 def _unseen(facts: Facts, config: str) -> str:
     """Return what cannot be seen here, and how it could be."""
     if not facts.gaps:
-        return "nothing is hidden from this user"
+        return "all processes are visible"
     hidden = listed([printable(gap.detail) for gap in facts.gaps])
     by_root = text_of(hint(OwnCommand(("doctor",), sudo=True)), config)
     who = "an administrator" if facts.platform == "win32" else by_root
@@ -173,7 +173,7 @@ def _last_line(problems: Sequence[Problem], look: OutputStyle) -> str:
     kind, told = verdict(problems)
     if kind != "good":
         return paint(told, kind, look)
-    return paint("nothing is wrong", kind, look) + (f" ({told})" if told else "")
+    return paint("no problems found", kind, look) + (f" ({told})" if told else "")
 
 
 def _mendable(problems: Sequence[Problem]) -> Advice | None:
@@ -185,7 +185,7 @@ def _mendable(problems: Sequence[Problem]) -> Advice | None:
         which = "them" if number > 1 else "it"
     else:
         which = f"{number} of them" if number > 1 else "one of them"
-    return hint(f"devports can mend {which}, after asking: ", ours("doctor", "--fix"))
+    return hint(f"to fix {which} (asks first), run ", ours("doctor", "--fix"))
 
 
 def problem_block(problem: Problem, reader: DisplayContext, look: OutputStyle) -> str:
@@ -381,7 +381,7 @@ def summary(plan: Plan, mode: str, look: OutputStyle, root: str = ".") -> str:
         line = f"wrote {listed(changed)}"
     else:
         command = text_of(ours("vscode"), look.config)
-        line = f"not up to date: {listed(changed)}; `{command}` writes it"
+        line = f"out of date: {listed(changed)}; to update, run `{command}`"
     return "\n".join(wrap(printable(line), look.width, hang=2))
 
 
@@ -401,7 +401,7 @@ def next_in_vscode(plan: Plan, look: OutputStyle) -> list[str]:
 
 WIDEST = 20
 """Cells of a name that the others are lined up with."""
-PARTLY = "not all of the folder was looked at: it is too large or too deep"
+PARTLY = "searched only part of the folder (too large or too deep)"
 
 
 def findings(
@@ -424,7 +424,7 @@ def findings(
         below = [paint(" " * (width + 4) + reason, "faint", look) for reason in reasons]
         lines += ["", start, *below]
     if left_out:
-        lines += ["", "left out:", *(f"  {_left_out(left)}" for left in left_out)]
+        lines += ["", "skipped:", *(f"  {_left_out(left)}" for left in left_out)]
     if not whole:
         lines += ["", PARTLY]
     return "\n".join(lines)
@@ -461,11 +461,11 @@ def findings_screen(
 
 
 def _found(services: Sequence[DetectedService]) -> str:
-    return counted(len(services), "service") if services else "no server"
+    return counted(len(services), "service") if services else "no servers"
 
 
 def _starts(service: DetectedService) -> str:
-    return shown(service.command) if service.command else "watched, started by somebody else"
+    return shown(service.command) if service.command else "watched (devports does not start it)"
 
 
 def _reasons(service: DetectedService) -> list[str]:
@@ -505,9 +505,9 @@ def written_screen(
         yield Line("more", cells=(((told, "hint"),), ((does, ""),)))
 
 
-CHECKS = (ours("validate"), "checks the file, in a pre-commit hook too")
+CHECKS = (ours("validate"), "check the file (also as a pre-commit hook)")
 LOOKS = (ours("doctor"), "looks for trouble before it comes")
-EDITS = (ours("vscode"), "writes the tasks and launch configurations of VS Code")
+EDITS = (ours("vscode"), "write VS Code tasks and launch configurations")
 
 
 def _steps(
@@ -519,7 +519,7 @@ def _steps(
 def _count(services: Sequence[DetectedService]) -> str:
     """Return how many services were written; those without a port are comments."""
     with_port = [service for service in services if service.port]
-    return counted(len(with_port), "service") if with_port else "the example of a service"
+    return counted(len(with_port), "service") if with_port else "an example service"
 
 
 def run_steps(services: Sequence[DetectedService]) -> list[tuple[OwnCommand, str]]:
@@ -527,10 +527,10 @@ def run_steps(services: Sequence[DetectedService]) -> list[tuple[OwnCommand, str
     with_port = [service for service in services if service.port]
     starts = [ours("run", service.name) for service in with_port if service.command]
     watched = [f"`{printable(service.name)}`" for service in with_port if not service.command]
-    steps = [(command, "starts it on its port") for command in starts]
+    steps = [(command, "start it on its port") for command in starts]
     if watched:
         steps.append((ours("status"), f"shows which process serves {listed(watched)}"))
-    return steps or [(next_command(services), "starts it on its port")]
+    return steps or [(next_command(services), "start it on its port")]
 
 
 def next_command(services: Sequence[DetectedService]) -> OwnCommand:

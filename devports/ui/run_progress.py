@@ -27,7 +27,7 @@ if TYPE_CHECKING:
 
 
 PREFIX = "devports: "
-STAYS = "a service has to stay in the foreground"
+STAYS = "its command must keep running in the foreground"
 
 
 def event_line(event: recovery.RunEvent, config: str = "") -> str:
@@ -72,17 +72,18 @@ def _words(event: recovery.RunEvent) -> str:
         case recovery.KillingServer(seconds=seconds):
             return f"`{service}` did not end in {seconds:.1f} s: killing it with SIGKILL"
         case recovery.DetachedProcess(process=process, ended=True):
-            return f"`{service}` went into the background as {label(process)}: ending that, {STAYS}"
+            return (f"`{service}` moved into the background as {label(process)}; stopping it "
+f"({STAYS})")
         case recovery.DetachedProcess(process=process):
-            lives = "has a session of its own and still runs"
+            lives = "runs in its own session and is still running"
             return f"{label(process)}, which `{service}` started, {lives}"
         case recovery.PortChanged(declared=declared, used=used):
-            return f"PORT CHANGED: `{service}` gets port {used}, port {declared} is taken"
+            return f"warning: `{service}` uses port {used}; port {declared} is in use"
         case recovery.WaitingForPreviousRun(pid=pid):
-            return f"waiting for the last run of `{service}` (pid {pid}) to end"
+            return f"waiting for the previous run of `{service}` (pid {pid}) to stop"
         case recovery.RecordFailed(why=why):
-            lost = f"no record of this run of `{service}` can be kept ({printable(why)})"
-            return f"{lost}: a second run will not know of it"
+            lost = f"cannot register this run of `{service}` ({printable(why)})"
+            return f"{lost}; a second run will not find it"
         case recovery.Stalled():
             return _stalled(event)
         case recovery.Queued(endpoint=endpoint, connections=number, seconds=seconds):
@@ -117,13 +118,13 @@ def _quoted(line: str, most: int = 120) -> str:
 def _handoff(launched: recovery.ServerStarted) -> str:
     match launched.way:
         case "fd":
-            return f"it takes the socket ({launched.how})"
+            return f"passing it the bound socket ({launched.how})"
         case "hook":
-            return "the port is held until its bind asks for it"
+            return "holding the port until the server binds it"
         case "beside":
-            return "the port is held until it listens"
+            return "holding the port until the server listens"
         case "bare":
-            return "the port is let go for it"
+            return "releasing the port just before the start"
         case _:
             unreachable(launched.way)
 
@@ -208,10 +209,11 @@ def _elsewhere(it: recovery.ListeningElsewhere) -> str:
 
 
 def _ready(ready: recovery.ServerReady) -> str:
-    who = "a process that cannot be read" if ready.process is None else label(ready.process)
-    line = f"`{ready.service}` is ready on {ready.endpoint}: {who}, {took(ready.seconds)}"
+    who = "unknown process" if ready.process is None else label(ready.process)
+    line = (f"`{ready.service}` is ready on {ready.endpoint} after {took(ready.seconds)}: "
+f"{who}")
     if ready.unserved:
-        line += f"; nobody serves {', '.join(map(str, ready.unserved))}"
+        line += f"; not listening on {', '.join(map(str, ready.unserved))}"
     return line
 
 
@@ -268,13 +270,13 @@ def gave_up(
         what = f"with status {status}" if status else "not at all"
         facts.append(f"GET {service.ready.http} was answered {what}")
     if unsaid:
-        facts.append(f'its output did not show "{printable(service.ready.log, 120)}"')
+        facts.append(f'its output did not contain "{printable(service.ready.log, 120)}"')
     if failure is not None:
         facts.append(f"it said: {printable(failure.line.strip(), 200)}")
     if in_way and ended.reason == "not-ready" and seen is not None and not seen.has_any:
         facts.append("it did not bind while our hold was there, or after that")
     check = ours("check", str(service.spec.port))
-    hints: tuple[Advice, ...] = (hint("run ", check, " to see who has it now"),)
+    hints: tuple[Advice, ...] = (hint("run ", check, " to see its holder"),)
     match ended.reason:
         case "moved" if seen is not None:  # it went where its sockets were found
             where = ", ".join(map(str, seen.elsewhere))
@@ -283,13 +285,13 @@ def gave_up(
             if advice:
                 hints = (f"its command never says the port: write {advice}",)
         case "port-shared":
-            message = f"`{name}` shares {service.spec} with another server (SO_REUSEPORT)"
+            message = f"`{name}` and another server both listen on {service.spec} (SO_REUSEPORT)"
             free = ours("free", str(service.spec))
             hints = (hint("end the other one: run ", free, ", then start again"),)
         case "retries-exhausted":
-            message = f"`{name}` did not get {service.spec} in {service.attempts} starts"
+            message = f"`{name}` lost {service.spec} in each of {service.attempts} starts"
         case _:
-            message = f"`{name}` was not ready on {service.spec} in {service.ready.timeout:g} s"
+            message = f"`{name}` is not ready on {service.spec} after {service.ready.timeout:g} s"
             hints = _until_ready(service, seen, status, unsaid=unsaid, in_way=in_way)
     return DevportsError(
         ended.reason,
@@ -321,9 +323,9 @@ def _until_ready(
     if seen is None or seen.owner is not None:
         return (longer,)
     if seen.bound:
-        return ("look at its output above: its code may have an error", longer)
+        return ("check its output above for an error", longer)
     if seen.strangers:
-        who = hint("run ", ours("check", str(service.spec.port)), " to see who has it now")
+        who = hint("run ", ours("check", str(service.spec.port)), " to see its holder")
         return (who, f'if that is what `{name}` starts, set `ready = {{ owner = "any" }}`')
     once = f'if it tries to bind only once, set `handoff = "none"` for `{name}`'
     return (longer, once) if in_way else (longer,)
@@ -333,12 +335,12 @@ def _seen_lines(seen: recovery.PortOwnership | None) -> Iterator[str]:
     if seen is None:
         return
     if seen.owner is not None:
-        does = "has the socket, and accepts no connection" if seen.queueing else "listens"
-        yield f"{label(seen.owner.process)} of it {does}"
+        does = "has the socket but accepts no connection" if seen.queueing else "listens"
+        yield f"its process {label(seen.owner.process)} {does}"
     elif seen.bound:
-        yield "a process of it is bound to the port but does not listen"
+        yield "one of its processes has bound the port but is not listening"
     else:
-        yield "no process of it listens on the port"
+        yield "none of its processes listens on the port"
     for socket in seen.strangers:
         who = [label(h.process) for h in seen.others.holders if socket.inode in h.inodes]
         yield f"{' and '.join(who) or 'somebody else'} has {socket.state} {socket.local}"
@@ -349,13 +351,13 @@ NOT_RUNNING = f"{PREFIX}not running"
 of the process VS Code forgets the second failure in a row (WatchingProblemCollector.done)."""
 BY_SIGNAL = 128
 MEANINGS = {
-    exitcodes.HELD: "its port is held and was not freed",
-    exitcodes.PROTECTED: "its port is held by what has to be stopped in its own way",
-    exitcodes.PERMISSION: "the permission for its port is missing",
-    exitcodes.STILL_HELD: "its port is not bindable after every step",
-    exitcodes.TAKEN_AGAIN: "its port was taken again",
+    exitcodes.HELD: "its port is in use",
+    exitcodes.PROTECTED: "its port is in use by a process that devports does not stop",
+    exitcodes.PERMISSION: "no permission to bind or free its port",
+    exitcodes.STILL_HELD: "its port is still in use after all steps",
+    exitcodes.TAKEN_AGAIN: "another process took its port again",
     exitcodes.NOT_READY: "it was not ready in time",
-    exitcodes.IN_CHARGE: "another devports run is in charge of it",
+    exitcodes.IN_CHARGE: "it is already running",
 }
 
 
@@ -372,8 +374,8 @@ def after_ready(ready: recovery.ServerReady, env: Mapping[str, str]) -> str:
     """
     if ready.scheme:
         url = url_of(ready.endpoint.address, ready.endpoint.port, ready.scheme)
-        return f"{PREFIX}serving {url} until it is stopped"
-    return f"{PREFIX}serving until it is stopped" if in_vscode(env) else ""
+        return f"{PREFIX}serving {url} (press Ctrl-C to stop)"
+    return f"{PREFIX}running (press Ctrl-C to stop)" if in_vscode(env) else ""
 
 
 def failure(message: str, file: str) -> str:
@@ -401,5 +403,5 @@ def meaning(service: str, ended: recovery.Ended) -> str:
         return ""
     if ended.source == "child":
         early = ", before it was ready" if quiet else ""
-        return f"`{service}` ended with exit code {code}{early}"
-    return ended.why or f"`{service}` did not run: {MEANINGS.get(code, f'exit code {code}')}"
+        return f"`{service}` exited with code {code}{early}"
+    return ended.why or f"`{service}` was not started: {MEANINGS.get(code, f'exit code {code}')}"

@@ -52,7 +52,7 @@ MINUTE, HOUR, DAY = 60, 3600, 86400
 def duration(seconds: float) -> str:
     """Return a length of time in its largest unit: `8 s`, `4 min`, `2 h`, `3 days`."""
     if seconds < 1:
-        return "under 1 s"
+        return "less than 1 s"
     if seconds < MINUTE:
         return f"{int(seconds)} s"
     if seconds < HOUR:

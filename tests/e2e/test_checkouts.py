@@ -298,7 +298,7 @@ def test_dry_run_says_what_yes_would_not_end(stage: Stage) -> None:
         stage.here("free", "web", "--dry-run"),
         stage.here("free", "web", "--dry-run", "--yes"),
     )
-    assert "would be stopped with SIGTERM, after a question" in asking.out
+    assert "would be stopped with SIGTERM, after asking" in asking.out
     assert "which `--yes` does not cover" in refused.out
     assert who.alive
 

@@ -259,7 +259,7 @@ def test_details_are_shown_page_by_page(holder: Actor, on_terminal: OnTerminal) 
     declined(terminal, holder)
     shown = [line.strip() for line in terminal.screen().splitlines()]
     assert shown.count("what would end") == 1
-    assert f"SIGTERM to {holder.pid}, the same as `kill -TERM {holder.pid}`" in shown
+    assert f"devports sends SIGTERM, like `kill -TERM {holder.pid}`" in shown
 
 
 def test_each_of_several_holders_is_chosen_for_itself(
@@ -332,7 +332,7 @@ def test_the_panel_of_an_editor_has_room_for_all_of_it(
     assert [line for line in lines if line[:3] in (" > ", "   ")] == [
         " > n  no, leave it running",
         "   y  yes, stop it and start `web`",
-        "   d  show the details",
+        "   d  show details",
         f"   p  no, start `web` on the next free port after {port}",
     ]
     asked = f"? 127.0.0.1:{port} is in use by `python` (pid {holder.pid}): stop it and start `web`?"
@@ -383,7 +383,7 @@ def test_a_terminal_without_a_name_gets_its_answers_once_and_no_sequences(
 ) -> None:
     terminal = on_terminal("free", "web", env={"TERM": term, "NO_COLOR": "1"})
     before = terminal.modes()
-    terminal.expect("d  show the details")
+    terminal.expect("d  show details")
     terminal.press(keys, lambda: f"): stop it? {said}\n" in terminal.screen())
     declined(terminal, holder)
     assert b"\x1b" not in terminal.bytes

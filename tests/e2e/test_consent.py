@@ -98,7 +98,7 @@ def test_after_no_the_holder_is_not_described_again(
     assert (
         what == f"error: left `python` (pid {holder.pid}) running: 127.0.0.1:{port} is still in use"
     )
-    assert (blank, by_hand) == ("", "to do it by hand:")
+    assert (blank, by_hand) == ("", "to fix it manually:")
     assert f"    kill -TERM {holder.pid}" in after
     assert "started by" not in after
 
@@ -280,7 +280,7 @@ def test_clients_are_counted_before_and_named_as_left_alone_after(
     terminal = on_terminal("free", "web")
     terminal.expect("connected")
     terminal.answer("y")
-    terminal.expect(f"(pid {client.pid}), a client of the port")
+    terminal.expect(f"(pid {client.pid}), client")
     assert terminal.exit_code() == exitcodes.OK, terminal.screen()
     assert client.alive
 

@@ -84,7 +84,7 @@ def test_its_forwarder_is_not_signalled_by_us(
     done, sent = strace_signals(command, *words, log=str(tmp_path / "signals"))
     assert done.code == exitcodes.STILL_HELD, done
     assert "stopped after" in done.err
-    assert "the port cannot be bound" in done.err
+    assert "the port is still in use" in done.err
     assert proxy.alive
     assert [one for one in sent if one.target == proxy.pid] == []
 
@@ -102,7 +102,7 @@ def test_on_a_terminal_it_has_a_question_of_its_own(
     terminal.expect(f"forwards the port for {NAMED}")
     terminal.expect(f"in use by {NAMED}: stop it?")
     terminal.answer("d")
-    terminal.expect("no process is signalled by devports")
+    terminal.expect("devports itself sends no signal")
     terminal.answer("y")
     assert terminal.exit_code() == exitcodes.OK, terminal.screen()
     assert docker.stopped == ["shop-db-1"]
@@ -248,7 +248,7 @@ REFUSED = [
     ),
     pytest.param(
         ":",
-        "forwards the port for docker, which knows of no container that publishes it",
+        "forwards the port for docker, but no running container publishes it",
         ["docker ps --filter publish={port}", "systemctl restart docker"],
         id="the forwarder was left behind",
     ),

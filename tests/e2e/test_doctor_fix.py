@@ -64,7 +64,7 @@ def test_one_yes_each_makes_it_healthy(
     holder = zoo("listener", port)
     bystanders(port)
     terminal = on_terminal("doctor", "--fix")
-    terminal.expect("take the right to write it from everybody else?")
+    terminal.expect("remove write permission for other users?")
     terminal.answer("y")
     terminal.expect(f"(pid {holder.pid}): stop it?")
     terminal.asked()
@@ -72,7 +72,7 @@ def test_one_yes_each_makes_it_healthy(
     assert holder.alive
     terminal.answer("y")
     assert terminal.exit_code() == exitcodes.OK, terminal.screen()
-    assert terminal.screen().splitlines()[-1].startswith("✓ nothing is wrong")
+    assert terminal.screen().splitlines()[-1].startswith("✓ no problems found")
     holder.gone()
     assert tables.bindable(port)
 
@@ -114,7 +114,7 @@ def test_a_no_is_not_asked_again_after_another_yes(
     terminal.expect(f"(pid {holder.pid}): stop it?")
     terminal.answer("n")
     terminal.expect(f"left `python` (pid {holder.pid}) running")
-    terminal.expect("take the right to write it from everybody else?")
+    terminal.expect("remove write permission for other users?")
     terminal.answer("y")
     assert terminal.exit_code() == exitcodes.NO, terminal.screen()
     assert terminal.screen().count(f"(pid {holder.pid}): stop it?") == 1
@@ -141,7 +141,7 @@ def test_without_a_terminal_nothing_is_mended(
     plain = devports("doctor")
     done = devports("doctor", "--fix", stdin=stdin)
     assert (done.code, plain.code) == (exitcodes.NO, exitcodes.NO), done
-    assert done.err == "note: nothing was mended: there is no terminal to ask on\n"
+    assert done.err == "note: nothing was fixed: no terminal to ask for confirmation\n"
     assert f"(pid {holder.pid})" in done.out
     assert "`devports doctor --fix`" in plain.out
     assert holder.alive
@@ -179,7 +179,7 @@ def test_what_nobody_can_mend_for_you_has_its_hint(
     project.service("web", port, "a-command-that-nobody-has")
     done = devports("doctor", "--fix")
     assert done.code == exitcodes.NO, done
-    assert done.err == "note: nothing of this can be mended by devports itself\n"
+    assert done.err == "note: devports cannot fix any of these problems itself\n"
     assert "hint: install it" in done.out
     assert "--fix" not in done.out
 
@@ -221,7 +221,7 @@ def test_another_users_process_has_its_own_question(
     holder = zoo("listener", port, uid=NOBODY)
     terminal = on_terminal("doctor", "--fix")
     terminal.expect(f"(pid {holder.pid})")
-    terminal.expect("belongs to user nobody and not to you")
+    terminal.expect("belongs to user ``nobody and not to you")
     terminal.answer("n")
     assert terminal.exit_code() == exitcodes.NO, terminal.screen()
     assert holder.alive

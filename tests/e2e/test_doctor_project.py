@@ -133,7 +133,7 @@ def test_a_command_that_wants_a_shell(port: int, project: Project, clean: Comman
     assert 'write `cwd = "."`' in problem["remedies"][0]["title"]
     started = clean("run", "web")
     assert started.code == exitcodes.NOT_FOUND, started
-    assert 'hint: no shell runs: write `cwd = "."`, or set `shell = true`' in started.err
+    assert 'hint: the command runs without a shell; write `cwd = "."`, or set `shell = true`' in started.err
     project.service("web", port, "vite --port {port} --strictPort | cat")
     assert codes(clean) == ["shell-missing"]
     said = clean("validate")
@@ -227,7 +227,7 @@ def test_a_doubt_about_the_file_is_a_note_and_said_once(
     done = clean("doctor")
     assert (done.code, done.err) == (exitcodes.OK, ""), done
     assert "can be written by the group" in done.out
-    assert done.out.endswith("nothing is wrong (1 note)\n")
+    assert done.out.endswith("no problems found (1 note)\n")
 
 
 def test_a_port_to_which_no_browser_connects(project: Project, clean: Command) -> None:

@@ -55,7 +55,7 @@ def failure(done: Done) -> str:
 def test_a_held_port_that_is_not_freed(in_vscode: Command) -> None:
     done = in_vscode("run", "web", "--no-input")
     assert done.code == exitcodes.HELD
-    assert failure(done) == "`web` did not run: its port is held and was not freed"
+    assert failure(done) == "`web` did not run: its port is in use"
 
 
 def test_a_wrong_configuration(project: Project, in_vscode: Command) -> None:
@@ -67,14 +67,14 @@ def test_a_server_that_fails_by_itself(project: Project, in_vscode: Command, por
     project.service("web", port, ["python3", "-c", "raise SystemExit(3)"])
     done = in_vscode("run", "web")
     assert done.code == 3
-    assert failure(done) == "`web` ended with exit code 3"
+    assert failure(done) == "`web` exited with code 3"
 
 
 def test_a_command_that_is_not_there(project: Project, in_vscode: Command, port: int) -> None:
     project.service("web", port, "no-such-program-here")
     done = in_vscode("run", "web")
     assert done.code == exitcodes.NOT_FOUND
-    assert failure(done) == "the command `no-such-program-here` was not found"
+    assert failure(done) == "command not found: `no-such-program-here`"
 
 
 def test_a_service_that_is_not_there(project: Project, in_vscode: Command, port: int) -> None:
@@ -85,10 +85,10 @@ def test_a_service_that_is_not_there(project: Project, in_vscode: Command, port:
 @pytest.mark.parametrize(
     ("code", "words"),
     [
-        pytest.param("pass", "`web` ended with exit code 0, before it was ready", id="a good end"),
+        pytest.param("pass", "`web` exited with code 0, before it was ready", id="a good end"),
         pytest.param(
             "import os; os.kill(os.getpid(), 9)",
-            "`web` ended with exit code 137, before it was ready",
+            "`web` exited with code 137, before it was ready",
             id="an end by a signal",
         ),
     ],
@@ -105,8 +105,8 @@ def test_a_server_that_ends_before_it_is_ready(
 @pytest.mark.parametrize(
     ("key", "code", "words"),
     [
-        pytest.param("n", exitcodes.HELD, "its port is held and was not freed", id="no"),
-        pytest.param("\x1b", exitcodes.HELD, "its port is held and was not freed", id="Esc"),
+        pytest.param("n", exitcodes.HELD, "its port is in use", id="no"),
+        pytest.param("\x1b", exitcodes.HELD, "its port is in use", id="Esc"),
         pytest.param("\x03", 130, "`web` did not run: exit code 130", id="Ctrl+C"),
     ],
 )

@@ -167,7 +167,7 @@ def test_a_server_that_goes_into_the_background_is_named_and_not_left(
     project.zoo("web", "daemon", port)
     done = devports("run", "web")
     assert done.code == 0, done
-    assert "a service has to stay in the foreground" in done.err
+    assert "its command must keep running in the foreground" in done.err
     given_back(port)
 
 
@@ -180,7 +180,7 @@ def test_what_has_left_the_session_and_takes_no_port_is_named_and_left_alone(
     running = devports.start("run", "web")
     running.says("starts")
     running.send(signal.SIGTERM)
-    running.says("which `web` started, has a session of its own and still runs")
+    running.says("which `web` started, runs in its own session and is still running")
     running.ends()
     (pid,) = re.findall(r"\(pid (\d+)\), which `web` started", running.err)
     left = Identity.of(int(pid))

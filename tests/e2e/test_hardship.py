@@ -117,7 +117,7 @@ def test_too_few_descriptors_are_nobody_elses_doing(
     run = shlex.join([*installed(), "run", "web"])
     done = devports.under("sh", "-c", f"ulimit -n 12; exec {run}")()
     assert done.code == exitcodes.NOT_EXECUTABLE, done
-    assert "`web` could not be started: Too many open files" in done.err
+    assert "cannot start `web`: Too many open files" in done.err
     assert "somebody else" not in done.err
 
 
@@ -271,4 +271,4 @@ def test_a_user_who_may_start_no_process_is_told_so(port: int, as_nobody: Comman
     limited = [*become(NOBODY), sys.executable, "-c", LIMITED, as_nobody.argv[-1]]
     done = dataclasses.replace(as_nobody, argv=limited)("run", "web", "--config", config)
     assert done.code == exitcodes.NOT_EXECUTABLE, done
-    assert "no process can be started beside this one: Resource temporarily unavailable" in done.err
+    assert "cannot start the watchdog process: Resource temporarily unavailable" in done.err

@@ -114,7 +114,7 @@ def test_once_is_enough(project: Project, devports: Command) -> None:
 def test_the_end_names_the_next_command(project: Project, devports: Command) -> None:
     copy("vite-app", project)
     lines = devports("init", "--yes").out.splitlines()
-    assert lines[2:4] == ["next:", "  devports run web    starts it on its port"]
+    assert lines[2:4] == ["next:", "  devports run web    start it on its port"]
 
 
 def data(devports: Command, *words: object, code: int) -> dict[str, Any]:
@@ -145,7 +145,7 @@ def test_nothing_is_found(project: Project, devports: Command) -> None:
     done = devports("init", "--yes")
     assert done.code == exitcodes.OK, done
     assert "found no server" in done.err
-    assert "wrote devports.toml: the example of a service" in done.out
+    assert "wrote devports.toml: an example service" in done.out
     assert devports("validate").code == exitcodes.OK
 
 

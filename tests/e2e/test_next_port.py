@@ -107,7 +107,7 @@ def test_where_every_port_is_declared_for_another_service_none_is_left(
     project.service("web", port, LISTENER, on_conflict="next")
     done = devports("run", "web", "--yes")
     assert done.code == exitcodes.HELD, done
-    assert f"none of the 50 ports from {port} on is free" in done.err
+    assert f"no free port found among the 50 from {port}" in done.err
     assert CHANGED not in done.err
     assert holder.alive
 
@@ -146,7 +146,7 @@ def test_a_port_that_is_lost_before_the_server_binds_it_leads_to_the_next_one(
     os.mkfifo(f"{gate}.2")
     second = os.open(f"{gate}.2", os.O_RDWR)  # so that nobody's open waits
     running = devports.start("run", "web", "--events", "events")
-    running.says("the port is let go for it")
+    running.says("releasing the port just before the start")
     quicker = zoo("listener", port)
     os.write(second, b"open\n")
     os.close(second)

@@ -71,7 +71,7 @@ def test_a_server_that_gives_its_port_up_at_once_is_not_waited_for(
     with streaming(port, 1):
         terminal = on_terminal("free", port, "--yes")
         assert terminal.exit_code() == exitcodes.OK, terminal.screen()
-        terminal.expect("let go of the port and still runs, the port can be bound")
+        terminal.expect("let go of the port and still runs, the port is free")
         assert server.process.poll() is None
 
 

@@ -87,7 +87,7 @@ def test_a_server_that_never_says_the_text_is_not_ready_in_time(
     project.zoo("web", "listener", port, ready={"log": "warmed up", "timeout": 5})
     done = devports("run", "web")
     assert done.code == exitcodes.NOT_READY, done
-    assert 'its output did not show "warmed up"' in done.err
+    assert 'its output did not contain "warmed up"' in done.err
 
 
 @pytest.mark.parametrize(("owner", "timeout"), [("any", 20), ("tree", 2)])

@@ -82,7 +82,7 @@ def test_a_port_that_is_not_freed_gets_its_reason_and_its_command(
     if trial.code == FREED:
         return  # what that is worth is another test's question
     assert "error: port " in trial.done.err, trial.done
-    assert "to do it by hand:" in trial.done.err, trial.done
+    assert "to fix it manually:" in trial.done.err, trial.done
     assert shape.command in trial.done.err, trial.done
 
 

@@ -141,7 +141,7 @@ def test_who_ends_since_it_cannot_bind_beside_our_hold_is_started_once_without_i
     assert "may have been in its way" in first.err
     forget(project)
     second = serves(project, devports, port, 1)
-    assert "the port is let go for it" in second.err
+    assert "releasing the port just before the start" in second.err
 
 
 def test_what_is_remembered_of_a_command_holds_no_word_of_it(
@@ -332,7 +332,7 @@ def test_where_it_has_gone_is_said_with_what_to_write(
     running = decided(project, devports)
     assert running.ends() == exitcodes.NOT_READY
     assert starts(project) == 1
-    said = f"`web` listens on 127.0.0.1:{port + 1} and not on 127.0.0.1:{port}: waiting for that"
+    said = f"`web` listens on 127.0.0.1:{port + 1}; still waiting for 127.0.0.1:{port}"
     advice = "the command never says the port: write `{port}` where it takes its port"
     assert f"{said}; {advice}; Ctrl-C ends the wait" in running.err
 

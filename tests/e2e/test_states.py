@@ -170,7 +170,7 @@ def test_a_dry_run_needs_nobody_to_ask(port: int, zoo: Zoo, devports: Command) -
     holder = zoo("listener", port)
     done = devports("free", port, "--dry-run")
     assert done.code == exitcodes.OK, done
-    assert f"(pid {holder.pid}) would be stopped with SIGTERM, after a question" in done.out
+    assert f"(pid {holder.pid}) would be stopped with SIGTERM, after asking" in done.out
     (target,) = devports("free", port, "--dry-run", "--json").json()["data"]["targets"]
     assert [(done["kind"], done["asks"]) for done in target["outcomes"]] == [("planned", True)]
     assert holder.alive

@@ -29,7 +29,7 @@ pytestmark = [NEEDS_FORK, NEEDS_PROC]
 def test_a_free_port_is_not_waited_for(port: int, devports: Command) -> None:
     done = devports("wait", port, "--for", "free")
     assert done.code == exitcodes.OK, done
-    assert done.out.startswith(f"`{port}` is free, after ")
+    assert done.out.startswith(f"`{port}` is free after ")
     assert done.err == ""
 
 
@@ -69,7 +69,7 @@ def test_a_service_is_ready_when_its_run_says_so(
     assert waiting.ends() == exitcodes.OK, waiting.err
     eventually(lambda: running.said_ready)  # told after it is recorded, for whoever waits
     assert tables.connectable(port)
-    assert waiting.out.startswith("`web` is ready, after ")
+    assert waiting.out.startswith("`web` is ready after ")
 
 
 def test_a_watched_service_is_ready_by_its_own_port(

@@ -18,8 +18,8 @@ if TYPE_CHECKING:
 
 WORDS = {
     "fd": "it takes the socket (",
-    "hook": "the port is held until its bind asks for it",
-    "plain": "the port is held until it listens",
+    "hook": "holding the port until the server binds it",
+    "plain": "holding the port until the server listens",
 }
 """What a run says of the way, in the line that says it starts."""
 ON = "--host {host} --port {port}"

@@ -78,7 +78,7 @@ SHAPES = (
     Shape("TERM-ignorer", _zoo("stubborn")),
     Shape("stopped (SIGSTOP)", _zoo("stopped")),
     Shape("zombie leader, live thread", _zoo("zombie_leader")),
-    Shape("halted by a debugger", _zoo("traced")),
+    Shape("paused by a debugger", _zoo("traced")),
     Shape("bound, not listening", _zoo("bound_only"), state="BOUND", clients=False),
     Shape("`uvicorn`, streaming client", UVICORN, stream=True),
     Shape("`uvicorn --reload`, streaming client", (*UVICORN, "--reload"), holders=2, stream=True),

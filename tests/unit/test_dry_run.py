@@ -47,7 +47,7 @@ def stage(machine: FakeMachine, tmp_path: Path, monkeypatch: pytest.MonkeyPatch)
 @pytest.mark.parametrize("dry_run", [False, True], ids=["in earnest", "as a dry run"])
 def test_of_a_free_port_one_line_says_that_it_can_be_bound(dry_run: bool, stage: Stage) -> None:
     assert free_targets(stage.context, ["127.0.0.1:8000"], dry_run=dry_run) == 0
-    assert stage.said == (["127.0.0.1:8000 can be bound now"], [])
+    assert stage.said == (["127.0.0.1:8000 is free"], [])
 
 
 @pytest.mark.parametrize("dry_run", [False, True], ids=["in earnest", "as a dry run"])
@@ -58,10 +58,10 @@ def test_of_a_free_port_it_is_said_who_else_localhost_may_reach(
     machine.socket(Endpoint("::1", 8000), 4242)
     assert free_targets(stage.context, ["127.0.0.1:8000"], dry_run=dry_run) == 0
     out, err = stage.said
-    assert out[0] == "127.0.0.1:8000 is free, but `localhost` may reach `server` on [::1]:8000"
+    assert out[0] == "127.0.0.1:8000 is free, but `localhost` may connect to `server` on [::1]:8000"
     assert out[1].split("`server` (pid 4242)")[0].split() == ["process"]
     assert err == [
-        "note: 127.0.0.1:8000 is this server for certain, localhost:8000 may be the other one"
+        "note: use 127.0.0.1:8000 for your server; localhost:8000 may reach the other one"
     ]
     assert machine.sent == []
 
@@ -74,6 +74,6 @@ def test_of_a_held_port_a_dry_run_says_who_would_be_stopped_and_how_to_do_it_by_
     assert free_targets(stage.context, ["127.0.0.1:8000"], dry_run=True) == 0
     out, err = stage.said
     assert any("(pid 4242) would be stopped with SIGTERM" in line for line in out)
-    assert err[0] == "to do it by hand:"
+    assert err[0] == "to fix it manually:"
     assert len(err) > 1
     assert machine.sent == []

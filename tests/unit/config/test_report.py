@@ -126,7 +126,7 @@ def test_no_config_shows_how_one_looks():
         pytest.param("environment", ("env", "port"), "env", id="a neighbour's word"),
         pytest.param("environment", ("port",), "", id="a neighbour's word that is not possible"),
         pytest.param("xyz", ("db", "backend"), "", id="nothing is near"),
-        pytest.param("", ("a",), "", id="nothing was written"),
+        pytest.param("", ("a",), "", id="nothing written"),
         pytest.param("a" * 65, ("a" * 65,), "", id="too long to compare"),
     ],
 )

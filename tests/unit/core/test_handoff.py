@@ -126,8 +126,8 @@ REFUSED = [
     pytest.param("flask run", "bind 127.0.0.1:5000", id="flask's own port"),
     pytest.param("puma", "does not say where", id="puma without an address"),
     pytest.param("puma -b tcp://0.0.0.0:8000", "bind 0.0.0.0:8000", id="puma, wider"),
-    pytest.param("npm run dev", "`npm` does not hand descriptors on", id="npm"),
-    pytest.param("vite", "`vite` is not known to take a socket", id="an unknown one"),
+    pytest.param("npm run dev", "`npm` does not pass file descriptors to its children", id="npm"),
+    pytest.param("vite", "`vite` is not known to accept an inherited socket", id="an unknown one"),
     pytest.param("sh -c 'cd x && uvicorn a'", "more than to start one", id="a shell text"),
 ]
 

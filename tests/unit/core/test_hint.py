@@ -56,15 +56,15 @@ def test_a_path_is_quoted_for_a_shell() -> None:
 
 def test_every_command_in_a_sentence_names_the_file() -> None:
     advice = hint(
-        *("start what serves `db`, then ", ours("run", "web"), ", or "),
+        *("start `db` (devports does not start it), then ", ours("run", "web"), ", or "),
         ours("free", "web", "--yes"),
     )
     assert text_of(advice, "a.toml") == (
-        "start what serves `db`, then `devports run web --config a.toml`,"
+        "start `db` (devports does not start it), then `devports run web --config a.toml`,"
         " or `devports free web --yes --config a.toml`"
     )
     assert text_of(advice) == (
-        "start what serves `db`, then `devports run web`, or `devports free web --yes`"
+        "start `db` (devports does not start it), then `devports run web`, or `devports free web --yes`"
     )
 
 

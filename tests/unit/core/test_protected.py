@@ -12,7 +12,7 @@ from devports.core.protected import EDITOR, ENGINE, RELAY, SESSION, SHELL, SYSTE
 
 ME = CurrentUser(1000, 1000, (ProcessKey(70, 1), ProcessKey(71, 1)))
 RUN = RunInfo(ProcessKey(60, 1), "backend", "/srv")
-OURSELVES = "devports itself or one of the processes it runs in"
+OURSELVES = "devports itself or one of its parent processes"
 
 
 def process(pid: int = 60, **facts: object) -> Process:
@@ -27,10 +27,10 @@ def named(name: str, exe: str = "") -> Process:
 
 
 PROTECTED = [
-    pytest.param(process(0), "the kernel itself", id="pid 0, which kill(2) takes for a group"),
-    pytest.param(process(-1), "the kernel itself", id="no pid at all"),
-    pytest.param(process(4, name="System", argv=()), "the kernel itself", id="Windows' kernel"),
-    pytest.param(process(1), "the first process of this system", id="init"),
+    pytest.param(process(0), "the kernel", id="pid 0, which kill(2) takes for a group"),
+    pytest.param(process(-1), "the kernel", id="no pid at all"),
+    pytest.param(process(4, name="System", argv=()), "the kernel", id="Windows' kernel"),
+    pytest.param(process(1), "process 1 of this system", id="init"),
     pytest.param(process(2, argv=()), "a kernel thread", id="kthreadd"),
     pytest.param(process(ppid=2, argv=()), "a kernel thread", id="a child of kthreadd"),
     pytest.param(process(70), OURSELVES, id="self"),

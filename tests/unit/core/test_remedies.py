@@ -317,8 +317,8 @@ def test_what_is_said_of_another_port_holds_on_this_machine(
     found = remedies(
         client, RemedyContext(HERE, HolderSearch(), "linux", viewer=VIEWER, ephemeral=outgoing)
     )
-    (title,) = [each.title for each in found if each.title.startswith("choose another port")]
-    said = title.removeprefix("choose another port").partition(", for example")[0]
+    (title,) = [each.title for each in found if each.title.startswith("use another port")]
+    said = title.removeprefix("use another port").partition(", for example")[0]
     assert said.startswith(words)
     assert bool(said) is bool(words)
 

@@ -77,10 +77,10 @@ SHIM = CONMON.replace(
 )
 OWN = "/user.slice/user-1000.slice/user@1000.service"
 HOLDINGS = {
-    "a container of snap": held_by(
+    "a  containersnap": held_by(
         process(60, "docker-proxy", uid=0, cgroup="/system.slice/snap.docker.dockerd.service")
     ),
-    "a container of one's own docker": held_by(
+    "a  containerone's own docker": held_by(
         process(60, "rootlesskit", cgroup=f"{OWN}/docker.service")
     ),
     "another user's podman container": held_by(process(60, "rootlessport", uid=OTHER)),
@@ -139,7 +139,7 @@ def test_who_was_asked_to_end_and_did_not_is_not_asked_again() -> None:
         RemedyContext(HERE, HOLDINGS["a plain process"], "linux", viewer=VIEWER, ignored=(60,)),
     )
     assert [text_of(remedy.command) for remedy in found] == ["devports free 8000", "kill -KILL 60"]
-    assert "since it was asked to end and did not" in found[-1].title
+    assert "it ignored SIGTERM" in found[-1].title
 
 
 def test_root_is_not_told_that_it_needs_root() -> None:
@@ -225,12 +225,12 @@ LISTS = {
         ["sudo docker ps --filter publish=8000", "sudo systemctl restart docker"],
     ),
     "a forwarder that was left behind by a service of docker": (
-        listed("held", "a container of snap", named=says("none")),
+        listed("held", "a  containersnap", named=says("none")),
         ["sudo docker ps --filter publish=8000",
          "sudo systemctl restart snap.docker.dockerd.service"],
     ),
     "a forwarder that was left behind by one's own docker": (
-        listed("held", "a container of one's own docker", named=says("none")),
+        listed("held", "a  containerone's own docker", named=says("none")),
         ["docker ps --filter publish=8000", "systemctl --user restart docker.service"],
     ),
     "a forwarder that was left behind on macOS": (

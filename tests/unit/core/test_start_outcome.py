@@ -55,7 +55,7 @@ ROWS: list[tuple[str, StartFacts, Outcome]] = [
      BESIDE.replace(own="listen", foreign="listen", elapsed=LATE), "shared"),
     ("another one is only bound beside it, and cannot listen any more",
      BESIDE.replace(own="listen", foreign="bound", foreign_for=30), "ready"),
-    # lives, and somebody else has the port
+    # lives, and another process has the port
     ("somebody else is there, for a moment", BESIDE.replace(foreign="listen", foreign_for=3),
      "wait"),
     ("somebody else stays", BESIDE.replace(**THERE), "free-beside"),

@@ -83,7 +83,7 @@ EXAMPLES = [
 def test_the_example_is_what_was_probably_meant(text: str, example: str):
     with pytest.raises(DevportsError) as caught:
         parse_target(text)
-    assert caught.value.hints == (f"write for example `{example}`",)
+    assert caught.value.hints == (f"for example `{example}`",)
 
 
 @given(st.text())

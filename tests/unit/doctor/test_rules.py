@@ -83,17 +83,17 @@ PIPED = BACKEND.replace(command="serve | cat")
 SHELLS = [
     pytest.param(
         command(service=SHELLED, word="cd", trouble="missing"),
-        [("command-not-found", 'no shell runs: write `cwd = "web"`, or set `shell = true`')],
+        [("command-not-found", 'the command runs without a shell; write `cwd = "web"`, or set `shell = true`')],
         id="a command of shells is not installed",
     ),
     pytest.param(
         command(service=SHELLED, word="cd"),
-        [("shell-missing", 'no shell runs: write `cwd = "web"`, or set `shell = true`')],
+        [("shell-missing", 'the command runs without a shell; write `cwd = "web"`, or set `shell = true`')],
         id="some systems have a program of that name, which changes nothing",
     ),
     pytest.param(
         command(service=PIPED),
-        [("shell-missing", "leave it out, or set `shell = true`")],
+        [("shell-missing", "remove it, or set `shell = true`")],
         id="a pipe that the program gets as an argument",
     ),
     pytest.param(
@@ -103,7 +103,7 @@ SHELLS = [
                 "command-not-found",
                 "install it, or activate the environment that has it",
             ),
-            ("shell-missing", "leave it out, or set `shell = true`"),
+            ("shell-missing", "remove it, or set `shell = true`"),
         ],
         id="and the program is not there either",
     ),

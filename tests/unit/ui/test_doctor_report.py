@@ -25,7 +25,7 @@ FACTS = Facts("linux", "/srv/shop", (FREE,), viewer=CurrentUser(0, 0))
 PLAIN = Problem(
     "folder-missing",
     "error",
-    "the folder `/srv` does not exist",
+    "folder `/srv` does not exist",
     ("folder: /srv",),
     "it matters",
     (Remedy("make it"), Remedy("makes it", "mkdir /srv"), Remedy("once more", "mkdir -p /srv")),
@@ -99,7 +99,7 @@ def held(name: str, port: int, holder: Holder = s.NODE_HOLDER) -> Problem:
         why=f"`{name}` cannot start until the port is free",
         about=PortFacts(service, service.spec, findings=(found,)),
         service=name,
-        remedies=(Remedy("ends what holds it, after asking", ours("free", name)),),
+        remedies=(Remedy("stop the holder (asks first)", ours("free", name)),),
         mend=FreePort((service.spec,), name),
     )
 
@@ -153,8 +153,8 @@ FAMILY.says(
 
 
 VERDICTS = [
-    pytest.param((), "nothing is wrong", id="nothing"),
-    pytest.param(("note",), "nothing is wrong (1 note)", id="only a note"),
+    pytest.param((), "no problems found", id="nothing"),
+    pytest.param(("note",), "no problems found (1 note)", id="only a note"),
     pytest.param(("warning", "note"), "1 warning and 1 note", id="a warning"),
     pytest.param(
         ("error", "error", "warning", "note"), "2 errors, 1 warning and 1 note", id="some of each"

@@ -94,7 +94,7 @@ FAMILY.says(
         ),
         "a process of a container": Container("docker", "0123456789ab", said="inside"),
         "a process of a container without a name": Container("podman", said="inside"),
-        "a container of several": Container("podman", said="several", names=("web", "api")),
+        "a  containerseveral": Container("podman", said="several", names=("web", "api")),
         "a container whose engine does not answer": Container(
             "docker", said="silent", complaint="no\x1b permission"
         ),

@@ -29,7 +29,7 @@ def test_services_with_their_reasons() -> None:
         "           main.py, line 3: app = FastAPI()\n"
         "           Mind this.\n"
         "\n"
-        "  db       port 5432: watched, started by somebody else\n"
+        "  db       port 5432: watched (devports does not start it)\n"
         "           compose.yaml\n"
         "\n"
         "left out:\n"
@@ -48,7 +48,7 @@ def test_nothing_found_and_not_all_looked_at() -> None:
     assert findings("/shop", (), (), OutputStyle(), whole=False) == (
         "found no server in /shop\n"
         "\n"
-        "not all of the folder was looked at: it is too large or too deep"
+        "searched only part of the folder (too large or too deep)"
     )
 
 
@@ -62,9 +62,9 @@ def test_foreign_texts_are_made_visible() -> None:
 STEPS = [
     pytest.param((s.FOUND, DB), "devports run backend", "2 services", id="one that can be run"),
     pytest.param((DB,), "devports status", "1 service", id="none that can be run"),
-    pytest.param((), "devports run backend", "the example of a service", id="nothing found"),
+    pytest.param((), "devports run backend", "an example service", id="nothing found"),
     pytest.param(
-        (s.FOUND.replace(port=0),), "devports run backend", "the example of a service", id="no port"
+        (s.FOUND.replace(port=0),), "devports run backend", "an example service", id="no port"
     ),
 ]
 
@@ -115,8 +115,8 @@ def test_the_end_names_every_service() -> None:
     web = s.FOUND.replace(names=("web",))
     lines = written("devports.toml", (s.FOUND, web, DB), OutputStyle()).splitlines()
     assert lines[3:6] == [
-        "  devports run backend   starts it on its port",
-        "  devports run web       starts it on its port",
+        "  devports run backend   start it on its port",
+        "  devports run web       start it on its port",
         "  devports status        shows which process serves `db`",
     ]
     assert len(lines) == 8

@@ -42,7 +42,7 @@ def test_the_list() -> None:
         "? 127.0.0.1:8000 is in use by `node` (pid 4242): stop it and start `backend`?",
         "   n  no, leave it running",
         "   y  yes, stop it and start `backend`",
-        "   d  show the details",
+        "   d  show details",
         "   p  no, start `backend` on the next free port after 8000",
     ]
 
@@ -53,7 +53,7 @@ def test_the_list_at_60() -> None:
         "  and start `backend`?",
         "   n  no, leave it running",
         "   y  yes, stop it and start `backend`",
-        "   d  show the details",
+        "   d  show details",
         "   p  no, start `backend` on the next free port after 8000",
     ]
 
@@ -75,7 +75,7 @@ def test_no_comes_first_and_is_pointed_at(menu: Prompt) -> None:
 
 def test_the_question_about_another_run_in_charge_is_a_list_too() -> None:
     assert lines(menu_to_take_over("web", 77)) == [
-        "? another `devports run web` is in charge (pid 77): stop it and start here?",
+        "? `web` is already running (pid 77): stop it and start it here?",
         "   n  no, leave it running",
         "   y  yes, stop it and start `web` here",
     ]

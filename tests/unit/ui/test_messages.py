@@ -83,7 +83,7 @@ def test_a_held_port(look: OutputStyle, text: str) -> None:
 def test_a_bound_port_at_60_cells() -> None:
     error = holders.problem((s.BOUND,), s.ANN, exit_code=1, subject="port 8000", hints=(HINT,))
     assert error_block(error, OutputStyle(width=60)) == (
-        "error: port 8000 is bound by `python` but nobody listens yet\n"
+        "error: port 8000 is bound by `python`, which is not listening\n"
         "  process     `python` (pid 77), you, running for 40 s\n"
         "              (since 14:12)\n"
         "  socket      BOUND 127.0.0.1:8000\n"
@@ -117,7 +117,7 @@ def test_a_shadowed_port_is_a_warning() -> None:
         hints=("open http://127.0.0.1:8000",),
     )
     assert text == (
-        "warning: 127.0.0.1:8000 is free, but `localhost` may reach `node` on [::1]:8000\n"
+        "warning: 127.0.0.1:8000 is free, but `localhost` may connect to `node` on [::1]:8000\n"
         "  127.0.0.1:8000  free, shadowed\n"
         "  [::1]:8000      free\n"
         "  process     `node` (pid 4242), you, running for 2 h (since 12:11)\n"
@@ -126,7 +126,7 @@ def test_a_shadowed_port_is_a_warning() -> None:
         "  command     node server.js --port 8000\n"
         "  started by  `npm run dev` <- `zsh` <- `code`\n"
         "\n"
-        "note: 127.0.0.1:8000 is this server for certain, localhost:8000 may be the other one\n"
+        "note: use 127.0.0.1:8000 for your server; localhost:8000 may reach the other one\n"
         "hint: open http://127.0.0.1:8000"
     )
 
@@ -143,7 +143,7 @@ def test_remedies_come_before_the_hint_and_stay_whole() -> None:
         "\n"
         "note: a\n"
         "note: b\n"
-        "to do it by hand:\n"
+        "to fix it manually:\n"
         "  stop the service for good (needs root)\n"
         f"    {command}\n"
         "  or wait\n"

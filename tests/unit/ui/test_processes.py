@@ -105,7 +105,7 @@ def test_a_family_is_one_card() -> None:
     ((top, members),) = processes.families(holders)
     card = dict(processes.card(top, s.ANN, members=members))
     assert card["process"] == "`uvicorn` (pid 10), you, running for 2 h (since 12:11)"
-    assert card["family"] == "2 more processes with the same socket (pid 11 and 12)"
+    assert card["family"] == "2 more shared with processes (pid 11 and 12)"
 
 
 def test_a_card_says_only_what_is_known() -> None:

@@ -97,8 +97,8 @@ def test_an_error_in_short(facts: tuple[str, ...], line: str) -> None:
 
 
 def test_an_error_of_ours_says_more_than_its_code() -> None:
-    ended = Ended(127, "devports", "command-not-found", "the command `x` was not found")
-    assert meaning("web", ended) == "the command `x` was not found"
+    ended = Ended(127, "devports", "command-not-found", "command not found: `x`")
+    assert meaning("web", ended) == "command not found: `x`"
 
 
 @pytest.mark.parametrize(
@@ -107,12 +107,12 @@ def test_an_error_of_ours_says_more_than_its_code() -> None:
         pytest.param(
             exitcodes.HELD,
             "devports",
-            "`web` did not run: its port is held and was not freed",
+            "`web` did not run: its port is in use",
             id="held",
         ),
         pytest.param(98, "devports", "`web` did not run: exit code 98", id="no code of a run"),
-        pytest.param(3, "child", "`web` ended with exit code 3", id="the server's own code"),
-        pytest.param(90, "child", "`web` ended with exit code 90", id="a code that is like ours"),
+        pytest.param(3, "child", "`web` exited with code 3", id="the server's own code"),
+        pytest.param(90, "child", "`web` exited with code 90", id="a code that is like ours"),
     ],
 )
 def test_how_a_run_failed(code: int, source: Any, words: str) -> None:

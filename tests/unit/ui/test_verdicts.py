@@ -68,7 +68,7 @@ FAMILY.says(
         "bound": s.BOUND,
         "leftovers with an end": s.LINGERING,
         "leftovers that block": s.BLOCKING,
-        "leftovers with no end set": s.DRAINING,
+        "leftovers without a time limit": s.DRAINING,
         "shadowed": s.SHADOWED,
         "client": s.CLIENT,
         "beside a client": s.BESIDE_CLIENT,
@@ -91,7 +91,7 @@ def test_a_port_in_the_words_of_the_user() -> None:
 def test_the_worst_endpoint_decides_and_all_are_shown() -> None:
     findings = (s.FREE_SISTER, s.BOUND)
     assert processes.summary(findings, "port 8000") == (
-        "port 8000 is bound by `python` but nobody listens yet"
+        "port 8000 is bound by `python`, which is not listening"
     )
     assert "\n".join(processes.evidence(findings, s.ANN)) == (
         "[::1]:8000      free\n"

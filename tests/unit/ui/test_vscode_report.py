@@ -19,7 +19,7 @@ LINES = [
                  id="both written"),
     pytest.param(Plan((SAME, ABSENT)), "write", ".vscode/launch.json: up to date", id="current"),
     pytest.param(Plan((STALE,)), "check",
-                 "not up to date: .vscode/launch.json; `devports vscode` writes it", id="stale"),
+                 "out of date: .vscode/launch.json; to update, run `devports vscode`", id="stale"),
 ]  # fmt: skip
 
 
@@ -40,7 +40,7 @@ def test_a_difference_names_nothing_above_since_git_would_not_apply_it() -> None
 
 def test_what_writes_it_names_the_configuration() -> None:
     assert summary(Plan((STALE,)), "check", OutputStyle(config="a.toml")) == (
-        "not up to date: .vscode/launch.json; `devports vscode --config a.toml` writes it"
+        "out of date: .vscode/launch.json; to update, run `devports vscode --config a.toml`"
     )
 
 

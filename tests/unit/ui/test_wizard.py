@@ -85,11 +85,11 @@ def test_no_input_at_all_writes_nothing() -> None:
     [
         pytest.param(" 80 ", "", id="a number"),
         pytest.param("", "", id="nothing"),
-        pytest.param("0", "a number from 1 to 65535, or nothing", id="zero"),
-        pytest.param("65536", "a number from 1 to 65535, or nothing", id="too large"),
-        pytest.param("٣", "a number from 1 to 65535, or nothing", id="another script's digits"),
-        pytest.param("9" * 5000, "a number from 1 to 65535, or nothing", id="5000 digits"),
-        pytest.param("443", "another service has it", id="taken"),
+        pytest.param("0", "enter a number from 1 to 65535, or nothing", id="zero"),
+        pytest.param("65536", "enter a number from 1 to 65535, or nothing", id="too large"),
+        pytest.param("٣", "enter a number from 1 to 65535, or nothing", id="another script's digits"),
+        pytest.param("9" * 5000, "enter a number from 1 to 65535, or nothing", id="5000 digits"),
+        pytest.param("443", "already used by another service", id="taken"),
     ],
 )
 def test_ports_that_are_typed(text: str, wrong: str) -> None:
