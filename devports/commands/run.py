@@ -151,14 +151,14 @@ def wanted(
                 error.hints = (hint("run ", ours("init")),)
             if missing or name is None or (port and error.code == "unknown-service"):
                 error.hints += (
-                    hint("to run a command that is no service, give its port: ", without),
+                    hint("to run a command without a service, give its port: ", without),
                 )
             raise
         config = context.config()
         return debugged(service, config) if debug else service, config, words
     if debug or context.named:
         option = "--debug" if debug else "--config"
-        raise DevportsError("usage", f"`{option}` needs a service, and a command is none")
+        raise DevportsError("usage", f"`{option}` needs a service; a command has none")
     if port is None:
         again = hint("run ", ours("run", "--port", "8000", "--", *words))
         raise DevportsError("usage", f"no port for `{program_name(words)}`", hints=(again,))
@@ -183,7 +183,7 @@ def named(config: Config, name: str | None) -> Service:
     startable = [service for service in config.services if service.command]
     raise DevportsError(
         "usage",
-        "no service is named",
+        "no service was named",
         facts=tuple(f"`{service.name}`: {service.spec}" for service in startable),
         note="" if startable else "no service of the configuration has a command",
         hints=tuple(hint("run ", ours("run", service.name)) for service in startable[:1]),

@@ -149,7 +149,7 @@ def not_ready(context: Context, one: WaitResult) -> DevportsError:
         hints = (hint("run ", ours("run", target.typed), ", or wait for the port alone"),)
     return DevportsError(
         "not-ready",
-        f"`{target.text}` was not ready in {one.seconds:.1f} s",
+        f"`{target.text}` is not ready after {one.seconds:.1f} s",
         facts=(summary(one.findings, target.subject), *evident),
         note=note,
         hints=hints,

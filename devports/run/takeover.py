@@ -121,11 +121,11 @@ def _in_charge(record: RunRecord) -> DevportsError:
     again = ("run ", ours("run", name, "--take-over")) if declared else ("add `--take-over`",)
     return DevportsError(
         "run-in-charge",
-        f"another `devports run {run_words(name)}` is in charge (pid {record.key.pid})",
+        f"`devports run {run_words(name)}` is already running (pid {record.key.pid})",
         facts=(f"endpoint: {record.spec}", f"project: {record.project}"),
         hints=(
             hint("to stop it, run ", ours("free", run_target(name))),
-            hint("to start here instead of it, ", *again),
+            hint("to stop it and start here, ", *again),
         ),
         service=run_name(name),
         exit_code=exitcodes.IN_CHARGE,

@@ -259,7 +259,7 @@ def details(question: Question, reader: DisplayContext) -> list[tuple[str, list[
     ends: list[tuple[str, str]] = []
     for depth, process in _tree(target):
         holder = holders.get(process.key)
-        own = sockets_line(holder, sockets) if holder else "no socket: it started what holds it"
+        own = sockets_line(holder, sockets) if holder else "no socket (parent of the holder)"
         name = command_line(process.argv, LONGEST_DETAIL) or title(process)
         facts = (
             f"program {printable(process.exe)}" if process.exe else "",
@@ -269,7 +269,7 @@ def details(question: Question, reader: DisplayContext) -> list[tuple[str, list[
         ends.append(("  " * depth + str(process.pid), name))
         ends += [("", fact) for fact in facts if fact]
     steps = [("", step) for step in _steps(question)]
-    sections = [("what would end", ends), ("started by", _parents(target)), ("on yes", steps)]
+    sections = [("what will be stopped", ends), ("started by", _parents(target)), ("if you answer yes", steps)]
     return [(title, rows) for title, rows in sections if rows]
 
 
@@ -305,7 +305,7 @@ def _steps(question: Question) -> Iterator[str]:
         yield "devports checks the port again and asks again if the holder has changed"
     if isinstance(standing, Container):
         force = f"after {standing.stop_timeout} s by force"
-        yield f"`{printable(standing.stop)}`: its engine ends all of it, {force}"
+        yield f"`{printable(standing.stop)}` stops the container; {force}"
         yield "devports itself sends no signal"
     elif question.kind == "stop":
         yield f"devports sends SIGTERM, like `kill -TERM {pid}`"

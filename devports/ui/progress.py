@@ -167,7 +167,7 @@ def refusal_words(refused: stop_plan.Refused) -> str:
 def _supervised_words(standing: HolderKind) -> str:
     if not isinstance(standing, SupervisedService):
         return "a supervisor may restart it"
-    does = "ends it for good" if standing.unit else "tells under which name"
+    does = "stop it with" if standing.unit else "tells under which name"
     ends = f"; `{printable(standing.stop)}` {does}" if standing.stop else ""
     return standing_words(standing) + ends
 
@@ -205,7 +205,7 @@ def again_words(outcome: stop_plan.Respawned) -> str:
     if job is not None and job.group == job.foreground and is_persons_shell(parent):
         where = f"{label(parent)} on {terminal_name(job.terminal)}"
         return f"{where} may run it again (loop or command list); press Ctrl-C there"
-    return f"{label(parent)} starts it again: end that first, `kill -TERM {parent.pid}`"
+    return f"{label(parent)} restarts it; stop that first: `kill -TERM {parent.pid}`"
 
 
 def freed_words(freed: stop_plan.FreeResult, subject: str) -> tuple[str, ...]:

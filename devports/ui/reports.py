@@ -158,7 +158,7 @@ def _unseen(facts: Facts, config: str) -> str:
     by_root = text_of(hint(OwnCommand(("doctor",), sudo=True)), config)
     who = "an administrator" if facts.platform == "win32" else by_root
     more = "" if facts.viewer.uid == 0 else f" ({who} sees more)"
-    return f"not visible here: {hidden}{more}"
+    return f"not visible to this user: {hidden}{more}"
 
 
 def verdict(problems: Sequence[Problem]) -> tuple[Literal["good", "warning", "error"], str]:
@@ -320,7 +320,7 @@ def _group(problems: Sequence[Problem], reader: DisplayContext, config: str) -> 
     named = [_freed_as(problem) for problem in problems]
     for start in range(0, len(named), MOST):
         free = ours("free", *named[start : start + MOST])
-        yield _cure(hint("ends what holds them, each after a question: ", free), config)
+        yield _cure(hint("stop the holders (asks before each): ", free), config)
 
 
 def _holder(holding: HolderSearch, reader: DisplayContext) -> tuple[Spans, str]:
@@ -454,7 +454,7 @@ def findings_screen(
         for reason in _reasons(each):
             yield Line("more", cells=((), (), ((reason, "faint"),)))
     if left_out:
-        yield from (BLANK, _line("title", "left out", "faint"))
+        yield from (BLANK, _line("title", "skipped", "faint"))
         yield from (_line("more", _left_out(left), "faint") for left in left_out)
     if not whole:
         yield from (BLANK, _line("warning", PARTLY))
@@ -491,7 +491,7 @@ def written(path: str, services: Sequence[DetectedService], look: OutputStyle) -
     steps = [(text_of(command, look.config), does) for command, does in _steps(services, CHECKS)]
     width = max(cells(command) for command, _ in steps)
     lines = [f"  {pad(command, width)}   {does}" for command, does in steps]
-    return "\n".join([f"wrote {printable(path)}: {_count(services)}", "", "next:", *lines])
+    return "\n".join([f"wrote {printable(path)} with {_count(services)}", "", "next:", *lines])
 
 
 def written_screen(
@@ -506,7 +506,7 @@ def written_screen(
 
 
 CHECKS = (ours("validate"), "check the file (also as a pre-commit hook)")
-LOOKS = (ours("doctor"), "looks for trouble before it comes")
+LOOKS = (ours("doctor"), "check for problems")
 EDITS = (ours("vscode"), "write VS Code tasks and launch configurations")
 
 
@@ -529,7 +529,7 @@ def run_steps(services: Sequence[DetectedService]) -> list[tuple[OwnCommand, str
     watched = [f"`{printable(service.name)}`" for service in with_port if not service.command]
     steps = [(command, "start it on its port") for command in starts]
     if watched:
-        steps.append((ours("status"), f"shows which process serves {listed(watched)}"))
+        steps.append((ours("status"), f"show the process that serves {listed(watched)}"))
     return steps or [(next_command(services), "start it on its port")]
 
 

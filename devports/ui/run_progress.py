@@ -59,18 +59,19 @@ def _words(event: recovery.RunEvent) -> str:
         case recovery.PortLost():
             return _lost(event)
         case recovery.Released(endpoint=endpoint):
-            done = f"released our reservation of {endpoint}, which may be in its way"
+            done = f"released the reservation of {endpoint}, which may have blocked it"
             return f"`{service}` {_met(event)}: {done}; `{service}` keeps running{_or_never(event)}"
         case recovery.BindRefused():
             return _refused(event)
         case recovery.HandoffFailed():
             return f"`{service}` {_in_the_way(event)}; {WITHOUT}"
         case recovery.EndedAlike():
-            return f"`{service}` ended the same way without our hold: it was not the port"
+            return (f"`{service}` exited the same way without the reservation; the port was not the "
+"cause")
         case recovery.StoppingServer(signal=signal):
             return f"stopping `{service}` with {signal}"
         case recovery.KillingServer(seconds=seconds):
-            return f"`{service}` did not end in {seconds:.1f} s: killing it with SIGKILL"
+            return f"`{service}` did not stop within {seconds:g} s; sending SIGKILL"
         case recovery.DetachedProcess(process=process, ended=True):
             return (f"`{service}` moved into the background as {label(process)}; stopping it "
 f"({STAYS})")
@@ -95,7 +96,7 @@ f"({STAYS})")
             return f"{label(process)} listens on {endpoint} too; a client may reach either server"
         case recovery.WaitingForDependency(dependency=dependency, seconds=seconds):
             within = f"waiting up to {duration(whole(seconds))} for `{dependency}`"
-            return f"{within} to be ready on {event.endpoint}: `{service}` depends on it"
+            return f"{within} to be ready on {event.endpoint} (required by `{service}`)"
         case _:
             unreachable(event)
 
@@ -145,13 +146,13 @@ def _refused(it: recovery.BindRefused) -> str:
     why = WHY.get(it.errno) or errorcode.get(it.errno, f"error {it.errno}")
     line = f"a bind of {it.endpoint} by `{it.service}` was refused ({why})"
     if it.code is not None:
-        ended = f"`{it.service}` ended with code {it.code} after"
+        ended = f"`{it.service}` exited with code {it.code} after"
         line = f"{ended} its bind of {it.endpoint} was refused ({why})"
     if it.errno != EADDRINUSE:
         return line
     has = f": {holder} has it" if holder else ""
     port = it.endpoint.port
-    declared = f"declare {port} in `ports` and devports frees it with the other"
+    declared = f"declare {port} in `ports` to let devports free it too"
     return f"{line}{has}; run `devports check {port}`, or {declared}"
 
 
@@ -160,14 +161,15 @@ WITHOUT = 'to have it started so at once, set `handoff = "none"`'
 
 def _in_the_way(it: recovery.HandoffFailed) -> str:
     end = f"did not listen on its port in {it.waited:.0f} s" if it.waited else _END_BY_WAY[it.way]
-    return f"{end}, and our reservation may have been in its way; starting it once more without it"
+    return (f"{end}, possibly because devports held the port; starting it once more without "
+"the reservation")
 
 
 _END_BY_WAY: dict[recovery.HandoffMode, str] = {
-    "fd": "did not take the socket before it ended",
-    "hook": "ended and did not ask for the port",
-    "beside": "ended before it took the port",
-    "bare": "ended before it took the port",
+    "fd": "exited without using the socket",
+    "hook": "exited without binding the port",
+    "beside": "exited before it bound the port",
+    "bare": "exited before it bound the port",
 }
 
 
@@ -179,7 +181,7 @@ def _met(it: recovery.Released) -> str:
         case "hook":
             return "was refused the port"
         case "socket":
-            return "has a socket that cannot be bound beside our hold"
+            return "has a socket that cannot bind while devports holds the port"
         case "silence":
             return f"has had nothing of its port for {it.seconds:.0f} s"
         case _:
@@ -192,16 +194,17 @@ def _or_never(it: recovery.Released) -> str:
 
 def _bound(it: recovery.BoundNotListening) -> str:
     if it.ended is not None:
-        ended = f"its process (pid {it.ended}) that was to serve has ended"
+        ended = f"its serving process (pid {it.ended}) has exited"
         return (
-            f"holds {it.endpoint} but does not listen yet: {ended}; save a file to start it again"
+            (f"has bound {it.endpoint} but is not listening: {ended}; save a file to restart "
+"it")
         )
-    holder = "a process of it" if it.holder is None else label(it.holder)
-    return f"is still starting: {holder} has {it.endpoint} and does not listen yet"
+    holder = "one of its processes" if it.holder is None else label(it.holder)
+    return f"is still starting: {holder} has bound {it.endpoint} and is not listening yet"
 
 
 def _elsewhere(it: recovery.ListeningElsewhere) -> str:
-    line = f"listens on {it.there} and not on {it.wanted}: waiting for that"
+    line = f"listens on {it.there}; still waiting for {it.wanted}"
     if not it.advice:
         return line
     write = f"; the command never says the port: write {it.advice}"
@@ -219,18 +222,18 @@ f"{who}")
 
 def _stalled(it: recovery.Stalled) -> str:
     if it.process is None:
-        since = f"no process of it listens on {it.endpoint} for {it.seconds:.0f} s"
+        since = f"none of its processes has listened on {it.endpoint} for {it.seconds:.0f} s"
         return f"`{it.service}` is stalled: {since}"
     gone = f"{label(it.process)} exited and no process accepts on {it.endpoint}"
     return f"`{it.service}` is stalled: {gone}; save a file or restart"
 
 
 def _lost(lost: recovery.PortLost) -> str:
-    line = f"`{lost.service}` did not get {lost.endpoint}: somebody else has it"
+    line = f"`{lost.service}` lost {lost.endpoint} to another process"
     if lost.line:
         line += f" ({_quoted(lost.line)})"
     if lost.next_attempt:
-        return f"{line}; trying again, start {lost.next_attempt} of {lost.attempts}"
+        return f"{line}; retrying, start {lost.next_attempt} of {lost.attempts}"
     return line
 
 
@@ -239,11 +242,11 @@ def ended_words(service: str, ended: recovery.Ended, *, started: bool = True) ->
     code = f"exit code {ended.code} (source: {ended.source})"
     if not started:
         return f"{PREFIX}`{service}` was not started: {code}"
-    line = f"{PREFIX}`{service}` ended with {code}"
+    line = f"{PREFIX}`{service}` exited with {code}"
     if ended.reason == "ended-early":
         line += ", before it was ready" + (f": {STAYS}" if ended.code == 0 else "")
         if ended.code == 0 and ended.in_way:
-            line += '; if it could not bind beside our hold, set `handoff = "none"`'
+            line += '; if it could not bind while devports held the port, set `handoff = "none"`'
     return line
 
 
@@ -274,20 +277,20 @@ def gave_up(
     if failure is not None:
         facts.append(f"it said: {printable(failure.line.strip(), 200)}")
     if in_way and ended.reason == "not-ready" and seen is not None and not seen.has_any:
-        facts.append("it did not bind while our hold was there, or after that")
+        facts.append("it did not bind while devports held the port, nor after that")
     check = ours("check", str(service.spec.port))
     hints: tuple[Advice, ...] = (hint("run ", check, " to see its holder"),)
     match ended.reason:
         case "moved" if seen is not None:  # it went where its sockets were found
             where = ", ".join(map(str, seen.elsewhere))
-            message = f"`{name}` went to {where} instead of {service.spec}"
-            hints = ("make it keep its port (vite: --strictPort), or declare the other one",)
+            message = f"`{name}` listens on {where} instead of {service.spec}"
+            hints = ("make it keep its port (vite: --strictPort), or declare the other port",)
             if advice:
                 hints = (f"its command never says the port: write {advice}",)
         case "port-shared":
             message = f"`{name}` and another server both listen on {service.spec} (SO_REUSEPORT)"
             free = ours("free", str(service.spec))
-            hints = (hint("end the other one: run ", free, ", then start again"),)
+            hints = (hint("stop the other one: run ", free, ", then start again"),)
         case "retries-exhausted":
             message = f"`{name}` lost {service.spec} in each of {service.attempts} starts"
         case _:
@@ -326,7 +329,7 @@ def _until_ready(
         return ("check its output above for an error", longer)
     if seen.strangers:
         who = hint("run ", ours("check", str(service.spec.port)), " to see its holder")
-        return (who, f'if that is what `{name}` starts, set `ready = {{ owner = "any" }}`')
+        return (who, f'if `{name}` starts that process, set `ready = {{ owner = "any" }}`')
     once = f'if it tries to bind only once, set `handoff = "none"` for `{name}`'
     return (longer, once) if in_way else (longer,)
 
@@ -343,7 +346,7 @@ def _seen_lines(seen: recovery.PortOwnership | None) -> Iterator[str]:
         yield "none of its processes listens on the port"
     for socket in seen.strangers:
         who = [label(h.process) for h in seen.others.holders if socket.inode in h.inodes]
-        yield f"{' and '.join(who) or 'somebody else'} has {socket.state} {socket.local}"
+        yield f"{' and '.join(who) or 'another process'} has {socket.state} {socket.local}"
 
 
 NOT_RUNNING = f"{PREFIX}not running"

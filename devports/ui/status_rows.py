@@ -167,7 +167,7 @@ STAGES: dict[Stage, State] = {
     "suspended": ("suspended", "error"),
     "stopping": ("stopping", "note"),
     "not-listening": ("not listening", "note"),
-    "left-behind": ("left behind", "error"),
+    "left-behind": ("orphaned", "error"),
 }
 
 
@@ -205,7 +205,7 @@ def _people(holding: HolderSearch, reader: DisplayContext) -> tuple[str, ...]:
 def _unseen(hidden: HiddenSocket) -> tuple[str, str, str]:
     """Return a unit, a likely pid, marked as a guess, and the user."""
     pids = [f"{process.pid}?" for process in hidden.likely[:1]]
-    return unit_words(hidden) or "not shown", "".join(pids), printable(hidden.user, 40)
+    return unit_words(hidden) or "not visible", "".join(pids), printable(hidden.user, 40)
 
 
 def title_of(group: ListenerGroup, reader: DisplayContext) -> str:

@@ -185,7 +185,7 @@ def rows(peer: Peer) -> dict[str, str]:
     }
     found = {f"frees {name}": play(peer.frees) for name, play in frees.items()}
     return found | {
-        "client": client_lives(peer.frees),
+        "a client of the port": client_lives(peer.frees),
         "no terminal, no yes": without_consent(peer),
         "bound, not listening": bound_only(peer),
         "the same, without SO_REUSEADDR": bound_only(peer, "--no-reuse"),

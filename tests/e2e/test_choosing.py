@@ -258,7 +258,7 @@ def test_details_are_shown_page_by_page(holder: Actor, on_terminal: OnTerminal) 
     terminal.answer("n")
     declined(terminal, holder)
     shown = [line.strip() for line in terminal.screen().splitlines()]
-    assert shown.count("what would end") == 1
+    assert shown.count("what will be stopped") == 1
     assert f"devports sends SIGTERM, like `kill -TERM {holder.pid}`" in shown
 
 

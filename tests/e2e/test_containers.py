@@ -139,7 +139,7 @@ def test_the_question_says_that_a_container_may_take_its_time(
     terminal = on_terminal("free", port, env=docker.env)
     terminal.expect(f"in use by {NAMED}: stop it, though it may take up to 60 s?")
     terminal.answer("d")
-    terminal.expect("`docker stop shop-db-1`: its engine ends all of it, after 60 s by force")
+    terminal.expect("`docker stop shop-db-1` stops the container; after 60 s the engine kills it")
     terminal.answer("y")
     assert terminal.exit_code() == exitcodes.OK, terminal.screen()
     assert docker.heard[-1] == "stop shop-db-1"

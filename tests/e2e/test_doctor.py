@@ -230,7 +230,7 @@ def test_a_privileged_port_and_what_is_not_visible(as_nobody: Command) -> None:
     assert "privileged-port" in codes(data["problems"]), done
     assert [gap["code"] for gap in data["gaps"]] == ["other-users"]
     assert (
-        "not visible here: which process of another user"
+        "not visible to this user: which process of another user"
         in as_nobody("doctor", "--config", config).out
     )
 

@@ -101,7 +101,7 @@ def test_who_may_have_met_our_reservation_is_started_once_without_it_when_time_i
     begun = ["started", "released", "handoff-failed", "stopping", "started", "ready"]
     assert kinds(project) == begun
     assert [e["handoff"] for e in events(project) if e["event"] == "started"] == ["beside", "bare"]
-    assert "did not listen on its port in 2 s" in running.err
+    assert "did not listen on its port within 2 s" in running.err
     stop(running, port)
 
 
@@ -127,7 +127,7 @@ def test_who_has_the_port_and_stays_ends_the_start_of_a_server_that_lost_it(
     running.says("released our reservation")
     stranger = zoo("listener", port)
     assert running.ends(40) == exitcodes.TAKEN_AGAIN, running.err
-    assert f"`web` did not get 127.0.0.1:{port}: somebody else has it" in running.err
+    assert f"`web` lost 127.0.0.1:{port} to another process" in running.err
     assert stranger.alive
 
 

@@ -125,9 +125,9 @@ def test_the_port_by_which_it_ended_is_named_and_it_is_started_once(
     assert done.text.count("START") <= 1, "what the app does at its start is done once"
     (said,) = [line for line in done.err.splitlines() if f"bind of 127.0.0.1:{metrics}" in line]
     assert said == (
-        f"devports: `web` ended with code {code} after its bind of 127.0.0.1:{metrics} was refused"
+        f"devports: `web` exited with code {code} after its bind of 127.0.0.1:{metrics} was refused"
         f" (address in use): `{NAME}` (pid {holder.pid}) has it; run `devports check {metrics}`,"
-        f" or declare {metrics} in `ports` and devports frees it with the other"
+        f" or declare {metrics} in `ports` to let devports free it too"
     )
     assert "did not get" not in done.err
     assert "released" not in done.err

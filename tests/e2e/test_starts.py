@@ -194,7 +194,7 @@ def test_who_tries_again_without_a_word_gets_the_port_in_its_first_start(
 ) -> None:
     perl(project, port, "again")
     running = serves(project, devports, port, 1)
-    assert "has a socket that cannot be bound beside our hold" in running.err
+    assert "has a socket that cannot bind while devports holds the port" in running.err
 
 
 @pytest.fixture(scope="session")
@@ -365,7 +365,7 @@ def test_a_broken_import_is_named_once_its_process_has_ended(
     assert "that was to serve has ended" in running.err
 
 
-# -- somebody else
+# -- another process
 
 
 @pytest.mark.parametrize(

@@ -23,7 +23,7 @@ if TYPE_CHECKING:
 
 PATIENT = 60.0
 READY = "` is ready on "
-"""How a run says that a process of its own tree listens on the declared port."""
+"""How a run says that one of its processess own tree listens on the declared port."""
 DROPPED = ("CI", "FORCE_COLOR", "NO_COLOR", "TTY_COMPATIBLE", "PYTHONPATH", "COLUMNS", "LINES")
 """What a caller's environment would change: each test that wants one sets it."""
 

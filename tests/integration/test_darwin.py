@@ -89,7 +89,7 @@ def test_a_process_whose_name_agrees_with_netstat_is_the_holder(port: int, zoo: 
 
 def test_a_process_with_another_name_is_likely_and_no_holder(port: int, zoo: Zoo, tool: Tool):
     pid = zoo("listener", port).pid
-    finding = look(blindfolded(netstat=tool(listed(port, f"somebody else:{pid}"))), port)
+    finding = look(blindfolded(netstat=tool(listed(port, f"another process:{pid}"))), port)
     assert isinstance(finding.verdict, Held)
     assert finding.holding.holders == ()
     (hidden,) = finding.holding.hidden

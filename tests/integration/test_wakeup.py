@@ -29,7 +29,7 @@ def handlers() -> Iterator[None]:
 
 
 def heard(_number: int, _frame: object) -> None:
-    """A handler of somebody else's."""
+    """A handler of another process's."""
 
 
 def test_signals_wake_a_wait_and_are_collected_once_each() -> None:

@@ -48,7 +48,7 @@ def test_connections_of_an_endpoint(socket: Socket, counts: bool):
             True,
             id="an IPv6 socket that speaks IPv4",
         ),
-        pytest.param(CALLING.replace(remote=FAR), False, id="its connection to somebody else"),
+        pytest.param(CALLING.replace(remote=FAR), False, id="its connection to another process"),
         pytest.param(Socket(THERE, None, "LISTEN", 2), False, id="a listener on that port"),
         pytest.param(ACCEPTED, False, id="the near end itself"),
     ],

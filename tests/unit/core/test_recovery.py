@@ -137,7 +137,7 @@ HISTORIES = [
         (PortFreed(), PortStillHeld(90)),
         Ended(90, "devports", "port-held"),
         [TakePort(), Start(1, "beside"), StopServer()],
-        id="a server whose port is left to somebody else is stopped",
+        id="a server whose port is left to another process is stopped",
     ),
     pytest.param(
         (*(PortFreed(), PortTaken()) * 2, PortFreed(), PortStillHeld(90)),

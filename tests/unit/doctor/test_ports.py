@@ -317,7 +317,7 @@ STRANGER = SERVER.replace(uid=7, user="bea")
 MENDS = [
     pytest.param(declared(LISTENS, BACKEND, SERVER), True, id="one's own process"),
     pytest.param(declared(Held(sockets("BOUND")), BACKEND, SERVER), True, id="a bound one"),
-    pytest.param(declared(LISTENS, BACKEND, STRANGER), False, id="somebody else's"),
+    pytest.param(declared(LISTENS, BACKEND, STRANGER), False, id="another process's"),
     pytest.param(declared(LISTENS, BACKEND), False, id="nobody who shows"),
     pytest.param(declared(HolderUnknown()), False, id="nothing that shows"),
     pytest.param(twins(), False, id="one of two that may be meant to stay"),

@@ -117,8 +117,8 @@ def test_the_end_names_every_service() -> None:
     assert lines[3:6] == [
         "  devports run backend   start it on its port",
         "  devports run web       start it on its port",
-        "  devports status        shows which process serves `db`",
+        "  devports status        show the process that serves `db`",
     ]
     assert len(lines) == 8
     (alone,) = written("devports.toml", (DB,), OutputStyle()).splitlines()[3:-2]
-    assert alone == "  devports status     shows which process serves `db`"
+    assert alone == "  devports status     show the process that serves `db`"

@@ -50,7 +50,7 @@ FAMILY.says(
     lambda case: processes.user_of(case, s.ANN),
     {
         "the reader": s.NODE,
-        "somebody else": s.ROOT_DB,
+        "another process": s.ROOT_DB,
         "a user without a name": s.process(1, uid=7, user=""),
     },
 )

@@ -110,7 +110,7 @@ FAMILY.says(
     {
         "started again": Respawned(NODE, s.UVICORN_TARGET, s.NPM, again=True),
         "perhaps started again": Respawned(NODE, s.UVICORN_TARGET, s.NPM),
-        "somebody else": Respawned(NODE, s.UVICORN_TARGET),
+        "another process": Respawned(NODE, s.UVICORN_TARGET),
     },
 )
 

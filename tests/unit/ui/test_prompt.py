@@ -102,7 +102,7 @@ def test_details_are_shown_and_the_question_is_asked_again() -> None:
     assert ask(question, stage.screen, reader=s.ANN, choose=person) == "no"
     said = stage.stderr.getvalue()
     assert "  clients     2 connected, here `python` (pid 77); not stopped\n" in said
-    assert "  what would end\n  10    uvicorn main:app --reload" in said
+    assert "  what will be stopped\n  10    uvicorn main:app --reload" in said
     assert "\n    11  python" in said, "a worker stands below its parent"
     assert "devports sends SIGTERM, like `kill -TERM 10`" in said
     assert "not stopped: `python` (pid 77) ()client" in said
