@@ -111,9 +111,7 @@ def _refuse_contradictions(
         raise DevportsError("usage", "`--all` cannot be combined with a target")
     if watch and as_json:
         without = "without `--json`, a pipe gets one line per change"
-        raise DevportsError(
-            "usage", "`--watch` cannot be combined with `--json`", hints=(without,)
-        )
+        raise DevportsError("usage", "`--watch` cannot be combined with `--json`", hints=(without,))
     if interval is not None and not watch:
         raise DevportsError("usage", "`--interval` needs `--watch`")
     if watch and WINDOWS:

@@ -139,7 +139,11 @@ def taken(request: AdapterRequest) -> SocketHandoff | str:
     if launching.opaque:
         return "its shell command starts more than one program"
     adapter = SOCKET_ADAPTERS.get(launching.name)
-    return adapter(request) if adapter else f"`{launching.name}` is not known to accept an inherited socket"
+    return (
+        adapter(request)
+        if adapter
+        else f"`{launching.name}` is not known to accept an inherited socket"
+    )
 
 
 def is_hookable(launching: ParsedCommand, interpreter: str) -> bool:
@@ -307,8 +311,7 @@ class AdapterRequest(Frozen):
                 return ""
         elif set(named) == wanted:
             return ""
-        return (f"its command binds {', '.join(named)}, not "
-f"{', '.join(map(str, self.endpoints))}")
+        return f"its command binds {', '.join(named)}, not {', '.join(map(str, self.endpoints))}"
 
     def misses_one(
         self, host: tuple[str, ...], port: tuple[str, ...], default: str, variables: str = ""

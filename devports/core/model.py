@@ -273,8 +273,9 @@ def _spec(host: str, port: str, text: str) -> PortSpec:
     return PortSpec(host, port_number(port, text))
 
 
-ONE_INTERFACE = ("a link-local address belongs to one interface, and devports does not "
-"distinguish interfaces")
+ONE_INTERFACE = (
+    "a link-local address belongs to one interface, and devports does not distinguish interfaces"
+)
 
 
 def is_of_one_interface(host: str) -> bool:

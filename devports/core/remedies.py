@@ -169,8 +169,7 @@ def held(case: RemedyContext, sockets: Sequence[Socket]) -> Iterator[Remedy]:
     killable = tuple(t for t in plan if _may_be_signalled(t))
     if case.platform == "darwin" and any(socket.state == "BOUND" for socket in sockets):
         yield case.wait(
-            "a Python server may look like this for up to 35 s while it starts; check "
-"again then"
+            "a Python server may look like this for up to 35 s while it starts; check again then"
         )
     if any(_is_guarded(t) for t in plan):
         yield from _beside(case)
@@ -308,7 +307,11 @@ def _signal(
 def _kill(case: RemedyContext, name: str, processes: Sequence[Process]) -> tuple[str, str]:
     """Return title and command."""
     when = "it ignored SIGTERM" if case.ignored else "if it does not exit"
-    title = "ask the process to exit" if name == "TERM" else f"last resort, {when}: kill it (unsaved data is lost)"
+    title = (
+        "ask the process to exit"
+        if name == "TERM"
+        else f"last resort, {when}: kill it (unsaved data is lost)"
+    )
     command = f"kill -{name} {_pids(processes)}"
     stopped = [process for process in processes if process.state == "T"]
     if name == "TERM" and stopped:
@@ -334,9 +337,7 @@ def _pids(processes: Iterable[Process], before: str = "") -> str:
 
 
 def client(case: RemedyContext) -> Iterator[Remedy]:
-    yield case.wait(
-        "wait until the outgoing connection closes, then check again"
-    )
+    yield case.wait("wait until the outgoing connection closes, then check again")
     yield Remedy("show the connection, to close it in its program", _seen_by(case))
     title, port = "use another port", common_port(case)
     if case.outgoing(case.port) and not case.outgoing(port):
@@ -345,8 +346,7 @@ def client(case: RemedyContext) -> Iterator[Remedy]:
     yield case.elsewhere(title, port)
     if case.platform == "linux":
         yield case.root(
-            "exclude the port from the range for outgoing connections (replaces the "
-"current list)",
+            "exclude the port from the range for outgoing connections (replaces the current list)",
             f"sysctl -w net.ipv4.ip_local_reserved_ports={case.port}",
         )
     if case.platform == "win32":
@@ -428,13 +428,17 @@ def forbidden(case: RemedyContext) -> Iterator[Remedy]:
     elif case.platform == "darwin":
         yield Remedy(
             "on macOS, bind the port on every address (no permission needed): host = "
-'"0.0.0.0", which the network can reach'
+            '"0.0.0.0", which the network can reach'
         )
     elif case.port < PRIVILEGED:
         setting = f"sysctl -w net.ipv4.ip_unprivileged_port_start={case.port}"
-        yield case.root("allow all users to bind ports from this one up (until the next boot)", setting)
+        yield case.root(
+            "allow all users to bind ports from this one up (until the next boot)", setting
+        )
         command = "setcap cap_net_bind_service=+ep PROGRAM"
-        yield case.root("allow one program to bind ports below 1024 (for a script, its interpreter)", command)
+        yield case.root(
+            "allow one program to bind ports below 1024 (for a script, its interpreter)", command
+        )
     else:
         command = "sysctl net.ipv4.ip_unprivileged_port_start"
         yield Remedy("show the first port that needs no permission", command)
@@ -502,8 +506,10 @@ def _stale(case: RemedyContext, process: Process, it: Container) -> Iterator[Rem
     title = "last resort: restart the engine (stops all its containers)"
     unit = unit_of(process.cgroup)
     if case.platform != "linux":
-        yield Remedy(f"{title}: quit Docker Desktop (or the program that runs the engine here) and "
-"start it again")
+        yield Remedy(
+            f"{title}: quit Docker Desktop (or the program that runs the engine here) and "
+            "start it again"
+        )
     elif unit is not None and unit.stop.startswith("systemctl --user"):
         yield Remedy(title, f"systemctl --user restart {quote(unit.unit)}")
     else:
@@ -543,7 +549,7 @@ def protected(case: RemedyContext, process: Process, reason: str) -> Iterator[Re
     if case.platform == "darwin" and name == "ControlCenter" and case.port in AIRPLAY:
         yield Remedy(
             "turn off AirPlay Receiver of macOS, which uses the port, in System Settings > "
-"General > AirDrop & Handoff"
+            "General > AirDrop & Handoff"
         )
     elif process.pid == 1 and case.platform != "win32":
         yield from _first(case, name)

@@ -169,8 +169,10 @@ def instead_of(words: Sequence[str]) -> str:
     if first == "exec":
         return "remove `exec` (the command runs without a shell)"
     if first == "cd" and second:
-        return (f'the command runs without a shell; write `cwd = "{second.strip(QUOTES)}"`, or '
-"set `shell = true`")
+        return (
+            f'the command runs without a shell; write `cwd = "{second.strip(QUOTES)}"`, or '
+            "set `shell = true`"
+        )
     return f"`{first}` is a shell builtin; set `shell = true`"
 
 

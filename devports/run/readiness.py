@@ -106,11 +106,15 @@ def not_ready(service: Service, dependency: Service) -> DevportsError:
     from devports.core.hint import hint, ours
 
     name = dependency.name
-    start = ("run ", ours("run", name)) if dependency.command else (f"start `{name}` (devports does not start it)",)
+    start = (
+        ("run ", ours("run", name))
+        if dependency.command
+        else (f"start `{name}` (devports does not start it)",)
+    )
     return DevportsError(
         "dependency-not-ready",
         f"`{name}` is not ready on {dependency.spec} after {dependency.ready.timeout:g} "
-f"s (required by `{service.name}`)",
+        f"s (required by `{service.name}`)",
         hints=(hint(*start, ", then ", ours("run", service.name)),),
         service=service.name,
         exit_code=exitcodes.NOT_READY,

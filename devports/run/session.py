@@ -248,7 +248,9 @@ class Session:
             raise DevportsError(
                 "not-started",
                 f"cannot start `{self.service.name}`: {error.strerror}",
-                hints=("raise the limit of open files: `ulimit -n 1024`",) if error.errno == EMFILE else (),
+                hints=("raise the limit of open files: `ulimit -n 1024`",)
+                if error.errno == EMFILE
+                else (),
                 service=self.service.name,
                 exit_code=exitcodes.NOT_EXECUTABLE,
             ) from error

@@ -269,7 +269,11 @@ def details(question: Question, reader: DisplayContext) -> list[tuple[str, list[
         ends.append(("  " * depth + str(process.pid), name))
         ends += [("", fact) for fact in facts if fact]
     steps = [("", step) for step in _steps(question)]
-    sections = [("what will be stopped", ends), ("started by", _parents(target)), ("if you answer yes", steps)]
+    sections = [
+        ("what will be stopped", ends),
+        ("started by", _parents(target)),
+        ("if you answer yes", steps),
+    ]
     return [(title, rows) for title, rows in sections if rows]
 
 
@@ -299,8 +303,7 @@ def _steps(question: Question) -> Iterator[str]:
     pid, standing = question.target.process.pid, question.target.standing
     if question.kind == "kill":
         pids = dict.fromkeys((pid, *(m.process.pid for m in question.target.members)))
-        yield (f"devports sends SIGKILL to {', '.join(map(str, pids))} if they still have the "
-"port")
+        yield (f"devports sends SIGKILL to {', '.join(map(str, pids))} if they still have the port")
     else:
         yield "devports checks the port again and asks again if the holder has changed"
     if isinstance(standing, Container):

@@ -430,8 +430,7 @@ def _meaning(finding: Finding) -> str:
         case Held(listens=False):
             return "it may start listening at any time; a second server would then fail"
         case OutgoingConnection(blocking=True):
-            return ("devports never stops a client; the port becomes free when the connection "
-"closes")
+            return "devports never stops a client; the port becomes free when the connection closes"
         case OutgoingConnection():
             return "a server without SO_REUSEADDR can bind it after the connection closes"
         case LocalhostConflict():

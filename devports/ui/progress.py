@@ -51,12 +51,13 @@ def progress_words(progress: stop_plan.Progress) -> str:
             slow = patience_words(target.standing, "; ")
             return f"stopping {target_label(target)} with {_means(target)}{slow}"
         case stop_plan.WatchingForRestart(seconds=seconds, by=by):
-            watched = (f"watching for {duration(whole(seconds))} in case {label(by)} restarts the "
-"server")
-            return f"the port is free; {watched}"
+            within = duration(whole(seconds))
+            return (
+                f"the port is free; watching for {within} in case {label(by)} restarts the server"
+            )
         case stop_plan.WaitingForPort(seconds=seconds, clients=clients):
             waiting = f"waiting up to {duration(whole(seconds))} for the port to become free"
-            return waiting + (f", {counted(clients, 'client')} still connected" if clients else "")
+            return waiting + _still(clients)
         case _:
             unreachable(progress)
 
@@ -67,10 +68,13 @@ def wait_words(wait: stop_plan.WaitProgress) -> str:
         case stop_plan.WatchingForRestart(by=by):
             return f"the port is free; watching in case {label(by)} restarts the server"
         case stop_plan.WaitingForPort(clients=clients):
-            still = f" ({counted(clients, 'client')} still connected)" if clients else ""
-            return f"waiting for the port to become free{still}"
+            return f"waiting for the port to become free{_still(clients)}"
         case _:
             unreachable(wait)
+
+
+def _still(clients: int) -> str:
+    return f" ({counted(clients, 'client')} still connected)" if clients else ""
 
 
 def outcome_words(outcome: stop_plan.Outcome) -> str:
@@ -80,23 +84,26 @@ def outcome_words(outcome: stop_plan.Outcome) -> str:
             asked = ", after asking" if asks else ""
             return f"would stop {whom} with {_means(outcome.target)}{asked}"
         case stop_plan.Stopped(exited=exited, seconds=seconds, bindable=bindable):
-            end = f"exited after {took(seconds)}" if exited else "let go of the port and still runs"
-            return f"{whom}: {_sent(outcome.signals)}, {end}, {_port(bindable=bindable)}"
+            by, port = listed(outcome.signals), _port(seconds, bindable=bindable)
+            if exited:
+                return f"stopped {whom} with {by}; {port}"
+            runs = _verb(outcome.target, "is", "are")
+            return f"{whom} closed the port after {by} and {runs} still running; {port}"
         case stop_plan.ContainerStopped(seconds=seconds, bindable=bindable):
-            return f"{whom}: stopped after {took(seconds)}, {_port(bindable=bindable)}"
+            return f"stopped {whom}; {_port(seconds, bindable=bindable)}"
         case stop_plan.StopFailed(complaint=complaint, bindable=bindable):
             said = f"{_means(outcome.target)} failed: {printable(complaint)}"
-            return f"{whom}: {said}; {_port(bindable=bindable)}"
+            return f"{said}; {_port(bindable=bindable)}"
         case stop_plan.AlreadyGone():
             return f"{whom} had already exited or closed the port; no signal was sent"
         case stop_plan.Declined():
             return f"left {whom} running"
         case stop_plan.Refused():
             were = _verb(outcome.target, "was", "were")
-            done = "stopped" if _is_container(outcome.target) else "signalled"
-            return f"{whom} {were} not {done}: {refusal_words(outcome)}"
+            return f"{whom} {were} not stopped: {refusal_words(outcome)}"
         case stop_plan.TimedOut(signals=signals):
-            return f"{whom} is still running after SIGTERM and SIGKILL; the port is still in use"
+            runs = _verb(outcome.target, "is", "are")
+            return f"{whom} {runs} still running after {listed(signals)}; {_port(bindable=False)}"
         case stop_plan.Respawned(successor=successor):
             took_it = f"{_verb(successor, 'has', 'have')} taken the port"
             return f"stopped {whom}, but {target_label(successor)} {took_it}"
@@ -104,8 +111,11 @@ def outcome_words(outcome: stop_plan.Outcome) -> str:
             unreachable(outcome)
 
 
-def _port(*, bindable: bool) -> str:
-    return "the port is free" if bindable else "the port is still in use"
+def _port(seconds: float | None = None, *, bindable: bool) -> str:
+    """Return what a stop has come to; `seconds`: until the port was free, which is not the exit."""
+    if not bindable:
+        return "the port is still in use"
+    return "the port is free" if seconds is None else f"the port is free after {took(seconds)}"
 
 
 def _is_container(target: stop_plan.StopTarget) -> bool:
@@ -132,10 +142,6 @@ def them(target: stop_plan.StopTarget) -> str:
     return _verb(target, "it", "them")
 
 
-def _sent(signals: Sequence[str]) -> str:
-    return f"{listed(signals)} sent"
-
-
 def refusal_words(refused: stop_plan.Refused) -> str:
     standing = refused.target.standing
     match refused.why:
@@ -156,8 +162,8 @@ def refusal_words(refused: stop_plan.Refused) -> str:
         case "on-conflict":
             return '`on_conflict` is "fail": devports does not ask, and ignores `--yes`'
         case "no-terminal":
-            return ("devports cannot ask for confirmation here (no terminal, `--no-input` or "
-"`--json`); pass `--yes` to confirm")
+            why = "no terminal, `--no-input` or `--json`"
+            return f"devports cannot ask for confirmation here ({why}); pass `--yes` to confirm"
         case "denied":
             return "no permission to signal it (EPERM)"
         case _:
@@ -167,8 +173,8 @@ def refusal_words(refused: stop_plan.Refused) -> str:
 def _supervised_words(standing: HolderKind) -> str:
     if not isinstance(standing, SupervisedService):
         return "a supervisor may restart it"
-    does = "stop it with" if standing.unit else "tells under which name"
-    ends = f"; `{printable(standing.stop)}` {does}" if standing.stop else ""
+    does = "stop it with" if standing.unit else "find its name with"
+    ends = f"; {does} `{printable(standing.stop)}`" if standing.stop else ""
     return standing_words(standing) + ends
 
 

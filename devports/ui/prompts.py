@@ -113,8 +113,7 @@ def _naming(before: str, service: str, after: str = "", unnamed: str = " the ser
 def menu_to_take_over(service: str, pid: int) -> Prompt:
     """Return the question before another run, devports itself, is ended; a record names it."""
     words = printable(run_words(service))
-    text = (f"`devports run {words}` is already running (pid {pid}): stop it and start it "
-"here?")
+    text = f"`devports run {words}` is already running (pid {pid}): stop it and start it here?"
     no = NO.replace(row="no, leave it running")
     return Prompt(text, (no, YES.replace(row=_naming("yes, stop it and start", service, " here"))))
 

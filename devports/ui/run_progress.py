@@ -66,15 +66,15 @@ def _words(event: recovery.RunEvent) -> str:
         case recovery.HandoffFailed():
             return f"`{service}` {_in_the_way(event)}; {WITHOUT}"
         case recovery.EndedAlike():
-            return (f"`{service}` exited the same way without the reservation; the port was not the "
-"cause")
+            done = "exited the same way without the reservation"
+            return f"`{service}` {done}; the port was not the cause"
         case recovery.StoppingServer(signal=signal):
             return f"stopping `{service}` with {signal}"
         case recovery.KillingServer(seconds=seconds):
             return f"`{service}` did not stop within {seconds:g} s; sending SIGKILL"
         case recovery.DetachedProcess(process=process, ended=True):
-            return (f"`{service}` moved into the background as {label(process)}; stopping it "
-f"({STAYS})")
+            moved = f"`{service}` moved into the background as {label(process)}"
+            return f"{moved}; stopping it ({STAYS})"
         case recovery.DetachedProcess(process=process):
             lives = "runs in its own session and is still running"
             return f"{label(process)}, which `{service}` started, {lives}"
@@ -160,9 +160,11 @@ WITHOUT = 'to have it started so at once, set `handoff = "none"`'
 
 
 def _in_the_way(it: recovery.HandoffFailed) -> str:
-    end = f"did not listen on its port in {it.waited:.0f} s" if it.waited else _END_BY_WAY[it.way]
-    return (f"{end}, possibly because devports held the port; starting it once more without "
-"the reservation")
+    end = _END_BY_WAY[it.way]
+    if it.waited:
+        end = f"did not listen on its port within {it.waited:.0f} s"
+    why = "possibly because devports held the port"
+    return f"{end}, {why}; starting it once more without the reservation"
 
 
 _END_BY_WAY: dict[recovery.HandoffMode, str] = {
@@ -183,7 +185,7 @@ def _met(it: recovery.Released) -> str:
         case "socket":
             return "has a socket that cannot bind while devports holds the port"
         case "silence":
-            return f"has had nothing of its port for {it.seconds:.0f} s"
+            return f"has not bound its port for {it.seconds:.0f} s"
         case _:
             unreachable(it.why)
 
@@ -195,10 +197,8 @@ def _or_never(it: recovery.Released) -> str:
 def _bound(it: recovery.BoundNotListening) -> str:
     if it.ended is not None:
         ended = f"its serving process (pid {it.ended}) has exited"
-        return (
-            (f"has bound {it.endpoint} but is not listening: {ended}; save a file to restart "
-"it")
-        )
+        bound = f"has bound {it.endpoint} but is not listening"
+        return f"{bound}: {ended}; save a file to restart it"
     holder = "one of its processes" if it.holder is None else label(it.holder)
     return f"is still starting: {holder} has bound {it.endpoint} and is not listening yet"
 
@@ -213,8 +213,7 @@ def _elsewhere(it: recovery.ListeningElsewhere) -> str:
 
 def _ready(ready: recovery.ServerReady) -> str:
     who = "unknown process" if ready.process is None else label(ready.process)
-    line = (f"`{ready.service}` is ready on {ready.endpoint} after {took(ready.seconds)}: "
-f"{who}")
+    line = f"`{ready.service}` is ready on {ready.endpoint} after {took(ready.seconds)}: {who}"
     if ready.unserved:
         line += f"; not listening on {', '.join(map(str, ready.unserved))}"
     return line
@@ -239,10 +238,10 @@ def _lost(lost: recovery.PortLost) -> str:
 
 def ended_words(service: str, ended: recovery.Ended, *, started: bool = True) -> str:
     """Return the last line: what the exit code is and whose."""
-    code = f"exit code {ended.code} (source: {ended.source})"
-    if not started:
-        return f"{PREFIX}`{service}` was not started: {code}"
-    line = f"{PREFIX}`{service}` exited with {code}"
+    if ended.source == "devports":
+        done = "was stopped" if started else "was not started"
+        return f"{PREFIX}`{service}` {done} (devports exit code {ended.code})"
+    line = f"{PREFIX}`{service}` exited with code {ended.code}"
     if ended.reason == "ended-early":
         line += ", before it was ready" + (f": {STAYS}" if ended.code == 0 else "")
         if ended.code == 0 and ended.in_way:

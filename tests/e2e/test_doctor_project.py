@@ -133,7 +133,10 @@ def test_a_command_that_wants_a_shell(port: int, project: Project, clean: Comman
     assert 'write `cwd = "."`' in problem["remedies"][0]["title"]
     started = clean("run", "web")
     assert started.code == exitcodes.NOT_FOUND, started
-    assert 'hint: the command runs without a shell; write `cwd = "."`, or set `shell = true`' in started.err
+    assert (
+        'hint: the command runs without a shell; write `cwd = "."`, or set `shell = true`'
+        in started.err
+    )
     project.service("web", port, "vite --port {port} --strictPort | cat")
     assert codes(clean) == ["shell-missing"]
     said = clean("validate")

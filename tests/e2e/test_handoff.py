@@ -280,9 +280,13 @@ def test_a_handed_socket_on_which_nobody_accepts_is_not_ready(
 @pytest.mark.parametrize(
     ("command", "why"),
     [
-        pytest.param("npm run dev", "`npm` does not pass file descriptors to its children", id="a launcher"),
+        pytest.param(
+            "npm run dev", "`npm` does not pass file descriptors to its children", id="a launcher"
+        ),
         pytest.param("uvicorn a:b --port 1", "its own words bind 127.0.0.1:1", id="another port"),
-        pytest.param("node x.js", "`node` is not known to accept an inherited socket", id="an unknown one"),
+        pytest.param(
+            "node x.js", "`node` is not known to accept an inherited socket", id="an unknown one"
+        ),
     ],
 )
 def test_a_socket_that_is_asked_for_and_cannot_be_handed_over_is_refused(

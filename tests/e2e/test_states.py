@@ -220,7 +220,9 @@ def test_another_users_server_is_shown_and_not_covered_by_yes(
     "animal",
     [
         pytest.param("listener", id="a listener of another process"),
-        pytest.param("bound_only", id="a bound socket of another process", marks=NEEDS_NETLINK_BOUND),
+        pytest.param(
+            "bound_only", id="a bound socket of another process", marks=NEEDS_NETLINK_BOUND
+        ),
     ],
 )
 def test_without_privileges_the_holder_is_hidden_but_never_free(

@@ -83,12 +83,22 @@ PIPED = BACKEND.replace(command="serve | cat")
 SHELLS = [
     pytest.param(
         command(service=SHELLED, word="cd", trouble="missing"),
-        [("command-not-found", 'the command runs without a shell; write `cwd = "web"`, or set `shell = true`')],
+        [
+            (
+                "command-not-found",
+                'the command runs without a shell; write `cwd = "web"`, or set `shell = true`',
+            )
+        ],
         id="a command of shells is not installed",
     ),
     pytest.param(
         command(service=SHELLED, word="cd"),
-        [("shell-missing", 'the command runs without a shell; write `cwd = "web"`, or set `shell = true`')],
+        [
+            (
+                "shell-missing",
+                'the command runs without a shell; write `cwd = "web"`, or set `shell = true`',
+            )
+        ],
         id="some systems have a program of that name, which changes nothing",
     ),
     pytest.param(

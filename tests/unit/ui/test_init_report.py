@@ -46,9 +46,7 @@ def test_colours_change_no_text() -> None:
 
 def test_nothing_found_and_not_all_looked_at() -> None:
     assert findings("/shop", (), (), OutputStyle(), whole=False) == (
-        "found no server in /shop\n"
-        "\n"
-        "searched only part of the folder (too large or too deep)"
+        "found no server in /shop\n\nsearched only part of the folder (too large or too deep)"
     )
 
 

@@ -87,7 +87,9 @@ def test_no_input_at_all_writes_nothing() -> None:
         pytest.param("", "", id="nothing"),
         pytest.param("0", "enter a number from 1 to 65535, or nothing", id="zero"),
         pytest.param("65536", "enter a number from 1 to 65535, or nothing", id="too large"),
-        pytest.param("٣", "enter a number from 1 to 65535, or nothing", id="another script's digits"),
+        pytest.param(
+            "٣", "enter a number from 1 to 65535, or nothing", id="another script's digits"
+        ),
         pytest.param("9" * 5000, "enter a number from 1 to 65535, or nothing", id="5000 digits"),
         pytest.param("443", "already used by another service", id="taken"),
     ],
