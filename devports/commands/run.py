@@ -101,6 +101,8 @@ def tell_end(
 ) -> None:
     """Say how the run ended: to the person, in the file of events, and to VS Code."""
     startup = session.startup if session is not None else None
+    if startup is not None and ended.reason == "ended-early":
+        ended = ended.replace(in_way=startup.facts.in_way)
     context.screen.progress(ended_words(name, ended, started=startup is not None))
     news.note(ended)
     ready = startup is not None and startup.owned is not None

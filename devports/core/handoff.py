@@ -10,7 +10,9 @@ handed it only where its own words name the address that was declared: who is to
 from __future__ import annotations
 
 from devports.core.command_line import (
+    EXECS,
     LOSES,
+    SHELLS,
     base_name,
     is_python,
     launching_of,
@@ -200,6 +202,8 @@ LONGEST_FACT = 512
 LANGUAGES = ("python", "node")
 HIGHEST_PID, HIGHEST_ERRNO = 2**22, 4095
 """Linux's limits (proc(5), pid_max; include/linux/err.h); those of macOS are lower."""
+BIND_NOTHING = SHELLS | EXECS | LOSES | frozenset("uv uvx make just timeout nice".split())
+"""Programs that start others and wait for them."""
 LAUNCHERS = LOSES | frozenset("pnpm pnpx yarnpkg corepack nodemon".split())
 
 
@@ -223,6 +227,11 @@ class FailedBind(Frozen):
     pid: int
     endpoint: Endpoint
     errno: int
+
+
+def says_hello_late(name: str) -> bool:
+    """Say whether a program of this name has our hook as soon as it has begun: a busy machine."""
+    return is_python(name) or name in ("node", "nodejs")
 
 
 def fact_of(line: bytes) -> HookHello | FailedBind | None:

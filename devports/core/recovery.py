@@ -90,6 +90,7 @@ class Ended(Frozen):
         reason: kebab-case, for messages and events.
         why: an error of ours in one line, if that was the end.
         ready: whether the server had been ready.
+        in_way: whether it ended by itself beside a hold of ours that may have been in its way.
     """
 
     code: int
@@ -97,6 +98,7 @@ class Ended(Frozen):
     reason: str
     why: str = ""
     ready: bool = False
+    in_way: bool = False
 
 
 class PortFreed(Frozen):

@@ -49,6 +49,8 @@ class Reservations:
     def __init__(self, tools: FreeServices, job: FreeRequest, records: RunRecords) -> None:
         self._tools, self._job, self._records = tools, job, records
         self._held: list[Reservation] = []
+        self.inherited: frozenset[int] = frozenset()
+        """Those that the last server was started with, also when ours are released."""
         self.last: FreeResult | None = None
         """The last freeing, which explains why the port could not be had."""
 
@@ -188,6 +190,7 @@ class Reservations:
                     reservation.listen()
             except OSError as error:
                 raise PortTakenError from error
+        self.inherited = frozenset(reservation.inode for reservation in sockets)
         for reservation in sockets:
             reservation.given = True
             os.set_inheritable(reservation.fileno(), True)

@@ -8,9 +8,9 @@ from __future__ import annotations
 from errno import EADDRINUSE
 
 from devports.core.bind_errors import match_bind_failure
-from devports.core.command_line import debugger_of, is_shell
+from devports.core.command_line import debugger_of, is_shell, program
 from devports.core.containers import shown
-from devports.core.handoff import refused_elsewhere
+from devports.core.handoff import BIND_NOTHING, refused_elsewhere, says_hello_late
 from devports.core.recovery import (
     BindRefused,
     BoundNotListening,
@@ -57,7 +57,9 @@ SAY_EVERY = 1.0
 UNFIT_FOR = 1.0
 """Seconds that a socket has to be without an address and the options that our hold asks for."""
 HELLO_WITHIN = 0.3
-"""Seconds after which a program that did not say hello has no hook: Python says it after 40 ms."""
+"""Seconds after which a program that did not say hello has no hook."""
+LATE_HELLO_WITHIN = 10.0
+"""The same for Python and Node, which say it after 40 ms, and after seconds on a busy machine."""
 GONE_FOR = 0.5
 """Seconds that a process of it has ended before that is said, and not the end of the whole."""
 ANSWER_WITHIN = 0.5
@@ -222,12 +224,23 @@ class ServerStart:
         if facts.hold and facts.in_way and facts.own == "none":
             facts = facts.replace(unfit=self._is_unfit())
         if facts.out_of_time and facts.own != "bound":
-            there = self._watch.elsewhere()
+            there = self._elsewhere()
             self.seen = now.replace(elsewhere=there)
             words = self._launch.argv
             told = any(word.endswith(str(end.port)) for word in words for end in there[:1])
             facts = facts.replace(elsewhere=bool(there), told=told)
         return facts
+
+    def _elsewhere(self) -> tuple[Endpoint, ...]:
+        """Return where it may have gone: not its further ports, nor what its debugger listens on.
+
+        The adapter of debugpy has a port of its own that the system chose.
+        """
+        debugger, known = debugger_of(self._launch.argv), self._launch.everything
+        first, last = self._machine.ephemeral() if debugger else (0, 0)
+        others = {end.port for end in (*known, *((debugger,) if debugger else ()))}
+        there = self._watch.elsewhere()
+        return tuple(e for e in there if e.port not in others and not first <= e.port <= last)
 
     @property
     def _hellos(self) -> Mapping[int, HookHello]:
@@ -375,7 +388,7 @@ class ServerStart:
         self._next_words = elapsed + SAY_EVERY
         if now.bound:
             self._say_bound()
-        elif "elsewhere" not in self._said and (there := self._watch.elsewhere()):
+        elif "elsewhere" not in self._said and (there := self._elsewhere()):
             self._said.add("elsewhere")
             ends = self._launch.endpoints
             self._tell(ListeningElsewhere(self._service.name, ends[0], there[0]))
@@ -445,17 +458,18 @@ class ProgramWatcher:
                 continue
             self._parents.setdefault(key, process.ppid)
             if not self._has_hook(process, hellos):
-                self._strange.setdefault(key, Deadline(HELLO_WITHIN))
+                late = says_hello_late(program(process))
+                self._strange.setdefault(key, Deadline(LATE_HELLO_WITHIN if late else HELLO_WITHIN))
 
     def _has_hook(self, process: Process, hellos: Mapping[int, HookHello]) -> bool:
-        """Say so of who has said hello, of forks of those, and of shells, which bind nothing."""
+        """Say so of who has said hello, of forks of those, and of who binds nothing."""
         if process.pid in hellos or process.key in self._forks or process.state == "Z":
             return True
         parent = self._machine.process(process.ppid) if process.ppid in hellos else None
         if parent is not None and parent.exe == process.exe:
             self._forks.add(process.key)
             return True
-        return is_shell(process)
+        return program(process) in BIND_NOTHING
 
     def is_strange(self, hellos: Mapping[int, HookHello]) -> bool:
         """Say whether a program was there that has no hook."""
@@ -540,7 +554,7 @@ class OwnershipWatcher:
                 if not any(covers(socket, endpoint) is not False for socket in listening)
             ),
             bound=len(mine) > len(listening),
-            inherited=all(s.inode in given for s in mine if s.state != "LISTEN"),
+            inherited=all(s.inode in self._hold.inherited for s in mine if s.state != "LISTEN"),
             strangers=tuple(s for s in here if s not in mine and s.inode not in given),
             queueing=bool(queues),
             waiting=sum(queues),

@@ -203,6 +203,8 @@ def ended_words(service: str, ended: recovery.Ended, *, started: bool = True) ->
     line = f"{PREFIX}`{service}` ended with {code}"
     if ended.reason == "ended-early":
         line += ", before it was ready" + (f": {STAYS}" if ended.code == 0 else "")
+        if ended.code == 0 and ended.in_way:
+            line += '; if it could not bind beside our hold, set `handoff = "none"`'
     return line
 
 

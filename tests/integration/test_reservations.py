@@ -3,17 +3,22 @@
 from __future__ import annotations
 
 import os
+import socket
 from typing import TYPE_CHECKING
 
 import pytest
 
 from devports.core.model import Endpoint
-from devports.run.reservation import overlap
+from devports.records import RunRecords
+from devports.run.reservation import MOST_REMEMBERED, HoldMemory, overlap
+from devports.system import native
 from devports.system.bind import Reservation, open_bound, probe, replace, reserve
 from tests.harness import tables
 from tests.harness.capabilities import NEEDS_FORK, NEEDS_IPV6
 
 if TYPE_CHECKING:
+    from pathlib import Path
+
     from tests.conftest import Zoo
 
 pytestmark = [NEEDS_FORK]
@@ -118,3 +123,78 @@ def test_sockets_of_ours_are_not_inherited_unless_they_are_handed_over(port: int
     taken = held("127.0.0.1", port)
     assert not os.get_inheritable(taken.fileno())
     taken.close()
+
+
+@pytest.mark.parametrize(
+    ("options", "alone", "shared"),
+    [
+        pytest.param((), False, False, id="no option"),
+        pytest.param(("SO_REUSEADDR",), False, True, id="SO_REUSEADDR"),
+        pytest.param(("SO_REUSEPORT",), False, True, id="SO_REUSEPORT alone, as cpp-httplib"),
+    ],
+)
+def test_beside_a_shared_hold_binds_and_listens_who_sets_either_option(
+    options: tuple[str, ...], port: int, *, alone: bool, shared: bool
+) -> None:
+    hold = held("127.0.0.1", port)
+    assert can_listen(port, options) is alone
+    hold.share()
+    assert can_listen(port, options) is shared
+    hold.close()
+
+
+def can_listen(port: int, options: tuple[str, ...]) -> bool:
+    with socket.socket() as server:
+        for option in options:
+            server.setsockopt(socket.SOL_SOCKET, getattr(socket, option), 1)
+        try:
+            server.bind(("127.0.0.1", port))
+            server.listen()
+        except OSError:
+            return False
+        return True
+
+
+def test_a_hold_that_was_handed_over_is_not_shared_by_reuseport(port: int) -> None:
+    """Whoever listens by it would share its connections with everybody who sets that too."""
+    hold = held("127.0.0.1", port)
+    hold.given = True
+    hold.share()
+    assert not can_listen(port, ("SO_REUSEPORT",))
+    hold.close()
+
+
+@pytest.fixture
+def records(tmp_path: Path) -> RunRecords:
+    return RunRecords(str(tmp_path / "state"), native())
+
+
+def test_what_a_start_has_shown_is_remembered_for_its_words_and_folder(records: RunRecords) -> None:
+    words = ("perl", "--password=hunter2")
+    HoldMemory(records, words, "/web").note("bare")
+    assert HoldMemory(records, words, "/web").needs_bare
+    assert not HoldMemory(records, words, "/api").needs_bare
+    assert not HoldMemory(records, (*words, "-v"), "/web").needs_bare
+    with open(os.path.join(records.path, "starts"), encoding="ascii") as file:
+        assert "hunter2" not in file.read()
+    HoldMemory(records, words, "/web").note("")
+    assert HoldMemory(records, words, "/web").shown == ""
+
+
+def test_the_oldest_are_forgotten(records: RunRecords) -> None:
+    for number in range(MOST_REMEMBERED + 1):
+        HoldMemory(records, (str(number),), "/").note("beside")
+    assert HoldMemory(records, ("0",), "/").shown == ""
+    assert HoldMemory(records, ("1",), "/").shown == "beside"
+
+
+def test_what_cannot_be_read_or_written_is_not_remembered(records: RunRecords) -> None:
+    memory = HoldMemory(records, ("x",), "/")
+    memory.note("bare")
+    path = os.path.join(records.path, "starts")
+    os.rename(path, f"{path}.moved")
+    os.symlink(f"{path}.moved", path)
+    assert HoldMemory(records, ("x",), "/").shown == ""
+    nowhere = RunRecords(os.devnull, native())
+    HoldMemory(nowhere, ("x",), "/").note("bare")
+    assert HoldMemory(nowhere, ("x",), "/").shown == ""

@@ -9,6 +9,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from devports.core.model import Endpoint, Holder, Process, ProcessKey, Socket
 from devports.core.recovery import (
     Ended,
     Exited,
@@ -17,6 +18,7 @@ from devports.core.recovery import (
     Interrupted,
     Pause,
     PortFreed,
+    PortOwnership,
     PortStillHeld,
     PortTaken,
     Ready,
@@ -290,3 +292,40 @@ def test_a_port_is_lost_where_somebody_else_has_it(
     end, _ = play(*events, retry=Retry(attempts=attempts))
     assert isinstance(end, Ended)
     assert is_lost(events[-1], end) is lost
+
+
+HERE = Endpoint("127.0.0.1", 8000)
+OURS = Holder(Process(ProcessKey(42, 1), 1, 1000, "lana", "web", ("web",)))
+NOTHING = PortOwnership(None, (HERE,), bound=False, strangers=())
+LISTENS = NOTHING.replace(owner=OURS, missing=())
+OWNED = [
+    pytest.param(NOTHING, False, "none", id="nothing"),
+    pytest.param(NOTHING.replace(bound=True), False, "bound", id="a socket of its own"),
+    pytest.param(
+        NOTHING.replace(bound=True, inherited=True), False, "given", id="a socket that it inherited"
+    ),
+    pytest.param(LISTENS, False, "listen", id="it listens"),
+    pytest.param(LISTENS.replace(missing=(HERE,)), False, "some", id="it listens on one of two"),
+    pytest.param(
+        LISTENS.replace(queueing=True), False, "given", id="we made the socket listen, for nobody"
+    ),
+    pytest.param(LISTENS.replace(queueing=True), True, "listen", id="and now it is served"),
+]
+
+
+@pytest.mark.parametrize(("seen", "serves", "own"), OWNED)
+def test_what_our_tree_has_of_the_port(seen: PortOwnership, own: str, *, serves: bool) -> None:
+    assert seen.own(serves=serves) == own
+
+
+@pytest.mark.parametrize(
+    ("states", "foreign"),
+    [
+        pytest.param((), "none", id="nobody"),
+        pytest.param(("BOUND",), "bound", id="bound"),
+        pytest.param(("BOUND", "LISTEN"), "listen", id="somebody listens"),
+    ],
+)
+def test_what_others_have_of_it(states: tuple[str, ...], foreign: str) -> None:
+    sockets = tuple(Socket(HERE, None, state) for state in states)  # type: ignore[arg-type]
+    assert NOTHING.replace(strangers=sockets).foreign == foreign

@@ -107,6 +107,7 @@ FAMILY.says(
         "what never started has not ended": Ended(90, "devports", "port-held"),
         "it ended before it was ready": Ended(0, "child", "ended-early"),
         "it failed before it was ready": Ended(1, "child", "ended-early"),
+        "it ended well beside our hold": Ended(0, "child", "ended-early", in_way=True),
     },
 )
 
