@@ -218,8 +218,8 @@ SERVICE = {
         "text",
         "when the port is taken: `ask` before ending the holder; `reclaim`: end without asking "
         "what an earlier run of this project left, ask for the rest; `next`: take one of the 49 "
-        "ports above it, asking nobody, and say so; `fail`. The same holds each time that it is lost before the "
-        "server is ready",
+        "ports above it, asking nobody, and say so; `fail`. The same holds "
+        "each time that it is lost before the server is ready",
         default=Service.on_conflict,
         choices=("ask", "reclaim", "next", "fail"),
     ),

@@ -445,6 +445,11 @@ class PortOwnership(Frozen):
     others: HolderSearch = HolderSearch()
 
     @property
+    def has_any(self) -> bool:
+        """Whether anybody has anything of the endpoints."""
+        return self.owner is not None or self.bound or bool(self.strangers)
+
+    @property
     def foreign(self) -> Foreign:
         """What others have of the endpoints."""
         listens = any(socket.state == "LISTEN" for socket in self.strangers)

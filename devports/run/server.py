@@ -16,6 +16,8 @@ import subprocess
 from errno import EACCES
 
 from devports import exitcodes
+from devports.core.command_line import program
+from devports.core.handoff import BIND_NOTHING, says_hello_late
 from devports.core.model import ProcessKey
 from devports.core.recovery import DetachedProcess, KillingServer, StoppingServer
 from devports.core.shell_syntax import instead_of
@@ -29,7 +31,8 @@ TYPE_CHECKING = False
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping, Sequence
 
-    from devports.core.model import Holder
+    from devports.core.handoff import HookHello
+    from devports.core.model import Holder, Process
     from devports.core.recovery import Tell
     from devports.core.service import Service
     from devports.run.hook_server import HookServer
@@ -44,6 +47,12 @@ STRAYS = 2.0
 KILL_WAIT = 2.0
 LAST_WAIT = 1.0
 """Seconds that a killed server may take to be gone."""
+HELLO_WITHIN = 0.3
+"""Seconds after which a program that did not say hello has no hook."""
+LATE_HELLO_WITHIN = 10.0
+"""The same for Python and Node, which say it after 40 ms, and after seconds on a busy machine."""
+TREE_EVERY = 0.25
+"""Seconds between two looks at which programs there are."""
 INTERNAL = (signal.SIGCHLD, signal.SIGWINCH, signal.SIGTSTP, signal.SIGCONT)
 """Signals that are answered here, and tell nobody to end."""
 STEP = 0.05
@@ -382,3 +391,63 @@ def session_of(pid: int) -> int:
         return os.getsid(pid)
     except OSError:
         return 0
+
+
+class ProgramWatcher:
+    """The programs of a server's tree, and which of them have a hook of ours."""
+
+    def __init__(self, machine: Machine, family: ServerProcessTree) -> None:
+        self._machine, self._family = machine, family
+        self.members: list[ProcessKey] = []
+        self._strange: dict[ProcessKey, clock.Deadline] = {}
+        self._forks: set[ProcessKey] = set()
+        self._parents: dict[ProcessKey, int] = {}
+        self._due = clock.Deadline(0)
+
+    def look(self, hellos: Mapping[int, HookHello]) -> None:
+        """Look at the tree, now and then. Who lives for less than that is not seen."""
+        if not self._due.passed:
+            return
+        self._due = clock.Deadline(TREE_EVERY)
+        self.members = self._family.members()
+        for key in self.members:
+            process = self._machine.process(key.pid)
+            if process is None or process.key != key:
+                continue
+            self._parents.setdefault(key, process.ppid)
+            if not self._has_hook(process, hellos):
+                late = says_hello_late(program(process))
+                self._strange.setdefault(
+                    key, clock.Deadline(LATE_HELLO_WITHIN if late else HELLO_WITHIN)
+                )
+
+    def _has_hook(self, process: Process, hellos: Mapping[int, HookHello]) -> bool:
+        """Say so of who has said hello, of forks of those, and of who binds nothing."""
+        if process.pid in hellos or process.key in self._forks or process.state == "Z":
+            return True
+        parent = self._machine.process(process.ppid) if process.ppid in hellos else None
+        if parent is not None and parent.exe == process.exe:
+            self._forks.add(process.key)
+            return True
+        return program(process) in BIND_NOTHING
+
+    def is_strange(self, hellos: Mapping[int, HookHello]) -> bool:
+        """Say whether a program was there that has no hook."""
+        return any(
+            since.passed and key.pid not in hellos and key not in self._forks
+            for key, since in self._strange.items()
+        )
+
+    def is_hooked(self, hellos: Mapping[int, HookHello]) -> bool:
+        """Say whether the programs that may bind have a hook; launchers do not count as such."""
+        said = any(not hello.is_launcher for hello in hellos.values())
+        return said and not self.is_strange(hellos)
+
+    def ended_below(self, parent: ProcessKey) -> int | None:
+        """Return a process that this one started and that has ended, the last one of them."""
+        ended = (key.pid for key, pid in self._parents.items() if pid == parent.pid)
+        return max((pid for pid in ended if self.has_ended(pid)), default=None)
+
+    def has_ended(self, pid: int) -> bool:
+        process = self._machine.process(pid)
+        return process is None or process.state in "ZX"

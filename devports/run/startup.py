@@ -8,9 +8,9 @@ from __future__ import annotations
 from errno import EADDRINUSE
 
 from devports.core.bind_errors import match_bind_failure
-from devports.core.command_line import debugger_of, is_shell, program
+from devports.core.command_line import debugger_of, is_shell
 from devports.core.containers import shown
-from devports.core.handoff import BIND_NOTHING, refused_elsewhere, says_hello_late
+from devports.core.handoff import refused_elsewhere
 from devports.core.recovery import (
     BindRefused,
     BoundNotListening,
@@ -30,7 +30,7 @@ from devports.core.verdict import all_bindable, covers
 from devports.exitcodes import TAKEN_AGAIN
 from devports.freeing.bindable import sockets_on
 from devports.run.readiness import answer, is_good, knock
-from devports.run.server import LOOK_EVERY
+from devports.run.server import LOOK_EVERY, ProgramWatcher
 from devports.system import clock
 from devports.system.clock import Deadline
 from devports.system.inspect import holder_at, survey
@@ -42,7 +42,7 @@ if TYPE_CHECKING:
 
     from devports.core.bind_errors import BindFailure
     from devports.core.handoff import FailedBind, HookHello
-    from devports.core.model import Endpoint, Holder, Process, ProcessKey, Socket
+    from devports.core.model import Endpoint, Holder, ProcessKey, Socket
     from devports.core.recovery import Event, HandoffMode, Tell, WhyReleased
     from devports.run.launch import HandoffRunner, Launch
     from devports.run.reservation import Reservations
@@ -56,10 +56,6 @@ SAY_EVERY = 1.0
 """Seconds between looks for that, which ask for all processes of ours."""
 UNFIT_FOR = 1.0
 """Seconds that a socket has to be without an address and the options that our hold asks for."""
-HELLO_WITHIN = 0.3
-"""Seconds after which a program that did not say hello has no hook."""
-LATE_HELLO_WITHIN = 10.0
-"""The same for Python and Node, which say it after 40 ms, and after seconds on a busy machine."""
 GONE_FOR = 0.5
 """Seconds that a process of it has ended before that is said, and not the end of the whole."""
 ANSWER_WITHIN = 0.5
@@ -68,7 +64,7 @@ ASK_AGAIN = 0.5
 """Seconds until a socket that was nobody's of ours is looked up again: a look walks /proc."""
 LIST_EVERY = 0.25
 """Seconds between two whole tables, for which the kernel walks all its sockets, while who listens
-stays the same: that it looks up. Also between looks at the server's processes."""
+stays the same: that it looks up."""
 
 
 class ServerStart:
@@ -433,64 +429,6 @@ class ServerStart:
             self._said |= {kind, "starting"}
             ends = self._launch.endpoints
             self._tell(BoundNotListening(self._service.name, ends[0], holder, ended))
-
-
-class ProgramWatcher:
-    """The programs of a server's tree, and which of them have a hook of ours."""
-
-    def __init__(self, machine: Machine, family: ServerProcessTree) -> None:
-        self._machine, self._family = machine, family
-        self.members: list[ProcessKey] = []
-        self._strange: dict[ProcessKey, Deadline] = {}
-        self._forks: set[ProcessKey] = set()
-        self._parents: dict[ProcessKey, int] = {}
-        self._due = Deadline(0)
-
-    def look(self, hellos: Mapping[int, HookHello]) -> None:
-        """Look at the tree, now and then. Who lives for less than that is not seen."""
-        if not self._due.passed:
-            return
-        self._due = Deadline(LIST_EVERY)
-        self.members = self._family.members()
-        for key in self.members:
-            process = self._machine.process(key.pid)
-            if process is None or process.key != key:
-                continue
-            self._parents.setdefault(key, process.ppid)
-            if not self._has_hook(process, hellos):
-                late = says_hello_late(program(process))
-                self._strange.setdefault(key, Deadline(LATE_HELLO_WITHIN if late else HELLO_WITHIN))
-
-    def _has_hook(self, process: Process, hellos: Mapping[int, HookHello]) -> bool:
-        """Say so of who has said hello, of forks of those, and of who binds nothing."""
-        if process.pid in hellos or process.key in self._forks or process.state == "Z":
-            return True
-        parent = self._machine.process(process.ppid) if process.ppid in hellos else None
-        if parent is not None and parent.exe == process.exe:
-            self._forks.add(process.key)
-            return True
-        return program(process) in BIND_NOTHING
-
-    def is_strange(self, hellos: Mapping[int, HookHello]) -> bool:
-        """Say whether a program was there that has no hook."""
-        return any(
-            since.passed and key.pid not in hellos and key not in self._forks
-            for key, since in self._strange.items()
-        )
-
-    def is_hooked(self, hellos: Mapping[int, HookHello]) -> bool:
-        """Say whether the programs that may bind have a hook; launchers do not count as such."""
-        said = any(not hello.is_launcher for hello in hellos.values())
-        return said and not self.is_strange(hellos)
-
-    def ended_below(self, parent: ProcessKey) -> int | None:
-        """Return a process that this one started and that has ended, the last one of them."""
-        ended = (key.pid for key, pid in self._parents.items() if pid == parent.pid)
-        return max((pid for pid in ended if self.has_ended(pid)), default=None)
-
-    def has_ended(self, pid: int) -> bool:
-        process = self._machine.process(pid)
-        return process is None or process.state in "ZX"
 
 
 class OwnSockets:

@@ -234,6 +234,8 @@ def gave_up(
         facts.append(f'its output did not show "{printable(service.ready.log, 120)}"')
     if failure is not None:
         facts.append(f"it said: {printable(failure.line.strip(), 200)}")
+    if in_way and ended.reason == "not-ready" and seen is not None and not seen.has_any:
+        facts.append("it did not bind while our hold was there, or after that")
     check = ours("check", str(service.spec.port))
     hints: tuple[Advice, ...] = (hint("run ", check, " to see who has it now"),)
     match ended.reason:
@@ -251,19 +253,7 @@ def gave_up(
             message = f"`{name}` did not get {service.spec} in {service.attempts} starts"
         case _:
             message = f"`{name}` was not ready on {service.spec} in {service.ready.timeout:g} s"
-            hints = (f"if it needs longer, set `ready = {{ timeout = 120 }}` for `{name}`",)
-            if seen is not None and seen.owner is None and not seen.bound and in_way:
-                facts.append("it did not bind while our hold was there, or after that")
-                hints = (*hints, f'if it tries only once, set `handoff = "none"` for `{name}`')
-            if seen is not None and seen.strangers:
-                starts = f'if that is what `{name}` starts, set `ready = {{ owner = "any" }}`'
-                hints = (hint("run ", check, " to see who has it now"), starts)
-            if seen is not None and seen.owner is None and seen.bound:
-                hints = ("look at its output above: its code may have an error", *hints)
-            if unsaid:
-                hints = (f"set `ready.log` of `{name}` to a text that it prints when it is ready",)
-            if status:
-                hints = (f"set `ready.http` of `{name}` to a path that answers below 400",)
+            hints = _until_ready(service, seen, status, unsaid=unsaid, in_way=in_way)
     return DevportsError(
         ended.reason,
         message,
@@ -272,6 +262,34 @@ def gave_up(
         service=name,
         exit_code=ended.code,
     )
+
+
+def _until_ready(
+    service: Service,
+    seen: recovery.PortOwnership | None,
+    status: int | None,
+    *,
+    unsaid: bool,
+    in_way: bool,
+) -> tuple[Advice, ...]:
+    """Return what may help a server that was not ready in time, by the most that was seen of it."""
+    from devports.core.hint import hint, ours
+
+    name = service.name
+    if status:
+        return (f"set `ready.http` of `{name}` to a path that answers below 400",)
+    if unsaid:
+        return (f"set `ready.log` of `{name}` to a text that it prints when it is ready",)
+    longer = f"if it needs longer, set `ready = {{ timeout = 120 }}` for `{name}`"
+    if seen is None or seen.owner is not None:
+        return (longer,)
+    if seen.bound:
+        return ("look at its output above: its code may have an error", longer)
+    if seen.strangers:
+        who = hint("run ", ours("check", str(service.spec.port)), " to see who has it now")
+        return (who, f'if that is what `{name}` starts, set `ready = {{ owner = "any" }}`')
+    once = f'if it tries to bind only once, set `handoff = "none"` for `{name}`'
+    return (longer, once) if in_way else (longer,)
 
 
 def _seen_lines(seen: recovery.PortOwnership | None) -> Iterator[str]:

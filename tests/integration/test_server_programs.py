@@ -20,8 +20,7 @@ if TYPE_CHECKING:
     Begin = Callable[..., "subprocess.Popen[str]"]
 
 if hasattr(os, "fork"):
-    from devports.run.server import ServerProcessTree
-    from devports.run.startup import ProgramWatcher
+    from devports.run.server import ProgramWatcher, ServerProcessTree
 
 pytestmark = [NEEDS_FORK, NEEDS_PROC]
 

@@ -316,6 +316,7 @@ OWNED = [
 @pytest.mark.parametrize(("seen", "serves", "own"), OWNED)
 def test_what_our_tree_has_of_the_port(seen: PortOwnership, own: str, *, serves: bool) -> None:
     assert seen.own(serves=serves) == own
+    assert seen.has_any is (own != "none")
 
 
 @pytest.mark.parametrize(
