@@ -124,7 +124,7 @@ class ServerStart:
         """What the server said of its port, if it complained."""
         self.owned: ServerReady | None = None
         """The news of a server that is ready. To be told when nothing of the port is ours."""
-        self.seen: PortOwnership | None = None
+        self.seen = PortOwnership(None, launch.endpoints, bound=False, strangers=())
         """What was seen of the port last, to explain a server that never got ready."""
 
     def hear(self, text: str) -> None:
@@ -300,7 +300,6 @@ class ServerStart:
 
     def _news(self, server: Server) -> ServerReady:
         now = self.seen
-        assert now is not None  # noqa: S101  # it was just looked at
         return ServerReady(
             self._service.name,
             self._served(now),
@@ -364,7 +363,7 @@ class ServerStart:
 
     def _given_up(self, event: Event) -> Event:
         """Look who else is there, to name them."""
-        if self.seen is not None and self.seen.strangers:
+        if self.seen.strangers:
             found = self._machine.holding(self.seen.strangers, thorough=False)
             self.seen = self.seen.replace(others=shown(found))
         return event
@@ -376,7 +375,7 @@ class ServerStart:
         if self.way == "hook" and self._hold and self._programs.is_strange(self._hellos):
             self._hold.share()  # it cannot ask: it has to bind beside us
         now, elapsed = self.seen, server.elapsed
-        if now is None or now.owner is not None:
+        if now.owner is not None:
             return
         self._say_ended_below()
         if elapsed < self._next_words:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import contextlib
 import os
+import select
 import socket
 import stat
 from types import SimpleNamespace
@@ -107,6 +108,29 @@ def test_what_is_told_is_bounded_and_garbage_passed_over(port: int) -> None:
         assert (asks.hellos, asks.failed_binds) == ({}, [])
         os.close(writer)
         asks.collect()
+    finally:
+        asks.close()
+
+
+def test_what_is_told_wakes_nobody_once_the_server_serves(port: int) -> None:
+    asks = HookServer({port}, lambda _: (NO, None))
+
+    def wakes() -> bool:
+        poll = select.poll()
+        asks.register(poll)
+        return bool(poll.poll(0))
+
+    try:
+        folder = asks.environment({}, os.devnull)[VARIABLE].split(" ", 2)[2]
+        assert not wakes()
+        writer = os.open(f"{folder}/tell", os.O_WRONLY | os.O_NONBLOCK)
+        os.write(writer, b"hello 7 python x\n")
+        os.close(writer)
+        assert wakes()
+        asks.quiet = True
+        assert not wakes()
+        asks.collect()
+        assert asks.hellos, "and can be read all the same"
     finally:
         asks.close()
 
