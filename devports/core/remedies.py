@@ -371,10 +371,12 @@ def _reserve(case: RemedyContext) -> Remedy:
 
 def lingering(case: RemedyContext, verdict: LingeringConnections) -> Iterator[Remedy]:
     seconds = verdict.seconds
-    until = "until its clients have closed" if seconds is None else f"{int(seconds) + 1} s"
+    until = "until its clients have closed the connections"
+    if seconds is not None:
+        until = f"{int(seconds) + 1} s for the kernel to drop the closed connections"
     if not verdict.blocking:
         yield Remedy("start the server now (servers that set SO_REUSEADDR are not affected)")
-    yield case.wait(f"wait {until} for the kernel to drop the closed connections, then check again")
+    yield case.wait(f"wait {until}, then check again")
     states = _destroyable(verdict.sockets)
     if case.platform == "linux" and verdict.blocking and states:
         yield case.root(

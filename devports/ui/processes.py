@@ -213,7 +213,7 @@ def hidden_card(hidden: HiddenSocket, reader: DisplayContext) -> tuple[tuple[str
     user = printable(hidden.user, 40) or "an unknown user"
     return (
         ("socket", f"{hidden.socket.state} {hidden.socket.local}, opened by {user}"),
-        *(("likely", who_line(process, reader)) for process in hidden.likely),
+        *(("probably", who_line(process, reader)) for process in hidden.likely),
     )
 
 
@@ -283,7 +283,7 @@ def _matter(finding: Finding) -> str:
         case Free():
             return " is free"
         case LingeringConnections():
-            return f": {_lingering(verdict, finding.holding)}"
+            return _lingering(verdict, finding.holding)
         case LocalhostConflict(sockets=sockets):
             other = _people(finding.holding, "another server")
             there = listed(list(dict.fromkeys(str(socket.local) for socket in sockets)))
@@ -293,9 +293,10 @@ def _matter(finding: Finding) -> str:
         case Held():
             return f" is in use by {names(finding.holding)}"
         case OutgoingConnection(sockets=sockets, blocking=blocking):
-            free = "" if blocking else "free for a server that sets SO_REUSEADDR, and "
-            user = f"{_outgoing(sockets)} by {names(finding.holding)}"
-            return f" is {free}the local port of {user}"
+            by, to = names(finding.holding), _outgoing(sockets)
+            if blocking:
+                return f" is in use by {to[0]} of {by}{to[1]}"
+            return f" is free for servers that set SO_REUSEADDR; {by} uses it for {to[0]}{to[1]}"
         case HolderUnknown():
             return " is in use (EADDRINUSE), but no holder was found"
         case NotPermitted() if finding.endpoint.port < PRIVILEGED:
@@ -312,27 +313,27 @@ def _people(holding: HolderSearch, otherwise: str) -> str:
     return names(holding) if holding.holders or holding.hidden else otherwise
 
 
-def _outgoing(sockets: Sequence[Socket]) -> str:
+def _outgoing(sockets: Sequence[Socket]) -> tuple[str, str]:
+    """Return what it is, and where to."""
     if len(sockets) > 1:
-        return f"{len(sockets)} outgoing connections"
-    return f"an outgoing connection to {sockets[0].remote}"
+        return f"{len(sockets)} outgoing connections", ""
+    return "an outgoing connection", f" to {sockets[0].remote}"
 
 
 def _lingering(verdict: LingeringConnections, holding: HolderSearch) -> str:
-    left = f"{counted(len(verdict.sockets), 'connection')} ({_states(verdict.sockets)})"
-    if verdict.blocking:
-        effect = "Until then no server can start"
-    else:
-        effect = "A server that sets SO_REUSEADDR (nearly all do) can start now"
+    number, states = counted(len(verdict.sockets), "connection"), _states(verdict.sockets)
     if any(socket.inode for socket in verdict.sockets):
-        people = _people(holding, "a server")
-        return f"nobody listens; {people} closed its port and still has {left}. {effect}"
-    server = "server that did not set SO_REUSEADDR" if verdict.blocking else "server"
-    gone = "without a time limit"
+        has = f"{_people(holding, 'a process')} still has {number} on it ({states})"
+        effect = "; no server can bind it until then" if verdict.blocking else ""
+        return f" has no listener, but {has}{effect}"
+    within = "without a time limit"
     if verdict.seconds is not None:
-        whom = "the last is gone" if len(verdict.sockets) > 1 else "gone"
-        gone = f"{whom} in {duration(whole(verdict.seconds))}"
-    return f"nobody holds it; an ended {server} left {left}, {gone}. {effect}"
+        within = f"for another {duration(whole(verdict.seconds))}"
+    if verdict.blocking:
+        return f" is lingering {within} ({number} in {states}); no server can bind it until then"
+    remain = "remains" if len(verdict.sockets) == 1 else "remain"
+    free = "is free for servers that set SO_REUSEADDR (nearly all do)"
+    return f" {free}; {number} in {states} {remain} {within}"
 
 
 def _states(sockets: Sequence[Socket]) -> str:
@@ -350,14 +351,15 @@ def short(verdict: Verdict, free: str = "free") -> str:
         case Free():
             return free
         case LingeringConnections(blocking=blocking, seconds=seconds):
-            left = "leftovers" + ("" if seconds is None else f" for {duration(whole(seconds))}")
-            return left if blocking else f"{free}, {left}"
+            within = "" if seconds is None else duration(whole(seconds))
+            parts = ("lingering", within) if blocking else (free, f"lingering {within}".rstrip())
+            return ", ".join(filter(None, parts))
         case LocalhostConflict():
             return f"{free}, localhost differs"
         case Held(listens=False):
             return "bound, not listening"
         case Held():
-            return "held"
+            return "in use"
         case OutgoingConnection(blocking=blocking):
             return "outgoing connection" if blocking else f"{free}, outgoing connection"
         case HolderUnknown():
@@ -438,7 +440,7 @@ def _meaning(finding: Finding) -> str:
         case HolderUnknown():
             return "checked several times; no socket list of this system shows the holder"
         case NotPermitted() if port < PRIVILEGED:
-            return f"ports below {PRIVILEGED} need root or CAP_NET_BIND_SERVICE"
+            return f"ports below {PRIVILEGED} may need root (on Linux also CAP_NET_BIND_SERVICE)"
         case LingeringConnections(blocking=True, sockets=sockets) if not any(
             s.inode for s in sockets
         ):

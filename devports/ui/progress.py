@@ -244,13 +244,13 @@ def question_words(question: stop_plan.Question, service: str = "") -> str:
 def _whose(standing: HolderKind) -> str:
     match standing:
         case OtherUser(user=user):
-            return f", which belongs to user {printable(user)} and not to you"
+            return f" of user `{printable(user)}`"
         case DevportsRun(run=run) if run.left:
-            return f", started by `devports run {printable(run.words)}`"
+            return f" (server of `devports run {printable(run.words)}`)"
         case OtherCheckout(relation=relation, there=there):
             where = place_words(printable(there.folder), there)
             return f", which belongs to {WHOSE[relation]} ({where})"
         case Tunnel(kind=kind):
-            return f", a tunnel (`{printable(kind)}`)"
+            return f" (tunnel: `{printable(kind)}`)"
         case _:
             return ""

@@ -250,7 +250,7 @@ REFUSED = [
         ":",
         "forwards the port for docker, but no running container publishes it",
         ["docker ps --filter publish={port}", "systemctl restart docker"],
-        id="the forwarder was left behind",
+        id="the forwarder was orphaned",
     ),
 ]
 

@@ -221,7 +221,7 @@ def test_another_users_process_has_its_own_question(
     holder = zoo("listener", port, uid=NOBODY)
     terminal = on_terminal("doctor", "--fix")
     terminal.expect(f"(pid {holder.pid})")
-    terminal.expect("belongs to user ``nobody and not to you")
+    terminal.expect("of user `nobody`")
     terminal.answer("n")
     assert terminal.exit_code() == exitcodes.NO, terminal.screen()
     assert holder.alive

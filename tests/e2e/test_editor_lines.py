@@ -55,7 +55,7 @@ def failure(done: Done) -> str:
 def test_a_held_port_that_is_not_freed(in_vscode: Command) -> None:
     done = in_vscode("run", "web", "--no-input")
     assert done.code == exitcodes.HELD
-    assert failure(done) == "`web` did not run: its port is in use"
+    assert failure(done) == "`web` was not started: its port is in use"
 
 
 def test_a_wrong_configuration(project: Project, in_vscode: Command) -> None:
@@ -107,7 +107,7 @@ def test_a_server_that_ends_before_it_is_ready(
     [
         pytest.param("n", exitcodes.HELD, "its port is in use", id="no"),
         pytest.param("\x1b", exitcodes.HELD, "its port is in use", id="Esc"),
-        pytest.param("\x03", 130, "`web` did not run: exit code 130", id="Ctrl+C"),
+        pytest.param("\x03", 130, "`web` was not started: exit code 130", id="Ctrl+C"),
     ],
 )
 def test_a_question_that_is_declined(

@@ -145,7 +145,7 @@ def test_nothing_is_found(project: Project, devports: Command) -> None:
     done = devports("init", "--yes")
     assert done.code == exitcodes.OK, done
     assert "found no server" in done.err
-    assert "wrote devports.toml: an example service" in done.out
+    assert "wrote devports.toml with an example service" in done.out
     assert devports("validate").code == exitcodes.OK
 
 

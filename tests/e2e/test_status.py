@@ -179,7 +179,7 @@ def test_a_server_whose_run_was_killed_is_left_behind(
     left: int, port: int, devports: Command
 ) -> None:
     row = row_of(devports, port)
-    assert (row["verdict"], row["pid"], row["url"]) == ("left behind", str(left), "-")
+    assert (row["verdict"], row["pid"], row["url"]) == ("orphaned", str(left), "-")
 
 
 def test_a_service_that_cannot_be_looked_at_hides_no_other(

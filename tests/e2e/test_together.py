@@ -174,7 +174,7 @@ def test_a_person_is_asked_before_a_run_is_taken_over(
     first = devports.start("run", "web")
     first.says("is ready on")
     terminal = on_terminal("run", "web")
-    terminal.expect(f"is in charge (pid {first.pid}): stop it and start here?")
+    terminal.expect(f"is already running (pid {first.pid}): stop it and start here?")
     terminal.expect("> n  no, leave it running")
     if answer == DOWN + "\r":
         terminal.point("y")

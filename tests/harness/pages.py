@@ -117,7 +117,7 @@ def _body(lines: Iterator[tuple[int, str]], indent: str) -> str:
         if line.strip() == "```":
             return "".join(f"{each}\n" for each in found)
         found.append(line.removeprefix(indent))
-    raise AssertionError("a block without an end")
+    raise AssertionError("a block that is not closed")
 
 
 def _block(name: str, number: int, language: str, body: str, notes: list[str]) -> Block:

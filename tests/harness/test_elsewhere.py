@@ -66,7 +66,7 @@ COMMANDS = [
         ("validate", "--config", "devports.toml.example"), 0, "is valid: 1 service", id="validate"
     ),
     pytest.param(("check", "{port}"), 0, "is free", id="check of a free port"),
-    pytest.param(("check", "{held}"), 1, "is held by `", id="check of a held port"),
+    pytest.param(("check", "{held}"), 1, "is in use by `", id="check of a held port"),
     pytest.param(("status", "{held}"), 0, "held", id="status"),
     pytest.param(("free", "{held}", "--dry-run"), 0, "it runs in", id="free, as a rehearsal"),
     pytest.param(("status", "{held}", "--watch"), 97, "work on Windows yet", id="status --watch"),

@@ -437,7 +437,7 @@ def test_a_dying_run_that_does_not_end_is_named(
 ):
     monkeypatch.setattr(takeover, "BEYOND_STOP", 0.1)
     records.mark(records.claim(record_of(machine, 50)).replace(state="stopping"))
-    with pytest.raises(DevportsError, match="in charge"):
+    with pytest.raises(DevportsError, match="already running"):
         claiming(records, machine)
 
 

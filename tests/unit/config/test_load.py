@@ -238,8 +238,8 @@ def limit() -> None:
     ("content", "code"),
     [
         pytest.param("a." * 30_000 + "b = 1", "config-syntax", id="a dotted key of 60 KB"),
-        pytest.param("a = " + "[" * 100_000, "config-syntax", id="lists inside each other"),
-        pytest.param("a = " + "{a=" * 60_000, "config-syntax", id="tables inside each other"),
+        pytest.param("a = " + "[" * 100_000, "config-syntax", id="lists nested more than"),
+        pytest.param("a = " + "{a=" * 60_000, "config-syntax", id="tables nested more than"),
         pytest.param("a = " + "9" * 5_000, "config-syntax", id="a number of 5000 digits"),
         pytest.param('a = "' + "\\n" * 130_000, "config-syntax", id="a text without end"),
         pytest.param(

@@ -112,23 +112,23 @@ def test_what_costs_something_is_done_only_where_it_is_asked_for(command: str, h
 
 
 REFUSED = [
-    pytest.param("uvicorn a --host 0.0.0.0", "bind 0.0.0.0:8000, not 127.0.0.1:8000", id="wider"),
-    pytest.param("uvicorn a --host ::", "bind [::]:8000", id="wider, the other family"),
-    pytest.param("uvicorn a --port 9", "bind 127.0.0.1:9", id="another port"),
-    pytest.param("uvicorn a --uds x", "name a socket", id="a unix socket"),
-    pytest.param("gunicorn a", "does not say where", id="gunicorn's default is not its own"),
-    pytest.param("gunicorn a -b 0.0.0.0:8000", "bind 0.0.0.0:8000", id="gunicorn, wider"),
-    pytest.param("hypercorn a -c x.toml", "does not say where", id="a file may say it"),
-    pytest.param("daphne a -u x", "name a socket", id="daphne on a unix socket"),
-    pytest.param("daphne a -p 9", "bind 127.0.0.1:9", id="daphne on another port"),
+    pytest.param("uvicorn a --host 0.0.0.0", "binds 0.0.0.0:8000, not 127.0.0.1:8000", id="wider"),
+    pytest.param("uvicorn a --host ::", "binds [::]:8000", id="wider, the other family"),
+    pytest.param("uvicorn a --port 9", "binds 127.0.0.1:9", id="another port"),
+    pytest.param("uvicorn a --uds x", "names a socket", id="a unix socket"),
+    pytest.param("gunicorn a", "has no bind address", id="gunicorn's default is not its own"),
+    pytest.param("gunicorn a -b 0.0.0.0:8000", "binds 0.0.0.0:8000", id="gunicorn, wider"),
+    pytest.param("hypercorn a -c x.toml", "has no bind address", id="a file may say it"),
+    pytest.param("daphne a -u x", "names a socket", id="daphne on a unix socket"),
+    pytest.param("daphne a -p 9", "binds 127.0.0.1:9", id="daphne on another port"),
     pytest.param("flask --debug run -p 8000", "reloader", id="flask with its reloader"),
-    pytest.param("flask --app x routes", "serves by `run` only", id="flask with another command"),
-    pytest.param("flask run", "bind 127.0.0.1:5000", id="flask's own port"),
-    pytest.param("puma", "does not say where", id="puma without an address"),
-    pytest.param("puma -b tcp://0.0.0.0:8000", "bind 0.0.0.0:8000", id="puma, wider"),
+    pytest.param("flask --app x routes", "only `flask run`", id="flask with another command"),
+    pytest.param("flask run", "binds 127.0.0.1:5000", id="flask's own port"),
+    pytest.param("puma", "has no bind address", id="puma without an address"),
+    pytest.param("puma -b tcp://0.0.0.0:8000", "binds 0.0.0.0:8000", id="puma, wider"),
     pytest.param("npm run dev", "`npm` does not pass file descriptors to its children", id="npm"),
     pytest.param("vite", "`vite` is not known to accept an inherited socket", id="an unknown one"),
-    pytest.param("sh -c 'cd x && uvicorn a'", "more than to start one", id="a shell text"),
+    pytest.param("sh -c 'cd x && uvicorn a'", "starts more than one program", id="a shell text"),
 ]
 
 
@@ -147,7 +147,11 @@ def test_a_socket_that_cannot_be_handed_over_is_refused_with_the_reason(
     ("command", "why"),
     [
         pytest.param("npm run dev -- {fd}", "`npm`", id="through a launcher that loses it"),
-        pytest.param("my-server {fd}", "one socket, and the host means two", id="two addresses"),
+        pytest.param(
+            "my-server {fd}",
+            "is a single socket, but the host resolves to two addresses",
+            id="two addresses",
+        ),
     ],
 )
 def test_a_number_that_would_mean_nothing_is_refused_whatever_the_way(

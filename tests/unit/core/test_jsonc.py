@@ -51,10 +51,10 @@ REFUSED = [
     pytest.param('["a\tb"]', 1, 2, "a value", id="a control character in a string"),
     pytest.param(r'["\x41"]', 1, 2, "a value", id="an escape that JSON has not"),
     pytest.param("[1] [2]", 1, 5, "after the end", id="a second document"),
-    pytest.param("[1] /* open", 1, 5, "without an end", id="an open comment"),
+    pytest.param("[1] /* open", 1, 5, "that is not closed", id="an open comment"),
     pytest.param("\r\n\r\n[\r\n1 2]", 4, 3, "a comma", id="lines of Windows are counted once"),
     pytest.param("\ufeff[1 2]", 1, 4, "a comma", id="a byte order mark is no column"),
-    pytest.param("[" * 102, 1, 102, "inside each other", id="deeper than anybody writes"),
+    pytest.param("[" * 102, 1, 102, "nested more than", id="deeper than anybody writes"),
 ]
 
 

@@ -180,7 +180,7 @@ def test_airplay_is_named_on_its_ports_only(port: int, known: bool) -> None:
 
 
 def test_a_shell_that_has_it_is_told_to_let_go_by_whoever_works_in_it() -> None:
-    assert "`exit` it" in titles(VERDICTS["held"], "a shell")
+    assert "exit that shell" in titles(VERDICTS["held"], "a shell")
 
 
 def test_inside_the_holder_another_terminal_is_the_way() -> None:
@@ -194,7 +194,9 @@ def test_a_forwarded_port_is_closed_in_the_editor() -> None:
 
 def test_how_long_leftovers_last_is_said() -> None:
     assert "wait 43 s" in titles(VERDICTS["lingering and blocking"], "nobody that can be seen")
-    assert "clients are gone" in titles(VERDICTS["still draining"], "nobody that can be seen")
+    assert "its clients have closed" in titles(
+        VERDICTS["still draining"], "nobody that can be seen"
+    )
 
 
 @pytest.mark.parametrize(
@@ -306,7 +308,7 @@ def test_what_holds_every_program_of_a_user_is_not_stopped(unit: str) -> None:
     ("outgoing", "words"),
     [
         pytest.param((32768, 60999), "", id="the port is no outgoing one"),
-        pytest.param((7000, 8000), " outside 7000-8000, where outgoing", id="it is one"),
+        pytest.param((7000, 8000), " outside 7000-8000 (the range", id="it is one"),
         pytest.param((7000, 9000), "", id="the other is one too, on this machine"),
     ],
 )

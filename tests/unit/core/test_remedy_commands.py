@@ -220,7 +220,7 @@ LISTS = {
         listed("held", "a podman container", named=says("several", names=("db", "web"))),
         ["podman ps", "podman stop db", "podman stop web", "podman pod stop POD"],
     ),
-    "a forwarder that was left behind": (
+    "a forwarder that was orphaned": (
         listed("held", "a container", named=says("none")),
         ["sudo docker ps --filter publish=8000", "sudo systemctl restart docker"],
     ),

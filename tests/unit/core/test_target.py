@@ -45,15 +45,19 @@ BAD = [
     pytest.param("127.0.0.1:", "1 to 65535", id="no port after the colon"),
     pytest.param("127.0.0.1:http", "1 to 65535", id="a service name for a port"),
     pytest.param("::1:80", "brackets", id="an IPv6 address without brackets"),
-    pytest.param(":80", "no host", id="no host before the colon"),
-    pytest.param("http://", "no host", id="a URL of nothing"),
-    pytest.param("http://:80", "no host", id="a URL without a host"),
+    pytest.param(":80", "the host before", id="no host before the colon"),
+    pytest.param("http://", "the host before", id="a URL of nothing"),
+    pytest.param("http://:80", "the host before", id="a URL without a host"),
     pytest.param("http://a:x", "1 to 65535", id="a URL with a word for a port"),
     pytest.param("http://::1:80/", "brackets", id="a URL with a bare IPv6 address"),
     pytest.param("redis://localhost/0", "no port", id="a URL whose port nobody knows here"),
-    pytest.param("[fe80::1]:80", "one interface's", id="an address that many interfaces have"),
-    pytest.param("[fe80::1%eth0]:80", "one interface's", id="the same with its interface"),
-    pytest.param("[::1%lo]:80", "one interface's", id="an interface for an address without need"),
+    pytest.param(
+        "[fe80::1]:80", "belongs to one interface", id="an address that many interfaces have"
+    ),
+    pytest.param("[fe80::1%eth0]:80", "belongs to one interface", id="the same with its interface"),
+    pytest.param(
+        "[::1%lo]:80", "belongs to one interface", id="an interface for an address without need"
+    ),
 ]
 
 
@@ -65,7 +69,7 @@ def test_what_is_no_port_is_refused_with_the_reason_and_an_example(text: str, wh
     assert error.exit_code == 2
     assert why in error.facts[0]
     assert error.code == "target-invalid"
-    assert text_of(error.hints[0]).startswith("write for example `")
+    assert text_of(error.hints[0]).startswith("for example `")
     assert len(error.message) < 120
 
 

@@ -100,7 +100,7 @@ CANCELLED = [
     pytest.param("ssh -S /run/c -L 80:db:8000 host", "", id="the port of the other end"),
     pytest.param("ssh -S none -L 8000:db:5432 host", "", id="no control socket"),
     pytest.param("ssh -L 8000:db:5432 host", "", id="none known"),
-    pytest.param("ssh -S /run/c -L 8000:db:5432", "", id="no host"),
+    pytest.param("ssh -S /run/c -L 8000:db:5432", "", id="the host before"),
 ]  # fmt: skip
 
 

@@ -22,7 +22,7 @@ WANTS = [
     pytest.param("A_1=s3cret serve", "A_1=...", 'write `env = { A_1 = "..." }`', id="a variable"),
     pytest.param("export A=1; serve", "export", "set `shell = true`", id="an exported one"),
     pytest.param(". .venv/bin/activate && serve", ".", "set `shell = true`", id="a sourced file"),
-    pytest.param("exec serve", "exec", "leave `exec` out", id="nothing to replace"),
+    pytest.param("exec serve", "exec", "remove `exec`", id="nothing to replace"),
     pytest.param(("cd", "web"), "cd", 'write `cwd = "web"`', id="a list that begins so"),
     pytest.param("serve {port} | cat", "|", "set `shell = true`", id="a pipe"),
     pytest.param("build && serve", "&&", "set `shell = true`", id="one after the other"),
@@ -30,7 +30,7 @@ WANTS = [
     pytest.param("serve 2>&1", "2>&1", "set `shell = true`", id="one stream into the other"),
     pytest.param("serve >log", ">log", "set `shell = true`", id="into a file"),
     pytest.param("serve &> log", "&>", "set `shell = true`", id="both into a file"),
-    pytest.param("serve &", "&", "leave `&` out", id="in the background"),
+    pytest.param("serve &", "&", "remove `&`", id="in the background"),
 ]
 
 

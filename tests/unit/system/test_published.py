@@ -57,8 +57,8 @@ def test_the_names_that_links_gave_a_container_are_not_its_own(names: str) -> No
         pytest.param(b"<no value>\n", 10, id="an engine that has no such fact"),
         pytest.param(b"", 10, id="no answer"),
         pytest.param(b"\xff\x00", 10, id="anything"),
-        pytest.param(b"-1\n", 3600, id="without an end, as docker writes it"),
-        pytest.param(b"4294967295\n", 3600, id="without an end, as podman writes it"),
+        pytest.param(b"-1\n", 3600, id="that is not closed, as docker writes it"),
+        pytest.param(b"4294967295\n", 3600, id="that is not closed, as podman writes it"),
         pytest.param(b"9" * 5000, 3600, id="a number that Python does not read"),
     ],
 )

@@ -170,10 +170,10 @@ def test_the_last_line_counts(kinds: tuple[str, ...], words: str) -> None:
 
 OFFERS = [
     pytest.param((PLAIN,), "", id="nothing that can be mended"),
-    pytest.param((MENDED,), "mend it,", id="the only one"),
-    pytest.param((MENDED, MENDED), "mend them,", id="all"),
-    pytest.param((MENDED, PLAIN), "mend one of them,", id="one of two"),
-    pytest.param((MENDED, MENDED, PLAIN), "mend 2 of them,", id="two of three"),
+    pytest.param((MENDED,), "to fix it (asks first)", id="the only one"),
+    pytest.param((MENDED, MENDED), "to fix them (asks first)", id="all"),
+    pytest.param((MENDED, PLAIN), "to fix one of them (asks first)", id="one of two"),
+    pytest.param((MENDED, MENDED, PLAIN), "to fix 2 of them (asks first)", id="two of three"),
 ]
 
 

@@ -130,5 +130,5 @@ def test_what_cannot_be_written_stops_nobody(tmp_path: Path) -> None:
     if not full.exists():
         pytest.skip("there is no /dev/full here")
     events.EventLog(str(full), "web").write(NEWS["ended"][0])
-    with pytest.raises(DevportsError, match="cannot be written"):
+    with pytest.raises(DevportsError, match="cannot write"):
         events.EventLog(str(tmp_path / "nowhere" / "events"), "web")

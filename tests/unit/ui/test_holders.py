@@ -99,7 +99,7 @@ FAMILY.says(
             "docker", said="silent", complaint="no\x1b permission"
         ),
         "a container whose engine's command is missing": Container("docker", said="missing"),
-        "a forwarder that was left behind": Container("docker", said="none"),
+        "a forwarder that was orphaned": Container("docker", said="none"),
         "a container with a hostile name": Container("docker", "a\x1b[2J", "b\nc", said="one"),
         "tunnel": Tunnel("ssh -N"),
         "supervised under a name that could not be read": SupervisedService("pm2", "", "pm2 list"),

@@ -32,7 +32,7 @@ def test_services_with_their_reasons() -> None:
         "  db       port 5432: watched (devports does not start it)\n"
         "           compose.yaml\n"
         "\n"
-        "left out:\n"
+        "skipped:\n"
         "  Procfile, line 2: log: tail -f x (no server)"
     )
 
@@ -46,7 +46,7 @@ def test_colours_change_no_text() -> None:
 
 def test_nothing_found_and_not_all_looked_at() -> None:
     assert findings("/shop", (), (), OutputStyle(), whole=False) == (
-        "found no server in /shop\n\nsearched only part of the folder (too large or too deep)"
+        "found no servers in /shop\n\nsearched only part of the folder (too large or too deep)"
     )
 
 
@@ -73,7 +73,7 @@ def test_the_end_names_the_next_command(
 ) -> None:
     assert text_of(next_command(services)) == command
     lines = written("devports.toml", services, OutputStyle()).splitlines()
-    assert lines[0] == f"wrote devports.toml: {count}"
+    assert lines[0] == f"wrote devports.toml with {count}"
     assert lines[3].startswith(f"  {command}  ")
     assert [line.split("   ")[0].strip() for line in lines[-2:]] == [
         "devports vscode",

@@ -58,7 +58,7 @@ SERVICES = (
     Service("api", 9000, command=("uvicorn", "a:b"), ports=(("debug", 5678),)),
     Service("db", 5432),
 )
-ERROR = DevportsError("port-held", "port 8000 is held by `node`", service="web", hints=("wait",))
+ERROR = DevportsError("port-held", "port 8000 is in use by `node`", service="web", hints=("wait",))
 
 DECLARED = PortFacts(SERVICES[0], SERVICES[0].spec, findings=(s.HELD,))
 NOWHERE = PortFacts(SERVICES[1], SERVICES[1].spec, unresolved="no such name")
@@ -128,7 +128,7 @@ def test_an_error_before_there_was_any_data(command: str) -> None:
         "errors": [
             {
                 "code": "port-held",
-                "message": "port 8000 is held by `node`",
+                "message": "port 8000 is in use by `node`",
                 "service": "web",
                 "hints": ["wait"],
             }
@@ -344,7 +344,7 @@ def test_the_schema_says_no(change: dict[str, Any]) -> None:
 
 def test_a_problem_in_full() -> None:
     held, folder = SAMPLES["doctor"]["problems"]
-    assert held["message"] == "`web`: 127.0.0.1:8000 is held by `node`"
+    assert held["message"] == "`web`: 127.0.0.1:8000 is in use by `node`"
     assert (held["port"], held["service"]) == (8000, "web")
     assert [holder["pid"] for holder in held["holders"]] == [4242]
     assert folder == {

@@ -75,7 +75,7 @@ def test_no_comes_first_and_is_pointed_at(menu: Prompt) -> None:
 
 def test_the_question_about_another_run_in_charge_is_a_list_too() -> None:
     assert lines(menu_to_take_over("web", 77)) == [
-        "? `web` is already running (pid 77): stop it and start it here?",
+        "? `devports run web` is already running (pid 77): stop it and start it here?",
         "   n  no, leave it running",
         "   y  yes, stop it and start `web` here",
     ]
@@ -83,7 +83,7 @@ def test_the_question_about_another_run_in_charge_is_a_list_too() -> None:
 
 def test_the_question_about_a_run_of_no_service_names_what_was_typed() -> None:
     menu = menu_to_take_over("uvicorn:8000", 77)
-    assert "`devports run --port 8000 -- uvicorn` is in charge (pid 77)" in lines(menu)[0]
+    assert "`devports run --port 8000 -- uvicorn` is already running (pid 77)" in lines(menu)[0]
     assert any("yes, stop it and start `uvicorn` here" in line for line in lines(menu))
 
 

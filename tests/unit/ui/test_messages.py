@@ -28,7 +28,7 @@ def held() -> DevportsError:
 
 
 WHOLE = """\
-error: port 8000 is held by `node`
+error: port 8000 is in use by `node`
   process     `node` (pid 4242), you, running for 2 h (since 12:11)
   socket      LISTEN 0.0.0.0:8000 and [::]:8000
   folder      ~/shop/web
@@ -46,7 +46,7 @@ def test_commands_of_ours_name_the_configuration_that_was_named() -> None:
 
 
 NARROW = """\
-error: port 8000 is held by `node`
+error: port 8000 is in use by `node`
   process     `node` (pid 4242), you, running for 2 h (since
               12:11)
   socket      LISTEN 0.0.0.0:8000 and [::]:8000
@@ -83,7 +83,8 @@ def test_a_held_port(look: OutputStyle, text: str) -> None:
 def test_a_bound_port_at_60_cells() -> None:
     error = holders.problem((s.BOUND,), s.ANN, exit_code=1, subject="port 8000", hints=(HINT,))
     assert error_block(error, OutputStyle(width=60)) == (
-        "error: port 8000 is bound by `python`, which is not listening\n"
+        "error: port 8000 is bound by `python`, which is not\n"
+        "       listening\n"
         "  process     `python` (pid 77), you, running for 40 s\n"
         "              (since 14:12)\n"
         "  socket      BOUND 127.0.0.1:8000\n"
@@ -91,8 +92,8 @@ def test_a_bound_port_at_60_cells() -> None:
         "  command     python app.py\n"
         "  started by  `zsh`\n"
         "\n"
-        "note: it can start to listen at any moment, and then a\n"
-        "      second server would fail\n"
+        "note: it may start listening at any time; a second server\n"
+        "      would then fail\n"
         "hint: to stop it and start `backend`, run\n"
         "      `devports free backend`"
     )
@@ -118,7 +119,7 @@ def test_a_shadowed_port_is_a_warning() -> None:
     )
     assert text == (
         "warning: 127.0.0.1:8000 is free, but `localhost` may connect to `node` on [::1]:8000\n"
-        "  127.0.0.1:8000  free, shadowed\n"
+        "  127.0.0.1:8000  free, localhost differs\n"
         "  [::1]:8000      free\n"
         "  process     `node` (pid 4242), you, running for 2 h (since 12:11)\n"
         "  socket      LISTEN [::1]:8000\n"

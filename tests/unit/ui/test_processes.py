@@ -105,7 +105,7 @@ def test_a_family_is_one_card() -> None:
     ((top, members),) = processes.families(holders)
     card = dict(processes.card(top, s.ANN, members=members))
     assert card["process"] == "`uvicorn` (pid 10), you, running for 2 h (since 12:11)"
-    assert card["family"] == "2 more shared with processes (pid 11 and 12)"
+    assert card["family"] == "shared with 2 more processes (pid 11 and 12)"
 
 
 def test_a_card_says_only_what_is_known() -> None:
@@ -157,5 +157,5 @@ FAMILY.says(
 def test_hidden_card_without_a_name() -> None:
     hidden = HiddenSocket(s.EVERYWHERE[0])
     assert processes.hidden_card(hidden, s.ANN) == (
-        ("socket", "LISTEN 0.0.0.0:8000, made by an unknown user"),
+        ("socket", "LISTEN 0.0.0.0:8000, opened by an unknown user"),
     )

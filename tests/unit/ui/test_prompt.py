@@ -62,7 +62,7 @@ def test_the_holder_is_shown_and_the_answer_counts(said: Chosen) -> None:
     given = ask(STOP, stage.screen, "backend", project="`shop`", reader=s.ANN, choose=person)
     assert given == said
     assert stage.stderr.getvalue() == (
-        "! 127.0.0.1:8000 is held by `node`\n"
+        "! 127.0.0.1:8000 is in use by `node`\n"
         "  command     node server.js --port 8000\n"
         "  process     pid 4242, you, up 2 h\n"
         "  folder      ~/shop/web (`shop`)\n"
@@ -77,8 +77,8 @@ def test_another_user_is_named() -> None:
     stage, person = Stage(NO_COLOR="1"), Person("no")
     theirs = s.NODE_TARGET.replace(standing=OtherUser("bob", permitted=True))
     ask(STOP.replace(target=theirs), stage.screen, choose=person)
-    assert "which belongs to user ``bob and not to you" in person.asked
-    assert "  note        belongs to user ``bob\n" in stage.stderr.getvalue()
+    assert "of user `bob`" in person.asked
+    assert "  note        belongs to user `bob`\n" in stage.stderr.getvalue()
 
 
 def test_ctrl_c_is_not_an_answer() -> None:
@@ -101,11 +101,11 @@ def test_details_are_shown_and_the_question_is_asked_again() -> None:
     question = Question("stop", s.UVICORN_TARGET, s.HELD, known)
     assert ask(question, stage.screen, reader=s.ANN, choose=person) == "no"
     said = stage.stderr.getvalue()
-    assert "  clients     2 connected, here `python` (pid 77); not stopped\n" in said
+    assert "  clients     2 connected (local: `python` (pid 77)); not stopped\n" in said
     assert "  what will be stopped\n  10    uvicorn main:app --reload" in said
     assert "\n    11  python" in said, "a worker stands below its parent"
     assert "devports sends SIGTERM, like `kill -TERM 10`" in said
-    assert "not stopped: `python` (pid 77) ()client" in said
+    assert "not stopped: `python` (pid 77) (client)" in said
     assert not person.answers
 
 

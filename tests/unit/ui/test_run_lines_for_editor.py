@@ -107,10 +107,10 @@ def test_an_error_of_ours_says_more_than_its_code() -> None:
         pytest.param(
             exitcodes.HELD,
             "devports",
-            "`web` did not run: its port is in use",
+            "`web` was not started: its port is in use",
             id="held",
         ),
-        pytest.param(98, "devports", "`web` did not run: exit code 98", id="no code of a run"),
+        pytest.param(98, "devports", "`web` was not started: exit code 98", id="no code of a run"),
         pytest.param(3, "child", "`web` exited with code 3", id="the server's own code"),
         pytest.param(90, "child", "`web` exited with code 90", id="a code that is like ours"),
     ],
@@ -122,8 +122,8 @@ def test_how_a_run_failed(code: int, source: Any, words: str) -> None:
 @pytest.mark.parametrize(
     ("source", "words"),
     [
-        pytest.param("child", "ended with exit code {}, before it was ready", id="of a server"),
-        pytest.param("devports", "did not run: exit code {}", id="where none was started"),
+        pytest.param("child", "exited with code {}, before it was ready", id="of a server"),
+        pytest.param("devports", "was not started: exit code {}", id="where none was started"),
     ],
 )
 @pytest.mark.parametrize("code", [0, 130, 139, 143])
@@ -145,19 +145,19 @@ EVERYWHERE = Endpoint("0.0.0.0", 8000)
         pytest.param(
             ServerReady("web", HERE, None, 0.1),
             VS_CODE,
-            "devports: serving until it is stopped",
+            "devports: running (press Ctrl-C to stop)",
             id="VS Code needs a line",
         ),
         pytest.param(
             ServerReady("web", HERE, None, 0.1, scheme="http"),
             {},
-            "devports: serving http://127.0.0.1:8000/ until it is stopped",
+            "devports: serving http://127.0.0.1:8000/ (press Ctrl-C to stop)",
             id="the server says no address",
         ),
         pytest.param(
             ServerReady("web", EVERYWHERE, None, 0.1, scheme="https"),
             VS_CODE,
-            "devports: serving https://localhost:8000/ until it is stopped",
+            "devports: serving https://localhost:8000/ (press Ctrl-C to stop)",
             id="with a certificate, on every address",
         ),
     ],

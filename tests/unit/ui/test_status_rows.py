@@ -116,7 +116,7 @@ def test_a_port_in_a_word(
         pytest.param("stalled", ("stalled", "error"), id="it listens and accepts nobody"),
         pytest.param("stopping", ("stopping", "note"), id="it stops"),
         pytest.param("not-listening", ("not listening", "note"), id="it lives and does not listen"),
-        pytest.param("left-behind", ("left behind", "error"), id="its run has died"),
+        pytest.param("left-behind", ("orphaned", "error"), id="its run has died"),
     ],
 )
 def test_a_run_of_ours_in_a_word(stage: Stage, told: tuple[str, str]) -> None:
@@ -158,7 +158,7 @@ def test_holders_that_are_not_all_seen_are_counted() -> None:
 
 def test_a_holder_without_a_trace_is_not_shown() -> None:
     finding = s.HELD.replace(holding=HolderSearch((), (HiddenSocket(s.EVERYWHERE[0]),)))
-    assert "held     not shown  -" in shown(entries=[entry("a", finding)])
+    assert "held     not visible  -" in shown(entries=[entry("a", finding)])
 
 
 def test_hostile_names_are_only_text() -> None:

@@ -111,7 +111,7 @@ def test_paint() -> None:
 @pytest.mark.parametrize(
     ("seconds", "text"),
     [
-        pytest.param(0.4, "under 1 s", id="a blink"),
+        pytest.param(0.4, "less than 1 s", id="a blink"),
         pytest.param(8.9, "8 s", id="seconds"),
         pytest.param(60, "1 min", id="a minute"),
         pytest.param(299, "4 min", id="minutes"),

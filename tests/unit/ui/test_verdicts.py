@@ -39,7 +39,7 @@ FAMILY.says(
         "a server without a name that lets its clients finish": s.DRAINING.replace(
             holding=HolderSearch()
         ),
-        "orphans without an end": Finding(
+        "orphans that is not closed": Finding(
             s.HERE, LingeringConnections((s.socket(s.HERE, "FIN_WAIT1"),), True), HolderSearch()
         ),
         "another server on the sister address": s.SHADOWED,
@@ -85,7 +85,7 @@ def test_orphans_that_block_without_an_end() -> None:
 
 
 def test_a_port_in_the_words_of_the_user() -> None:
-    assert processes.headline(s.HELD, "port 8000") == "port 8000 is held by `node`"
+    assert processes.headline(s.HELD, "port 8000") == "port 8000 is in use by `node`"
 
 
 def test_the_worst_endpoint_decides_and_all_are_shown() -> None:
@@ -120,7 +120,7 @@ def test_a_process_on_two_endpoints_is_described_once() -> None:
 
 def test_what_is_known_of_a_hidden_holder() -> None:
     assert "\n".join(processes.evidence((s.HIDING,), s.ANN)) == (
-        "socket  LISTEN 0.0.0.0:8000, made by root\n"
+        "socket  LISTEN 0.0.0.0:8000, opened by root\n"
         "likely  `fakedb` (pid 412), root, running for 4 days (since 2026-09-16 23:06)"
     )
 

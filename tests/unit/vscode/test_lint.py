@@ -68,7 +68,7 @@ WRONG = [
     pytest.param([but(background={"endsPattern": "a"})], "matcher-unusable", "no `beginsPattern`",
                  id="an end without a begin"),
     pytest.param([but(background={"beginsPattern": "a"})], "matcher-unusable", "no `endsPattern`",
-                 id="a begin without an end"),
+                 id="a begin that is not closed"),
     pytest.param([{"label": "a", "runOptions": {"instancePolicy": "terminateNewest"}}],
                  "opens-a-race", "`a`", id="ends itself"),
     pytest.param([{"label": "a", "presentation": {"close": True}}], "close-hangs", "`a`", id="no"),
