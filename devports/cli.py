@@ -116,7 +116,7 @@ def with_options(words: list[str], screen: Console) -> int:
     if name == "run" and (subject := options["name"] or " ".join(arguments[:1])):
         announce_run(subject, screen)
     if command.waits:
-        end_by_a_number()
+        exit_with_signal_code()
     return call(command.function, screen, **options)
 
 
@@ -145,13 +145,13 @@ def announce_run(service: str, screen: Console) -> None:
     from devports.ui.text import in_vscode
 
     if in_vscode(screen.env):
-        from devports.ui.run_progress import begins
+        from devports.ui.run_progress import start_line
 
-        screen.err(begins(service))
+        screen.err(start_line(service))
     refuse_on_windows(service)
 
 
-def end_by_a_number() -> None:
+def exit_with_signal_code() -> None:
     """Turn SIGTERM and SIGHUP into what Ctrl-C is: an exit code. See `devports.exitcodes`.
 
     Some launchers block or ignore signals for themselves and forget to undo that before the exec:
@@ -186,9 +186,9 @@ def show(error: DevportsError, words: Sequence[str], screen: Console, *, as_json
         screen.err(error_block(error, screen.look("stderr")))
         if words[:1] == ["run"]:
             from devports.commands.context import print_vscode_failure
-            from devports.ui.run_progress import in_short
+            from devports.ui.run_progress import one_line
 
-            print_vscode_failure(in_short(error), screen)
+            print_vscode_failure(one_line(error), screen)
     return error.exit_code
 
 

@@ -25,9 +25,9 @@ TAKEN_AGAIN = 94
 """Another process took the port again."""
 NOT_READY = 95
 """The server was not ready: timeout, wrong port, shared port, or a dependency that is not ready."""
-IN_CHARGE = 96
+ALREADY_RUNNING = 96
 """The service is already running."""
-BLIND = 97
+CANNOT_INSPECT = 97
 """devports cannot inspect sockets here."""
 INTERNAL = 98
 """Internal error; the path of a report file was printed."""

@@ -113,7 +113,7 @@ class RunRecords:
         boot = self._machine.boot()
         return tuple(record for record in found if record is not None and record.boot == boot)
 
-    def in_charge(self, service: str, project: str) -> RunRecord | None:
+    def live_run(self, service: str, project: str) -> RunRecord | None:
         """Return the live run of a service of a project."""
         record = self._read(self._file(service, project))
         return record if record is not None and self.is_live(record) else None
@@ -121,7 +121,7 @@ class RunRecords:
     def is_live(self, record: RunRecord) -> bool:
         return record.boot == self._machine.boot() and self._lives(record.key)
 
-    def run_of(self) -> Callable[[Process], RunInfo | None]:
+    def find_run(self) -> Callable[[Process], RunInfo | None]:
         """Return a look-up from a process to the devports run that it is, or was left by."""
         runs: dict[ProcessKey, RunInfo] = {}
         for run in reversed(charges(self)):  # a living one counts, though a dead one started it
@@ -355,26 +355,28 @@ def charge_of(runs: Iterable[RunStatus], service: str, project: str) -> RunStatu
 def holder_of(runs: Iterable[RunStatus], finding: Finding) -> RunStatus | None:
     """Return the run whose processes have an endpoint."""
     holders = finding.holding.holders
-    return next((r for r in runs if any(belongs(h, (*r.own, *r.left)) for h in holders)), None)
+    return next(
+        (r for r in runs if any(belongs_to_run(h, (*r.own, *r.left)) for h in holders)), None
+    )
 
 
-def belongs(holder: Holder, keys: Collection[ProcessKey]) -> bool:
+def belongs_to_run(holder: Holder, keys: Collection[ProcessKey]) -> bool:
     """Say whether a holder is one of these processes or was started by one."""
     return any(process.key in keys for process in holder.line)
 
 
-def stage_of(finding: Finding, run: RunStatus, *, any_owner: bool = False) -> Stage:
+def run_state(finding: Finding, run: RunStatus, *, any_owner: bool = False) -> Stage:
     """Return how far `run` has come with an endpoint of its service; empty where it has no part.
 
     `any_owner`: the service's ``ready.owner`` is "any": its holder cannot be proven to be ours.
     """
     state, holders = run.record.state, finding.holding.holders
-    if any(belongs(holder, run.left) for holder in holders):
+    if any(belongs_to_run(holder, run.left) for holder in holders):
         return "left-behind"
     if not run.live:
         return ""
     if isinstance(finding.verdict, Held):
-        ours = any(belongs(holder, run.own) for holder in holders)
+        ours = any(belongs_to_run(holder, run.own) for holder in holders)
         if not ours and not (any_owner and state == "serving"):
             return ""
         if state != "serving":

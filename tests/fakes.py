@@ -75,7 +75,7 @@ class FakeMachine:
         self.deaf: dict[int, set[int]] = {}
         self.forbidden: set[int] = set()
         self.unreadable: set[int] = set()
-        self.unlisted_sockets: tuple[Socket, ...] = ()
+        self.hidden_sockets: tuple[Socket, ...] = ()
         self.shows_bound = True
         self.sent: list[tuple[int, int]] = []
         self.tried: list[tuple[int, int]] = []
@@ -175,7 +175,7 @@ class FakeMachine:
         """Answer as Linux does for processes that sleep in epoll."""
         return {pid: True for pid in pids if self.open.get(pid, set()) & set(inodes)}
 
-    def unlisted(self, port: int, known: Table) -> tuple[Socket, ...]:
+    def unlisted_sockets(self, port: int, known: Table) -> tuple[Socket, ...]:
         listed = {socket.inode for socket in known.sockets}
         return tuple(s for s in self.sockets if s.local.port == port and s.inode not in listed)
 
@@ -236,7 +236,7 @@ class FakeMachine:
         below = sorted(self.children(pid))
         return [*below, *(further for child in below for further in self.descendants(child))]
 
-    def carrying(self, mark: str) -> list[int]:
+    def processes_with_mark(self, mark: str) -> list[int]:
         return [p.pid for p in self.processes.values() if (MARK, mark) in p.marks]
 
     def adopt_orphans(self) -> None:

@@ -13,10 +13,10 @@ from devports.core.verdict import (
     NotLocal,
     NotPermitted,
     is_bindable,
-    worst,
+    worst_verdict,
 )
 from devports.errors import DevportsError
-from devports.system.inspect import at_once
+from devports.system.inspect import inspect_quick
 from devports.ui.escape import port_name
 
 TYPE_CHECKING = False
@@ -28,8 +28,8 @@ if TYPE_CHECKING:
 
 def check(context: Context, words: Sequence[str], *, as_json: bool = False) -> int:
     """Say whether each target can be bound now; the exit code is that of the worst."""
-    targets, errors = sound(context, context.asked(words))
-    looked = context.look(targets, at_once)
+    targets, errors = valid_targets(context, context.asked(words))
+    looked = context.look(targets, inspect_quick)
     codes = [*(code_for(findings) for _, findings in looked), *(e.exit_code for e in errors)]
     code = max(codes, default=exitcodes.OK)
     if as_json:
@@ -49,18 +49,18 @@ def check(context: Context, words: Sequence[str], *, as_json: bool = False) -> i
     return code
 
 
-def sound(
+def valid_targets(
     context: Context, targets: Sequence[Target]
 ) -> tuple[tuple[Target, ...], tuple[DevportsError, ...]]:
     """Return the targets that have addresses, and what is wrong with the others of several."""
     if len(targets) == 1:
         return tuple(targets), ()
-    troubles = [trouble(context, target) for target in targets]
+    troubles = [target_error(context, target) for target in targets]
     good = [target for target, error in zip(targets, troubles, strict=True) if error is None]
     return tuple(good), tuple(error for error in troubles if error is not None)
 
 
-def trouble(context: Context, target: Target) -> DevportsError | None:
+def target_error(context: Context, target: Target) -> DevportsError | None:
     """Return why a target cannot be looked at, if it cannot."""
     try:
         context.endpoints(target)
@@ -72,7 +72,7 @@ def trouble(context: Context, target: Target) -> DevportsError | None:
 
 def code_for(findings: Sequence[Finding]) -> int:
     """Return the exit code for the findings on one target."""
-    match worst(finding.verdict for finding in findings):
+    match worst_verdict(finding.verdict for finding in findings):
         case NotPermitted():
             return exitcodes.PERMISSION
         case NotLocal():
@@ -84,15 +84,15 @@ def code_for(findings: Sequence[Finding]) -> int:
 def explain(context: Context, target: Target, findings: Sequence[Finding]) -> None:
     """Print who is there on stdout, what that means and what to do about it on stderr."""
     from devports.core.hint import hint, ours
-    from devports.ui.processes import evidence, notes, summary
+    from devports.ui.processes import fact_lines, note_lines, summary
     from devports.ui.text import wrap
 
-    screen, verdict = context.screen, worst(finding.verdict for finding in findings)
+    screen, verdict = context.screen, worst_verdict(finding.verdict for finding in findings)
     screen.out(summary(findings, target.subject))
     if not is_bindable(verdict) or isinstance(verdict, LocalhostConflict):
-        for line in evidence(findings, screen.reader()):
+        for line in fact_lines(findings, screen.reader()):
             screen.out("\n".join(wrap(f"  {line}", screen.look("stdout").width)))
-    for note in notes(findings):
+    for note in note_lines(findings):
         context.print_labelled("note", note)
     if isinstance(verdict, Held) and not any(f.holding.hidden for f in findings):
         ends = hint("to free the port, run ", ours("free", target.typed))

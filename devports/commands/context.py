@@ -140,10 +140,10 @@ class Context:
             DevportsError: a word names nothing.
         """
         if not words:
-            return tuple(asked_of(service.name, service) for service in self.config().services)
+            return tuple(target_of(service.name, service) for service in self.config().services)
         parsed = [(word, parse_target(word)) for word in words]
         return tuple(
-            asked_of(what, service_of(self.config(), what))
+            target_of(what, service_of(self.config(), what))
             if isinstance(what, str)
             else Target(word, (what,))
             for word, what in parsed
@@ -164,7 +164,7 @@ class Context:
         return tuple(end for spec in target.specs for end in endpoints_of(self.machine, spec))
 
 
-def asked_of(text: str, service: Service) -> Target:
+def target_of(text: str, service: Service) -> Target:
     """Return a service as a target: its port first, then its further ports."""
     further = (service.spec.replace(port=port) for _, port in service.ports)
     return Target(text, (service.spec, *further), service)

@@ -8,7 +8,7 @@ from devports.errors import DevportsError
 from devports.system import programs
 
 
-def debugged(service: Service, config: Config) -> Service:
+def with_debugger(service: Service, config: Config) -> Service:
     """Return the service with a command that starts it under its debugger.
 
     Raises:

@@ -21,7 +21,7 @@ from devports.doctor.facts import Facts, FreePort, Problem, RemoveWritePermissio
 from devports.doctor.setup_rules import examine
 from devports.errors import DevportsError
 from devports.system.inspect import endpoints_of
-from devports.ui.text import listed
+from devports.ui.text import join_words
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -60,7 +60,7 @@ def doctor(context: Context, *, fix: bool = False, as_json: bool = False) -> int
             "`--fix` cannot be combined with `--json` (it asks for confirmation)",
             hints=(hint("run ", ours("doctor", "--fix"), " on a terminal"),),
         )
-    seen = mend(context, look(context)) if fix else look(context)
+    seen = apply_fix(context, look(context)) if fix else look(context)
     code = exitcodes.OK if seen.healthy else exitcodes.NO
     screen = context.screen
     if as_json:
@@ -112,7 +112,7 @@ def _config(context: Context) -> tuple[Config | None, tuple[str, ...], tuple[Pro
     return loaded.config, loaded.warnings, ()
 
 
-def mend(context: Context, seen: DoctorResult) -> DoctorResult:
+def apply_fix(context: Context, seen: DoctorResult) -> DoctorResult:
     """Walk through what can be mended; return how things are afterwards.
 
     Raises:
@@ -125,8 +125,8 @@ def mend(context: Context, seen: DoctorResult) -> DoctorResult:
     for _ in range(MAX_ROUNDS):
         todo: dict[Fix, Problem] = {}
         for problem in seen.problems:
-            if problem.mend is not None and problem.mend not in asked:
-                todo.setdefault(problem.mend, problem)
+            if problem.fix is not None and problem.fix not in asked:
+                todo.setdefault(problem.fix, problem)
         asked |= set(todo)
         changed = [_walk(context, *each) for each in todo.items()]
         if not any(changed):
@@ -140,7 +140,7 @@ def mend(context: Context, seen: DoctorResult) -> DoctorResult:
 
 def _nothing_to_ask(context: Context, seen: DoctorResult) -> str:
     """Return why nobody is asked anything; empty if somebody is."""
-    if not any(problem.mend for problem in seen.problems):
+    if not any(problem.fix for problem in seen.problems):
         return "devports cannot fix any of these problems itself"
     if not context.screen.interactive:
         return "nothing was fixed: no terminal to ask for confirmation"
@@ -169,15 +169,15 @@ def _carry_out(context: Context, todo: Fix) -> bool:
         case FreePort():
             return _freed(context, todo)
         case RemoveWritePermission(path=path):
-            from devports.system.files import take_writing
+            from devports.system.files import remove_write_permission
 
             if agreed := _agreed(context, "remove write permission for other users?"):
-                take_writing(path)
+                remove_write_permission(path)
             return agreed
         case WriteEditorFiles(paths=paths):
             from devports.commands.vscode import vscode
 
-            if agreed := _agreed(context, f"write {listed([f'`{path}`' for path in paths])}?"):
+            if agreed := _agreed(context, f"write {join_words([f'`{path}`' for path in paths])}?"):
                 vscode(context)
             return agreed
         case _:
@@ -188,17 +188,17 @@ def _freed(context: Context, todo: FreePort) -> bool:
     """Free ports as `devports free` does; what is still in the way is told in the next report."""
     from devports.commands.free import tools_for
     from devports.freeing import FreeRequest, StopTimeouts, free
-    from devports.ui.progress import freed_words, outcome_words
+    from devports.ui.progress import freed_text, result_text
 
     endpoints = tuple(end for spec in todo.specs for end in endpoints_of(context.machine, spec))
     limits = StopTimeouts(stop=todo.stop_timeout)
     done = free(tools_for(context), FreeRequest(endpoints, ConfirmPolicy(interactive=True), limits))
     untold = [outcome for outcome in done.outcomes if isinstance(outcome, Declined | Refused)]
     for outcome in untold:
-        context.screen.progress(f"devports: {outcome_words(outcome)}")
+        context.screen.progress(f"devports: {result_text(outcome)}")
     if not done.outcomes:
-        ports = listed(list(map(str, todo.specs)))
-        context.screen.progress(f"devports: {freed_words(done, ports)[-1]}")
+        ports = join_words(list(map(str, todo.specs)))
+        context.screen.progress(f"devports: {freed_text(done, ports)[-1]}")
     return len(untold) < len(done.outcomes) or not done.outcomes
 
 

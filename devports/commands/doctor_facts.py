@@ -11,7 +11,7 @@ import re
 import stat
 from contextlib import suppress
 
-from devports.commands.debugger import debugged, program_of
+from devports.commands.debugger import program_of, with_debugger
 from devports.commands.vscode import VSCODE, template_of
 from devports.config.load import open_folder, read_env_file, takes_writing
 from devports.core.checkout import elsewhere_from
@@ -23,7 +23,13 @@ from devports.core.model import Endpoint, VisibilityGap
 from devports.core.remedies import Remedy
 from devports.core.service import EditorTasks, argv_of, env_file_of, fill, values_for, words_of
 from devports.core.shell_syntax import hides_exit_code
-from devports.core.verdict import Held, OutgoingConnection, is_outgoing, is_sister, sockets_of
+from devports.core.verdict import (
+    Held,
+    OutgoingConnection,
+    is_other_localhost,
+    is_outgoing,
+    sockets_of,
+)
 from devports.detect.command_line import command_text, missing, naming_port, read, recognise
 from devports.detect.servers import CONFIG_FILES
 from devports.doctor.facts import (
@@ -42,7 +48,13 @@ from devports.doctor.setup_rules import UNSEEN
 from devports.errors import DevportsError
 from devports.records import RunRecords, charges
 from devports.system import files, linux, programs
-from devports.system.inspect import MOST_PEERS, endpoints_of, survey, with_holders, with_servers
+from devports.system.inspect import (
+    MOST_PEERS,
+    endpoints_of,
+    inspect_ports,
+    with_holders,
+    with_servers,
+)
 from devports.system.linux import reserved
 from devports.system.project import worktree_of
 from devports.vscode.lint import LintFinding, labels_of, lint_launch, lint_tasks, waited_for
@@ -90,7 +102,7 @@ def gather(context: Context, config: Config | None, warnings: Sequence[str] = ()
         runs=tuple(run_facts(machine, records, root)),
         gaps=(*table.gaps, *gaps_of_user(machine)),
         viewer=machine.viewer(),
-        run_of=records.run_of(),
+        find_run=records.find_run(),
         elsewhere_of=elsewhere_from(context.home(), worktree_of),
         named=context.engines.named,
     )
@@ -107,7 +119,7 @@ def declared_ports(machine: Machine, services: Sequence[Service]) -> list[PortFa
         for service in services
         for name, port in (("", service.port), *service.ports)
     ]
-    found = iter(survey(machine, (end for _, ends in ports for end in ends), thorough=True))
+    found = iter(inspect_ports(machine, (end for _, ends in ports for end in ends), thorough=True))
     each = [(declared, tuple(next(found) for _ in ends)) for declared, ends in ports]
     return [
         declared.replace(findings=with_servers(machine, findings)) for declared, findings in each
@@ -127,7 +139,7 @@ def with_neighbours(machine: Machine, declared: PortFacts, table: Table) -> Port
     known = {socket for finding in declared.findings for socket in sockets_of(finding.verdict)}
     others = [socket for socket in table.sockets if socket not in known]
     ends = [finding.endpoint for finding in declared.findings]
-    beside = [socket for socket in others if any(is_sister(socket, end) for end in ends)]
+    beside = [socket for socket in others if any(is_other_localhost(socket, end) for end in ends)]
     return declared.replace(
         beside=_holders(machine, beside),
         outgoing=_holders(machine, _outgoing(machine, others, declared.spec.port)),
@@ -271,7 +283,7 @@ def undebugged(service: Service, config: Config) -> str:
     if service.vscode.debug != "debugpy" or "PYTHONPATH" in (own | dict(os.environ)):
         return ""
     try:
-        words = debugged(service, config).command
+        words = with_debugger(service, config).command
     except DevportsError:
         return ""
     python = program_of(service, words[0], config)
@@ -313,7 +325,7 @@ def refusals(
             try:
                 _plan_handoff(declared, config)
                 if service.vscode.debug and service.name in found:
-                    debugged(service, config)
+                    with_debugger(service, config)
             except DevportsError as error:
                 yield fault_of(error, config.path, service.name)
 

@@ -27,20 +27,20 @@ from devports.core.stop_plan import (
     WaitingForPort,
     WatchingForRestart,
 )
-from devports.core.verdict import LocalhostConflict, code_of, decisive, is_bindable
+from devports.core.verdict import LocalhostConflict, code_of, deciding_finding, is_bindable
 from devports.errors import DevportsError
-from devports.freeing import FreeRequest, FreeServices, StopTimeouts, free, rehearse
+from devports.freeing import FreeRequest, FreeServices, StopTimeouts, free, preview
 from devports.system.project import worktree_of
 from devports.ui.escape import port_name
-from devports.ui.holders import judgements, problem, project_words, spared_words
+from devports.ui.holders import judgements, problem, project_text, spared_text
 from devports.ui.messages import remedy_lines
-from devports.ui.processes import evidence, notes, summary
+from devports.ui.processes import fact_lines, note_lines, summary
 from devports.ui.progress import (
-    again_words,
-    freed_words,
+    freed_text,
     left_words,
-    outcome_words,
-    progress_words,
+    progress_text,
+    restart_text,
+    result_text,
     wait_words,
 )
 from devports.ui.text import wrap
@@ -81,10 +81,10 @@ def free_targets(
         interactive=context.screen.interactive,
     )
     limits = StopTimeouts(settle=settle)
-    carry_out = rehearse if dry_run else free
+    carry_out = preview if dry_run else free
     tools = tools_for(context)
     # All of them before the first is freed: a host that is not known ends the command.
-    wanted = [with_its_run(context, target) for target in context.asked(words)]
+    wanted = [with_live_run(context, target) for target in context.asked(words)]
     asked = [(target, context.endpoints(target)) for target in wanted]
     done = []
     for target, endpoints in asked:
@@ -96,7 +96,7 @@ def free_targets(
         from devports.ui.json_output import free_data, overall
 
         data = free_data([(target.text, freed) for target, freed in done], time.time())
-        errors = [not_freed(t, freed, context.screen) for t, freed in done if freed.exit_code]
+        errors = [free_error(t, freed, context.screen) for t, freed in done if freed.exit_code]
         status = overall(not freed.exit_code for _, freed in done)
         context.screen.answer(("free",), data, exit_code=code, errors=errors, status=status)
         return code
@@ -106,11 +106,11 @@ def free_targets(
         elif dry_run:
             show_plan(context, target, freed)
         else:
-            show_not_freed(context, target, freed)
+            print_free_error(context, target, freed)
     return code
 
 
-def with_its_run(context: Context, asked: Target) -> Target:
+def with_live_run(context: Context, asked: Target) -> Target:
     """Return a service with the port that its live run has, if that took another one.
 
     To free a service tells its run to stop, wherever that went: else it would serve on, unseen.
@@ -118,7 +118,7 @@ def with_its_run(context: Context, asked: Target) -> Target:
     service = asked.service
     if service is None:
         return asked
-    run = context.records().in_charge(service.name, context.config().root)
+    run = context.records().live_run(service.name, context.config().root)
     if run is None or run.spec in asked.specs:
         return asked
     return asked.replace(specs=(*asked.specs, run.spec))
@@ -126,14 +126,14 @@ def with_its_run(context: Context, asked: Target) -> Target:
 
 def show_freed(context: Context, target: Target, freed: FreeResult) -> None:
     """Say that a port can be bound, and who is left alone or is what `localhost` may reach."""
-    for line in spared_words(freed.spared):
+    for line in spared_text(freed.spared):
         context.screen.progress(f"devports: {line}")
     if not any(isinstance(finding.verdict, LocalhostConflict) for finding in freed.findings):
-        context.screen.out(freed_words(freed, target.subject)[-1])
+        context.screen.out(freed_text(freed, target.subject)[-1])
         return
     context.screen.out(summary(freed.findings, target.subject))
-    show_facts(context, evidence(freed.findings, context.screen.reader()))
-    for note in notes(freed.findings):
+    show_facts(context, fact_lines(freed.findings, context.screen.reader()))
+    for note in note_lines(freed.findings):
         context.print_labelled("note", note)
 
 
@@ -146,9 +146,9 @@ def show_plan(context: Context, target: Target, freed: FreeResult) -> None:
     """Say what would be done and to whom, and the commands that do it by hand."""
     screen, reader = context.screen, context.screen.reader()
     lines = [
-        *evidence(freed.findings, reader, judgements(standings_of(freed), reader)),
-        *map(outcome_words, freed.outcomes),
-        *spared_words(freed.spared),
+        *fact_lines(freed.findings, reader, judgements(kinds_by_pid(freed), reader)),
+        *map(result_text, freed.outcomes),
+        *spared_text(freed.spared),
     ]
     screen.out(summary(freed.findings, target.subject))
     show_facts(context, lines)
@@ -167,9 +167,9 @@ def tools_for(context: Context, *, starting: str = "") -> FreeServices:
         if isinstance(
             news, Terminating | Killing | StoppingContainer | WaitingForPort | WatchingForRestart
         ):
-            screen.progress(f"devports: {progress_words(news)}")
+            screen.progress(f"devports: {progress_text(news)}")
         else:
-            for line in (outcome_words(news), *left_words(news)):
+            for line in (result_text(news), *left_words(news)):
                 screen.progress(f"devports: {line}")
 
     def asked(question: Question) -> Answer:
@@ -180,14 +180,14 @@ def tools_for(context: Context, *, starting: str = "") -> FreeServices:
     def wait(news: WaitProgress) -> Wait:
         from devports.ui.waiting import waiting  # only for one that lasts
 
-        line, text = progress_words(news), wait_words(news)
+        line, text = progress_text(news), wait_words(news)
         return waiting(screen, line, text, news.seconds, waited=news.waited)
 
     return FreeServices(
         machine=context.machine,
         ask=asked,
         tell=tell,
-        run_of=context.records().run_of(),
+        find_run=context.records().find_run(),
         engines=context.engines,
         elsewhere=lambda: elsewhere_from(context.home(), worktree_of),
         waiting=wait,
@@ -199,21 +199,21 @@ def project_of(context: Context, target: StopTarget) -> str:
     """Return which project a target belongs to; empty where its standing tells that."""
     if isinstance(target.standing, OtherCheckout):
         return ""
-    return project_words(worktree_of(target.process.cwd), worktree_of(context.home()))
+    return project_text(worktree_of(target.process.cwd), worktree_of(context.home()))
 
 
-def not_freed(asked: Target, freed: FreeResult, screen: Console) -> DevportsError:
+def free_error(asked: Target, freed: FreeResult, screen: Console) -> DevportsError:
     """Return a freeing that did not reach its end, as an error with who is in the way and why.
 
     Whoever said no has just seen who it is.
     """
-    finding = decisive(freed.findings)
+    finding = deciding_finding(freed.findings)
     for outcome in freed.outcomes:
         if isinstance(outcome, Declined):
             port = port_name(finding.endpoint, asked.subject)
             return DevportsError(
                 code_of(finding),
-                f"{outcome_words(outcome)}: {port} is still in use",
+                f"{result_text(outcome)}: {port} is still in use",
                 service=asked.name,
                 exit_code=freed.exit_code,
             )
@@ -223,9 +223,9 @@ def not_freed(asked: Target, freed: FreeResult, screen: Console) -> DevportsErro
         exit_code=freed.exit_code,
         subject=asked.subject,
         service=asked.name,
-        more_notes=(*map(outcome_words, freed.outcomes), *spared_words(freed.spared)),
+        more_notes=(*map(result_text, freed.outcomes), *spared_text(freed.spared)),
         hints=hints_for(asked, freed),
-        standings=standings_of(freed),
+        standings=kinds_by_pid(freed),
     )
 
 
@@ -254,10 +254,10 @@ def hints_for(asked: Target, freed: FreeResult) -> tuple[Advice, ...]:
         again = ours("free", asked.typed, "--yes", "--other-users")
         return (hint("to stop it without asking, run ", again),)
     came_back = [outcome for outcome in freed.outcomes if isinstance(outcome, Respawned)]
-    return tuple(filter(None, map(again_words, came_back)))
+    return tuple(filter(None, map(restart_text, came_back)))
 
 
-def standings_of(freed: FreeResult) -> list[tuple[int, HolderKind]]:
+def kinds_by_pid(freed: FreeResult) -> list[tuple[int, HolderKind]]:
     """Return the judgement on every holder that was, or was not, to end, by pid."""
     plan = [outcome.target for outcome in freed.outcomes]
     return [(m.process.pid, target.standing) for target in plan for m in target.members]
@@ -265,7 +265,7 @@ def standings_of(freed: FreeResult) -> list[tuple[int, HolderKind]]:
 
 def remedies_for(context: Context, asked: Target, freed: FreeResult) -> tuple[Remedy, ...]:
     """Return what a person can do by hand, for the finding that decides."""
-    finding = decisive(freed.findings)
+    finding = deciding_finding(freed.findings)
     if is_bindable(finding.verdict):
         return ()
     case = RemedyContext(
@@ -275,7 +275,7 @@ def remedies_for(context: Context, asked: Target, freed: FreeResult) -> tuple[Re
         service=asked.name,
         typed=asked.text,
         viewer=context.machine.viewer(),
-        run_of=context.records().run_of(),
+        find_run=context.records().find_run(),
         elsewhere_of=elsewhere_from(context.home(), worktree_of),
         named=context.engines.named,
         ephemeral=context.machine.ephemeral(),
@@ -284,7 +284,7 @@ def remedies_for(context: Context, asked: Target, freed: FreeResult) -> tuple[Re
     return remedies(finding.verdict, case)
 
 
-def show_not_freed(context: Context, asked: Target, freed: FreeResult) -> None:
+def print_free_error(context: Context, asked: Target, freed: FreeResult) -> None:
     """Print the error block with the commands to run by hand."""
-    error = not_freed(asked, freed, context.screen)
+    error = free_error(asked, freed, context.screen)
     context.print_error(error, remedies_for(context, asked, freed))

@@ -44,7 +44,7 @@ def init(context: Context, *, yes: bool, dry_run: bool, as_json: bool = False) -
         screen.out(plan.text.rstrip("\n"))
         if dry_run:
             return exitcodes.OK
-        raise unasked(shown)
+        raise no_terminal_error(shown)
     chosen: Sequence[DetectedService] | None = plan.services
     if not yes:
         from devports.ui.prompts import choose
@@ -95,7 +95,7 @@ def _in_json(plan: Plan, screen: Console, *, yes: bool, dry_run: bool) -> int:
     data = init_data(
         plan.path, plan.text, plan.services, plan.left_out, written=will, whole=plan.whole
     )
-    errors = () if will or dry_run else (unasked(plan.shown),)
+    errors = () if will or dry_run else (no_terminal_error(plan.shown),)
     code = exitcodes.NO if errors else exitcodes.OK
     screen.answer(("init",), data, exit_code=code, errors=errors)
     return code
@@ -169,7 +169,7 @@ def exists(path: str) -> DevportsError:
     )
 
 
-def unasked(shown: str) -> DevportsError:
+def no_terminal_error(shown: str) -> DevportsError:
     """Return that nobody could be asked, so that nothing was written."""
     return DevportsError(
         "nobody-to-ask",

@@ -10,13 +10,13 @@ import os
 from devports.commands.context import (
     Context,
     Target,
-    asked_of,
     here,
     print_vscode_failure,
     service_of,
+    target_of,
 )
-from devports.commands.debugger import debugged
-from devports.commands.free import show_not_freed, tools_for
+from devports.commands.debugger import with_debugger
+from devports.commands.free import print_free_error, tools_for
 from devports.core.recovery import (
     Ended,
     ListeningElsewhere,
@@ -34,16 +34,16 @@ from devports.core.service import (
     typed_command,
 )
 from devports.core.stop_plan import ConfirmPolicy, Question
-from devports.core.verdict import decisive
+from devports.core.verdict import deciding_finding
 from devports.errors import DevportsError
 from devports.freeing import FreeRequest, FreeServices, StopTimeouts
 from devports.run.launch import prepare, refuse_impossible
 from devports.run.readiness import wait_for_dependencies, with_real_ports
 from devports.run.reservation import next_ports
 from devports.run.session import Session
-from devports.run.takeover import PortPromisedError, claim
+from devports.run.takeover import PortPromisedError, register_run
 from devports.ui import run_progress
-from devports.ui.run_progress import ended_words, event_line, gave_up, in_short
+from devports.ui.run_progress import end_text, event_line, one_line, start_error
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -98,7 +98,7 @@ def run(
     try:
         wait_for_dependencies(context.machine, context.records(), config, service, news.wait)
         while True:
-            made = session_of(
+            made = create_session(
                 context,
                 service,
                 config,
@@ -110,13 +110,13 @@ def run(
             )
             session = made or session
             if made is not None and (ended := made.run()) is not None:
-                explain(context, made, ended, news)
+                print_failure(context, made, ended, news)
                 break
             service = next(others)
             policy = policy.replace(movable=service.port, moves=True)
     except DevportsError as error:
         context.print_error(error)
-        ended = Ended(error.exit_code, "devports", error.code, in_short(error))
+        ended = Ended(error.exit_code, "devports", error.code, one_line(error))
     tell_end(context, news, service.name, session, ended)
     return ended.code
 
@@ -155,7 +155,7 @@ def wanted(
                 )
             raise
         config = context.config()
-        return debugged(service, config) if debug else service, config, words
+        return with_debugger(service, config) if debug else service, config, words
     if debug or context.named:
         option = "--debug" if debug else "--config"
         raise DevportsError("usage", f"`{option}` needs a service; a command has none")
@@ -199,7 +199,7 @@ def tell_end(
         news.tell_who_stops()  # where there was no server yet
     if startup is not None and ended.reason == "ended-early":
         ended = ended.replace(in_way=startup.facts.in_way)
-    context.screen.progress(ended_words(name, ended, started=startup is not None))
+    context.screen.progress(end_text(name, ended, started=startup is not None))
     news.note(ended)
     ready = startup is not None and startup.owned is not None
     if what := run_progress.meaning(name, ended.replace(ready=ready)):
@@ -217,7 +217,7 @@ def on_conflict_of(service: Service, policy: ConfirmPolicy, root: str) -> Confir
 
 
 GIVEN_UP = ("not-ready", "moved", "port-shared", "retries-exhausted")
-LINGER = 65.0
+LINGER_TIMEOUT = 65.0
 """Seconds that leftovers of an ended server may keep us waiting: TIME_WAIT lasts 60."""
 
 
@@ -253,9 +253,7 @@ class RunReporter:
             happening = happening.replace(advice=self.advice())
         self._screen.progress(event_line(happening, self._screen.config))
         env = self._screen.env
-        if isinstance(happening, ServerReady) and (
-            line := run_progress.after_ready(happening, env)
-        ):
+        if isinstance(happening, ServerReady) and (line := run_progress.ready_line(happening, env)):
             self._screen.progress(line)
         self.note(happening)
 
@@ -307,7 +305,7 @@ class RunReporter:
         return tools.replace(tell=tell, ask=ask, waiting=wait)
 
 
-def session_of(
+def create_session(
     context: Context,
     service: Service,
     config: Config,
@@ -331,27 +329,29 @@ def session_of(
             arguments=arguments,
             environ=os.environ,
             from_file=variables_of(service, config),
-            claim=lambda endpoints: claim(
+            claim=lambda endpoints: register_run(
                 records,
                 machine,
                 service,
                 config.root,
                 news.tell,
-                take_over=lambda other: take_over or may_take_over(context.screen, other, policy),
+                take_over=lambda other: (
+                    take_over or confirm_take_over(context.screen, other, policy)
+                ),
                 alone=endpoints if policy.moves else (),
             ),
         )
     except PortPromisedError:
         return None
     launch = launch.replace(declared=declared if declared != service.port else 0)
-    limits = StopTimeouts(stop=service.stop_timeout, settle=0, linger=LINGER)
+    limits = StopTimeouts(stop=service.stop_timeout, settle=0, linger=LINGER_TIMEOUT)
     tools = news.tools(context, service.name)
     attempts = launch.retry.attempts
     job = FreeRequest(launch.everything, policy, limits, attempts=attempts)
     return Session(launch, job, tools, news.tell, records)
 
 
-def may_take_over(screen: Console, other: RunRecord, policy: ConfirmPolicy) -> bool:
+def confirm_take_over(screen: Console, other: RunRecord, policy: ConfirmPolicy) -> bool:
     """Ask a person whether the run that is in charge is to end."""
     if policy.fails or not policy.interactive:
         return False
@@ -370,21 +370,21 @@ def variables_of(service: Service, config: Config) -> dict[str, str]:
     return dict(read_env_file(path))
 
 
-def explain(context: Context, session: Session, ended: Ended, news: RunReporter) -> None:
+def print_failure(context: Context, session: Session, ended: Ended, news: RunReporter) -> None:
     """Say, where devports gave up, what was seen and what can be done by hand."""
     service, last = session.service, session.hold.last
     if ended.reason == "port-held" and last is not None and not last.bindable:
         declared = context.config().get(service.name)
         same = declared is not None and declared.spec == service.spec
-        held = service.spec.replace(port=decisive(last.findings).endpoint.port)
+        held = service.spec.replace(port=deciding_finding(last.findings).endpoint.port)
         text = service.name if same else str(held)
-        asked = asked_of(text, service)
+        asked = target_of(text, service)
         if isinstance(service, TypedCommand):
             asked = Target(text, asked.specs)  # no command of ours knows it by its name
-        show_not_freed(context, asked, last)
+        print_free_error(context, asked, last)
     elif ended.reason in GIVEN_UP and session.startup:
         start = session.startup
-        error = gave_up(
+        error = start_error(
             service,
             ended,
             start.seen,

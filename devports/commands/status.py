@@ -10,15 +10,21 @@ from __future__ import annotations
 import time
 
 from devports import exitcodes
-from devports.commands.context import Context, Target, asked_of, here
+from devports.commands.context import Context, Target, here, target_of
 from devports.core.holder_kind import run_name
 from devports.core.value import Frozen
 from devports.core.verdict import Finding, HolderUnknown, covers, sockets_of
 from devports.errors import DevportsError
-from devports.records import RunStatus, charge_of, charges, holder_of, stage_of
+from devports.records import RunStatus, charge_of, charges, holder_of, run_state
 from devports.system import WINDOWS, clock
-from devports.system.inspect import HolderCache, at_once, census, endpoints_of, glance
-from devports.ui.processes import gap_words
+from devports.system.inspect import (
+    HolderCache,
+    census,
+    endpoints_of,
+    inspect_quick,
+    inspect_without_bind,
+)
+from devports.ui.processes import gap_text
 from devports.ui.status_rows import (
     Section,
     StatusEntry,
@@ -81,7 +87,7 @@ def report(context: Context, shown: StatusResult) -> int:
     else:
         screen.out("\n".join(plain(rows, screen.look("stdout"))))
     for gap in shown.gaps:
-        context.print_labelled("note", gap_words(gap))
+        context.print_labelled("note", gap_text(gap))
     for error in shown.errors:
         context.print_error(error)
     return shown.exit_code
@@ -121,7 +127,7 @@ def _refuse_contradictions(
             "unsupported-platform",
             "`--watch` does not support Windows yet",
             hints=(hint("run ", ours("status"), " for one look"),),
-            exit_code=exitcodes.BLIND,
+            exit_code=exitcodes.CANNOT_INSPECT,
         )
 
 
@@ -151,7 +157,7 @@ class AllListeners:
             service = self._service(finding)
             name = service.name if service else ""
             return StatusEntry(name, (StatusPort(finding),), role_of(service, "found"))
-        place = StatusPort(finding, stage_of(finding, run), run=run)
+        place = StatusPort(finding, run_state(finding, run), run=run)
         end = finding.endpoint
         if place.stage == "serving" and run.record.spec.port == end.port:
             place = place.replace(url=url_of(end.address, end.port))
@@ -175,7 +181,7 @@ def _config(context: Context) -> tuple[Config | None, tuple[DevportsError, ...]]
 def _declared(machine: Machine, config: Config) -> Iterator[tuple[Service, Endpoint]]:
     for service in config.services:
         try:
-            ends = [e for spec in asked_of("", service).specs for e in endpoints_of(machine, spec)]
+            ends = [e for spec in target_of("", service).specs for e in endpoints_of(machine, spec)]
         except DevportsError:  # `devports status` says so
             continue
         yield from ((service, end) for end in ends)
@@ -336,8 +342,8 @@ class Services:
     def _findings(self, ends: Sequence[Endpoint]) -> tuple[Finding, ...]:
         machine = self._setting.machine
         if self._familiar is None:
-            return at_once(machine, ends)
-        return glance(machine, ends, self._familiar.holding)
+            return inspect_quick(machine, ends)
+        return inspect_without_bind(machine, ends, self._familiar.holding)
 
     def _wanted(self, target: Target, runs: Sequence[RunStatus]) -> ServiceStatus:
         """Return where to look: the declared endpoints, and another one that a run was given."""
@@ -370,7 +376,7 @@ def entry_of(
         if run is None or (wanted.moved and spec == target.specs[0]):
             places.append(StatusPort(finding))
             continue
-        places.append(StatusPort(finding, stage_of(finding, run, any_owner=any_owner), run=run))
+        places.append(StatusPort(finding, run_state(finding, run, any_owner=any_owner), run=run))
     return StatusEntry(
         target.name,
         _with_urls(places),

@@ -6,7 +6,7 @@ import contextlib
 import time
 
 from devports import exitcodes
-from devports.commands.free import not_freed
+from devports.commands.free import free_error
 from devports.core.hint import hint, ours
 from devports.core.stop_plan import FreeResult
 from devports.core.value import Frozen
@@ -14,9 +14,9 @@ from devports.errors import DevportsError
 from devports.freeing.bindable import bindable
 from devports.run.readiness import is_ready, is_served
 from devports.system import clock
-from devports.system.inspect import survey
-from devports.ui.processes import evidence, summary
-from devports.ui.text import listed, took, whole
+from devports.system.inspect import inspect_ports
+from devports.ui.processes import fact_lines, summary
+from devports.ui.text import elapsed, join_words, round_up
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -32,7 +32,7 @@ if TYPE_CHECKING:
     Until = Literal["ready", "free"]
 
 
-PATIENCE = 60.0
+DEFAULT_TIMEOUT = 60.0
 """Seconds to wait where nobody says how long."""
 
 
@@ -50,7 +50,7 @@ def wait(
     """
     targets = context.asked(words)
     own = [t.service.ready.timeout for t in targets if t.service and until == "ready"]
-    deadline = clock.Deadline(max(own, default=PATIENCE) if timeout is None else timeout)
+    deadline = clock.Deadline(max(own, default=DEFAULT_TIMEOUT) if timeout is None else timeout)
     done = wait_for(context, targets, until, deadline)
     failed = [
         not_ready(context, one) if until == "ready" else still_held(context, one)
@@ -68,7 +68,7 @@ def wait(
         return code
     for one in done:
         if one.happened:
-            context.screen.out(f"`{one.target.text}` is {until} after {took(one.seconds)}")
+            context.screen.out(f"`{one.target.text}` is {until} after {elapsed(one.seconds)}")
     for each in failed:
         context.print_error(each)
     return code
@@ -91,7 +91,7 @@ def wait_for(
     context: Context, targets: Sequence[Target], until: Until, deadline: clock.Deadline
 ) -> tuple[WaitResult, ...]:
     """Wait for all of them; if that takes longer, it is shown."""
-    took: dict[int, float] = {}
+    elapsed: dict[int, float] = {}
     # A service is ready by its own port, and free when all its ports are.
     first = [target.replace(specs=target.specs[:1]) for target in targets]
     ends = [context.endpoints(each) for each in (first if until == "ready" else targets)]
@@ -99,9 +99,9 @@ def wait_for(
     with contextlib.ExitStack() as shown:
         while True:
             for number, target in enumerate(targets):
-                if number not in took and _happened(context, target, ends[number], until):
-                    took[number] = deadline.elapsed
-            if len(took) == len(targets) or deadline.passed:
+                if number not in elapsed and _happened(context, target, ends[number], until):
+                    elapsed[number] = deadline.elapsed
+            if len(elapsed) == len(targets) or deadline.passed:
                 break
             if tick is not None:
                 tick()
@@ -110,8 +110,8 @@ def wait_for(
             clock.pause(min(step, deadline.left))
             step = min(step * 1.5, LAST)
     return tuple(
-        WaitResult(target, number in took, took.get(number, deadline.elapsed), findings)
-        for number, (target, findings) in enumerate(context.look(targets, survey))
+        WaitResult(target, number in elapsed, elapsed.get(number, deadline.elapsed), findings)
+        for number, (target, findings) in enumerate(context.look(targets, inspect_ports))
     )
 
 
@@ -120,9 +120,9 @@ def _shown(
 ) -> Wait:
     from devports.ui.waiting import waiting
 
-    named = listed([f"`{target.text}`" for target in targets])
+    named = join_words([f"`{target.text}`" for target in targets])
     left, waited = deadline.left, deadline.elapsed
-    line = f"waiting up to {whole(left):.0f} s until {named} is {until}"
+    line = f"waiting up to {round_up(left):.0f} s until {named} is {until}"
     return waiting(context.screen, line, f"waiting for {named} to be {until}", left, waited=waited)
 
 
@@ -138,8 +138,8 @@ def _happened(context: Context, target: Target, ends: Sequence[Endpoint], until:
 def not_ready(context: Context, one: WaitResult) -> DevportsError:
     """Return that a target did not become ready, with what is on its port instead."""
     target, started = one.target, bool(one.target.service and one.target.service.command)
-    run = context.records().in_charge(target.name, context.config().root) if started else None
-    evident = evidence(one.findings, context.screen.reader())
+    run = context.records().live_run(target.name, context.config().root) if started else None
+    evident = fact_lines(one.findings, context.screen.reader())
     note = ""
     hints: tuple[Advice, ...] = ()
     if run is not None:
@@ -161,4 +161,4 @@ def not_ready(context: Context, one: WaitResult) -> DevportsError:
 def still_held(context: Context, one: WaitResult) -> DevportsError:
     """Return that a target was not let go of, with who has it."""
     freed = FreeResult(False, exitcodes.STILL_HELD, (), one.findings)
-    return not_freed(one.target, freed, context.screen)
+    return free_error(one.target, freed, context.screen)

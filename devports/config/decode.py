@@ -328,7 +328,7 @@ def _port_clashes(services: Sequence[Service]) -> Iterator[Problem]:
     """Two ports that cannot both be bound: the later one is the problem, the first is named."""
     taken: dict[tuple[int, str], Path] = {}
     for service in services:
-        claimed, contested = claims(service.host), rivals(service.host)
+        claimed, contested = declared_addresses(service.host), conflicting_addresses(service.host)
         for path, port in _declared(service):
             rival = next((taken[port, a] for a in contested if (port, a) in taken), None)
             if rival:
@@ -397,7 +397,7 @@ def _wrong_placeholders(services: Sequence[Service]) -> Iterator[Problem]:
         names = tuple(known)
         for key, path, text in _filled(service):
             yield from _unknown_names(names, known, key, path, text)
-            if key.fills_fd and service.handoff not in ("fd", "auto") and "fd" in names_in(text):
+            if key.allows_fd and service.handoff not in ("fd", "auto") and "fd" in names_in(text):
                 yield Problem(
                     path, f'`{{fd}}` needs `handoff = "fd"` or `"auto"`, not "{service.handoff}"'
                 )
@@ -409,11 +409,11 @@ def _filled(service: Service) -> Iterator[tuple[keys.Key, Path, str]]:
     """Every text of the service that may hold placeholders, with its key and where it is."""
     for name, key in keys.SERVICE.items():
         path, value = ("services", service.name, name), getattr(service, name)
-        if key.fills:
+        if key.allows_placeholders:
             for rest, text in _filled_texts(value):
                 yield key, (*path, *rest), text
         for inner_name, inner in key.keys.items():
-            if inner.fills:
+            if inner.allows_placeholders:
                 yield inner, (*path, inner_name), getattr(value, inner_name)
 
 
@@ -434,7 +434,7 @@ def _unknown_names(
     names: tuple[str, ...], known: Mapping[str, str], key: keys.Key, path: Path, text: str
 ) -> Iterator[Problem]:
     for name in names_in(text):
-        if name == "fd" and not key.fills_fd:
+        if name == "fd" and not key.allows_fd:
             yield Problem(path, "`{fd}` has a value only in `command` and `env`")
         elif name not in known and name != "fd":
             brace = short(name)
@@ -500,14 +500,14 @@ def _v6(host: str) -> str:
     return str(address.ipv4_mapped or address)
 
 
-def claims(host: str) -> tuple[str, ...]:
+def declared_addresses(host: str) -> tuple[str, ...]:
     """Return what a server on `host` occupies: its addresses, and the kinds they are of."""
     addresses = _addresses(host)
     v4 = ("any v4",) if any(":" not in address for address in addresses) else ()
     return (*addresses, "any", *v4)
 
 
-def rivals(host: str) -> tuple[str, ...]:
+def conflicting_addresses(host: str) -> tuple[str, ...]:
     """Return which claims of another server leave no room on `host`, on the same port.
 
     `::` meets IPv4 as well: servers leave IPV6_V6ONLY off unless told otherwise.

@@ -64,8 +64,8 @@ class Key(Frozen):
     high: float = 0
     pattern: str = ""
     rule: str = ""
-    fills: bool = False
-    fills_fd: bool = False
+    allows_placeholders: bool = False
+    allows_fd: bool = False
     keys: Mapping[str, Key] = {}  # nobody writes into it
     example: str = ""
 
@@ -76,7 +76,7 @@ READY = {
         "path that must answer a GET request on the port with a status below 400",
         pattern=f"/{LINE}|/",
         rule='must be a path that starts with "/"',
-        fills=True,
+        allows_placeholders=True,
         example='"/healthz"',
     ),
     "timeout": Key(
@@ -143,8 +143,8 @@ SERVICE = {
         "command",
         "command that starts the service, run without a shell; a string is split into "
         "arguments; without it the port is only watched",
-        fills=True,
-        fills_fd=True,
+        allows_placeholders=True,
+        allows_fd=True,
         example='"uvicorn main:app --host {host} --port {port}"',
     ),
     "shell": Key(
@@ -155,22 +155,22 @@ SERVICE = {
     "cwd": Key(
         "path",
         "folder in which the command runs, relative to the file; default: the folder of the file",
-        fills=True,
+        allows_placeholders=True,
         example='"backend"',
     ),
     "env": Key(
         "env",
         "environment variables to set; they win over `env_file`",
         pattern=VARIABLE,
-        fills=True,
-        fills_fd=True,
+        allows_placeholders=True,
+        allows_fd=True,
         example='{ DATABASE_URL = "postgresql://localhost:{services.db.port}/app" }',
     ),
     "env_file": Key(
         "path",
         "file of `NAME=value` lines to set as environment variables, relative to the file; "
         "nothing in it is expanded or run",
-        fills=True,
+        allows_placeholders=True,
         example='".env"',
     ),
     "ports": Key(
@@ -245,7 +245,7 @@ DEFAULTS = {name: key for name, key in SERVICE.items() if name in COMMON}
 
 TOP = ("defaults", "services")
 
-ALSO_CALLED = {
+KEY_ALIASES = {
     "command": ("cmd", "run", "exec"),
     "cwd": ("dir", "directory", "path", "workdir", "working_dir"),
     "env": ("environment",),

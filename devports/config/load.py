@@ -36,7 +36,7 @@ MAX_WORD = 1024
 """Characters of a number or an unquoted key; int() refuses 4300 digits in words of its own."""
 
 
-def beyond(text: str) -> tuple[Place, str] | None:
+def exceeds_limits(text: str) -> tuple[Place, str] | None:
     """Return the first place in `text` that exceeds a limit, and which; None if all is well.
 
     tomllib of Python 3.11.7 takes 28 s and 3.3 GB for one dotted key of 60 KB, and raises
@@ -146,7 +146,7 @@ def load_with_warnings(path: str | None, cwd: str) -> Loaded:
         raise report.no_config(cwd)
     shown = _shown(wanted, cwd)
     raw, status = _read(wanted, shown)
-    warning = distrust(os.path.realpath(wanted), status)
+    warning = permission_error(os.path.realpath(wanted), status)
     config = read_text(_decoded(raw, shown), wanted, shown)
     return Loaded(config, (warning,) if warning else ())
 
@@ -198,7 +198,7 @@ def read_env_file(path: str) -> tuple[tuple[str, str], ...]:
     """
     shown = visible(path)
     raw, status = _read(path, shown, kind="env-file", limit=MAX_ENV_BYTES)
-    distrust(os.path.realpath(path), status)
+    permission_error(os.path.realpath(path), status)
     try:
         env = parse_env(native(raw.decode(), sys.getfilesystemencoding()))
     except UnicodeDecodeError as error:
@@ -266,7 +266,7 @@ def _toml(text: str, shown: str) -> dict[str, object]:
     else:  # pragma: no cover  # Python 3.10
         import tomli as tomllib
 
-    excess = beyond(text)
+    excess = exceeds_limits(text)
     if excess:
         raise report.syntax(shown, text, *excess)
     try:
@@ -382,7 +382,7 @@ def trusted_uids(euid: int, sudo_uid: str) -> tuple[int, ...]:
     return (invoking(euid, sudo_uid), euid, 0)
 
 
-def distrust(path: str, status: os.stat_result, mounts: str | None = None) -> str:
+def permission_error(path: str, status: os.stat_result, mounts: str | None = None) -> str:
     """Refuse a file that somebody else decides about; return a warning or an empty text.
 
     Args:
@@ -426,7 +426,7 @@ def open_folder(path: str, status: os.stat_result, mounts: str | None = None) ->
     Args:
         path: absolute, links resolved.
         status: of the folder.
-        mounts: as in `distrust`.
+        mounts: as in `permission_error`.
     """
     if not status.st_mode & stat.S_IWOTH or status.st_mode & stat.S_ISVTX:
         return False

@@ -11,7 +11,7 @@ let through.
 
 from __future__ import annotations
 
-from devports.config.keys import ALSO_CALLED
+from devports.config.keys import KEY_ALIASES
 from devports.core.text import cells
 from devports.core.value import Frozen
 from devports.errors import DevportsError
@@ -70,7 +70,7 @@ def nearest(wrote: str, choices: Iterable[str]) -> str:
     import difflib  # only a file with a mistake pays for it
 
     folded = {choice.lower(): choice for choice in tuple(choices)[:_MOST_CHOICES]}
-    for key, names in ALSO_CALLED.items():
+    for key, names in KEY_ALIASES.items():
         if wrote.lower() in names and key in folded:
             return key
     close = difflib.get_close_matches(wrote.lower(), folded, 1)

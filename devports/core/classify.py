@@ -53,7 +53,7 @@ STANDARD = ("/bin/", "/sbin/", "/usr/bin/", "/usr/sbin/", "/usr/local/bin/", "/o
 """Folders that are on PATH everywhere, also under sudo."""
 
 
-def keeper_of(
+def supervisor_of(
     process: Process, ancestors: Sequence[Process], viewer: CurrentUser
 ) -> SupervisedService | None:
     """Return who would start `process` again, if its line of parents shows it."""
@@ -73,12 +73,12 @@ def _line(process: Process, ancestors: Sequence[Process]) -> Iterator[Process]:
     yield process
     for parent in ancestors:
         persons = is_persons_shell(parent) or by_place(parent.exe) or by_name(names_of(parent))
-        if persons and not is_keeper(parent):
+        if persons and not is_supervisor_program(parent):
             return
         yield parent
 
 
-def is_keeper(process: Process) -> bool:
+def is_supervisor_program(process: Process) -> bool:
     """Say whether this is a supervisor: it has more to it than this one server."""
     return is_supervisord(process) or is_pm2(process)
 
@@ -202,7 +202,7 @@ def _refusal(target: Process, viewer: CurrentUser, ancestors: Sequence[Process])
     unit = unit_of(target.cgroup)
     if unit is not None and unit != unit_of(viewer.cgroup):
         return unit if target.uid in (viewer.uid, viewer.user_uid) else of_user(unit, target.user)
-    return keeper_of(target, ancestors, viewer)
+    return supervisor_of(target, ancestors, viewer)
 
 
 def _inside(target: Process, viewer: CurrentUser, ancestors: Sequence[Process]) -> Container | None:
@@ -248,7 +248,7 @@ def of_user(unit: SupervisedService, user: str) -> SupervisedService:
     return unit.replace(stop=unit.stop.replace("systemctl --user ", reach, 1))
 
 
-def strictest(
+def strictest_kind(
     top: Process,
     members: Sequence[Holder],
     viewer: CurrentUser,

@@ -46,7 +46,7 @@ NODE = frozenset(
     " webpack-dev-server react-scripts parcel http-server serve json-server concurrently"
     " cross-env ng vue-cli-service svelte-kit remix gatsby storybook".split()
 )
-BIND_BY_THEMSELVES = frozenset("granian robyn bun bunx deno".split())
+NOT_HOOKABLE = frozenset("granian robyn bun bunx deno".split())
 """Written for Python or Node, and binding where no module of either language is asked."""
 
 
@@ -134,7 +134,7 @@ def taken(request: AdapterRequest) -> SocketHandoff | str:
         if len(request.endpoints) > 1:
             both = " and ".join(map(str, request.endpoints))
             return f"`{{fd}}` is a single socket, but the host resolves to two addresses: {both}"
-        listening = launching.name not in LISTEN_THEMSELVES
+        listening = launching.name not in CALLS_LISTEN
         return SocketHandoff(request.args, f"descriptor {mark(0)}", listening=listening)
     if launching.opaque:
         return "its shell command starts more than one program"
@@ -153,7 +153,7 @@ def is_hookable(launching: ParsedCommand, interpreter: str) -> bool:
     ask for it would cost it a start.
     """
     names = {launching.name, base_name(interpreter), *map(base_name, launching.lead[:1])}
-    if launching.isolated or names & BIND_BY_THEMSELVES:
+    if launching.isolated or names & NOT_HOOKABLE:
         return False
     if launching.opaque:
         words = launching.opaque.replace(";", " ").replace("&", " ").split()
@@ -302,7 +302,7 @@ class AdapterRequest(Frozen):
     def args(self) -> tuple[str, ...]:
         return self.launching.args
 
-    def misses(self, *named: str) -> str:
+    def address_mismatch(self, *named: str) -> str:
         """Return why these addresses, `host:port` each, are not the declared ones; else empty."""
         wanted = {str(end) for end in self.endpoints}
         if len(self.endpoints) == 1:
@@ -313,7 +313,7 @@ class AdapterRequest(Frozen):
             return ""
         return f"its command binds {', '.join(named)}, not {', '.join(map(str, self.endpoints))}"
 
-    def misses_one(
+    def option_mismatch(
         self, host: tuple[str, ...], port: tuple[str, ...], default: str, variables: str = ""
     ) -> str:
         """Return the same for the address that these two options say, or variables, or nobody.
@@ -325,7 +325,7 @@ class AdapterRequest(Frozen):
         hosts = values_of(self.args, *host) or (env.get(f"{variables}HOST", LOCALHOST),)
         ports = values_of(self.args, *port) or (env.get(f"{variables}PORT", default),)
         shown = f"[{hosts[-1]}]" if ":" in hosts[-1] else hosts[-1]
-        return self.misses(f"{shown}:{ports[-1]}")
+        return self.address_mismatch(f"{shown}:{ports[-1]}")
 
 
 def mark(index: int) -> str:
@@ -342,7 +342,7 @@ def _uvicorn(request: AdapterRequest) -> SocketHandoff | str:
     names = ("--fd", "--uds")
     if values_of(args, *names) or env.get("UVICORN_FD") or env.get("UVICORN_UDS"):
         return "its command already names a socket"
-    if reason := request.misses_one(("--host",), ("--port",), "8000", "UVICORN_"):
+    if reason := request.option_mismatch(("--host",), ("--port",), "8000", "UVICORN_"):
         return reason
     keys = values_of(args, "--ssl-keyfile", "--ssl-certfile")
     secure = keys or env.get("UVICORN_SSL_KEYFILE") or env.get("UVICORN_SSL_CERTFILE")
@@ -364,7 +364,7 @@ def _binds(request: AdapterRequest) -> SocketHandoff | str:
         named = named or (f"{LOCALHOST}:8000",)
     if not named:
         return "its command has no bind address"
-    if reason := request.misses(*named):
+    if reason := request.address_mismatch(*named):
         return reason
     added = [word for at in range(len(named)) for word in ("--bind", f"fd://{mark(at)}")]
     argv = (*without(request.args, "--bind", "-b"), *added)
@@ -376,7 +376,7 @@ def _daphne(request: AdapterRequest) -> SocketHandoff | str:
     args = request.args
     if values_of(args, "--fd", "-e", "--endpoint", "-u"):
         return "its command already names a socket"
-    if reason := request.misses_one(("--bind", "-b"), ("--port", "-p"), "8000"):
+    if reason := request.option_mismatch(("--bind", "-b"), ("--port", "-p"), "8000"):
         return reason
     rest = without(args, "--bind", "-b", "--port", "-p")
     return SocketHandoff(("--fd", mark(0), *rest), f"--fd {mark(0)}", listening=True)
@@ -392,7 +392,7 @@ def _flask(request: AdapterRequest) -> SocketHandoff | str:
         return "only `flask run` accepts a socket"
     if {"--debug", "--reload"} & set(args) or env.get("FLASK_DEBUG", "0") not in ("", "0"):
         return "with its reloader, flask opens its own socket"
-    if reason := request.misses_one(("--host", "-h"), ("--port", "-p"), "5000", "FLASK_RUN_"):
+    if reason := request.option_mismatch(("--host", "-h"), ("--port", "-p"), "5000", "FLASK_RUN_"):
         return reason
     told = (("WERKZEUG_SERVER_FD", mark(0)), ("WERKZEUG_RUN_MAIN", "true"))
     how = f"WERKZEUG_SERVER_FD={mark(0)}"
@@ -405,7 +405,7 @@ def _puma(request: AdapterRequest) -> SocketHandoff | str:
     named = values_of(request.args, "--bind", "-b")
     if len(named) != 1 or not named[0].startswith("tcp://"):
         return "its command has no bind address"
-    if reason := request.misses(named[0].removeprefix("tcp://")):
+    if reason := request.address_mismatch(named[0].removeprefix("tcp://")):
         return reason
     value = f"{mark(0)}:{named[0]}"
     told = (("PUMA_INHERIT_0", value),)
@@ -431,5 +431,5 @@ SOCKET_ADAPTERS: dict[str, SocketAdapter] = {
     "nginx": _nginx,
 }
 
-LISTEN_THEMSELVES = frozenset("uvicorn node".split())
+CALLS_LISTEN = frozenset("uvicorn node".split())
 """Those that call listen(2) on a socket they were handed and leave it exclusive until then."""

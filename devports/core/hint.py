@@ -61,10 +61,10 @@ def text_of(advice: Advice | OwnCommand, config: str = "") -> str:
             part if isinstance(part, str) else f"`{text_of(part, config)}`" for part in advice.parts
         )
     program = 'sudo "$(command -v devports)"' if advice.sudo else "devports"
-    return " ".join([program, *map(quote, with_config(advice.args, config))])
+    return " ".join([program, *map(quote, add_config_option(advice.args, config))])
 
 
-def with_config(args: tuple[str, ...], config: str) -> tuple[str, ...]:
+def add_config_option(args: tuple[str, ...], config: str) -> tuple[str, ...]:
     """Return arguments of ours for the file `config`, where they want one and name none."""
     name, *more = args
     if not config or "--config" in more or "--help" in more:

@@ -33,7 +33,7 @@ if TYPE_CHECKING:
     ]
 
 
-OURS = 1
+CURRENT_USER = 1
 """The uid of whoever asks, where the system does not number its users (Windows)."""
 WILDCARDS = ("0.0.0.0", "::")  # noqa: S104  # compared with, never bound
 LOOPBACK = {"0.0.0.0": "127.0.0.1", "::": "::1"}  # noqa: S104
@@ -164,7 +164,7 @@ class Process(Frozen):
     cgroup: str = ""
     marks: tuple[tuple[str, str], ...] = ()
     job: JobControl | None = None
-    serves: bool = False
+    listens_elsewhere: bool = False
 
     @property
     def pid(self) -> int:

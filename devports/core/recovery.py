@@ -476,9 +476,9 @@ class PortOwnership(Frozen):
     """
 
     owner: Holder | None
-    missing: tuple[Endpoint, ...]
+    unserved: tuple[Endpoint, ...]
     bound: bool
-    strangers: tuple[Socket, ...]
+    other_sockets: tuple[Socket, ...]
     queueing: bool = False
     waiting: int = 0
     elsewhere: tuple[Endpoint, ...] = ()
@@ -488,13 +488,13 @@ class PortOwnership(Frozen):
     @property
     def has_any(self) -> bool:
         """Whether anybody has anything of the endpoints."""
-        return self.owner is not None or self.bound or bool(self.strangers)
+        return self.owner is not None or self.bound or bool(self.other_sockets)
 
     @property
     def foreign(self) -> Foreign:
         """What others have of the endpoints."""
-        listens = any(socket.state == "LISTEN" for socket in self.strangers)
-        return "listen" if listens else "bound" if self.strangers else "none"
+        listens = any(socket.state == "LISTEN" for socket in self.other_sockets)
+        return "listen" if listens else "bound" if self.other_sockets else "none"
 
     def own(self, *, serves: bool) -> Own:
         """Return what our tree has of the endpoints.
@@ -502,7 +502,7 @@ class PortOwnership(Frozen):
         `serves`: it does what makes it ready. A socket that we made listen proves nothing else.
         """
         if self.owner is not None and (serves or not self.queueing):
-            return "some" if self.missing else "listen"
+            return "some" if self.unserved else "listen"
         if self.owner is not None or (self.bound and self.inherited):
             return "given"
         return "bound" if self.bound else "none"

@@ -87,7 +87,7 @@ class RemedyContext(Frozen):
     service: str = ""
     typed: str = ""
     viewer: CurrentUser | None = None
-    run_of: RunOf = no_run
+    find_run: RunOf = no_run
     elsewhere_of: ElsewhereOf = unplaced
     named: Named = unasked
     ephemeral: tuple[int, int] = DEFAULT_EPHEMERAL
@@ -158,7 +158,7 @@ HTTP_SYS = (0, 4)
 """The pids under which Windows shows the kernel; http.sys listens for other programs there."""
 
 NOBODY = CurrentUser(-1, -1)
-REFUSED = (Protected, SupervisedService)
+NEVER_STOPPED_KINDS = (Protected, SupervisedService)
 
 
 def held(case: RemedyContext, sockets: Sequence[Socket]) -> Iterator[Remedy]:
@@ -194,13 +194,15 @@ def _plan(case: RemedyContext, people: Sequence[Holder]) -> tuple[StopTarget, ..
     """Return what has to end; there is one port, so every socket is on that."""
     viewer = case.viewer or NOBODY
     ports = {inode: case.port for holder in people for inode in holder.inodes}
-    plan = targets(people, viewer, case.run_of, case.elsewhere_of)
+    plan = targets(people, viewer, case.find_run, case.elsewhere_of)
     return contained(plan, ports, viewer, case.named)
 
 
 def _may_be_signalled(target: StopTarget) -> bool:
     """Say whether a command may be printed that signals it: what is printed gets copied."""
-    return not isinstance(target.standing, (*REFUSED, Container)) and not _is_guarded(target)
+    return not isinstance(target.standing, (*NEVER_STOPPED_KINDS, Container)) and not _is_guarded(
+        target
+    )
 
 
 def _is_guarded(target: StopTarget) -> bool:
@@ -236,7 +238,9 @@ def _may_be_ended(case: RemedyContext, hidden: HiddenSocket) -> bool:
 def _can_end(target: StopTarget) -> bool:
     """Say whether it may be ended at all, by whoever has the right to."""
     it = target.standing
-    return it.said == "one" if isinstance(it, Container) else not isinstance(it, REFUSED)
+    return (
+        it.said == "one" if isinstance(it, Container) else not isinstance(it, NEVER_STOPPED_KINDS)
+    )
 
 
 def _is_for_root(target: StopTarget) -> bool:

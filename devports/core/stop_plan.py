@@ -110,7 +110,7 @@ SEVERAL = frozenset("-r --recursive --parallel --filter -F --workspaces -ws work
 """With these words they start the servers of several packages, and the others are not to end."""
 
 
-def top_of_family(
+def root_of_group(
     holder: Holder, holders: Sequence[Holder], run_of: RunOf, viewer: CurrentUser
 ) -> Process:
     """Return the process to end so that `holder` goes for good.
@@ -119,7 +119,7 @@ def top_of_family(
     parent holds the same socket (pre-fork, uvicorn), runs the same command (werkzeug, django) or
     is a known watcher, and never to what serves somebody else as well.
     """
-    from devports.core.classify import is_keeper
+    from devports.core.classify import is_supervisor_program
 
     line = _own_line(holder, viewer)
     for parent in line:
@@ -128,9 +128,11 @@ def top_of_family(
     others = {other.process.key for other in holders}
     top, climbed = holder.process, holder.process
     for parent in line:
-        if is_keeper(parent):
+        if is_supervisor_program(parent):
             break
-        if parent.key in others or (is_family(parent, climbed) and not parent.serves):
+        if parent.key in others or (
+            is_wrapper_of(parent, climbed) and not parent.listens_elsewhere
+        ):
             top = parent
         elif not is_shell(parent):
             break
@@ -158,17 +160,17 @@ def _own_line(holder: Holder, viewer: CurrentUser) -> list[Process]:
 def possible_tops(holder: Holder) -> list[Process]:
     """Return the parents that may be ended for a holder: of these it matters what they serve."""
     line = holder.line
-    return [p for at, p in enumerate(line) if any(is_family(p, child) for child in line[:at])]
+    return [p for at, p in enumerate(line) if any(is_wrapper_of(p, child) for child in line[:at])]
 
 
-def is_supervisor(parent: Process) -> bool:
+def may_restart_children(parent: Process) -> bool:
     """Say whether a parent may start the server again: anything but init and a person's shell."""
     from devports.core.protected import by_name
 
     return parent.pid > 1 and not is_persons_shell(parent) and not by_name((parent.name,))
 
 
-def is_family(parent: Process, child: Process) -> bool:
+def is_wrapper_of(parent: Process, child: Process) -> bool:
     """Say whether `parent` runs `child` as a part of itself."""
     if parent.argv and parent.argv[1:] == child.argv[1:] and len(parent.argv) > 1:
         return True
@@ -179,7 +181,7 @@ def is_family(parent: Process, child: Process) -> bool:
     return _watches(parent) or (program(parent) in RELOADING and watching)
 
 
-def is_heir(holder: Holder, agreed: Collection[Process]) -> bool:
+def is_inheritor(holder: Holder, agreed: Collection[Process]) -> bool:
     """Say whether a holder of a socket belongs to those whose socket it was.
 
     Below one of them, or, since a parent may have ended, of the same program and words.
@@ -227,16 +229,16 @@ def targets(
     elsewhere_of: ElsewhereOf = unplaced,
 ) -> tuple[StopTarget, ...]:
     """Group the holders by what has to end, in the order in which they were found."""
-    from devports.core.classify import strictest
+    from devports.core.classify import strictest_kind
 
     groups: dict[ProcessKey, tuple[Process, list[Holder]]] = {}
     for holder in holders:
-        top = top_of_family(holder, holders, run_of, viewer)
+        top = root_of_group(holder, holders, run_of, viewer)
         groups.setdefault(top.key, (top, []))[1].append(holder)
     return tuple(
         StopTarget(
             top,
-            strictest(top, members, viewer, run_of(top), elsewhere_of=elsewhere_of),
+            strictest_kind(top, members, viewer, run_of(top), elsewhere_of=elsewhere_of),
             tuple(members),
         )
         for top, members in groups.values()
@@ -305,7 +307,7 @@ def connections(sockets: Iterable[Socket], endpoints: Sequence[Endpoint]) -> tup
     )
 
 
-def callers(served: Iterable[Socket], peers: Iterable[Socket]) -> tuple[Socket, ...]:
+def local_clients(served: Iterable[Socket], peers: Iterable[Socket]) -> tuple[Socket, ...]:
     """Return those of `peers` that are the far end of a served connection: same pair, turned."""
     ends = {(plain_end(s.remote), plain_end(s.local)) for s in served if s.remote is not None}
     return tuple(
@@ -315,7 +317,7 @@ def callers(served: Iterable[Socket], peers: Iterable[Socket]) -> tuple[Socket, 
     )
 
 
-def sorted_out(
+def classify_clients(
     served: Sequence[Socket],
     calling: Iterable[Socket],
     holding: HolderSearch,

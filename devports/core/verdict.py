@@ -117,7 +117,7 @@ LOCALHOST = ("127.0.0.1", "0.0.0.0", "::1", "::")  # noqa: S104
 """Where a client of ``localhost`` may end up."""
 
 
-def is_sister(socket: Socket, wanted: Endpoint) -> bool:
+def is_other_localhost(socket: Socket, wanted: Endpoint) -> bool:
     """Say whether a client of ``localhost`` may reach `socket` instead of a server on `wanted`."""
     if socket.state != "LISTEN" or socket.local.port != wanted.port:
         return False
@@ -223,7 +223,7 @@ def _accepted(
     left = tuple(s for s in table.sockets if covers(s, wanted))
     # A bound one is only left where wildcards leave an address to others: no leftover, a rival.
     rivals = [s for s in left if s.state == "BOUND"]
-    if sisters := tuple(s for s in table.sockets if is_sister(s, wanted) or s in rivals):
+    if sisters := tuple(s for s in table.sockets if is_other_localhost(s, wanted) or s in rivals):
         return LocalhostConflict(sisters)
     if clients := tuple(s for s in left if is_outgoing(s, ephemeral, peers)):
         return OutgoingConnection(clients, blocking=False)
@@ -255,14 +255,14 @@ SEVERITY = (
 )
 
 
-def worst(verdicts: Iterable[Verdict]) -> Verdict:
+def worst_verdict(verdicts: Iterable[Verdict]) -> Verdict:
     """Return the verdict that decides for a port on several addresses."""
     return max(verdicts, key=lambda v: (not is_bindable(v), SEVERITY.index(type(v))))
 
 
-def decisive(findings: Sequence[Finding]) -> Finding:
+def deciding_finding(findings: Sequence[Finding]) -> Finding:
     """Return the finding that decides for a port on several addresses."""
-    verdict = worst(finding.verdict for finding in findings)
+    verdict = worst_verdict(finding.verdict for finding in findings)
     return next(finding for finding in findings if finding.verdict is verdict)
 
 

@@ -12,7 +12,7 @@ from devports.core.holder_kind import CurrentUser, run_name
 from devports.core.model import merged
 from devports.core.stop_plan import no_run, targets
 from devports.core.value import Frozen
-from devports.core.verdict import DEFAULT_EPHEMERAL, decisive
+from devports.core.verdict import DEFAULT_EPHEMERAL, deciding_finding
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -55,7 +55,7 @@ class PortFacts(Frozen):
     @property
     def finding(self) -> Finding | None:
         """The finding that decides; None if the host has no address."""
-        return decisive(self.findings) if self.findings else None
+        return deciding_finding(self.findings) if self.findings else None
 
     @property
     def verdict(self) -> Verdict | None:
@@ -212,7 +212,7 @@ class Facts(Frozen):
     gaps: tuple[VisibilityGap, ...] = ()
     editor: Editor = Editor()
     viewer: CurrentUser = CurrentUser(-1, -1)
-    run_of: RunOf = no_run
+    find_run: RunOf = no_run
     elsewhere_of: ElsewhereOf = unplaced
     named: Named = unasked
 
@@ -220,7 +220,7 @@ class Facts(Frozen):
         """Return who would have to end for a port to be free, each with its standing."""
         holdings = [shown(finding.holding) for finding in declared.findings]
         people = merged(holder for holding in holdings for holder in holding.holders)
-        found = targets(people, self.viewer, self.run_of, self.elsewhere_of)
+        found = targets(people, self.viewer, self.find_run, self.elsewhere_of)
         ports = {inode: declared.spec.port for holder in people for inode in holder.inodes}
         return contained(found, ports, self.viewer, self.named)
 
@@ -279,4 +279,4 @@ class Problem(Frozen):
     service: str = ""
     about: PortFacts | None = None
     plan: tuple[StopTarget, ...] = ()
-    mend: Fix | None = None
+    fix: Fix | None = None

@@ -193,7 +193,7 @@ def split(facts: Facts) -> Iterator[Problem]:
                 service=declared.service.name,
                 about=others,
                 plan=plan,
-                mend=None if any(map(_is_refused, plan)) else FreePort(where),
+                fix=None if any(map(_is_refused, plan)) else FreePort(where),
             )
 
 
@@ -230,7 +230,7 @@ def host_unknown(facts: Facts) -> Iterator[Problem]:
             )
 
 
-def nobody_there(facts: Facts) -> Iterator[Problem]:
+def dependency_not_listening(facts: Facts) -> Iterator[Problem]:
     """A port that other services need, and that devports does not start, has no server."""
     needed = {need for d in facts.ports for need in d.service.depends_on}
     for declared in facts.ports:
@@ -265,7 +265,7 @@ def _remedies(facts: Facts, finding: Finding, declared: PortFacts) -> tuple[Reme
         # By its name a run that has moved away would be ended with who is here.
         typed=str(declared.spec) if _moved(facts, declared) else service,
         viewer=facts.viewer,
-        run_of=facts.run_of,
+        find_run=facts.find_run,
         elsewhere_of=facts.elsewhere_of,
         named=facts.named,
         ephemeral=facts.ephemeral,
@@ -282,7 +282,7 @@ def _with_ways_out(facts: Facts, declared: PortFacts, finding: Finding, judged: 
         service=declared.service.name,
         about=declared,
         plan=plan,
-        mend=None if shared else _mend(declared, plan),
+        fix=None if shared else _mend(declared, plan),
     )
 
 
@@ -405,7 +405,7 @@ def left_behind(facts: Facts) -> Iterator[Problem]:
             why="its `devports run` was killed; no run will stop it",
             remedies=(_ends(run.left, where),),
             service=run.name,
-            mend=FreePort(where) if where else None,
+            fix=FreePort(where) if where else None,
         )
 
 

@@ -56,7 +56,7 @@ STAYS_IF_TOLD = {
 def writable_by_others(problem: Problem, path: str) -> Problem:
     """Return the problem of a file that others can write, and whose owner can take that away."""
     closes = Remedy("review the file, then remove the permission", f"chmod o-w {quote(path)}")
-    return problem.replace(remedies=(closes,), mend=RemoveWritePermission(path))
+    return problem.replace(remedies=(closes,), fix=RemoveWritePermission(path))
 
 
 # -- what a command is
@@ -266,7 +266,7 @@ def _keeps(command: Command) -> str:
 # -- numbers
 
 
-def shared_number(facts: Facts) -> Iterator[Problem]:
+def same_port(facts: Facts) -> Iterator[Problem]:
     """Two services want one number on different addresses: both can be had, and are mixed up."""
     first: dict[int, PortFacts] = {}
     for declared in facts.ports:
@@ -283,7 +283,7 @@ def shared_number(facts: Facts) -> Iterator[Problem]:
             )
 
 
-def ephemeral(facts: Facts) -> Iterator[Problem]:
+def ephemeral_port(facts: Facts) -> Iterator[Problem]:
     """A port that the kernel gives to outgoing connections too."""
     low, high = facts.ephemeral
     for declared in facts.ports:

@@ -44,7 +44,7 @@ def files(facts: Facts) -> Iterator[Problem]:
             f"{_listed(editor.missing)} {_be(editor.missing)} missing",
             why="VS Code has no tasks for these services",
             remedies=(MENDS,),
-            mend=writes,
+            fix=writes,
         )
     if editor.stale:
         yield Problem(
@@ -53,7 +53,7 @@ def files(facts: Facts) -> Iterator[Problem]:
             f"{_listed(editor.stale)} {_be(editor.stale)} out of date",
             why="tasks may start the wrong service",
             remedies=(MENDS, Remedy("show the changes", ours("vscode", "--diff"))),
-            mend=writes,
+            fix=writes,
         )
 
 
@@ -159,7 +159,7 @@ def _first_again(first: Program, mine: str) -> Iterator[Remedy]:
         yield Remedy("or remove the other package from its environment", "pip uninstall devports")
 
 
-def same_folder(facts: Facts) -> Iterator[Problem]:
+def conflicting_package(facts: Facts) -> Iterator[Problem]:
     """An unrelated package of the name `devports` has written into our own folder."""
     if facts.neighbour is not None:
         yield Problem(
@@ -203,8 +203,8 @@ RULES: tuple[Rule, ...] = (
         project_rules.environment_unusable,
         project_rules.debugger_missing,
     ),
-    project_rules.shared_number,
-    project_rules.ephemeral,
+    project_rules.same_port,
+    project_rules.ephemeral_port,
     *each_command(
         project_rules.other_port,
         project_rules.port_unnamed,
@@ -215,7 +215,7 @@ RULES: tuple[Rule, ...] = (
     port_rules.verdicts,
     port_rules.split,
     port_rules.host_unknown,
-    port_rules.nobody_there,
+    port_rules.dependency_not_listening,
     port_rules.left_behind,
     port_rules.serving_elsewhere,
     port_rules.suspended,
@@ -224,7 +224,7 @@ RULES: tuple[Rule, ...] = (
     port_rules.airplay,
     port_rules.localhost,
     foreign_devports,
-    same_folder,
+    conflicting_package,
     files,
     unknowable,
     command_unresolved,

@@ -21,7 +21,7 @@ from devports.core.verdict import (
     is_bindable,
 )
 from devports.freeing.bindable import findings_now, wait_until_bindable
-from devports.freeing.consent import code_of, judged, plan_for, refusals
+from devports.freeing.consent import code_of, confirm, decide, plan_for
 from devports.freeing.respawn import bystanders
 from devports.freeing.terminate import end
 
@@ -51,7 +51,7 @@ if TYPE_CHECKING:
 MAX_ROUNDS = 3
 """So often other holders may turn up while a person thinks, before we give up."""
 
-OUT_OF_REACH = {"in-transit", "not-here"}
+NOT_VISIBLE_TO_ROOT = {"in-transit", "not-here"}
 """Gaps that remain for root as well."""
 
 
@@ -67,7 +67,7 @@ class FreeServices(Frozen):
     machine: Machine
     ask: Callable[[Question], Answer]
     tell: Callable[[Progress | Outcome], None]
-    run_of: RunOf
+    find_run: RunOf
     engines: Engines
     elsewhere: Callable[[], ElsewhereOf] = lambda: unplaced
     waiting: Callable[[WaitProgress], Wait] | None = None
@@ -130,20 +130,20 @@ def _free(tools: FreeServices, job: FreeRequest) -> FreeResult:
         findings = findings_now(tools.machine, job)
         if all_bindable(findings):
             return FreeResult(True, exitcodes.OK, (), findings)
-        if code := beyond_ending(findings):
-            return leave(tools, findings, code, job)
+        if code := unfreeable_exit_code(findings):
+            return wait_for_lingering(tools, findings, code, job)
         plan = plan_for(tools, findings)
         if not plan:
             continue  # the holder ended while we looked at it
         around = bystanders(tools.machine, job.endpoints, plan)
-        if refused := refusals(tools, job, plan, findings, around):
+        if refused := confirm(tools, job, plan, findings, around):
             return FreeResult(False, code_of(refused), refused, findings, around.spared)
         if (ended := end(tools, plan, job)) is not None:
             return finished(tools, ended.replace(spared=around.spared), job)
     return FreeResult(False, exitcodes.TAKEN_AGAIN, (), findings)
 
 
-def rehearse(tools: FreeServices, job: FreeRequest) -> FreeResult:
+def preview(tools: FreeServices, job: FreeRequest) -> FreeResult:
     """Say what `free` would do, and do nothing.
 
     It is told as for a person: nobody is asked here, so that no terminal is missing. `--yes` is
@@ -153,7 +153,7 @@ def rehearse(tools: FreeServices, job: FreeRequest) -> FreeResult:
     policy = job.policy.replace(interactive=job.policy.interactive or not job.policy.yes)
     findings = findings_now(tools.machine, job)
     plan = plan_for(tools, findings)
-    outcomes = tuple(judged(target, policy) for target in plan)
+    outcomes = tuple(decide(target, policy) for target in plan)
     around = bystanders(tools.machine, job.endpoints, plan)
     return FreeResult(all_bindable(findings), exitcodes.OK, outcomes, findings, around.spared)
 
@@ -161,14 +161,14 @@ def rehearse(tools: FreeServices, job: FreeRequest) -> FreeResult:
 def finished(tools: FreeServices, ended: FreeResult, job: FreeRequest) -> FreeResult:
     """Return the result of ending; what an ended server left behind is waited for."""
     held = any(isinstance(finding.verdict, Held) for finding in ended.findings)
-    code = beyond_ending(ended.findings)
+    code = unfreeable_exit_code(ended.findings)
     if ended.bindable or held or not code:
         return ended
-    left = leave(tools, ended.findings, code, job)
+    left = wait_for_lingering(tools, ended.findings, code, job)
     return left.replace(outcomes=ended.outcomes, spared=ended.spared)
 
 
-def beyond_ending(findings: Sequence[Finding]) -> int:
+def unfreeable_exit_code(findings: Sequence[Finding]) -> int:
     """Return the exit code where no process can be ended to free the port, else 0."""
     for finding in findings:
         match finding.verdict:
@@ -189,10 +189,10 @@ def beyond_ending(findings: Sequence[Finding]) -> int:
 def code_of_hidden(holding: HolderSearch) -> int:
     """Return the code for a holder that cannot be named; where all was read, no right helps."""
     gaps = {gap.code for gap in holding.gaps}
-    return exitcodes.STILL_HELD if gaps and gaps <= OUT_OF_REACH else exitcodes.PERMISSION
+    return exitcodes.STILL_HELD if gaps and gaps <= NOT_VISIBLE_TO_ROOT else exitcodes.PERMISSION
 
 
-def leave(
+def wait_for_lingering(
     tools: FreeServices, findings: tuple[Finding, ...], code: int, job: FreeRequest
 ) -> FreeResult:
     """Wait for what goes by itself in time; otherwise report what is in the way."""

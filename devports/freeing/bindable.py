@@ -6,7 +6,7 @@ from devports.core.containers import shown
 from devports.core.model import merged
 from devports.core.verdict import Held, covers, is_bindable
 from devports.system import clock
-from devports.system.inspect import judge, survey, with_servers, without
+from devports.system.inspect import classify_port, inspect_ports, with_servers, without
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -52,7 +52,7 @@ def nobody_is_on(
     Nothing is bound where somebody is seen.
     """
     table = table_of(machine, endpoints, ours)
-    return all(is_bindable(judge(machine, endpoint, table)) for endpoint in endpoints)
+    return all(is_bindable(classify_port(machine, endpoint, table)) for endpoint in endpoints)
 
 
 def table_of(machine: Machine, endpoints: Iterable[Endpoint], ours: Collection[int] = ()) -> Table:
@@ -81,7 +81,7 @@ def findings_now(machine: Machine, job: FreeRequest) -> tuple[Finding, ...]:
 
     Forwarders of containers are holders like others, and parents say whether they serve more.
     """
-    found = survey(machine, job.endpoints, ours=job.ours, thorough=True)
+    found = inspect_ports(machine, job.endpoints, ours=job.ours, thorough=True)
     return with_servers(machine, tuple(f.replace(holding=shown(f.holding)) for f in found))
 
 

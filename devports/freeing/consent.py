@@ -13,7 +13,7 @@ from devports.core.stop_plan import (
     consent,
     targets,
 )
-from devports.core.verdict import decisive, sockets_of
+from devports.core.verdict import deciding_finding, sockets_of
 from devports.freeing.bindable import holders_in
 
 TYPE_CHECKING = False
@@ -37,7 +37,7 @@ if TYPE_CHECKING:
 def plan_for(tools: FreeServices, findings: Iterable[Finding]) -> tuple[StopTarget, ...]:
     """Return what has to end for these findings."""
     found, viewer = tuple(findings), tools.machine.viewer()
-    plan = targets(holders_in(found), viewer, tools.run_of, tools.elsewhere())
+    plan = targets(holders_in(found), viewer, tools.find_run, tools.elsewhere())
     return contained(plan, ports_of(found), viewer, tools.engines.named)
 
 
@@ -46,7 +46,7 @@ def ports_of(findings: Iterable[Finding]) -> dict[int, int]:
     return {s.inode: s.local.port for finding in findings for s in sockets_of(finding.verdict)}
 
 
-def judged(target: StopTarget, policy: ConfirmPolicy) -> Outcome:
+def decide(target: StopTarget, policy: ConfirmPolicy) -> Outcome:
     """Return what would become of one target: planned, perhaps after a question, or refused."""
     match consent(target.standing, policy):
         case "refused":
@@ -58,7 +58,7 @@ def judged(target: StopTarget, policy: ConfirmPolicy) -> Outcome:
             return WouldStop(target, asks=answer == "ask")
 
 
-def refusals(
+def confirm(
     tools: FreeServices,
     job: FreeRequest,
     plan: Sequence[StopTarget],
@@ -71,7 +71,7 @@ def refusals(
 
     Ending one of two holders while the other stays would free nothing, so the first no decides.
     """
-    plans = [judged(target, job.policy) for target in plan]
+    plans = [decide(target, job.policy) for target in plan]
     if refused := tuple(outcome for outcome in plans if isinstance(outcome, Refused)):
         return refused
     for target in (it.target for it in plans if isinstance(it, WouldStop) and it.asks):
@@ -96,17 +96,17 @@ def finding_of(target: StopTarget, findings: Sequence[Finding]) -> Finding:
     """
     keys = {member.process.key for member in target.members}
     seen = (f for f in findings if any(h.process.key in keys for h in f.holding.holders))
-    return next(seen, None) or decisive(findings)
+    return next(seen, None) or deciding_finding(findings)
 
 
-def people_of(plan: Iterable[StopTarget]) -> list[Process]:
+def processes_of(plan: Iterable[StopTarget]) -> list[Process]:
     """Return all processes of a plan, each top before its members."""
     return [p for t in plan for p in (t.process, *(member.process for member in t.members))]
 
 
-def everybody(plan: Iterable[StopTarget]) -> list[ProcessKey]:
-    """Return all identities of a plan, each once, in the order of `people_of`."""
-    return list(dict.fromkeys(process.key for process in people_of(plan)))
+def process_keys(plan: Iterable[StopTarget]) -> list[ProcessKey]:
+    """Return all identities of a plan, each once, in the order of `processes_of`."""
+    return list(dict.fromkeys(process.key for process in processes_of(plan)))
 
 
 def programs_of(plan: Iterable[StopTarget]) -> dict[ProcessKey, object]:
@@ -115,7 +115,7 @@ def programs_of(plan: Iterable[StopTarget]) -> dict[ProcessKey, object]:
     An exec keeps pid and start time. Words count only where the program is unreadable: servers
     write what they are at into them (setproctitle).
     """
-    return {process.key: process.exe or process.argv for process in people_of(plan)}
+    return {process.key: process.exe or process.argv for process in processes_of(plan)}
 
 
 def parts(target: StopTarget, keys: Collection[ProcessKey]) -> list[StopTarget]:

@@ -18,9 +18,9 @@ from devports.core.command_line import (
     program,
     waits_for,
 )
-from devports.core.stop_plan import PortClients, Respawned, WatchingForRestart, is_supervisor
+from devports.core.stop_plan import PortClients, Respawned, WatchingForRestart, may_restart_children
 from devports.freeing.bindable import POLL_LAST, bindable, table_of
-from devports.freeing.consent import everybody, plan_for, ports_of
+from devports.freeing.consent import plan_for, ports_of, process_keys
 from devports.system import clock
 
 TYPE_CHECKING = False
@@ -112,7 +112,7 @@ def restarters(tools: FreeServices, target: StopTarget) -> tuple[list[Process], 
     for parent in tools.machine.ancestors(target.process):
         if parent.key in own:
             break
-        if not is_supervisor(parent):
+        if not may_restart_children(parent):
             command = found[-1] if found else target.process
             typed = is_persons_shell(parent) and waits_for(parent, command)
             return found, Shell(tools.machine, parent, command) if typed else None
@@ -128,7 +128,7 @@ def pass_time(machine: Machine, alive: Sequence[ProcessHandle], seconds: float) 
         clock.pause(seconds)
 
 
-def successors(
+def new_holders(
     watch: RespawnWatcher,
     plan: Sequence[StopTarget],
     ports: Mapping[int, int],
@@ -163,9 +163,9 @@ def bystanders(
     if not ports:
         return PortClients()
     near = machine.table(sorted(ports)[:MOST_CALLERS]).sockets
-    calling = core.callers(served, near)
+    calling = core.local_clients(served, near)
     holding = machine.holding((*served, *calling), thorough=False)
-    return core.sorted_out(served, calling, holding, everybody(plan))
+    return core.classify_clients(served, calling, holding, process_keys(plan))
 
 
 def connections_to(machine: Machine, endpoints: Sequence[Endpoint]) -> tuple[Socket, ...]:

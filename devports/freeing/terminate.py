@@ -23,28 +23,28 @@ from devports.core.stop_plan import (
     Terminating,
     TimedOut,
     WaitingForPort,
-    is_heir,
+    is_inheritor,
 )
 from devports.core.value import Frozen
 from devports.core.verdict import Held, all_bindable
 from devports.freeing.bindable import POLL_LAST, bindable, findings_now, holders_in
 from devports.freeing.consent import (
     code_of,
-    everybody,
+    confirm,
     is_container,
     parts,
-    people_of,
     plan_for,
     ports_of,
+    process_keys,
+    processes_of,
     programs_of,
-    refusals,
 )
 from devports.freeing.respawn import (
     RespawnWatcher,
     bystanders,
     connections_to,
+    new_holders,
     pass_time,
-    successors,
 )
 from devports.system import clock
 from devports.system.signals import CONT, KILL, NAMES, TERM
@@ -68,7 +68,7 @@ that is closed by a process which lives on; the end of a process is one, waited 
 GRACE = 0.25
 """Seconds to wait for the end of those who end with what was ended, before they are named. Not
 where the port is wanted at once: meanwhile somebody else could take it."""
-LINGER = 0.5
+LINGER_TIMEOUT = 0.5
 """Seconds to wait for the end of a process whose port is free already."""
 
 
@@ -102,7 +102,7 @@ def end(tools: FreeServices, plan: Sequence[StopTarget], job: FreeRequest) -> Fr
         ending = [target for target in plan if not is_container(target)]
         watch = RespawnWatcher(tools, ending)
         pinned = PinnedProcesses(tools.machine, stack)
-        pinned.pin((*everybody(ending), *(parent.key for parent in watch.supervisors)))
+        pinned.pin((*process_keys(ending), *(parent.key for parent in watch.supervisors)))
         proof = prove(tools, plan, job)
         if proof is None:
             return None
@@ -203,16 +203,16 @@ class StopOperation:
         if any(complaints.values()) and not self.bindable():
             # To end the others now would free nothing.
             outcomes = [self.outcome(it, complaints, 0, freed=False) for it in complaints]
-            return self.conclude(StillHeld(), outcomes)
+            return self.finish(StillHeld(), outcomes)
         patience = self.terminate()
         result = self.wait(patience)
         if isinstance(result, StillHeld):
-            result = self.insist(patience)
+            result = self.escalate(patience)
         seconds, freed = clock.monotonic() - begun, isinstance(result, Freed)
         outcomes = [self.outcome(it, complaints, seconds, freed=freed) for it in self.plan]
         if freed:
             self.watch.settle(self.job, self.pinned.pins)
-        return self.conclude(result, outcomes)
+        return self.finish(result, outcomes)
 
     def bindable(self, *, last: bool = False) -> bool:
         return bindable(self.machine, self.job.endpoints, self.job.ours, last=last)
@@ -263,7 +263,7 @@ class StopOperation:
                     tick = shown.enter_context(self.tools.wait(news))
         return Freed()
 
-    def insist(self, patience: clock.Deadline) -> StepResult:
+    def escalate(self, patience: clock.Deadline) -> StepResult:
         """Terminate who has an agreed socket without having been told to end, kill who was told.
 
         Workers outlive their parent, and a socket can be handed on at any time. Each step is taken
@@ -271,7 +271,7 @@ class StopOperation:
         """
         for step in (partial(self.terminate_the_rest, patience), self.kill) * 2:
             findings = findings_now(self.machine, self.job)
-            plan = self.agreed(findings)
+            plan = self.remaining_targets(findings)
             if not plan:
                 break
             match step(plan, findings):
@@ -281,13 +281,13 @@ class StopOperation:
                     return decided
         return StillHeld()
 
-    def agreed(self, findings: tuple[Finding, ...]) -> list[StopTarget]:
+    def remaining_targets(self, findings: tuple[Finding, ...]) -> list[StopTarget]:
         """Return who holds the port and is of the plan, or has one of its very sockets.
 
         Somebody with a socket of their own was not agreed on and is left alone.
         """
         sockets = {inode for t in self.plan for member in t.members for inode in member.inodes}
-        known = set(everybody(self.plan))
+        known = set(process_keys(self.plan))
         return [
             target
             for target in plan_for(self.tools, findings)
@@ -302,17 +302,17 @@ class StopOperation:
         findings: tuple[Finding, ...],
     ) -> StepResult:
         """Tell those to end who were not told: heirs of a socket, if they may be, and members."""
-        known = set(everybody(self.plan))
-        heirs = [heir for t in plan for heir in parts(t, set(everybody((t,))) - known)]
+        known = set(process_keys(self.plan))
+        heirs = [heir for t in plan for heir in parts(t, set(process_keys((t,))) - known)]
         if heirs and (refusal := self.refusal_of(heirs, findings)) is not None:
             return refusal
         self.plan += heirs
         left = self.holders_now()
-        heirs = [heir for heir in heirs if left & set(everybody((heir,)))]
+        heirs = [heir for heir in heirs if left & set(process_keys((heir,)))]
         for heir in heirs:
             self.tools.tell(Terminating(heir))
         done = self.pinned.denied | set(self.pinned.sent)
-        untold = [key for key in everybody(self.ending()) if key in left and key not in done]
+        untold = [key for key in process_keys(self.ending()) if key in left and key not in done]
         for key in dict.fromkeys((*(heir.process.key for heir in heirs), *untold)):
             self.pinned.terminate(key)
         if not heirs and not untold:
@@ -327,12 +327,12 @@ class StopOperation:
 
         They are judged like everybody else, and `--yes` was said of nobody but the family.
         """
-        agreed = people_of(self.ending())
-        family = {m.process.key for t in heirs for m in t.members if is_heir(m, agreed)}
-        if self.job.policy.yes and not family.issuperset(everybody(heirs)):
+        agreed = processes_of(self.ending())
+        family = {m.process.key for t in heirs for m in t.members if is_inheritor(m, agreed)}
+        if self.job.policy.yes and not family.issuperset(process_keys(heirs)):
             return NotAllowed()
-        self.pinned.pin(everybody(heirs))
-        refused = refusals(self.tools, self.job, heirs, findings, self.around(heirs))
+        self.pinned.pin(process_keys(heirs))
+        refused = confirm(self.tools, self.job, heirs, findings, self.around(heirs))
         return NotAllowed(refused) if refused else None
 
     def kill(self, plan: Sequence[StopTarget], findings: tuple[Finding, ...]) -> StepResult:
@@ -341,7 +341,7 @@ class StopOperation:
         told = [part for target in plan for part in parts(target, signalled)]
         if not told:
             return StillHeld()
-        if refusals(self.tools, self.job, told, findings, self.around(told), kind="kill"):
+        if confirm(self.tools, self.job, told, findings, self.around(told), kind="kill"):
             return NotAllowed()
         # A question takes time: who holds the port now is for certain.
         still = self.holders_now()
@@ -357,7 +357,7 @@ class StopOperation:
     def note_children(self, target: StopTarget) -> None:
         """Take note of who is below a target, while that can be told; for that nobody is ended."""
         found = map(self.machine.key, self.machine.descendants(target.process.pid))
-        below = {key for key in found if key is not None}.difference(everybody(self.plan))
+        below = {key for key in found if key is not None}.difference(process_keys(self.plan))
         self.pinned.pin(below)
         self.below.setdefault(target.process.key, set()).update(below)
 
@@ -382,7 +382,7 @@ class StopOperation:
             return StopFailed(target, complaint)
         if target in complaints:
             return ContainerStopped(target, seconds)
-        keys, sent = everybody((target,)), self.pinned.sent
+        keys, sent = process_keys((target,)), self.pinned.sent
         names = tuple(dict.fromkeys(name for key in keys for name in sent.get(key, ())))
         if target.process.key in self.pinned.denied:
             return Refused(target, "denied")
@@ -390,9 +390,11 @@ class StopOperation:
             return AlreadyGone(target)
         if not freed and self.pinned.living(keys):
             return TimedOut(target, names)
-        return Stopped(target, names, seconds, exited=self.pinned.wait_for_exit(keys, LINGER))
+        return Stopped(
+            target, names, seconds, exited=self.pinned.wait_for_exit(keys, LINGER_TIMEOUT)
+        )
 
-    def conclude(self, result: StepResult, outcomes: Sequence[Outcome]) -> FreeResult:
+    def finish(self, result: StepResult, outcomes: Sequence[Outcome]) -> FreeResult:
         """Look once more: that decides, whatever became of whom."""
         findings = findings_now(self.machine, self.job)
         free = all_bindable(findings)
@@ -400,7 +402,7 @@ class StopOperation:
         told = tuple(self.concluded(it, free=free) for it in (*outcomes, *refused))
         code = exitcodes.OK if free else self.code_of_failure(result, outcomes, findings)
         if code == exitcodes.TAKEN_AGAIN:
-            told += successors(self.watch, self.plan, self.proof.ports, findings)
+            told += new_holders(self.watch, self.plan, self.proof.ports, findings)
         for outcome in told:
             self.tools.tell(outcome)
         return FreeResult(free, code, told, findings)
@@ -434,7 +436,7 @@ class StopOperation:
     ) -> int:
         if any(isinstance(outcome, StopFailed) for outcome in outcomes):
             return exitcodes.PROTECTED
-        known = set(everybody(self.plan))
+        known = set(process_keys(self.plan))
         strangers = any(holder.process.key not in known for holder in holders_in(findings))
         match result:
             case NotAllowed(refused=refused) if refused:

@@ -22,5 +22,5 @@ def refuse_on_windows(service: str) -> None:
             note="free the port with `devports free`, then start the server",
             hints=(hint("run ", ours("free", service)),),
             service=service,
-            exit_code=exitcodes.BLIND,
+            exit_code=exitcodes.CANNOT_INSPECT,
         )

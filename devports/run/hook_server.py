@@ -106,7 +106,7 @@ class HookServer:
         self._socket.setblocking(False)
         self.quiet = False
         """Whether what is told wakes nobody, as each fork of a server that serves would."""
-        self.deaf = False
+        self.refusing = False
         """Whether the answer is no, whatever is asked: the server is being stopped."""
         try:
             self._socket.bind(self._path)
@@ -199,7 +199,7 @@ class HookServer:
         try:
             ask = ask_of(caller.said, self._token, self._ports)
             if ask is not None:
-                caller.reply(*((NO, None) if self.deaf else self._answer(ask)))
+                caller.reply(*((NO, None) if self.refusing else self._answer(ask)))
             return ask is not None
         finally:
             caller.sock.close()

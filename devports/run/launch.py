@@ -188,7 +188,7 @@ class HandoffRunner:
     def _hand(self, handed: SocketHandoff, spawn: Spawn) -> str:
         count = len(self._launch.endpoints)
         self.hold.share(behind=count)
-        with self.hold.handing(count, listening=handed.listening) as numbers:
+        with self.hold.inheritable(count, listening=handed.listening) as numbers:
             argv = [numbered(word, numbers) for word in handed.argv]
             env = {**self._telling(), **dict(handed.env)}
             spawn(argv, {name: numbered(text, numbers) for name, text in env.items()})
@@ -207,15 +207,15 @@ class HandoffRunner:
                 self.hooks = HookServer(ports, self.answer)
             except OSError:
                 return None
-        self.hooks.deaf = False
+        self.hooks.refusing = False
         return self.hooks.environment(self._launch.env, self._state, asks=asks)
 
     def answer(self, ask: HookRequest) -> Reply:
         """Answer a bind that failed; a person may be asked, though the server runs already."""
         with self._interruptible():
             if not ask.adopts:
-                return (RETRY if self.hold.yield_to(ask.endpoint, self._has) else NO), None
-            given = self.hold.give(ask.endpoint, self._has)
+                return (RETRY if self.hold.release_for(ask.endpoint, self._has) else NO), None
+            given = self.hold.hand_over(ask.endpoint, self._has)
             return (NO, None) if given is None else (YES, given.fileno())
         return NO, None
 
@@ -255,10 +255,10 @@ class HandoffRunner:
         if self.hooks is not None:
             self.hooks.collect()
 
-    def deafen(self) -> None:
+    def refuse_requests(self) -> None:
         """Say no to all hooks from now on: the server is being stopped."""
         if self.hooks is not None:
-            self.hooks.deaf = True
+            self.hooks.refusing = True
 
     def close(self) -> None:
         if self.hooks is not None:

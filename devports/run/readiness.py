@@ -42,7 +42,7 @@ def is_ready(
 ) -> bool:
     """Say whether a service of the project in folder `project` is ready; `ends`: its addresses."""
     if service.command:
-        run = records.in_charge(service.name, project)
+        run = records.live_run(service.name, project)
         return run is not None and run.is_ready
     return is_served(machine, ends, service.ready.http)
 
@@ -79,7 +79,7 @@ def wait_for_dependencies(
         if is_ready(machine, records, dependency, config.root, ends):
             continue
         deadline = clock.Deadline(seconds)
-        run = records.in_charge(dependency.name, config.root)
+        run = records.live_run(dependency.name, config.root)
         startable = bool(dependency.command) and run is None
         news = WaitingForDependency(
             service.name, dependency.name, ends[0], seconds, startable=startable
@@ -96,7 +96,7 @@ def with_real_ports(records: RunRecords, config: Config) -> Config:
     """Return the configuration in which every service has the port that its live run has got."""
 
     def real(service: Service) -> Service:
-        run = records.in_charge(service.name, config.root)
+        run = records.live_run(service.name, config.root)
         return service if run is None else service.replace(port=run.spec.port)
 
     return config.replace(services=tuple(real(service) for service in config.services))

@@ -19,7 +19,7 @@ from devports.freeing.bindable import findings_now, nobody_is_on, table_of
 from devports.freeing.consent import is_container, plan_for
 from devports.records import MAX_RECORD, NOFOLLOW, sums, write_own
 from devports.system.bind import Reservation, replace
-from devports.system.inspect import endpoints_of, glance
+from devports.system.inspect import endpoints_of, inspect_without_bind
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -71,7 +71,7 @@ class Reservations:
         """Those of them on which connections wait though nobody may accept them."""
         return tuple(r.inode for r in self._held if r.given and r.listening)
 
-    def take(self) -> Event:
+    def acquire(self) -> Event:
         """Free the endpoints and reserve them; somebody may be quicker in between, so again.
 
         A port that is exchanged rather than freed is had at once or left, and nobody is asked.
@@ -172,7 +172,7 @@ class Reservations:
     # -- handed over by inheritance
 
     @contextlib.contextmanager
-    def handing(self, count: int, *, listening: bool) -> Iterator[tuple[int, ...]]:
+    def inheritable(self, count: int, *, listening: bool) -> Iterator[tuple[int, ...]]:
         """Let what is started meanwhile inherit the first `count` sockets; give their numbers.
 
         Args:
@@ -206,7 +206,9 @@ class Reservations:
 
     # -- handed over on request
 
-    def give(self, endpoint: Endpoint, taken: Callable[[Endpoint], bool]) -> Reservation | None:
+    def hand_over(
+        self, endpoint: Endpoint, taken: Callable[[Endpoint], bool]
+    ) -> Reservation | None:
         """Return a socket bound to `endpoint` for the server's own bind that failed.
 
         Args:
@@ -249,9 +251,9 @@ class Reservations:
         self._held = [*(r for r in self._held if r not in old), fresh]
         return fresh
 
-    def yield_to(self, endpoint: Endpoint, taken: Callable[[Endpoint], bool]) -> bool:
+    def release_for(self, endpoint: Endpoint, taken: Callable[[Endpoint], bool]) -> bool:
         """Get out of the way of the server's own bind; say whether it can succeed now."""
-        if self.give(endpoint, taken) is None:
+        if self.hand_over(endpoint, taken) is None:
             return False
         for reservation in [r for r in self._held if overlap(r.endpoint, endpoint)]:
             self._held.remove(reservation)
@@ -317,7 +319,9 @@ def next_ports(machine: Machine, service: Service, config: Config) -> Iterator[S
     for port in range(service.port + 1, min(service.port + NEXT_PORTS, LAST_PORT + 1)):
         moved = service.replace(port=port)
         if port not in declared and all_bindable(
-            glance(machine, endpoints_of(machine, moved.spec), lambda _: HolderSearch())
+            inspect_without_bind(
+                machine, endpoints_of(machine, moved.spec), lambda _: HolderSearch()
+            )
         ):
             yield moved
     raise DevportsError(

@@ -42,7 +42,7 @@ if TYPE_CHECKING:
 
 LOOK_EVERY = 0.025
 """Seconds between looks for our listener: 40 microseconds each."""
-STRAYS = 2.0
+DETACH_TIMEOUT = 2.0
 """Seconds that a server which has gone into the background may take until it binds."""
 KILL_WAIT = 2.0
 LAST_WAIT = 1.0
@@ -96,7 +96,7 @@ class Server:
         self.started = clock.monotonic()
         self.answering = 0.0
         """Seconds that went into answering the server, a person's time to think among them."""
-        self.hurried = 0
+        self.kill_signal = 0
         """A signal that came while the server was being stopped, 0 if none did."""
 
     @property
@@ -110,7 +110,7 @@ class Server:
         status = self.process.poll()
         return None if status is None else exitcodes.of_returncode(status)
 
-    def turn(self, seconds: float | None, pins: Sequence[ProcessHandle] = ()) -> list[int]:
+    def poll_once(self, seconds: float | None, pins: Sequence[ProcessHandle] = ()) -> list[int]:
         """Pass everything on until a signal, a key, a question or the exit of one of `pins`.
 
         At most for `seconds`. Returns the signals. A flood of output takes its time from nobody: it
@@ -226,8 +226,8 @@ class Server:
         while not deadline.passed:
             if self.code is not None and not self._family.group() and not self._holders():
                 return True
-            numbers = self.turn(min(STEP, deadline.left))
-            self.hurried = self.hurried or next(iter(numbers), 0)
+            numbers = self.poll_once(min(STEP, deadline.left))
+            self.kill_signal = self.kill_signal or next(iter(numbers), 0)
             if signal.SIGINT in (*numbers, *self.keys):
                 return False
         return False
@@ -238,9 +238,9 @@ class Server:
         A server that goes into the background does so before it binds (daemon(3)), so it may still
         be about to take the port. A browser that a server has opened never will, and is left alone.
         """
-        deadline, holders = clock.Deadline(STRAYS), self._holders()
+        deadline, holders = clock.Deadline(DETACH_TIMEOUT), self._holders()
         while self._family.members() and not holders and not deadline.passed:
-            self.turn(LOOK_EVERY)
+            self.poll_once(LOOK_EVERY)
             holders = self._holders()
         for key in holders[:1] or self._family.members():
             if (process := self._machine.process(key.pid)) is not None and process.key == key:
@@ -254,7 +254,7 @@ class Server:
         """
         deadline = clock.Deadline(LAST_WAIT)
         while (code := self.code) is None and not deadline.passed:
-            self.turn(LOOK_EVERY)
+            self.poll_once(LOOK_EVERY)
         self.close()
         if code is not None:
             return code

@@ -45,7 +45,7 @@ from devports.run.reservation import HoldMemory, PortTakenError, Reservations
 from devports.run.server import LOOK_EVERY, Server, ServerProcessTree
 from devports.run.startup import OwnershipWatcher, ServerStart
 from devports.run.terminal import SignalQueue, SignalReceived, terminal_interrupts_the_server
-from devports.run.watchdog import WatchdogConfig, post
+from devports.run.watchdog import WatchdogConfig, start_watchdog
 from devports.system import clock
 
 TYPE_CHECKING = False
@@ -76,7 +76,9 @@ class Session:
         self.launch, self.service, self.records = launch, launch.service, records
         self.machine, self._ask, self._tell = tools.machine, tools.ask, tell
         self.terminal = terminal.of_process()
-        self.guard = post(self._duty())  # before there is anything that it must not inherit
+        self.guard = start_watchdog(
+            self._duty()
+        )  # before there is anything that it must not inherit
         self.hold = Reservations(
             tools.replace(ask=self._question, tell=self._progress, waiting=self._waiting),
             job,
@@ -133,18 +135,18 @@ class Session:
             stack.callback(self._stop_server)
             stack.callback(self.interrupts.install, calm=True)
             try:
-                return self._drive()
+                return self._run_states()
             except SignalReceived as signalled:
                 return Ended(exitcodes.of_signal(signalled.number), "devports", "interrupted")
 
-    def _drive(self) -> Ended | None:
+    def _run_states(self) -> Ended | None:
         state, commands = begin(self._retry)
         lost = False
         while True:
-            event = self._perform(commands)
+            event = self._execute(commands)
             if isinstance(state, Ended):
                 return None if lost or self._is_to_move() else state
-            event = event or self._next(state)
+            event = event or self._wait_for_event(state)
             before = state
             state, commands = step(before, event, self._retry)
             lost = self._moves and isinstance(state, Ended) and is_lost(event, state)
@@ -155,13 +157,13 @@ class Session:
         outcomes = self.hold.last.outcomes if self.hold.last else ()
         return any(isinstance(one, Declined) and one.moving for one in outcomes)
 
-    def _perform(self, commands: tuple[Command, ...]) -> Event | None:
+    def _execute(self, commands: tuple[Command, ...]) -> Event | None:
         event: Event | None = None
         for command in commands:
             match command:
                 case TakePort():
                     self._unless_interrupted()
-                    event = self.hold.take()
+                    event = self.hold.acquire()
                 case Start(attempt=attempt, way=way):
                     self._unless_interrupted()
                     event = self._start(attempt, way)
@@ -174,13 +176,13 @@ class Session:
                     unreachable(command)
         return event
 
-    def _next(self, state: State) -> Event:
+    def _wait_for_event(self, state: State) -> Event:
         server, startup = self.server, self.startup
         assert server is not None  # noqa: S101  # states after Start only
         assert startup is not None  # noqa: S101
         match state:
             case Starting():
-                return startup.until_decided(server, self._signals)
+                return startup.wait_until_decided(server, self._signals)
             case Serving():
                 return self._until_the_end(server)
             case Stopping(signal=number):
@@ -192,8 +194,8 @@ class Session:
 
     def _unless_interrupted(self) -> None:
         """Go on without a server, unless a signal came while the last one was being stopped."""
-        if self.server is not None and self.server.hurried:
-            raise SignalReceived(self.server.hurried)
+        if self.server is not None and self.server.kill_signal:
+            raise SignalReceived(self.server.kill_signal)
         self.interrupts.resume()
 
     def _question(self, question: Question) -> Answer:
@@ -268,7 +270,7 @@ class Session:
             machine=self.machine,
             family=self.family,
             interrupts=self.interrupts,
-            suspicious=self.startup.hear,
+            suspicious=self.startup.check_output,
             holders=self.watch.holders,
             tell=self.tell,
             hooks=self.handoff.hooks,
@@ -284,7 +286,7 @@ class Session:
         with contextlib.closing(watcher):
             while (code := server.code) is None:
                 seconds, pins = (LOOK_EVERY, ()) if self.hold else (watcher.left, watcher.pins)
-                event = self._signals(server.turn(seconds, pins))
+                event = self._signals(server.poll_once(seconds, pins))
                 if event is not None:
                     return event
                 if self._marked == "stopping":
@@ -327,7 +329,7 @@ class Session:
     def _stop_server(self) -> None:
         """End whatever of the server is left; nothing happens if nothing is."""
         if self.server is not None:
-            self.handoff.deafen()
+            self.handoff.refuse_requests()
             ready = self.startup is not None and self.startup.owned is not None
             self.server.end(was_ready=ready)
 

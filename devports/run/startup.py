@@ -33,7 +33,7 @@ from devports.run.readiness import answer, is_good, knock
 from devports.run.server import LOOK_EVERY, ProgramWatcher
 from devports.system import clock
 from devports.system.clock import Deadline
-from devports.system.inspect import holder_at, survey
+from devports.system.inspect import holder_at, inspect_ports
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -124,20 +124,22 @@ class ServerStart:
         """What the server said of its port, if it complained."""
         self.owned: ServerReady | None = None
         """The news of a server that is ready. To be told when nothing of the port is ours."""
-        self.seen = PortOwnership(None, launch.endpoints, bound=False, strangers=())
+        self.seen = PortOwnership(None, launch.endpoints, bound=False, other_sockets=())
         """What was seen of the port last, to explain a server that never got ready."""
 
-    def hear(self, text: str) -> None:
+    def check_output(self, text: str) -> None:
         """Take note of output that may say that the port is taken: a hint."""
         ports = {endpoint.port for endpoint in self._launch.everything}
         found = match_bind_failure(text, ports)
         self.failure = self.failure or found
 
-    def until_decided(self, server: Server, signals: Callable[[list[int]], Event | None]) -> Event:
+    def wait_until_decided(
+        self, server: Server, signals: Callable[[list[int]], Event | None]
+    ) -> Event:
         """Watch `server` until its start is decided, or a signal decides otherwise."""
         try:
             while True:
-                event = signals(server.turn(LOOK_EVERY)) or self._decided(server)
+                event = signals(server.poll_once(LOOK_EVERY)) or self._decided(server)
                 if event is not None:
                     return event
         finally:
@@ -253,7 +255,7 @@ class ServerStart:
         """Take what an ended server has said last."""
         server.close()
         for text in server.relay.tails():
-            self.hear(text)
+            self.check_output(text)
         self._handoff.collect()
 
     def _foreign_for(self, listens: bool, foreign: str) -> float:
@@ -263,7 +265,7 @@ class ServerStart:
         return 0.0 if foreign == "none" else clock.monotonic() - self._since
 
     def _is_spared(self, now: PortOwnership) -> bool:
-        inodes = tuple(socket.inode for socket in now.strangers)
+        inodes = tuple(socket.inode for socket in now.other_sockets)
         if inodes not in self._spared:
             self._spared[inodes] = self._hold.is_spared(OwnSockets(self._hold, self._watch))
         return self._spared[inodes]
@@ -277,7 +279,7 @@ class ServerStart:
 
     def _is_refused(self) -> bool:
         """Say whether a bind fails now."""
-        findings = survey(self._machine, self._launch.everything, ours=self._hold.inodes)
+        findings = inspect_ports(self._machine, self._launch.everything, ours=self._hold.inodes)
         return not all_bindable(findings)
 
     def _serves(self, now: PortOwnership, server: Server) -> bool:
@@ -285,7 +287,7 @@ class ServerStart:
         others = now.foreign == "listen"
         if not (others if self._fixed.any_owner and others else now.owner and not others):
             return False
-        self._hold.settle(now.missing)
+        self._hold.settle(now.unserved)
         self.unsaid = not server.relay.said
         if self.unsaid:
             return False
@@ -295,7 +297,7 @@ class ServerStart:
 
     def _served(self, now: PortOwnership) -> Endpoint:
         """Return where it is reached: on several addresses one of them will do."""
-        there = (end for end in self._launch.endpoints if now.owner and end not in now.missing)
+        there = (end for end in self._launch.endpoints if now.owner and end not in now.unserved)
         return next(there, self._launch.endpoints[0])
 
     def _news(self, server: Server) -> ServerReady:
@@ -305,7 +307,7 @@ class ServerStart:
             self._served(now),
             now.owner.process if now.owner else None,
             server.elapsed,
-            () if now.foreign == "listen" else now.missing,
+            () if now.foreign == "listen" else now.unserved,
             scheme=self._scheme,
         )
 
@@ -363,8 +365,8 @@ class ServerStart:
 
     def _given_up(self, event: Event) -> Event:
         """Look who else is there, to name them."""
-        if self.seen.strangers:
-            found = self._machine.holding(self.seen.strangers, thorough=False)
+        if self.seen.other_sockets:
+            found = self._machine.holding(self.seen.other_sockets, thorough=False)
             self.seen = self.seen.replace(others=shown(found))
         return event
 
@@ -485,14 +487,14 @@ class OwnershipWatcher:
         queues = [socket.queue for socket in listening if socket.inode in queueing]
         return PortOwnership(
             owner=mine[listening[0]] if listening else None,
-            missing=tuple(
+            unserved=tuple(
                 endpoint
                 for endpoint in self._endpoints
                 if not any(covers(socket, endpoint) is not False for socket in listening)
             ),
             bound=len(mine) > len(listening),
             inherited=all(s.inode in self._hold.inherited for s in mine if s.state != "LISTEN"),
-            strangers=tuple(s for s in here if s not in mine and s.inode not in given),
+            other_sockets=tuple(s for s in here if s not in mine and s.inode not in given),
             queueing=bool(queues),
             waiting=sum(queues),
         )

@@ -41,7 +41,7 @@ class PortPromisedError(Exception):
     """A live run of something else has claimed the same port first."""
 
 
-def claim(
+def register_run(
     records: RunRecords,
     machine: Machine,
     service: Service,
@@ -128,5 +128,5 @@ def _in_charge(record: RunRecord) -> DevportsError:
             hint("to stop it and start here, ", *again),
         ),
         service=run_name(name),
-        exit_code=exitcodes.IN_CHARGE,
+        exit_code=exitcodes.ALREADY_RUNNING,
     )

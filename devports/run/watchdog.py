@@ -31,7 +31,7 @@ if TYPE_CHECKING:
     from devports.run.terminal import Terminal
     from devports.system import Machine
 
-FAREWELL = b"bye\n"
+SHUTDOWN_MESSAGE = b"bye\n"
 STEP = 0.05
 KILL_WAIT = 2.0
 ON_ITS_WAY = 0.5
@@ -52,7 +52,7 @@ class Watchdog:
 
     def dismiss(self) -> None:
         """Say farewell: we end by ourselves, and have cleaned up."""
-        self._say(FAREWELL)
+        self._say(SHUTDOWN_MESSAGE)
         if self._pipe >= 0:
             os.close(self._pipe)
             self._pipe = -1
@@ -77,7 +77,7 @@ class WatchdogConfig(Frozen):
     stop_timeout: float
 
 
-def post(duty: WatchdogConfig) -> Watchdog:
+def start_watchdog(duty: WatchdogConfig) -> Watchdog:
     """Put a guard up.
 
     Call it before anything is open that the guard must not have, and before orphans are adopted:
@@ -102,7 +102,7 @@ def post(duty: WatchdogConfig) -> Watchdog:
     try:
         os.setsid()
         if os.fork() == 0:
-            _stand(duty, theirs)
+            _watch(duty, theirs)
     except OSError as error:
         number = error.errno or EAGAIN
     finally:
@@ -120,7 +120,7 @@ def _not_posted(error: OSError) -> DevportsError:
     )
 
 
-def _stand(duty: WatchdogConfig, pipe: int) -> None:
+def _watch(duty: WatchdogConfig, pipe: int) -> None:
     """Wait for the end, and clean up after a death. Runs in the guard."""
     signal.set_wakeup_fd(-1)
     for number in IGNORED:
@@ -163,7 +163,7 @@ def _listen(pipe: int) -> tuple[ProcessKey | None, bool]:
     while part := os.read(pipe, LONGEST_NEWS):
         news = (news + part)[-LONGEST_NEWS:]
     lines = news.split(b"\n")[:-1]
-    if lines and lines[-1] + b"\n" == FAREWELL:
+    if lines and lines[-1] + b"\n" == SHUTDOWN_MESSAGE:
         return None, True
     words = lines[-1].split() if lines else []
     return (ProcessKey(int(words[0]), int(words[1])) if words else None), False
@@ -218,7 +218,7 @@ def unnamed(duty: WatchdogConfig) -> ProcessKey | None:
     It has our mark; for a moment it may still be on its way from fork(2) to execve(2).
     """
     deadline = clock.Deadline(ON_ITS_WAY)
-    while not (pids := duty.machine.carrying(duty.mark)) and not deadline.passed:
+    while not (pids := duty.machine.processes_with_mark(duty.mark)) and not deadline.passed:
         clock.pause(0.02)
     keys = [key for pid in pids if (key := duty.machine.key(pid)) is not None]
     return min(keys, key=lambda key: (key.start, key.pid), default=None)

@@ -36,7 +36,7 @@ def native() -> Machine:
     raise DevportsError(
         "unsupported-platform",
         f"{sys.platform} is not supported (supported: Linux, macOS, Windows)",  # noqa: TID251
-        exit_code=exitcodes.BLIND,
+        exit_code=exitcodes.CANNOT_INSPECT,
     )
 
 
@@ -49,5 +49,5 @@ def _linux() -> Machine:
         "foreign-proc",
         "/proc belongs to another PID namespace; processes cannot be identified",
         hints=("mount a /proc of this namespace: `mount -t proc proc /proc`",),
-        exit_code=exitcodes.BLIND,
+        exit_code=exitcodes.CANNOT_INSPECT,
     )

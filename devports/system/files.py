@@ -182,7 +182,7 @@ def _lock(descriptor: int, path: str) -> None:
         return  # a file system without locks: what is replaced is compared all the same
 
 
-def take_writing(path: str) -> None:
+def remove_write_permission(path: str) -> None:
     """Take from everybody else the right to write a file or folder; its other rights stay.
 
     Args:

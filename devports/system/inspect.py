@@ -1,7 +1,7 @@
 """One look at the ports in question, for any number of endpoints: table, bind, verdict, holders.
 
-`survey` looks thoroughly, `at_once` at a price that does not grow with the machine, `glance` only
-at the table, `census` at everybody who listens, by project.
+`inspect_ports` reads everything, `inspect_quick` costs the same on any machine,
+`inspect_without_bind` reads the table alone, `census` all listeners, by project.
 """
 
 from __future__ import annotations
@@ -69,7 +69,7 @@ def endpoints_of(machine: Machine, spec: PortSpec) -> tuple[Endpoint, ...]:
     return tuple(Endpoint(address, spec.port) for address in addresses)
 
 
-def survey(
+def inspect_ports(
     machine: Machine,
     endpoints: Iterable[Endpoint],
     *,
@@ -92,12 +92,12 @@ def survey(
     return with_holders(judged, lambda sockets: machine.holding(sockets, thorough=thorough))
 
 
-def at_once(machine: Machine, endpoints: Iterable[Endpoint]) -> tuple[Finding, ...]:
+def inspect_quick(machine: Machine, endpoints: Iterable[Endpoint]) -> tuple[Finding, ...]:
     """Return a finding for each endpoint, at a price that does not grow with the machine.
 
-    The verdicts are those of `survey`. Who listens is a look-up for the kernel, but to list every
-    socket of a port it walks all sockets of the machine. So that is left out where a listener holds
-    the endpoint, and where a bind without SO_REUSEADDR works: beside a bound socket, a TIME_WAIT or
+    The verdicts are those of `inspect_ports`. Who listens is a look-up for the kernel, but to list
+    every socket of a port it walks all sockets of the machine. So that is left out where a listener
+    holds the endpoint, and where a bind without SO_REUSEADDR works: beside a bound socket, a TIME_WAIT or
     any other leftover it would be refused. For some microseconds it keeps others away, so it is not
     for a look that is repeated.
     """
@@ -122,7 +122,7 @@ def _settled(machine: Machine, endpoint: Endpoint, listeners: Table) -> Verdict 
     return None
 
 
-def glance(
+def inspect_without_bind(
     machine: Machine, endpoints: Iterable[Endpoint], who: Callable[[Sequence[Socket]], HolderSearch]
 ) -> tuple[Finding, ...]:
     """Return a finding for each endpoint as the table alone shows it: nothing is bound.
@@ -148,7 +148,7 @@ def holder_at(machine: Machine, endpoint: Endpoint) -> Process | None:
     def who(sockets: Sequence[Socket]) -> HolderSearch:
         return machine.holding(sockets, thorough=False)
 
-    (finding,) = glance(machine, (endpoint,), who)
+    (finding,) = inspect_without_bind(machine, (endpoint,), who)
     holders = finding.holding.holders
     return holders[0].process if holders else None
 
@@ -173,13 +173,13 @@ def without(table: Table, ours: Collection[int]) -> Table:
 def _verdict(machine: Machine, endpoint: Endpoint, table: Table, ours: Collection[int]) -> Verdict:
     from devports.system import clock  # not where the first look says it all
 
-    verdict = judge(machine, endpoint, table)
+    verdict = classify_port(machine, endpoint, table)
     for seconds in REASK_AFTER:
         if not isinstance(verdict, HolderUnknown):
             break
         clock.pause(seconds)
         table = without(machine.table({endpoint.port}), ours)
-        verdict = judge(machine, endpoint, table)
+        verdict = classify_port(machine, endpoint, table)
     return verdict
 
 
@@ -198,13 +198,13 @@ def _of(holding: HolderSearch, sockets: Collection[Socket]) -> HolderSearch:
     )
 
 
-def judge(machine: Machine, endpoint: Endpoint, table: Table) -> Verdict:
+def classify_port(machine: Machine, endpoint: Endpoint, table: Table) -> Verdict:
     """Return the verdict on one endpoint, probing only where the table shows no holder."""
     if certain := holding(table, endpoint, wildcards=machine.wildcards):
         return Held(certain)
     verdict = _explained(machine, endpoint, table, machine.probe(endpoint))
     if not table.shows_bound and _may_hide(machine, endpoint, verdict):
-        more = machine.unlisted(endpoint.port, table)
+        more = machine.unlisted_sockets(endpoint.port, table)
         if more:
             fuller = table.replace(sockets=(*table.sockets, *more))
             return _explained(machine, endpoint, fuller, machine.probe(endpoint))
@@ -389,7 +389,8 @@ def _with_its(machine: Machine, holder: Holder, asked: Collection[Endpoint]) -> 
         return holder
     return holder.replace(
         ancestors=tuple(
-            parent.replace(serves=True) if parent in tops and _elsewhere(machine, [parent], asked)
+            parent.replace(listens_elsewhere=True)
+            if parent in tops and _elsewhere(machine, [parent], asked)
             else parent
             for parent in holder.ancestors
         )

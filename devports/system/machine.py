@@ -76,7 +76,7 @@ class Machine(Protocol):
         system that does not tell names no process.
         """
 
-    def unlisted(self, port: int, known: Table) -> tuple[Socket, ...]:
+    def unlisted_sockets(self, port: int, known: Table) -> tuple[Socket, ...]:
         """Search for bound sockets that the table's source cannot show."""
 
     def unfit(self, pids: Collection[int]) -> bool:
@@ -120,7 +120,7 @@ class Machine(Protocol):
     def descendants(self, pid: int) -> list[int]:
         """Return the processes below `pid`, parents first."""
 
-    def carrying(self, mark: str) -> list[int]:
+    def processes_with_mark(self, mark: str) -> list[int]:
         """Return the processes of this user that belong to the run with this mark."""
 
     def adopt_orphans(self) -> None:

@@ -268,7 +268,7 @@ def _blind() -> DevportsError:
         "no-table",
         "neither the processes nor lsof and netstat list sockets",
         note="devports needs one of them to find holders",
-        exit_code=exitcodes.BLIND,
+        exit_code=exitcodes.CANNOT_INSPECT,
     )
 
 

@@ -12,7 +12,7 @@ from __future__ import annotations
 import os
 
 from devports.core.model import (
-    OURS,
+    CURRENT_USER,
     Endpoint,
     HiddenSocket,
     Holder,
@@ -84,7 +84,7 @@ def by_name(process: psutil.Process) -> tuple[int, str]:
 
     name = _fact(process.username, "")
     own = _fact(psutil.Process().username, "")
-    return (OURS if name and name == own else THEIRS), name
+    return (CURRENT_USER if name and name == own else THEIRS), name
 
 
 def describe(pid: int, who: Who = numbered) -> Process | None:
@@ -159,7 +159,7 @@ def marks_of(pid: int) -> tuple[tuple[str, str], ...]:
     return tuple((name, found[name]) for name in (*MARKS, MARK) if name in found)
 
 
-def carrying(mark: str) -> list[int]:
+def processes_with_mark(mark: str) -> list[int]:
     """Return the processes that belong to the run with this mark, as far as we may read them."""
     import psutil
 
@@ -292,7 +292,7 @@ class PsMachine:
     key = staticmethod(key_of)
     children = staticmethod(children)
     descendants = staticmethod(descendants)
-    carrying = staticmethod(carrying)
+    processes_with_mark = staticmethod(processes_with_mark)
     listening = staticmethod(listening)
 
     def __init__(self) -> None:
@@ -324,7 +324,7 @@ class PsMachine:
     def remember(self, rows: Iterable[Row]) -> None:
         self._rows.update({row.socket.inode: row for row in rows if row.socket.inode})
 
-    def unlisted(self, port: int, known: Table) -> tuple[Socket, ...]:  # noqa: ARG002
+    def unlisted_sockets(self, port: int, known: Table) -> tuple[Socket, ...]:  # noqa: ARG002
         return ()
 
     def accepting(

@@ -64,7 +64,7 @@ def pin_verified(
             "no-pin",
             f"cannot open a handle to process {key.pid}: {error.strerror}",
             note=note,
-            exit_code=exitcodes.BLIND,
+            exit_code=exitcodes.CANNOT_INSPECT,
         ) from error
     if key_of(key.pid) != key:
         handle.close()

@@ -5,7 +5,7 @@ from __future__ import annotations
 import os
 import sys
 
-from devports.core.model import OURS
+from devports.core.model import CURRENT_USER
 from devports.core.text import decimal
 
 LAST_UID = 2**32 - 2
@@ -18,7 +18,7 @@ def uids() -> tuple[int, int]:
     Where users have no numbers both are that of our own processes.
     """
     if sys.platform == "win32":  # noqa: TID251  # tells the type checker: there is geteuid
-        return OURS, OURS
+        return CURRENT_USER, CURRENT_USER
     uid = os.geteuid()
     return uid, invoking(uid, os.environ.get("SUDO_UID", ""))
 

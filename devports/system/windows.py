@@ -15,7 +15,7 @@ from __future__ import annotations
 import os
 
 from devports import exitcodes
-from devports.core.model import OURS, VisibilityGap
+from devports.core.model import CURRENT_USER, VisibilityGap
 from devports.errors import DevportsError
 from devports.system import bind, psutil_backend, signals, windows_tools
 from devports.system.identity import NOBODY
@@ -242,7 +242,7 @@ def _netstat(flags: str) -> list[Row]:
             "no-table",
             "neither the socket table nor netstat responds",
             note="devports needs one of them to find holders",
-            exit_code=exitcodes.BLIND,
+            exit_code=exitcodes.CANNOT_INSPECT,
         )
     return list(windows_tools.netstat(raw))
 
@@ -302,7 +302,7 @@ class Windows(PsMachine):
         found = tuple(row for row in rows() if row.socket.local.port in ports)
         return SocketScan(found, shows_bound=False, gaps=(NOT_BOUND,))
 
-    def unlisted(self, port: int, known: Table) -> tuple[Socket, ...]:
+    def unlisted_sockets(self, port: int, known: Table) -> tuple[Socket, ...]:
         inodes = {socket.inode for socket in known.sockets}
         found = [row for row in bound({port}) if row.socket.inode not in inodes]
         self.remember(found)
@@ -326,4 +326,4 @@ class Windows(PsMachine):
 
     @staticmethod
     def uids() -> tuple[int, int]:
-        return OURS, OURS
+        return CURRENT_USER, CURRENT_USER

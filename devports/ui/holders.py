@@ -19,26 +19,26 @@ from devports.core.holder_kind import (
     run_behind,
 )
 from devports.core.value import Frozen, unreachable
-from devports.core.verdict import code_of, decisive, sockets_of
+from devports.core.verdict import code_of, deciding_finding, sockets_of
 from devports.errors import DevportsError
 from devports.ui.escape import command_line, printable
 from devports.ui.processes import (
     STATES,
-    evidence,
+    ancestry,
+    fact_lines,
     families,
-    label,
-    notes,
-    origin,
+    note_lines,
+    process_label,
+    process_line,
+    process_name,
     running,
     short_folder,
     sockets_line,
     summary,
-    title,
     uptime,
     user_of,
-    who_line,
 )
-from devports.ui.text import counted, listed, shortened
+from devports.ui.text import join_words, plural, shortened
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -61,7 +61,7 @@ WHOSE = {"sibling": "another checkout of this repository", "project": "another p
 """Of whom a holder is, by how its checkout is related to ours."""
 
 
-def standing_words(standing: HolderKind) -> str:
+def kind_text(standing: HolderKind) -> str:
     """Return what its kind means for ending it; empty for a plain process."""
     match standing:
         case OrdinaryProcess():
@@ -79,14 +79,14 @@ def standing_words(standing: HolderKind) -> str:
             name = f" as `{printable(unit)}`" if unit else ""
             return f"managed by {printable(by)}{name}, which may restart it"
         case Container():
-            return _container_words(standing)
+            return _container_text(standing)
         case Protected(reason=reason):
             return f"protected: devports never stops {printable(reason)}"
         case _:
             unreachable(standing)
 
 
-def _container_words(container: Container) -> str:
+def _container_text(container: Container) -> str:
     """Return what the process does for a container, as far as its engine has said."""
     engine = printable(container.engine)
     forwards = f"forwards the port for a {engine} container"
@@ -120,14 +120,14 @@ def _container_label(container: Container) -> str:
     return f"the {printable(container.engine)} container `{name}`{image}"
 
 
-def patience_words(standing: HolderKind, joint: str) -> str:
+def patience_text(standing: HolderKind, joint: str) -> str:
     """Return behind `joint` how long an end may take, where that is longer than usual."""
     if not isinstance(standing, Container) or standing.stop_timeout <= STOP_TIMEOUT:
         return ""
     return f"{joint}it may take up to {standing.stop_timeout} s"
 
 
-def origin_words(standings: Sequence[HolderKind]) -> str:
+def origin_text(standings: Sequence[HolderKind]) -> str:
     """Return where holders come from, to follow their names; empty unless all are elsewhere."""
     found = list(dict.fromkeys(standings))
     if len(found) != 1 or not isinstance(found[0], OtherCheckout):
@@ -145,20 +145,20 @@ def target_label(target: StopTarget) -> str:
     """
     if isinstance(target.standing, Container):
         known = target.standing.said == "one"
-        return _container_label(target.standing) if known else label(target.process)
+        return _container_label(target.standing) if known else process_label(target.process)
     below = [m.process for m in target.members if m.process.key != target.process.key]
-    top = label(target.process)
+    top = process_label(target.process)
     run = run_behind(target.standing)
     if run is not None and not run.left:
         top = f"`devports run {printable(run.words)}` (pid {target.process.pid})"
     if not below:
         return top
     if len(below) < len(target.members):
-        return f"{top} and {counted(len(below), 'child process', 'child processes')}"
-    return f"{top} and child {listed([label(process) for process in below])}"
+        return f"{top} and {plural(len(below), 'child process', 'child processes')}"
+    return f"{top} and child {join_words([process_label(process) for process in below])}"
 
 
-def project_words(theirs: Worktree | None, ours: Worktree | None) -> str:
+def project_text(theirs: Worktree | None, ours: Worktree | None) -> str:
     """Return which project a holder was started in, and how that is to ours."""
     if theirs is None:
         return ""
@@ -183,7 +183,7 @@ def judgements(
 
 
 def _judgement(standing: HolderKind, reader: DisplayContext) -> Judgement:
-    return (whereabouts(standing, reader),), standing_words(standing)
+    return (whereabouts(standing, reader),), kind_text(standing)
 
 
 def whereabouts(standing: HolderKind, reader: DisplayContext) -> tuple[str, str]:
@@ -194,28 +194,28 @@ def whereabouts(standing: HolderKind, reader: DisplayContext) -> tuple[str, str]
     if not isinstance(standing, OtherCheckout):
         return "", ""
     folders = [short_folder(each.folder, reader) for each in (standing.there, standing.here)]
-    there, here = map(place_words, folders, (standing.there, standing.here))
+    there, here = map(place_text, folders, (standing.there, standing.here))
     key = "checkout" if standing.relation == "sibling" else "project"
     return key, there + (f"; you are in {here}" if here else "")
 
 
-def place_words(folder: str, place: Place) -> str:
+def place_text(folder: str, place: Place) -> str:
     """Return a folder, as it is to be written, with its branch."""
     branch = printable(place.branch, LONGEST_NAME)
     return folder + (f", branch `{branch}`" if branch else "")
 
 
-def clients_words(around: PortClients) -> str:
+def clients_text(around: PortClients) -> str:
     """Return how many clients a server has and which of them are processes here."""
-    known = [label(one.process) for one in around.spared if one.why == "client"]
-    here = f" (local: {listed(shortened(known, MOST_AROUND))})" if known else ""
+    known = [process_label(one.process) for one in around.spared if one.why == "client"]
+    here = f" (local: {join_words(shortened(known, MOST_AROUND))})" if known else ""
     return f"{around.clients} connected{here}; not stopped"
 
 
-def spared_words(spared: Sequence[UntouchedProcess]) -> list[str]:
+def spared_text(spared: Sequence[UntouchedProcess]) -> list[str]:
     """Return who touched the port and was left alone, one line each, and why."""
     whys = {"client": "client", "outgoing": "outgoing connection from this port"}
-    lines = [f"not stopped: {label(one.process)} ({whys[one.why]})" for one in spared]
+    lines = [f"not stopped: {process_label(one.process)} ({whys[one.why]})" for one in spared]
     return shortened(lines, MOST_AROUND, "not stopped: {} more")
 
 
@@ -231,7 +231,7 @@ def holder_card(question: Question, reader: DisplayContext, *, project: str = ""
     """Return who would be ended, the most telling first: the end has no room on a low terminal."""
     (holder, members), *others = families(question.target.members)
     process, standing = holder.process, question.target.standing
-    name, *words = process.argv or (title(process),)
+    name, *words = process.argv or (process_name(process),)
     more = f"{len(members)} more with the same socket" if members else ""
     up = uptime(process, reader)
     who = (f"pid {process.pid}", user_of(process, reader), up and f"up {up}", more)
@@ -240,13 +240,13 @@ def holder_card(question: Question, reader: DisplayContext, *, project: str = ""
     rows = [
         CardRow("command", command_line((name.rpartition("/")[2] or name, *words), LONGEST_DETAIL)),
         CardRow("process", ", ".join(filter(None, who))),
-        *(CardRow("and", who_line(other.process, reader)) for other, _ in others),
+        *(CardRow("and", process_line(other.process, reader)) for other, _ in others),
         CardRow(*whereabouts(standing, reader)),
-        CardRow("note", standing_words(standing), "note"),
+        CardRow("note", kind_text(standing), "note"),
         CardRow("state", STATES.get(process.state, ""), "note"),
-        CardRow("clients", clients_words(question.around) if clients else ""),
+        CardRow("clients", clients_text(question.around) if clients else ""),
         CardRow("folder", f"{folder} ({project})" if project else folder),
-        CardRow("started by", origin(holder)),
+        CardRow("started by", ancestry(holder)),
     ]
     return [row for row in rows if row.value]
 
@@ -260,7 +260,7 @@ def details(question: Question, reader: DisplayContext) -> list[tuple[str, list[
     for depth, process in _tree(target):
         holder = holders.get(process.key)
         own = sockets_line(holder, sockets) if holder else "no socket (parent of the holder)"
-        name = command_line(process.argv, LONGEST_DETAIL) or title(process)
+        name = command_line(process.argv, LONGEST_DETAIL) or process_name(process)
         facts = (
             f"program {printable(process.exe)}" if process.exe else "",
             ", ".join(filter(None, (user_of(process, reader), running(process, reader), own))),
@@ -274,7 +274,7 @@ def details(question: Question, reader: DisplayContext) -> list[tuple[str, list[
         ("started by", _parents(target)),
         ("if you answer yes", steps),
     ]
-    return [(title, rows) for title, rows in sections if rows]
+    return [(process_name, rows) for process_name, rows in sections if rows]
 
 
 def _tree(target: StopTarget) -> list[tuple[int, Process]]:
@@ -313,7 +313,7 @@ def _steps(question: Question) -> Iterator[str]:
     elif question.kind == "stop":
         yield f"devports sends SIGTERM, like `kill -TERM {pid}`"
         yield "if the process does not stop in time, devports asks before sending SIGKILL"
-    yield from spared_words(question.around.spared)
+    yield from spared_text(question.around.spared)
 
 
 def problem(
@@ -329,10 +329,10 @@ def problem(
 ) -> DevportsError:
     """Return the findings on one port as an error, ready to be raised or shown."""
     return DevportsError(
-        code_of(decisive(findings)),
-        summary(findings, subject) + origin_words([each for _, each in standings]),
-        facts=evidence(findings, reader, judgements(standings, reader)),
-        note="\n".join((*notes(findings), *more_notes)),
+        code_of(deciding_finding(findings)),
+        summary(findings, subject) + origin_text([each for _, each in standings]),
+        facts=fact_lines(findings, reader, judgements(standings, reader)),
+        note="\n".join((*note_lines(findings), *more_notes)),
         hints=hints,
         service=service,
         exit_code=exit_code,

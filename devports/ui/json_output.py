@@ -16,7 +16,7 @@ from devports.core.verdict import (
     HolderUnknown,
     LingeringConnections,
     code_of,
-    decisive,
+    deciding_finding,
     is_bindable,
     sockets_of,
 )
@@ -355,7 +355,7 @@ LONGEST = 4000
 
 
 def _answer(target: str, findings: Sequence[Finding], now: float) -> shape.Answer:
-    finding = decisive(findings)
+    finding = deciding_finding(findings)
     return {
         "target": target,
         "bindable": is_bindable(finding.verdict),

@@ -20,11 +20,11 @@ from devports.core.verdict import (
     NotLocal,
     NotPermitted,
     OutgoingConnection,
-    decisive,
+    deciding_finding,
     sockets_of,
 )
 from devports.ui.escape import command_line, port_name, printable
-from devports.ui.text import aligned, counted, duration, listed, shortened, whole
+from devports.ui.text import aligned, duration, join_words, plural, round_up, shortened
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -76,21 +76,21 @@ STATES = {
 }
 
 
-def since(started: float, reader: DisplayContext) -> str:
+def start_time(started: float, reader: DisplayContext) -> str:
     """Return the reader's clock time of `started`: the hour today, else the day too."""
     then = time.gmtime(started + reader.offset)
     today = time.gmtime(reader.now + reader.offset)
     return time.strftime("%H:%M" if then[:3] == today[:3] else "%Y-%m-%d %H:%M", then)
 
 
-def title(process: Process) -> str:
+def process_name(process: Process) -> str:
     """Return the name a person knows the process by, escaped."""
     name, full = process.name, program(process)
     if name in THREAD_NAMES:
         name = full
     elif len(name) == COMM_LENGTH:  # cut: the whole of it is what was executed, or a title
-        whole = (full, *(base_name(word).strip() for word in process.argv[:1]))
-        name = next((each for each in whole if each.startswith(name)), name)
+        round_up = (full, *(base_name(word).strip() for word in process.argv[:1]))
+        name = next((each for each in round_up if each.startswith(name)), name)
     return printable(_console_script(process) or name, 40) or "?"
 
 
@@ -106,8 +106,8 @@ def _console_script(process: Process) -> str:
     return name if folder.rpartition("/")[2] == "bin" and "." not in name else ""
 
 
-def label(process: Process) -> str:
-    return f"`{title(process)}` (pid {process.pid})"
+def process_label(process: Process) -> str:
+    return f"`{process_name(process)}` (pid {process.pid})"
 
 
 def terminal_name(number: int) -> str:
@@ -132,7 +132,7 @@ def uptime(process: Process, reader: DisplayContext) -> str:
 def running(process: Process, reader: DisplayContext) -> str:
     """Return how long it runs, and since when; empty where the start is not known."""
     up = uptime(process, reader)
-    return f"for {up} (since {since(process.started, reader)})" if up else ""
+    return f"for {up} (since {start_time(process.started, reader)})" if up else ""
 
 
 def short_folder(path: str, reader: DisplayContext) -> str:
@@ -143,7 +143,7 @@ def short_folder(path: str, reader: DisplayContext) -> str:
     return printable(path)
 
 
-def origin(holder: Holder) -> str:
+def ancestry(holder: Holder) -> str:
     """Return how it was started: `npm run dev` <- `zsh` <- `code`."""
     words = [f"`{_short(parent)}`" for parent in holder.ancestors if parent.pid > 1]
     # A shell in a shell in a shell says no more than one.
@@ -163,14 +163,14 @@ def _short(process: Process) -> str:
             plain = [w for w in words[place + 1 : place + 3] if w.translate(JOINTS).isalnum()]
             told = [w for w in plain if not w.startswith("-")]
             return command_line([name, *told], 60)
-    return title(process)
+    return process_name(process)
 
 
 def sockets_line(holder: Holder, sockets: Iterable[Socket]) -> str:
     """Return what `holder` has of `sockets`, in the kernel's words."""
     own = [s for s in sockets if not holder.inodes or s.inode in holder.inodes]
     found = [
-        f"{state} {listed(at)}"
+        f"{state} {join_words(at)}"
         for state in ("LISTEN", "BOUND")
         if (at := [str(s.local) for s in own if s.state == state])
     ]
@@ -178,7 +178,7 @@ def sockets_line(holder: Holder, sockets: Iterable[Socket]) -> str:
     return ", ".join(found)
 
 
-def card(
+def process_facts(
     holder: Holder,
     reader: DisplayContext,
     *,
@@ -189,39 +189,39 @@ def card(
     """Return all that is worth knowing about a holder, as pairs of key and value."""
     process, (places, note) = holder.process, judgement
     pairs = (
-        ("process", who_line(process, reader)),
+        ("process", process_line(process, reader)),
         *places,
         ("socket", sockets_line(holder, sockets)),
         ("family", _family(members)),
         ("folder", short_folder(process.cwd, reader)),
         ("command", command_line(process.argv) if process.argv else ""),
-        ("started by", origin(holder)),
+        ("started by", ancestry(holder)),
         ("state", STATES.get(process.state, "")),
         ("note", note),
     )
     return tuple((key, value) for key, value in pairs if value)
 
 
-def who_line(process: Process, reader: DisplayContext) -> str:
+def process_line(process: Process, reader: DisplayContext) -> str:
     run = running(process, reader)
-    words = (label(process), user_of(process, reader), run and f"running {run}")
+    words = (process_label(process), user_of(process, reader), run and f"running {run}")
     return ", ".join(filter(None, words))
 
 
-def hidden_card(hidden: HiddenSocket, reader: DisplayContext) -> tuple[tuple[str, str], ...]:
+def hidden_facts(hidden: HiddenSocket, reader: DisplayContext) -> tuple[tuple[str, str], ...]:
     """Return what is known of a holder that could not be read, as pairs of key and value."""
     user = printable(hidden.user, 40) or "an unknown user"
     return (
         ("socket", f"{hidden.socket.state} {hidden.socket.local}, opened by {user}"),
-        *(("probably", who_line(process, reader)) for process in hidden.likely),
+        *(("probably", process_line(process, reader)) for process in hidden.likely),
     )
 
 
 def _family(members: Sequence[Process]) -> str:
     if not members:
         return ""
-    pids = listed([str(member.pid) for member in members])
-    more = counted(len(members), "more process", "more processes")
+    pids = join_words([str(member.pid) for member in members])
+    more = plural(len(members), "more process", "more processes")
     return f"shared with {more} (pid {pids})"
 
 
@@ -237,24 +237,24 @@ def families(holders: Sequence[Holder]) -> list[tuple[Holder, list[Process]]]:
 
 def names(holding: HolderSearch) -> str:
     """Return everybody behind a port in one phrase."""
-    known = [title(top.process) for top, _ in families(holding.holders)]
+    known = [process_name(top.process) for top, _ in families(holding.holders)]
     phrases = [
         f"`{name}`" if (number := known.count(name)) == 1 else f"{number} processes named `{name}`"
         for name in dict.fromkeys(known)
     ]
-    phrases += dict.fromkeys(map(_hidden_words, holding.hidden))
-    return listed(shortened(phrases, MOST_NAMES)) or UNSEEN
+    phrases += dict.fromkeys(map(_hidden_text, holding.hidden))
+    return join_words(shortened(phrases, MOST_NAMES)) or UNSEEN
 
 
-def _hidden_words(hidden: HiddenSocket) -> str:
+def _hidden_text(hidden: HiddenSocket) -> str:
     """Return what is known of a holder that could not be read."""
     user = f"user {printable(hidden.user, 40)}" if hidden.user else ""
     pids = [str(process.pid) for process in hidden.likely]
-    likely = f"probably {listed(pids, 'or')}" if pids else ""
-    return ", ".join(filter(None, (user, unit_words(hidden), likely))) or UNSEEN
+    likely = f"probably {join_words(pids, 'or')}" if pids else ""
+    return ", ".join(filter(None, (user, unit_text(hidden), likely))) or UNSEEN
 
 
-def unit_words(hidden: HiddenSocket) -> str:
+def unit_text(hidden: HiddenSocket) -> str:
     """Return a service or a container; a session or slice says nothing about the holder."""
     # For hidden holders only.
     from devports.core.containers import container_of, is_identity
@@ -274,7 +274,7 @@ def headline(finding: Finding, subject: str = "") -> str:
 
 def summary(findings: Sequence[Finding], subject: str = "") -> str:
     """Return the headline of the finding that decides."""
-    return headline(decisive(findings), subject)
+    return headline(deciding_finding(findings), subject)
 
 
 def _matter(finding: Finding) -> str:
@@ -286,7 +286,7 @@ def _matter(finding: Finding) -> str:
             return _lingering(verdict, finding.holding)
         case LocalhostConflict(sockets=sockets):
             other = _people(finding.holding, "another server")
-            there = listed(list(dict.fromkeys(str(socket.local) for socket in sockets)))
+            there = join_words(list(dict.fromkeys(str(socket.local) for socket in sockets)))
             return f" is free, but `localhost` may connect to {other} on {there}"
         case Held(listens=False):
             return f" is bound by {names(finding.holding)}, which is not listening"
@@ -321,14 +321,14 @@ def _outgoing(sockets: Sequence[Socket]) -> tuple[str, str]:
 
 
 def _lingering(verdict: LingeringConnections, holding: HolderSearch) -> str:
-    number, states = counted(len(verdict.sockets), "connection"), _states(verdict.sockets)
+    number, states = plural(len(verdict.sockets), "connection"), _states(verdict.sockets)
     if any(socket.inode for socket in verdict.sockets):
         has = f"{_people(holding, 'a process')} still has {number} on it ({states})"
         effect = "; no server can bind it until then" if verdict.blocking else ""
         return f" has no listener, but {has}{effect}"
     within = "without a time limit"
     if verdict.seconds is not None:
-        within = f"for another {duration(whole(verdict.seconds))}"
+        within = f"for another {duration(round_up(verdict.seconds))}"
     if verdict.blocking:
         return f" is lingering {within} ({number} in {states}); no server can bind it until then"
     remain = "remains" if len(verdict.sockets) == 1 else "remain"
@@ -342,7 +342,7 @@ def _states(sockets: Sequence[Socket]) -> str:
     return found[0] if len(kinds) == 1 else ", ".join(f"{found.count(k)} {k}" for k in kinds)
 
 
-def short(verdict: Verdict, free: str = "free") -> str:
+def verdict_label(verdict: Verdict, free: str = "free") -> str:
     """Return the verdict in a word or two, for a table.
 
     `free` is the word for that; another one where the kernel has not been asked to bind.
@@ -351,7 +351,7 @@ def short(verdict: Verdict, free: str = "free") -> str:
         case Free():
             return free
         case LingeringConnections(blocking=blocking, seconds=seconds):
-            within = "" if seconds is None else duration(whole(seconds))
+            within = "" if seconds is None else duration(round_up(seconds))
             parts = ("lingering", within) if blocking else (free, f"lingering {within}".rstrip())
             return ", ".join(filter(None, parts))
         case LocalhostConflict():
@@ -372,7 +372,7 @@ def short(verdict: Verdict, free: str = "free") -> str:
             unreachable(verdict)
 
 
-def evidence(
+def fact_lines(
     findings: Sequence[Finding],
     reader: DisplayContext,
     judgements: Mapping[int, Judgement] | None = None,
@@ -390,21 +390,23 @@ def known(
 
     `judgements` are those on holders by pid, where any were made: see `ui.holders.judgements`.
     """
-    endpoints = [(str(finding.endpoint), short(finding.verdict)) for finding in findings]
+    endpoints = [(str(finding.endpoint), verdict_label(finding.verdict)) for finding in findings]
     pairs: list[tuple[str, str]] = []
     sockets = tuple(dict.fromkeys(s for found in findings for s in sockets_of(found.verdict)))
     people = families(merged(h for found in findings for h in found.holding.holders))
     for holder, members in people[:MOST_CARDS]:
         judgement = (judgements or {}).get(holder.process.pid, ((), ""))
-        pairs += card(holder, reader, sockets=sockets, judgement=judgement, members=members)
+        pairs += process_facts(
+            holder, reader, sockets=sockets, judgement=judgement, members=members
+        )
     if len(people) > MOST_CARDS:
         pairs.append(("and", f"{len(people) - MOST_CARDS} more"))
     for hidden in dict.fromkeys(h for found in findings for h in found.holding.hidden):
-        pairs += hidden_card(hidden, reader)
+        pairs += hidden_facts(hidden, reader)
     return (endpoints if len(findings) > 1 else [], pairs)
 
 
-def notes(findings: Iterable[Finding]) -> tuple[str, ...]:
+def note_lines(findings: Iterable[Finding]) -> tuple[str, ...]:
     """Return why it matters and what could not be seen, each once.
 
     Of a `localhost` that is held on one of its addresses, the other one is no server to tell apart.
@@ -416,11 +418,11 @@ def notes(findings: Iterable[Finding]) -> tuple[str, ...]:
         told = isinstance(verdict, LocalhostConflict) and any(s in held for s in verdict.sockets)
         lines.append("" if told else _meaning(finding))
         gaps = verdict.gaps if isinstance(verdict, HolderUnknown) else ()
-        lines += map(gap_words, (*gaps, *finding.holding.gaps))
+        lines += map(gap_text, (*gaps, *finding.holding.gaps))
     return tuple(dict.fromkeys(filter(None, lines)))
 
 
-def gap_words(gap: VisibilityGap) -> str:
+def gap_text(gap: VisibilityGap) -> str:
     """Return what could not be seen, as a clause."""
     lead = "not readable: " if gap.code.startswith("unreadable") else ""
     return lead + printable(gap.detail)

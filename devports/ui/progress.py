@@ -20,14 +20,14 @@ from devports.core.value import unreachable
 from devports.ui.escape import port_name, printable
 from devports.ui.holders import (
     WHOSE,
-    patience_words,
-    place_words,
-    spared_words,
-    standing_words,
+    kind_text,
+    patience_text,
+    place_text,
+    spared_text,
     target_label,
 )
-from devports.ui.processes import label, summary, terminal_name
-from devports.ui.text import counted, duration, listed, shortened, took, whole
+from devports.ui.processes import process_label, summary, terminal_name
+from devports.ui.text import duration, elapsed, join_words, plural, round_up, shortened
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -41,22 +41,20 @@ MOST_NAMED, MOST_ENDED = 3, 50
 """Children that are left: so many are called by name, so many pids stand in one command."""
 
 
-def progress_words(progress: stop_plan.Progress) -> str:
+def progress_text(progress: stop_plan.Progress) -> str:
     match progress:
         case stop_plan.Terminating(target=target):
             return f"stopping {target_label(target)} with SIGTERM"
         case stop_plan.Killing(target=target):
             return f"{target_label(target)} did not stop in time; sending SIGKILL"
         case stop_plan.StoppingContainer(target=target):
-            slow = patience_words(target.standing, "; ")
+            slow = patience_text(target.standing, "; ")
             return f"stopping {target_label(target)} with {_means(target)}{slow}"
         case stop_plan.WatchingForRestart(seconds=seconds, by=by):
-            within = duration(whole(seconds))
-            return (
-                f"the port is free; watching for {within} in case {label(by)} restarts the server"
-            )
+            within, who = duration(round_up(seconds)), process_label(by)
+            return f"the port is free; watching for {within} in case {who} restarts the server"
         case stop_plan.WaitingForPort(seconds=seconds, clients=clients):
-            waiting = f"waiting up to {duration(whole(seconds))} for the port to become free"
+            waiting = f"waiting up to {duration(round_up(seconds))} for the port to become free"
             return waiting + _still(clients)
         case _:
             unreachable(progress)
@@ -66,7 +64,7 @@ def wait_words(wait: stop_plan.WaitProgress) -> str:
     """Return what is waited for, where how long is counted behind it."""
     match wait:
         case stop_plan.WatchingForRestart(by=by):
-            return f"the port is free; watching in case {label(by)} restarts the server"
+            return f"the port is free; watching in case {process_label(by)} restarts the server"
         case stop_plan.WaitingForPort(clients=clients):
             return f"waiting for the port to become free{_still(clients)}"
         case _:
@@ -74,20 +72,20 @@ def wait_words(wait: stop_plan.WaitProgress) -> str:
 
 
 def _still(clients: int) -> str:
-    return f" ({counted(clients, 'client')} still connected)" if clients else ""
+    return f" ({plural(clients, 'client')} still connected)" if clients else ""
 
 
-def outcome_words(outcome: stop_plan.Outcome) -> str:
+def result_text(outcome: stop_plan.Outcome) -> str:
     whom = target_label(outcome.target)
     match outcome:
         case stop_plan.WouldStop(asks=asks):
             asked = ", after asking" if asks else ""
             return f"would stop {whom} with {_means(outcome.target)}{asked}"
         case stop_plan.Stopped(exited=exited, seconds=seconds, bindable=bindable):
-            by, port = listed(outcome.signals), _port(seconds, bindable=bindable)
+            by, port = join_words(outcome.signals), _port(seconds, bindable=bindable)
             if exited:
                 return f"stopped {whom} with {by}; {port}"
-            runs = _verb(outcome.target, "is", "are")
+            runs = verb_form(outcome.target, "is", "are")
             return f"{whom} closed the port after {by} and {runs} still running; {port}"
         case stop_plan.ContainerStopped(seconds=seconds, bindable=bindable):
             return f"stopped {whom}; {_port(seconds, bindable=bindable)}"
@@ -99,13 +97,15 @@ def outcome_words(outcome: stop_plan.Outcome) -> str:
         case stop_plan.Declined():
             return f"left {whom} running"
         case stop_plan.Refused():
-            were = _verb(outcome.target, "was", "were")
-            return f"{whom} {were} not stopped: {refusal_words(outcome)}"
+            were = verb_form(outcome.target, "was", "were")
+            return f"{whom} {were} not stopped: {refusal_text(outcome)}"
         case stop_plan.TimedOut(signals=signals):
-            runs = _verb(outcome.target, "is", "are")
-            return f"{whom} {runs} still running after {listed(signals)}; {_port(bindable=False)}"
+            runs = verb_form(outcome.target, "is", "are")
+            return (
+                f"{whom} {runs} still running after {join_words(signals)}; {_port(bindable=False)}"
+            )
         case stop_plan.Respawned(successor=successor):
-            took_it = f"{_verb(successor, 'has', 'have')} taken the port"
+            took_it = f"{verb_form(successor, 'has', 'have')} taken the port"
             return f"stopped {whom}, but {target_label(successor)} {took_it}"
         case _:
             unreachable(outcome)
@@ -115,7 +115,7 @@ def _port(seconds: float | None = None, *, bindable: bool) -> str:
     """Return what a stop has come to; `seconds`: until the port was free, which is not the exit."""
     if not bindable:
         return "the port is still in use"
-    return "the port is free" if seconds is None else f"the port is free after {took(seconds)}"
+    return "the port is free" if seconds is None else f"the port is free after {elapsed(seconds)}"
 
 
 def _is_container(target: stop_plan.StopTarget) -> bool:
@@ -129,7 +129,7 @@ def _means(target: stop_plan.StopTarget) -> str:
     return f"`{printable(standing.stop)}`" if isinstance(standing, Container) else "SIGTERM"
 
 
-def _verb(target: stop_plan.StopTarget, one: str, many: str) -> str:
+def verb_form(target: stop_plan.StopTarget, one: str, many: str) -> str:
     """Return the form of a verb for a target: its process, or with those that hang on it."""
     alone = _is_container(target) or all(
         member.process.key == target.process.key for member in target.members
@@ -137,23 +137,23 @@ def _verb(target: stop_plan.StopTarget, one: str, many: str) -> str:
     return one if alone else many
 
 
-def them(target: stop_plan.StopTarget) -> str:
+def pronoun(target: stop_plan.StopTarget) -> str:
     """Return the pronoun of a target: one process, or one with those that hang on it."""
-    return _verb(target, "it", "them")
+    return verb_form(target, "it", "them")
 
 
-def refusal_words(refused: stop_plan.Refused) -> str:
+def refusal_text(refused: stop_plan.Refused) -> str:
     standing = refused.target.standing
     match refused.why:
         case "protected":
             reason = standing.reason if isinstance(standing, Protected) else "protected"
             return f"it is {printable(reason)}"
         case "supervised":
-            return _supervised_words(standing)
+            return _supervised_text(standing)
         case "container":
-            return f"it {standing_words(standing) or 'forwards the port for a container'}"
+            return f"it {kind_text(standing) or 'forwards the port for a container'}"
         case "other-user" if isinstance(standing, OtherUser) and not standing.permitted:
-            return f"it {standing_words(standing)}"
+            return f"it {kind_text(standing)}"
         case "other-user":
             return "it belongs to another user; stopping it needs `--yes --other-users`"
         case "other-checkout":
@@ -170,24 +170,25 @@ def refusal_words(refused: stop_plan.Refused) -> str:
             unreachable(refused.why)
 
 
-def _supervised_words(standing: HolderKind) -> str:
+def _supervised_text(standing: HolderKind) -> str:
     if not isinstance(standing, SupervisedService):
         return "a supervisor may restart it"
     does = "stop it with" if standing.unit else "find its name with"
     ends = f"; {does} `{printable(standing.stop)}`" if standing.stop else ""
-    return standing_words(standing) + ends
+    return kind_text(standing) + ends
 
 
 def left_words(outcome: stop_plan.Outcome) -> list[str]:
     """Return who lives on after a stop and is no holder, with the command that ends it."""
     if not isinstance(outcome, stop_plan.Stopped):
         return []
-    lines, whom = [], label(outcome.target.process)
+    lines, whom = [], process_label(outcome.target.process)
     if outcome.parent is not None:
-        parent = f"{label(outcome.parent)}, a parent of {whom}, is still running and may restart it"
+        who = f"{process_label(outcome.parent)}, a parent of {whom}"
+        parent = f"{who}, is still running and may restart it"
         lines.append(f"{parent}; to stop it, run {_kill((outcome.parent,))}")
     if below := outcome.orphans:
-        named = listed(shortened([label(one) for one in below], MOST_NAMED))
+        named = join_words(shortened([process_label(one) for one in below], MOST_NAMED))
         what = f"child processes of {whom}, are still running; to stop them"
         if len(below) == 1:
             what = f"a child process of {whom}, is still running; to stop it"
@@ -199,41 +200,43 @@ def _kill(processes: Sequence[Process]) -> str:
     return f"`kill -TERM {' '.join(str(process.pid) for process in processes)}`"
 
 
-def again_words(outcome: stop_plan.Respawned) -> str:
+def restart_text(outcome: stop_plan.Respawned) -> str:
     """Return who started a server again, or may have, and what to do about it first."""
     successor, parent = outcome.successor.process, outcome.by
     if parent is None:
         return ""
     if not outcome.again:
         first = f"if that restarts the server, stop it first: {_kill((parent,))}"
-        return f"its parent is {label(parent)}; {first}"
+        return f"its parent is {process_label(parent)}; {first}"
     job = successor.job
     if job is not None and job.group == job.foreground and is_persons_shell(parent):
-        where = f"{label(parent)} on {terminal_name(job.terminal)}"
+        where = f"{process_label(parent)} on {terminal_name(job.terminal)}"
         return f"{where} may run it again (loop or command list); press Ctrl-C there"
-    return f"{label(parent)} restarts it; stop that first: `kill -TERM {parent.pid}`"
+    return f"{process_label(parent)} restarts it; stop that first: `kill -TERM {parent.pid}`"
 
 
-def freed_words(freed: stop_plan.FreeResult, subject: str) -> tuple[str, ...]:
+def freed_text(freed: stop_plan.FreeResult, subject: str) -> tuple[str, ...]:
     """Return what came of every target, and last whether the port can be bound: that decides."""
-    lines = [*map(outcome_words, freed.outcomes), *spared_words(freed.spared)]
+    lines = [*map(result_text, freed.outcomes), *spared_text(freed.spared)]
     if freed.bindable:
-        ports = printable(subject) or listed([str(finding.endpoint) for finding in freed.findings])
+        ports = printable(subject) or join_words(
+            [str(finding.endpoint) for finding in freed.findings]
+        )
         return (*lines, f"{ports} is free")
     return (*lines, f"not freed: {summary(freed.findings, subject)}")
 
 
-def question_words(question: stop_plan.Question, service: str = "") -> str:
+def question_text(question: stop_plan.Question, service: str = "") -> str:
     """Return the question: which port, who has it, whose that is, and what is done to it."""
     target = question.target
     port, whom = port_name(question.finding.endpoint), target_label(target)
     start = f" and start `{printable(service)}`" if service else ""
-    held, it = f"in use by {whom}{_whose(target.standing)}", them(target)
+    held, it = f"in use by {whom}{owner_phrase(target.standing)}", pronoun(target)
     match question.kind:
         case "kill":
             return f"{port} is still {held}: kill {it} with SIGKILL{start}?"
         case "container":
-            slow = patience_words(target.standing, ", though ")
+            slow = patience_text(target.standing, ", though ")
             return f"{port} is {held}: stop {it}{start}{slow}?"
         case "stop":
             return f"{port} is {held}: stop {it}{start}?"
@@ -241,14 +244,14 @@ def question_words(question: stop_plan.Question, service: str = "") -> str:
             unreachable(question.kind)
 
 
-def _whose(standing: HolderKind) -> str:
+def owner_phrase(standing: HolderKind) -> str:
     match standing:
         case OtherUser(user=user):
             return f" of user `{printable(user)}`"
         case DevportsRun(run=run) if run.left:
             return f" (server of `devports run {printable(run.words)}`)"
         case OtherCheckout(relation=relation, there=there):
-            where = place_words(printable(there.folder), there)
+            where = place_text(printable(there.folder), there)
             return f", which belongs to {WHOSE[relation]} ({where})"
         case Tunnel(kind=kind):
             return f" (tunnel: `{printable(kind)}`)"

@@ -22,8 +22,8 @@ from devports.core.value import Frozen
 from devports.ui.escape import printable
 from devports.ui.holders import details, holder_card
 from devports.ui.processes import headline
-from devports.ui.progress import question_words, them
-from devports.ui.text import counted, wrap
+from devports.ui.progress import pronoun, question_text
+from devports.ui.text import plural, wrap
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -91,7 +91,7 @@ def yes_or_no(text: str) -> Prompt:
 
 def menu_for(question: Question, service: str = "") -> Prompt:
     verb = "kill" if question.kind == "kill" else "stop"
-    whom, standing = them(question.target), question.target.standing
+    whom, standing = pronoun(question.target), question.target.standing
     no = NO.replace(row=f"no, leave {whom} running")
     if isinstance(standing, OtherUser):
         whom = f"what belongs to {printable(standing.user, 40)}"
@@ -101,7 +101,7 @@ def menu_for(question: Question, service: str = "") -> Prompt:
     after = f" on the next free port after {question.finding.endpoint.port}"
     other = OTHER.replace(row=_naming("no, start", service, after, unnamed=""))
     choices = (no, yes, DETAILS, other) if question.may_move else (no, yes, DETAILS)
-    return Prompt(question_words(question, service), choices)
+    return Prompt(question_text(question, service), choices)
 
 
 def _naming(before: str, service: str, after: str = "", unnamed: str = " the service") -> str:
@@ -236,7 +236,7 @@ def paged(lines: list[Text], room: int, width: int) -> tuple[list[Text], list[Te
 
 def _with_details(menu: Prompt, left: int) -> Prompt:
     """Return a question whose row for details says how many lines are left, if any are."""
-    told = DETAILS.replace(row=f"more details ({counted(left, 'line')})")
+    told = DETAILS.replace(row=f"more details ({plural(left, 'line')})")
     rows = [told if one.answer == "details" else one for one in menu.choices]
     return menu.replace(choices=tuple(one for one in rows if left or one is not told))
 
@@ -267,7 +267,7 @@ def terminal_of(screen: Console) -> tuple[Input, Output] | None:
     if isinstance(sink, Vt100_Output):
         # Where is the cursor? A late answer of the terminal would be typed into the server.
         sink.enable_cpr = False
-    drop_typeahead(source)
+    discard_typeahead(source)
     return source, sink
 
 
@@ -305,7 +305,7 @@ def _wanted(
         taken.add(ready[-1].port)
     if not ready:
         return None
-    text = f"write {shown} with {counted(len(ready), 'service')}?"
+    text = f"write {shown} with {plural(len(ready), 'service')}?"
     return tuple(ready) if wizard.confirm(text) else None
 
 
@@ -319,11 +319,11 @@ class _Wizard:
         """Ask which of several to write; all are marked at first."""
         import questionary
 
-        from devports.ui.reports import port_words
+        from devports.ui.reports import port_text
 
         choices = [
             questionary.Choice(
-                f"{printable(each.name)} ({each.kind}, {port_words(each)})", each, checked=True
+                f"{printable(each.name)} ({each.kind}, {port_text(each)})", each, checked=True
             )
             for each in services
         ]
@@ -480,7 +480,7 @@ class _Question:
     def _begin(self, *, first: bool) -> None:
         """Forget what was typed until now: nobody can have meant it for this question."""
         if first:
-            forget(self._source)
+            discard_input(self._source)
         if first and not self._drawn:
             _leave(self._menu.text, self._screen, *self._menu.choices)
 
@@ -521,7 +521,7 @@ def _chooser(option: Option) -> Press:
     return lambda event: event.app.exit(result=option)
 
 
-def forget(source: Input) -> None:
+def discard_input(source: Input) -> None:
     """Drop the keys that wait to be read, a half of one too. In raw mode: else some are kept.
 
     Raises:
@@ -534,10 +534,10 @@ def forget(source: Input) -> None:
     raise EOFError
 
 
-def drop_typeahead(source: Input) -> None:
+def discard_typeahead(source: Input) -> None:
     """Forget keys that were pressed before there was a question, an earlier one's surplus too."""
     from prompt_toolkit.input.typeahead import clear_typeahead
 
     clear_typeahead(source)
     with source.raw_mode():  # else the terminal keeps them until Enter
-        forget(source)
+        discard_input(source)

@@ -21,13 +21,13 @@ from devports.ui.processes import (
     headline,
     known,
     names,
+    note_lines,
+    process_name,
     short_folder,
-    title,
     uptime,
     user_of,
 )
-from devports.ui.processes import notes as meanings
-from devports.ui.text import aligned, counted, listed, pad, paint, wrap
+from devports.ui.text import aligned, join_words, pad, paint, plural, wrap
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -146,15 +146,15 @@ def _scope(path: str, facts: Facts, problems: Sequence[Problem]) -> str:
         return UNUSABLE if wrong else NOTHING
     services = len(dict.fromkeys(declared.service.name for declared in facts.ports))
     addresses = sum(len(declared.findings) for declared in facts.ports)
-    where = counted(addresses, "address", "addresses")
-    return f"checked {printable(path)}: {counted(services, 'service')} on {where}"
+    where = plural(addresses, "address", "addresses")
+    return f"checked {printable(path)}: {plural(services, 'service')} on {where}"
 
 
 def _unseen(facts: Facts, config: str) -> str:
     """Return what cannot be seen here, and how it could be."""
     if not facts.gaps:
         return "all processes are visible"
-    hidden = listed([printable(gap.detail) for gap in facts.gaps])
+    hidden = join_words([printable(gap.detail) for gap in facts.gaps])
     by_root = text_of(hint(OwnCommand(("doctor",), sudo=True)), config)
     who = "an administrator" if facts.platform == "win32" else by_root
     more = "" if facts.viewer.uid == 0 else f" ({who} sees more)"
@@ -165,7 +165,7 @@ def verdict(problems: Sequence[Problem]) -> tuple[Literal["good", "warning", "er
     """Return how it stands, and how many problems of each kind there are."""
     order: tuple[Severity, ...] = ("error", "warning", "note")
     numbers = {kind: sum(p.severity == kind for p in problems) for kind in order}
-    told = listed([counted(numbers[kind], kind) for kind in order if numbers[kind]])
+    told = join_words([plural(numbers[kind], kind) for kind in order if numbers[kind]])
     return "error" if numbers["error"] else "warning" if numbers["warning"] else "good", told
 
 
@@ -178,7 +178,7 @@ def _last_line(problems: Sequence[Problem], look: OutputStyle) -> str:
 
 def _mendable(problems: Sequence[Problem]) -> Advice | None:
     """Return how many of them devports can mend itself, if any."""
-    number = sum(problem.mend is not None for problem in problems)
+    number = sum(problem.fix is not None for problem in problems)
     if not number:
         return None
     if number == len(problems):
@@ -238,7 +238,7 @@ def _known(problem: Problem, reader: DisplayContext) -> tuple[list[tuple[str, st
 def _meaning(problem: Problem) -> list[str]:
     """Return why it matters, and what could not be seen of it."""
     port = None if problem.what else problem.about
-    notes = (*(meanings(port.findings) if port else ()), problem.why)
+    notes = (*(note_lines(port.findings) if port else ()), problem.why)
     return list(dict.fromkeys(filter(None, notes)))
 
 
@@ -331,7 +331,11 @@ def _holder(holding: HolderSearch, reader: DisplayContext) -> tuple[Spans, str]:
     process = people[0][0].process
     user, up = user_of(process, reader), uptime(process, reader)
     theirs: Spans = () if user == "you" else ((f", {user}", "warning"),)
-    return ((title(process), "strong"), (f" {process.pid}", ""), *theirs), f"up {up}" if up else ""
+    return (
+        (process_name(process), "strong"),
+        (f" {process.pid}", ""),
+        *theirs,
+    ), f"up {up}" if up else ""
 
 
 LONGEST = 2000
@@ -376,12 +380,12 @@ def summary(plan: Plan, mode: str, look: OutputStyle, root: str = ".") -> str:
     there = [_place(file, root) for file in plan.files if file.after is not None]
     changed = [_place(file, root) for file in plan.files if file.state != "current"]
     if plan.in_sync:
-        line = f"{listed(there)}: up to date"
+        line = f"{join_words(there)}: up to date"
     elif mode == "write":
-        line = f"wrote {listed(changed)}"
+        line = f"wrote {join_words(changed)}"
     else:
         command = text_of(ours("vscode"), look.config)
-        line = f"out of date: {listed(changed)}; to update, run `{command}`"
+        line = f"out of date: {join_words(changed)}; to update, run `{command}`"
     return "\n".join(wrap(printable(line), look.width, hang=2))
 
 
@@ -420,7 +424,7 @@ def findings(
     width = min(max((cells(each.name) for each in services), default=0), WIDEST)
     for each in services:
         name, reasons = pad(printable(each.name), width), _reasons(each)
-        start = f"  {paint(name, 'strong', look)}  {port_words(each)}: {_starts(each)}"
+        start = f"  {paint(name, 'strong', look)}  {port_text(each)}: {_starts(each)}"
         below = [paint(" " * (width + 4) + reason, "faint", look) for reason in reasons]
         lines += ["", start, *below]
     if left_out:
@@ -461,7 +465,7 @@ def findings_screen(
 
 
 def _found(services: Sequence[DetectedService]) -> str:
-    return counted(len(services), "service") if services else "no servers"
+    return plural(len(services), "service") if services else "no servers"
 
 
 def _starts(service: DetectedService) -> str:
@@ -482,7 +486,7 @@ def shown(text: str) -> str:
     return printable(" ".join(redacted(text.split(" "))))
 
 
-def port_words(service: DetectedService) -> str:
+def port_text(service: DetectedService) -> str:
     return f"port {service.port}" if service.port else "no port known"
 
 
@@ -519,7 +523,7 @@ def _steps(
 def _count(services: Sequence[DetectedService]) -> str:
     """Return how many services were written; those without a port are comments."""
     with_port = [service for service in services if service.port]
-    return counted(len(with_port), "service") if with_port else "an example service"
+    return plural(len(with_port), "service") if with_port else "an example service"
 
 
 def run_steps(services: Sequence[DetectedService]) -> list[tuple[OwnCommand, str]]:
@@ -529,7 +533,7 @@ def run_steps(services: Sequence[DetectedService]) -> list[tuple[OwnCommand, str
     watched = [f"`{printable(service.name)}`" for service in with_port if not service.command]
     steps = [(command, "start it on its port") for command in starts]
     if watched:
-        steps.append((ours("status"), f"show the process that serves {listed(watched)}"))
+        steps.append((ours("status"), f"show the process that serves {join_words(watched)}"))
     return steps or [(next_command(services), "start it on its port")]
 
 

@@ -14,8 +14,8 @@ from devports.core import recovery
 from devports.core.value import unreachable
 from devports.errors import DevportsError
 from devports.ui.escape import printable
-from devports.ui.processes import label
-from devports.ui.text import duration, in_vscode, took, url_of, whole
+from devports.ui.processes import process_label
+from devports.ui.text import duration, elapsed, in_vscode, round_up, url_of
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -32,7 +32,7 @@ STAYS = "its command must keep running in the foreground"
 
 def event_line(event: recovery.RunEvent, config: str = "") -> str:
     """Return the line of an event; `config`: the file that `--config` named, for hints in it."""
-    return PREFIX + _words(event) + _in_another_terminal(event, config)
+    return PREFIX + run_event_text(event) + _in_another_terminal(event, config)
 
 
 def _in_another_terminal(event: recovery.RunEvent, config: str) -> str:
@@ -44,7 +44,7 @@ def _in_another_terminal(event: recovery.RunEvent, config: str) -> str:
     return f"; run `{text_of(ours('run', event.dependency), config)}` in another terminal"
 
 
-def _words(event: recovery.RunEvent) -> str:
+def run_event_text(event: recovery.RunEvent) -> str:
     service = event.service
     match event:
         case recovery.ServerStarted(endpoint=endpoint, attempt=attempt):
@@ -73,11 +73,11 @@ def _words(event: recovery.RunEvent) -> str:
         case recovery.KillingServer(seconds=seconds):
             return f"`{service}` did not stop within {seconds:g} s; sending SIGKILL"
         case recovery.DetachedProcess(process=process, ended=True):
-            moved = f"`{service}` moved into the background as {label(process)}"
+            moved = f"`{service}` moved into the background as {process_label(process)}"
             return f"{moved}; stopping it ({STAYS})"
         case recovery.DetachedProcess(process=process):
             lives = "runs in its own session and is still running"
-            return f"{label(process)}, which `{service}` started, {lives}"
+            return f"{process_label(process)}, which `{service}` started, {lives}"
         case recovery.PortChanged(declared=declared, used=used):
             return f"warning: `{service}` uses port {used}; port {declared} is in use"
         case recovery.WaitingForPreviousRun(pid=pid):
@@ -93,9 +93,10 @@ def _words(event: recovery.RunEvent) -> str:
         case recovery.Accepting(endpoint=endpoint):
             return f"`{service}` accepts connections on {endpoint} again"
         case recovery.Joined(endpoint=endpoint, process=process):
-            return f"{label(process)} listens on {endpoint} too; a client may reach either server"
+            who = process_label(process)
+            return f"{who} listens on {endpoint} too; a client may reach either server"
         case recovery.WaitingForDependency(dependency=dependency, seconds=seconds):
-            within = f"waiting up to {duration(whole(seconds))} for `{dependency}`"
+            within = f"waiting up to {duration(round_up(seconds))} for `{dependency}`"
             return f"{within} to be ready on {event.endpoint} (required by `{service}`)"
         case _:
             unreachable(event)
@@ -139,7 +140,7 @@ WHY = {
 
 def _refused(it: recovery.BindRefused) -> str:
     """Return which other port was not to be had, and what can be done about it."""
-    holder = label(it.holder) if it.holder else ""
+    holder = process_label(it.holder) if it.holder else ""
     if not it.errno:
         held = f"is held by {holder}" if holder else "is held"
         return f"{it.endpoint}, which the command of `{it.service}` names, {held}"
@@ -199,7 +200,7 @@ def _bound(it: recovery.BoundNotListening) -> str:
         ended = f"its serving process (pid {it.ended}) has exited"
         bound = f"has bound {it.endpoint} but is not listening"
         return f"{bound}: {ended}; save a file to restart it"
-    holder = "one of its processes" if it.holder is None else label(it.holder)
+    holder = "one of its processes" if it.holder is None else process_label(it.holder)
     return f"is still starting: {holder} has bound {it.endpoint} and is not listening yet"
 
 
@@ -212,8 +213,8 @@ def _elsewhere(it: recovery.ListeningElsewhere) -> str:
 
 
 def _ready(ready: recovery.ServerReady) -> str:
-    who = "unknown process" if ready.process is None else label(ready.process)
-    line = f"`{ready.service}` is ready on {ready.endpoint} after {took(ready.seconds)}: {who}"
+    who = "unknown process" if ready.process is None else process_label(ready.process)
+    line = f"`{ready.service}` is ready on {ready.endpoint} after {elapsed(ready.seconds)}: {who}"
     if ready.unserved:
         line += f"; not listening on {', '.join(map(str, ready.unserved))}"
     return line
@@ -223,7 +224,7 @@ def _stalled(it: recovery.Stalled) -> str:
     if it.process is None:
         since = f"none of its processes has listened on {it.endpoint} for {it.seconds:.0f} s"
         return f"`{it.service}` is stalled: {since}"
-    gone = f"{label(it.process)} exited and no process accepts on {it.endpoint}"
+    gone = f"{process_label(it.process)} exited and no process accepts on {it.endpoint}"
     return f"`{it.service}` is stalled: {gone}; save a file or restart"
 
 
@@ -236,7 +237,7 @@ def _lost(lost: recovery.PortLost) -> str:
     return line
 
 
-def ended_words(service: str, ended: recovery.Ended, *, started: bool = True) -> str:
+def end_text(service: str, ended: recovery.Ended, *, started: bool = True) -> str:
     """Return the last line: what the exit code is and whose."""
     if ended.source == "devports":
         done = "was stopped" if started else "was not started"
@@ -249,7 +250,7 @@ def ended_words(service: str, ended: recovery.Ended, *, started: bool = True) ->
     return line
 
 
-def gave_up(
+def start_error(
     service: Service,
     ended: recovery.Ended,
     seen: recovery.PortOwnership | None,
@@ -326,7 +327,7 @@ def _until_ready(
         return (longer,)
     if seen.bound:
         return ("check its output above for an error", longer)
-    if seen.strangers:
+    if seen.other_sockets:
         who = hint("run ", ours("check", str(service.spec.port)), " to see its holder")
         return (who, f'if `{name}` starts that process, set `ready = {{ owner = "any" }}`')
     once = f'if it tries to bind only once, set `handoff = "none"` for `{name}`'
@@ -338,13 +339,13 @@ def _seen_lines(seen: recovery.PortOwnership | None) -> Iterator[str]:
         return
     if seen.owner is not None:
         does = "has the socket but accepts no connection" if seen.queueing else "listens"
-        yield f"its process {label(seen.owner.process)} {does}"
+        yield f"its process {process_label(seen.owner.process)} {does}"
     elif seen.bound:
         yield "one of its processes has bound the port but is not listening"
     else:
         yield "none of its processes listens on the port"
-    for socket in seen.strangers:
-        who = [label(h.process) for h in seen.others.holders if socket.inode in h.inodes]
+    for socket in seen.other_sockets:
+        who = [process_label(h.process) for h in seen.others.holders if socket.inode in h.inodes]
         yield f"{' and '.join(who) or 'another process'} has {socket.state} {socket.local}"
 
 
@@ -359,16 +360,16 @@ MEANINGS = {
     exitcodes.STILL_HELD: "its port is still in use after all steps",
     exitcodes.TAKEN_AGAIN: "another process took its port again",
     exitcodes.NOT_READY: "it was not ready in time",
-    exitcodes.IN_CHARGE: "it is already running",
+    exitcodes.ALREADY_RUNNING: "it is already running",
 }
 
 
-def begins(service: str) -> str:
+def start_line(service: str) -> str:
     """Return the first line of a run, which comes before everything that may take time."""
     return f"{PREFIX}taking the port of `{printable(service, 80)}`"
 
 
-def after_ready(ready: recovery.ServerReady, env: Mapping[str, str]) -> str:
+def ready_line(ready: recovery.ServerReady, env: Mapping[str, str]) -> str:
     """Return the line behind the ready line, empty where there is nothing to say.
 
     It has the address, for a click, where the server says none. VS Code gets it in any case: after
@@ -388,7 +389,7 @@ def failure(message: str, file: str) -> str:
     return f"{PREFIX}error: {printable(file)}: {printable(message)}\n{NOT_RUNNING}"
 
 
-def in_short(error: DevportsError) -> str:
+def one_line(error: DevportsError) -> str:
     """Return what an error says in one line: for a configuration, its first problem too."""
     reason = next((fact.rpartition("^")[2].strip() for fact in error.facts if "^" in fact), "")
     return f"{error.message}: {reason}" if reason else error.message

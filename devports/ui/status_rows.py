@@ -10,7 +10,15 @@ from devports.core.text import cells
 from devports.core.value import Frozen
 from devports.core.verdict import Free, Held, is_bindable
 from devports.ui.escape import printable
-from devports.ui.processes import families, short, short_folder, title, unit_words, uptime, user_of
+from devports.ui.processes import (
+    families,
+    process_name,
+    short_folder,
+    unit_text,
+    uptime,
+    user_of,
+    verdict_label,
+)
 from devports.ui.text import paint, url_of
 
 TYPE_CHECKING = False
@@ -135,11 +143,13 @@ def rows_of(
     rows: list[StatusRow] = []
     for section in sections:
         group = section.group
-        title = title_of(group, reader) if group else ""
+        process_name = title_of(group, reader) if group else ""
         root = short_folder(group.folder if group else section.folder, reader)
         for entry in section.entries:
             found = [_row(entry, place, reader, asked=asked) for place in entry.places]
-            rows += [row.replace(title=title, root=root) for row in found or [_broken(entry)]]
+            rows += [
+                row.replace(title=process_name, root=root) for row in found or [_broken(entry)]
+            ]
     return rows
 
 
@@ -180,7 +190,7 @@ def state(place: StatusPort, role: Role, *, asked: bool) -> State:
         return "listening", "good" if role == "watched" else None
     if role == "watched" and isinstance(verdict, Free):
         return "not listening", "note"
-    return short(verdict, "free" if asked else "no holder"), _style(verdict, asked=asked)
+    return verdict_label(verdict, "free" if asked else "no holder"), _style(verdict, asked=asked)
 
 
 def _style(verdict: Verdict, *, asked: bool) -> Style | None:
@@ -197,7 +207,7 @@ def _people(holding: HolderSearch, reader: DisplayContext) -> tuple[str, ...]:
         return _unseen(holding.hidden[0]) if holding.hidden else ()
     first = families(holding.holders)[0][0].process
     more = len(holding.holders) - 1 + len(holding.hidden)
-    name = title(first) + (f" (+{more})" if more else "")
+    name = process_name(first) + (f" (+{more})" if more else "")
     known = (user_of(first, reader), uptime(first, reader), short_folder(first.cwd, reader))
     return (name, str(first.pid), *known)
 
@@ -205,7 +215,7 @@ def _people(holding: HolderSearch, reader: DisplayContext) -> tuple[str, ...]:
 def _unseen(hidden: HiddenSocket) -> tuple[str, str, str]:
     """Return a unit, a likely pid, marked as a guess, and the user."""
     pids = [f"{process.pid}?" for process in hidden.likely[:1]]
-    return unit_words(hidden) or "not visible", "".join(pids), printable(hidden.user, 40)
+    return unit_text(hidden) or "not visible", "".join(pids), printable(hidden.user, 40)
 
 
 def title_of(group: ListenerGroup, reader: DisplayContext) -> str:

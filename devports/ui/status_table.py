@@ -21,7 +21,7 @@ from rich.style import Style
 from rich.table import Table
 from rich.text import Text
 
-from devports.ui.processes import gap_words
+from devports.ui.processes import gap_text
 from devports.ui.rich_console import BLANK, Hanging, draw, rich_console, spelled
 from devports.ui.status_rows import VERDICT
 from devports.ui.text import ending, has_links
@@ -233,7 +233,7 @@ class LiveTable:
             return
         self._shown, self._drawn.size = (size, rows, gaps), size
         items = [self._head, Text(), *table(rows, self._drawn, links=has_links(self._screen.env))]
-        notes = [Text(), *(Hanging("note: ", gap_words(gap), "note") for gap in gaps)]
+        notes = [Text(), *(Hanging("note: ", gap_text(gap), "note") for gap in gaps)]
         self._enter().update(_Cut([*items, *(notes if gaps else ())]), refresh=True)
 
     def _enter(self) -> Live:

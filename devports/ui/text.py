@@ -59,24 +59,24 @@ def duration(seconds: float) -> str:
         return f"{int(seconds // MINUTE)} min"
     if seconds < DAY:
         return f"{int(seconds // HOUR)} h"
-    return counted(int(seconds // DAY), "day")
+    return plural(int(seconds // DAY), "day")
 
 
-def took(seconds: float) -> str:
+def elapsed(seconds: float) -> str:
     """Return a short length of time, in tenths of a second below ten."""
     return f"{max(seconds, 0.1):.1f} s" if seconds < 10 else duration(seconds)  # noqa: PLR2004
 
 
-def whole(seconds: float) -> float:
+def round_up(seconds: float) -> float:
     """Return the full seconds that are enough to wait for `seconds`, at least one."""
     return max(1.0, -(-seconds // 1))
 
 
-def counted(number: int, noun: str, plural: str = "") -> str:
+def plural(number: int, noun: str, plural: str = "") -> str:
     return f"{number} {noun if number == 1 else plural or noun + 's'}"
 
 
-def listed(words: Sequence[str], last: str = "and") -> str:
+def join_words(words: Sequence[str], last: str = "and") -> str:
     """Return `a`, `a and b` or `a, b and c`."""
     return f" {last} ".join(part for part in (", ".join(words[:-1]), "".join(words[-1:])) if part)
 

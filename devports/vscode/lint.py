@@ -10,7 +10,7 @@ from __future__ import annotations
 from devports.core.jsonc import JsoncError, entries_of, find, inside, parse, place
 from devports.core.shell_syntax import hides_exit_code
 from devports.core.value import Frozen
-from devports.vscode.tasks import is_ours, role_of
+from devports.vscode.tasks import is_generated, role_of
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -129,7 +129,7 @@ def _lint(
             for code, below, what in rules(entry, entries):
                 node = find(parse(text), (*above, *below))
                 at = place(text, node.start if node else 0)
-                yield LintFinding(code, path, *at, what, WHY[code], is_ours(entry))
+                yield LintFinding(code, path, *at, what, WHY[code], is_generated(entry))
 
 
 def _name(entry: Any, naming: str) -> str:

@@ -23,14 +23,14 @@ from devports.vscode.tasks import (
     GROUP,
     NAMING,
     GeneratedEntry,
+    generate_launch,
+    generate_tasks,
     is_former,
+    is_generated,
     is_marked,
-    is_ours,
     names_of,
     role_of,
     unmarked,
-    wanted_launch,
-    wanted_tasks,
 )
 
 TYPE_CHECKING = False
@@ -181,10 +181,10 @@ def plan(config: Config, template: Template, tasks: str | None, launch: str | No
         BrokenFileError: one cannot be read; then none should be written.
         DevportsError: it is read and makes no sense, or the template does not.
     """
-    wanted = wanted_tasks(config, template)
+    wanted = generate_tasks(config, template)
     heirs = _heirs(tasks, wanted)
     first = _planned_tasks(tasks, template, wanted, heirs)
-    wish = wanted_launch(config, template)
+    wish = generate_launch(config, template)
     goal = _goal(wish, tasks or "", first, heirs, template)
     second, notes = _planned_launch(launch, template, wish, goal)
     files = (FileChange(TASKS, tasks, first.text), FileChange(LAUNCH, launch, second))
@@ -315,7 +315,7 @@ def _planned_tasks(
 
 def _task_kind(template: Template, heirs: Mapping[str, str]) -> EntryKind:
     def role(entry: Json) -> Role | None:
-        return _heir(role_of(entry), heirs) if is_ours(entry) else None
+        return _heir(role_of(entry), heirs) if is_generated(entry) else None
 
     def taken(name: str) -> Note:
         return label_taken(TASKS, "task", name, "set `task` in `[services.NAME.vscode]`")
@@ -373,14 +373,14 @@ def _versioned(text: str) -> str:
 
 def _own_labels(text: str) -> dict[str, Role]:
     """Return the labels of our tasks in a text that can be read, and what each does."""
-    tasks = [each for _, each in entries_of(text, "tasks") if is_ours(each)]
+    tasks = [each for _, each in entries_of(text, "tasks") if is_generated(each)]
     return {str(each.get("label")): role_of(each) for each in tasks}
 
 
 def programs_of(text: str) -> Iterator[tuple[str, Json]]:
     """Yield label and body of each task of ours that starts something."""
     for _, task in entries_of(text, "tasks"):
-        if is_ours(task) and isinstance(task.get("command"), str) and task["command"].strip():
+        if is_generated(task) and isinstance(task.get("command"), str) and task["command"].strip():
             yield str(task.get("label")), task
 
 

@@ -107,7 +107,7 @@ def role_of(task: Mapping[str, object]) -> Role:
     return ("label", str(task.get("label"))) if at is None else tuple(words[at + 1 :])
 
 
-def is_ours(task: object) -> bool:
+def is_generated(task: object) -> bool:
     """Say whether a task was made by us."""
     detail = inside(task, "detail")
     return isinstance(detail, str) and detail.rstrip().endswith(MARK)
@@ -116,7 +116,7 @@ def is_ours(task: object) -> bool:
 def is_former(task: object) -> bool:
     """Say whether a task of ours was written before launch configurations got their mark."""
     end = inside(task, "problemMatcher", "background", "endsPattern")
-    return bool(end == FORMER_END) and is_ours(task)
+    return bool(end == FORMER_END) and is_generated(task)
 
 
 def is_marked(entry: object) -> bool:
@@ -144,7 +144,7 @@ def unmarked(entry: Json) -> Json:
 # -- what there should be
 
 
-def wanted_tasks(config: Config, template: Template) -> tuple[GeneratedEntry, ...]:
+def generate_tasks(config: Config, template: Template) -> tuple[GeneratedEntry, ...]:
     """Return the tasks that there should be.
 
     Raises:
@@ -167,7 +167,7 @@ def wanted_tasks(config: Config, template: Template) -> tuple[GeneratedEntry, ..
     return tasks
 
 
-def wanted_launch(config: Config, template: Template) -> Launch:
+def generate_launch(config: Config, template: Template) -> Launch:
     """Return what launch.json should hold.
 
     Raises:

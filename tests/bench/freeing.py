@@ -84,7 +84,7 @@ def within(actor: Actor, port: int) -> float:
         machine=native(),
         ask=lambda _: "yes",
         tell=lambda _: None,
-        run_of=lambda _: None,
+        find_run=lambda _: None,
         engines=Engines(),
     )
     freed = free(tools, FreeRequest((Endpoint("127.0.0.1", port),), ConfirmPolicy(yes=True)))

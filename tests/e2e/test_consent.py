@@ -310,7 +310,7 @@ def test_on_conflict_fail_asks_nobody_to_take_over_either(
     running = devports.start("run", "web")
     running.says("is ready on")
     terminal = on_terminal("run", "web")
-    assert terminal.exit_code() == exitcodes.IN_CHARGE, terminal.screen()
+    assert terminal.exit_code() == exitcodes.ALREADY_RUNNING, terminal.screen()
     assert "start here?" not in terminal.screen()
     assert not terminal.asks
     assert not running.ended

@@ -110,7 +110,7 @@ def test_a_run_that_is_not_in_charge_ends_in_words_and_in_the_file(
     running = devports.start("run", "web")
     running.says("is ready on")
     done = devports("run", "web", "--events", "events.jsonl")
-    assert done.code == exitcodes.IN_CHARGE, done
+    assert done.code == exitcodes.ALREADY_RUNNING, done
     assert done.err.splitlines()[-1].startswith("devports: `web` was not started: exit code 96")
     (ended,) = events(project)
     assert (ended["event"], ended["exit_code"], ended["reason"]) == ("ended", 96, "run-in-charge")

@@ -84,7 +84,7 @@ def test_what_the_run_in_charge_is_stopped_by(devports: Command, other: Project,
     running = devports.start("run", "web", "--config", NAMED, "--port", port + 1)
     running.says("is ready on")
     done = devports("run", "web", "--config", NAMED)
-    assert done.code == exitcodes.IN_CHARGE
+    assert done.code == exitcodes.ALREADY_RUNNING
     assert f"`devports run web --take-over --config '{NAMED}'`" in done.err
     freed = devports(*advised(done.err, "free web"), "--yes")
     assert freed.code == exitcodes.OK, freed

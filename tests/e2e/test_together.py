@@ -37,7 +37,7 @@ def test_ten_starts_at_once_give_one_server(port: int, project: Project, devport
 
     eventually(nine_have_ended, 40, what="nine of ten have ended")
     codes = Counter(run.process.returncode for run in runs)
-    assert codes == {None: 1, exitcodes.IN_CHARGE: 9}, [run.err for run in runs]
+    assert codes == {None: 1, exitcodes.ALREADY_RUNNING: 9}, [run.err for run in runs]
     survivor = next(run for run in runs if run.process.poll() is None)
     eventually(lambda: tables.listening_pids(port))
     survivor.send(signal.SIGTERM)
@@ -50,7 +50,7 @@ def test_the_run_in_charge_is_named(port: int, project: Project, devports: Comma
     first = devports.start("run", "web")
     eventually(lambda: tables.listening_pids(port))
     done = devports("run", "web")
-    assert done.code == exitcodes.IN_CHARGE, done
+    assert done.code == exitcodes.ALREADY_RUNNING, done
     assert str(first.pid) in done.err
     assert first.process.poll() is None
 
@@ -149,7 +149,7 @@ def test_of_runs_that_take_over_at_once_one_serves_and_the_others_wait_for_nobod
     first.ends()
     eventually(lambda: sum(run.ended for run in others) == 2, 20, what="the end of two of three")
     codes = Counter(run.process.returncode for run in others)
-    assert codes == {None: 1, exitcodes.IN_CHARGE: 2}, [run.err for run in others]
+    assert codes == {None: 1, exitcodes.ALREADY_RUNNING: 2}, [run.err for run in others]
     (serving,) = (run for run in others if not run.ended)
     serving.says("is ready on")
     serving.send(signal.SIGTERM)
@@ -180,7 +180,7 @@ def test_a_person_is_asked_before_a_run_is_taken_over(
         terminal.point("y")
     terminal.answer(answer.removeprefix(DOWN))
     if answer not in ("y", DOWN + "\r"):
-        assert terminal.exit_code() == exitcodes.IN_CHARGE, terminal.screen()
+        assert terminal.exit_code() == exitcodes.ALREADY_RUNNING, terminal.screen()
         assert not first.ended
         return
     terminal.expect("is ready on")

@@ -130,7 +130,7 @@ def test_its_run_is_recorded_with_its_port(port: int, project: Project, devports
     (row,) = [line for line in devports("status", "--all").out.splitlines() if str(port) in line]
     assert row.split()[:3] == ["uvicorn", f"127.0.0.1:{port}", "serving"]
     again = devports("run", "--port", port, "--", *UVICORN)
-    assert again.code == exitcodes.IN_CHARGE, again
+    assert again.code == exitcodes.ALREADY_RUNNING, again
     assert f"`devports run --port {port} -- uvicorn`" in again.err
     assert f"run `devports free {port}`" in again.err
     second = devports.start("run", "--port", port, "--take-over", "--", *UVICORN)
@@ -157,7 +157,7 @@ def test_ten_starts_at_once_on_one_port_give_one_server(port: int, devports: Com
     runs = [devports.start("run", "--port", port, "--", *LISTENER) for _ in range(10)]
     eventually(lambda: sum(run.ended for run in runs) == 9, 40, what="nine of ten have ended")
     codes = Counter(run.process.poll() for run in runs)
-    assert codes == {None: 1, exitcodes.IN_CHARGE: 9}, [run.err for run in runs]
+    assert codes == {None: 1, exitcodes.ALREADY_RUNNING: 9}, [run.err for run in runs]
     stop(next(run for run in runs if not run.ended), port)
 
 

@@ -138,7 +138,7 @@ def test_what_is_told_wakes_nobody_once_the_server_serves(port: int) -> None:
 def test_while_a_server_is_stopped_the_answer_is_no(port: int, desk: Desk) -> None:
     token, _, folder = desk.asks.environment({}, os.devnull)[VARIABLE].split(" ", 2)
     desk.hold()
-    desk.asks.deaf = True
+    desk.asks.refusing = True
     assert say(f"{folder}/ask", f"{token} adopt 127.0.0.1 {port}\n".encode()) == NO
     assert not desk.questions
 

@@ -19,7 +19,7 @@ from devports.core.verdict import Held, LingeringConnections
 from devports.errors import DevportsError
 from devports.system import psutil_backend
 from devports.system.identity import identity
-from devports.system.inspect import survey
+from devports.system.inspect import inspect_ports
 from devports.system.macos import EPHEMERAL, Darwin, Sources
 from tests.harness.actors import NOBODY, become
 from tests.harness.capabilities import NEEDS_FORK, NEEDS_SECOND_USER
@@ -65,7 +65,7 @@ def listed(port: int, cell: str, *, state: str = "LISTEN", foreign: str = "*.*")
 
 
 def look(machine: Darwin, port: int) -> Finding:
-    (finding,) = survey(machine, (Endpoint("127.0.0.1", port),), thorough=True)
+    (finding,) = inspect_ports(machine, (Endpoint("127.0.0.1", port),), thorough=True)
     return finding
 
 

@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING
 import psutil
 import pytest
 
-from devports.core.model import OURS, ProcessKey
+from devports.core.model import CURRENT_USER, ProcessKey
 from devports.system import native, psutil_backend
 from tests.harness.capabilities import NEEDS_FORK, NEEDS_SECOND_USER
 from tests.harness.waiting import eventually
@@ -106,11 +106,11 @@ def test_the_marks_of_a_supervisor_are_read_of_its_environment():
 def test_where_users_have_no_numbers_we_are_ours():
     me = psutil_backend.describe(os.getpid(), psutil_backend.by_name)
     assert me is not None
-    assert (me.uid, me.user) == (OURS, psutil.Process().username())
+    assert (me.uid, me.user) == (CURRENT_USER, psutil.Process().username())
 
 
 @NEEDS_SECOND_USER
 def test_where_users_have_no_numbers_others_are_not_ours(zoo: Zoo, port: int):
     other = psutil_backend.describe(zoo("listener", port, uid=65534).pid, psutil_backend.by_name)
     assert other is not None
-    assert other.uid == psutil_backend.THEIRS != OURS
+    assert other.uid == psutil_backend.THEIRS != CURRENT_USER

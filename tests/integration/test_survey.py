@@ -22,7 +22,7 @@ from devports.core.verdict import (
 )
 from devports.errors import DevportsError
 from devports.system import linux
-from devports.system.inspect import at_once, endpoints_of, glance, survey
+from devports.system.inspect import endpoints_of, inspect_ports, inspect_quick, inspect_without_bind
 from devports.system.linux.sockets import (
     kernel_shows_bound,
     text_listeners,
@@ -70,9 +70,9 @@ def look(
     machine: Machine, port: int, host: str = "127.0.0.1", *, thorough: bool = False
 ) -> Finding:
     ends = endpoints_of(machine, PortSpec(host, port))
-    (finding,) = survey(machine, ends, thorough=thorough)
+    (finding,) = inspect_ports(machine, ends, thorough=thorough)
     if not thorough:
-        (same,) = at_once(machine, ends)
+        (same,) = inspect_quick(machine, ends)
         assert told(same) == told(finding), "the quick look says the same"
     return finding
 
@@ -107,11 +107,11 @@ def test_a_glance_says_who_is_there_and_calls_the_rest_free(machine: Machine, po
     def who(sockets: Sequence[Socket]) -> HolderSearch:
         return machine.holding(sockets, thorough=False)
 
-    held, nobody = glance(machine, (here, free), who)
+    held, nobody = inspect_without_bind(machine, (here, free), who)
     assert pids(held) == {listener.pid}
     assert isinstance(held.verdict, Held)
     assert nobody.verdict == Free(), "nothing was bound, so root's port 1 is not refused"
-    assert glance(machine, (), who) == ()
+    assert inspect_without_bind(machine, (), who) == ()
 
 
 def test_nobody_there(machine: Machine, port: int):
@@ -213,9 +213,9 @@ def test_one_look_answers_for_many_ports(machine: Machine, port: int, zoo: Zoo):
     zoo("listener", port + 1)
     specs = [PortSpec("127.0.0.1", port + n) for n in range(3)]
     ends = [end for spec in specs for end in endpoints_of(machine, spec)]
-    for how in (survey, at_once):
+    for how in (inspect_ports, inspect_quick):
         assert [type(finding.verdict) for finding in how(machine, ends)] == [Free, Held, Free]
-    assert at_once(machine, ()) == ()
+    assert inspect_quick(machine, ()) == ()
 
 
 def test_a_quick_look_at_a_listener_or_a_free_port_asks_for_no_other_socket(port: int, zoo: Zoo):
@@ -229,10 +229,10 @@ def test_a_quick_look_at_a_listener_or_a_free_port_asks_for_no_other_socket(port
         return linux.table(ports)
 
     machine = altered(linux, table=table)
-    at_once(machine, [end for spec in (free, held) for end in endpoints_of(machine, spec)])
+    inspect_quick(machine, [end for spec in (free, held) for end in endpoints_of(machine, spec)])
     assert walks == []
     zoo("bound_only", port + 2)
-    at_once(machine, endpoints_of(machine, bound))
+    inspect_quick(machine, endpoints_of(machine, bound))
     assert len(walks) == 1
 
 
@@ -242,8 +242,8 @@ def test_our_own_socket_is_in_nobodys_way(port: int):
         ours.bind(("127.0.0.1", port))
         inode = os.fstat(ours.fileno()).st_ino
         ends = endpoints_of(linux, PortSpec("127.0.0.1", port))
-        assert isinstance(survey(linux, ends)[0].verdict, Held)
-        assert survey(linux, ends, ours=(inode,))[0].verdict == Free()
+        assert isinstance(inspect_ports(linux, ends)[0].verdict, Held)
+        assert inspect_ports(linux, ends, ours=(inode,))[0].verdict == Free()
 
 
 def test_a_refusal_that_nothing_explains_is_asked_again_and_then_said(port: int):

@@ -32,9 +32,9 @@ from devports.core.stop_plan import (
     WouldStop,
 )
 from devports.freeing import FreeRequest as FreeingJob
-from devports.freeing import FreeServices, StopTimeouts, code_of_hidden, free, rehearse
+from devports.freeing import FreeServices, StopTimeouts, code_of_hidden, free, preview
 from devports.freeing.bindable import findings_now
-from devports.freeing.consent import plan_for, refusals
+from devports.freeing.consent import confirm, plan_for
 from tests.fakes import ME, SIGKILL, SIGTERM, FakeEngines, FakeMachine
 
 if TYPE_CHECKING:
@@ -66,7 +66,7 @@ class Freeing:
         self.machine, self.answers = machine, list(answers)
         self.asked: list[Question] = []
         self.told: list[Progress | Outcome] = []
-        self.run_of: Callable[[Process], RunInfo | None] = lambda _process: None
+        self.find_run: Callable[[Process], RunInfo | None] = lambda _process: None
         self.engines = FakeEngines()
         self.elsewhere: OtherCheckout | None = None
         self.read = 0
@@ -92,7 +92,7 @@ class Freeing:
             self.machine,
             self.ask,
             self.told.append,
-            self.run_of,
+            self.find_run,
             self.engines,
             self.read_checkouts,
             waiting=self.waiting,
@@ -291,7 +291,7 @@ def test_a_run_of_another_checkout_is_given_its_own_time_to_end():
     machine.add(50, ppid=40)
     run = RunInfo(machine.processes[40].key, "web", "/w/shop", patience=7.0)
     freeing = Freeing(held_by(machine, 50))
-    freeing.run_of = lambda process: run if process.pid == 40 else None
+    freeing.find_run = lambda process: run if process.pid == 40 else None
     freeing.elsewhere = SIBLING.replace(run=run)
     machine.deaf[40] = {SIGTERM}
     told = [news for news in freeing.told if isinstance(news, WaitingForPort)]
@@ -387,14 +387,14 @@ def test_a_target_that_the_last_look_does_not_show_is_asked_about_all_the_same(
 ):
     machine = held_by(FakeMachine(), 50)
     freeing = Freeing(machine, False)
-    tools = FreeServices(machine, freeing.ask, freeing.told.append, freeing.run_of, FakeEngines())
+    tools = FreeServices(machine, freeing.ask, freeing.told.append, freeing.find_run, FakeEngines())
     job = FreeingJob((Endpoint("::1", 8000), HERE), ASK, QUICK)
     plan = plan_for(tools, findings_now(machine, job))
     machine.end(50)
     if next_holder:
         held_by(machine, next_holder)
     findings = findings_now(machine, job)
-    refused = refusals(tools, job, plan, findings, PortClients())
+    refused = confirm(tools, job, plan, findings, PortClients())
     assert [type(outcome) for outcome in refused] == [Declined]
     (question,) = freeing.asked
     assert question.target.process.pid == 50
@@ -511,7 +511,7 @@ def test_a_run_of_ours_is_given_the_time_it_needs():
     machine.deaf[40] = {SIGTERM}
     freeing = Freeing(held_by(machine, 50))
     ours = RunInfo(run.key, "web", "/p", patience=30.0)
-    freeing.run_of = lambda process: ours if process.key == run.key else None
+    freeing.find_run = lambda process: ours if process.key == run.key else None
     looks = iter(range(1000))
     machine.before_probe = lambda: machine.end(50) if next(looks) == 12 else None
     assert freeing(YES, QUICK.replace(stop=0.01)).bindable
@@ -957,7 +957,7 @@ def test_a_devports_run_is_told_instead_of_its_server():
     run = machine.add(40, name="devports")
     machine.add(50, ppid=40)
     freeing = Freeing(held_by(machine, 50))
-    freeing.run_of = lambda process: (
+    freeing.find_run = lambda process: (
         RunInfo(run.key, "web", "/p") if process.key == run.key else None
     )
     machine.after_signal = lambda _pid, _number: machine.end(50)
@@ -979,7 +979,7 @@ def test_reclaim(project: str, left: bool, code: int):
     server = machine.add(50)
     freeing = Freeing(held_by(machine, 50))
     run = RunInfo(server.key, "web", project, left)
-    freeing.run_of = lambda process: run if process.key == server.key else None
+    freeing.find_run = lambda process: run if process.key == server.key else None
     assert freeing(ConfirmPolicy(reclaim="/p")).exit_code == code
 
 
@@ -1071,8 +1071,8 @@ def test_a_rehearsal_says_what_would_be_done_and_does_nothing(
     machine = FakeMachine()
     machine.add(50, **facts)
     freeing = Freeing(held_by(machine, 50))
-    tools = FreeServices(machine, freeing.ask, freeing.told.append, freeing.run_of, FakeEngines())
-    freed = rehearse(tools, FreeingJob((HERE,), policy, QUICK))
+    tools = FreeServices(machine, freeing.ask, freeing.told.append, freeing.find_run, FakeEngines())
+    freed = preview(tools, FreeingJob((HERE,), policy, QUICK))
     assert [outcome.replace(target=None) for outcome in freed.outcomes] == [expected]
     assert (freed.exit_code, freed.bindable, machine.sent) == (exitcodes.OK, False, [])
 
@@ -1088,8 +1088,8 @@ def test_a_rehearsal_before_another_users_process(policy: ConfirmPolicy, expecte
     machine = FakeMachine(uid=0)
     machine.add(50, uid=7)
     freeing = Freeing(held_by(machine, 50))
-    tools = FreeServices(machine, freeing.ask, freeing.told.append, freeing.run_of, FakeEngines())
-    (outcome,) = rehearse(tools, FreeingJob((HERE,), policy, QUICK)).outcomes
+    tools = FreeServices(machine, freeing.ask, freeing.told.append, freeing.find_run, FakeEngines())
+    (outcome,) = preview(tools, FreeingJob((HERE,), policy, QUICK)).outcomes
     assert outcome.replace(target=None) == expected
 
 
@@ -1182,7 +1182,7 @@ def test_clients_are_shown_before_and_named_as_spared_after():
 def test_a_rehearsal_and_a_refusal_name_the_spared_too():
     machine = visited(FakeMachine())
     tools = FreeServices(machine, lambda _: "no", lambda _: None, lambda _: None, FakeEngines())
-    rehearsed = rehearse(tools, FreeingJob((HERE,), YES, QUICK))
+    rehearsed = preview(tools, FreeingJob((HERE,), YES, QUICK))
     refused = free(tools, FreeingJob((HERE,), ConfirmPolicy(), QUICK))
     assert [one.process.pid for one in rehearsed.spared] == [90, 91]
     assert refused.spared == rehearsed.spared

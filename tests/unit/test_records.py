@@ -18,7 +18,7 @@ from devports.core.service import Service
 from devports.errors import DevportsError
 from devports.records import RunRecord, RunRecords, folder
 from devports.run import takeover
-from devports.run.takeover import PortPromisedError, claim
+from devports.run.takeover import PortPromisedError, register_run
 from devports.system import native
 from tests.fakes import FakeMachine
 from tests.harness.capabilities import NEEDS_FORK, NEEDS_NOFOLLOW
@@ -64,10 +64,10 @@ def test_the_run_in_charge_is_the_living_one_of_that_service_and_project(
     records: RunRecords, machine: FakeMachine
 ):
     mine = records.claim(record_of(machine, 50))
-    assert records.in_charge("web", "/p") == mine
-    assert records.in_charge("api", "/p") is records.in_charge("web", "/q") is None
+    assert records.live_run("web", "/p") == mine
+    assert records.live_run("api", "/p") is records.live_run("web", "/q") is None
     machine.end(50)
-    assert records.in_charge("web", "/p") is None
+    assert records.live_run("web", "/p") is None
 
 
 def test_a_second_claim_names_who_is_in_charge(records: RunRecords, machine: FakeMachine):
@@ -155,7 +155,7 @@ def test_nobody_drops_anothers_record(records: RunRecords, machine: FakeMachine)
 def test_a_process_is_recognised_as_a_run(records: RunRecords, machine: FakeMachine):
     mine = records.claim(record_of(machine, 50))
     other = machine.add(60)
-    run_of = records.run_of()
+    run_of = records.find_run()
     assert run_of(machine.processes[50]) == RunInfo(mine.key, "web", "/p")
     assert run_of(other) is None
 
@@ -167,18 +167,18 @@ def test_a_server_left_by_a_dead_run_is_known_also_to_the_next_run(
     records.mark(records.claim(record_of(machine, 50)).replace(server=server.key))
     machine.end(50)
     left = RunInfo(server.key, "web", "/p", left=True)
-    assert records.run_of()(server) == left
+    assert records.find_run()(server) == left
     records.claim(record_of(machine, 60))
-    assert records.run_of()(server) == left
+    assert records.find_run()(server) == left
     machine.end(60)
     records.claim(record_of(machine, 70))
-    assert records.run_of()(server) == left
+    assert records.find_run()(server) == left
 
 
 def test_what_a_living_run_started_is_not_left(records: RunRecords, machine: FakeMachine):
     server = machine.add(55)
     records.mark(records.claim(record_of(machine, 50)).replace(server=server.key))
-    assert records.run_of()(server) is None
+    assert records.find_run()(server) is None
 
 
 @pytest.mark.parametrize(("outer", "inner"), [("api", "web"), ("web", "api")])
@@ -188,7 +188,7 @@ def test_a_living_run_is_one_also_where_a_dead_run_has_started_it(
     started = records.claim(record_of(machine, 55, inner))
     records.mark(records.claim(record_of(machine, 50, outer)).replace(server=started.key))
     machine.end(50)
-    assert records.run_of()(machine.processes[55]) == RunInfo(started.key, inner, "/p")
+    assert records.find_run()(machine.processes[55]) == RunInfo(started.key, inner, "/p")
 
 
 def test_nothing_is_left_by_a_run_of_another_boot(records: RunRecords, machine: FakeMachine):
@@ -359,7 +359,7 @@ def claiming(
     records: RunRecords, machine: FakeMachine, tell: Callable[[RunEvent], None] = lambda _news: None
 ) -> RunRecord:
     machine.add(os.getpid())
-    return claim(records, machine, SERVICE, "/p", tell)
+    return register_run(records, machine, SERVICE, "/p", tell)
 
 
 def test_a_run_puts_itself_in_charge(records: RunRecords, machine: FakeMachine):
@@ -369,7 +369,7 @@ def test_a_run_puts_itself_in_charge(records: RunRecords, machine: FakeMachine):
 def claiming_alone(records: RunRecords, machine: FakeMachine) -> RunRecord:
     machine.add(os.getpid())
     ends = (Endpoint("127.0.0.1", 8000),)
-    return claim(records, machine, SERVICE, "/p", lambda _news: None, alone=ends)
+    return register_run(records, machine, SERVICE, "/p", lambda _news: None, alone=ends)
 
 
 @pytest.mark.parametrize("host", ["127.0.0.1", "localhost", "0.0.0.0"])

@@ -23,7 +23,7 @@ from devports.records import (
     charge_of,
     charges,
     holder_of,
-    stage_of,
+    run_state,
 )
 from tests.fakes import FakeMachine
 
@@ -157,7 +157,7 @@ BY_LEFT = Holder(LEFT, (5,))
     ],
 )
 def test_how_far_a_run_is(finding: Finding, run: RunStatus, stage: str) -> None:
-    assert stage_of(finding, run) == stage
+    assert run_state(finding, run) == stage
 
 
 @pytest.mark.parametrize(
@@ -170,7 +170,7 @@ def test_how_far_a_run_is(finding: Finding, run: RunStatus, stage: str) -> None:
 def test_a_holder_that_cannot_be_proven_is_accepted_by_configuration(
     state: RunState, stage: str
 ) -> None:
-    found = stage_of(seen(LISTEN, BY_STRANGER), RunStatus(record(state)), any_owner=True)
+    found = run_state(seen(LISTEN, BY_STRANGER), RunStatus(record(state)), any_owner=True)
     assert found == stage
 
 

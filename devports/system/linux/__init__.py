@@ -14,25 +14,25 @@ from devports.system.linux.sockets import ephemeral, listeners, listening_on, re
 TYPE_CHECKING = False
 if TYPE_CHECKING:
     from devports.core.model import Platform
-    from devports.system.linux.holders import accepting, holding, listening, unfit, unlisted
+    from devports.system.linux.holders import accepting, holding, listening, unfit, unlisted_sockets
     from devports.system.linux.pidfd import pin, wait_for_exit
     from devports.system.linux.processes import (
         adopt_orphans,
         ancestors,
         boot,
-        carrying,
         children,
         descendants,
         key,
         process,
+        processes_with_mark,
         viewer,
     )
 
 __all__ = [
-    "accepting", "addresses", "adopt_orphans", "ancestors", "boot", "carrying", "children",
-    "descendants", "ephemeral", "holding", "key", "listeners", "listening", "listening_on", "pin",
-    "platform", "probe", "process", "reserve", "reserved", "table", "unfit", "unlisted", "viewer",
-    "wait_for_exit", "wildcards",
+    "accepting", "addresses", "adopt_orphans", "ancestors", "boot", "children", "descendants",
+    "ephemeral", "holding", "key", "listeners", "listening", "listening_on", "pin", "platform",
+    "probe", "process", "processes_with_mark", "reserve", "reserved", "table", "unfit",
+    "unlisted_sockets", "viewer", "wait_for_exit", "wildcards",
 ]  # fmt: skip
 
 platform: Platform = "linux"
@@ -56,9 +56,9 @@ def is_wsl(path: str = RELEASE) -> bool:
 
     Linux under Windows has ports of its own, and Windows has others.
     """
-    from devports.system.linux.processes import slurp  # for the doctor
+    from devports.system.linux.processes import read_file  # for the doctor
 
-    return b"microsoft" in slurp(path).lower()
+    return b"microsoft" in read_file(path).lower()
 
 
 if not TYPE_CHECKING:

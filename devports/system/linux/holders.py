@@ -19,7 +19,7 @@ import os
 from devports.core.model import Endpoint, HiddenSocket, Holder, HolderSearch, Socket, VisibilityGap
 from devports.system.linux import processes, procfs
 from devports.system.linux.inet_diag import LISTEN_ONLY, Malformed
-from devports.system.linux.processes import listdir, slurp
+from devports.system.linux.processes import listdir, read_file
 from devports.system.linux.sockets import dump
 
 TYPE_CHECKING = False
@@ -213,7 +213,7 @@ def accepting(pids: Collection[int], inodes: Collection[int]) -> dict[int, bool 
 def _watches(pid: int, opened: Mapping[str, str], inodes: set[int]) -> bool:
     """Say whether one of the sockets is in an epoll set of the process (epoll(7), proc(5))."""
     polls = (name for name, target in opened.items() if target == "anon_inode:[eventpoll]")
-    infos = (slurp(f"/proc/{pid}/fdinfo/{name}") for name in polls)
+    infos = (read_file(f"/proc/{pid}/fdinfo/{name}") for name in polls)
     return any(procfs.epoll_inodes(info) & inodes for info in infos)
 
 
@@ -222,7 +222,7 @@ def _waits(pid: int, numbers: set[int]) -> bool | None:
     machine = os.uname().machine
     # That it has an io_uring says nothing: libuv's wait in epoll all the same.
     accept, perhaps = ACCEPT.get(machine, ()), PERHAPS.get(machine)
-    texts = (slurp(f"/proc/{pid}/task/{task}/syscall") for task in listdir(f"/proc/{pid}/task"))
+    texts = (read_file(f"/proc/{pid}/task/{task}/syscall") for task in listdir(f"/proc/{pid}/task"))
     calls = [procfs.system_call(text) for text in texts]
     if any(call is not None and call[0] in accept and call[1] in numbers for call in calls):
         return True
@@ -273,11 +273,11 @@ def groups_of(identities: Collection[int]) -> Groups:
     A socket keeps the group it was made in, so this is a hint and no proof. Our own group and
     those around it are tried first; for all others together the tree is walked once.
     """
-    root = procfs.cgroup2_mount(slurp("/proc/mounts")) if identities else ""
+    root = procfs.cgroup2_mount(read_file("/proc/mounts")) if identities else ""
     found: Groups = {}
     if not root:
         return found
-    own = procfs.cgroup_path(slurp("/proc/self/cgroup")) or "/"
+    own = procfs.cgroup_path(read_file("/proc/self/cgroup")) or "/"
     while own not in ("", "/"):
         if (identity := _inode(root + own)) in identities:
             found[identity] = own, _members(root + own)
@@ -309,7 +309,7 @@ def _inode(path: str) -> int:
 
 
 def _members(folder: str) -> list[int]:
-    return [int(word) for word in slurp(f"{folder}/cgroup.procs").split()]
+    return [int(word) for word in read_file(f"{folder}/cgroup.procs").split()]
 
 
 def _holding(
@@ -353,7 +353,7 @@ def _gaps(search: Search, *, carrying: bool) -> tuple[VisibilityGap, ...]:
 
 def _unreadable(pids: Collection[int]) -> str:
     """Name them by their user: their folder in /proc is root's where they hide from their own."""
-    users = [procfs.status_uid(slurp(f"/proc/{pid}/status")) for pid in pids]
+    users = [procfs.status_uid(read_file(f"/proc/{pid}/status")) for pid in pids]
     own = users.count(os.geteuid())
     parts = []
     if own < len(users):
@@ -376,7 +376,7 @@ def _forwarders(pids: Iterable[int]) -> dict[int, set[int]]:
     """Return the ports of those whose words say that they forward one: everybody may read these."""
     from devports.core.containers import forwarded  # only where a holder is hidden
 
-    words = ((pid, procfs.command_line(slurp(f"/proc/{pid}/cmdline"))) for pid in pids)
+    words = ((pid, procfs.command_line(read_file(f"/proc/{pid}/cmdline"))) for pid in pids)
     return {pid: ports for pid, argv in words if (ports := forwarded(argv))}
 
 
@@ -391,7 +391,7 @@ SO_ACCEPTCONN = 30
 TCP_NAMES = b"TCP"  # TCP and TCPv6
 
 
-def unlisted(port: int, known: Table) -> tuple[Socket, ...]:
+def unlisted_sockets(port: int, known: Table) -> tuple[Socket, ...]:
     """Return the sockets bound to `port` that no table lists."""
     listed = {socket.inode for socket in known.sockets}
     found: dict[int, Socket] = {}
@@ -490,5 +490,5 @@ def carriers(unreadable: Collection[int]) -> list[int]:
 
 
 def _carries(pid: int) -> bool:
-    infos = (slurp(f"/proc/{pid}/fdinfo/{name}") for name, _ in _sockets(pid))
+    infos = (read_file(f"/proc/{pid}/fdinfo/{name}") for name, _ in _sockets(pid))
     return any(map(procfs.waiting_descriptors, infos))

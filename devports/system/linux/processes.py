@@ -16,7 +16,7 @@ MAX_FILE = 1 << 20
 MAX_ANCESTORS = 64
 
 
-def slurp(path: str, most: int = MAX_FILE) -> bytes:
+def read_file(path: str, most: int = MAX_FILE) -> bytes:
     """Return the beginning of a file; empty where it cannot be read or its process has gone."""
     try:
         descriptor = os.open(path, os.O_RDONLY)
@@ -50,7 +50,7 @@ def pids() -> list[int]:
 
 
 def stat_of(pid: int) -> procfs.Stat | None:
-    return procfs.stat(slurp(f"/proc/{pid}/stat"))
+    return procfs.stat(read_file(f"/proc/{pid}/stat"))
 
 
 def key(pid: int) -> ProcessKey | None:
@@ -80,14 +80,14 @@ def marks_of(pid: int) -> tuple[tuple[str, str], ...]:
     from devports.core.classify import MARKS
     from devports.core.recovery import MARK  # before ending something
 
-    return procfs.environment(slurp(f"/proc/{pid}/environ"), (*MARKS, MARK))
+    return procfs.environment(read_file(f"/proc/{pid}/environ"), (*MARKS, MARK))
 
 
 def process(pid: int) -> Process | None:
     """Return the facts about a process; None if it is gone. Unreadable facts are empty."""
     base = f"/proc/{pid}"
     stat = stat_of(pid)
-    uid = procfs.status_uid(slurp(f"{base}/status"))
+    uid = procfs.status_uid(read_file(f"{base}/status"))
     if stat is None or uid is None:
         return None
     return Process(
@@ -96,12 +96,12 @@ def process(pid: int) -> Process | None:
         uid=uid,
         user=user_name(uid),
         name=stat.name,
-        argv=procfs.command_line(slurp(f"{base}/cmdline")),
+        argv=procfs.command_line(read_file(f"{base}/cmdline")),
         cwd=link(f"{base}/cwd"),
         exe=link(f"{base}/exe").removesuffix(" (deleted)"),
         state=stat.state,
         started=_epoch(stat.start),
-        cgroup=procfs.cgroup_path(slurp(f"{base}/cgroup")),
+        cgroup=procfs.cgroup_path(read_file(f"{base}/cgroup")),
         job=JobControl(stat.group, stat.foreground, stat.terminal),
     )
 
@@ -147,7 +147,7 @@ def children(pid: int) -> set[int]:
     files = [f"/proc/{pid}/task/{task}/children" for task in listdir(f"/proc/{pid}/task")]
     if not os.path.exists(f"/proc/self/task/{os.getpid()}/children"):
         return _children_by_scan(pid)  # a kernel built without CONFIG_PROC_CHILDREN
-    return {int(word) for file in files for word in slurp(file).split()}
+    return {int(word) for file in files for word in read_file(file).split()}
 
 
 def _children_by_scan(pid: int) -> set[int]:
@@ -167,7 +167,7 @@ def descendants(pid: int) -> list[int]:
     return found
 
 
-def carrying(mark: str) -> list[int]:
+def processes_with_mark(mark: str) -> list[int]:
     """Return the processes that belong to the run with this mark, as far as we may read them."""
     from devports.core.recovery import MARK  # after a run has died
 
@@ -176,7 +176,7 @@ def carrying(mark: str) -> list[int]:
 
 def boot() -> str:
     """Return the identity of this boot (random(4))."""
-    return slurp("/proc/sys/kernel/random/boot_id").decode("ascii").strip()
+    return read_file("/proc/sys/kernel/random/boot_id").decode("ascii").strip()
 
 
 def listdir(path: str) -> list[str]:

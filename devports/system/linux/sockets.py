@@ -101,7 +101,7 @@ def text_table(ports: Collection[int]) -> Table:
     from devports.system.linux import processes, procfs  # only then
 
     wanted = ports if isinstance(ports, range) else frozenset(ports)
-    raw = (processes.slurp(f"/proc/net/{name}", MOST_TEXT) for name in ("tcp", "tcp6"))
+    raw = (processes.read_file(f"/proc/net/{name}", MOST_TEXT) for name in ("tcp", "tcp6"))
     found = tuple(socket for text in raw for socket in procfs.net_tcp(text, wanted))
     return Table(found, shows_bound=False, gaps=(NO_NETLINK,))
 
@@ -114,9 +114,9 @@ def text_listeners() -> Table:
 
 def ephemeral() -> tuple[int, int]:
     """Return the range of local ports for outgoing connections (ip(7))."""
-    from devports.system.linux.processes import slurp  # only for connections
+    from devports.system.linux.processes import read_file  # only for connections
 
-    words = slurp("/proc/sys/net/ipv4/ip_local_port_range").split()
+    words = read_file("/proc/sys/net/ipv4/ip_local_port_range").split()
     return (int(words[0]), int(words[1])) if len(words) == 2 else DEFAULT_EPHEMERAL  # noqa: PLR2004
 
 
@@ -127,4 +127,4 @@ def reserved(path: str = RESERVED) -> tuple[tuple[int, int], ...]:
     """Return the ranges, first and last port each, that no outgoing connection is given."""
     from devports.system.linux import processes, procfs  # for the doctor
 
-    return procfs.port_ranges(processes.slurp(path))
+    return procfs.port_ranges(processes.read_file(path))

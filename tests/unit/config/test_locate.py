@@ -7,7 +7,7 @@ import pytest
 from hypothesis import assume, given, settings
 from hypothesis import strategies as st
 
-from devports.config.load import beyond
+from devports.config.load import exceeds_limits
 from devports.config.report import Place, locate, scan
 
 if sys.version_info >= (3, 11):
@@ -219,7 +219,7 @@ def test_a_place_is_inside_the_text_whatever_it_is(text: str):
     ],
 )
 def test_limits(text: str, expected: tuple[Place, str] | None):
-    assert beyond(text) == expected
+    assert exceeds_limits(text) == expected
 
 
 @pytest.mark.parametrize(
@@ -232,4 +232,4 @@ def test_limits(text: str, expected: tuple[Place, str] | None):
 )
 def test_hostile_quotes_are_read_once(text: str):
     # Quadratic reading would take minutes here: the test ends, or it does not.
-    assert beyond(text) is None
+    assert exceeds_limits(text) is None

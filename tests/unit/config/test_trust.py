@@ -6,11 +6,11 @@ from typing import TYPE_CHECKING
 import pytest
 
 from devports.config.load import (
-    distrust,
     load,
     load_with_warnings,
     on_foreign_mount,
     open_folder,
+    permission_error,
     takes_writing,
     trusted_uids,
 )
@@ -63,7 +63,7 @@ def test_a_file_of_another_user_is_refused(project: Path):
 
 def test_the_owner_is_named_and_the_command_can_be_pasted():
     with pytest.raises(DevportsError) as caught:
-        distrust("/p/it's here", status(0o644, STRANGER))
+        permission_error("/p/it's here", status(0o644, STRANGER))
     assert caught.value.message == "`/p/it's here` belongs to another user"
     assert caught.value.facts[0] == f"owner: uid {STRANGER}, you: uid {ME}"
     chown = f"""`sudo chown {ME} '/p/it'"'"'s here'`"""
@@ -80,16 +80,16 @@ def test_the_owner_is_named_and_the_command_can_be_pasted():
     ],
 )
 def test_doubts_are_warnings(mode: int, uid: int, gid: int, warning: str):
-    assert warning in distrust("/p/devports.toml", status(mode, uid, gid), "")
+    assert warning in permission_error("/p/devports.toml", status(mode, uid, gid), "")
 
 
 def test_where_modes_are_made_up_they_only_cause_a_warning():
     mounts = "/dev/sda / ext4 rw 0 0\nC: /mnt/c 9p rw 0 0\n"
-    assert "without file permissions" in distrust(
+    assert "without file permissions" in permission_error(
         "/mnt/c/x/devports.toml", status(0o777, ME), mounts
     )
     with pytest.raises(DevportsError):
-        distrust("/home/x/devports.toml", status(0o777, ME), mounts)
+        permission_error("/home/x/devports.toml", status(0o777, ME), mounts)
 
 
 @pytest.mark.parametrize(

@@ -5,7 +5,13 @@ from __future__ import annotations
 import pytest
 
 from devports.core.model import Endpoint, Holder, HolderSearch, Process, ProcessKey, Socket
-from devports.core.stop_plan import PortClients, UntouchedProcess, callers, connections, sorted_out
+from devports.core.stop_plan import (
+    PortClients,
+    UntouchedProcess,
+    classify_clients,
+    connections,
+    local_clients,
+)
 
 HERE = Endpoint("127.0.0.1", 8000)
 THERE = Endpoint("127.0.0.1", 50123)
@@ -54,11 +60,11 @@ def test_connections_of_an_endpoint(socket: Socket, counts: bool):
     ],
 )
 def test_callers(peer: Socket, is_caller: bool):
-    assert callers([ACCEPTED], [peer]) == ((peer,) if is_caller else ())
+    assert local_clients([ACCEPTED], [peer]) == ((peer,) if is_caller else ())
 
 
 def test_a_listener_has_no_callers():
-    assert callers([Socket(HERE, None, "LISTEN", 1)], [CALLING]) == ()
+    assert local_clients([Socket(HERE, None, "LISTEN", 1)], [CALLING]) == ()
 
 
 ENDING = {SERVER.key}
@@ -82,11 +88,11 @@ SORTED = [
 
 @pytest.mark.parametrize(("holders", "expected"), SORTED)
 def test_sorted_out(holders: tuple[Holder, ...], expected: PortClients):
-    assert sorted_out([ACCEPTED], [CALLING], HolderSearch(holders), ENDING) == expected
+    assert classify_clients([ACCEPTED], [CALLING], HolderSearch(holders), ENDING) == expected
 
 
 def test_who_merely_uses_the_number_is_spared_and_not_counted_as_a_client():
     holding = HolderSearch((Holder(SERVER, (1,)), Holder(MAILER, (3,))))
-    assert sorted_out([ACCEPTED, OUTGOING], [], holding, ENDING) == PortClients(
+    assert classify_clients([ACCEPTED, OUTGOING], [], holding, ENDING) == PortClients(
         1, (UntouchedProcess(MAILER, "outgoing"),)
     )

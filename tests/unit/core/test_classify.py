@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING
 
 import pytest
 
-from devports.core.classify import standing, strictest, unit_of
+from devports.core.classify import standing, strictest_kind, unit_of
 from devports.core.holder_kind import (
     Container,
     CurrentUser,
@@ -146,11 +146,11 @@ def test_a_unit_is_the_last_service_of_a_control_group(cgroup: str, stop: str | 
 )
 def test_what_holds_for_one_holds_for_the_family(members: list[Process], expected: type) -> None:
     holders = [Holder(member) for member in members]
-    assert type(strictest(process(), holders, ME, None)) is expected
+    assert type(strictest_kind(process(), holders, ME, None)) is expected
 
 
 def test_a_family_of_a_run_of_ours_is_mine() -> None:
-    assert strictest(process(), [Holder(process(61))], ME, RUN) == DevportsRun(RUN)
+    assert strictest_kind(process(), [Holder(process(61))], ME, RUN) == DevportsRun(RUN)
 
 
 def test_a_neighbour_in_our_own_unit_is_an_ordinary_process() -> None:
@@ -214,7 +214,7 @@ def test_the_strictest_of_a_family_counts(
     places: dict[int, OtherCheckout], expected: HolderKind
 ) -> None:
     members = [Holder(process(61)), Holder(process(62))]
-    found = strictest(
+    found = strictest_kind(
         process(), members, ME, None, elsewhere_of=lambda target, _: places.get(target.pid)
     )
     assert found == expected

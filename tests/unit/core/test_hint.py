@@ -64,7 +64,8 @@ def test_every_command_in_a_sentence_names_the_file() -> None:
         " or `devports free web --yes --config a.toml`"
     )
     assert text_of(advice) == (
-        "start `db` (devports does not start it), then `devports run web`, or `devports free web --yes`"
+        "start `db` (devports does not start it), then `devports run web`,"
+        " or `devports free web --yes`"
     )
 
 

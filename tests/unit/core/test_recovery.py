@@ -296,8 +296,8 @@ def test_a_port_is_lost_where_somebody_else_has_it(
 
 HERE = Endpoint("127.0.0.1", 8000)
 OURS = Holder(Process(ProcessKey(42, 1), 1, 1000, "lana", "web", ("web",)))
-NOTHING = PortOwnership(None, (HERE,), bound=False, strangers=())
-LISTENS = NOTHING.replace(owner=OURS, missing=())
+NOTHING = PortOwnership(None, (HERE,), bound=False, other_sockets=())
+LISTENS = NOTHING.replace(owner=OURS, unserved=())
 OWNED = [
     pytest.param(NOTHING, False, "none", id="nothing"),
     pytest.param(NOTHING.replace(bound=True), False, "bound", id="a socket of its own"),
@@ -305,7 +305,7 @@ OWNED = [
         NOTHING.replace(bound=True, inherited=True), False, "given", id="a socket that it inherited"
     ),
     pytest.param(LISTENS, False, "listen", id="it listens"),
-    pytest.param(LISTENS.replace(missing=(HERE,)), False, "some", id="it listens on one of two"),
+    pytest.param(LISTENS.replace(unserved=(HERE,)), False, "some", id="it listens on one of two"),
     pytest.param(
         LISTENS.replace(queueing=True), False, "given", id="we made the socket listen, for nobody"
     ),
@@ -329,4 +329,4 @@ def test_what_our_tree_has_of_the_port(seen: PortOwnership, own: str, *, serves:
 )
 def test_what_others_have_of_it(states: tuple[str, ...], foreign: str) -> None:
     sockets = tuple(Socket(HERE, None, state) for state in states)  # type: ignore[arg-type]
-    assert NOTHING.replace(strangers=sockets).foreign == foreign
+    assert NOTHING.replace(other_sockets=sockets).foreign == foreign

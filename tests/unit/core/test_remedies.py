@@ -252,7 +252,7 @@ def test_a_live_devports_run_is_what_gets_ended() -> None:
             holding,
             "linux",
             viewer=VIEWER,
-            run_of=lambda p: RunInfo(p.key, "backend", "/srv") if p.pid == 59 else None,
+            find_run=lambda p: RunInfo(p.key, "backend", "/srv") if p.pid == 59 else None,
         ),
     )
     assert "kill -TERM 59" in commands(found)

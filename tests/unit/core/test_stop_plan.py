@@ -25,8 +25,8 @@ from devports.core.stop_plan import (
     ConfirmPolicy,
     StopTarget,
     consent,
-    is_heir,
-    is_supervisor,
+    is_inheritor,
+    may_restart_children,
     possible_tops,
     targets,
 )
@@ -169,15 +169,15 @@ FAMILIES = [
                  id="make with a target that is called npm: the server"),
     pytest.param([(APP, process(40, PYTHON, "/venv/bin/watchmedo", "auto-restart"), ZSH)], [40],
                  id="a watcher in Python: the watcher"),
-    pytest.param([(FORKED, ORCHESTRATOR.replace(serves=True), ZSH)], [51],
+    pytest.param([(FORKED, ORCHESTRATOR.replace(listens_elsewhere=True), ZSH)], [51],
                  id="a parent of the same words that serves another port: the server"),
     pytest.param([(FORKED, ORCHESTRATOR, ZSH)], [50], id="one that serves nothing: the parent"),
-    pytest.param([(UVICORN_CHILD, ORCHESTRATOR.replace(serves=True), ZSH)], [51],
+    pytest.param([(UVICORN_CHILD, ORCHESTRATOR.replace(listens_elsewhere=True), ZSH)], [51],
                  id="a spawning parent that serves another port: the server"),
-    pytest.param([(FORKED, ORCHESTRATOR.replace(serves=True), NPM, ZSH)], [51],
+    pytest.param([(FORKED, ORCHESTRATOR.replace(listens_elsewhere=True), NPM, ZSH)], [51],
                  id="npm above a parent that serves another port: the server"),
-    pytest.param([(UVICORN_CHILD, UVICORN.replace(serves=True), ZSH),
-                 (UVICORN.replace(serves=True), ZSH)],
+    pytest.param([(UVICORN_CHILD, UVICORN.replace(listens_elsewhere=True), ZSH),
+                 (UVICORN.replace(listens_elsewhere=True), ZSH)],
                  [50], id="a parent that has this socket too, whatever else it serves: the parent"),
     pytest.param([(process(51, "python3", "-i"), process(50, "python3", "-i"), ZSH)], [51],
                  id="forked in an interactive Python: the server"),
@@ -262,7 +262,7 @@ HEIRS = [
 @pytest.mark.parametrize(("line", "expected"), HEIRS)
 def test_an_heir_is_of_the_family(line: tuple[Process, ...], expected: bool) -> None:
     (holder,) = holders(line)
-    assert is_heir(holder, [GUNICORN]) is expected
+    assert is_inheritor(holder, [GUNICORN]) is expected
 
 
 def test_of_whom_it_matters_what_else_they_serve() -> None:
@@ -315,7 +315,7 @@ def test_a_shell_in_between_is_told_from_a_persons(
     shell: Process, between: bool, supervises: bool
 ) -> None:
     assert is_shell(shell) is between
-    assert is_supervisor(shell) is supervises
+    assert may_restart_children(shell) is supervises
 
 
 HOME, AWAY = Place("/w/feat", "feat"), Place("/w/shop", "main")

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from devports.core.classify import keeper_of, standing, strictest
+from devports.core.classify import standing, strictest_kind, supervisor_of
 from devports.core.holder_kind import (
     CurrentUser,
     OrdinaryProcess,
@@ -80,7 +80,7 @@ SUPERVISORD = [
 def test_supervisord_is_asked_by_its_own_client(
     daemon: Process, found: tuple[tuple[str, str], ...], stop: str
 ) -> None:
-    keeper = keeper_of(SERVER.replace(marks=found), (daemon, INIT), ME)
+    keeper = supervisor_of(SERVER.replace(marks=found), (daemon, INIT), ME)
     assert keeper is not None
     assert (keeper.by, keeper.stop) == ("supervisord", stop)
     assert bool(keeper.unit) == (" stop " in stop)
@@ -102,7 +102,7 @@ PM2 = [
 def test_pm2_is_asked_for_the_app_by_its_number(
     daemon: Process, found: tuple[tuple[str, str], ...], viewer: CurrentUser, stop: str
 ) -> None:
-    keeper = keeper_of(
+    keeper = supervisor_of(
         SERVER.replace(marks=found), (daemon.replace(uid=daemon.uid or 1000), INIT), viewer
     )
     assert keeper is not None
@@ -110,7 +110,7 @@ def test_pm2_is_asked_for_the_app_by_its_number(
 
 
 def test_an_app_of_pm2_is_named_as_its_user_named_it() -> None:
-    assert keeper_of(SERVER.replace(marks=APP), (GOD,), ME) == SupervisedService(
+    assert supervisor_of(SERVER.replace(marks=APP), (GOD,), ME) == SupervisedService(
         "pm2", "my api", "pm2 stop 3"
     )
 
@@ -163,13 +163,13 @@ LAUNCHD = [
 @pytest.mark.parametrize(("label", "uid", "stop"), LAUNCHD)
 def test_a_job_of_launchd_is_booted_out(label: str, uid: int, stop: str | None) -> None:
     job = process(60, "redis-server", uid=uid, marks=marks(launchd=label))
-    keeper = keeper_of(job, (process(1, "launchd", uid=0),), ME)
+    keeper = supervisor_of(job, (process(1, "launchd", uid=0),), ME)
     assert (keeper.stop if keeper else None) == stop
 
 
 def test_a_worker_of_a_job_is_the_jobs() -> None:
     job = process(50, "gunicorn", marks=marks(launchd="com.lana.shop"))
-    keeper = keeper_of(process(60, "gunicorn"), (job,), ME)
+    keeper = supervisor_of(process(60, "gunicorn"), (job,), ME)
     assert keeper is not None
     assert keeper.unit == "com.lana.shop"
 
@@ -178,7 +178,7 @@ def test_a_supervised_member_makes_the_family_supervised_and_names_it_if_one_can
     top = process(50, "gunicorn")
     member = Holder(SERVER.replace(marks=WEB), (7,), (top, DAEMON))
     plain = Holder(process(61, "gunicorn"), (7,), (top, DAEMON))
-    found = strictest(top, [plain, member], ME, None)
+    found = strictest_kind(top, [plain, member], ME, None)
     assert isinstance(found, SupervisedService)
     assert found.unit == "shop:web_00"
 

@@ -23,11 +23,11 @@ from devports.core.verdict import (
     holding,
     is_bindable,
     is_far_end,
+    is_other_localhost,
     is_outgoing,
-    is_sister,
     plain_address,
     sockets_of,
-    worst,
+    worst_verdict,
 )
 
 if TYPE_CHECKING:
@@ -262,11 +262,11 @@ def test_a_mapped_address_is_the_ipv4_address_it_stands_for(address: str, plain:
 
 
 def test_only_a_listener_where_localhost_leads_is_a_sister() -> None:
-    assert is_sister(at("::1"), WANTED)
-    assert not is_sister(at("::1", "BOUND"), WANTED)
-    assert not is_sister(at("192.0.2.1"), WANTED)
-    assert not is_sister(at("::1"), Endpoint("192.0.2.1", 8000))
-    assert not is_sister(at("::1"), WANTED.replace(port=8001))
+    assert is_other_localhost(at("::1"), WANTED)
+    assert not is_other_localhost(at("::1", "BOUND"), WANTED)
+    assert not is_other_localhost(at("192.0.2.1"), WANTED)
+    assert not is_other_localhost(at("::1"), Endpoint("192.0.2.1", 8000))
+    assert not is_other_localhost(at("::1"), WANTED.replace(port=8001))
 
 
 LEFT = connected(50000, "TIME_WAIT", inode=0, expires=9.0)
@@ -309,7 +309,7 @@ def test_a_server_can_start_or_not(verdict: Verdict, bindable: bool) -> None:
 def test_of_several_addresses_the_worst_decides() -> None:
     for (better, a), (worse, b) in product(enumerate(LADDER), enumerate(LADDER)):
         if better < worse:
-            assert worst([a[0], b[0]]) == worst([b[0], a[0]]) == b[0]
+            assert worst_verdict([a[0], b[0]]) == worst_verdict([b[0], a[0]]) == b[0]
 
 
 def test_a_finding_keeps_what_belongs_together() -> None:

@@ -27,12 +27,12 @@ def test_what_its_owner_can_take_away_is_mended_by_one_command() -> None:
     own = writable_by_others(FOREIGN, "/srv/a shop/devports.toml")
     (problem,) = examine(facts(faults=(own,)))
     assert (problem.code, problem.severity) == ("config-unsafe", "error")
-    assert problem.mend == RemoveWritePermission("/srv/a shop/devports.toml")
+    assert problem.fix == RemoveWritePermission("/srv/a shop/devports.toml")
     assert [r.command for r in problem.remedies] == ["chmod o-w '/srv/a shop/devports.toml'"]
     assert (problem.evidence, problem.why) == (FOREIGN.evidence, FOREIGN.why)
 
 
 def test_what_only_others_can_mend_has_their_command() -> None:
     (problem,) = examine(facts(faults=(FOREIGN,)))
-    assert (problem.mend, problem.service) == (None, "web")
+    assert (problem.fix, problem.service) == (None, "web")
     assert [r.title for r in problem.remedies] == ["run `sudo chown 7 x`"]

@@ -138,7 +138,7 @@ RUNS = [
 
 @pytest.mark.parametrize(("look_up", "words"), RUNS)
 def test_a_devports_run_on_the_port_is_told_apart(look_up: object, words: list[str]) -> None:
-    problems = examine(facts(declared(LISTENS, BACKEND, SERVER, RUN), run_of=look_up))
+    problems = examine(facts(declared(LISTENS, BACKEND, SERVER, RUN), find_run=look_up))
     assert [word in problem.why for problem, word in zip(problems, words, strict=True)] == [
         True
     ] * len(words)
@@ -149,13 +149,13 @@ def test_a_run_of_another_checkout_is_told_from_one_of_another_project() -> None
     sibling = OtherCheckout("sibling", Place("/srv/shop-feat", "feat"), Place("/srv/shop"), run)
     port = declared(LISTENS, BACKEND, SERVER, RUN)
     (problem,) = examine(
-        facts(port, run_of=run_of("/srv/shop-feat"), elsewhere_of=lambda _, __: sibling)
+        facts(port, find_run=run_of("/srv/shop-feat"), elsewhere_of=lambda _, __: sibling)
     )
     assert problem.why.startswith("the checkout in /srv/shop-feat runs it")
     advised = [text_of(remedy.command) for remedy in problem.remedies]
     assert advised[0] == "devports run backend --on-conflict next"
     assert not any("kill" in command for command in advised)
-    assert problem.mend == FreePort((BACKEND.spec,), "backend", BACKEND.stop_timeout)
+    assert problem.fix == FreePort((BACKEND.spec,), "backend", BACKEND.stop_timeout)
 
 
 @pytest.mark.parametrize(
@@ -195,7 +195,7 @@ def test_who_holds_the_port_of_a_service_that_runs_elsewhere(
 
 def test_the_own_server_that_has_bound_and_will_listen_is_no_problem() -> None:
     starting = declared(Held(sockets("BOUND")), BACKEND, SERVER, RUN)
-    assert codes(facts(starting, run_of=run_of())) == []
+    assert codes(facts(starting, find_run=run_of())) == []
 
 
 SECOND = Process(ProcessKey(60, 1), 1, 1000, "ann", "python3", ("python3", "twin.py"))
@@ -241,7 +241,7 @@ def test_the_later_of_two_may_be_the_one_too_many() -> None:
     found = port.findings[0].replace(holding=HolderSearch(tuple(holders)))
     later = only(facts(port.replace(findings=(found,))))
     assert later.remedies[0].command == f"kill -TERM {SERVER.pid}"
-    of_a_run = only(facts(port, run_of=run_of(left=True)))
+    of_a_run = only(facts(port, find_run=run_of(left=True)))
     assert text_of(of_a_run.remedies[0].command) == "devports free backend"
 
 
@@ -282,9 +282,9 @@ def test_another_server_where_localhost_may_lead(port: PortFacts, expected: list
 
 def test_another_server_beside_the_own_one_is_named_with_what_ends_it() -> None:
     own = beside(SECOND, service=BACKEND)
-    problem = only(facts(own, run_of=run_of()))
+    problem = only(facts(own, find_run=run_of()))
     assert (problem.code, problem.severity) == ("port-split", "warning")
-    assert problem.mend == FreePort((PortSpec("::1", 8000),))
+    assert problem.fix == FreePort((PortSpec("::1", 8000),))
     assert problem.what.endswith("the server on [::1]:8000 instead of `backend`")
     assert problem.remedies[0].title == "use 127.0.0.1:8000 instead of `localhost`"
     assert text_of(problem.remedies[1].command) == "devports free '[::1]:8000'"
@@ -307,9 +307,9 @@ def test_what_windows_itself_listens_on_is_looked_up_there() -> None:
 
 def test_who_is_bound_for_another_project_is_said() -> None:
     bound = declared(Held(sockets("BOUND")), BACKEND, SERVER, RUN)
-    problem = only(facts(bound, run_of=run_of("/srv/other")))
+    problem = only(facts(bound, find_run=run_of("/srv/other")))
     assert (problem.code, "the project in /srv/other" in problem.why) == ("port-bound", True)
-    problem = only(facts(bound, run_of=run_of("/srv/other", left=True)))
+    problem = only(facts(bound, find_run=run_of("/srv/other", left=True)))
     assert "`devports run` of the project in /srv/other that was killed" in problem.why
 
 
@@ -330,15 +330,15 @@ MENDS = [
 @pytest.mark.parametrize(("port", "mended"), MENDS)
 def test_a_port_is_mended_where_freeing_may_get_somewhere(port: PortFacts, *, mended: bool) -> None:
     mend = FreePort((port.spec,), "backend", 5.0)
-    assert only(facts(port)).mend == (mend if mended else None)
+    assert only(facts(port)).fix == (mend if mended else None)
 
 
 def test_who_shadows_a_port_may_be_ended_there() -> None:
     sister = Socket(OTHER_END, None, "LISTEN", 7)
     problem = only(facts(declared(LocalhostConflict((sister,)), BACKEND, SERVER)))
-    assert problem.mend == FreePort((PortSpec("::1", 8000),))
+    assert problem.fix == FreePort((PortSpec("::1", 8000),))
     foreign = only(facts(beside(SECOND.replace(uid=7, user="bea"))))
-    assert (foreign.code, foreign.mend) == ("port-split", None)
+    assert (foreign.code, foreign.fix) == ("port-split", None)
 
 
 def test_with_a_holder_who_does_not_show_freeing_gets_nowhere() -> None:
@@ -346,7 +346,7 @@ def test_with_a_holder_who_does_not_show_freeing_gets_nowhere() -> None:
     hidden = HiddenSocket(Socket(HERE, None, "LISTEN", 9))
     finding = port.findings[0]
     finding = finding.replace(holding=finding.holding.replace(hidden=(hidden,)))
-    assert only(facts(port.replace(findings=(finding,)))).mend is None
+    assert only(facts(port.replace(findings=(finding,)))).fix is None
 
 
 def test_a_problem_of_a_port_says_who_would_have_to_end_and_what_ends_it() -> None:

@@ -131,7 +131,7 @@ def test_what_holds_a_declared_port_is_said_of_that() -> None:
 def test_what_was_left_is_ended_by_its_port_and_else_by_hand() -> None:
     (on_a_port,) = examine(facts(runs=(LEFT.replace(left=listening(MOVED, Endpoint("::1", 9))),)))
     assert text_of(on_a_port.remedies[0].command) == "devports free 127.0.0.1:8001 '[::1]:9'"
-    assert on_a_port.mend == FreePort((PortSpec("127.0.0.1", 8001), PortSpec("::1", 9)))
+    assert on_a_port.fix == FreePort((PortSpec("127.0.0.1", 8001), PortSpec("::1", 9)))
     assert on_a_port.evidence == ("project: /srv/shop", "listens on 127.0.0.1:8001, [::1]:9")
     (on_none,) = examine(facts(runs=(LEFT.replace(left=listening()),)))
-    assert (on_none.mend, on_none.remedies[0].command) == (None, "kill -TERM 50")
+    assert (on_none.fix, on_none.remedies[0].command) == (None, "kill -TERM 50")

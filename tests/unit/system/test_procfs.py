@@ -215,7 +215,7 @@ ENVIRONMENTS = [
                  id="only what was asked for"),
     pytest.param(b"pm_id=a=b\0", (("pm_id", "a=b"),), id="an equals sign in the value"),
     pytest.param(b"pm_id=\xff\0", (("pm_id", "\udcff"),), id="a value that is no text"),
-    pytest.param(b"pm_id=" + b"9" * 5000, (("pm_id", "9" * 1024),), id="a value that is not closed"),
+    pytest.param(b"pm_id=" + b"9" * 5000, (("pm_id", "9" * 1024),), id="a value without an end"),
     pytest.param(b"pm_id_x=1\0xpm_id=2\0PM_ID=3\0", (), id="names that only look like it"),
     pytest.param(b"", (), id="unreadable"),
 ]  # fmt: skip

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any
 
 import pytest
 
-from devports.core.model import OURS
+from devports.core.model import CURRENT_USER
 from devports.ui import console
 from devports.ui.console import Console, fitted, reopen_closed_streams
 from devports.ui.text import OutputStyle
@@ -268,7 +268,7 @@ def test_an_ascii_terminal_gets_ascii() -> None:
     assert stage.stderr.getvalue() == "a...\n"
 
 
-ME = getattr(os, "geteuid", lambda: OURS)()
+ME = getattr(os, "geteuid", lambda: CURRENT_USER)()
 
 
 @pytest.mark.parametrize(

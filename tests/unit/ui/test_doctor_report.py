@@ -38,7 +38,7 @@ def report(facts: Facts = FACTS, *problems: Problem, path: str = "/srv/shop/devp
     return reports.report(path, facts, problems, s.ANN, PIPE)
 
 
-MENDED = PLAIN.replace(mend=RemoveWritePermission("/srv"))
+MENDED = PLAIN.replace(fix=RemoveWritePermission("/srv"))
 GAPS = (VisibilityGap("other-users", "whose it is"), VisibilityGap("no-netlink", "more"))
 USER = CurrentUser(7, 7)
 DEBUG = FREE.replace(name="debug", findings=(s.FREE, s.FREE_SISTER))
@@ -100,7 +100,7 @@ def held(name: str, port: int, holder: Holder = s.NODE_HOLDER) -> Problem:
         about=PortFacts(service, service.spec, findings=(found,)),
         service=name,
         remedies=(Remedy("stop the holder (asks first)", ours("free", name)),),
-        mend=FreePort((service.spec,), name),
+        fix=FreePort((service.spec,), name),
     )
 
 

@@ -15,7 +15,7 @@ from devports.core.holder_kind import (
 )
 from devports.core.stop_plan import PortClients, Question, UntouchedProcess
 from devports.ui import holders
-from devports.ui.holders import clients_words, project_words, spared_words, whereabouts
+from devports.ui.holders import clients_text, project_text, spared_text, whereabouts
 from tests.tools.golden import Family
 from tests.unit.ui import samples as s
 
@@ -28,7 +28,7 @@ CLIENT = UntouchedProcess(s.PYTHON, "client")
 
 FAMILY.says(
     "project",
-    lambda case: project_words(*case),
+    lambda case: project_text(*case),
     {
         "no project": (None, OURS),
         "ours": (OURS, OURS),
@@ -60,7 +60,7 @@ FAMILY.says(
 
 FAMILY.says(
     "clients",
-    clients_words,
+    clients_text,
     {
         "all elsewhere": PortClients(3),
         "one of them here": PortClients(2, (CLIENT,)),
@@ -72,7 +72,7 @@ FAMILY.says(
 
 FAMILY.says(
     "left alone",
-    spared_words,
+    spared_text,
     {
         "a client, and who uses the number": (CLIENT, UntouchedProcess(s.NODE, "outgoing")),
         "more than are named": (CLIENT,) * 9,
@@ -81,7 +81,7 @@ FAMILY.says(
 
 FAMILY.says(
     "kind of holder",
-    holders.standing_words,
+    holders.kind_text,
     {
         "plain": OrdinaryProcess(),
         "mine": s.MINE,

@@ -113,8 +113,8 @@ def test_a_shadowed_port_is_a_warning() -> None:
         "warning",
         processes.headline(s.SHADOWED),
         OutputStyle(),
-        facts=processes.evidence((s.SHADOWED, s.FREE_SISTER), s.ANN),
-        notes=processes.notes((s.SHADOWED,)),
+        facts=processes.fact_lines((s.SHADOWED, s.FREE_SISTER), s.ANN),
+        notes=processes.note_lines((s.SHADOWED,)),
         hints=("open http://127.0.0.1:8000",),
     )
     assert text == (

@@ -13,13 +13,13 @@ IN_A_BLANK = ("/my shop/bin/python3",)
 
 def test_since_is_the_clock_of_the_reader() -> None:
     east = s.ANN.replace(offset=10 * 3600)
-    assert processes.since(s.NOW - 7300, s.ANN) == "12:11"
-    assert processes.since(s.NOW - 7300, east) == "2026-09-21 22:11"
+    assert processes.start_time(s.NOW - 7300, s.ANN) == "12:11"
+    assert processes.start_time(s.NOW - 7300, east) == "2026-09-21 22:11"
 
 
 FAMILY.says(
     "name",
-    processes.title,
+    processes.process_name,
     {
         "its name": s.NODE,
         "named after its thread": s.process(1, "MainThread", "/usr/bin/node", "x"),
@@ -72,7 +72,7 @@ def test_folder(cwd: str, text: str) -> None:
 
 FAMILY.says(
     "started by",
-    lambda case: processes.origin(Holder(s.NODE, (), case)),
+    lambda case: processes.ancestry(Holder(s.NODE, (), case)),
     {
         "nobody known": (),
         "only the first process": (s.INIT,),
@@ -103,19 +103,21 @@ def test_sockets_of_a_holder_in_the_words_of_the_kernel() -> None:
 def test_a_family_is_one_card() -> None:
     holders = s.UVICORN_TARGET.members
     ((top, members),) = processes.families(holders)
-    card = dict(processes.card(top, s.ANN, members=members))
+    card = dict(processes.process_facts(top, s.ANN, members=members))
     assert card["process"] == "`uvicorn` (pid 10), you, running for 2 h (since 12:11)"
     assert card["family"] == "shared with 2 more processes (pid 11 and 12)"
 
 
 def test_a_card_says_only_what_is_known() -> None:
     bare = s.process(5, "x", age=0, cwd="", user="", uid=3)
-    assert processes.card(Holder(bare), s.ANN) == (("process", "`x` (pid 5), uid 3"),)
+    assert processes.process_facts(Holder(bare), s.ANN) == (("process", "`x` (pid 5), uid 3"),)
 
 
 FAMILY.says(
     "state",
-    lambda case: dict(processes.card(Holder(s.NODE.replace(state=case)), s.ANN)).get("state", ""),
+    lambda case: dict(processes.process_facts(Holder(s.NODE.replace(state=case)), s.ANN)).get(
+        "state", ""
+    ),
     {
         "stopped": "T",
         "traced": "t",
@@ -141,7 +143,7 @@ FAMILY.says(
 
 FAMILY.says(
     "hidden unit",
-    lambda case: processes.unit_words(HiddenSocket(s.EVERYWHERE[0], cgroup=case)),
+    lambda case: processes.unit_text(HiddenSocket(s.EVERYWHERE[0], cgroup=case)),
     {
         "a service": "redis.service",
         "docker": f"docker-{'ab' * 32}.scope",
@@ -156,6 +158,6 @@ FAMILY.says(
 
 def test_hidden_card_without_a_name() -> None:
     hidden = HiddenSocket(s.EVERYWHERE[0])
-    assert processes.hidden_card(hidden, s.ANN) == (
+    assert processes.hidden_facts(hidden, s.ANN) == (
         ("socket", "LISTEN 0.0.0.0:8000, opened by an unknown user"),
     )

@@ -31,7 +31,7 @@ DB = NODE.replace(standing=Container("docker", "shop-db-1", "postgres:16", "ab" 
 
 FAMILY.says(
     "right now",
-    progress.progress_words,
+    progress.progress_text,
     {
         "it may come back": WatchingForRestart(3.98, s.NPM),
         "a container": StoppingContainer(DB),
@@ -46,7 +46,7 @@ FAMILY.says(
 
 FAMILY.says(
     "in the end",
-    progress.outcome_words,
+    progress.result_text,
     {
         "it ended": Stopped(NODE, ("SIGTERM",), 0.31),
         "it was killed": Stopped(s.UVICORN_TARGET, ("SIGTERM", "SIGKILL"), 12.5),
@@ -106,7 +106,7 @@ FAMILY.says(
 
 FAMILY.says(
     "came back",
-    progress.again_words,
+    progress.restart_text,
     {
         "started again": Respawned(NODE, s.UVICORN_TARGET, s.NPM, again=True),
         "perhaps started again": Respawned(NODE, s.UVICORN_TARGET, s.NPM),
@@ -118,7 +118,7 @@ FAMILY.says(
 STOPPED = Stopped(NODE, ("SIGTERM",), 0.02)
 FAMILY.says(
     "freed",
-    lambda freed: progress.freed_words(freed, "port 8000"),
+    lambda freed: progress.freed_text(freed, "port 8000"),
     {
         "it can be bound": FreeResult(True, 0, (STOPPED,), (s.FREE,)),
         "only a port that can be bound is freed": FreeResult(
@@ -128,7 +128,7 @@ FAMILY.says(
 )
 FAMILY.says(
     "asked",
-    lambda case: progress.question_words(Question(case[0], case[1], s.HELD), case[2]),
+    lambda case: progress.question_text(Question(case[0], case[1], s.HELD), case[2]),
     {
         "one process": ("stop", NODE, ""),
         "a family, for a service": ("stop", s.UVICORN_TARGET, "web"),

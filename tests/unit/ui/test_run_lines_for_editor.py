@@ -14,12 +14,12 @@ from devports.core.recovery import Ended, ServerReady, ServerStarted
 from devports.errors import DevportsError
 from devports.ui.run_progress import (
     NOT_RUNNING,
-    after_ready,
-    begins,
     event_line,
     failure,
-    in_short,
     meaning,
+    one_line,
+    ready_line,
+    start_line,
 )
 from devports.ui.text import in_vscode
 from tests.harness import jsonc
@@ -42,7 +42,7 @@ FAILED = failure("it is held: really", "devports.toml").splitlines()[0]
 @pytest.mark.parametrize(
     ("line", "pattern"),
     [
-        pytest.param(begins("web"), BEGIN, id="the begin"),
+        pytest.param(start_line("web"), BEGIN, id="the begin"),
         pytest.param(event_line(ServerStarted("web", HERE, 1, "fd")), BEGIN, id="a start"),
         pytest.param(event_line(ServerStarted("web", HERE, 2, "bare")), BEGIN, id="another start"),
         pytest.param(event_line(ServerReady("web", HERE, None, 0.1)), END, id="ready"),
@@ -93,7 +93,7 @@ def test_a_failure_names_the_file_and_what_happened() -> None:
     ],
 )
 def test_an_error_in_short(facts: tuple[str, ...], line: str) -> None:
-    assert in_short(DevportsError("config-invalid", "it is wrong", facts=facts)) == line
+    assert one_line(DevportsError("config-invalid", "it is wrong", facts=facts)) == line
 
 
 def test_an_error_of_ours_says_more_than_its_code() -> None:
@@ -163,7 +163,7 @@ EVERYWHERE = Endpoint("0.0.0.0", 8000)
     ],
 )
 def test_behind_the_ready_line(owned: ServerReady, env: dict[str, str], line: str) -> None:
-    assert after_ready(owned, env) == line
+    assert ready_line(owned, env) == line
     assert not any(re.search(each, line) for each in (BEGIN, END, ERROR))
 
 

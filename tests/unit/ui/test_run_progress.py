@@ -32,7 +32,7 @@ from devports.core.recovery import (
 )
 from devports.core.service import Ready, Service
 from devports.ui.messages import error_block
-from devports.ui.run_progress import ended_words, event_line, gave_up
+from devports.ui.run_progress import end_text, event_line, start_error
 from devports.ui.text import OutputStyle
 from tests.tools.golden import Family
 
@@ -110,13 +110,13 @@ def test_what_a_server_said_is_never_printed_raw() -> None:
     line = event_line(PortLost("web", HERE, EVIL, 0, 3))
     assert line.isprintable()
     assert event_line(Released("web", HERE, EVIL)).isprintable()
-    error = gave_up(SERVICE, ended("not-ready"), None, failure(EVIL))
+    error = start_error(SERVICE, ended("not-ready"), None, failure(EVIL))
     assert all(fact.isprintable() for fact in error.facts)
 
 
 FAMILY.says(
     "the last line",
-    lambda ended: ended_words("web", ended, started=ended.reason != "port-held"),
+    lambda ended: end_text("web", ended, started=ended.reason != "port-held"),
     {
         "the server's own exit code": Ended(3, "child", "exited"),
         "a code of ours": Ended(3, "devports", "exited"),
@@ -129,7 +129,7 @@ FAMILY.says(
 
 
 SERVICE = Service("web", 8000, command="x", ready=Ready(http="/healthz", timeout=6.0))
-NOBODY = PortOwnership(None, (HERE,), bound=False, strangers=())
+NOBODY = PortOwnership(None, (HERE,), bound=False, other_sockets=())
 
 
 def ended(reason: str) -> Ended:
@@ -147,7 +147,7 @@ NOT_READY = ("not-ready", NOBODY, None, None)
 def given_up(case: tuple[str, PortOwnership | None, BindFailure | None, int | None]) -> str:
     """Return all that is said: a reason, what was seen last, what it said, and its answer."""
     reason, seen, said, status = case
-    return error_block(gave_up(SERVICE, ended(reason), seen, said, status), OutputStyle())
+    return error_block(start_error(SERVICE, ended(reason), seen, said, status), OutputStyle())
 
 
 FAMILY.says(
@@ -171,14 +171,14 @@ FAMILY.says(
         ),
         "a stranger listens": (
             "not-ready",
-            NOBODY.replace(strangers=(Socket(HERE, None, "LISTEN"),)),
+            NOBODY.replace(other_sockets=(Socket(HERE, None, "LISTEN"),)),
             None,
             None,
         ),
         "a stranger listens, by name": (
             "not-ready",
             NOBODY.replace(
-                strangers=(Socket(HERE, None, "LISTEN", 7),),
+                other_sockets=(Socket(HERE, None, "LISTEN", 7),),
                 others=HolderSearch((Holder(SERVER, (7,)),)),
             ),
             None,
@@ -205,7 +205,7 @@ FAMILY.says(
 FAMILY.says(
     "given up without a word",
     lambda log: error_block(
-        gave_up(
+        start_error(
             SERVICE.replace(ready=Ready(log=log)),
             ended("not-ready"),
             LISTENS,
@@ -221,7 +221,8 @@ FAMILY.says(
 FAMILY.says(
     "given up, and what else may help",
     lambda case: error_block(
-        gave_up(SERVICE, ended(case[0]), case[1], None, in_way=True, advice=case[2]), OutputStyle()
+        start_error(SERVICE, ended(case[0]), case[1], None, in_way=True, advice=case[2]),
+        OutputStyle(),
     ),
     {
         "our hold may have been in its way": ("not-ready", NOBODY, ""),
@@ -235,5 +236,5 @@ FAMILY.says(
 
 
 def test_what_was_given_up_has_its_code_and_its_service() -> None:
-    error = gave_up(SERVICE, ended("not-ready"), None, None)
+    error = start_error(SERVICE, ended("not-ready"), None, None)
     assert (error.code, error.exit_code, error.service) == ("not-ready", 95, "web")

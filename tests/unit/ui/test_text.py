@@ -11,7 +11,7 @@ from devports.ui.text import (
     duration,
     ending,
     hang_of,
-    listed,
+    join_words,
     pad,
     paint,
     wrap,
@@ -134,4 +134,4 @@ def test_duration(seconds: float, text: str) -> None:
     ],
 )
 def test_listed(words: list[str], text: str) -> None:
-    assert listed(words) == text
+    assert join_words(words) == text

@@ -61,7 +61,7 @@ FAMILY.says(
 
 FAMILY.says(
     "in a word",
-    lambda case: processes.short(case.verdict),
+    lambda case: processes.verdict_label(case.verdict),
     {
         "free": s.FREE,
         "held": s.HELD,
@@ -81,7 +81,7 @@ FAMILY.says(
 
 def test_orphans_that_block_without_an_end() -> None:
     verdict = LingeringConnections((s.socket(s.HERE, "FIN_WAIT1"),), blocking=True)
-    assert processes.short(verdict) == "leftovers"
+    assert processes.verdict_label(verdict) == "leftovers"
 
 
 def test_a_port_in_the_words_of_the_user() -> None:
@@ -93,7 +93,7 @@ def test_the_worst_endpoint_decides_and_all_are_shown() -> None:
     assert processes.summary(findings, "port 8000") == (
         "port 8000 is bound by `python`, which is not listening"
     )
-    assert "\n".join(processes.evidence(findings, s.ANN)) == (
+    assert "\n".join(processes.fact_lines(findings, s.ANN)) == (
         "[::1]:8000      free\n"
         "127.0.0.1:8000  bound, not listening\n"
         "process     `python` (pid 77), you, running for 40 s (since 14:12)\n"
@@ -111,7 +111,7 @@ def test_a_process_on_two_endpoints_is_described_once() -> None:
         holding=HolderSearch((s.NODE_HOLDER.replace(inodes=(6,)),)),
     )
     first = s.HELD.replace(holding=HolderSearch((s.NODE_HOLDER.replace(inodes=(5,)),)))
-    lines = processes.evidence((first, other), s.ANN)
+    lines = processes.fact_lines((first, other), s.ANN)
     assert [line for line in lines if line.startswith(("process", "socket"))] == [
         "process     `node` (pid 4242), you, running for 2 h (since 12:11)",
         "socket      LISTEN 0.0.0.0:8000 and [::]:8000",
@@ -119,7 +119,7 @@ def test_a_process_on_two_endpoints_is_described_once() -> None:
 
 
 def test_what_is_known_of_a_hidden_holder() -> None:
-    assert "\n".join(processes.evidence((s.HIDING,), s.ANN)) == (
+    assert "\n".join(processes.fact_lines((s.HIDING,), s.ANN)) == (
         "socket  LISTEN 0.0.0.0:8000, opened by root\n"
         "likely  `fakedb` (pid 412), root, running for 4 days (since 2026-09-16 23:06)"
     )
@@ -130,7 +130,7 @@ def test_many_holders_are_counted() -> None:
         s.NODE_HOLDER.replace(process=s.process(pid), ancestors=()) for pid in range(1, 9)
     )
     crowd = s.HELD.replace(holding=HolderSearch(holders))
-    lines = processes.evidence((crowd,), s.ANN)
+    lines = processes.fact_lines((crowd,), s.ANN)
     assert len([line for line in lines if line.startswith("process")]) == processes.MOST_CARDS
     assert lines[-1] == "and      3 more"
 
@@ -140,7 +140,7 @@ def test_many_holders_are_counted() -> None:
 )
 def test_the_standing_of_a_holder_is_a_note(run: str, words: str) -> None:
     ours = DevportsRun(RunInfo(s.NODE.key, run, "/shop"))
-    lines = processes.evidence((s.HELD,), s.ANN, holders.judgements([(4242, ours)], s.ANN))
+    lines = processes.fact_lines((s.HELD,), s.ANN, holders.judgements([(4242, ours)], s.ANN))
     assert lines[-1] == f"note        started by `devports run {words}`"
 
 
@@ -176,7 +176,7 @@ def test_the_error_says_at_once_where_its_holders_come_from(
 
 
 def test_where_a_holder_is_comes_right_behind_who_it_is() -> None:
-    lines = processes.evidence(
+    lines = processes.fact_lines(
         (s.HELD,), s.ANN, holders.judgements([(4242, s.SIBLING.replace(run=None))], s.ANN)
     )
     assert lines[1] == "checkout    ~/shop, branch `main`; you are in ~/fix, branch `fix`"
@@ -185,7 +185,7 @@ def test_where_a_holder_is_comes_right_behind_who_it_is() -> None:
 
 FAMILY.says(
     "notes",
-    lambda case: processes.notes((case, case)),
+    lambda case: processes.note_lines((case, case)),
     {
         "a holder speaks for itself": s.HELD,
         "free needs no note": s.FREE,
@@ -204,7 +204,7 @@ FAMILY.says(
 def test_of_a_localhost_that_is_held_the_other_address_needs_no_note() -> None:
     assert isinstance(s.SHADOWED.verdict, LocalhostConflict)
     sister = s.SHADOWED.replace(verdict=Held(s.SHADOWED.verdict.sockets))
-    assert processes.notes((s.SHADOWED, sister)) == ()
+    assert processes.note_lines((s.SHADOWED, sister)) == ()
 
 
 @pytest.mark.parametrize("finding", s.EVERY_FINDING, ids=lambda f: type(f.verdict).__name__)
@@ -219,7 +219,9 @@ def test_every_verdict_makes_an_error_with_its_code(finding: Finding) -> None:
 
 def test_no_word_that_means_something_else() -> None:
     said = " ".join(
-        " ".join((processes.headline(f), *processes.notes((f,)), *processes.evidence((f,), s.ANN)))
+        " ".join(
+            (processes.headline(f), *processes.note_lines((f,)), *processes.fact_lines((f,), s.ANN))
+        )
         for f in s.EVERY_FINDING
     ).lower()
     banned = ("zombie", "stuck", "busy", "owner", "please", "failed to", "oops")
@@ -230,8 +232,8 @@ def test_hostile_names_stay_on_their_line() -> None:
     said = "\n".join(
         (
             processes.headline(s.EVIL_FINDING, s.EVIL),
-            *processes.evidence((s.EVIL_FINDING,), s.ANN),
-            *processes.notes((s.EVIL_FINDING,)),
+            *processes.fact_lines((s.EVIL_FINDING,), s.ANN),
+            *processes.note_lines((s.EVIL_FINDING,)),
         )
     )
     assert "\x1b" not in said

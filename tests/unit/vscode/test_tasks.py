@@ -17,11 +17,11 @@ from devports.vscode.tasks import (
     Launch,
     PrelaunchHook,
     Template,
-    is_ours,
+    generate_launch,
+    generate_tasks,
+    is_generated,
     role_of,
     titles,
-    wanted_launch,
-    wanted_tasks,
 )
 from tests.unit.vscode.conftest import config, service, vscode
 
@@ -35,7 +35,7 @@ NODE = WEB.replace(ports=(("debug", 9229),), vscode=vscode(debug="node"))
 
 
 def labels(made: Config, template: Template) -> tuple[str, ...]:
-    return tuple(task.name for task in wanted_tasks(made, template))
+    return tuple(task.name for task in generate_tasks(made, template))
 
 
 MADE = [
@@ -86,7 +86,7 @@ ALL = [
 def test_all_run_in_the_order_of_their_needs(
     made: Config, runs: list[str], order: str, template: Template
 ) -> None:
-    body = next(task.body for task in wanted_tasks(made, template) if task.name == "Run All")
+    body = next(task.body for task in generate_tasks(made, template) if task.name == "Run All")
     assert (body["dependsOn"], body["dependsOrder"]) == (runs, order)
 
 
@@ -117,15 +117,17 @@ def test_only_the_name_of_a_service_reaches_a_command(name: str, hostile: str, d
     )
     made = config(evil, WEB)
     commands = [
-        task.body["command"] for task in wanted_tasks(made, shipped) if "command" in task.body
+        task.body["command"] for task in generate_tasks(made, shipped) if "command" in task.body
     ]
     assert {command for command in commands if command.split()[-1] == name} >= {
         f"devports run {name}",
         f"devports free {name}",
     }
     assert all(re.fullmatch("[A-Za-z0-9 _-]+", command) for command in commands)
-    every = [text for task in wanted_tasks(made, shipped) for text in texts(task.body)]
-    every += [text for each in wanted_launch(made, shipped).configurations for text in texts(each)]
+    every = [text for task in generate_tasks(made, shipped) for text in texts(task.body)]
+    every += [
+        text for each in generate_launch(made, shipped).configurations for text in texts(each)
+    ]
     variables = {word for text in every for word in re.findall(r"\$\{[^}]*\}", text)}
     assert variables <= {"${workspaceFolder}", "${env:PATH}"}
     assert "folderOpen" not in every
@@ -139,7 +141,7 @@ def _shipped() -> tuple[str, str]:
 
 
 def test_a_debugger_is_attached_to_on_its_own_port(template: Template) -> None:
-    launch = wanted_launch(config(DEBUGGED.replace(host="0.0.0.0"), NODE), template)
+    launch = generate_launch(config(DEBUGGED.replace(host="0.0.0.0"), NODE), template)
     python, node = launch.configurations
     assert python["connect"] == {"host": "127.0.0.1", "port": 5678}
     assert python["preLaunchTask"] == "Debug Backend: server"
@@ -148,12 +150,12 @@ def test_a_debugger_is_attached_to_on_its_own_port(template: Template) -> None:
 
 
 def test_one_debugger_needs_no_compound(template: Template) -> None:
-    assert wanted_launch(config(DEBUGGED), template).compounds == ()
+    assert generate_launch(config(DEBUGGED), template).compounds == ()
 
 
 def test_hooks_free_the_port_before_what_the_user_named(template: Template) -> None:
     hooked = service(vscode=vscode(prelaunch=("F", "G")))
-    assert wanted_launch(config(hooked), template).hooks == (
+    assert generate_launch(config(hooked), template).hooks == (
         PrelaunchHook("F", "Free Backend Port"),
         PrelaunchHook("G", "Free Backend Port"),
     )
@@ -188,7 +190,7 @@ def test_what_a_task_of_ours_does(task: dict[str, object], role: tuple[str, ...]
     ],
 )
 def test_what_is_ours(task: object, ours: bool) -> None:
-    assert is_ours(task) is ours
+    assert is_generated(task) is ours
 
 
 def test_titles_are_words() -> None:
@@ -205,7 +207,7 @@ def own(tasks: str = "[]", configurations: str = "[]", compounds: str = "[]") ->
 def test_labels_icons_and_commands_are_the_templates() -> None:
     run = '"command": "uv run devports run {service}"'
     text = f'[{{"label": "Start {{title}}!", "icon": {{"id": "x"}}, {run}}}]'
-    (task,) = wanted_tasks(config(service()), own(text))
+    (task,) = generate_tasks(config(service()), own(text))
     assert task.body == {
         "label": "Start Backend!",
         "icon": {"id": "x"},
@@ -219,17 +221,17 @@ def test_a_template_without_a_task_has_no_label_to_refer_to() -> None:
     odd = own(
         '[{"label": "{debugger} {task}"}]'.replace(" {task}", ""), '[{"name": "{debug_task}"}]'
     )
-    assert [task.name for task in wanted_tasks(made, odd)] == ["node"]
-    assert wanted_launch(made, odd) == Launch()
+    assert [task.name for task in generate_tasks(made, odd)] == ["node"]
+    assert generate_launch(made, odd) == Launch()
 
 
 def test_a_label_may_use_what_only_some_services_have() -> None:
     text = '[{"label": "{node_port}", "command": "devports free {service}"}]'
-    assert wanted_tasks(config(service()), own(text)) == ()
+    assert generate_tasks(config(service()), own(text)) == ()
 
 
 def test_an_entry_without_a_service_is_made_once() -> None:
-    launch = wanted_launch(config(service(), WEB), own(configurations='[{"name": "mine"}]'))
+    launch = generate_launch(config(service(), WEB), own(configurations='[{"name": "mine"}]'))
     assert [each["name"] for each in launch.configurations] == ["mine"]
 
 
@@ -246,23 +248,23 @@ WRONG_TEMPLATES = [
 @pytest.mark.parametrize(("wrong", "fact"), WRONG_TEMPLATES)
 def test_a_template_that_cannot_be_used(wrong: Template, fact: str) -> None:
     with pytest.raises(DevportsError) as caught:
-        wanted_tasks(config(service()), wrong)
+        generate_tasks(config(service()), wrong)
     assert caught.value.code == "template-wrong"
     assert fact in caught.value.facts[0]
 
 
 def test_a_template_without_a_list_makes_nothing() -> None:
-    assert wanted_tasks(config(service()), Template("{}", "{}")) == ()
+    assert generate_tasks(config(service()), Template("{}", "{}")) == ()
 
 
 def test_two_tasks_of_one_label_are_refused(template: Template) -> None:
     made = config(service(vscode=vscode(task="Run Web")), WEB)
     with pytest.raises(DevportsError, match="two tasks have the same label `Run Web`") as caught:
-        wanted_tasks(made, template)
+        generate_tasks(made, template)
     assert caught.value.facts == ("`devports run backend`", "`devports run web`")
 
 
 def test_two_configurations_of_one_name_are_refused() -> None:
     twins = own('[{"label": "x"}]', '[{"name": "a"}, {"name": "a"}]')
     with pytest.raises(DevportsError, match="the same name `a`"):
-        wanted_launch(config(service()), twins)
+        generate_launch(config(service()), twins)
