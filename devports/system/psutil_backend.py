@@ -1,10 +1,9 @@
-"""What macOS and Windows have in common: psutil knows the processes, the table names them.
+"""What macOS and Windows have in common: psutil describes processes, the table names their pids.
 
-Nothing of psutil is imported before it is needed. The identity of a process is its pid and its
-start, in whole microseconds since the epoch, and is compared as a whole: macOS keeps it to the
-microsecond, Windows to a tenth of one. When the clock has been set by a second or more in the life
-of a process of ours, psutil moves what macOS says (psutil, _psosx.py, adjust_proc_create_time):
-then nobody is who they were, and nobody is signalled.
+psutil is imported only when needed. The identity of a process is its pid and its start, in whole
+microseconds since the epoch: macOS keeps it to the microsecond, Windows to a tenth of one. When the
+clock is set by a second or more while devports runs, psutil shifts the start times of macOS
+(psutil, _psosx.py, adjust_proc_create_time): then no identity matches, and no process is signalled.
 """
 
 from __future__ import annotations
@@ -44,7 +43,7 @@ if TYPE_CHECKING:
 MAX_ANCESTORS = 64
 MICROSECONDS = 1_000_000
 THEIRS = 2
-"""The uid of whoever is not `OURS`, where the system does not number its users."""
+"""The uid of every other user, where the system does not number its users."""
 
 LETTERS = {
     "running": "R",
@@ -56,20 +55,20 @@ LETTERS = {
     "zombie": "Z",
     "dead": "X",
 }
-"""psutil's words for the state of a process, and those of proc(5), which the core knows."""
+"""psutil's names of the states of a process, and the letters of proc(5), which `core` uses."""
 
 
 def numbered(process: Any) -> tuple[int, str]:  # POSIX only: psutil has no `uids` elsewhere
     """Return the real uid of a process, which decides who may signal it, and the user's name.
 
     Raises:
-        psutil.Error: it is gone.
+        psutil.Error: it does not exist.
     """
     return process.uids().real, process.username()
 
 
 def uids_of(process: Any) -> set[int]:
-    """Return the real and the effective uid of a process, none if it is gone."""
+    """Return the real and the effective uid of a process, none if it does not exist."""
     import psutil
 
     try:
@@ -79,7 +78,7 @@ def uids_of(process: Any) -> set[int]:
 
 
 def by_name(process: psutil.Process) -> tuple[int, str]:
-    """Return `OURS` for a process of the same user, else `THEIRS`; and the user's name."""
+    """Return the user's name, after `CURRENT_USER` or, for another user, `OTHER_USER`."""
     import psutil
 
     name = _fact(process.username, "")
@@ -88,17 +87,17 @@ def by_name(process: psutil.Process) -> tuple[int, str]:
 
 
 def describe(pid: int, who: Who = numbered) -> Process | None:
-    """Return the facts about a process; None if it is gone. Unreadable facts are empty.
+    """Return the facts about a process, empty where unreadable; None if it does not exist.
 
     Args:
-        pid: of the process; 0 and less is none.
-        who: tells whose it is.
+        pid: of the process; None for 0 and less.
+        who: returns the user of a process.
     """
     return _of(pid, lambda process: _facts(process, who), None)
 
 
 def _of(pid: int, read: Callable[[psutil.Process], T], otherwise: T) -> T:
-    """Return what is read of a process, `otherwise` if it is gone or refuses."""
+    """Return what `read` reads of a process; `otherwise` if missing or not readable."""
     import psutil
 
     try:
@@ -126,7 +125,7 @@ def _facts(process: psutil.Process, who: Who) -> Process:
 
 
 def _fact(read: Callable[[], T], otherwise: T) -> T:
-    """Return a fact, or `otherwise` where we may not read it or a zombie has lost it."""
+    """Return a fact, or `otherwise` where it is not readable or the process is a zombie."""
     import psutil
 
     try:
@@ -140,19 +139,19 @@ def _start(seconds: float) -> int:
 
 
 def key_of(pid: int) -> ProcessKey | None:
-    """Return the identity of a process that exists (a zombie does), else None."""
+    """Return the identity of a process, also of a zombie; None if it does not exist."""
     return _of(pid, lambda process: ProcessKey(pid, _start(process.create_time())), None)
 
 
 def name_of(pid: int) -> str | None:
-    """Return what a process is called; None if it is gone."""
+    """Return the name of a process; None if it does not exist."""
     return _of(pid, lambda process: str(process.name()), None)
 
 
 def marks_of(pid: int) -> tuple[tuple[str, str], ...]:
-    """Return what supervisors, and we, have left in its environment; its own user may read that."""
+    """Return the marks of supervisors and of devports in its environment, readable by its user."""
     from devports.core.classify import MARKS
-    from devports.core.recovery import MARK  # before ending something
+    from devports.core.recovery import MARK  # only before a signal
 
     none: dict[str, str] = {}
     found = _of(pid, lambda process: process.environ(), none)
@@ -160,16 +159,16 @@ def marks_of(pid: int) -> tuple[tuple[str, str], ...]:
 
 
 def processes_with_mark(mark: str) -> list[int]:
-    """Return the processes that belong to the run with this mark, as far as we may read them."""
+    """Return the processes that belong to the run with this mark, as far as readable."""
     import psutil
 
-    from devports.core.recovery import MARK  # after a run has died
+    from devports.core.recovery import MARK  # only after a run was killed
 
     return [pid for pid in psutil.pids() if (MARK, mark) in marks_of(pid)]
 
 
 def booted() -> str:
-    """Return when this system was started, in whole seconds since the epoch, as its identity."""
+    """Return when this system was booted, in whole seconds since the epoch, as its identity."""
     import psutil
 
     return str(int(psutil.boot_time()))
@@ -179,10 +178,10 @@ def ancestors(process: Process, who: Who, *, adopted: bool) -> tuple[Process, ..
     """Return the parents, nearest first.
 
     Args:
-        process: whose parents are wanted.
+        process: the process.
         who: as for `describe`.
         adopted: whether the system gives an orphan another parent. Windows does not, and may have
-            given the number of the old one to a process that has started since.
+            reused the pid of the old parent for a process that started later.
     """
     found: list[Process] = []
     while len(found) < MAX_ANCESTORS:
@@ -214,7 +213,7 @@ def sockets_of(process: psutil.Process) -> list[Row]:
     """Return the TCP sockets that a process has open.
 
     Raises:
-        psutil.Error: it is gone, or we may not look.
+        psutil.Error: it does not exist, or is not readable.
     """
     # Its name before psutil 6.0.
     look: Any = getattr(process, "net_connections", None) or process.connections
@@ -235,7 +234,7 @@ def rows_of(entries: Iterable[tuple[int, Any]]) -> list[Row]:
 
 
 def _row(pid: int, entry: Any) -> Row | None:
-    """Return a row; None before a bind. In a state without a name it holds its port as well."""
+    """Return a row; None before a bind. A socket in an unknown state still holds its port."""
     state = TCP_STATES.get(entry.status, "CLOSE")
     local, remote = _end(entry.laddr), _end(entry.raddr)
     if local is None:
@@ -268,7 +267,7 @@ NO_PID = VisibilityGap("no-pid", "the system does not say which process has it")
 
 
 class SocketScan(Frozen):
-    """One look at the socket tables. `gaps`: what it could not see, whatever the port."""
+    """One reading of the socket tables. `gaps`: what it could not see, whatever the port."""
 
     rows: tuple[Row, ...]
     shows_bound: bool = True
@@ -276,10 +275,10 @@ class SocketScan(Frozen):
 
 
 class PsMachine:
-    """The common part of two `devports.system.machine.Machine`s. What differs: `look`, some facts.
+    """The common part of two `devports.system.machine.Machine`s; `scan` and some facts differ.
 
-    An object, because it remembers: a look sees the processes together with the sockets, and may
-    take seconds, so who has them is asked of the last look at their ports.
+    An object, because it has state: a scan reads processes together with sockets and may take
+    seconds, so their holders are taken from the last scan of their ports.
     """
 
     wildcards = False
@@ -356,14 +355,14 @@ class PsMachine:
         return HolderSearch(holders, tuple(hidden for hidden, _ in found), thorough, why)
 
     def _still_there(self, unseen: dict[int, Socket]) -> list[Socket]:
-        """Look again where a process has ended: its socket may have ended with it since."""
+        """Read the table again where a process has exited: its socket may be closed too."""
         rows = [self._rows[inode] for inode in unseen if inode in self._rows]
         if ended := [row for row in rows if row.pid > 0 and self.key(row.pid) is None]:
             self.table({row.socket.local.port for row in ended})
         return [socket for inode, socket in unseen.items() if inode in self._rows]
 
     def _holders(self, rows: dict[int, Row]) -> tuple[Holder, ...]:
-        """Return the processes that have these sockets for certain, with all of them."""
+        """Return the processes that are proven to have these sockets."""
         inodes: dict[int, list[int]] = {}
         for inode, row in sorted(rows.items()):
             if row.proven:
@@ -372,7 +371,7 @@ class PsMachine:
         return tuple(Holder(p, held, self.ancestors(p)) for p, held in found if p is not None)
 
     def _hidden(self, socket: Socket) -> tuple[HiddenSocket, VisibilityGap]:
-        """Return what is known of a socket without a certain holder, and why there is none."""
+        """Return what is known of a socket without a proven holder, and why there is none."""
         row = self._rows[socket.inode]
         process = self.process(row.pid)
         if process is None:
@@ -393,11 +392,11 @@ class PsMachine:
         return ancestors(of, self.who, adopted=self.adopts_orphans)
 
     def adopt_orphans(self) -> None:
-        """Leave them: there is nothing like PR_SET_CHILD_SUBREAPER."""
+        """Do nothing: these systems have no PR_SET_CHILD_SUBREAPER."""
 
     def viewer(self) -> CurrentUser:
         if self._viewer is None:
-            from devports.core.holder_kind import CurrentUser  # before ending something
+            from devports.core.holder_kind import CurrentUser  # only before a signal
 
             me = self.process(os.getpid())
             line = () if me is None else (me.key, *(parent.key for parent in self.ancestors(me)))

@@ -1,7 +1,7 @@
-"""Linux: netlink and /proc, no outside program.
+"""Linux: netlink and /proc, without outside programs.
 
-The functions of this package are a `devports.system.machine.Machine`. What a look at a free port
-does not need is loaded when it is first asked for (PEP 562).
+The functions of this package are a `devports.system.machine.Machine`. What the check of a free port
+does not need is loaded at its first use (PEP 562).
 """
 
 from __future__ import annotations
@@ -38,13 +38,13 @@ __all__ = [
 platform: Platform = "linux"
 wildcards = True
 ROOMS = ("processes", "holders", "pidfd")
-"""Each has been needed before the next one is."""
+"""Modules in the order in which a command needs them."""
 
 RELEASE = "/proc/sys/kernel/osrelease"
 
 
 def reads_own_processes() -> bool:
-    """Say whether /proc counts processes as our own system calls do (pid_namespaces(7))."""
+    """Return whether /proc shows the PID namespace of this process (pid_namespaces(7))."""
     try:
         return os.readlink("/proc/self") == str(os.getpid())
     except OSError:
@@ -52,11 +52,11 @@ def reads_own_processes() -> bool:
 
 
 def is_wsl(path: str = RELEASE) -> bool:
-    """Say whether the kernel is Microsoft's (`5.15.153.1-microsoft-standard-WSL2`).
+    """Return whether the kernel is Microsoft's (`5.15.153.1-microsoft-standard-WSL2`).
 
-    Linux under Windows has ports of its own, and Windows has others.
+    WSL has ports of its own, apart from those of Windows.
     """
-    from devports.system.linux.processes import read_file  # for the doctor
+    from devports.system.linux.processes import read_file  # only for `doctor`
 
     return b"microsoft" in read_file(path).lower()
 
