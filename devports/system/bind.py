@@ -7,8 +7,7 @@ may bind beside it; with SO_REUSEPORT set, so may sockets of the same user that 
 
 On Windows SO_REUSEADDR takes over a port that is in use, so it is never set: a probe asks for
 exclusive use (learn.microsoft.com, "Using SO_REUSEADDR and SO_EXCLUSIVEADDRUSE"). That is stricter
-than most servers, and reports "in use" or "denied" wherever a server would share or take over the
-port.
+than most servers: it reports "in use" or "denied" where a server would share or take over a port.
 """
 
 from __future__ import annotations
@@ -34,7 +33,7 @@ RESULTS: dict[int, BindResult] = {
     EAFNOSUPPORT: "not-local",
     EINVAL: "not-local",  # IPv6: a multicast address, or a link-local one without its interface
     10048: "in-use",  # WSAEADDRINUSE; Python gives Winsock's numbers as errno
-    10013: "denied",  # WSAEACCES: an excluded port, or a wildcard holder that is exclusive or another user's
+    10013: "denied",  # WSAEACCES: an excluded port, or a wildcard holder, exclusive or another user's
     10049: "not-local",  # WSAEADDRNOTAVAIL
     10022: "not-local",  # WSAEINVAL
     10047: "not-local",  # WSAEAFNOSUPPORT
@@ -56,8 +55,7 @@ def open_bound(endpoint: Endpoint, *, reuse: bool, twin: bool = False) -> net.so
     Args:
         endpoint: address and port.
         reuse: set SO_REUSEADDR, so that other sockets with that option may bind beside it.
-        twin: set SO_REUSEPORT too, so that sockets of this user with that option may bind beside
-            it.
+        twin: set SO_REUSEPORT, so that sockets of this user with that option may bind beside it.
 
     Raises:
         OSError: socket(2) or bind(2) failed.
@@ -110,7 +108,7 @@ class Reservation:
         self.given = False
         """Whether the server has this very socket too, if it still runs."""
         self.listening = False
-        """Whether devports made it listen: then LISTEN alone does not mean that a server
+        """Whether devports made it listen: then LISTEN alone does not prove that a server
         accepts."""
         self._socket = sock
 
@@ -129,8 +127,8 @@ class Reservation:
     def reuse(self) -> None:
         """Allow sockets with SO_REUSEADDR to bind beside this one.
 
-        On a listening socket, connections accepted from now on leave a TIME_WAIT that does not
-        block a bind.
+        On a listening socket, connections accepted from now on leave a TIME_WAIT that blocks no
+        bind.
         """
         self._socket.setsockopt(net.SOL_SOCKET, net.SO_REUSEADDR, 1)
 
@@ -147,7 +145,7 @@ class Reservation:
         self._socket.setsockopt(net.SOL_SOCKET, TWINS, 0)
 
     def listen(self) -> None:
-        """Listen, for a server that does not call listen(2); connections wait until it accepts.
+        """Listen for a server that does not call listen(2) itself: connections wait for it.
 
         Without SO_REUSEADDR a TIME_WAIT on the port makes listen(2) fail; with it another process
         could listen first. So a second, exclusive socket keeps others away while the option is set.
@@ -192,8 +190,7 @@ def reserve(endpoint: Endpoint, inode: int | None = None) -> Reservation | BindR
 def replace(old: Sequence[Reservation], endpoint: Endpoint) -> Reservation | BindResult:
     """Reserve `endpoint` in place of reservations that overlap it, and close those.
 
-    No other socket can bind in between: the new one is bound while the old ones are still
-    exclusive.
+    No other socket can bind in between: the old ones are closed only after the new one is bound.
 
     Raises:
         OSError: as `probe`.

@@ -101,7 +101,7 @@ class Folder(Frozen):
             _write_out(file, text)
 
     def _mode(self, name: str) -> int | None:
-        """XXX Return the permissions of an existing file; None for a new o"""
+        """Return the permissions of an existing file; None for a new one: the umask decides."""
         try:
             return stat.S_IMODE(os.lstat(self._at(name), dir_fd=self.descriptor).st_mode)
         except FileNotFoundError:

@@ -44,9 +44,8 @@ if TYPE_CHECKING:
 
 
 REASK_AFTER = (0.002, 0.005, 0.011, 0.023)
-"""Seconds between retries before the holder of a refused bind counts as unknown: the bind of
-another probe lasts some 10 microseconds, and no two of these intervals are multiples of each
-other."""
+"""Seconds between retries before the holder of a refused bind counts as unknown: another probe's
+bind lasts some 10 microseconds, and no two of these intervals are multiples of each other."""
 
 MOST_PEERS = 64
 """Remote ports for which the table is read again; a process with more peers is a server."""
@@ -98,9 +97,9 @@ def inspect_quick(machine: Machine, endpoints: Iterable[Endpoint]) -> tuple[Find
 
     The verdicts are those of `inspect_ports`. The kernel finds listeners by a look-up, but walks
     all sockets of the machine to list every socket of a port. That is left out where a listener
-    holds the endpoint, and where a bind without SO_REUSEADDR works: a bound socket, a TIME_WAIT or
-    any other lingering connection would make it fail. That bind keeps other processes from binding
-    for some microseconds, so this is not for repeated checks.
+    holds the endpoint, and where a bind without SO_REUSEADDR works, which a bound socket or any
+    lingering connection would stop. That bind blocks other processes for some microseconds, so this
+    is not for repeated checks.
     """
     wanted = tuple(endpoints)
     if not wanted:
@@ -302,8 +301,7 @@ def grouped(
 def is_service(process: Process, viewer: CurrentUser) -> bool:
     """Return whether a process is a service of the system and not the user's work.
 
-    That is a unit of systemd, a container, a process of another user, or one without a working
-    directory of its own.
+    A unit of systemd, a container, a process of another user or without a folder of its own.
     """
     from devports.core.classify import unit_of
     from devports.core.containers import container_of
@@ -371,10 +369,7 @@ class HolderCache:
 
 
 def with_servers(machine: Machine, findings: tuple[Finding, ...]) -> tuple[Finding, ...]:
-    """Return findings that mark parents which listen on other ports (`Process.listens_elsewhere`).
-
-    Only parents that stopping a holder might include are checked.
-    """
+    """Return findings that mark parents which listen elsewhere, if a stop might include them."""
     asked = {socket.local for finding in findings for socket in sockets_of(finding.verdict)}
     return tuple(
         finding.replace(

@@ -34,8 +34,7 @@ SMALL_CGROUP = 60
 """Processes up to which a control group is searched first (a service, a container)."""
 MAX_LIKELY = 8
 MOST_LOOKS = 20
-"""Searches of new processes for a socket without a holder, which may be passed on during a
-search."""
+"""Searches of new processes for a socket without a holder, which may be passed on."""
 IN_TRANSIT = (
     "no process has it open: it is in transit in a unix socket (SCM_RIGHTS) until "
     "the receiver reads and closes it, or exits"
@@ -91,8 +90,7 @@ def _widen(search: Search, sockets: Sequence[Socket]) -> None:
 def _without_their_maker(sockets: Iterable[Socket], search: Search) -> list[Socket]:
     """Return the sockets that no process of the user who opened them has.
 
-    A worker dropped its privileges, and its master has the socket too and starts the next one
-    (nginx).
+    A worker dropped its privileges; its master has the socket too, and starts the next one (nginx).
     """
     return [
         socket
@@ -136,7 +134,7 @@ class Search:
 
     @property
     def everybody_is_listed(self) -> bool:
-        """XXX Whether /proc lists process 1: with hidepid=2 (proc(5)) only"""
+        """Whether /proc lists process 1: with hidepid=2 (proc(5)) it lists only one user's."""
         return 1 in self._seen
 
     def _look_at(self, pid: int) -> None:
