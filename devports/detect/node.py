@@ -98,7 +98,7 @@ class _Scripts:
         self.names = names_of(file.folder, package)
 
     def services(self) -> Iterator[DetectedService | SkippedService]:
-        """XXX Yield the best script that starts a server, else each of sev"""
+        """Yield the best script that starts a server, or each of several, and what was skipped."""
         unclear: list[SkippedService] = []
         for name in (name for name in FAVOURITES if name in self.scripts):
             made = self.service(name, self.names)

@@ -33,7 +33,7 @@ RESULTS: dict[int, BindResult] = {
     EAFNOSUPPORT: "not-local",
     EINVAL: "not-local",  # IPv6: a multicast address, or a link-local one without its interface
     10048: "in-use",  # WSAEADDRINUSE; Python gives Winsock's numbers as errno
-    10013: "denied",  # WSAEACCES: an excluded port, or a wildcard holder, exclusive or another user's
+    10013: "denied",  # WSAEACCES: an excluded port, or an exclusive or other user's wildcard
     10049: "not-local",  # WSAEADDRNOTAVAIL
     10022: "not-local",  # WSAEINVAL
     10047: "not-local",  # WSAEAFNOSUPPORT
@@ -145,7 +145,7 @@ class Reservation:
         self._socket.setsockopt(net.SOL_SOCKET, TWINS, 0)
 
     def listen(self) -> None:
-        """Listen for a server that does not call listen(2) itself: connections wait for it.
+        """Make it listen, for a server that does not call listen(2) itself; connections wait.
 
         Without SO_REUSEADDR a TIME_WAIT on the port makes listen(2) fail; with it another process
         could listen first. So a second, exclusive socket keeps others away while the option is set.
