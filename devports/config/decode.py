@@ -30,8 +30,8 @@ if TYPE_CHECKING:
     Table: TypeAlias = Mapping[str, object]
     Reader: TypeAlias = Callable[[Key, Any, Path, list[Problem]], Any]
 
-_LOOKED_AT = 20
-_PRINTED = 10**12
+_MOST_COMPARED = 20
+_MAX_PRINTED = 10**12
 """Larger integers are described, not printed: TOML's have no limit, str() has one."""
 
 
@@ -106,7 +106,7 @@ def _fields(
 
 def _mistyped(name: str, unknown: list[str], names: tuple[str, ...]) -> bool:
     """Return whether a key is missing only because it is misspelt: one problem then, not two."""
-    return any(nearest(other, names) == name for other in unknown[:_LOOKED_AT])
+    return any(nearest(other, names) == name for other in unknown[:_MOST_COMPARED])
 
 
 def _unknown(name: str, path: Path, known: tuple[str, ...]) -> Problem:
@@ -126,7 +126,7 @@ def _kind(value: object) -> str:
         case bool():
             return "a boolean"
         case int():
-            return str(value) if abs(value) < _PRINTED else "a number out of range"
+            return str(value) if abs(value) < _MAX_PRINTED else "a number out of range"
         case float():
             return str(value)
         case str():
@@ -333,7 +333,8 @@ def _port_clashes(services: Sequence[Service]) -> Iterator[Problem]:
             rival = next((taken[port, a] for a in contested if (port, a) in taken), None)
             if rival:
                 yield Problem(
-                    path, f"port {port} of `{_who(path)}` is already declared by `{_who(rival)}`"
+                    path,
+                    f"port {port} of `{_label(path)}` is already declared by `{_label(rival)}`",
                 )
             for address in claimed if port else ():
                 taken.setdefault((port, address), path)
@@ -345,7 +346,7 @@ def _declared(service: Service) -> Iterator[tuple[Path, int]]:
         yield ("services", service.name, "ports", name), port
 
 
-def _who(path: Path) -> str:
+def _label(path: Path) -> str:
     """Return `web` for the first port of web, `web.ports.debug` for a further one."""
     return dotted(path[1:] if "ports" in path[2:] else path[1:2])
 

@@ -17,7 +17,7 @@ from devports.config.report import Place, Span, place, tokens, visible
 from devports.core.text import native, quote
 from devports.core.value import Frozen
 from devports.errors import DevportsError
-from devports.system.user import invoking
+from devports.system.user import sudo_caller
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -89,7 +89,7 @@ def find(start: str) -> str | None:
     for folder in _folders(os.path.abspath(start)):
         for name in (OWN, SHARED):
             path = os.path.join(folder, name)
-            if os.path.lexists(path) and (name == OWN or _is_ours(path)):
+            if os.path.lexists(path) and (name == OWN or _has_table(path)):
                 return path
     return None
 
@@ -101,12 +101,12 @@ def _folders(folder: str) -> Iterator[str]:
         yield folder
         above = os.path.dirname(folder)
         top = folder in (above, *homes) or os.path.lexists(os.path.join(folder, ".git"))
-        if top or _open_to_all(above):
+        if top or _is_world_writable(above):
             return
         folder = above
 
 
-def _open_to_all(folder: str) -> bool:
+def _is_world_writable(folder: str) -> bool:
     """Return whether any user can create files in a folder; Windows has access lists for that."""
     try:
         return hasattr(os, "geteuid") and bool(os.stat(folder).st_mode & stat.S_IWOTH)
@@ -114,7 +114,7 @@ def _open_to_all(folder: str) -> bool:
         return True
 
 
-def _is_ours(path: str) -> bool:
+def _has_table(path: str) -> bool:
     """Return whether a pyproject.toml has `[tool.devports]`, even one that is not valid TOML."""
     try:
         raw, _ = _read(path, path)
@@ -257,8 +257,8 @@ def _table(text: str, shown: str, name: str) -> dict[str, object] | None:
     if name != SHARED:
         return data
     tool = data.get("tool")
-    ours = tool.get("devports") if isinstance(tool, dict) else None
-    return ours if isinstance(ours, dict) else None
+    table = tool.get("devports") if isinstance(tool, dict) else None
+    return table if isinstance(table, dict) else None
 
 
 def _toml(text: str, shown: str) -> dict[str, object]:
@@ -372,7 +372,7 @@ def _value(match: re.Match[str]) -> str:
     return re.sub(r"\\([nrt\"\\$])", lambda sign: _ESCAPES[sign[1]], match["double"])
 
 
-_FOREIGN = frozenset(
+_WITHOUT_MODES = frozenset(
     "9p cifs drvfs exfat fuseblk msdos ntfs ntfs3 smb3 smbfs vboxsf vfat virtiofs".split()
 )
 """File systems that show one made-up mode for every file (WSL's /mnt/c, shared folders, USB)."""
@@ -380,7 +380,7 @@ _FOREIGN = frozenset(
 
 def trusted_uids(euid: int, sudo_uid: str) -> tuple[int, ...]:
     """Return the owners whose files are read: this user, also the one behind sudo, and root."""
-    return (invoking(euid, sudo_uid), euid, 0)
+    return (sudo_caller(euid, sudo_uid), euid, 0)
 
 
 def permission_error(path: str, status: os.stat_result, mounts: str | None = None) -> str:
@@ -419,7 +419,7 @@ def permission_error(path: str, status: os.stat_result, mounts: str | None = Non
     return ""
 
 
-def open_folder(path: str, status: os.stat_result, mounts: str | None = None) -> bool:
+def is_unprotected_folder(path: str, status: os.stat_result, mounts: str | None = None) -> bool:
     """Return whether every user can replace a file in a folder.
 
     With the sticky bit, users cannot rename or remove files of others (inode(7)).
@@ -434,7 +434,7 @@ def open_folder(path: str, status: os.stat_result, mounts: str | None = None) ->
     return not on_foreign_mount(path, _mounts() if mounts is None else mounts)
 
 
-def takes_writing(status: os.stat_result) -> bool:
+def can_remove_write_permission(status: os.stat_result) -> bool:
     """Return whether other users can write a file, and this user may change that."""
     if not hasattr(os, "geteuid"):  # pragma: no cover  # Windows: access lists, not modes
         return False
@@ -464,7 +464,7 @@ def on_foreign_mount(path: str, mounts: str) -> bool:
         inside = path.startswith(folder.rstrip("/") + "/")
         if inside and len(folder) >= longest:
             kind, longest = name, len(folder)
-    return kind in _FOREIGN
+    return kind in _WITHOUT_MODES
 
 
 def _mounted(lines: Iterable[str]) -> Iterable[list[str]]:

@@ -34,7 +34,7 @@ LONGEST = 4000
 JOINS = ("&&", ";")
 """Operators between preparing commands and the server."""
 
-LAUNCHING = frozenset(
+LAUNCHERS = frozenset(
     tuple(words.split())
     for words in (
         *"npx bunx pnpx pnpm yarn bun uvx exec env time nice cross-env dotenv winpty".split(),
@@ -52,7 +52,7 @@ PROGRAMS = (".bin", "bin", "Scripts")
 _VARIABLE = re.compile(r"\$(?:PORT|\{PORT(?::?-(\d{1,5}))?\})")
 _ADDRESS = re.compile(r"(?:(?:\w+://)?([\w.-]*|\[[\w:.]*\]):)?(\d{1,5}|\$\{?PORT\b.*)")
 _BRACES = re.compile(r"(?<!\$)\{([A-Za-z_][\w.-]*)\}")
-_PRECIOUS = frozenset("$`*?~")
+_SHELL_CHARACTERS = frozenset("$`*?~")
 """Characters that only a shell interprets."""
 
 
@@ -84,7 +84,7 @@ class Start(Frozen):
         lead: the words before its name, for example `python -m`.
         call: its name and sub-command.
         rest: the other words, without those for the address.
-        told: the address in those.
+        address: where those say that it listens.
         target: what it serves.
     """
 
@@ -92,7 +92,7 @@ class Start(Frozen):
     lead: tuple[str, ...]
     call: tuple[str, ...]
     rest: tuple[str, ...]
-    told: DetectedAddress = DetectedAddress()
+    address: DetectedAddress = DetectedAddress()
     target: str = ""
 
     def words(self, *, own: bool = False) -> tuple[str, ...]:
@@ -143,7 +143,7 @@ def recognise(words: Sequence[str]) -> Start | None:
     for server in SERVERS:
         for call in (tuple(each.split()) for each in server.calls):
             if plain[at : at + len(call)] == call:
-                return _taken_apart(server, tuple(words), at, at + len(call))
+                return _parse_start(server, tuple(words), at, at + len(call))
     return None
 
 
@@ -152,9 +152,9 @@ def _past_launchers(words: tuple[str, ...]) -> int:
     at = 0
     while at < len(words):
         two = tuple(map(_program, words[at : at + 2]))
-        if two in LAUNCHING:
+        if two in LAUNCHERS:
             at += 2
-        elif two[:1] in LAUNCHING or (at and words[at].startswith("-")):
+        elif two[:1] in LAUNCHERS or (at and words[at].startswith("-")):
             at += 1
         else:
             break
@@ -170,12 +170,12 @@ def _program(word: str) -> str:
     return re.sub(r"(?<=^python)3?\.\d+$", "3", name)
 
 
-def _taken_apart(server: Server, words: tuple[str, ...], at: int, after: int) -> Start | None:
-    rest, told = _without_address(server, words[after:])
+def _parse_start(server: Server, words: tuple[str, ...], at: int, after: int) -> Start | None:
+    rest, address = _without_address(server, words[after:])
     first = next((word for word in rest if not word.startswith("-")), "")
     if first in server.not_with or (server.only_with and server.only_with not in rest):
         return None
-    return Start(server, words[:at], words[at:after], rest, told, _target(server, rest))
+    return Start(server, words[:at], words[at:after], rest, address, _target(server, rest))
 
 
 def _target(server: Server, rest: tuple[str, ...]) -> str:
@@ -200,7 +200,7 @@ def _without_address(
     kinds = dict.fromkeys(server.bind_flags, "address")
     kinds |= dict.fromkeys(server.host_flags, "host") | dict.fromkeys(server.port_flags, "port")
     kept: list[str] = []
-    told = DetectedAddress()
+    address = DetectedAddress()
     todo = list(own)
     while todo:
         word = todo.pop(0)
@@ -209,22 +209,24 @@ def _without_address(
         if kind and not equals:
             value = todo.pop(0) if todo and not todo[0].startswith("-") else ""
         if kind:
-            told = _heard(told, kind, value)
+            address = _with_value(address, kind, value)
         elif server.positional and _ADDRESS.fullmatch(word):
-            told = _heard(told, "address", word)
+            address = _with_value(address, "address", word)
         else:
             kept.append(word)
-    return (*kept, *others), told
+    return (*kept, *others), address
 
 
-def _heard(told: DetectedAddress, kind: str, value: str) -> DetectedAddress:
+def _with_value(address: DetectedAddress, kind: str, value: str) -> DetectedAddress:
     if kind == "port":
-        return told.replace(port=port_in(value) or told.port)
+        return address.replace(port=port_in(value) or address.port)
     if kind == "host":
-        return told.replace(host=host_in(value or "0.0.0.0"))  # noqa: S104  # `vite --host`
+        return address.replace(host=host_in(value or "0.0.0.0"))  # noqa: S104  # `vite --host`
     if match := _ADDRESS.fullmatch(value):
-        return DetectedAddress(port_in(match[2]) or told.port, host_in(match[1] or "") or told.host)
-    return told
+        return DetectedAddress(
+            port_in(match[2]) or address.port, host_in(match[1] or "") or address.host
+        )
+    return address
 
 
 def port_in(text: str) -> int:
@@ -265,13 +267,13 @@ def escaped(word: str) -> str:
 def with_port(words: Sequence[str]) -> tuple[tuple[str, ...], int]:
     """Return a command with `$PORT` as the placeholder, and the port that it defaults to."""
     found = [match[1] for word in words for match in _VARIABLE.finditer(word)]
-    told = next((int(number) for number in found if number), 0)
-    return tuple(_VARIABLE.sub(PORT, escaped(word)) for word in words), told
+    default = next((int(number) for number in found if number), 0)
+    return tuple(_VARIABLE.sub(PORT, escaped(word)) for word in words), default
 
 
 def needs_shell(words: Sequence[str]) -> bool:
     """Return whether a word contains characters that only a shell interprets."""
-    return any(_PRECIOUS & set(word) for word in words)
+    return any(_SHELL_CHARACTERS & set(word) for word in words)
 
 
 def assigned(env: Pairs) -> str:
@@ -318,9 +320,9 @@ def from_start(
         sources=(source,),
         target=target_of(start),
         folder=folder,
-        port=start.told.port or server.port,
-        stated=bool(start.told.port),
-        host=start.told.host,
+        port=start.address.port or server.port,
+        stated=bool(start.address.port),
+        host=start.address.host,
         production=server.production,
         **_started(line, server.env),
     )
@@ -331,7 +333,7 @@ def from_program(
 ) -> DetectedService:
     """Return the service of the user's own program, which gets PORT if no word contains it."""
     words, port = with_port(line.words)
-    told = any(PORT in word for word in words)
+    has_port = any(PORT in word for word in words)
     port = port or next((port_in(value) for name, value in line.env if name == "PORT"), 0)
     return DetectedService(
         names=(*names, PROGRAM.side),
@@ -341,18 +343,18 @@ def from_program(
         folder=folder,
         port=port,
         stated=bool(port),
-        **_started(line.replace(words=words), () if told else PROGRAM.env),
+        **_started(line.replace(words=words), () if has_port else PROGRAM.env),
     )
 
 
-def _started(line: Line, ours: Pairs) -> dict[str, Any]:
+def _started(line: Line, variables: Pairs) -> dict[str, Any]:
     """Return command, shell and env: in a shell command the variables stay in the command."""
-    own = tuple(pair for pair in line.env if pair[0] not in dict(ours))
+    own = tuple(pair for pair in line.env if pair[0] not in dict(variables))
     if line.before or needs_shell((*line.words, *(value for _, value in own))):
         text = line.before + assigned(own) + command_text(line.words, for_shell=True)
-        return {"command": text, "shell": True, "env": ours}
+        return {"command": text, "shell": True, "env": variables}
     kept = tuple((name, escaped(value)) for name, value in own)
-    return {"command": command_text(line.words), "env": (*kept, *ours)}
+    return {"command": command_text(line.words), "env": (*kept, *variables)}
 
 
 def naming_port(service: Service) -> str:

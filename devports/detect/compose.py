@@ -59,7 +59,7 @@ class Published(Frozen):
     number: int
 
 
-def composed(tree: Tree) -> Iterator[DetectedService | SkippedService]:
+def compose_services(tree: Tree) -> Iterator[DetectedService | SkippedService]:
     """Yield the services whose ports a compose file publishes."""
     for file in first_in_folders(tree.called(*COMPOSE_FILES)):
         yield from _services(file)
@@ -200,7 +200,7 @@ def _published(port: str, inside: str, protocol: str, number: int) -> Published 
     return None if not outer or inner is None else Published(outer, inner, number)
 
 
-def procfiles(tree: Tree) -> Iterator[DetectedService | SkippedService]:
+def procfile_services(tree: Tree) -> Iterator[DetectedService | SkippedService]:
     """Yield what each Procfile starts. Worker processes, which have no port, are skipped."""
     for file in tree.called(*PROCFILES):
         for number, text in enumerate(file.text.splitlines(), 1):

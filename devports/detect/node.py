@@ -35,7 +35,7 @@ if TYPE_CHECKING:
     Scripts = dict[str, str]
 
 NAME = "package.json"
-FAVOURITES = "dev develop start:dev dev:start serve start".split()
+PREFERRED_SCRIPTS = "dev develop start:dev dev:start serve start".split()
 """Scripts that start a development server, the most likely first."""
 MANAGERS = {
     "pnpm-lock.yaml": "pnpm",
@@ -67,7 +67,7 @@ _CONFIGURED = re.compile(
 _ANGULAR = re.compile(r'"serve"[\s\S]{0,600}?"port"\s*:\s*(\d{2,5})\b')
 
 
-def packages(tree: Tree) -> Iterator[DetectedService | SkippedService]:
+def package_services(tree: Tree) -> Iterator[DetectedService | SkippedService]:
     """Yield what each package.json starts: one service, or one for each `dev:NAME`."""
     for file in tree.called(NAME):
         package = _package(file)
@@ -100,7 +100,7 @@ class _Scripts:
     def services(self) -> Iterator[DetectedService | SkippedService]:
         """Yield the best script that starts a server, or each of several, and what was skipped."""
         unclear: list[SkippedService] = []
-        for name in (name for name in FAVOURITES if name in self.scripts):
+        for name in (name for name in PREFERRED_SCRIPTS if name in self.scripts):
             made = self.service(name, self.names)
             if isinstance(made, SkippedService):
                 unclear.append(made)
@@ -142,16 +142,16 @@ class _Scripts:
 
     def known(self, name: str, names: tuple[str, ...], line: Line, start: Start) -> DetectedService:
         """Return the service of a known server: the script, with the address appended."""
-        server, told = start.server, start.told
+        server, address = start.server, start.address
         variable = dict(line.env).get("PORT") if server.env else None
-        fixed = bool(told.port and not server.last_wins) or variable is not None
-        port = told.port or port_in(variable or "")
+        fixed = bool(address.port and not server.last_wins) or variable is not None
+        port = address.port or port_in(variable or "")
         asked = None if port else self.configured(server)
-        told = DetectedAddress(asked.port if asked else port, told.host)
-        made = from_start(start.replace(told=told), self.source(name), names=names)
+        address = DetectedAddress(asked.port if asked else port, address.host)
+        made = from_start(start.replace(address=address), self.source(name), names=names)
         note = "The port is fixed in the script; keep both equal."
-        return self.placed(made, asked, server.env, note if fixed else "").replace(
-            target=target_of(start) if name in FAVOURITES else f"script {name}",
+        return self.in_package_folder(made, asked, server.env, note if fixed else "").replace(
+            target=target_of(start) if name in PREFERRED_SCRIPTS else f"script {name}",
             command=self.command(name, () if fixed else to_add(server, line.words)),
             shell=False,
         )
@@ -166,21 +166,21 @@ class _Scripts:
         shown = asked or self.uses(*FRAMEWORKS) or any(map(listens_in, self.files(line)))
         if not shown:
             return SkippedService(self.source(name), "not recognized as a server")
-        made = self.asking(from_program(line, self.source(name), names=names), asked)
+        made = self.with_port_in_code(from_program(line, self.source(name), names=names), asked)
         return made.replace(target=f"script {name}", command=self.command(name, ()), shell=False)
 
-    def asking(self, made: DetectedService, asked: Asked | None) -> DetectedService:
+    def with_port_in_code(self, made: DetectedService, asked: PortInCode | None) -> DetectedService:
         """Return a service with the port in its program's code; without one it gets PORT."""
         fixed = asked is not None and not asked.by_variable
         note = "The port is fixed in the program." if fixed else ""
-        return self.placed(made, asked, PROGRAM.env, note).replace(
+        return self.in_package_folder(made, asked, PROGRAM.env, note).replace(
             kind="node",
             port=made.port or (asked.port or 3000 if asked else 0),
             stated=made.stated or bool(asked and asked.port),
         )
 
-    def placed(
-        self, made: DetectedService, asked: Asked | None, env: Pairs, fixed: str
+    def in_package_folder(
+        self, made: DetectedService, asked: PortInCode | None, env: Pairs, fixed: str
     ) -> DetectedService:
         """Return a service in the folder of its package; `fixed`: why its port cannot be set."""
         sources = (*made.sources, *((asked.source,) if asked else ()))
@@ -198,18 +198,20 @@ class _Scripts:
             listens = listens_in(file)
             if listens and file.name.endswith((".js", ".mjs", ".cjs")):
                 line = Line(("node", file.path.removeprefix(f"{self.file.folder}/")))
-                return self.asking(from_program(line, listens, names=self.names), asked_by(file))
+                return self.with_port_in_code(
+                    from_program(line, listens, names=self.names), port_in_code(file)
+                )
         return None
 
-    def port_of(self, line: Line) -> Asked | None:
+    def port_of(self, line: Line) -> PortInCode | None:
         """Return the port in the program that is started, else in another one of its package."""
         first = self.files(line)
         rest = [file for file in self.tree.files if self.has(file) and file not in first]
         rest.sort(key=lambda file: file.path.count("/"))
-        found = [asked for file in (*first, *rest) if (asked := asked_by(file))]
+        found = [asked for file in (*first, *rest) if (asked := port_in_code(file))]
         return next((asked for asked in found if asked.by_variable), found[0] if found else None)
 
-    def configured(self, server: Server) -> Asked | None:
+    def configured(self, server: Server) -> PortInCode | None:
         """Return the port in the configuration file of a server."""
         wanted = CONFIG_FILES.get(server.kind, "")
         files = (file for file in self.tree.files if file.folder == self.file.folder)
@@ -223,8 +225,8 @@ class _Scripts:
 
     def files(self, line: Line) -> list[File]:
         """Return the files that may be the program, as far as they were read."""
-        ours = [file for file in self.tree.files if self.has(file)]
-        return [file for path in self.entries(line) for file in ours if file.path == path]
+        files = [file for file in self.tree.files if self.has(file)]
+        return [file for path in self.entries(line) for file in files if file.path == path]
 
     def entries(self, line: Line) -> Iterator[str]:
         """Yield possible paths of the program."""
@@ -273,7 +275,7 @@ def names_of(folder: str, package: dict[str, object]) -> tuple[str, ...]:
     return tuple(filter(None, (posixpath.basename(folder), own, folder.replace("/", "-"))))
 
 
-class Asked(Frozen):
+class PortInCode(Frozen):
     """A port in a program: by the variable PORT, with `port` as its default, or fixed."""
 
     source: Source
@@ -281,7 +283,7 @@ class Asked(Frozen):
     by_variable: bool
 
 
-def asked_by(file: File) -> Asked | None:
+def port_in_code(file: File) -> PortInCode | None:
     """Return the port in a JavaScript program; the variable counts first.
 
     A constant may be the port of something else, for example a database: it counts last.
@@ -296,17 +298,17 @@ def listens_in(file: File) -> Source | None:
     return file.line(file.text.count("\n", 0, match.end()) + 1) if match else None
 
 
-def configured_in(file: File) -> Asked | None:
+def configured_in(file: File) -> PortInCode | None:
     """Return the port in a server's configuration file: `server: { port: 3000 }`."""
     pattern = _ANGULAR if file.name == "angular.json" else _CONFIGURED
     asked = _found(file, pattern, by_variable=False)
     return asked if asked and asked.port else None
 
 
-def _found(file: File, pattern: re.Pattern[str], *, by_variable: bool) -> Asked | None:
+def _found(file: File, pattern: re.Pattern[str], *, by_variable: bool) -> PortInCode | None:
     match = pattern.search(file.text)
     if not match:
         return None
     at = match.start() if match[1] is None else match.start(1)
     shown = file.line(file.text.count("\n", 0, at) + 1)
-    return Asked(shown, decimal(match[1] or "", LAST_PORT) or 0, by_variable)
+    return PortInCode(shown, decimal(match[1] or "", LAST_PORT) or 0, by_variable)

@@ -22,12 +22,12 @@ if TYPE_CHECKING:
 ASGI = frozenset("FastAPI Starlette Litestar Quart".split())
 WSGI = frozenset({"Flask"})
 FACTORIES = ("create_app", "make_app")
-USUAL = ("app", "application", "api")
+USUAL_NAMES = ("app", "application", "api")
 """Names of an application, the most likely first: a file with several mounts them into one."""
 
 _WORTH_READING = re.compile(r"\b(?:FastAPI|Starlette|Litestar|Quart|Flask)\s*\(|\bstreamlit\b")
 _IMPORTS_STREAMLIT = re.compile(r"^(?:import|from)\s+streamlit\b", re.MULTILINE)
-_ASIDE = frozenset(
+_NOT_PROGRAMS = frozenset(
     "test tests testing docs doc docs_src examples example migrations scripts benchmarks".split()
 )
 STREAMLIT = ("streamlit_app.py", "Home.py", "app.py", "main.py", "Hello.py")
@@ -39,7 +39,7 @@ LOCKS = {
 }
 DEPENDENCIES = ("requirements.txt", "pyproject.toml")
 VENVS = (".venv", "venv")
-MARK = "pyvenv.cfg"
+VENV_FILE = "pyvenv.cfg"
 """In every virtual environment (PEP 405)."""
 
 
@@ -53,7 +53,7 @@ class App(Frozen):
     port: int = 0
 
 
-def applications(tree: Tree) -> Iterator[DetectedService]:
+def application_services(tree: Tree) -> Iterator[DetectedService]:
     """Yield a service for each file that creates an application when it is imported."""
     for file in filter(_is_program, tree.files):
         if app := app_in(file.text):
@@ -63,7 +63,9 @@ def applications(tree: Tree) -> Iterator[DetectedService]:
 def _is_program(file: File) -> bool:
     """Return whether a file is Python code, and neither a test nor an example."""
     test = file.name.startswith("test_") or file.name.endswith("_test.py")
-    return file.name.endswith(".py") and not _ASIDE & {*file.path.split("/")[:-1]} and not test
+    return (
+        file.name.endswith(".py") and not _NOT_PROGRAMS & {*file.path.split("/")[:-1]} and not test
+    )
 
 
 def app_in(text: str) -> App | None:
@@ -86,7 +88,7 @@ def _parsed(text: str) -> ast.Module | None:
 
 
 def _usual(name: str) -> int:
-    return USUAL.index(name) if name in USUAL else len(USUAL)
+    return USUAL_NAMES.index(name) if name in USUAL_NAMES else len(USUAL_NAMES)
 
 
 def _app(node: ast.stmt) -> App | None:
@@ -127,7 +129,7 @@ def _port_of_run(module: ast.Module) -> int:
 def _service(tree: Tree, file: File, app: App) -> DetectedService:
     root, module = importable(tree, file)
     if app.kind in WSGI:
-        found = app.factory or app.name in USUAL[:2]  # flask finds these names
+        found = app.factory or app.name in USUAL_NAMES[:2]  # flask finds these names
         words = ("--app", module if found else f"{module}:{app.name}", "run", "--debug")
     else:
         factory = ("--factory",) if app.factory else ()
@@ -214,13 +216,13 @@ def launcher(tree: Tree, folder: str) -> tuple[str, ...]:
         return tuple(LOCKS[posixpath.basename(lock)].split())
     for place in upwards(folder):
         for name in VENVS:
-            if posixpath.join(place, name, MARK) in tree.names:
+            if posixpath.join(place, name, VENV_FILE) in tree.names:
                 path = posixpath.join(place, name, "bin", "python")
                 return (posixpath.relpath(path, folder or "."),)
     return ()
 
 
-def managed(tree: Tree) -> Iterator[DetectedService]:
+def django_services(tree: Tree) -> Iterator[DetectedService]:
     """Yield a service for each manage.py of Django."""
     for file in tree.called("manage.py"):
         if "DJANGO_SETTINGS_MODULE" in file.text:
@@ -231,7 +233,7 @@ def managed(tree: Tree) -> Iterator[DetectedService]:
             )
 
 
-def streamlits(tree: Tree) -> Iterator[DetectedService]:
+def streamlit_services(tree: Tree) -> Iterator[DetectedService]:
     """Yield a service for each folder with a Streamlit app; its `pages/` belong to it."""
     programs = filter(_is_program, tree.called(*STREAMLIT))
     found = (file for file in programs if _IMPORTS_STREAMLIT.search(file.text))

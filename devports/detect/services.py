@@ -19,10 +19,17 @@ from devports.core.jsonc import JsoncError, inside, parse, plain
 from devports.core.text import LAST_PORT, decimal
 from devports.core.value import Frozen
 from devports.detect.command_line import Line, command_text, of_line, read
-from devports.detect.compose import COMPOSE_FILES, PROCFILES, composed, procfiles
+from devports.detect.compose import COMPOSE_FILES, PROCFILES, compose_services, procfile_services
 from devports.detect.model import DetectedService, SkippedService, upwards
-from devports.detect.node import packages
-from devports.detect.python import ASGI, WSGI, applications, interpreter, managed, streamlits
+from devports.detect.node import package_services
+from devports.detect.python import (
+    ASGI,
+    WSGI,
+    application_services,
+    django_services,
+    interpreter,
+    streamlit_services,
+)
 from devports.detect.servers import PYTHON
 
 TYPE_CHECKING = False
@@ -51,7 +58,7 @@ class MergeResult(Frozen):
     left_out: tuple[SkippedService, ...] = ()
 
 
-def settled(tree: Tree, finds: Iterable[DetectedService | SkippedService]) -> MergeResult:
+def merge_services(tree: Tree, finds: Iterable[DetectedService | SkippedService]) -> MergeResult:
     """Return the services of everything that was detected.
 
     Args:
@@ -59,23 +66,23 @@ def settled(tree: Tree, finds: Iterable[DetectedService | SkippedService]) -> Me
         finds: from the detectors, the most reliable first.
     """
     every = list(finds)
-    merged = merge(find for find in every if isinstance(find, DetectedService))
-    kept, other_ways = without_other_ways(merged[:MOST_SERVICES])
-    services = with_ports(with_names([from_env_file(tree, each, kept) for each in kept]))
+    merged = merge_same(find for find in every if isinstance(find, DetectedService))
+    kept, other_ways = split_alternatives(merged[:MOST_SERVICES])
+    services = with_ports(with_names([with_env_port(tree, each, kept) for each in kept]))
     left = [find for find in every if isinstance(find, SkippedService)]
     return MergeResult(tuple(services), (*left, *other_ways))
 
 
-def merge(finds: Iterable[DetectedService]) -> list[DetectedService]:
+def merge_same(finds: Iterable[DetectedService]) -> list[DetectedService]:
     """Merge the detections of each service; the first one decides how it is started."""
     merged: dict[tuple[str, str], DetectedService] = {}
     for find in finds:
         known = merged.get(find.key)
-        merged[find.key] = _both(known, find) if known else find
+        merged[find.key] = _merge_two(known, find) if known else find
     return list(merged.values())
 
 
-def _both(known: DetectedService, more: DetectedService) -> DetectedService:
+def _merge_two(known: DetectedService, more: DetectedService) -> DetectedService:
     """Return `known` with the port and the sources of `more`."""
     sources = tuple(dict.fromkeys((*known.sources, *more.sources)))
     if more.stated and not known.stated and known.takes_port:
@@ -84,7 +91,7 @@ def _both(known: DetectedService, more: DetectedService) -> DetectedService:
     return known.replace(sources=sources, notes=notes)
 
 
-def without_other_ways(
+def split_alternatives(
     finds: Sequence[DetectedService],
 ) -> tuple[list[DetectedService], list[SkippedService]]:
     """Split off the services that start another one of the project in another way.
@@ -95,7 +102,7 @@ def without_other_ways(
     working = [find for find in finds if find.command and not find.production]
     kept, left = [], []
     for find in finds:
-        other = next((each for each in working if _another_way(find, each)), None)
+        other = next((each for each in working if _is_alternative(find, each)), None)
         if other is None:
             kept.append(find)
         else:
@@ -104,16 +111,16 @@ def without_other_ways(
     return kept, left
 
 
-def _another_way(find: DetectedService, other: DetectedService) -> bool:
+def _is_alternative(find: DetectedService, other: DetectedService) -> bool:
     """Return whether `find` starts the same service as `other` in another way."""
     if find.built:
         return find.port == other.port
     same = find.target == other.target and find.folder in upwards(other.folder)
-    together = find.folder == other.folder and family(find) == family(other)
+    together = find.folder == other.folder and server_family(find) == server_family(other)
     return find.production and (same or together)
 
 
-def family(find: DetectedService) -> str:
+def server_family(find: DetectedService) -> str:
     """Return the kind of a server, the same for kinds that may start one program."""
     if find.kind in _PYTHONS:
         return "python"
@@ -121,7 +128,7 @@ def family(find: DetectedService) -> str:
     return "node" if by_node and find.kind in ("node", "program") else find.kind
 
 
-def from_env_file(
+def with_env_port(
     tree: Tree, find: DetectedService, every: Sequence[DetectedService]
 ) -> DetectedService:
     """Return the service with the PORT of the `.env` beside it, if only this service can use it."""
@@ -170,20 +177,20 @@ def with_ports(finds: Sequence[DetectedService]) -> list[DetectedService]:
     """Give each service a unique port; the order of the services stays."""
     taken: dict[int, str] = {}
     placed: dict[int, DetectedService] = {}
-    for place in sorted(range(len(finds)), key=lambda place: _firmness(finds[place])):
-        placed[place] = _placed(finds[place], taken)
+    for place in sorted(range(len(finds)), key=lambda place: _port_priority(finds[place])):
+        placed[place] = _with_free_port(finds[place], taken)
         for port in (placed[place].port, *dict(placed[place].ports).values()):
             taken.setdefault(port, finds[place].name)
     return [placed[place] for place in range(len(finds)) if placed[place].port >= 0]
 
 
-def _firmness(find: DetectedService) -> int:
+def _port_priority(find: DetectedService) -> int:
     if not find.command:
         return 0
     return 1 if not find.takes_port else 2 if find.stated else 3
 
 
-def _placed(find: DetectedService, taken: dict[int, str]) -> DetectedService:
+def _with_free_port(find: DetectedService, taken: dict[int, str]) -> DetectedService:
     """Return the service with a port that is not taken; -1: it cannot have another."""
     further = tuple((name, port) for name, port in find.ports if port not in taken)
     find = find.replace(ports=tuple((n, p) for n, p in further if p != find.port))
@@ -201,7 +208,7 @@ LISTS = {"launch.json": "configurations", "tasks.json": "tasks"}
 _WORKSPACE = re.compile(r"\$\{workspace(?:Folder|Root)\}/?")
 
 
-def editors(tree: Tree) -> Iterator[DetectedService | SkippedService]:
+def vscode_services(tree: Tree) -> Iterator[DetectedService | SkippedService]:
     """Yield the known servers that launch configurations and tasks start."""
     for file in tree.called(*LISTS):
         if posixpath.basename(file.folder) == FOLDER:
@@ -277,7 +284,15 @@ def _text(entry: object, *keys: str) -> str:
     return value if isinstance(value, str) else ""
 
 
-DETECTORS = (managed, applications, streamlits, packages, procfiles, editors, composed)
+DETECTORS = (
+    django_services,
+    application_services,
+    streamlit_services,
+    package_services,
+    procfile_services,
+    vscode_services,
+    compose_services,
+)
 """The most reliable first: the first detection of a service decides how it is started."""
 
 CODE = (".py", ".js", ".mjs", ".cjs", ".ts", ".mts")
@@ -294,4 +309,4 @@ def wanted(name: str) -> bool:
 
 def detect(tree: Tree) -> MergeResult:
     """Return the services of a project, and what was skipped."""
-    return settled(tree, (find for detector in DETECTORS for find in detector(tree)))
+    return merge_services(tree, (find for detector in DETECTORS for find in detector(tree)))

@@ -45,17 +45,17 @@ BACKLOG = 511
 EXCLUSIVE: int | None = getattr(net, "SO_EXCLUSIVEADDRUSE", None)
 """The socket option of Windows; None on every other system."""
 
-TWINS: int = getattr(net, "SO_REUSEPORT", 0)
+REUSE_PORT: int = getattr(net, "SO_REUSEPORT", 0)
 """The option by which sockets of one user share an address; 0 on Windows, which has none."""
 
 
-def open_bound(endpoint: Endpoint, *, reuse: bool, twin: bool = False) -> net.socket:
+def open_bound(endpoint: Endpoint, *, reuse: bool, reuse_port: bool = False) -> net.socket:
     """Return a TCP socket bound to `endpoint`, not inherited by child processes.
 
     Args:
         endpoint: address and port.
         reuse: set SO_REUSEADDR, so that other sockets with that option may bind beside it.
-        twin: set SO_REUSEPORT, so that sockets of this user with that option may bind beside it.
+        reuse_port: set SO_REUSEPORT, for other sockets of this user that set it too.
 
     Raises:
         OSError: socket(2) or bind(2) failed.
@@ -68,8 +68,8 @@ def open_bound(endpoint: Endpoint, *, reuse: bool, twin: bool = False) -> net.so
             sock.setsockopt(net.IPPROTO_IPV6, net.IPV6_V6ONLY, int(not both))
         if EXCLUSIVE is None:
             sock.setsockopt(net.SOL_SOCKET, net.SO_REUSEADDR, int(reuse))
-            if twin:
-                sock.setsockopt(net.SOL_SOCKET, TWINS, 1)
+            if reuse_port:
+                sock.setsockopt(net.SOL_SOCKET, REUSE_PORT, 1)
         else:
             sock.setsockopt(net.SOL_SOCKET, EXCLUSIVE, 1)
         sock.bind((endpoint.address, endpoint.port))
@@ -120,11 +120,11 @@ class Reservation:
 
         A socket that was handed over is the server's, and is not made to share its connections.
         """
-        self.reuse()
+        self.allow_reuse()
         if not self.given:
-            self.pair()
+            self.allow_reuse_port()
 
-    def reuse(self) -> None:
+    def allow_reuse(self) -> None:
         """Allow sockets with SO_REUSEADDR to bind beside this one.
 
         On a listening socket, connections accepted from now on leave a TIME_WAIT that blocks no
@@ -132,20 +132,20 @@ class Reservation:
         """
         self._socket.setsockopt(net.SOL_SOCKET, net.SO_REUSEADDR, 1)
 
-    def exclude(self) -> None:
+    def forbid_reuse(self) -> None:
         """Stop other sockets from binding beside this one; with `EXCLUSIVE` set they never can."""
         if EXCLUSIVE is None:
             self._socket.setsockopt(net.SOL_SOCKET, net.SO_REUSEADDR, 0)
 
-    def pair(self) -> None:
+    def allow_reuse_port(self) -> None:
         """Allow sockets of this user with SO_REUSEPORT to bind beside this one."""
-        self._socket.setsockopt(net.SOL_SOCKET, TWINS, 1)
+        self._socket.setsockopt(net.SOL_SOCKET, REUSE_PORT, 1)
 
-    def unpair(self) -> None:
-        self._socket.setsockopt(net.SOL_SOCKET, TWINS, 0)
+    def forbid_reuse_port(self) -> None:
+        self._socket.setsockopt(net.SOL_SOCKET, REUSE_PORT, 0)
 
     def listen(self) -> None:
-        """Make it listen, for a server that does not call listen(2) itself; connections wait.
+        """Start to listen for a server that does not do so itself: connections wait for it.
 
         Without SO_REUSEADDR a TIME_WAIT on the port makes listen(2) fail; with it another process
         could listen first. So a second, exclusive socket keeps others away while the option is set.
@@ -153,13 +153,13 @@ class Reservation:
         Raises:
             OSError: another socket listens here already.
         """
-        twin = _twin([self], self.endpoint)
+        twin = _reserve_beside([self], self.endpoint)
         try:
-            self.reuse()
+            self.allow_reuse()
             self._socket.listen(BACKLOG)
         finally:
             twin.close()
-            self.unpair()
+            self.forbid_reuse_port()
         self.listening = True
 
     def close(self) -> None:
@@ -183,7 +183,7 @@ def reserve(endpoint: Endpoint, inode: int | None = None) -> Reservation | BindR
     except OSError as error:
         return _result(error)
     reservation = Reservation(endpoint, sock, inode_of(sock) if inode is None else inode)
-    reservation.exclude()
+    reservation.forbid_reuse()
     return reservation
 
 
@@ -196,16 +196,16 @@ def replace(old: Sequence[Reservation], endpoint: Endpoint) -> Reservation | Bin
         OSError: as `probe`.
     """
     try:
-        fresh = _twin(old, endpoint)
+        fresh = _reserve_beside(old, endpoint)
     except OSError as error:
         return _result(error)
     for reservation in old:
         reservation.close()
-    fresh.unpair()
+    fresh.forbid_reuse_port()
     return fresh
 
 
-def _twin(old: Sequence[Reservation], endpoint: Endpoint) -> Reservation:
+def _reserve_beside(old: Sequence[Reservation], endpoint: Endpoint) -> Reservation:
     """Reserve `endpoint` beside reservations that overlap it.
 
     SO_REUSEPORT on all of them allows that to sockets of one user (socket(7)). Another process of
@@ -215,15 +215,15 @@ def _twin(old: Sequence[Reservation], endpoint: Endpoint) -> Reservation:
         OSError: bind(2) failed.
     """
     for reservation in old:
-        reservation.pair()
+        reservation.allow_reuse_port()
     try:
-        sock = open_bound(endpoint, reuse=True, twin=True)
+        sock = open_bound(endpoint, reuse=True, reuse_port=True)
     except OSError:
         for reservation in old:
-            reservation.unpair()
+            reservation.forbid_reuse_port()
         raise
     twin = Reservation(endpoint, sock, inode_of(sock))
-    twin.exclude()
+    twin.forbid_reuse()
     return twin
 
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 import time
 from time import monotonic
 
-__all__ = ["Deadline", "Lasting", "monotonic", "pause"]
+__all__ = ["Deadline", "SteadyCondition", "monotonic", "pause"]
 
 
 def pause(seconds: float) -> None:
@@ -33,14 +33,14 @@ class Deadline:
         return monotonic() - self.start
 
 
-class Lasting:
+class SteadyCondition:
     """Whether a condition has been true for `seconds` without a break."""
 
     def __init__(self, seconds: float) -> None:
         self._seconds = seconds
         self._end: Deadline | None = None
 
-    def has(self, now: bool) -> bool:
+    def update(self, now: bool) -> bool:
         """Record whether the condition is true now; return whether it has been for long enough."""
         self._end = (self._end or Deadline(self._seconds)) if now else None
         return self._end is not None and self._end.passed

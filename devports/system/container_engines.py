@@ -18,7 +18,7 @@ if TYPE_CHECKING:
     from devports.core.holder_kind import Container, Said
     from devports.system.subprocesses import CommandResult
 
-ASKING = 2.0
+ANSWER_TIMEOUT = 2.0
 """Seconds within which an engine must answer."""
 MARGIN = 5.0
 """Seconds added to the container's own stop timeout."""
@@ -26,7 +26,7 @@ LONGEST = 200
 """Characters kept of an engine's error text."""
 
 LIST = ("ps", "--no-trunc")
-QUESTIONS: dict[str, Callable[[int], tuple[str, ...]]] = {
+LIST_COMMANDS: dict[str, Callable[[int], tuple[str, ...]]] = {
     "docker": lambda port: (
         *LIST,
         "--filter",
@@ -52,7 +52,7 @@ class EngineError(Frozen):
 class Engines:
     """The container engines of this machine. Answers are cached until `forget`."""
 
-    def __init__(self, *, asking: float = ASKING, margin: float = MARGIN) -> None:
+    def __init__(self, *, asking: float = ANSWER_TIMEOUT, margin: float = MARGIN) -> None:
         self._asking, self._margin = asking, margin
         self._known: dict[tuple[str, int], tuple[Published, ...] | EngineError] = {}
         self._timeouts: dict[str, int] = {}
@@ -68,7 +68,7 @@ class Engines:
         Where several containers publish the port (on different addresses, or as one pod), all are
         named: to choose one would be a guess.
         """
-        if container.engine not in QUESTIONS:
+        if container.engine not in LIST_COMMANDS:
             return container
         match self._asked(container.engine, port):
             case EngineError(complaint=complaint, missing=missing):
@@ -101,7 +101,7 @@ class Engines:
         ran = _run((path, *words), seconds)
         if ran is None:
             return f"`{tool} stop` did not end within {seconds:g} s"
-        return "" if ran.status == 0 else _complaint(ran)
+        return "" if ran.status == 0 else _error_text(ran)
 
     def _asked(self, engine: str, port: int) -> tuple[Published, ...] | EngineError:
         key = (engine, port)
@@ -113,11 +113,11 @@ class Engines:
         path = which(engine)
         if not path:
             return EngineError(f"`{engine}` is not on PATH", missing=True)
-        ran = _run((path, *QUESTIONS[engine](port)), self._asking)
+        ran = _run((path, *LIST_COMMANDS[engine](port)), self._asking)
         if ran is None:
             return EngineError(f"no answer within {self._asking:g} s")
         if ran.status != 0:
-            return EngineError(_complaint(ran))
+            return EngineError(_error_text(ran))
         match PARSERS[engine](ran.output, port):
             case None:
                 return EngineError("unexpected output")
@@ -153,7 +153,7 @@ def which(engine: str) -> str:
     return found if os.path.isabs(found) else ""
 
 
-def _complaint(ran: CommandResult) -> str:
+def _error_text(ran: CommandResult) -> str:
     """Return the last line that an engine wrote, where its error text is."""
     lines = (ran.output + b"\n" + ran.errors).decode("utf-8", "replace").strip().splitlines()
     return lines[-1].strip()[:LONGEST] if lines else f"exited with code {ran.status}"

@@ -105,7 +105,7 @@ def inspect_quick(machine: Machine, endpoints: Iterable[Endpoint]) -> tuple[Find
     if not wanted:
         return ()
     listeners = machine.listening_on({endpoint.port for endpoint in wanted})
-    verdicts = {endpoint: _settled(machine, endpoint, listeners) for endpoint in wanted}
+    verdicts = {endpoint: _quick_verdict(machine, endpoint, listeners) for endpoint in wanted}
     if rest := [endpoint for endpoint, verdict in verdicts.items() if verdict is None]:
         table = machine.table({endpoint.port for endpoint in rest})
         verdicts |= {endpoint: _verdict(machine, endpoint, table, ()) for endpoint in rest}
@@ -113,12 +113,12 @@ def inspect_quick(machine: Machine, endpoints: Iterable[Endpoint]) -> tuple[Find
     return with_holders(judged, lambda sockets: machine.holding(sockets, thorough=False))
 
 
-def _settled(machine: Machine, endpoint: Endpoint, listeners: Table) -> Verdict | None:
+def _quick_verdict(machine: Machine, endpoint: Endpoint, listeners: Table) -> Verdict | None:
     """Return the verdict if the listeners and one bind decide it, else None."""
     if certain := holding(listeners, endpoint, wildcards=machine.wildcards):
         return Held(certain)
     if machine.probe(endpoint, reuse=False) == "ok":
-        return _explained(machine, endpoint, listeners, "ok")
+        return _diagnosis(machine, endpoint, listeners, "ok")
     return None
 
 
@@ -139,7 +139,7 @@ def inspect_without_bind(
     if not wanted:
         return ()
     table = machine.table({endpoint.port for endpoint in wanted})
-    return with_holders(((end, _explained(machine, end, table, "ok")) for end in wanted), who)
+    return with_holders(((end, _diagnosis(machine, end, table, "ok")) for end in wanted), who)
 
 
 def holder_at(machine: Machine, endpoint: Endpoint) -> Process | None:
@@ -202,17 +202,17 @@ def classify_port(machine: Machine, endpoint: Endpoint, table: Table) -> Verdict
     """Return the verdict on one endpoint, binding only where the table shows no holder."""
     if certain := holding(table, endpoint, wildcards=machine.wildcards):
         return Held(certain)
-    verdict = _explained(machine, endpoint, table, machine.probe(endpoint))
-    if not table.shows_bound and _may_hide(machine, endpoint, verdict):
+    verdict = _diagnosis(machine, endpoint, table, machine.probe(endpoint))
+    if not table.shows_bound and _may_hide_bound(machine, endpoint, verdict):
         more = machine.unlisted_sockets(endpoint.port, table)
         if more:
             fuller = table.replace(sockets=(*table.sockets, *more))
-            return _explained(machine, endpoint, fuller, machine.probe(endpoint))
+            return _diagnosis(machine, endpoint, fuller, machine.probe(endpoint))
         return HolderUnknown(table.gaps)
     return verdict
 
 
-def _explained(machine: Machine, endpoint: Endpoint, table: Table, bind: BindResult) -> Verdict:
+def _diagnosis(machine: Machine, endpoint: Endpoint, table: Table, bind: BindResult) -> Verdict:
     wildcards = machine.wildcards
     remote = {s.remote.port for s in table.sockets if s.remote is not None and s.inode}
     if not remote:
@@ -222,7 +222,7 @@ def _explained(machine: Machine, endpoint: Endpoint, table: Table, bind: BindRes
     return diagnose(endpoint, bind, table, ephemeral=ephemeral, wildcards=wildcards, peers=peers)
 
 
-def _may_hide(machine: Machine, endpoint: Endpoint, verdict: Verdict) -> bool:
+def _may_hide_bound(machine: Machine, endpoint: Endpoint, verdict: Verdict) -> bool:
     """Return whether a bound socket that this table cannot show may be there.
 
     A socket with SO_REUSEADDR may bind beside it; one without the option is refused. Where
@@ -233,7 +233,7 @@ def _may_hide(machine: Machine, endpoint: Endpoint, verdict: Verdict) -> bool:
     return isinstance(verdict, HolderUnknown)
 
 
-NOWHERE = ("", "/")
+NO_PROJECT = ("", "/")
 """Working directories that identify no project: unreadable, or a daemon's (daemon(3))."""
 
 
@@ -262,7 +262,7 @@ class ListenerReport(Frozen):
     gaps: tuple[VisibilityGap, ...] = ()
 
 
-def census(
+def inspect_listeners(
     machine: Machine, here: str, who: Callable[[Sequence[Socket]], HolderSearch] | None = None
 ) -> ListenerReport:
     """Return all sockets that listen, or are bound and may listen at any time. Binds nothing.
@@ -292,9 +292,9 @@ def grouped(
     for finding in sorted(findings, key=lambda each: (each.endpoint.port, each.endpoint.address)):
         leader = _leader(finding)
         folder = leader.cwd if leader and not is_service(leader, viewer) else ""
-        members.setdefault(_home(folder), []).append(finding)
-    own = _home(here)
-    ordered = sorted(members, key=lambda group: (group != own, *_place(group)))
+        members.setdefault(_group_of(folder), []).append(finding)
+    own = _group_of(here)
+    ordered = sorted(members, key=lambda group: (group != own, *_sort_key(group)))
     return tuple(group.replace(findings=tuple(members[group])) for group in ordered)
 
 
@@ -311,7 +311,7 @@ def is_service(process: Process, viewer: CurrentUser) -> bool:
         return True
     if container is not None and container != container_of(viewer.cgroup):
         return True
-    return process.uid not in (viewer.uid, viewer.user_uid) or process.cwd in NOWHERE
+    return process.uid not in (viewer.uid, viewer.user_uid) or process.cwd in NO_PROJECT
 
 
 def _leader(finding: Finding) -> Process | None:
@@ -322,10 +322,10 @@ def _leader(finding: Finding) -> Process | None:
     return next(tops, None)
 
 
-def _home(folder: str) -> ListenerGroup:
+def _group_of(folder: str) -> ListenerGroup:
     from devports.system.project import worktree_of
 
-    if folder in NOWHERE:
+    if folder in NO_PROJECT:
         return ListenerGroup("system")
     checkout = worktree_of(folder)
     if checkout is None:
@@ -333,7 +333,7 @@ def _home(folder: str) -> ListenerGroup:
     return ListenerGroup("project", checkout.root, checkout.branch, checkout.repository)
 
 
-def _place(group: ListenerGroup) -> tuple[int, str, str]:
+def _sort_key(group: ListenerGroup) -> tuple[int, str, str]:
     """Return the sort key of a group: worktrees of one clone stay together."""
     return (("project", "folder", "system").index(group.kind), group.repository, group.folder)
 
@@ -368,20 +368,22 @@ class HolderCache:
         return all(self._machine.key(key.pid) == key for key in keys)
 
 
-def with_servers(machine: Machine, findings: tuple[Finding, ...]) -> tuple[Finding, ...]:
+def mark_other_listeners(machine: Machine, findings: tuple[Finding, ...]) -> tuple[Finding, ...]:
     """Return findings that mark parents which listen elsewhere, if a stop might include them."""
     asked = {socket.local for finding in findings for socket in sockets_of(finding.verdict)}
     return tuple(
         finding.replace(
             holding=finding.holding.replace(
-                holders=tuple(_with_its(machine, h, asked) for h in finding.holding.holders)
+                holders=tuple(
+                    _with_marked_parents(machine, h, asked) for h in finding.holding.holders
+                )
             )
         )
         for finding in findings
     )
 
 
-def _with_its(machine: Machine, holder: Holder, asked: Collection[Endpoint]) -> Holder:
+def _with_marked_parents(machine: Machine, holder: Holder, asked: Collection[Endpoint]) -> Holder:
     from devports.core.stop_plan import possible_tops
 
     tops = possible_tops(holder)

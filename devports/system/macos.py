@@ -53,7 +53,7 @@ if TYPE_CHECKING:
 EPHEMERAL = (49152, 65535)
 """The defaults of net.inet.ip.portrange.first and last."""
 RANGE = ("net.inet.ip.portrange.first", "net.inet.ip.portrange.last")
-SESSION = "kern.bootsessionuuid"
+BOOT_SESSION = "kern.bootsessionuuid"
 """Changes at every boot. kern.boottime is only the fallback: it moves whenever the clock is set."""
 MOST_NAMED = 100
 """Ports named in one command line."""
@@ -198,7 +198,7 @@ class Darwin(PsMachine):
         self._sources = Sources() if sources is None else sources
         self._settings: dict[tuple[str, ...], str] = {}
 
-    def look(self, ports: Collection[int]) -> SocketScan:
+    def scan(self, ports: Collection[int]) -> SocketScan:
         """Return the sockets on these local ports, from as many sources as needed.
 
         lsof reads the same descriptors as psutil, in up to two seconds instead of milliseconds: it
@@ -208,23 +208,23 @@ class Darwin(PsMachine):
             DevportsError: no source answers, so no port can be checked.
         """
         sources = self._sources
-        walk = walked(sources.seconds) if sources.processes else ProcessWalk()
+        walk = walk_processes(sources.seconds) if sources.processes else ProcessWalk()
         text = sources.ask(sources.netstat, "-anv", "-p", "tcp")
         listed, lost = macos_tools.netstat(text or b"", ports)
         own = [row for row in walk.rows if row.socket.local.port in ports]
-        rows = together(own, listed, walk.read, psutil_backend.name_of)
+        rows = merge_rows(own, listed, walk.read, psutil_backend.name_of)
         gaps = list(_gaps(walk, lost, netstat=bool(text)))
         if not text or walk.own or any(map(_is_doubtful, rows)):
             answer = sources.ask(sources.lsof, *LSOF, _selection(ports))
             if answer is None and not text and not walk.read:
-                raise _blind()
+                raise _no_table()
             own += macos_tools.lsof(answer or b"", ports)
-            rows = together(own, listed, walk.read, psutil_backend.name_of)
+            rows = merge_rows(own, listed, walk.read, psutil_backend.name_of)
             gaps += [NO_LSOF] if answer is None else []
-        everybody = bool(walk.read) and not walk.unread
-        return SocketScan(rows, everybody or (bool(text) and not lost), tuple(gaps))
+        all_read = bool(walk.read) and not walk.unread
+        return SocketScan(rows, all_read or (bool(text) and not lost), tuple(gaps))
 
-    def marked(self, holders: tuple[Holder, ...]) -> tuple[Holder, ...]:
+    def with_marks(self, holders: tuple[Holder, ...]) -> tuple[Holder, ...]:
         """Return the holders and their ancestors with the launchd jobs of this user too."""
         raw = self._sources.ask(self._sources.launchctl, "list") if holders else None
         jobs = macos_tools.launchctl(raw or b"")
@@ -233,7 +233,7 @@ class Darwin(PsMachine):
                 process=_marked(holder.process, jobs),
                 ancestors=tuple(_marked(parent, jobs) for parent in holder.ancestors),
             )
-            for holder in super().marked(holders)
+            for holder in super().with_marks(holders)
         )
 
     def ephemeral(self) -> tuple[int, int]:
@@ -242,7 +242,7 @@ class Darwin(PsMachine):
         return (int(words[0]), int(words[1])) if known else EPHEMERAL
 
     def boot(self) -> str:
-        return self._setting(SESSION) or psutil_backend.booted()
+        return self._setting(BOOT_SESSION) or psutil_backend.boot_time()
 
     def _setting(self, *names: str) -> str:
         """Return kernel settings (sysctl(8)), cached; empty if sysctl does not answer."""
@@ -263,7 +263,7 @@ def _selection(ports: Collection[int]) -> str:
     return f"-iTCP:{named}" if named else "-iTCP"
 
 
-def _blind() -> DevportsError:
+def _no_table() -> DevportsError:
     return DevportsError(
         "no-table",
         "neither the processes nor lsof and netstat list sockets",
@@ -286,14 +286,14 @@ def _is_doubtful(row: Row) -> bool:
     return not row.proven and row.socket.state in ("LISTEN", "BOUND")
 
 
-def walked(seconds: float) -> ProcessWalk:
+def walk_processes(seconds: float) -> ProcessWalk:
     """Read every process, those of this user first, as far as permitted and within `seconds`."""
     rows: list[Row] = []
     read: set[int] = set()
     unread = own = 0
     deadline = clock.Deadline(seconds)
-    for process, mine in sorted(_everybody(), key=lambda each: not each[1]):
-        found = None if deadline.passed else _open(process)
+    for process, mine in sorted(_all_processes(), key=lambda each: not each[1]):
+        found = None if deadline.passed else _open_sockets(process)
         if found is None:
             unread, own = unread + 1, own + mine
         else:
@@ -302,7 +302,7 @@ def walked(seconds: float) -> ProcessWalk:
     return ProcessWalk(tuple(rows), frozenset(read), unread, own)
 
 
-def _everybody() -> Iterator[tuple[psutil.Process, bool]]:
+def _all_processes() -> Iterator[tuple[psutil.Process, bool]]:
     """Yield all processes, and whether this user started them and they kept their uid."""
     import psutil  # not for a parser or a help text
 
@@ -312,7 +312,7 @@ def _everybody() -> Iterator[tuple[psutil.Process, bool]]:
         yield process, bool(uids) and uids <= me
 
 
-def _open(process: psutil.Process) -> list[Row] | None:
+def _open_sockets(process: psutil.Process) -> list[Row] | None:
     """Return the open sockets of a process, none once it has exited; None if not readable."""
     import psutil
 
@@ -324,7 +324,7 @@ def _open(process: psutil.Process) -> list[Row] | None:
         return None
 
 
-def together(
+def merge_rows(
     own: Iterable[Row], listed: Iterable[Row], read: Collection[int], name_of: NameOf
 ) -> tuple[Row, ...]:
     """Return every socket once; of those that only netstat lists, whether their pid is proven.
@@ -343,7 +343,7 @@ def together(
         ends = _ends(row.socket)
         if (row.pid, ends) in found or (ends in shown and (row.pid <= 0 or row.pid in read)):
             continue
-        certain = row.pid > 0 and row.pid not in read and agrees(row.name, name_of(row.pid))
+        certain = row.pid > 0 and row.pid not in read and names_match(row.name, name_of(row.pid))
         found[row.pid, ends] = row.replace(proven=certain)
     return tuple(found.values())
 
@@ -353,7 +353,7 @@ def _ends(socket: Socket) -> tuple[object, object]:
     return plain_end(socket.local), None if socket.remote is None else plain_end(socket.remote)
 
 
-def agrees(listed: str, name: str | None) -> bool:
+def names_match(listed: str, name: str | None) -> bool:
     """Return whether netstat's name for a pid is that of the process; empty proves nothing."""
     if not listed or name is None:
         return False

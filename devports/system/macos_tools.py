@@ -16,7 +16,14 @@ from __future__ import annotations
 
 from devports.core.model import Socket
 from devports.core.text import LAST_PORT, decimal
-from devports.system.identity import NOBODY, SOMEBODY, TCP_STATES, Row, endpoint, identity
+from devports.system.identity import (
+    NO_PROCESS,
+    TCP_STATES,
+    UNKNOWN_PROCESS,
+    Row,
+    endpoint,
+    identity,
+)
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -83,7 +90,7 @@ def _is_about(local: str, ports: Collection[int] | None) -> bool:
 def _row(words: Sequence[str], columns: tuple[str, ...]) -> Row | None:
     kind, state = words[0], TCP_STATES.get(words[5])
     local, remote = _netstat_end(words[3], kind), _netstat_end(words[4], kind)
-    who = _who(words[LEFT:], columns)
+    who = _pid_and_name(words[LEFT:], columns)
     alone = state in ("LISTEN", "CLOSE") and words[4] == "*.*"
     if local is None or state is None or who is None or (remote is None and not alone):
         return None
@@ -91,9 +98,9 @@ def _row(words: Sequence[str], columns: tuple[str, ...]) -> Row | None:
         return None
     pid, name = who
     if state == "TIME_WAIT":
-        pid = NOBODY  # closed; the column may still name the process that closed it
+        pid = NO_PROCESS  # closed; the column may still name the process that closed it
     elif remote is None:
-        pid, state = pid or SOMEBODY, "BOUND" if state == "CLOSE" else state
+        pid, state = pid or UNKNOWN_PROCESS, "BOUND" if state == "CLOSE" else state
     v6only = kind == "tcp6" if local.is_v6 else None
     socket = Socket(local, remote, state, identity(pid, local, remote), v6only=v6only)
     return Row(pid, socket, name, proven=False)
@@ -108,7 +115,7 @@ def _netstat_end(word: str, kind: str) -> Endpoint | None:
     return next((end for end in ends if end is not None), None)
 
 
-def _who(words: Sequence[str], columns: tuple[str, ...]) -> tuple[int, str] | None:
+def _pid_and_name(words: Sequence[str], columns: tuple[str, ...]) -> tuple[int, str] | None:
     """Return pid and name from the words after the state; None where they do not fit the columns.
 
     Without ``-v`` there is no such column, and the process is unknown.
@@ -116,14 +123,14 @@ def _who(words: Sequence[str], columns: tuple[str, ...]) -> tuple[int, str] | No
     if NAMED in columns:
         return _named(words, columns.index(NAMED), columns)
     if BARE not in columns:
-        return SOMEBODY, ""
+        return UNKNOWN_PROCESS, ""
     if len(words) != len(columns) or not _fit(words, columns):
         return None
     facts = dict(zip(columns, words, strict=True))
     pid = decimal(facts[BARE], LAST_PID)
     # A socket that one process opened for another has both pids; which one has it is unknown.
     same = facts.get("epid", "0") in ("0", facts[BARE])
-    return None if pid is None else (pid if same else SOMEBODY, "")
+    return None if pid is None else (pid if same else UNKNOWN_PROCESS, "")
 
 
 def _named(words: Sequence[str], at: int, columns: tuple[str, ...]) -> tuple[int, str] | None:

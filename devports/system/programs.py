@@ -24,18 +24,18 @@ if TYPE_CHECKING:
     Trouble = Literal["", "missing", "not-executable", "interpreter-missing"]
     Kind = Literal["python", "node"]
     State = Literal["absent", "broken", "without"]
-    Kin = Literal["ours", "ours-elsewhere", "foreign", "unknown"]
+    Origin = Literal["ours", "ours-elsewhere", "foreign", "unknown"]
 
 
 FIRST_LINE = 256
 """Bytes of a script's first line that the kernel reads (execve(2), BINPRM_BUF_SIZE)."""
 LONG_LINE = 1024
 """Bytes read of a line where longer ones count too, for systems that read more."""
-PLACES = (".venv/bin", "venv/bin", "node_modules/.bin", ".venv/Scripts", "venv/Scripts")
+PROGRAM_FOLDERS = (".venv/bin", "venv/bin", "node_modules/.bin", ".venv/Scripts", "venv/Scripts")
 """Folders of a project's own programs, whatever PATH contains."""
 
 
-def trouble(word: str, folder: str, path: str) -> Trouble:
+def start_problem(word: str, folder: str, path: str) -> Trouble:
     """Return what stops execvp(3) from starting `word` in `folder`; empty if nothing does.
 
     Args:
@@ -55,8 +55,8 @@ def path_of(env: Sequence[tuple[str, str]]) -> str:
     return dict(env).get("PATH", os.environ.get("PATH", os.defpath))
 
 
-def located(word: str, folder: str, path: str) -> str:
-    """Return the file that `word` would start, as in `trouble`; empty if there is none."""
+def find_program(word: str, folder: str, path: str) -> str:
+    """Return the file that `word` would start, as in `start_problem`; empty if there is none."""
     return next(filter(_runs, _candidates(word, folder, path)), "")
 
 
@@ -94,7 +94,7 @@ def _shebang(line: bytes) -> list[str]:
 
 def interpreter_of(words: Sequence[str], folder: str, path: str) -> str:
     """Return the interpreter of the script that a command starts; empty where it starts none."""
-    found = located(words[0], folder, path) if words else ""
+    found = find_program(words[0], folder, path) if words else ""
     return next(iter(interpreter(found)), "") if found else ""
 
 
@@ -121,10 +121,10 @@ def _with_ending(word: str, path: str) -> list[str]:
     return [usual] if usual else []
 
 
-def near(word: str, folders: Sequence[str]) -> str:
+def find_in_project(word: str, folders: Sequence[str]) -> str:
     """Return the path of a program in a project, relative to the first of `folders` if in it."""
     for folder in folders:
-        for place in PLACES:
+        for place in PROGRAM_FOLDERS:
             path = os.path.join(folder, place, word)
             if _runs(path):
                 return f"{place}/{word}" if folder == folders[0] else path
@@ -155,16 +155,16 @@ class Environment(Frozen):
         folder: of the environment, absolute.
         kind: a virtual environment of Python, or `node_modules`.
         state: it does not exist, its interpreter does not exist, or only the program is missing.
-        makes: the command that creates it.
+        create_command: the command that creates it.
     """
 
     folder: str
     kind: Kind
     state: State
-    makes: str = ""
+    create_command: str = ""
 
 
-def needed_by(word: str, folder: str, *, startable: bool) -> Environment | None:
+def required_environment(word: str, folder: str, *, startable: bool) -> Environment | None:
     """Return the environment that `word` needs and that is missing or incomplete, else None.
 
     Args:
@@ -183,7 +183,7 @@ def needed_by(word: str, folder: str, *, startable: bool) -> Environment | None:
     return _python(top, place) if name in PROGRAMS else None
 
 
-def lacks(python: str, package: str) -> bool:
+def lacks_package(python: str, package: str) -> bool:
     """Return whether an interpreter of a virtual environment certainly lacks a package.
 
     False for one that also uses the packages of the system, and for the interpreter of the system.
@@ -258,7 +258,7 @@ def package(folder: str) -> dict[str, object]:
 
 
 EXECUTABLES = ("devports", "devports.exe", "devports.cmd")
-OURS, THEIRS = "devports_cli", "devports"
+OWN_DISTRIBUTION, OTHER_DISTRIBUTION = "devports_cli", "devports"
 """Distributions as their metadata folders spell them (PyPA: recording installed projects)."""
 MOST_FOLDERS = 200
 
@@ -267,7 +267,7 @@ class Program(Frozen):
     """A program called `devports`: its path, whether it is this one, and its distribution."""
 
     path: str
-    kin: Kin
+    origin: Origin
     what: str = ""
 
 
@@ -290,10 +290,10 @@ def describe(path: str, real: str) -> Program:
     if _own_packages() in folders:
         return Program(path, "ours", f"devports-cli {devports.__version__}")
     for folder in folders:
-        if version := _version(folder, OURS):
+        if version := _version(folder, OWN_DISTRIBUTION):
             return Program(path, "ours-elsewhere", f"devports-cli {version}")
     for folder in folders:
-        if version := _version(folder, THEIRS):
+        if version := _version(folder, OTHER_DISTRIBUTION):
             return Program(path, "foreign", f"devports {version}")
     runtime = os.path.basename(next(iter(interpreter(real)), ""))
     if runtime.startswith(("node", "bun", "deno")):
@@ -301,10 +301,10 @@ def describe(path: str, real: str) -> Program:
     return Program(path, "unknown")
 
 
-def neighbour() -> Program | None:
+def conflicting_package() -> Program | None:
     """Return the unrelated `devports` package in the environment of this program, if installed."""
     folder = _own_packages()
-    version = _version(folder, THEIRS)
+    version = _version(folder, OTHER_DISTRIBUTION)
     return Program(folder, "foreign", f"devports {version}") if version else None
 
 
@@ -312,7 +312,7 @@ def _own_packages() -> str:
     """Return the folder that records this distribution, also for an editable installation."""
     beside = os.path.dirname(os.path.dirname(os.path.realpath(devports.__file__)))
     here = (beside, *map(os.path.realpath, sys.path))
-    return next((folder for folder in here if _version(folder, OURS)), beside)
+    return next((folder for folder in here if _version(folder, OWN_DISTRIBUTION)), beside)
 
 
 def _package_folders(script: str) -> Iterator[str]:

@@ -24,7 +24,7 @@ if TYPE_CHECKING:
 MAX_BYTES = 128 * 1024
 """Of one file. A file that defines services is a page or two; only generated code is longer."""
 
-NOT_OURS = frozenset(
+SKIPPED_FOLDERS = frozenset(
     "node_modules bower_components site-packages __pycache__ dist build out target vendor"
     " coverage htmlcov".split()
 )
@@ -53,12 +53,12 @@ class TreeScan(Frozen):
         texts: path from the folder, with `/`, and text of every wanted file; those near the top
             first.
         names: paths of every file that was seen.
-        whole: False where a limit was reached, so that there may be more.
+        complete: False where a limit was reached, so that there may be more.
     """
 
     texts: tuple[tuple[str, str], ...] = ()
     names: frozenset[str] = frozenset()
-    whole: bool = True
+    complete: bool = True
 
 
 def scan(root: str, wanted: Callable[[str], bool], bounds: Bounds = BOUNDS) -> TreeScan:
@@ -71,7 +71,7 @@ def scan(root: str, wanted: Callable[[str], bool], bounds: Bounds = BOUNDS) -> T
     """
     names: list[str] = []
     texts: list[tuple[str, str]] = []
-    todo, whole = [("", 0)], True
+    todo, complete = [("", 0)], True
     while todo and len(names) < bounds.names:
         folder, depth = todo.pop(0)
         files, folders = _inside(root, folder, bounds.names)
@@ -80,10 +80,10 @@ def scan(root: str, wanted: Callable[[str], bool], bounds: Bounds = BOUNDS) -> T
             if len(texts) < bounds.files and wanted(os.path.basename(path)):
                 text = _text(os.path.join(root, path))
                 texts += [(path, text)] if text is not None else []
-        whole = whole and (depth < bounds.depth or not folders)
+        complete = complete and (depth < bounds.depth or not folders)
         todo += [(path, depth + 1) for path in folders if depth < bounds.depth]
     full = len(names) >= bounds.names or len(texts) >= bounds.files
-    return TreeScan(tuple(texts), frozenset(names), whole and not full)
+    return TreeScan(tuple(texts), frozenset(names), complete and not full)
 
 
 def _inside(root: str, folder: str, most: int) -> tuple[list[str], list[str]]:
@@ -99,15 +99,15 @@ def _inside(root: str, folder: str, most: int) -> tuple[list[str], list[str]]:
                     mark = f"{path}/{ENVIRONMENT}"
                     if os.path.lexists(os.path.join(root, mark)):
                         files.append(mark)  # that it exists, without its content
-                    elif _is_ours(entry.name):
+                    elif _is_scanned(entry.name):
                         folders.append(path)
     except OSError:  # removed, or not permitted
         pass
     return files, folders
 
 
-def _is_ours(name: str) -> bool:
-    return name not in NOT_OURS and (not name.startswith(".") or name == EDITOR)
+def _is_scanned(name: str) -> bool:
+    return name not in SKIPPED_FOLDERS and (not name.startswith(".") or name == EDITOR)
 
 
 def _text(path: str) -> str | None:

@@ -24,7 +24,7 @@ from devports.core.model import (
 )
 from devports.core.value import Frozen
 from devports.system import bind, user
-from devports.system.identity import NOBODY, TCP_STATES, Row, identity
+from devports.system.identity import NO_PROCESS, TCP_STATES, Row, identity
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -42,7 +42,7 @@ if TYPE_CHECKING:
 
 MAX_ANCESTORS = 64
 MICROSECONDS = 1_000_000
-THEIRS = 2
+OTHER_USER = 2
 """The uid of every other user, where the system does not number its users."""
 
 LETTERS = {
@@ -58,7 +58,7 @@ LETTERS = {
 """psutil's names of the states of a process, and the letters of proc(5), which `core` uses."""
 
 
-def numbered(process: Any) -> tuple[int, str]:  # POSIX only: psutil has no `uids` elsewhere
+def real_user(process: Any) -> tuple[int, str]:  # POSIX only: psutil has no `uids` elsewhere
     """Return the real uid of a process, which decides who may signal it, and the user's name.
 
     Raises:
@@ -77,26 +77,26 @@ def uids_of(process: Any) -> set[int]:
         return set()
 
 
-def by_name(process: psutil.Process) -> tuple[int, str]:
+def user_by_name(process: psutil.Process) -> tuple[int, str]:
     """Return the user's name, after `CURRENT_USER` or, for another user, `OTHER_USER`."""
     import psutil
 
     name = _fact(process.username, "")
     own = _fact(psutil.Process().username, "")
-    return (CURRENT_USER if name and name == own else THEIRS), name
+    return (CURRENT_USER if name and name == own else OTHER_USER), name
 
 
-def describe(pid: int, who: Who = numbered) -> Process | None:
+def describe(pid: int, who: Who = real_user) -> Process | None:
     """Return the facts about a process, empty where unreadable; None if it does not exist.
 
     Args:
         pid: of the process; None for 0 and less.
         who: returns the user of a process.
     """
-    return _of(pid, lambda process: _facts(process, who), None)
+    return _read(pid, lambda process: _facts(process, who), None)
 
 
-def _of(pid: int, read: Callable[[psutil.Process], T], otherwise: T) -> T:
+def _read(pid: int, read: Callable[[psutil.Process], T], otherwise: T) -> T:
     """Return what `read` reads of a process; `otherwise` if missing or not readable."""
     import psutil
 
@@ -140,12 +140,12 @@ def _start(seconds: float) -> int:
 
 def key_of(pid: int) -> ProcessKey | None:
     """Return the identity of a process, also of a zombie; None if it does not exist."""
-    return _of(pid, lambda process: ProcessKey(pid, _start(process.create_time())), None)
+    return _read(pid, lambda process: ProcessKey(pid, _start(process.create_time())), None)
 
 
 def name_of(pid: int) -> str | None:
     """Return the name of a process; None if it does not exist."""
-    return _of(pid, lambda process: str(process.name()), None)
+    return _read(pid, lambda process: str(process.name()), None)
 
 
 def marks_of(pid: int) -> tuple[tuple[str, str], ...]:
@@ -154,7 +154,7 @@ def marks_of(pid: int) -> tuple[tuple[str, str], ...]:
     from devports.core.recovery import MARK  # only before a signal
 
     none: dict[str, str] = {}
-    found = _of(pid, lambda process: process.environ(), none)
+    found = _read(pid, lambda process: process.environ(), none)
     return tuple((name, found[name]) for name in (*MARKS, MARK) if name in found)
 
 
@@ -167,7 +167,7 @@ def processes_with_mark(mark: str) -> list[int]:
     return [pid for pid in psutil.pids() if (MARK, mark) in marks_of(pid)]
 
 
-def booted() -> str:
+def boot_time() -> str:
     """Return when this system was booted, in whole seconds since the epoch, as its identity."""
     import psutil
 
@@ -205,7 +205,7 @@ def descendants(pid: int) -> list[int]:
 
 def _below(pid: int, *, recursive: bool) -> list[int]:
     none: list[psutil.Process] = []
-    found = _of(pid, lambda process: process.children(recursive=recursive), none)
+    found = _read(pid, lambda process: process.children(recursive=recursive), none)
     return [child.pid for child in found]
 
 
@@ -223,7 +223,7 @@ def sockets_of(process: psutil.Process) -> list[Row]:
 def listening(pids: Iterable[int]) -> tuple[Socket, ...]:
     """Return the sockets on which these processes listen, as far as readable."""
     none: list[Row] = []
-    sockets = (row.socket for pid in pids for row in _of(pid, sockets_of, none))
+    sockets = (row.socket for pid in pids for row in _read(pid, sockets_of, none))
     return tuple(dict.fromkeys(socket for socket in sockets if socket.state == "LISTEN"))
 
 
@@ -243,7 +243,7 @@ def _row(pid: int, entry: Any) -> Row | None:
         state = "BOUND" if state == "CLOSE" else state
         return Row(pid, Socket(local, None, state, identity(pid, local)))
     if state == "TIME_WAIT":
-        pid = NOBODY
+        pid = NO_PROCESS
     return Row(pid, Socket(local, remote, state, identity(pid, local, remote)))
 
 
@@ -258,7 +258,7 @@ UNPROVEN = VisibilityGap(
     "pid-unproven",
     "the system names a process for it, but nothing visible here proves it",
 )
-GONE = VisibilityGap(
+OPENER_EXITED = VisibilityGap(
     "opener-gone",
     "the process that opened it has exited; the system does not name its heir",
 )
@@ -285,7 +285,7 @@ class PsMachine:
     adopts_orphans = True
     """Whether the system gives an orphan a new parent."""
 
-    who = staticmethod(numbered)
+    who = staticmethod(real_user)
     uids = staticmethod(user.uids)
     addresses = staticmethod(bind.addresses)
     key = staticmethod(key_of)
@@ -299,12 +299,12 @@ class PsMachine:
         self._gaps: tuple[VisibilityGap, ...] = ()
         self._viewer: CurrentUser | None = None
 
-    def look(self, ports: Collection[int]) -> SocketScan:
+    def scan(self, ports: Collection[int]) -> SocketScan:
         """Return the sockets on these local ports with their processes."""
         raise NotImplementedError
 
     def table(self, ports: Collection[int]) -> Table:
-        seen = self.look(ports)
+        seen = self.scan(ports)
         self._gaps = seen.gaps
         gone = [inode for inode, row in self._rows.items() if row.socket.local.port in ports]
         for inode in gone:
@@ -331,7 +331,7 @@ class PsMachine:
     ) -> dict[int, bool | None]:
         return {}
 
-    def unfit(self, pids: Collection[int]) -> bool:  # noqa: ARG002
+    def has_unshareable_socket(self, pids: Collection[int]) -> bool:  # noqa: ARG002
         return False
 
     def probe(self, endpoint: Endpoint, *, reuse: bool = True) -> BindResult:
@@ -347,14 +347,14 @@ class PsMachine:
         rows = {inode: self._rows[inode] for inode in wanted if inode in self._rows}
         holders = self._holders(rows)
         if thorough:
-            holders = self.marked(holders)
+            holders = self.with_marks(holders)
         named = {inode for holder in holders for inode in holder.inodes}
         unseen = {inode: socket for inode, socket in wanted.items() if inode not in named}
-        found = [self._hidden(socket) for socket in self._still_there(unseen)]
+        found = [self._hidden(socket) for socket in self._reread_exited(unseen)]
         why = (*self._gaps, *dict.fromkeys(gap for _, gap in found)) if found else ()
         return HolderSearch(holders, tuple(hidden for hidden, _ in found), thorough, why)
 
-    def _still_there(self, unseen: dict[int, Socket]) -> list[Socket]:
+    def _reread_exited(self, unseen: dict[int, Socket]) -> list[Socket]:
         """Read the table again where a process has exited: its socket may be closed too."""
         rows = [self._rows[inode] for inode in unseen if inode in self._rows]
         if ended := [row for row in rows if row.pid > 0 and self.key(row.pid) is None]:
@@ -375,10 +375,10 @@ class PsMachine:
         row = self._rows[socket.inode]
         process = self.process(row.pid)
         if process is None:
-            return HiddenSocket(socket), GONE if row.pid > 0 else NO_PID
+            return HiddenSocket(socket), OPENER_EXITED if row.pid > 0 else NO_PID
         return HiddenSocket(socket, likely=(process,)), UNPROVEN
 
-    def marked(self, holders: tuple[Holder, ...]) -> tuple[Holder, ...]:
+    def with_marks(self, holders: tuple[Holder, ...]) -> tuple[Holder, ...]:
         """Return holders with the marks of their supervisors (`Process.marks`)."""
         return tuple(
             holder.replace(process=holder.process.replace(marks=marks_of(holder.process.pid)))

@@ -55,7 +55,7 @@ class Wakeup:
 
     def __exit__(self, *_error: object) -> None:
         signal.set_wakeup_fd(self._wakeup)
-        self.give_back(self._before)
+        self.restore(self._before)
         os.close(self._read)
         os.close(self._write)
 
@@ -73,7 +73,7 @@ class Wakeup:
                 signal.signal(number, self._handler)
         signal.pthread_sigmask(signal.SIG_UNBLOCK, wanted)
 
-    def give_back(self, numbers: Iterable[int]) -> None:
+    def restore(self, numbers: Iterable[int]) -> None:
         """Restore the handlers of these signals."""
         for number in numbers:
             if number in self._before:
@@ -93,7 +93,7 @@ class Wakeup:
         with contextlib.suppress(BlockingIOError):
             os.write(self._write, bytes([number]))
 
-    def stop_ourselves(self) -> None:
+    def stop_process(self) -> None:
         """Stop this process as SIGTSTP does by default; return when it is continued."""
         signal.signal(signal.SIGTSTP, signal.SIG_DFL)
         signal.raise_signal(signal.SIGTSTP)
@@ -130,14 +130,14 @@ class TerminalEvents(Wakeup):
     def __enter__(self) -> Self:
         super().__enter__()
         self.take(WATCHED)
-        self.take_keys()
+        self.start_keys()
         return self
 
     def __exit__(self, *error: object) -> None:
-        self.give_keys_back()
+        self.restore_modes()
         super().__exit__(*error)
 
-    def take_keys(self) -> None:
+    def start_keys(self) -> None:
         """Read keys one by one without echo (termios(3)); Ctrl-C and Ctrl-Z stay signals."""
         if self._keyboard is None:
             return
@@ -150,7 +150,7 @@ class TerminalEvents(Wakeup):
             modes[CONTROL_KEYS] = keys
             termios.tcsetattr(self._keyboard, termios.TCSANOW, modes)
 
-    def give_keys_back(self) -> None:
+    def restore_modes(self) -> None:
         """Restore the terminal modes."""
         if self._modes is None or self._keyboard is None:
             return
@@ -193,6 +193,6 @@ class TerminalEvents(Wakeup):
 
     def suspend(self) -> None:
         """Stop as Ctrl-Z does by default; return when the process is continued."""
-        self.give_keys_back()
-        self.stop_ourselves()
-        self.take_keys()
+        self.restore_modes()
+        self.stop_process()
+        self.start_keys()

@@ -20,10 +20,10 @@ def uids() -> tuple[int, int]:
     if sys.platform == "win32":  # noqa: TID251  # tells the type checker: there is geteuid
         return CURRENT_USER, CURRENT_USER
     uid = os.geteuid()
-    return uid, invoking(uid, os.environ.get("SUDO_UID", ""))
+    return uid, sudo_caller(uid, os.environ.get("SUDO_UID", ""))
 
 
-def invoking(uid: int, variable: str) -> int:
+def sudo_caller(uid: int, variable: str) -> int:
     """Return the uid of the caller of sudo, by its SUDO_UID; `uid` without sudo.
 
     Any process can set the variable, and sudo to another user than root is a change of roles, so it

@@ -18,7 +18,7 @@ from devports import exitcodes
 from devports.core.model import CURRENT_USER, VisibilityGap
 from devports.errors import DevportsError
 from devports.system import bind, psutil_backend, signals, windows_tools
-from devports.system.identity import NOBODY
+from devports.system.identity import NO_PROCESS
 from devports.system.psutil_backend import PsMachine, SocketScan
 from devports.system.subprocesses import ask
 
@@ -206,7 +206,7 @@ def wait_for_handles(
     return tuple(each for each in pins if each.exited)
 
 
-def told_apart(result: BindResult, is_excluded: Callable[[], bool | None]) -> BindResult:
+def distinguish_denied(result: BindResult, is_excluded: Callable[[], bool | None]) -> BindResult:
     """Return the result of a bind, with "denied" only for a port that no process may bind.
 
     Windows reports WSAEACCES for an excluded port, but also for one whose holder is exclusive or
@@ -220,7 +220,7 @@ def system32(name: str) -> str:
     return os.path.join(os.environ.get("SYSTEMROOT", r"C:\Windows"), "System32", name)
 
 
-def rows() -> list[Row]:
+def socket_rows() -> list[Row]:
     """Return every TCP socket of this machine with the pid that opened it.
 
     Raises:
@@ -232,7 +232,7 @@ def rows() -> list[Row]:
         found = psutil.net_connections(kind="tcp")
     except (psutil.Error, RuntimeError, OSError):  # RuntimeError: GetExtendedTcpTable failed
         return _netstat("-ano")
-    return psutil_backend.rows_of((entry.pid or NOBODY, entry) for entry in found)
+    return psutil_backend.rows_of((entry.pid or NO_PROCESS, entry) for entry in found)
 
 
 def _netstat(flags: str) -> list[Row]:
@@ -247,13 +247,13 @@ def _netstat(flags: str) -> list[Row]:
     return list(windows_tools.netstat(raw))
 
 
-def bound(ports: Collection[int]) -> Iterator[Row]:
+def bound_sockets(ports: Collection[int]) -> Iterator[Row]:
     """Yield the sockets on these ports that are bound and neither listen nor belong to a client.
 
     An outgoing connection appears twice: connected, and as the bound socket that it was before.
     """
     raw = ask((system32("netstat.exe"), "-anoq"))
-    listed = rows()
+    listed = socket_rows()
     known = {row.socket.inode for row in listed}
     connected = {(row.pid, row.socket.local.port) for row in listed if row.socket.remote}
     for row in windows_tools.netstat(raw or b"", ports):
@@ -290,7 +290,7 @@ class Windows(PsMachine):
 
     platform: Platform = "win32"
     adopts_orphans = False
-    who = staticmethod(psutil_backend.by_name)
+    who = staticmethod(psutil_backend.user_by_name)
     pin = staticmethod(pin_by_handle)
     wait_for_exit = staticmethod(wait_for_handles)
 
@@ -298,18 +298,18 @@ class Windows(PsMachine):
         super().__init__()
         self._dynamic: tuple[int, int] | None = None
 
-    def look(self, ports: Collection[int]) -> SocketScan:
-        found = tuple(row for row in rows() if row.socket.local.port in ports)
+    def scan(self, ports: Collection[int]) -> SocketScan:
+        found = tuple(row for row in socket_rows() if row.socket.local.port in ports)
         return SocketScan(found, shows_bound=False, gaps=(NOT_BOUND,))
 
     def unlisted_sockets(self, port: int, known: Table) -> tuple[Socket, ...]:
         inodes = {socket.inode for socket in known.sockets}
-        found = [row for row in bound({port}) if row.socket.inode not in inodes]
+        found = [row for row in bound_sockets({port}) if row.socket.inode not in inodes]
         self.remember(found)
         return tuple(row.socket for row in found)
 
     def probe(self, endpoint: Endpoint, *, reuse: bool = True) -> BindResult:
-        return told_apart(bind.probe(endpoint, reuse=reuse), lambda: is_excluded(endpoint))
+        return distinguish_denied(bind.probe(endpoint, reuse=reuse), lambda: is_excluded(endpoint))
 
     def ephemeral(self) -> tuple[int, int]:
         if self._dynamic is None:

@@ -14,7 +14,13 @@ from devports.system.linux.sockets import ephemeral, listeners, listening_on, re
 TYPE_CHECKING = False
 if TYPE_CHECKING:
     from devports.core.model import Platform
-    from devports.system.linux.holders import accepting, holding, listening, unfit, unlisted_sockets
+    from devports.system.linux.holders import (
+        accepting,
+        has_unshareable_socket,
+        holding,
+        listening,
+        unlisted_sockets,
+    )
     from devports.system.linux.pidfd import pin, wait_for_exit
     from devports.system.linux.processes import (
         adopt_orphans,
@@ -30,14 +36,14 @@ if TYPE_CHECKING:
 
 __all__ = [
     "accepting", "addresses", "adopt_orphans", "ancestors", "boot", "children", "descendants",
-    "ephemeral", "holding", "key", "listeners", "listening", "listening_on", "pin", "platform",
-    "probe", "process", "processes_with_mark", "reserve", "reserved", "table", "unfit",
-    "unlisted_sockets", "viewer", "wait_for_exit", "wildcards",
+    "ephemeral", "has_unshareable_socket", "holding", "key", "listeners", "listening",
+    "listening_on", "pin", "platform", "probe", "process", "processes_with_mark", "reserve",
+    "reserved", "table", "unlisted_sockets", "viewer", "wait_for_exit", "wildcards",
 ]  # fmt: skip
 
 platform: Platform = "linux"
 wildcards = True
-ROOMS = ("processes", "holders", "pidfd")
+LAZY_MODULES = ("processes", "holders", "pidfd")
 """Modules in the order in which a command needs them."""
 
 RELEASE = "/proc/sys/kernel/osrelease"
@@ -65,7 +71,7 @@ if not TYPE_CHECKING:
 
     def __getattr__(name: str) -> object:
         """Load the room that has this function; it is not asked for again."""
-        for room in ROOMS if name in __all__ else ():
+        for room in LAZY_MODULES if name in __all__ else ():
             found = getattr(__import__(f"{__name__}.{room}", fromlist=[room]), name, None)
             if found is not None:
                 globals()[name] = found

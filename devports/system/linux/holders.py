@@ -33,7 +33,7 @@ if TYPE_CHECKING:
 SMALL_CGROUP = 60
 """Processes up to which a control group is searched first (a service, a container)."""
 MAX_LIKELY = 8
-MOST_LOOKS = 20
+MOST_SEARCHES = 20
 """Searches of new processes for a socket without a holder, which may be passed on."""
 IN_TRANSIT = (
     "no process has it open: it is in transit in a unix socket (SCM_RIGHTS) until "
@@ -62,32 +62,32 @@ def holding(sockets: Sequence[Socket], *, thorough: bool) -> HolderSearch:
     groups = groups_of({socket.cgroup for socket in sockets if socket.cgroup})
     for _, members in groups.values():
         if len(members) <= SMALL_CGROUP:
-            search.look(members)
+            search.search(members)
     if thorough:
-        search.look(processes.pids())
+        search.search(processes.pids())
     elif not search.done:
         _widen(search, sockets)
-    if _without_their_maker(sockets, search):
-        search.look(processes.pids())
-    for _ in range(MOST_LOOKS):
-        if search.done or not search.look(processes.pids()):
+    if _without_opener(sockets, search):
+        search.search(processes.pids())
+    for _ in range(MOST_SEARCHES):
+        if search.done or not search.search(processes.pids()):
             break
-    search.look_into_threads()
+    search.search_threads()
     return _holding(sockets, search, groups, complete=thorough)
 
 
 def _widen(search: Search, sockets: Sequence[Socket]) -> None:
     uids = {socket.uid for socket in sockets}
-    everybody = processes.pids()
-    for pid in everybody:
+    every_pid = processes.pids()
+    for pid in every_pid:
         if not search.done and _uid(pid) in uids:
-            search.look((pid,))
-    search.look(relatives(search.found))
+            search.search((pid,))
+    search.search(relatives(search.found))
     if not search.done:
-        search.look(everybody)
+        search.search(every_pid)
 
 
-def _without_their_maker(sockets: Iterable[Socket], search: Search) -> list[Socket]:
+def _without_opener(sockets: Iterable[Socket], search: Search) -> list[Socket]:
     """Return the sockets that no process of the user who opened them has.
 
     A worker dropped its privileges; its master has the socket too, and starts the next one (nginx).
@@ -118,26 +118,26 @@ class Search:
     def done(self) -> bool:
         return self.named == set(self.links.values())
 
-    def look(self, pids: Iterable[int]) -> bool:
+    def search(self, pids: Iterable[int]) -> bool:
         """Search these processes; return whether any of them was new."""
         new = [pid for pid in pids if pid not in self._seen]
         for pid in new:
             self._seen.add(pid)
-            self._look_at(pid)
+            self._read(pid)
         return bool(new)
 
-    def look_into_threads(self) -> None:
+    def search_threads(self) -> None:
         """Search for what no process has open: a thread may have its own table (unshare(2))."""
         for pid in () if self.done else tuple(self._seen):
             if len(listdir(f"/proc/{pid}/task")) > 1 and (held := self._in_threads(pid)):
                 self.found.setdefault(pid, set()).update(held)
 
     @property
-    def everybody_is_listed(self) -> bool:
+    def lists_all(self) -> bool:
         """Whether /proc lists process 1: with hidepid=2 (proc(5)) it lists only one user's."""
         return 1 in self._seen
 
-    def _look_at(self, pid: int) -> None:
+    def _read(self, pid: int) -> None:
         held = self._in_folder(f"/proc/{pid}/fd")
         if not held and _is_zombie(pid):
             held = self._in_threads(pid)
@@ -194,7 +194,7 @@ def listening(pids: Collection[int]) -> tuple[Socket, ...]:
 
 ACCEPT = {"x86_64": (43, 288), "aarch64": (202, 242)}
 """System call numbers of accept(2) and accept4(2), by CPU architecture."""
-PERHAPS = {"x86_64": (7, 23, 270, 271, 426), "aarch64": (72, 73, 426)}
+MAY_ACCEPT = {"x86_64": (7, 23, 270, 271, 426), "aarch64": (72, 73, 426)}
 """Numbers of calls that may wait for connections, among other things: poll(2), select(2),
 pselect6(2), ppoll(2) and io_uring_enter(2)."""
 
@@ -206,22 +206,22 @@ def accepting(pids: Collection[int], inodes: Collection[int]) -> dict[int, bool 
         opened = dict(_descriptors(pid))
         numbers = {int(name) for name, target in opened.items() if target in wanted}
         if numbers:
-            found[pid] = _watches(pid, opened, set(inodes)) or _waits(pid, numbers)
+            found[pid] = _is_polled(pid, opened, set(inodes)) or _is_in_accept(pid, numbers)
     return found
 
 
-def _watches(pid: int, opened: Mapping[str, str], inodes: set[int]) -> bool:
+def _is_polled(pid: int, opened: Mapping[str, str], inodes: set[int]) -> bool:
     """Return whether one of the sockets is in an epoll set of the process (epoll(7), proc(5))."""
     polls = (name for name, target in opened.items() if target == "anon_inode:[eventpoll]")
     infos = (read_file(f"/proc/{pid}/fdinfo/{name}") for name in polls)
     return any(procfs.epoll_inodes(info) & inodes for info in infos)
 
 
-def _waits(pid: int, numbers: set[int]) -> bool | None:
+def _is_in_accept(pid: int, numbers: set[int]) -> bool | None:
     """Return whether a thread is in accept(2) on one of these descriptors; None if it may be."""
     machine = os.uname().machine
     # An io_uring proves nothing: libuv has one and waits in epoll.
-    accept, perhaps = ACCEPT.get(machine, ()), PERHAPS.get(machine)
+    accept, perhaps = ACCEPT.get(machine, ()), MAY_ACCEPT.get(machine)
     texts = (read_file(f"/proc/{pid}/task/{task}/syscall") for task in listdir(f"/proc/{pid}/task"))
     calls = [procfs.system_call(text) for text in texts]
     if any(call is not None and call[0] in accept and call[1] in numbers for call in calls):
@@ -282,10 +282,10 @@ def groups_of(identities: Collection[int]) -> Groups:
         if (identity := _inode(root + own)) in identities:
             found[identity] = own, _members(root + own)
         own = own.rpartition("/")[0]
-    return found | _walk(root, set(identities) - set(found))
+    return found | _search_tree(root, set(identities) - set(found))
 
 
-def _walk(root: str, missing: set[int]) -> Groups:
+def _search_tree(root: str, missing: set[int]) -> Groups:
     found: Groups = {}
     todo = [root]
     while todo and missing:
@@ -319,17 +319,17 @@ def _holding(
     holders = [_holder(pid, inodes, marked=complete) for pid, inodes in found]
     named = search.named
     unseen = [socket for socket in sockets if socket.inode and socket.inode not in named]
-    if search.unreadable or not search.everybody_is_listed:
-        unseen += _without_their_maker(sockets, search)
+    if search.unreadable or not search.lists_all:
+        unseen += _without_opener(sockets, search)
     proxies = _forwarders(search.unreadable) if unseen else {}
-    ours = [socket for socket in unseen if not search.unreadable or socket.uid == os.geteuid()]
-    carrying = carriers(search.unreadable) if ours else []
+    own = [socket for socket in unseen if not search.unreadable or socket.uid == os.geteuid()]
+    carrying = carriers(search.unreadable) if own else []
     hidden = tuple(
         _hidden(
             socket,
             *groups.get(socket.cgroup, ("", [])),
             [pid for pid, ports in proxies.items() if socket.local.port in ports]
-            or (carrying if socket in ours else []),
+            or (carrying if socket in own else []),
         )
         for socket in unseen
     )
@@ -340,7 +340,7 @@ def _holding(
 def _gaps(search: Search, *, carrying: bool) -> tuple[VisibilityGap, ...]:
     """Return why the holder of a socket was not found."""
     found: list[VisibilityGap] = []
-    if not search.everybody_is_listed:
+    if not search.lists_all:
         found.append(VisibilityGap("unreadable-processes", UNLISTED))
     elif search.unreadable:
         found.append(VisibilityGap("unreadable-processes", _unreadable(search.unreadable)))
@@ -403,7 +403,7 @@ def unlisted_sockets(port: int, known: Table) -> tuple[Socket, ...]:
             continue
         for name, inode in _sockets(pid):
             if inode not in listed and inode not in found and _is_tcp(f"/proc/{pid}/fd/{name}"):
-                socket = _look(pid, int(name), inode)
+                socket = _bound_socket(pid, int(name), inode)
                 if socket is not None and socket.local.port == port:
                     found[inode] = socket
     return tuple(found.values())
@@ -416,7 +416,7 @@ def _is_tcp(path: str) -> bool:
         return False
 
 
-def _look(pid: int, number: int, inode: int) -> Socket | None:
+def _bound_socket(pid: int, number: int, inode: int) -> Socket | None:
     """Return the socket of a descriptor if it is bound and neither listens nor is connected."""
     copy = _copy(pid, number)
     if copy is None:
@@ -445,20 +445,20 @@ def _copy(pid: int, number: int) -> net.socket | None:
         os.close(descriptor)
 
 
-def unfit(pids: Collection[int]) -> bool:
+def has_unshareable_socket(pids: Collection[int]) -> bool:
     """Return whether one of these processes has a TCP socket that cannot bind beside a reservation.
 
     Such a socket has no address yet, and neither SO_REUSEADDR nor SO_REUSEPORT: it is about to
     bind, or its bind has failed. A client's socket looks the same until it connects.
     """
     return any(
-        _is_tcp(f"/proc/{pid}/fd/{name}") and _is_unfit(pid, int(name))
+        _is_tcp(f"/proc/{pid}/fd/{name}") and _is_unshareable(pid, int(name))
         for pid in pids
         for name, _ in _sockets(pid)
     )
 
 
-def _is_unfit(pid: int, number: int) -> bool:
+def _is_unshareable(pid: int, number: int) -> bool:
     copy = _copy(pid, number)
     if copy is None:
         return False
