@@ -127,7 +127,6 @@ def _has_table(path: str) -> bool:
 
 
 def load(path: str | None, cwd: str) -> Config:
-    """Return the configuration without its warnings; see `load_with_warnings`."""
     return load_with_warnings(path, cwd).config
 
 

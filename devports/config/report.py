@@ -136,7 +136,6 @@ def invalid(problems: Sequence[Problem], text: str, shown: str, prefix: Path = (
 def syntax(
     shown: str, text: str, where: Place | None, reason: str, hint: str = ""
 ) -> DevportsError:
-    """Return the error for a file that is not TOML, or exceeds a limit."""
     return DevportsError(
         "config-syntax",
         f"`{shown}` is not valid TOML",

@@ -86,7 +86,7 @@ _application = partial(_backend, aim="first")
 _deployed = partial(_application, production=True)
 
 NODE = (
-    # 6.4 and 8.3: moves to the next port without --strictPort; 6.4 does not read PORT
+    # 6.4 and 8.3: uses the next port without --strictPort; 6.4 does not read PORT
     _server(
         "vite",
         "vite dev, vite serve, vite preview, vite",
@@ -98,7 +98,7 @@ NODE = (
     ),
     _server("vitepress", "vitepress dev", 5173, f"{_ADDS} --strictPort"),
     _server("react-router", "react-router dev, remix vite:dev", 5173, f"{_ADDS} --strictPort"),
-    # 16.4: moves only if no port is given
+    # 16.4: uses another port only if none is given
     _server(
         "next",
         "next dev, next start",
@@ -110,7 +110,7 @@ NODE = (
     ),
     # 4.4: uses 3000 or another port if its port is in use, and has no flag against that
     _server("nuxt", "nuxt dev, nuxi dev", 3000, _ADDS, "--port -p", "--host -h", last_wins=True),
-    # 5.18: moves; an option that is given twice is as good as none
+    # 5.18: uses another port; an option that is given twice is ignored
     _server("astro", "astro dev, astro preview", 4321),
     _server("angular", "ng serve, ng s", 4200, last_wins=True),
     _server("gatsby", "gatsby develop", 8000, _ADDS, "--port -p", "--host -H"),
@@ -195,7 +195,7 @@ PYTHON = (
         "--server.address",
         aim="first",
     ),
-    # 2.21: moves, even with a port, unless it may not retry
+    # 2.21: uses another port even with `--port`, unless retries are disabled
     _server(
         "jupyter",
         "jupyter lab, jupyter notebook, jupyter-lab, jupyter-notebook",

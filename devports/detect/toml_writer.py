@@ -61,7 +61,6 @@ def document(services: Sequence[DetectedService]) -> str:
 
 
 def block(service: DetectedService) -> list[str]:
-    """Return the lines of one service."""
     said = [f"# {one_line(str(source))}" for source in service.sources]
     said += [f"# {one_line(note)}" for note in service.notes]
     if service.port:

@@ -124,7 +124,6 @@ class QueueHandle:
         self._ended = False
 
     def send(self, number: int) -> Sent:
-        """Send a signal; return whether it was sent, came too late, or is not permitted."""
         if self._key_of(self.key.pid) != self.key or self.exited:
             return "gone"
         return signals.kill(self.key.pid, number)  # verified on the line before
@@ -168,7 +167,6 @@ def pin_by_queue(
 
 
 def wait_for_queues(pins: Sequence[ProcessHandle], seconds: float) -> tuple[ProcessHandle, ...]:
-    """Wait until one of them has exited, at most `seconds`; return those that have."""
     if not any(each.exited for each in pins):
         signals.readable([each.fileno() for each in pins], seconds)
     return tuple(each for each in pins if each.exited)

@@ -194,12 +194,10 @@ def ancestors(process: Process, who: Who, *, adopted: bool) -> tuple[Process, ..
 
 
 def children(pid: int) -> set[int]:
-    """Return the direct children of a process, zombies included."""
     return set(_below(pid, recursive=False))
 
 
 def descendants(pid: int) -> list[int]:
-    """Return the processes below `pid`, parents before children."""
     return _below(pid, recursive=True)
 
 
@@ -379,7 +377,7 @@ class PsMachine:
         return HiddenSocket(socket, likely=(process,)), UNPROVEN
 
     def with_marks(self, holders: tuple[Holder, ...]) -> tuple[Holder, ...]:
-        """Return holders with the marks of their supervisors (`Process.marks`)."""
+        """Return holders with `Process.marks`."""
         return tuple(
             holder.replace(process=holder.process.replace(marks=marks_of(holder.process.pid)))
             for holder in holders

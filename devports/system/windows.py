@@ -199,7 +199,6 @@ def _code(error: OSError) -> int:
 def wait_for_handles(
     pins: Sequence[ProcessHandle], seconds: float, kernel: Kernel | None = None
 ) -> tuple[ProcessHandle, ...]:
-    """Wait until one of them has exited, at most `seconds`; return those that have."""
     handles = [each.fileno() for each in pins[:MOST_HANDLES]]
     if handles:
         (kernel or Kernel32()).wait(handles, round(seconds * 1000))

@@ -70,7 +70,7 @@ def is_wsl(path: str = RELEASE) -> bool:
 if not TYPE_CHECKING:
 
     def __getattr__(name: str) -> object:
-        """Load the room that has this function; it is not asked for again."""
+        """Load the module of a function at its first use."""
         for room in LAZY_MODULES if name in __all__ else ():
             found = getattr(__import__(f"{__name__}.{room}", fromlist=[room]), name, None)
             if found is not None:

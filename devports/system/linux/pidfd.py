@@ -69,14 +69,12 @@ class PidfdHandle:
         self._descriptor = open_pid(key.pid)
 
     def send(self, number: int) -> Sent:
-        """Send a signal; return whether it was sent, came too late, or is not permitted."""
         if self.exited:
             return "gone"  # also a zombie, which ignores signals
         return sent(lambda: send(self._descriptor, number))
 
     @property
     def exited(self) -> bool:
-        """Whether all its threads have exited, reaped or not."""
         return bool(wait_for_exit((self,), 0))
 
     def fileno(self) -> int:
@@ -97,6 +95,5 @@ def pin(key: ProcessKey) -> PidfdHandle | None:
 
 
 def wait_for_exit(pins: Sequence[ProcessHandle], seconds: float) -> tuple[ProcessHandle, ...]:
-    """Wait until one of them has exited, at most `seconds`; return those that have."""
     ready = readable([each.fileno() for each in pins], seconds)
     return tuple(each for each in pins if each.fileno() in ready)

@@ -156,7 +156,6 @@ def _children_by_scan(pid: int) -> set[int]:
 
 
 def descendants(pid: int) -> list[int]:
-    """Return the processes below `pid`, parents before children."""
     found: list[int] = []
     todo = [pid]
     while todo:
