@@ -179,7 +179,7 @@ class FakeMachine:
         listed = {socket.inode for socket in known.sockets}
         return tuple(s for s in self.sockets if s.local.port == port and s.inode not in listed)
 
-    def has_unshareable_socket(self, pids: Collection[int]) -> bool:
+    def unfit(self, pids: Collection[int]) -> bool:
         return False
 
     def ephemeral(self) -> tuple[int, int]:

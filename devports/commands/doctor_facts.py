@@ -13,7 +13,7 @@ from contextlib import suppress
 
 from devports.commands.debugger import program_of, with_debugger
 from devports.commands.vscode import VSCODE, template_of
-from devports.config.load import can_remove_write_permission, is_unprotected_folder, read_env_file
+from devports.config.load import can_restrict, is_unprotected_folder, read_env_file
 from devports.core.checkout import elsewhere_from
 from devports.core.command_line import SHELLS, base_name
 from devports.core.handoff import mark, plan_handoff
@@ -52,8 +52,8 @@ from devports.system.inspect import (
     MOST_PEERS,
     endpoints_of,
     inspect_ports,
-    mark_other_listeners,
     with_holders,
+    with_servers,
 )
 from devports.system.linux import reserved
 from devports.system.project import worktree_of
@@ -122,8 +122,7 @@ def declared_ports(machine: Machine, services: Sequence[Service]) -> list[PortFa
     found = iter(inspect_ports(machine, (end for _, ends in ports for end in ends), thorough=True))
     each = [(declared, tuple(next(found) for _ in ends)) for declared, ends in ports]
     return [
-        declared.replace(findings=mark_other_listeners(machine, findings))
-        for declared, findings in each
+        declared.replace(findings=with_servers(machine, findings)) for declared, findings in each
     ]
 
 
@@ -192,12 +191,8 @@ def command_facts(service: Service, config: Config) -> Command:
         exists,
         trouble,
         searched=path if bare else "",
-        near=programs.find_in_project(word, (folder, config.root))
-        if bare and trouble == "missing"
-        else "",
-        environment=programs.required_environment(word, folder, startable=not trouble)
-        if exists
-        else None,
+        near=programs.near(word, (folder, config.root)) if bare and trouble == "missing" else "",
+        environment=programs.needed_by(word, folder, startable=not trouble) if exists else None,
         launch=launch(service, words, folder, config),
         undebugged="" if trouble else undebugged(service, config),
     )
@@ -310,9 +305,7 @@ def faults_of(config: Config, warnings: Sequence[str]) -> Iterator[Problem]:
             "anyone who can write this file can run commands as you",
             (Remedy("its owner or root can change that"),),
         )
-        yield (
-            writable_by_others(problem, folder) if can_remove_write_permission(status) else problem
-        )
+        yield writable_by_others(problem, folder) if can_restrict(status) else problem
     for service in config.services:
         if path := env_file_of(service, config):
             try:
@@ -349,7 +342,7 @@ def fault_of(error: DevportsError, path: str, service: str = "") -> Problem:
     """Return an error of a file as a problem."""
     advice = tuple(Remedy(text_of(hint)) for hint in error.hints)
     problem = Problem(error.code, "error", error.message, error.facts, error.note, advice, service)
-    if error.code == "config-unsafe" and can_remove_write_permission(os.stat(path)):
+    if error.code == "config-unsafe" and can_restrict(os.stat(path)):
         return writable_by_others(problem, os.path.realpath(path))
     return problem
 

@@ -433,7 +433,7 @@ def is_unprotected_folder(path: str, status: os.stat_result, mounts: str | None 
     return not on_foreign_mount(path, _mounts() if mounts is None else mounts)
 
 
-def can_remove_write_permission(status: os.stat_result) -> bool:
+def can_restrict(status: os.stat_result) -> bool:
     """Return whether other users can write a file, and this user may change that."""
     if not hasattr(os, "geteuid"):  # pragma: no cover  # Windows: access lists, not modes
         return False

@@ -6,7 +6,7 @@ from devports.core.containers import shown
 from devports.core.model import merged
 from devports.core.verdict import Held, covers, is_bindable
 from devports.system import clock
-from devports.system.inspect import classify_port, inspect_ports, mark_other_listeners, without
+from devports.system.inspect import classify_port, inspect_ports, with_servers, without
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -82,7 +82,7 @@ def findings_now(machine: Machine, job: FreeRequest) -> tuple[Finding, ...]:
     Forwarders of containers are holders like others, and parents say whether they serve more.
     """
     found = inspect_ports(machine, job.endpoints, ours=job.ours, thorough=True)
-    return mark_other_listeners(machine, tuple(f.replace(holding=shown(f.holding)) for f in found))
+    return with_servers(machine, tuple(f.replace(holding=shown(f.holding)) for f in found))
 
 
 def holders_in(findings: Iterable[Finding]) -> tuple[Holder, ...]:

@@ -274,9 +274,7 @@ class ServerStart:
         """Say whether it has had a socket for a while that cannot be bound beside our hold."""
         if self._next_unfit.passed:
             self._next_unfit = Deadline(UNFIT_FOR)
-            self._was_unfit = self._machine.has_unshareable_socket(
-                [key.pid for key in self._programs.members]
-            )
+            self._was_unfit = self._machine.unfit([key.pid for key in self._programs.members])
         return self._unfit.update(self._was_unfit)
 
     def _is_refused(self) -> bool:

@@ -368,7 +368,7 @@ class HolderCache:
         return all(self._machine.key(key.pid) == key for key in keys)
 
 
-def mark_other_listeners(machine: Machine, findings: tuple[Finding, ...]) -> tuple[Finding, ...]:
+def with_servers(machine: Machine, findings: tuple[Finding, ...]) -> tuple[Finding, ...]:
     """Return findings that mark parents which listen elsewhere, if a stop might include them."""
     asked = {socket.local for finding in findings for socket in sockets_of(finding.verdict)}
     return tuple(

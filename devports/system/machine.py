@@ -78,7 +78,7 @@ class Machine(Protocol):
     def unlisted_sockets(self, port: int, known: Table) -> tuple[Socket, ...]:
         """Return bound sockets that the table's source cannot show."""
 
-    def has_unshareable_socket(self, pids: Collection[int]) -> bool:
+    def unfit(self, pids: Collection[int]) -> bool:
         """Return whether one of these has a TCP socket that cannot bind beside a reservation.
 
         False where the system does not show it.

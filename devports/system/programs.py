@@ -121,7 +121,7 @@ def _with_ending(word: str, path: str) -> list[str]:
     return [usual] if usual else []
 
 
-def find_in_project(word: str, folders: Sequence[str]) -> str:
+def near(word: str, folders: Sequence[str]) -> str:
     """Return the path of a program in a project, relative to the first of `folders` if in it."""
     for folder in folders:
         for place in PROGRAM_FOLDERS:
@@ -164,7 +164,7 @@ class Environment(Frozen):
     create_command: str = ""
 
 
-def required_environment(word: str, folder: str, *, startable: bool) -> Environment | None:
+def needed_by(word: str, folder: str, *, startable: bool) -> Environment | None:
     """Return the environment that `word` needs and that is missing or incomplete, else None.
 
     Args:

@@ -329,7 +329,7 @@ class PsMachine:
     ) -> dict[int, bool | None]:
         return {}
 
-    def has_unshareable_socket(self, pids: Collection[int]) -> bool:  # noqa: ARG002
+    def unfit(self, pids: Collection[int]) -> bool:  # noqa: ARG002
         return False
 
     def probe(self, endpoint: Endpoint, *, reuse: bool = True) -> BindResult:

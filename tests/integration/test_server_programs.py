@@ -59,13 +59,13 @@ def test_a_socket_that_cannot_be_bound_beside_a_hold_is_known(
     process = begin(sys.executable, "-c", told)
     assert process.stdout is not None
     assert process.stdout.readline() == "there\n"
-    assert native().has_unshareable_socket([process.pid]) is unfit
+    assert native().unfit([process.pid]) is unfit
 
 
 def test_of_who_has_gone_nothing_is_known(begin: Begin) -> None:
     process = begin("true")
     process.wait()
-    assert not native().has_unshareable_socket([process.pid])
+    assert not native().unfit([process.pid])
 
 
 def test_a_program_without_a_hook_is_known_after_a_moment(begin: Begin) -> None:

@@ -16,9 +16,9 @@ if TYPE_CHECKING:
     from devports.core.model import Platform
     from devports.system.linux.holders import (
         accepting,
-        has_unshareable_socket,
         holding,
         listening,
+        unfit,
         unlisted_sockets,
     )
     from devports.system.linux.pidfd import pin, wait_for_exit
@@ -36,9 +36,9 @@ if TYPE_CHECKING:
 
 __all__ = [
     "accepting", "addresses", "adopt_orphans", "ancestors", "boot", "children", "descendants",
-    "ephemeral", "has_unshareable_socket", "holding", "key", "listeners", "listening",
-    "listening_on", "pin", "platform", "probe", "process", "processes_with_mark", "reserve",
-    "reserved", "table", "unlisted_sockets", "viewer", "wait_for_exit", "wildcards",
+    "ephemeral", "holding", "key", "listeners", "listening", "listening_on", "pin", "platform",
+    "probe", "process", "processes_with_mark", "reserve", "reserved", "table", "unfit",
+    "unlisted_sockets", "viewer", "wait_for_exit", "wildcards",
 ]  # fmt: skip
 
 platform: Platform = "linux"

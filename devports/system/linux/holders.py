@@ -445,20 +445,20 @@ def _copy(pid: int, number: int) -> net.socket | None:
         os.close(descriptor)
 
 
-def has_unshareable_socket(pids: Collection[int]) -> bool:
+def unfit(pids: Collection[int]) -> bool:
     """Return whether one of these processes has a TCP socket that cannot bind beside a reservation.
 
     Such a socket has no address yet, and neither SO_REUSEADDR nor SO_REUSEPORT: it is about to
     bind, or its bind has failed. A client's socket looks the same until it connects.
     """
     return any(
-        _is_tcp(f"/proc/{pid}/fd/{name}") and _is_unshareable(pid, int(name))
+        _is_tcp(f"/proc/{pid}/fd/{name}") and _is_unfit(pid, int(name))
         for pid in pids
         for name, _ in _sockets(pid)
     )
 
 
-def _is_unshareable(pid: int, number: int) -> bool:
+def _is_unfit(pid: int, number: int) -> bool:
     copy = _copy(pid, number)
     if copy is None:
         return False

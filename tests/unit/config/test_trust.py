@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING
 import pytest
 
 from devports.config.load import (
-    can_remove_write_permission,
+    can_restrict,
     is_unprotected_folder,
     load,
     load_with_warnings,
@@ -151,6 +151,6 @@ def test_the_mounts_of_this_machine_are_asked_where_it_matters(tmp_path: Path):
 
 
 def test_only_an_owner_takes_writing_away():
-    assert can_remove_write_permission(status(0o666, ME))
-    assert not can_remove_write_permission(status(0o644, ME))
-    assert can_remove_write_permission(status(0o666, STRANGER)) is (ME == 0)
+    assert can_restrict(status(0o666, ME))
+    assert not can_restrict(status(0o644, ME))
+    assert can_restrict(status(0o666, STRANGER)) is (ME == 0)

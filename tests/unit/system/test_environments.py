@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 
 import pytest
 
-from devports.system.programs import lacks_package, package, required_environment
+from devports.system.programs import lacks_package, needed_by, package
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -20,12 +20,12 @@ def put(path: Path, text: str = "") -> None:
 
 
 def state(folder: Path, word: str, *, startable: bool = False) -> str:
-    found = required_environment(word, str(folder), startable=startable)
+    found = needed_by(word, str(folder), startable=startable)
     return found.state if found else ""
 
 
 def test_a_virtual_environment_that_was_never_made(tmp_path: Path) -> None:
-    found = required_environment(".venv/bin/uvicorn", str(tmp_path), startable=False)
+    found = needed_by(".venv/bin/uvicorn", str(tmp_path), startable=False)
     assert found is not None
     assert (found.kind, found.state) == ("python", "absent")
     assert found.create_command == f"python3 -m venv {tmp_path}/.venv"
@@ -119,7 +119,7 @@ def test_packages_above_serve_a_workspace_below(tmp_path: Path) -> None:
 )
 def test_packages_are_installed_by_who_locked_them(tmp_path: Path, lock: str, manager: str) -> None:
     put(tmp_path / lock)
-    found = required_environment("node_modules/.bin/vite", str(tmp_path), startable=False)
+    found = needed_by("node_modules/.bin/vite", str(tmp_path), startable=False)
     assert found is not None
     assert found.create_command == f"cd {tmp_path} && {manager} install"
 

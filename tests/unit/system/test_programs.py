@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 import pytest
 
 from devports.system import programs
-from devports.system.programs import find_in_project, start_problem
+from devports.system.programs import near, start_problem
 from tests.harness.capabilities import NEEDS_UIDS
 
 if TYPE_CHECKING:
@@ -64,9 +64,9 @@ def test_a_later_folder_of_path_counts_where_an_earlier_one_cannot_be_executed(
 @pytest.mark.parametrize("place", [".venv/bin", "node_modules/.bin"])
 def test_the_projects_own_programs_are_found(place: str, folder: Path) -> None:
     write(folder / place / "vite")
-    assert find_in_project("vite", (str(folder), "/")) == f"{place}/vite"
-    assert find_in_project("vite", (f"{folder}/bin", str(folder))) == f"{folder}/{place}/vite"
-    assert find_in_project("next", (str(folder),)) == ""
+    assert near("vite", (str(folder), "/")) == f"{place}/vite"
+    assert near("vite", (f"{folder}/bin", str(folder))) == f"{folder}/{place}/vite"
+    assert near("next", (str(folder),)) == ""
 
 
 SCRIPTS = [
