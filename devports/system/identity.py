@@ -22,7 +22,7 @@ BASIS, PRIME = 0xCBF29CE484222325, 0x100000001B3
 """Of 64-bit FNV-1a (Fowler, Noll, Vo): it needs no import, and no cryptographic hash is needed."""
 EXACT_IN_JSON = (1 << 53) - 1
 """The largest integer that every JSON reader keeps exactly (RFC 8259 6)."""
-NO_PROCESS, UNKNOWN_PROCESS = 0, -1
+NO_PROCESS, UNKNOWN = 0, -1
 """In place of a pid: no process has the socket; a process has it that the source does not name."""
 
 TCP_STATES: dict[str, State] = {
@@ -48,7 +48,7 @@ TCP_STATES: dict[str, State] = {
 
 
 class Row(Frozen):
-    """One socket, and the pid of a process that has it, or `NO_PROCESS` or `UNKNOWN_PROCESS`.
+    """One socket, and the pid of a process that has it, or `NO_PROCESS` or `UNKNOWN`.
 
     Attributes:
         name: the process's name in the source, truncated as there; empty if it gives none.

@@ -16,14 +16,7 @@ from __future__ import annotations
 
 from devports.core.model import Socket
 from devports.core.text import LAST_PORT, decimal
-from devports.system.identity import (
-    NO_PROCESS,
-    TCP_STATES,
-    UNKNOWN_PROCESS,
-    Row,
-    endpoint,
-    identity,
-)
+from devports.system.identity import NO_PROCESS, TCP_STATES, UNKNOWN, Row, endpoint, identity
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -100,7 +93,7 @@ def _row(words: Sequence[str], columns: tuple[str, ...]) -> Row | None:
     if state == "TIME_WAIT":
         pid = NO_PROCESS  # closed; the column may still name the process that closed it
     elif remote is None:
-        pid, state = pid or UNKNOWN_PROCESS, "BOUND" if state == "CLOSE" else state
+        pid, state = pid or UNKNOWN, "BOUND" if state == "CLOSE" else state
     v6only = kind == "tcp6" if local.is_v6 else None
     socket = Socket(local, remote, state, identity(pid, local, remote), v6only=v6only)
     return Row(pid, socket, name, proven=False)
@@ -123,14 +116,14 @@ def _pid_and_name(words: Sequence[str], columns: tuple[str, ...]) -> tuple[int, 
     if NAMED in columns:
         return _named(words, columns.index(NAMED), columns)
     if BARE not in columns:
-        return UNKNOWN_PROCESS, ""
+        return UNKNOWN, ""
     if len(words) != len(columns) or not _fit(words, columns):
         return None
     facts = dict(zip(columns, words, strict=True))
     pid = decimal(facts[BARE], LAST_PID)
     # A socket that one process opened for another has both pids; which one has it is unknown.
     same = facts.get("epid", "0") in ("0", facts[BARE])
-    return None if pid is None else (pid if same else UNKNOWN_PROCESS, "")
+    return None if pid is None else (pid if same else UNKNOWN, "")
 
 
 def _named(words: Sequence[str], at: int, columns: tuple[str, ...]) -> tuple[int, str] | None:

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 import pytest
 
 from devports.core.model import Endpoint, Socket
-from devports.system.identity import NO_PROCESS, UNKNOWN_PROCESS, Row, identity
+from devports.system.identity import NO_PROCESS, UNKNOWN, Row, identity
 from devports.system.macos import merge_rows, names_match
 
 if TYPE_CHECKING:
@@ -49,7 +49,7 @@ ALONE = [
     pytest.param(row(10), False, id="no name beside the pid: it is not"),
     pytest.param(row(20, "Code Helper (Plu"), True, id="the name is cut as netstat cuts it"),
     pytest.param(row(20, "Code"), False, id="the name is the beginning of another"),
-    pytest.param(row(UNKNOWN_PROCESS), False, id="no pid at all"),
+    pytest.param(row(UNKNOWN), False, id="no pid at all"),
 ]
 
 
@@ -74,9 +74,9 @@ def test_another_user_with_a_copy_of_the_socket_is_named_beside_the_one_we_see()
 
 
 def test_a_listener_of_somebody_is_one_that_we_see_on_the_same_address():
-    assert met((opened(11),), row(UNKNOWN_PROCESS)) == {(11, True)}
-    elsewhere = row(UNKNOWN_PROCESS, local=Endpoint("::1", 8000))
-    assert met((opened(11),), elsewhere) == {(11, True), (UNKNOWN_PROCESS, False)}
+    assert met((opened(11),), row(UNKNOWN)) == {(11, True)}
+    elsewhere = row(UNKNOWN, local=Endpoint("::1", 8000))
+    assert met((opened(11),), elsewhere) == {(11, True), (UNKNOWN, False)}
 
 
 def test_what_nobody_has_is_kept_as_nobodys():
