@@ -1,8 +1,8 @@
-"""`devports doctor`: everything that is or will be wrong with ports here.
+"""`devports doctor`: check ports, configuration and editor files for problems.
 
-With `--fix` what can be mended is mended, each after a question of its own. Nothing here ends a
-process or writes a file by a way of its own: a port is freed as `devports free` does, with its
-questions and its laws, and VS Code's files are written as `devports vscode` does.
+With `--fix` it fixes problems, with a confirmation for each. It has no own way to stop a process or
+write a file: a port is freed as by `devports free`, with its questions and refusals, and VS Code's
+files are written as by `devports vscode`.
 """
 
 from __future__ import annotations
@@ -30,11 +30,11 @@ if TYPE_CHECKING:
     from devports.ui.console import Console
 
 MAX_ROUNDS = 5
-"""A configuration that can be read at last shows more; so often it is looked again for that."""
+"""A configuration that has become readable may show more problems: so often it is checked again."""
 
 
 class DoctorResult(Frozen):
-    """One look: the path of the configuration if it can be used, the facts, and what is wrong."""
+    """One check: the path of the configuration if it is usable, the facts, and the problems."""
 
     path: str
     facts: Facts
@@ -46,13 +46,13 @@ class DoctorResult(Frozen):
 
 
 def doctor(context: Context, *, fix: bool = False, as_json: bool = False) -> int:
-    """Examine the project and this machine; the exit code is 1 unless all is well at the end.
+    """Check the project and this machine; the exit code is 1 if problems are left.
 
-    A configuration that is not right is a finding like the others: what does not depend on it is
-    examined all the same.
+    An invalid configuration is a problem like the others: all checks that do not depend on it are
+    made.
 
     Raises:
-        DevportsError: to ask and to answer a program were both wanted.
+        DevportsError: `fix` and `as_json` exclude each other.
     """
     if fix and as_json:
         raise DevportsError(
@@ -81,7 +81,7 @@ def doctor(context: Context, *, fix: bool = False, as_json: bool = False) -> int
 
 
 def show(seen: DoctorResult, screen: Console, *, offer: bool) -> None:
-    """Report on stdout, and offer to mend what can be."""
+    """Print the report on stdout, and offer the fixes."""
     from devports.ui import reports
 
     about = (seen.path, seen.facts, seen.problems, screen.reader())
@@ -94,7 +94,7 @@ def show(seen: DoctorResult, screen: Console, *, offer: bool) -> None:
 
 
 def look(context: Context) -> DoctorResult:
-    """Look at everything once, the configuration read anew."""
+    """Check everything once, with the configuration read again."""
     config, warnings, wrong = _config(context)
     facts = gather(context, config, warnings)
     return DoctorResult(config.path if config else "", facts, (*wrong, *examine(facts)))
@@ -113,10 +113,10 @@ def _config(context: Context) -> tuple[Config | None, tuple[str, ...], tuple[Pro
 
 
 def apply_fix(context: Context, seen: DoctorResult) -> DoctorResult:
-    """Walk through what can be mended; return how things are afterwards.
+    """Offer each fix; return the state afterwards.
 
     Raises:
-        KeyboardInterrupt: Ctrl-C was pressed at a question; what was mended stays so.
+        KeyboardInterrupt: Ctrl-C was pressed at a question; applied fixes stay.
     """
     if seen.problems and (why := _nothing_to_ask(context, seen)):
         context.print_labelled("note", why)
@@ -139,7 +139,7 @@ def apply_fix(context: Context, seen: DoctorResult) -> DoctorResult:
 
 
 def _nothing_to_ask(context: Context, seen: DoctorResult) -> str:
-    """Return why nobody is asked anything; empty if somebody is."""
+    """Return why no question is asked; empty if one is."""
     if not any(problem.fix for problem in seen.problems):
         return "devports cannot fix any of these problems itself"
     if not context.screen.interactive:
@@ -148,7 +148,7 @@ def _nothing_to_ask(context: Context, seen: DoctorResult) -> str:
 
 
 def _walk(context: Context, todo: Fix, problem: Problem) -> bool:
-    """Show one problem, ask, and mend it; say whether anything may have changed."""
+    """Show one problem, ask, and fix it; return whether anything may have changed."""
     screen = context.screen
     screen.err()
     if problem.what:  # else it is about a port, and shown with the question
@@ -185,7 +185,7 @@ def _carry_out(context: Context, todo: Fix) -> bool:
 
 
 def _freed(context: Context, todo: FreePort) -> bool:
-    """Free ports as `devports free` does; what is still in the way is told in the next report."""
+    """Free ports as `devports free` does; the next report has what is still in use."""
     from devports.commands.free import tools_for
     from devports.freeing import FreeRequest, StopTimeouts, free
     from devports.ui.progress import freed_text, result_text
@@ -203,7 +203,7 @@ def _freed(context: Context, todo: FreePort) -> bool:
 
 
 def _agreed(context: Context, question: str) -> bool:
-    """Ask as everything else is asked: only a person on a terminal can say yes."""
+    """Ask as for every stop: only a key on a terminal can mean yes."""
     from devports.ui.prompts import from_menu, yes_or_no
 
     return context.screen.interactive and from_menu(yes_or_no(question), context.screen) == "yes"

@@ -1,7 +1,7 @@
-"""The facts that `devports doctor` judges, from the configuration and the machine.
+"""The facts that the rules of `devports doctor` use, from the configuration and the machine.
 
-Nothing is started, signalled or written, and each thing is read once. The order below is that of
-`gather`: ports, commands, files, VS Code, runs, and what this user cannot see.
+Nothing is started, signalled or written, and each source is read once. The order below is that of
+`gather`: ports, commands, files, VS Code, runs, and what is not visible.
 """
 
 from __future__ import annotations
@@ -73,12 +73,12 @@ if TYPE_CHECKING:
     from devports.system import Machine
 
 ANY_PORT = 1
-"""What a table is asked for where no port is declared: it says what it cannot show all the same."""
+"""The port to inspect if none is declared: the answer includes the visibility gaps."""
 LOOPBACKS = ("127.0.0.1", "::1")
 
 
 def gather(context: Context, config: Config | None, warnings: Sequence[str] = ()) -> Facts:
-    """Look at everything that the rules want to know; one look at the machine for all ports."""
+    """Collect all facts for the rules, with one inspection of the machine for all ports."""
     machine, records = context.machine, context.records()
     services = config.services if config else ()
     declared = declared_ports(machine, services)
@@ -109,11 +109,11 @@ def gather(context: Context, config: Config | None, warnings: Sequence[str] = ()
 
 
 MOST_CONNECTIONS = 4
-"""Outgoing connections that are looked up for one port: one is enough to be shown."""
+"""Maximum number of outgoing connections that are looked up for one port: one is shown."""
 
 
 def declared_ports(machine: Machine, services: Sequence[Service]) -> list[PortFacts]:
-    """Return every declared port with what is on it, from one look at the machine."""
+    """Return every declared port with its findings, from one inspection of the machine."""
     ports = [
         _resolved(machine, PortFacts(service, service.spec.replace(port=port), name))
         for service in services
@@ -127,7 +127,7 @@ def declared_ports(machine: Machine, services: Sequence[Service]) -> list[PortFa
 
 
 def _resolved(machine: Machine, declared: PortFacts) -> tuple[PortFacts, tuple[Endpoint, ...]]:
-    """Return a port with its addresses; with what the resolver said, where it has none."""
+    """Return a port with its addresses, or with the resolver's error."""
     try:
         return declared, endpoints_of(machine, declared.spec)
     except DevportsError as error:
@@ -135,7 +135,7 @@ def _resolved(machine: Machine, declared: PortFacts) -> tuple[PortFacts, tuple[E
 
 
 def with_neighbours(machine: Machine, declared: PortFacts, table: Table) -> PortFacts:
-    """Add who listens beside it, and who has it as the local port of a connection."""
+    """Add the other localhost servers, and the outgoing connections with this local port."""
     known = {socket for finding in declared.findings for socket in sockets_of(finding.verdict)}
     others = [socket for socket in table.sockets if socket not in known]
     ends = [finding.endpoint for finding in declared.findings]
@@ -147,7 +147,7 @@ def with_neighbours(machine: Machine, declared: PortFacts, table: Table) -> Port
 
 
 def _outgoing(machine: Machine, others: Sequence[Socket], port: int) -> list[Socket]:
-    """Return the connections that got this port from the range for outgoing ones."""
+    """Return the connections that got this port from the ephemeral range."""
     low, high = machine.ephemeral()
     possible = [s for s in others if s.remote is not None and s.local.port == port]
     remote = {s.remote.port for s in possible if s.remote is not None}
@@ -158,7 +158,7 @@ def _outgoing(machine: Machine, others: Sequence[Socket], port: int) -> list[Soc
 
 
 def _holders(machine: Machine, sockets: Sequence[Socket]) -> tuple[Finding, ...]:
-    """Return a finding for each socket by itself, with its holders."""
+    """Return a separate finding for each socket, with its holders."""
 
     def who(several: Sequence[Socket]) -> HolderSearch:
         return machine.holding(several, thorough=False)
@@ -176,7 +176,7 @@ PACKAGE_MANAGERS = ("npm", "pnpm", "yarn", "bun")
 
 
 def command_facts(service: Service, config: Config) -> Command:
-    """Return what is to be judged of a service that has a command."""
+    """Return the facts about a service that has a command."""
     values = values_for(service, config) | {"fd": "3"}
     folder, words = fill(service.cwd, values), argv_of(service, values)
     word = words[0]
@@ -199,7 +199,7 @@ def command_facts(service: Service, config: Config) -> Command:
 
 
 def launch(service: Service, words: Sequence[str], folder: str, config: Config) -> Launch:
-    """Return what a command says of the known server that it starts, if it starts one."""
+    """Return what a command states about the known server that it starts, if any."""
     inner, hides = within_shell(words)
     inner = through_script(inner, folder)
     start = recognise(inner) if inner else None
@@ -224,14 +224,14 @@ def launch(service: Service, words: Sequence[str], folder: str, config: Config) 
 def variables(service: Service, config: Config) -> set[str]:
     """Return the names of the variables that a service gets, without those that devports sets."""
     names = {*os.environ, *dict(service.env)}
-    with suppress(DevportsError):  # another rule says what is wrong with the file
+    with suppress(DevportsError):  # another rule reports the error of the file
         path = env_file_of(service, config)
         names |= set(dict(read_env_file(path))) if path else set()
     return names
 
 
 def _naming_behind(service: Service, first: str, start: Start) -> str:
-    """Return a call of a script of package.json with what tells its server the address."""
+    """Return the call of a package.json script with arguments that name the address."""
     if first not in PACKAGE_MANAGERS:
         return ""
     words = words_of(service)
@@ -240,7 +240,7 @@ def _naming_behind(service: Service, first: str, start: Start) -> str:
 
 
 def within_shell(words: Sequence[str]) -> tuple[tuple[str, ...], str]:
-    """Return the words that a shell's text starts, and how that hides their exit code."""
+    """Return the words that a shell command starts, and how it hides their exit code."""
     at = next((i for i, word in enumerate(words) if word in ("-c", "-lc")), 0)
     if not at or base_name(words[0]) not in SHELLS or at + 1 == len(words):
         return tuple(words), ""
@@ -263,7 +263,7 @@ def through_script(words: tuple[str, ...], folder: str) -> tuple[str, ...]:
 
 
 def settings(kind: str, folder: str) -> str:
-    """Return the text of a server's configuration file, as far as it could matter."""
+    """Return the text of a server's configuration file, up to a limit."""
     files = CONFIG_FILES.get(kind, "").split()
     names = [*files, *(f"{name}.{ending}" for name in files for ending in ENDINGS)]
     return next(filter(None, (_text(os.path.join(folder, name)) for name in names)), "")
@@ -278,7 +278,7 @@ def _text(path: str) -> str:
 
 
 def undebugged(service: Service, config: Config) -> str:
-    """Return the Python that is to debug a service and has no debugpy; empty if none is known."""
+    """Return the Python of a service if it lacks the debugpy that it needs; else empty."""
     own = dict(service.env)
     if service.vscode.debug != "debugpy" or "PYTHONPATH" in (own | dict(os.environ)):
         return ""
@@ -291,7 +291,7 @@ def undebugged(service: Service, config: Config) -> str:
 
 
 def faults_of(config: Config, warnings: Sequence[str]) -> Iterator[Problem]:
-    """Yield what is wrong with the files of a configuration that can be read."""
+    """Yield the problems with the files of a readable configuration."""
     for warning in warnings:
         yield Problem("config-doubtful", "note", warning)
     folder = os.path.dirname(os.path.realpath(config.path))
@@ -317,7 +317,7 @@ def faults_of(config: Config, warnings: Sequence[str]) -> Iterator[Problem]:
 def refusals(
     config: Config, commands: Sequence[Command], ports: Sequence[PortFacts]
 ) -> Iterator[Problem]:
-    """Yield why `devports run` would refuse a service for what its command is, as it says it."""
+    """Yield the errors with which `devports run` would refuse the command of a service."""
     found = {command.service.name for command in commands if not command.trouble}
     for declared in ports:
         service = declared.service
@@ -348,7 +348,7 @@ def fault_of(error: DevportsError, path: str, service: str = "") -> Problem:
 
 
 def localhost(machine: Machine) -> tuple[str, ...]:
-    """Return the addresses of that name; none if it has none, which whoever declares it is told."""
+    """Return the addresses of that name; none if it has none, which other rules report."""
     try:
         return machine.addresses("localhost")
     except OSError:
@@ -356,11 +356,11 @@ def localhost(machine: Machine) -> tuple[str, ...]:
 
 
 SYSTEMS = {"linux": "linux", "darwin": "osx", "win32": "windows"}
-"""What VS Code calls each system in a tasks.json."""
+"""The names of the systems in a tasks.json."""
 
 
 def editor_facts(config: Config, platform: Platform) -> Editor:
-    """Look at `.vscode`; what keeps devports from it is a fact like the others."""
+    """Read `.vscode`; an error is a fact like the others."""
     wanted = any(service.vscode != EditorTasks() for service in config.services)
     try:
         with files.opened(config.root, VSCODE) as folder:
@@ -375,7 +375,7 @@ def editor_facts(config: Config, platform: Platform) -> Editor:
 def _planned(config: Config, tasks: str | None, launch: str | None) -> Editor:
     try:
         changes = plan(config, template_of(config.root), tasks, launch).files
-    except BrokenFileError:  # the lint says where
+    except BrokenFileError:  # the lint reports where
         return Editor()
     texts = [file.before or "" for file in changes if file.path == TASKS]
     return Editor(
@@ -398,10 +398,10 @@ def _unresolved(text: str, system: str, root: str) -> Iterator[MissingTaskComman
 
 
 def _flaws(tasks: str | None, launch: str | None) -> tuple[LintFinding, ...]:
-    """Return what a person wrote that would not work.
+    """Return the lint findings on entries that are not generated.
 
-    What devports wrote is only ever stale, but for a run whose failure is not seen: whoever has to
-    know that may have a template of their own.
+    Generated entries can only be out of date, except for a run whose failure is not seen: a project
+    with its own template may need to know that.
     """
     found = [*(lint_tasks(TASKS, tasks, waited_for(launch or "")) if tasks else ())]
     if launch:
@@ -410,12 +410,12 @@ def _flaws(tasks: str | None, launch: str | None) -> tuple[LintFinding, ...]:
 
 
 def run_facts(machine: Machine, records: RunRecords, root: str) -> Iterator[RunFacts]:
-    """Yield the runs of this user; those of this project with where their servers listen.
+    """Yield the runs of this user; those of this project with the addresses of their servers.
 
     Args:
         machine: where they run.
         records: of the runs.
-        root: folder of the configuration; without one every project is looked at.
+        root: folder of the configuration; without one all projects are read.
     """
     for run in charges(records):
         record, own = run.record, root in ("", run.record.project)
@@ -432,7 +432,7 @@ def run_facts(machine: Machine, records: RunRecords, root: str) -> Iterator[RunF
 
 
 def listener(machine: Machine, key: ProcessKey | None) -> Listener | None:
-    """Return a server with where it, and what it started, listens; None if it has ended."""
+    """Return a server with the addresses of its process tree; None if it has exited."""
     process = machine.process(key.pid) if key else None
     if process is None or process.key != key or process.state in "ZX":
         return None

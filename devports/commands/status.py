@@ -1,8 +1,8 @@
-"""`devports status`: who has the ports of this project, or of this machine.
+"""`devports status`: the ports of this project, or of this machine, and their holders.
 
-With `--watch` the table stays in place on a terminal. Elsewhere there is nothing to draw over, and
-a table each second would be noise: a reader gets the whole table once, and then a line for each
-change, as ``kubectl get --watch`` does it. A script that waits for one thing uses `devports wait`.
+With `--watch` the table stays in place on a terminal. A pipe gets the whole table once, and then a
+line for each change, as ``kubectl get --watch`` does it: a table each second would be noise. A
+script that waits for one thing uses `devports wait`.
 """
 
 from __future__ import annotations
@@ -62,7 +62,7 @@ def status(
     interval: float | None = None,
     as_json: bool = False,
 ) -> int:
-    """Show every endpoint of the targets, of all services if there are none.
+    """Show every endpoint of the targets, or of all services without one.
 
     `interval` is in seconds, from look to look.
     """
@@ -78,7 +78,7 @@ def status(
 
 
 def report(context: Context, shown: StatusResult) -> int:
-    """Print the table on stdout, what could not be seen or looked at on stderr."""
+    """Print the table on stdout, visibility gaps and errors on stderr."""
     rows, screen = shown.rows(context.screen), context.screen
     if screen.is_terminal("stdout"):
         from devports.ui.status_table import print_table  # rich: five Python starts
@@ -94,7 +94,6 @@ def report(context: Context, shown: StatusResult) -> int:
 
 
 def report_json(context: Context, shown: StatusResult) -> int:
-    """Print the envelope."""
     from devports.ui.json_output import overall, status_data  # json: half a start
 
     data = status_data(shown.sections, shown.gaps, time.time())
@@ -108,10 +107,10 @@ def report_json(context: Context, shown: StatusResult) -> int:
 def _refuse_contradictions(
     words: Sequence[str], everything: bool, watch: bool, interval: float | None, as_json: bool
 ) -> None:
-    """Refuse options that do not go together, or not on this system.
+    """Check the combination of options, and whether this system supports them.
 
     Raises:
-        DevportsError: there are some.
+        DevportsError: options exclude each other, or are not supported here.
     """
     if everything and words:
         raise DevportsError("usage", "`--all` cannot be combined with a target")
@@ -132,7 +131,7 @@ def _refuse_contradictions(
 
 
 class AllListeners:
-    """All listeners. Nothing is bound; `repeated`: holders are remembered between looks."""
+    """All listeners. Nothing is bound; `repeated`: holders are cached between looks."""
 
     def __init__(self, context: Context, *, repeated: bool) -> None:
         self._setting = context
@@ -142,7 +141,7 @@ class AllListeners:
         self._declared = tuple(_declared(context.machine, config)) if config else ()
 
     def look(self) -> StatusResult:
-        """Return the groups of one look at the machine; the services of this project by name."""
+        """Return the groups of one inspection; the services of this project by name."""
         runs = charges(self._setting.records())
         found = census(self._setting.machine, self._folder, self._who)
         sections = tuple(
@@ -171,7 +170,7 @@ class AllListeners:
 
 
 def _config(context: Context) -> tuple[Config | None, tuple[DevportsError, ...]]:
-    """Return the configuration, if there is one; a wrong one hides no listener."""
+    """Return the configuration, if there is one; an invalid one hides no listener."""
     try:
         return context.config(), ()
     except DevportsError as error:
@@ -182,7 +181,7 @@ def _declared(machine: Machine, config: Config) -> Iterator[tuple[Service, Endpo
     for service in config.services:
         try:
             ends = [e for spec in target_of("", service).specs for e in endpoints_of(machine, spec)]
-        except DevportsError:  # `devports status` says so
+        except DevportsError:  # `devports status` reports it
             continue
         yield from ((service, end) for end in ends)
 
@@ -190,15 +189,15 @@ def _declared(machine: Machine, config: Config) -> Iterator[tuple[Service, Endpo
 INTERVAL = 1.0
 """Seconds between two looks."""
 IDLE = 4
-"""Waits are at least so many times as long as looks: on a slow machine it looks less often."""
+"""The pause is at least this many times as long as a look: a slow machine is read less often."""
 SIGINT = 2
 
 
 def watch_over(screen: Console, look: Callable[[], StatusResult], interval: float) -> int:
-    """Show what `look` returns until Ctrl-C, `q`, a signal, or the reader has gone.
+    """Show what `look` returns until Ctrl-C, `q`, a signal, or a closed reader.
 
     Returns:
-        0 when it was ended by hand; 128+n for another signal.
+        0 if it was ended by a key; 128+n for another signal.
     """
     from devports.system.terminal_events import TerminalEvents
 
@@ -228,7 +227,7 @@ def _until_the_end(
     interval: float,
     attention: TerminalEvents,
 ) -> int:
-    """Look and show, again and again; return the signal that ended it, 0 for none."""
+    """Look and show repeatedly; return the signal that ended it, 0 for none."""
     from devports.system.terminal_events import Ended, Resized, Suspended
 
     due = clock.Deadline(0)
@@ -252,7 +251,7 @@ def _until_the_end(
 
 
 def _live_table(screen: Console, interval: float) -> LiveTable:
-    from devports.ui.status_table import LiveTable  # rich: only where something is drawn
+    from devports.ui.status_table import LiveTable  # rich: only to draw
 
     return LiveTable(screen, interval)
 
@@ -272,18 +271,18 @@ class LineView:
             self._screen.out("\n".join(lines))
 
     def again(self) -> None:
-        """Nothing was drawn that could be drawn again, taken or left behind."""
+        """Do nothing: printed lines are neither redrawn nor removed."""
 
     leave = last_words = again
 
 
 class StatusResult(Frozen):
-    """Everything that one look has to show.
+    """The result of one look.
 
     Attributes:
         sections: what is in the table.
-        gaps: what could not be seen.
-        errors: what could not be looked at.
+        gaps: what is not visible.
+        errors: why targets could not be inspected.
         asked: whether the kernel was asked to bind, or only the table was read.
     """
 
@@ -297,15 +296,15 @@ class StatusResult(Frozen):
 
     @property
     def exit_code(self) -> int:
-        """0 if all could be looked at, whatever was found."""
+        """0 if all could be inspected, whatever was found."""
         return max((error.exit_code for error in self.errors), default=exitcodes.OK)
 
 
 class ServiceStatus(Frozen):
-    """A target with its endpoints, each with what it is of; none where `error` says why.
+    """A target with its endpoints, each with its port spec; none if there is an `error`.
 
     Attributes:
-        run: who is, or was, in charge of the service.
+        run: the live or dead run of the service.
         moved: whether that run has another port than the declared one.
     """
 
@@ -317,7 +316,7 @@ class ServiceStatus(Frozen):
 
 
 class Services:
-    """Some services or ports. `repeated`: looks only read the table, and remember holders."""
+    """Some services or ports. `repeated`: looks only read the table, and cache holders."""
 
     def __init__(self, context: Context, targets: Sequence[Target], *, repeated: bool) -> None:
         self._setting, self._targets = context, targets
@@ -327,7 +326,7 @@ class Services:
         self._resolved: dict[PortSpec, tuple[Endpoint, ...]] = {}
 
     def look(self) -> StatusResult:
-        """Return an entry for every target, all from one look at the machine."""
+        """Return an entry for every target, all from one inspection."""
         runs = charges(self._setting.records())
         wanted = [self._wanted(target, runs) for target in self._targets]
         found = iter(self._findings([end for each in wanted for _, end in each.ends]))
@@ -346,7 +345,7 @@ class Services:
         return inspect_without_bind(machine, ends, self._familiar.holding)
 
     def _wanted(self, target: Target, runs: Sequence[RunStatus]) -> ServiceStatus:
-        """Return where to look: the declared endpoints, and another one that a run was given."""
+        """Return the endpoints of a target: the declared ones, and another port of its run."""
         run = charge_of(runs, target.name, self._project) if target.service else None
         moved = run is not None and run.live and run.record.spec not in target.specs
         specs = (*target.specs, run.record.spec) if run is not None and moved else target.specs
@@ -367,7 +366,7 @@ class Services:
 def entry_of(
     wanted: ServiceStatus, findings: Sequence[Finding], runs: Sequence[RunStatus]
 ) -> StatusEntry:
-    """Return what is to be shown of a target."""
+    """Return the entry to show for a target."""
     target, service = wanted.target, wanted.target.service
     any_owner = service is not None and service.ready.owner == "any"
     places = []
@@ -388,7 +387,7 @@ def entry_of(
 
 
 def role_of(service: Service | None, unknown: Role) -> Role:
-    """Return what a listener on a port of `service` means; `unknown` where it is of none."""
+    """Return what a listener on a port of `service` means; `unknown` without a service."""
     if service is None:
         return unknown
     return "wanted" if service.command else "watched"

@@ -1,6 +1,6 @@
-"""What is to be started, its texts, environment and endpoints filled in; and how it gets its port.
+"""What is to be started, with texts, environment and endpoints filled in, and its handoff.
 
-By which way a start gets the port is decided by `core.handoff`. Here are the effects of each.
+The handoff mode of a start is decided by `core.handoff`; this module carries it out.
 """
 
 from __future__ import annotations
@@ -41,10 +41,10 @@ if TYPE_CHECKING:
 
 
 class Launch(Frozen):
-    """What is to be started: service, command line and environment filled, and our record.
+    """What is to be started: service, complete command line and environment, and the run's record.
 
-    `handed`: command and environment for a server that inherits the socket.
-    `declared`: the port that the service was to have, where it is another than the one it gets.
+    `handed`: command and environment for a server that inherits the socket. `declared`: the
+    declared port of the service, if it gets another one.
     """
 
     service: Service
@@ -59,12 +59,12 @@ class Launch(Frozen):
 
     @property
     def everything(self) -> tuple[Endpoint, ...]:
-        """All endpoints that have to be ours: those of the first port and of the further ones."""
+        """All endpoints that are reserved: those of the first port and of the additional ones."""
         return (*self.endpoints, *self.extra)
 
 
 def mark_of(record: RunRecord) -> str:
-    """Return what everything of this run has in its environment, and nothing of another one."""
+    """Return the mark that every process of this run, and no other, has in its environment."""
     return f"{record.key.pid}.{record.key.start}"
 
 
@@ -78,21 +78,22 @@ def prepare(
     from_file: Mapping[str, str],
     claim: Callable[[tuple[Endpoint, ...]], RunRecord],
 ) -> Launch:
-    """Fill command line and environment, and say which endpoints the service is to have.
+    """Fill command line and environment, and resolve the endpoints of the service.
 
     Args:
         machine: resolves hosts.
         service: with the port it really gets.
         config: the other services, for placeholders.
         arguments: to be appended to the command.
-        environ: our own environment; PORT, the file and the service's own come on top, in order.
+        environ: environment of devports; PORT, the file and the service's own variables override
+            it, in this order.
         from_file: the variables of `service.env_file`.
-        claim: puts us in charge of the service, whose first port has these endpoints. Nobody is
-            told to go for what cannot start, so it comes last.
+        claim: registers the run for these endpoints of the first port. It comes last: no other run
+            is stopped for a command that cannot start.
 
     Raises:
-        DevportsError: the command cannot be started, or the service wants to be handed a socket and
-            cannot be; or what `claim` raises.
+        DevportsError: the command cannot be started, or `handoff = "fd"` is not possible for it; or
+            what `claim` raises.
     """
     values = {**values_for(service, config), "fd": mark(0)}
     own = {key: fill(text, values) for key, text in service.env}
@@ -120,7 +121,7 @@ def prepare(
 
 
 def refuse_impossible(service: Service) -> None:
-    """Check that we can start this service at all.
+    """Check that the service can be started at all.
 
     Raises:
         DevportsError: it has no command.
@@ -136,9 +137,9 @@ def refuse_impossible(service: Service) -> None:
 
 
 class HandoffRunner:
-    """Hands the port of one run to its starts, and answers what its server asks for.
+    """Hands the port to each server start of a run, and answers the requests of its hooks.
 
-    `state`: our own folder, for what has to outlive us.
+    `state`: folder of devports for files that have to survive the run.
     """
 
     def __init__(
@@ -156,20 +157,20 @@ class HandoffRunner:
         self.hooks: HookServer | None = None
 
     def start(self, way: HandoffMode, spawn: Spawn) -> tuple[HandoffMode, str]:
-        """Start the server; return the way indeed, and how it was told of a socket it inherits.
+        """Start the server; return the mode really used, and how a passed socket was announced.
 
         Raises:
-            PortTakenError: somebody was quicker to listen on what was to be handed over.
+            PortTakenError: another process listened on the socket's address first.
         """
         launch = self._launch
         if self.hooks is not None:
-            self.hooks.forget()  # what the start before has told
+            self.hooks.forget()  # reports of the previous start
         match way:
             case "fd":
                 assert launch.handed is not None  # noqa: S101  # the plan has both or neither
                 return way, self._hand(launch.handed, spawn)
             case "hook":
-                # Further ports may be bound where no hook is asked: a debugger's, by node itself.
+                # Additional ports may be bound without a hook: a debugger's, by node itself.
                 self.hold.share(behind=len(launch.endpoints))
                 env = self._hooked(asks=True)
                 if env is None:
@@ -195,12 +196,12 @@ class HandoffRunner:
             return numbered(handed.how, numbers)
 
     def _telling(self) -> Mapping[str, str]:
-        """Return the variables of a server whose hooks only tell, if it is to have any at all."""
+        """Return the environment for hooks that only report; no hooks for `handoff = "none"`."""
         alone = self._launch.service.handoff == "none"
         return (None if alone else self._hooked(asks=False)) or self._launch.env
 
     def _hooked(self, *, asks: bool) -> Mapping[str, str] | None:
-        """Return the variables that load the hooks; None if there is no socket for them to ask."""
+        """Return the environment that loads the hooks; None if their socket cannot be created."""
         if self.hooks is None:
             ports = {end.port for end in self._launch.everything}
             try:
@@ -211,7 +212,7 @@ class HandoffRunner:
         return self.hooks.environment(self._launch.env, self._state, asks=asks)
 
     def answer(self, ask: HookRequest) -> Reply:
-        """Answer a bind that failed; a person may be asked, though the server runs already."""
+        """Answer a failed bind; this may ask for confirmation, although the server runs already."""
         with self._interruptible():
             if not ask.adopts:
                 return (RETRY if self.hold.release_for(ask.endpoint, self._has) else NO), None
@@ -220,16 +221,16 @@ class HandoffRunner:
         return NO, None
 
     def free_beside(self, ours: Collection[int], *, keep: bool) -> PortStillHeld | None:
-        """Free the port beside the living server, as `Reservations.free_beside` does."""
+        """Free the port for the running server, as `Reservations.free_beside` does."""
         with self._interruptible():
             return self.hold.free_beside(ours, keep=keep)
         return None
 
     @contextlib.contextmanager
     def _interruptible(self) -> Iterator[None]:
-        """Let a signal end what is done here, and leave it to the loop.
+        """Let a signal end the block, and leave it to the loop.
 
-        A Ctrl-C at a question has not reached the server, so it must not be taken for one that has.
+        A Ctrl-C at a prompt has not reached the server, so it must not be handled as one that has.
         """
         self._interrupts.install(calm=False)
         try:
@@ -241,22 +242,22 @@ class HandoffRunner:
             self._interrupts.install(calm=True)
 
     def _has(self, endpoint: Endpoint) -> bool:
-        """Say whether a process of our server has the endpoint already."""
+        """Return whether a process of the server has the endpoint already."""
         watch = OwnershipWatcher(self.machine, (endpoint,), self.family, self.hold)
         return bool(watch.holders())
 
     def rest(self) -> None:
-        """Be woken by questions only from now on: the server is ready."""
+        """Wake the loop for requests only: the server is ready."""
         if self.hooks is not None:
             self.hooks.quiet = True
 
     def collect(self) -> None:
-        """Take what hooks have told last, once the server has ended."""
+        """Read the last reports of the hooks, after the server has exited."""
         if self.hooks is not None:
             self.hooks.collect()
 
     def refuse_requests(self) -> None:
-        """Say no to all hooks from now on: the server is being stopped."""
+        """Answer no to all hooks: the server is being stopped."""
         if self.hooks is not None:
             self.hooks.refusing = True
 

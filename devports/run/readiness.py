@@ -1,8 +1,8 @@
-"""Is a service ready, seen from outside its run, and does a server answer?
+"""Whether a service is ready, seen from outside its run, and whether a server responds.
 
-A service that devports starts is ready when its run says so: whoever else listens on its port is
-not it. A port that is only watched is ready when somebody listens, and answers where that is asked.
-The services that one depends on are ready before it, and are called by the ports they really have.
+A service that devports starts is ready when its run has recorded that: another listener on its port
+does not count. A watched port is ready when a process listens, and responds if that is configured.
+The dependencies of a service are ready before it, and are addressed by the ports they really have.
 """
 
 from __future__ import annotations
@@ -30,7 +30,7 @@ if TYPE_CHECKING:
 
 ANSWER_WITHIN = 1.0
 LOOK_EVERY = 0.1
-"""Seconds between looks at what is depended on."""
+"""Seconds between checks of a dependency."""
 FIRST_ERROR = 400
 LONGEST_STATUS = 4096
 KNOCK = 0.2
@@ -40,7 +40,7 @@ KNOCK = 0.2
 def is_ready(
     machine: Machine, records: RunRecords, service: Service, project: str, ends: Sequence[Endpoint]
 ) -> bool:
-    """Say whether a service of the project in folder `project` is ready; `ends`: its addresses."""
+    """Return whether a service of the project in `project` is ready; `ends`: its addresses."""
     if service.command:
         run = records.live_run(service.name, project)
         return run is not None and run.is_ready
@@ -48,7 +48,7 @@ def is_ready(
 
 
 def is_served(machine: Machine, ends: Sequence[Endpoint], path: str = "") -> bool:
-    """Say whether somebody listens on one of the addresses, and answers if `path` asks for it."""
+    """Return whether one of the addresses has a listener, which responds if `path` is given."""
     listening = [s for s in table_of(machine, ends).sockets if s.state == "LISTEN"]
     served = [end for end in ends if any(covers(socket, end) for socket in listening)]
     if not path:
@@ -63,12 +63,12 @@ def wait_for_dependencies(
     service: Service,
     wait: Callable[[WaitingForDependency], Wait],
 ) -> None:
-    """Wait until the services that `service` depends on are ready, each as long as it may take.
+    """Wait until the dependencies of `service` are ready, each up to its own timeout.
 
-    `wait` shows that while it lasts.
+    `wait` shows each wait while it lasts.
 
     Raises:
-        DevportsError: one did not become ready in its time.
+        DevportsError: a dependency was not ready within its timeout.
     """
     from devports.core.recovery import WaitingForDependency  # not for `devports wait`
 
@@ -93,7 +93,7 @@ def wait_for_dependencies(
 
 
 def with_real_ports(records: RunRecords, config: Config) -> Config:
-    """Return the configuration in which every service has the port that its live run has got."""
+    """Return the configuration with the port that the live run of each service has."""
 
     def real(service: Service) -> Service:
         run = records.live_run(service.name, config.root)
@@ -122,10 +122,10 @@ def not_ready(service: Service, dependency: Service) -> DevportsError:
 
 
 def answer(endpoint: Endpoint, path: str, *, seconds: float) -> int:
-    """Return the status with which ``GET path`` is answered in `seconds` altogether, 0 for none.
+    """Return the status of the response to ``GET path`` within `seconds`, 0 for none.
 
-    Only the status line is read: http.client bounds each read, not the whole, and a server that
-    gives a byte at a time would hold us up.
+    Only the status line is read: http.client limits each read, not the whole, and a server that
+    sends one byte at a time would delay devports.
     """
     deadline, reachable = clock.Deadline(seconds), _reachable(endpoint)
     sock = _connected(reachable, seconds)
@@ -141,7 +141,7 @@ def answer(endpoint: Endpoint, path: str, *, seconds: float) -> int:
 
 
 def knock(endpoint: Endpoint) -> net.socket | None:
-    """Open one connection, to see whether anybody accepts it; None if it is not even queued."""
+    """Open one connection, to see whether a process accepts it; None if it is not even queued."""
     return _connected(_reachable(endpoint), KNOCK)
 
 
@@ -179,5 +179,5 @@ def status_of(line: bytes) -> int:
 
 
 def is_good(status: int) -> bool:
-    """Say whether a status means that the server serves."""
+    """Return whether a status means that the server works."""
     return 0 < status < FIRST_ERROR

@@ -1,4 +1,4 @@
-"""One `devports run`: takes the port, starts the server, stays with it. Drives core.recovery."""
+"""One `devports run`: reserves the port, starts the server, supervises it. Drives core.recovery."""
 
 from __future__ import annotations
 
@@ -62,13 +62,13 @@ if TYPE_CHECKING:
 
 SECOND_CTRL_C = 2.0
 SOON = 3.0
-"""Seconds from ready in which a bind of another port that failed may be why a server has ended."""
+"""Seconds from ready within which a failed bind of another port may explain an exit."""
 TAKES_IT_WITHIN = 5.0
-"""Seconds that a running server has to listen on a socket which it asked for."""
+"""Seconds that a running server has to listen on a socket which it requested."""
 
 
 class Session:
-    """The effects of a run. What comes next is decided by `core.recovery.step` alone."""
+    """The effects of a run. The next step is decided by `core.recovery.step` alone."""
 
     def __init__(
         self, launch: Launch, job: FreeRequest, tools: FreeServices, tell: Tell, records: RunRecords
@@ -78,7 +78,7 @@ class Session:
         self.terminal = terminal.of_process()
         self.guard = start_watchdog(
             self._duty()
-        )  # before there is anything that it must not inherit
+        )  # before any descriptor is open that it must not inherit
         self.hold = Reservations(
             tools.replace(ask=self._question, tell=self._progress, waiting=self._waiting),
             job,
@@ -106,7 +106,7 @@ class Session:
         if self._memory.needs_bare and "bare" in self._retry.ways:
             self._retry = self._retry.replace(ways=("bare",))
         self._met: StartFacts | None = None
-        """What was known of the start after which our hold was left away."""
+        """The last facts of the start after which the reservation was left out."""
 
     def _duty(self) -> WatchdogConfig:
         return WatchdogConfig(
@@ -121,10 +121,10 @@ class Session:
     # -- the loop
 
     def run(self) -> Ended | None:
-        """Run to the end and leave nothing behind; None if the service is to get another port.
+        """Run to the end and clean up; None if the service is to get another port.
 
         Raises:
-            DevportsError: the command cannot be started at all, or the server cannot be ended.
+            DevportsError: the command cannot be started at all, or the server cannot be stopped.
         """
         with contextlib.ExitStack() as stack:
             stack.callback(self.guard.dismiss)
@@ -153,7 +153,7 @@ class Session:
             self._tell_of(event, before, state)
 
     def _is_to_move(self) -> bool:
-        """Say whether a person wants another port for the service."""
+        """Return whether the answer to the question was another port."""
         outcomes = self.hold.last.outcomes if self.hold.last else ()
         return any(isinstance(one, Declined) and one.moving for one in outcomes)
 
@@ -193,7 +193,7 @@ class Session:
                 unreachable(state)
 
     def _unless_interrupted(self) -> None:
-        """Go on without a server, unless a signal came while the last one was being stopped."""
+        """Continue without a server, unless a signal came while the last one was being stopped."""
         if self.server is not None and self.server.kill_signal:
             raise SignalReceived(self.server.kill_signal)
         self.interrupts.resume()
@@ -216,7 +216,7 @@ class Session:
 
     @contextlib.contextmanager
     def _waiting(self, news: WaitProgress) -> Iterator[Callable[[], None]]:
-        """Show a wait; once a server has written, its last line would be drawn over."""
+        """Show a wait; after a server has written, its last line would be drawn over."""
         if self.server is not None:
             self._progress(news)
             yield lambda: None
@@ -225,13 +225,13 @@ class Session:
             yield tick
 
     def _own_screen(self) -> contextlib.AbstractContextManager[None]:
-        """Have the terminal to ourselves: while it is lent, our lines would be stairs."""
+        """Take the terminal back for a block: in raw mode, lines would be staircased."""
         return self.terminal.ours() if self.terminal else contextlib.nullcontext()
 
     # -- the server
 
     def _start(self, attempt: int, way: HandoffMode) -> Event | None:
-        """Start the server; from here on signals wait for the loop, so that none orphans it."""
+        """Start the server; from here on signals are queued, so that none orphans it."""
         self.interrupts.install(calm=True)
         self.startup = ServerStart(
             self.launch,
@@ -290,12 +290,12 @@ class Session:
                 if event is not None:
                     return event
                 if self._marked == "stopping":
-                    watcher.close()  # Ctrl-C: that it accepts no more is what was asked for
+                    watcher.close()  # Ctrl-C: the server is expected to accept no more
                 elif not self.hold:
                     patience = clock.Deadline(TAKES_IT_WITHIN)
                     self._look_after(watcher)
                 elif patience.passed or self.watch.latest().owner is not None:
-                    self.hold.release()  # it has what its reloader asked for; ours has to go
+                    self.hold.release()  # its reloader has the requested socket
         server.close()
         if not soon.passed and self.startup is not None:
             self.handoff.collect()
@@ -303,8 +303,8 @@ class Session:
         return Exited(code)
 
     def _watcher(self) -> ServingWatcher:
-        """Watch who has the port, from before it is said to be ready: then any of them may exit."""
-        from devports.run.serving import ServingWatcher  # no sooner than it is of use
+        """Watch the holders of the port before ready is reported: any may exit after that."""
+        from devports.run.serving import ServingWatcher  # not before it is needed
 
         owned, ends = self.startup and self.startup.owned, self.launch.endpoints
         served = owned.endpoint if owned else ends[0]
@@ -313,7 +313,7 @@ class Session:
         return watcher
 
     def _look_after(self, watcher: ServingWatcher) -> None:
-        """Look at the serving server, if it is time; write down and say what has become of it."""
+        """Check the ready server if it is due; record and report a change."""
         news = watcher.look()
         if news is not None:
             self._mark("serving", stalled=watcher.stalled)
@@ -323,11 +323,11 @@ class Session:
         try:
             return server.code_after(number)
         except DevportsError:
-            self.server = None  # there is nothing more to be done about it
+            self.server = None  # nothing more can be done about it
             raise
 
     def _stop_server(self) -> None:
-        """End whatever of the server is left; nothing happens if nothing is."""
+        """Stop all processes that are left of the server, if any."""
         if self.server is not None:
             self.handoff.refuse_requests()
             ready = self.startup is not None and self.startup.owned is not None
@@ -336,7 +336,7 @@ class Session:
     # -- signals, records, words
 
     def _signals(self, numbers: list[int]) -> Event | None:
-        """Turn signals to us into an event; a first Ctrl-C is the server's own business."""
+        """Turn signals into an event; the first Ctrl-C is handled by the server alone."""
         keys = self.server.keys if self.server else ()
         if self.terminal is None and signal.SIGINT in numbers and terminal_interrupts_the_server():
             keys, numbers = [signal.SIGINT], [n for n in numbers if n != signal.SIGINT]
@@ -351,16 +351,16 @@ class Session:
         return None
 
     def _mark(self, state: RunState, *, stalled: bool = False) -> None:
-        """Write into our record how far we are, and who would be left if we were killed."""
+        """Write the state, and the server that would be orphaned by a SIGKILL, into the record."""
         self._marked = state
         server = self.server and self.machine.key(self.server.process.pid)
         self.records.mark(self.launch.record.replace(state=state, server=server, stalled=stalled))
 
     def tell(self, happening: RunEvent) -> None:
-        """Say what happens, on a line of its own: editors look for it at the start of one."""
+        """Report an event on a line of its own: editors match it at the start of a line."""
         with self._own_screen():
             if self.server is not None and self.server.relay.midline:
-                with contextlib.suppress(OSError):  # our reader has gone
+                with contextlib.suppress(OSError):  # the reader is closed
                     os.write(2, b"\n")
             self._tell(happening)
 
@@ -391,7 +391,7 @@ class Session:
                 return
 
     def _remember(self, event: Event, start: ServerStart) -> None:
-        """Note how our hold and this command get along, where its start has shown it."""
+        """Store whether this command works with the reservation, if its start has shown that."""
         memory, facts, met = self._memory, start.facts, self._met
         match event:
             case HoldInTheWay():
@@ -406,6 +406,6 @@ class Session:
                 memory.note("alike")
                 self.tell(EndedAlike(self.service.name))
             case Exited(code) if memory.shown == "beside" and 0 < code < BY_SIGNAL:
-                memory.note("")  # it was taken to be its own doing, which may not be so
+                memory.note("")  # the failure was attributed to the command, which may be wrong
             case _:
                 return

@@ -1,6 +1,6 @@
-"""One start, from the spawn until it is decided by `core.start_outcome` from what is seen here.
+"""One start, from the spawn until `core.start_outcome` decides it from the facts collected here.
 
-Ready means owned: a process of our own tree listens on our endpoints, whoever else may.
+Ready means owned: a process of the server listens on its endpoints, whatever else listens.
 """
 
 from __future__ import annotations
@@ -51,26 +51,28 @@ if TYPE_CHECKING:
 
 
 SAY_AFTER = 3.0
-"""Seconds until it is said that a server only holds its port, or listens elsewhere."""
+"""Seconds until it is reported that a server only binds its port, or listens elsewhere."""
 SAY_EVERY = 1.0
-"""Seconds between looks for that, which ask for all processes of ours."""
+"""Seconds between looks for that, which read all processes of the server."""
 UNFIT_FOR = 1.0
-"""Seconds that a socket has to be without an address and the options that our hold asks for."""
+"""Seconds for which a socket has to lack an address and the options that the reservation needs."""
 GONE_FOR = 0.5
-"""Seconds that a process of it has ended before that is said, and not the end of the whole."""
+"""Seconds until the exit of a process is reported, if the server itself has not exited."""
 ANSWER_WITHIN = 0.5
 ASK_EVERY = 0.5
 ASK_AGAIN = 0.5
-"""Seconds until a socket that was nobody's of ours is looked up again: a look walks /proc."""
+"""Seconds until a foreign socket is looked up again: a look-up walks /proc."""
 LIST_EVERY = 0.25
-"""Seconds between two whole tables, for which the kernel walks all its sockets, while who listens
-stays the same: that it looks up."""
+"""Seconds between two complete tables while the listeners stay the same.
+
+For a complete table the kernel walks all its sockets; listeners are looked up.
+"""
 
 
 class ServerStart:
-    """What is seen and heard of one start, which gets its port by `way`.
+    """The facts of one start, with handoff mode `way`.
 
-    `proven`: its command has come up beside our hold before.
+    `proven`: its command has come up beside the reservation before.
     """
 
     def __init__(
@@ -113,22 +115,22 @@ class ServerStart:
         self._said: set[str] = set()
         self._released_at: float | None = None
         self.released: WhyReleased | None = None
-        """Why our hold was let go beside the living server; None if it was not."""
+        """Why the reservation was released for the running server; None if it was not."""
         self.facts = self._fixed
-        """What was known last."""
+        """The last facts."""
         self.status: int | None = None
-        """The last answer to `ready.http`: 0 for none, None where none was asked for."""
+        """The last status for `ready.http`: 0 for no response, None if none was requested."""
         self.unsaid = False
-        """Whether it has its port, and its output did not show `ready.log` yet."""
+        """Whether it has its port, but its output has not contained `ready.log` yet."""
         self.failure: BindFailure | None = None
-        """What the server said of its port, if it complained."""
+        """The bind error in the server's output, if there was one."""
         self.owned: ServerReady | None = None
-        """The news of a server that is ready. To be told when nothing of the port is ours."""
+        """The event of a ready server, to be reported after the reservation is closed."""
         self.seen = PortOwnership(None, launch.endpoints, bound=False, other_sockets=())
-        """What was seen of the port last, to explain a server that never got ready."""
+        """The last state of the port, to explain a server that was never ready."""
 
     def check_output(self, text: str) -> None:
-        """Take note of output that may say that the port is taken: a hint."""
+        """Note output that may be a bind error on this port: a hint, not a fact."""
         ports = {endpoint.port for endpoint in self._launch.everything}
         found = match_bind_failure(text, ports)
         self.failure = self.failure or found
@@ -136,7 +138,7 @@ class ServerStart:
     def wait_until_decided(
         self, server: Server, signals: Callable[[list[int]], Event | None]
     ) -> Event:
-        """Watch `server` until its start is decided, or a signal decides otherwise."""
+        """Poll `server` until its start is decided, or a signal decides otherwise."""
         try:
             while True:
                 event = signals(server.poll_once(LOOK_EVERY)) or self._decided(server)
@@ -147,7 +149,7 @@ class ServerStart:
                 self._visit.close()
 
     def _decided(self, server: Server) -> Event | None:
-        """Look, and do what is to be done; return what became of the start, None if it goes on."""
+        """Collect the facts and act on them; return the outcome, None if the start continues."""
         facts = self.facts = self._look(server)
         outcome = decide(facts)
         match outcome:
@@ -204,7 +206,7 @@ class ServerStart:
             foreign_for=self._foreign_for(own in ("some", "listen"), foreign),
             elapsed=server.elapsed,
             released_at=self._released_at,
-            hold=bool(self._hold) and not now.queueing,  # what it inherited listens without us
+            hold=bool(self._hold) and not now.queueing,  # an inherited socket does not need it
             hooked=self._programs.is_hooked(self._hellos),
             hint=self.failure is not None,
             freed=self._freed,
@@ -214,7 +216,7 @@ class ServerStart:
         return self._look_closer(facts, now)
 
     def _look_closer(self, facts: StartFacts, now: PortOwnership) -> StartFacts:
-        """Add the facts that cost more, where they count."""
+        """Add the expensive facts, where they matter."""
         if facts.code is not None or facts.own in ("some", "listen"):
             return facts
         if facts.foreign != "none" and (facts.foreign_for >= TAKEN_FOR or facts.out_of_time):
@@ -230,7 +232,7 @@ class ServerStart:
         return facts
 
     def _elsewhere(self) -> tuple[Endpoint, ...]:
-        """Return where it may have gone: not its further ports, nor what its debugger listens on.
+        """Return other ports it listens on, without its additional ports and its debugger's.
 
         The adapter of debugpy has a port of its own that the system chose.
         """
@@ -252,14 +254,14 @@ class ServerStart:
         return {"refused": refused, "elsewhere_refused": len(failed) > len(ours)}
 
     def _hear_the_rest(self, server: Server) -> None:
-        """Take what an ended server has said last."""
+        """Read the last output and reports of a server that has exited."""
         server.close()
         for text in server.relay.tails():
             self.check_output(text)
         self._handoff.collect()
 
     def _foreign_for(self, listens: bool, foreign: str) -> float:
-        """Return how long somebody else has been there, beside a server that listens or not."""
+        """Return for how many seconds another process has had the port, in the same situation."""
         if (listens, foreign) != self._beside:
             self._beside, self._since = (listens, foreign), clock.monotonic()
         return 0.0 if foreign == "none" else clock.monotonic() - self._since
@@ -271,19 +273,19 @@ class ServerStart:
         return self._spared[inodes]
 
     def _is_unfit(self) -> bool:
-        """Say whether it has had a socket for a while that cannot be bound beside our hold."""
+        """Return whether it has long had a socket that cannot be bound beside the reservation."""
         if self._next_unfit.passed:
             self._next_unfit = Deadline(UNFIT_FOR)
             self._was_unfit = self._machine.unfit([key.pid for key in self._programs.members])
         return self._unfit.has(self._was_unfit)
 
     def _is_refused(self) -> bool:
-        """Say whether a bind fails now."""
+        """Return whether a bind fails now."""
         findings = inspect_ports(self._machine, self._launch.everything, ours=self._hold.inodes)
         return not all_bindable(findings)
 
     def _serves(self, now: PortOwnership, server: Server) -> bool:
-        """Say whether it does what `ready` asks for; somebody else beside it might answer."""
+        """Return whether the conditions of `ready` are met, by no other listener."""
         others = now.foreign == "listen"
         if not (others if self._fixed.any_owner and others else now.owner and not others):
             return False
@@ -296,7 +298,7 @@ class ServerStart:
         return not now.queueing or self._accepts(self._served(now), now.waiting)
 
     def _served(self, now: PortOwnership) -> Endpoint:
-        """Return where it is reached: on several addresses one of them will do."""
+        """Return the endpoint to reach it on: any of several addresses will do."""
         there = (end for end in self._launch.endpoints if now.owner and end not in now.unserved)
         return next(there, self._launch.endpoints[0])
 
@@ -312,7 +314,7 @@ class ServerStart:
         )
 
     def _accepts(self, endpoint: Endpoint, waiting: int) -> bool:
-        """Say whether a connection of ours was accepted: it is in the queue until then."""
+        """Return whether a probe connection was accepted: until then it is in the queue."""
         if self._visit is None:
             if self._next_question.passed:
                 self._next_question = Deadline(ASK_EVERY)
@@ -323,7 +325,7 @@ class ServerStart:
         return not waiting
 
     def _answers(self, endpoint: Endpoint) -> bool:
-        """Ask over HTTP, now and then: every question is a line in the server's log."""
+        """Request `ready.http`, not too often: each request is a line in the server's log."""
         if not self._next_question.passed:
             return False
         self._next_question = Deadline(ASK_EVERY)
@@ -331,10 +333,10 @@ class ServerStart:
         self.status = answer(endpoint, path, seconds=ANSWER_WITHIN)
         return is_good(self.status)
 
-    # -- what is done beside a living server
+    # -- actions while the server runs
 
     def _release(self, server: Server) -> None:
-        """Let our hold go: it may be that which the server meets, and it may try again."""
+        """Release the reservation: it may be what blocks the server, which may retry."""
         facts = self.facts
         why: WhyReleased = next(self._reasons(facts), "silence")
         self._hold.release()
@@ -353,29 +355,29 @@ class ServerStart:
             yield "line"
 
     def _free_beside(self, server: Server) -> Event | None:
-        """Free the port of somebody else, while our server goes on and may get it any moment."""
+        """Stop the other holder while the server runs, which may get the port at any moment."""
         self._freed, begun = True, clock.monotonic()
         keep = self.way != "bare" and self._released_at is None
         left = self._handoff.free_beside(OwnSockets(self._hold, self._watch), keep=keep)
         server.answering += clock.monotonic() - begun
         now = self._watch.ownership()
         if now.owner is not None or now.bound or (left and left.code == TAKEN_AGAIN):
-            return None  # it has its port, or somebody was quicker and is looked at anew
+            return None  # it has its port, or another process took it and is examined next
         return left
 
     def _given_up(self, event: Event) -> Event:
-        """Look who else is there, to name them."""
+        """Look up the other holders, to name them."""
         if self.seen.other_sockets:
             found = self._machine.holding(self.seen.other_sockets, thorough=False)
             self.seen = self.seen.replace(others=shown(found))
         return event
 
-    # -- what is said meanwhile
+    # -- reports while waiting
 
     def _say(self, server: Server) -> None:
-        """Say, after a while, what it does instead of listening on its port."""
+        """Report, after a while, what it does instead of listening on its port."""
         if self.way == "hook" and self._hold and self._programs.is_strange(self._hellos):
-            self._hold.share()  # it cannot ask: it has to bind beside us
+            self._hold.share()  # it has no hook: it must be able to bind beside the reservation
         now, elapsed = self.seen, server.elapsed
         if now.owner is not None:
             return
@@ -395,14 +397,14 @@ class ServerStart:
         return refused_elsewhere(failed, {end.port for end in self._launch.everything})
 
     def _say_ended_below(self) -> None:
-        """Say by which other port a process of the living server has ended, a reloader's child."""
+        """Report the other port whose failed bind ended a child of a running reloader."""
         bind = self._refused_elsewhere()
         gone = bind is not None and self._programs.has_ended(bind.pid)
         if self._below_gone.has(gone) and bind is not None:
             self._say_held(bind.endpoint, bind.errno, None)
 
     def say_refused(self, code: int) -> None:
-        """Say by which other port the server has ended, and who has that of its debugger."""
+        """Report the port whose failed bind ended the server, and the holder of its debugger's."""
         if not 0 < code <= BY_SIGNAL:
             return
         if (bind := self._refused_elsewhere()) is not None:
@@ -413,7 +415,7 @@ class ServerStart:
             self._say_held(debugger, 0, code)
 
     def _say_held(self, endpoint: Endpoint, errno: int, code: int | None) -> None:
-        """Say it once; a debugger's port, of which no bind has failed, only if somebody has it."""
+        """Report it once; a debugger's port without a failed bind only if it is in use."""
         holder = holder_at(self._machine, endpoint) if errno in (0, EADDRINUSE) else None
         if str(endpoint) in self._said or (holder is None and not errno):
             return
@@ -421,7 +423,7 @@ class ServerStart:
         self._tell(BindRefused(self._service.name, endpoint, holder, errno, code))
 
     def _say_bound(self) -> None:
-        """Say who has the socket without listening: it is starting, or its worker has ended."""
+        """Report the process that has bound only: it is starting, or its worker has exited."""
         holders = self._watch.holders()
         holder = self._machine.process(holders[-1].pid) if holders else None
         ended = self._programs.ended_below(holders[0]) if len(holders) == 1 else None
@@ -433,7 +435,7 @@ class ServerStart:
 
 
 class OwnSockets:
-    """The inodes of our own sockets and of our server's, also of those that it makes meanwhile."""
+    """The inodes of the reservation's sockets and of the server's, including later ones."""
 
     def __init__(self, hold: Reservations, watch: OwnershipWatcher) -> None:
         self._hold, self._watch = hold, watch
@@ -449,7 +451,7 @@ class OwnSockets:
 
 
 class OwnershipWatcher:
-    """Looks at the table as often as it is asked; a socket's holder is looked up only once."""
+    """Reads the socket table at each call; the holder of a socket is looked up only once."""
 
     def __init__(
         self,
@@ -469,7 +471,7 @@ class OwnershipWatcher:
         self._due = Deadline(0)
 
     def latest(self) -> PortOwnership:
-        """Return what `ownership` does, for a loop: while the same ones listen, the last answer."""
+        """Return `ownership`, cached while the same sockets listen."""
         listeners = self._machine.listening_on(self._ports).sockets
         basis = (listeners, self._hold.inodes, self._hold.given, self._hold.queueing)
         if self._last is None or basis != self._basis or self._due.passed:
@@ -478,8 +480,8 @@ class OwnershipWatcher:
         return self._last
 
     def ownership(self) -> PortOwnership:
-        """Return who has our endpoints. What we handed over counts once our server has it too."""
-        for inode in self._hold.given:  # what we gave it is its own the moment that it takes it
+        """Return the ownership of the endpoints. A passed socket counts once the server has it."""
+        for inode in self._hold.given:  # a passed socket is the server's as soon as it has it
             self._missed.pop(inode, None)
         here, given, queueing = self._here(), self._hold.given, self._hold.queueing
         mine = {socket: owner for socket in here if (owner := self._owner(socket)) is not None}
@@ -508,11 +510,11 @@ class OwnershipWatcher:
         ]
 
     def own_inodes(self) -> list[int]:
-        """Return the sockets of our tree on the endpoints, as it is now."""
+        """Return the sockets of the server on the endpoints, from a fresh table."""
         return [socket.inode for socket in self._here() if self._owner(socket) is not None]
 
     def holders(self) -> list[ProcessKey]:
-        """Return every process of ours that has an endpoint open, eldest first, devports not."""
+        """Return the server's processes that have an endpoint open, oldest first, not devports."""
         sockets = [s for s in self._here() if self._owner(s) is not None]
         found = self._machine.holding(sockets, thorough=True)
         keys = [holder.process.key for holder in found.holders if self._is_servers(holder)]
@@ -522,14 +524,14 @@ class OwnershipWatcher:
         return holder.process.key != self._family.me and self._family.owns(holder)
 
     def elsewhere(self) -> tuple[Endpoint, ...]:
-        """Return where our tree listens beside our ports: a server may have gone there."""
+        """Return the other endpoints the server listens on: it may have moved there."""
         found = self._machine.listening([key.pid for key in self._family.members()])
         return tuple(s.local for s in found if s.local.port not in self._ports)
 
     def _owner(self, socket: Socket) -> Holder | None:
-        """Return the holder in our tree, None if it is a stranger's or cannot be read.
+        """Return the holder in the server's tree, None for another process or an unreadable one.
 
-        A hit is remembered; a miss for a moment only, since a parent may end while we look.
+        A hit is cached; a miss for a moment only, since a parent may exit during the look-up.
         """
         missed = self._missed.get(socket.inode)
         if socket.inode in self._known or (missed is not None and not missed.passed):
@@ -537,7 +539,7 @@ class OwnershipWatcher:
         found = self._machine.holding((socket,), thorough=False)
         own = [holder for holder in found.holders if self._is_servers(holder)]
         if own:
-            # A shell that has the server's socket from us is not who serves.
+            # A shell that has inherited the socket is not the server.
             served = [holder for holder in own if not is_shell(holder.process)]
             self._known[socket.inode] = (served or own)[0]
         else:

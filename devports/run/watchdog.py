@@ -1,9 +1,9 @@
-"""Who takes care when devports itself is killed: gives the port and the terminal's modes back.
+"""The process that cleans up after SIGKILL: stops the server, restores the terminal's modes.
 
-A death pipe: the guard waits on a pipe whose other end only we have open. When it reads its end
-without a word of farewell, we have died, whatever of. It is a fork of us, so it costs no start;
-forked twice, so it is nobody's child of ours; in a session of its own, so no terminal and no
-editor ends it together with us; and it has nothing else open, so it holds nothing up.
+It waits on a pipe whose other end only devports has open. An end of file without the shutdown
+message means that devports was killed. It is a fork, so it costs no start; forked twice, so it is
+no child of devports; in a session of its own, so no terminal and no editor stops it together with
+devports; and it has no other file open, so it keeps nothing open.
 """
 
 from __future__ import annotations
@@ -41,32 +41,32 @@ IGNORED = (signal.SIGINT, signal.SIGTERM, signal.SIGHUP, signal.SIGQUIT, signal.
 
 
 class Watchdog:
-    """Our end of the pipe."""
+    """The end of the pipe in devports."""
 
     def __init__(self, pipe: int) -> None:
         self._pipe = pipe
 
     def watch(self, server: ProcessKey) -> None:
-        """Say whom to end if we die. The last word counts."""
+        """Set the server to stop if devports is killed, instead of the previous one."""
         self._say(b"%d %d\n" % (server.pid, server.start))
 
     def dismiss(self) -> None:
-        """Say farewell: we end by ourselves, and have cleaned up."""
+        """Send the shutdown message: devports exits after its own clean-up."""
         self._say(SHUTDOWN_MESSAGE)
         if self._pipe >= 0:
             os.close(self._pipe)
             self._pipe = -1
 
     def _say(self, news: bytes) -> None:
-        with contextlib.suppress(OSError):  # the guard has been killed: that is its own affair
+        with contextlib.suppress(OSError):  # the watchdog was killed
             os.write(self._pipe, news)
 
 
 class WatchdogConfig(Frozen):
-    """What a guard is for.
+    """What a watchdog needs.
 
-    `mark` is what everything of this run has in its environment. `terminal`: whose modes are to be
-    put back, None where the server has none of its own in its place.
+    `mark` is the mark in the environment of every process of this run. `terminal`: the one to
+    restore, None if the server has none of its own.
     """
 
     machine: Machine
@@ -78,13 +78,13 @@ class WatchdogConfig(Frozen):
 
 
 def start_watchdog(duty: WatchdogConfig) -> Watchdog:
-    """Put a guard up.
+    """Start a watchdog.
 
-    Call it before anything is open that the guard must not have, and before orphans are adopted:
-    they would come to us, and the guard is one.
+    Call it before a descriptor is open that the watchdog must not inherit, and before orphans are
+    adopted: the watchdog is one.
 
     Raises:
-        DevportsError: the system gives us no process or no descriptor for it.
+        DevportsError: the system has no process or no descriptor for it.
     """
     try:
         theirs, ours = os.pipe()
@@ -110,7 +110,7 @@ def start_watchdog(duty: WatchdogConfig) -> Watchdog:
 
 
 def _not_posted(error: OSError) -> DevportsError:
-    """Return that nothing can be started: the server would be refused a process as well."""
+    """Return the error: the server would get no process either."""
     few = "raise the process limit (`ulimit -u`) or stop some processes"
     return DevportsError(
         "not-started",
@@ -121,7 +121,7 @@ def _not_posted(error: OSError) -> DevportsError:
 
 
 def _watch(duty: WatchdogConfig, pipe: int) -> None:
-    """Wait for the end, and clean up after a death. Runs in the guard."""
+    """Wait for the end of the pipe, and clean up after a kill. Runs in the watchdog."""
     signal.set_wakeup_fd(-1)
     for number in IGNORED:
         signal.signal(number, signal.SIG_IGN)
@@ -140,14 +140,14 @@ def _watch(duty: WatchdogConfig, pipe: int) -> None:
 
 
 def _restore(terminal: Terminal, screen: int) -> None:
-    """Put the modes back, unless a shell that was quicker has put its own."""
+    """Restore the modes, unless a shell has set its own first."""
     with contextlib.suppress(termios.error):
         if termios.tcgetattr(screen) in (raw(terminal.modes), asking(terminal.modes)):
             termios.tcsetattr(screen, termios.TCSANOW, terminal.modes)
 
 
 def _close_all_but(*kept: int) -> None:
-    """Close what was inherited: a pipe or a socket that we keep open would outlive its owner."""
+    """Close inherited descriptors: a pipe or socket kept open here would outlive its owner."""
     null = os.open(os.devnull, os.O_RDWR)
     for standard in (0, 1, 2):
         os.dup2(null, standard)
@@ -158,7 +158,7 @@ def _close_all_but(*kept: int) -> None:
 
 
 def _listen(pipe: int) -> tuple[ProcessKey | None, bool]:
-    """Return the server that was named last, and whether we were sent away in peace."""
+    """Return the last server named, and whether the shutdown message came."""
     news = b""
     while part := os.read(pipe, LONGEST_NEWS):
         news = (news + part)[-LONGEST_NEWS:]
@@ -170,9 +170,9 @@ def _listen(pipe: int) -> tuple[ProcessKey | None, bool]:
 
 
 def _end(duty: WatchdogConfig, server: ProcessKey) -> None:
-    """Ask all of them to end, and kill those that have not in time."""
+    """Send `stop_signal` to all processes of the server, and kill those left after the timeout."""
     _signal(duty, server, duty.stop_signal)
-    _signal(duty, server, signal.SIGCONT)  # what is stopped could not even begin to end
+    _signal(duty, server, signal.SIGCONT)  # a stopped process cannot handle a signal
     deadline = clock.Deadline(duty.stop_timeout)
     while left(duty, server) and not deadline.passed:
         clock.pause(STEP)
@@ -188,11 +188,10 @@ def _signal(duty: WatchdogConfig, server: ProcessKey, number: int) -> None:
 
 
 def left(duty: WatchdogConfig, server: ProcessKey) -> list[ProcessKey]:
-    """Return who of a server is still there, seen from outside: nobody is below us any more.
+    """Return the remaining processes of a server, found from outside the process tree.
 
-    What descends from it, what is in its session if that was its own, and who has the port and our
-    mark in its environment, wherever it has gone. The server first, each once; who only waits to be
-    reaped is gone.
+    Its descendants, the members of its session if it has its own, and the holders of the port with
+    the mark in their environment, wherever they are. The server first, each once, without zombies.
     """
     machine = duty.machine
     tree = (
@@ -213,9 +212,9 @@ def _marked_holders(duty: WatchdogConfig) -> list[int]:
 
 
 def unnamed(duty: WatchdogConfig) -> ProcessKey | None:
-    """Return a server of which nobody was told, since we died just when it was started.
+    """Return a server whose start was not reported because devports was killed just then.
 
-    It has our mark; for a moment it may still be on its way from fork(2) to execve(2).
+    It has the mark; for a moment it may still be between fork(2) and execve(2).
     """
     deadline = clock.Deadline(ON_ITS_WAY)
     while not (pids := duty.machine.processes_with_mark(duty.mark)) and not deadline.passed:

@@ -1,6 +1,6 @@
-"""What would be ended, in words: what a holder's kind means for it, and who is around. Pure.
+"""The texts of a stop: kinds of holders, clients of the port, the card of a question. Pure.
 
-Names, branches and what an engine says come from outside and go through `printable`.
+Names, branches and answers of an engine come from outside and go through `printable`.
 """
 
 from __future__ import annotations
@@ -53,16 +53,16 @@ if TYPE_CHECKING:
     from devports.ui.processes import DisplayContext, Judgement
 
 LONGEST_NAME = 60
-"""Characters of a container's name, its image or a branch."""
+"""Maximum length of a container's name, its image or a branch."""
 LONGEST_DETAIL = 2000
-"""Characters of one command line."""
+"""Maximum length of one command line."""
 MOST_AROUND = 4
 WHOSE = {"sibling": "another checkout of this repository", "project": "another project"}
-"""Of whom a holder is, by how its checkout is related to ours."""
+"""The relation of a holder's checkout to the current one."""
 
 
 def kind_text(standing: HolderKind) -> str:
-    """Return what its kind means for ending it; empty for a plain process."""
+    """Return what the kind means for a stop; empty for an ordinary process."""
     match standing:
         case OrdinaryProcess():
             return ""
@@ -87,7 +87,7 @@ def kind_text(standing: HolderKind) -> str:
 
 
 def _container_text(container: Container) -> str:
-    """Return what the process does for a container, as far as its engine has said."""
+    """Return the role of the process for a container, as far as the engine has answered."""
     engine = printable(container.engine)
     forwards = f"forwards the port for a {engine} container"
     match container.said:
@@ -112,7 +112,7 @@ def _container_text(container: Container) -> str:
 
 
 def _container_label(container: Container) -> str:
-    """Return a container with its name and image, where they are known."""
+    """Return a container with its name and image, if known."""
     if not container.name:
         return f"a {printable(container.engine)} container"
     name = printable(container.name, LONGEST_NAME)
@@ -121,14 +121,14 @@ def _container_label(container: Container) -> str:
 
 
 def patience_text(standing: HolderKind, joint: str) -> str:
-    """Return behind `joint` how long an end may take, where that is longer than usual."""
+    """Return behind `joint` how long a stop may take, if that is longer than usual."""
     if not isinstance(standing, Container) or standing.stop_timeout <= STOP_TIMEOUT:
         return ""
     return f"{joint}it may take up to {standing.stop_timeout} s"
 
 
 def origin_text(standings: Sequence[HolderKind]) -> str:
-    """Return where holders come from, to follow their names; empty unless all are elsewhere."""
+    """Return where holders were started, to follow their names; empty unless all are elsewhere."""
     found = list(dict.fromkeys(standings))
     if len(found) != 1 or not isinstance(found[0], OtherCheckout):
         return ""
@@ -139,9 +139,9 @@ def origin_text(standings: Sequence[HolderKind]) -> str:
 
 
 def target_label(target: StopTarget) -> str:
-    """Return a target with its family: `uvicorn` (pid 1) and its 2 workers; or a container.
+    """Return a target with its group: `uvicorn` (pid 1) and 2 child processes; or a container.
 
-    A run of ours is called as it was typed, whatever the system calls its process.
+    A run of devports is named by its command, whatever the system calls its process.
     """
     if isinstance(target.standing, Container):
         known = target.standing.said == "one"
@@ -159,7 +159,7 @@ def target_label(target: StopTarget) -> str:
 
 
 def project_text(theirs: Worktree | None, ours: Worktree | None) -> str:
-    """Return which project a holder was started in, and how that is to ours."""
+    """Return the project of a holder, and its relation to the current one."""
     if theirs is None:
         return ""
     name = theirs.root.rstrip("/").rpartition("/")[2] or theirs.root
@@ -178,7 +178,7 @@ def _relation(theirs: Worktree, ours: Worktree | None) -> str:
 def judgements(
     standings: Iterable[tuple[int, HolderKind]], reader: DisplayContext
 ) -> dict[int, Judgement]:
-    """Return what a card says of holders that were judged, by pid: of whom they are, and a note."""
+    """Return the texts of a card by pid: the project of each classified holder, and a note."""
     return {pid: _judgement(standing, reader) for pid, standing in standings}
 
 
@@ -187,9 +187,9 @@ def _judgement(standing: HolderKind, reader: DisplayContext) -> Judgement:
 
 
 def whereabouts(standing: HolderKind, reader: DisplayContext) -> tuple[str, str]:
-    """Return the row of a card that says of which checkout or project it is, and which is ours.
+    """Return the row of a card for a holder's project or checkout, and the one for the current one.
 
-    Both are empty where it is of ours, or nobody knows.
+    Both are empty if it belongs to the current one, or that is unknown.
     """
     if not isinstance(standing, OtherCheckout):
         return "", ""
@@ -200,27 +200,27 @@ def whereabouts(standing: HolderKind, reader: DisplayContext) -> tuple[str, str]
 
 
 def place_text(folder: str, place: Place) -> str:
-    """Return a folder, as it is to be written, with its branch."""
+    """Return a folder, as given, with its branch."""
     branch = printable(place.branch, LONGEST_NAME)
     return folder + (f", branch `{branch}`" if branch else "")
 
 
 def clients_text(around: PortClients) -> str:
-    """Return how many clients a server has and which of them are processes here."""
+    """Return the number of clients of a server, and those that are processes here."""
     known = [process_label(one.process) for one in around.spared if one.why == "client"]
     here = f" (local: {join_words(shortened(known, MOST_AROUND))})" if known else ""
     return f"{around.clients} connected{here}; not stopped"
 
 
 def spared_text(spared: Sequence[UntouchedProcess]) -> list[str]:
-    """Return who touched the port and was left alone, one line each, and why."""
+    """Return the clients of the port and the reason why each is not stopped, one line each."""
     whys = {"client": "client", "outgoing": "outgoing connection from this port"}
     lines = [f"not stopped: {process_label(one.process)} ({whys[one.why]})" for one in spared]
     return shortened(lines, MOST_AROUND, "not stopped: {} more")
 
 
 class CardRow(Frozen):
-    """A fact of a card: its name, its text, and what it means (`ui.text.ANSI`), if anything."""
+    """A fact of a card: its name, its text, and its style (`ui.text.ANSI`), if any."""
 
     key: str
     value: str
@@ -228,7 +228,7 @@ class CardRow(Frozen):
 
 
 def holder_card(question: Question, reader: DisplayContext, *, project: str = "") -> list[CardRow]:
-    """Return who would be ended, the most telling first: the end has no room on a low terminal."""
+    """Return the facts about what would be stopped, the most important first."""
     (holder, members), *others = families(question.target.members)
     process, standing = holder.process, question.target.standing
     name, *words = process.argv or (process_name(process),)
@@ -278,7 +278,7 @@ def details(question: Question, reader: DisplayContext) -> list[tuple[str, list[
 
 
 def _tree(target: StopTarget) -> list[tuple[int, Process]]:
-    """Return what ends, each with its depth below the top; shells in between included."""
+    """Return the processes to stop, each with its depth below the root; with shells in between."""
     found: dict[ProcessKey, tuple[int, Process]] = {target.process.key: (0, target.process)}
     for member in target.members:
         for depth, process in enumerate(reversed(_path(member, target.process.key))):
@@ -287,7 +287,7 @@ def _tree(target: StopTarget) -> list[tuple[int, Process]]:
 
 
 def _path(member: Holder, top: ProcessKey) -> tuple[Process, ...]:
-    """Return the processes from a holder up to the top of its family."""
+    """Return the processes from a holder up to the root of its group."""
     keys = [process.key for process in member.line]
     return member.line[: keys.index(top) + 1] if top in keys else member.line[:1]
 

@@ -1,7 +1,7 @@
-"""The block in which devports speaks: what, facts, blank line, note, hint. Pure.
+"""The block of a message: what happened, facts, blank line, note, hint. Pure.
 
-Read from top to bottom it answers what happened, how devports knows, and what to do; the last
-line is the thing to do. On a terminal lines are broken with a hanging indent, on a pipe never.
+Read from top to bottom it says what happened, how devports knows, and what to do; the last line is
+the thing to do. On a terminal lines are broken with a hanging indent, on a pipe never.
 """
 
 from __future__ import annotations
@@ -24,7 +24,7 @@ if TYPE_CHECKING:
     Label = Literal[Level, "hint"]
 
 LONGEST = 4000
-"""Characters of one line, hostile ones included."""
+"""Maximum length of one line."""
 
 
 def error_block(error: DevportsError, look: OutputStyle, remedies: Sequence[Remedy] = ()) -> str:
@@ -50,7 +50,7 @@ def block(
     hints: Sequence[Advice] = (),
     remedies: Sequence[Remedy] = (),
 ) -> str:
-    """Return `level: message` and what belongs to it, coloured and broken for `look`."""
+    """Return `level: message` with its facts, notes, commands and hints, styled for `look`."""
     lines = labelled(level, message, look)
     for fact in facts:
         lines += wrap(f"  {printable(fact, LONGEST)}", look.width)
@@ -80,7 +80,7 @@ def _lit(line: str, look: OutputStyle) -> str:
 
 
 def remedy_lines(remedies: Sequence[Remedy], look: OutputStyle) -> list[str]:
-    """Return what a person can run by hand. Commands stay whole, so that they can be copied."""
+    """Return the commands to run manually. They stay unbroken, so that they can be copied."""
     lines = [paint("to fix it manually:", "strong", look)] if remedies else []
     for remedy in remedies:
         root = " (needs root)" if remedy.needs_root else ""

@@ -1,4 +1,4 @@
-"""What is being done and what came of it, one line each. Pure.
+"""Progress and result of a stop, one line each. Pure.
 
 Signalled, exited and bindable are three facts, and only the last one is success.
 """
@@ -38,7 +38,7 @@ if TYPE_CHECKING:
 
 
 MOST_NAMED, MOST_ENDED = 3, 50
-"""Children that are left: so many are called by name, so many pids stand in one command."""
+"""How many remaining child processes are named, and how many pids one command has."""
 
 
 def progress_text(progress: stop_plan.Progress) -> str:
@@ -61,7 +61,7 @@ def progress_text(progress: stop_plan.Progress) -> str:
 
 
 def wait_words(wait: stop_plan.WaitProgress) -> str:
-    """Return what is waited for, where how long is counted behind it."""
+    """Return what is waited for, to be followed by a counter."""
     match wait:
         case stop_plan.WatchingForRestart(by=by):
             return f"the port is free; watching in case {process_label(by)} restarts the server"
@@ -112,25 +112,25 @@ def result_text(outcome: stop_plan.Outcome) -> str:
 
 
 def _port(seconds: float | None = None, *, bindable: bool) -> str:
-    """Return what a stop has come to; `seconds`: until the port was free, which is not the exit."""
+    """Return the state of the port; `seconds`: until it was free, which is not the exit."""
     if not bindable:
         return "the port is still in use"
     return "the port is free" if seconds is None else f"the port is free after {elapsed(seconds)}"
 
 
 def _is_container(target: stop_plan.StopTarget) -> bool:
-    """Say whether it is known by its container, and not by a process."""
+    """Return whether it is identified by its container, and not by a process."""
     return isinstance(target.standing, Container) and target.standing.said == "one"
 
 
 def _means(target: stop_plan.StopTarget) -> str:
-    """Return what stops it: the command of its engine, or else a signal."""
+    """Return how it is stopped: the command of its engine, or a signal."""
     standing = target.standing
     return f"`{printable(standing.stop)}`" if isinstance(standing, Container) else "SIGTERM"
 
 
 def verb_form(target: stop_plan.StopTarget, one: str, many: str) -> str:
-    """Return the form of a verb for a target: its process, or with those that hang on it."""
+    """Return the form of a verb for a target: one process, or a group."""
     alone = _is_container(target) or all(
         member.process.key == target.process.key for member in target.members
     )
@@ -138,7 +138,7 @@ def verb_form(target: stop_plan.StopTarget, one: str, many: str) -> str:
 
 
 def pronoun(target: stop_plan.StopTarget) -> str:
-    """Return the pronoun of a target: one process, or one with those that hang on it."""
+    """Return the pronoun of a target: one process, or a group."""
     return verb_form(target, "it", "them")
 
 
@@ -179,7 +179,7 @@ def _supervised_text(standing: HolderKind) -> str:
 
 
 def left_words(outcome: stop_plan.Outcome) -> list[str]:
-    """Return who lives on after a stop and is no holder, with the command that ends it."""
+    """Return the processes that are still running after a stop, with a command that stops them."""
     if not isinstance(outcome, stop_plan.Stopped):
         return []
     lines, whom = [], process_label(outcome.target.process)
@@ -201,7 +201,7 @@ def _kill(processes: Sequence[Process]) -> str:
 
 
 def restart_text(outcome: stop_plan.Respawned) -> str:
-    """Return who started a server again, or may have, and what to do about it first."""
+    """Return what restarted a server, or may have, and what to do about it first."""
     successor, parent = outcome.successor.process, outcome.by
     if parent is None:
         return ""
@@ -216,7 +216,7 @@ def restart_text(outcome: stop_plan.Respawned) -> str:
 
 
 def freed_text(freed: stop_plan.FreeResult, subject: str) -> tuple[str, ...]:
-    """Return what came of every target, and last whether the port can be bound: that decides."""
+    """Return the result for each target, and last whether the port is free: that decides."""
     lines = [*map(result_text, freed.outcomes), *spared_text(freed.spared)]
     if freed.bindable:
         ports = printable(subject) or join_words(
@@ -227,7 +227,7 @@ def freed_text(freed: stop_plan.FreeResult, subject: str) -> tuple[str, ...]:
 
 
 def question_text(question: stop_plan.Question, service: str = "") -> str:
-    """Return the question: which port, who has it, whose that is, and what is done to it."""
+    """Return the question: the port, its holder, the owner, and what will be done."""
     target = question.target
     port, whom = port_name(question.finding.endpoint), target_label(target)
     start = f" and start `{printable(service)}`" if service else ""

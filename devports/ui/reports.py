@@ -1,10 +1,10 @@
-"""What `doctor`, `init` and `vscode` report, in words. Pure.
+"""The reports of `doctor`, `init` and `vscode` as text. Pure.
 
-A healthy project gets three lines of the doctor: what was looked at, what cannot be seen here, and
-that all is well. A problem is a block of its own, like every error, and its last line mends it.
+A healthy project gets three lines of doctor: what was checked, what is not visible, and the
+verdict. A problem is a block of its own, like every error, and its last line is the fix.
 
-The facts are put together once and told in two forms: as lines of text for a pipe, and as `Line`s,
-which `ui.rich_console` draws, for a terminal.
+The facts are collected once and have two forms: lines of text for a pipe, and `Line`s, which
+`ui.rich_console` draws, for a terminal.
 """
 
 from __future__ import annotations
@@ -53,11 +53,11 @@ class Line(Frozen):
     """A line of a report on a terminal.
 
     Attributes:
-        role: what it is for; `rich_console` knows the mark and the indent of each.
-        spans: its text in pieces, each with its style; in one that is "typed", what stands in
-            backticks can be typed.
-        label: what it hangs on, where its role has no mark.
-        cells: of a row, instead of `spans`; rows below each other are one table.
+        role: its purpose; `rich_console` has the mark and the indent of each.
+        spans: its text in pieces, each with its style; in one that is "typed", backticks mark what
+            can be typed.
+        label: its label, if its role has no mark.
+        cells: of a row, instead of `spans`; consecutive rows are one table.
     """
 
     role: Role
@@ -90,15 +90,15 @@ def report(
     *,
     offer: bool = False,
 ) -> str:
-    """Return the whole report on `problems` for a pipe, the gravest first.
+    """Return the whole report on `problems` for a pipe, the most severe first.
 
     Args:
         path: of the configuration; empty if there is none that can be used.
-        facts: what was looked at.
+        facts: what was inspected.
         problems: what was found.
-        reader: whose home, user and clock the words are for.
+        reader: home, user and clock for the texts.
         look: whether there is colour, and the configuration that commands name.
-        offer: say how many of them can be mended, and how.
+        offer: add how many of them can be fixed, and how.
     """
     blocks = [problem_block(problem, reader, look) for problem in problems]
     tail = [_unseen(facts, look.config), _last_line(problems, look)]
@@ -117,7 +117,7 @@ def screen(
     *,
     offer: bool = False,
 ) -> Iterator[Line]:
-    """Yield the same for a terminal: ports with one trouble and one cure together, notes last."""
+    """Yield the same for a terminal: ports with the same problem and fix together, notes last."""
     yield _line("", _scope(path, facts, problems))
     for same in _alike([problem for problem in problems if problem.severity != "note"]):
         yield BLANK
@@ -151,7 +151,7 @@ def _scope(path: str, facts: Facts, problems: Sequence[Problem]) -> str:
 
 
 def _unseen(facts: Facts, config: str) -> str:
-    """Return what cannot be seen here, and how it could be."""
+    """Return what is not visible, and how to see it."""
     if not facts.gaps:
         return "all processes are visible"
     hidden = join_words([printable(gap.detail) for gap in facts.gaps])
@@ -162,7 +162,7 @@ def _unseen(facts: Facts, config: str) -> str:
 
 
 def verdict(problems: Sequence[Problem]) -> tuple[Literal["good", "warning", "error"], str]:
-    """Return how it stands, and how many problems of each kind there are."""
+    """Return the severity of the whole, and the number of problems of each kind."""
     order: tuple[Severity, ...] = ("error", "warning", "note")
     numbers = {kind: sum(p.severity == kind for p in problems) for kind in order}
     told = join_words([plural(numbers[kind], kind) for kind in order if numbers[kind]])
@@ -177,7 +177,7 @@ def _last_line(problems: Sequence[Problem], look: OutputStyle) -> str:
 
 
 def _mendable(problems: Sequence[Problem]) -> Advice | None:
-    """Return how many of them devports can mend itself, if any."""
+    """Return how many of them devports can fix, if any."""
     number = sum(problem.fix is not None for problem in problems)
     if not number:
         return None
@@ -189,10 +189,10 @@ def _mendable(problems: Sequence[Problem]) -> Advice | None:
 
 
 def problem_block(problem: Problem, reader: DisplayContext, look: OutputStyle) -> str:
-    """Return one problem: what, how it is known, why it matters, what mends it."""
+    """Return one problem: what, the evidence, why it matters, the fix."""
     lines = [line for pairs in _known(problem, reader) for line in aligned(pairs)]
     facts, notes = [*lines, *problem.evidence], _meaning(problem)
-    if problem.severity == "note":  # a note in a note says nothing more
+    if problem.severity == "note":  # a note within a note adds nothing
         facts, notes = facts + notes, []
     hints = tuple(_advice(problem.remedies))
     return block(problem.severity, message(problem), look, facts=facts, notes=notes, hints=hints)
@@ -214,7 +214,7 @@ def problem_lines(problem: Problem, reader: DisplayContext, config: str = "") ->
 
 
 def _note(problem: Problem, reader: DisplayContext, config: str) -> Line:
-    """Return a note on one line, with all that is said of it."""
+    """Return a note on one line, with everything about it."""
     facts = [" ".join(pair) for pairs in _known(problem, reader) for pair in pairs]
     more = "; ".join((*facts, *problem.evidence, *_meaning(problem)))
     advice = "; ".join(text_of(each, config) for each in _advice(problem.remedies))
@@ -227,7 +227,7 @@ def _note(problem: Problem, reader: DisplayContext, config: str) -> Line:
 
 
 def _known(problem: Problem, reader: DisplayContext) -> tuple[list[tuple[str, str]], ...]:
-    """Return what is known of the port that it is about, as pairs of key and value."""
+    """Return the facts about the port of a problem, as pairs of key and value."""
     if problem.about is None:
         return ()
     plan = problem.plan
@@ -236,14 +236,14 @@ def _known(problem: Problem, reader: DisplayContext) -> tuple[list[tuple[str, st
 
 
 def _meaning(problem: Problem) -> list[str]:
-    """Return why it matters, and what could not be seen of it."""
+    """Return why it matters, and what is not visible."""
     port = None if problem.what else problem.about
     notes = (*(note_lines(port.findings) if port else ()), problem.why)
     return list(dict.fromkeys(filter(None, notes)))
 
 
 def message(problem: Problem) -> str:
-    """Return what is wrong in one line; a port is worded by its verdict where no rule does."""
+    """Return the problem in one line; the verdict of a port if no rule has a text."""
     if problem.what or problem.about is None or problem.about.finding is None:
         return problem.what
     return headline(problem.about.finding, f"`{problem.about.title}`: {problem.about.spec}")
@@ -264,13 +264,13 @@ ALIKE = {
     "port-held": "ports are in use by other processes",
     "port-bound": "ports are bound, not listening",
 }
-"""What is said of several ports with the same trouble, by its code."""
+"""The text for several ports with the same problem, by its code."""
 FEWEST, MOST = 3, 6
-"""Ports that are put together, and services in one command."""
+"""Minimum number of ports in a group, and maximum number of services in one command."""
 
 
 def _alike(problems: Sequence[Problem]) -> Iterator[list[Problem]]:
-    """Yield each problem, in a list with those of which the same is said and which one cure mends.
+    """Yield each problem, in a list with those that have the same text and the same fix.
 
     The list has the place of its first.
     """
@@ -282,7 +282,7 @@ def _alike(problems: Sequence[Problem]) -> Iterator[list[Problem]]:
 
 
 def _trouble(problem: Problem) -> tuple[str, ...]:
-    """Return what is said of a port without its name; empty where it is not only in use."""
+    """Return the texts about a port without its name; empty if it is not only in use."""
     if problem.code not in ALIKE or not _freed_as(problem):
         return ()
     return (problem.code, *(_unnamed(note, problem) for note in _meaning(problem)))
@@ -293,7 +293,7 @@ def _unnamed(note: str, problem: Problem) -> str:
 
 
 def _freed_as(problem: Problem) -> str:
-    """Return by which name `devports free` mends it; empty if something else does."""
+    """Return the argument of the `devports free` that fixes it; empty if another fix applies."""
     command = next((remedy.command for remedy in problem.remedies if remedy.command), "")
     if isinstance(command, OwnCommand) and command.args[0] == "free" and not command.sudo:
         return command.args[1]
@@ -301,7 +301,7 @@ def _freed_as(problem: Problem) -> str:
 
 
 def _group(problems: Sequence[Problem], reader: DisplayContext, config: str) -> Iterator[Line]:
-    """Yield ports with the same trouble: a row each, what is said of all, and few commands."""
+    """Yield ports with the same problem: a row each, the common text, and few commands."""
     first = problems[0]
     yield _line(first.severity, f"{len(problems)} {ALIKE[first.code]}", "strong")
     for port in (problem.about for problem in problems):
@@ -324,7 +324,7 @@ def _group(problems: Sequence[Problem], reader: DisplayContext, config: str) -> 
 
 
 def _holder(holding: HolderSearch, reader: DisplayContext) -> tuple[Spans, str]:
-    """Return who holds a port, in a cell, and how long that runs."""
+    """Return the holder of a port as a cell, and for how long it has run."""
     people = families(holding.holders)
     if len(people) != 1 or holding.hidden:
         return ((names(holding), "strong"),), ""
@@ -339,15 +339,15 @@ def _holder(holding: HolderSearch, reader: DisplayContext) -> tuple[Spans, str]:
 
 
 LONGEST = 2000
-"""Characters of one line of a difference."""
+"""Maximum length of one line of a difference."""
 COLOURS: dict[str, Style] = {"+": "good", "-": "error", "@": "hint"}
 
 
 def changes(plan: Plan, look: OutputStyle, root: str = ".") -> str:
     """Return the differences of all files, as `diff -u` shows them.
 
-    The names in it are for `git apply` where the person is; that takes none above, so from there
-    it has to be applied in `root`.
+    The paths are for `git apply` in the current folder; that accepts none above it, so from a
+    subfolder the difference has to be applied in `root`.
     """
     below = "." if root.startswith("..") else root
     lines = [line for file in plan.files for line in difference(file, below)]
@@ -357,12 +357,12 @@ def changes(plan: Plan, look: OutputStyle, root: str = ".") -> str:
 
 
 def _place(file: FileChange, root: str) -> str:
-    """Return the path of a file of the project in `root`, as it is from where the person is."""
+    """Return the path of a file of the project in `root`, relative to the current folder."""
     return file.path if root == "." else f"{root}/{file.path}"
 
 
 def difference(file: FileChange, root: str = ".") -> Iterator[str]:
-    """Yield the lines of one file's difference; foreign text in them is made visible."""
+    """Yield the lines of one file's difference, with foreign text made printable."""
     import difflib
 
     before, after = ((text or "").splitlines() for text in (file.before, file.after))
@@ -373,9 +373,9 @@ def difference(file: FileChange, root: str = ".") -> Iterator[str]:
 
 
 def summary(plan: Plan, mode: str, look: OutputStyle, root: str = ".") -> str:
-    """Return the last line: what was done, or what is to be done.
+    """Return the last line: what was done, or what has to be done.
 
-    `root` is the folder of the project, from where the person is.
+    `root` is the folder of the project, relative to the current one.
     """
     there = [_place(file, root) for file in plan.files if file.after is not None]
     changed = [_place(file, root) for file in plan.files if file.state != "current"]
@@ -390,7 +390,7 @@ def summary(plan: Plan, mode: str, look: OutputStyle, root: str = ".") -> str:
 
 
 def next_in_vscode(plan: Plan, look: OutputStyle) -> list[str]:
-    """Return what to press, and why there is no launch.json, where all of this is new."""
+    """Return what to press, and why there is no launch.json, if all of it is new."""
     tasks, launch = plan.files
     if tasks.before is not None:
         return []
@@ -404,7 +404,7 @@ def next_in_vscode(plan: Plan, look: OutputStyle) -> list[str]:
 
 
 WIDEST = 20
-"""Cells of a name that the others are lined up with."""
+"""Maximum width in cells of a name that the others are aligned with."""
 PARTLY = "searched only part of the folder (too large or too deep)"
 
 
@@ -416,9 +416,9 @@ def findings(
     *,
     whole: bool = True,
 ) -> str:
-    """Return for a pipe what was found in a folder and why, and what was left out.
+    """Return for a pipe the services found in a folder with their sources, and the skipped ones.
 
-    `whole` says whether all of the folder was looked at.
+    `whole`: whether all of the folder was searched.
     """
     lines = [f"found {_found(services)} in {printable(folder)}"]
     width = min(max((cells(each.name) for each in services), default=0), WIDEST)
@@ -473,7 +473,7 @@ def _starts(service: DetectedService) -> str:
 
 
 def _reasons(service: DetectedService) -> list[str]:
-    """Return the lines that say so, and what is to be known."""
+    """Return the source lines, and the notes."""
     return [*(shown(str(each)) for each in service.sources), *map(printable, service.notes)]
 
 
@@ -491,7 +491,7 @@ def port_text(service: DetectedService) -> str:
 
 
 def written(path: str, services: Sequence[DetectedService], look: OutputStyle) -> str:
-    """Return for a pipe what was written and what can be done next, one command a line."""
+    """Return for a pipe what was written and the next steps, one command a line."""
     steps = [(text_of(command, look.config), does) for command, does in _steps(services, CHECKS)]
     width = max(cells(command) for command, _ in steps)
     lines = [f"  {pad(command, width)}   {does}" for command, does in steps]
@@ -538,7 +538,7 @@ def run_steps(services: Sequence[DetectedService]) -> list[tuple[OwnCommand, str
 
 
 def next_command(services: Sequence[DetectedService]) -> OwnCommand:
-    """Return the command to go on with: run the first service that can be, else look at all."""
+    """Return the next command: run the first service that can be, else show the status of all."""
     with_port = [service for service in services if service.port]
     if not with_port:
         return ours("run", "backend")
