@@ -49,7 +49,7 @@ MAX_RECORD = 64 * 1024
 LOCK_WAIT = 1.0
 """Seconds; a process that holds a lock for longer is stopped (Ctrl-Z) and may stay so."""
 STATES = ("starting", "serving", "stopping")
-WORD = ".word"
+STOP_NOTE = ".word"
 """Suffix of the file with the command that stopped the run."""
 NOFOLLOW = getattr(os, "O_NOFOLLOW", 0)
 NOWHERE = os.path.abspath(os.devnull)
@@ -119,12 +119,12 @@ class RunRecords:
         return record if record is not None and self.is_live(record) else None
 
     def is_live(self, record: RunRecord) -> bool:
-        return record.boot == self._machine.boot() and self._lives(record.key)
+        return record.boot == self._machine.boot() and self._is_running(record.key)
 
     def find_run(self) -> Callable[[Process], RunInfo | None]:
         """Return a look-up from a process to the devports run that it is, or was orphaned by."""
         runs: dict[ProcessKey, RunInfo] = {}
-        for run in reversed(charges(self)):  # a live one takes precedence
+        for run in reversed(run_statuses(self)):  # a live one takes precedence
             key, service, project = run.record.key, run.record.service, run.record.project
             if run.live:
                 runs[key] = RunInfo(key, service, project, patience=run.record.patience)
@@ -164,9 +164,9 @@ class RunRecords:
         """Return the server that a dead run orphaned, so that it is kept in the new record."""
         if before is None or before.boot != self._machine.boot():
             return None
-        return next((key for key in (before.server, before.left) if self._lives(key)), None)
+        return next((key for key in (before.server, before.left) if self._is_running(key)), None)
 
-    def _lives(self, key: ProcessKey | None) -> bool:
+    def _is_running(self, key: ProcessKey | None) -> bool:
         """Return whether a process is running; a zombie is not."""
         process = None if key is None else self._machine.process(key.pid)
         return process is not None and process.key == key and process.state not in "ZX"
@@ -185,7 +185,7 @@ class RunRecords:
             if now is not None and now.key == record.key:
                 os.unlink(path)
 
-    def leave_word(self, key: ProcessKey, service: str, project: str) -> None:
+    def write_stop_note(self, key: ProcessKey, service: str, project: str) -> None:
         """Write which command stops a run: a signal has no sender.
 
         If that fails, the run is stopped all the same.
@@ -196,14 +196,14 @@ class RunRecords:
         rest = ["-- ..."] if "--" in sys.argv else []  # they may hold secrets
         by = f"`{' '.join(['devports', *map(quote, words), *rest])}` (pid {os.getpid()})"
         with contextlib.suppress(OSError):
-            path = f"{self._file(service, project)}{WORD}"
-            write_own(path, json.dumps([key.pid, key.start, by]))
+            path = f"{self._file(service, project)}{STOP_NOTE}"
+            write_private(path, json.dumps([key.pid, key.start, by]))
 
-    def word_for(self, service: str, project: str) -> str:
+    def take_stop_note(self, service: str, project: str) -> str:
         """Return which command has stopped this run, and remove the file."""
         import json
 
-        path = f"{self._file(service, project)}{WORD}"
+        path = f"{self._file(service, project)}{STOP_NOTE}"
         key = self._machine.key(os.getpid())
         try:
             with os.fdopen(os.open(path, os.O_RDONLY | NOFOLLOW), "rb") as file:
@@ -242,7 +242,7 @@ class RunRecords:
 
     def _file(self, service: str, project: str) -> str:
         """Return the file of a service in its project."""
-        return os.path.join(self.path, f"{service}-{sums(os.fsencode(project))}.json")
+        return os.path.join(self.path, f"{service}-{checksum(os.fsencode(project))}.json")
 
     @staticmethod
     def _read(path: str) -> RunRecord | None:
@@ -273,7 +273,7 @@ class RunRecords:
             return None
 
 
-def sums(text: bytes) -> str:
+def checksum(text: bytes) -> str:
     """Return a checksum of bytes as a short name.
 
     Two checksums, one from each end, distinguish them as well as a hash of hashlib's would, which
@@ -306,10 +306,10 @@ def _write(path: str, record: RunRecord) -> None:
         "patience": record.patience,
         "stalled": record.stalled,
     }
-    write_own(path, json.dumps(data))
+    write_private(path, json.dumps(data))
 
 
-def write_own(path: str, text: str) -> None:
+def write_private(path: str, text: str) -> None:
     """Replace a file, accessible to this user only, atomically.
 
     Raises:
@@ -341,19 +341,19 @@ class RunStatus(Frozen):
         return tuple(key for key in keys if key is not None)
 
 
-def charges(records: RunRecords) -> tuple[RunStatus, ...]:
+def run_statuses(records: RunRecords) -> tuple[RunStatus, ...]:
     """Return every run of this user that is live or may have orphaned a server, live ones first."""
     found = [RunStatus(record, records.is_live(record)) for record in records.every()]
     return tuple(sorted(found, key=lambda run: not run.live))
 
 
-def charge_of(runs: Iterable[RunStatus], service: str, project: str) -> RunStatus | None:
+def find_status(runs: Iterable[RunStatus], service: str, project: str) -> RunStatus | None:
     """Return the run of a service of a project."""
     named = (r for r in runs if (r.record.service, r.record.project) == (service, project))
     return next(named, None)
 
 
-def holder_of(runs: Iterable[RunStatus], finding: Finding) -> RunStatus | None:
+def status_at(runs: Iterable[RunStatus], finding: Finding) -> RunStatus | None:
     """Return the run whose processes have an endpoint."""
     holders = finding.holding.holders
     return next(

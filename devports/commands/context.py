@@ -89,7 +89,7 @@ class Context:
             return self._config
         from devports.config.load import load_with_warnings  # not for bare ports
 
-        loaded = load_with_warnings(self.named, here())
+        loaded = load_with_warnings(self.named, current_folder())
         for warning in loaded.warnings:
             self.print_warning(warning)
         self._config = loaded.config
@@ -183,7 +183,7 @@ def service_of(config: Config, name: str) -> Service:
     raise unknown_service(config, name)
 
 
-def here() -> str:
+def current_folder() -> str:
     """Return the current folder.
 
     Raises:

@@ -11,8 +11,8 @@ import os
 import time
 
 from devports import exitcodes
-from devports.commands.context import Context, here
-from devports.commands.doctor_facts import fault_of, gather
+from devports.commands.context import Context, current_folder
+from devports.commands.doctor_facts import file_problem, gather
 from devports.config.load import find, load_with_warnings
 from devports.core.hint import hint, ours
 from devports.core.stop_plan import ConfirmPolicy, Declined, Refused
@@ -60,7 +60,7 @@ def doctor(context: Context, *, fix: bool = False, as_json: bool = False) -> int
             "`--fix` cannot be combined with `--json` (it asks for confirmation)",
             hints=(hint("run ", ours("doctor", "--fix"), " on a terminal"),),
         )
-    seen = apply_fix(context, look(context)) if fix else look(context)
+    seen = apply_fix(context, inspect_project(context)) if fix else inspect_project(context)
     code = exitcodes.OK if seen.healthy else exitcodes.NO
     screen = context.screen
     if as_json:
@@ -93,7 +93,7 @@ def show(seen: DoctorResult, screen: Console, *, offer: bool) -> None:
         screen.out(reports.report(*about, screen.look("stdout"), offer=offer))
 
 
-def look(context: Context) -> DoctorResult:
+def inspect_project(context: Context) -> DoctorResult:
     """Check everything once, with the configuration read again."""
     config, warnings, wrong = _config(context)
     facts = gather(context, config, warnings)
@@ -102,12 +102,12 @@ def look(context: Context) -> DoctorResult:
 
 def _config(context: Context) -> tuple[Config | None, tuple[str, ...], tuple[Problem, ...]]:
     try:
-        loaded = load_with_warnings(context.named, here())
+        loaded = load_with_warnings(context.named, current_folder())
     except DevportsError as error:
         if error.code == "config-missing" and context.named is None:
             return None, (), ()
-        path = context.named or find(here()) or ""
-        return None, (), (fault_of(error, os.path.abspath(path)),)
+        path = context.named or find(current_folder()) or ""
+        return None, (), (file_problem(error, os.path.abspath(path)),)
     context.replace(loaded.config)
     return loaded.config, loaded.warnings, ()
 
@@ -128,11 +128,11 @@ def apply_fix(context: Context, seen: DoctorResult) -> DoctorResult:
             if problem.fix is not None and problem.fix not in asked:
                 todo.setdefault(problem.fix, problem)
         asked |= set(todo)
-        changed = [_walk(context, *each) for each in todo.items()]
+        changed = [_offer(context, *each) for each in todo.items()]
         if not any(changed):
             break
         context.engines.forget()
-        seen = look(context)
+        seen = inspect_project(context)
     if asked:
         context.screen.err()
     return seen
@@ -147,7 +147,7 @@ def _nothing_to_ask(context: Context, seen: DoctorResult) -> str:
     return ""
 
 
-def _walk(context: Context, todo: Fix, problem: Problem) -> bool:
+def _offer(context: Context, todo: Fix, problem: Problem) -> bool:
     """Show one problem, ask, and fix it; return whether anything may have changed."""
     screen = context.screen
     screen.err()
@@ -171,13 +171,15 @@ def _carry_out(context: Context, todo: Fix) -> bool:
         case RemoveWritePermission(path=path):
             from devports.system.files import remove_write_permission
 
-            if agreed := _agreed(context, "remove write permission for other users?"):
+            if agreed := _confirmed(context, "remove write permission for other users?"):
                 remove_write_permission(path)
             return agreed
         case WriteEditorFiles(paths=paths):
             from devports.commands.vscode import vscode
 
-            if agreed := _agreed(context, f"write {join_words([f'`{path}`' for path in paths])}?"):
+            if agreed := _confirmed(
+                context, f"write {join_words([f'`{path}`' for path in paths])}?"
+            ):
                 vscode(context)
             return agreed
         case _:
@@ -202,8 +204,11 @@ def _freed(context: Context, todo: FreePort) -> bool:
     return len(untold) < len(done.outcomes) or not done.outcomes
 
 
-def _agreed(context: Context, question: str) -> bool:
+def _confirmed(context: Context, question: str) -> bool:
     """Ask as for every stop: only a key on a terminal can mean yes."""
-    from devports.ui.prompts import from_menu, yes_or_no
+    from devports.ui.prompts import answer_on_terminal, yes_or_no
 
-    return context.screen.interactive and from_menu(yes_or_no(question), context.screen) == "yes"
+    return (
+        context.screen.interactive
+        and answer_on_terminal(yes_or_no(question), context.screen) == "yes"
+    )

@@ -46,7 +46,7 @@ from devports.doctor.facts import (
 from devports.doctor.project_rules import writable_by_others
 from devports.doctor.setup_rules import UNSEEN
 from devports.errors import DevportsError
-from devports.records import RunRecords, charges
+from devports.records import RunRecords, run_statuses
 from devports.system import files, linux, programs
 from devports.system.inspect import (
     MOST_PEERS,
@@ -83,7 +83,7 @@ def gather(context: Context, config: Config | None, warnings: Sequence[str] = ()
     services = config.services if config else ()
     declared = declared_ports(machine, services)
     table = machine.table({each.spec.port for each in declared} or {ANY_PORT})
-    ports = tuple(with_neighbours(machine, each, table) for each in declared)
+    ports = tuple(with_other_sockets(machine, each, table) for each in declared)
     commands = tuple(command_facts(s, config) for s in services if config and s.command)
     root = config.root if config else ""
     return Facts(
@@ -93,8 +93,10 @@ def gather(context: Context, config: Config | None, warnings: Sequence[str] = ()
         commands=commands,
         programs=programs.on_path(os.environ),
         neighbour=programs.neighbour(),
-        faults=(*faults_of(config, warnings), *refusals(config, commands, ports)) if config else (),
-        localhost=localhost(machine) if ports else (),
+        faults=(*file_problems(config, warnings), *command_errors(config, commands, ports))
+        if config
+        else (),
+        localhost=localhost_addresses(machine) if ports else (),
         loopbacks=tuple(a for a in LOOPBACKS if machine.probe(Endpoint(a, 0)) == "ok"),
         editor=editor_facts(config, machine.platform) if config else Editor(),
         ephemeral=machine.ephemeral(),
@@ -134,7 +136,7 @@ def _resolved(machine: Machine, declared: PortFacts) -> tuple[PortFacts, tuple[E
         return declared.replace(unresolved=" ".join(error.facts)), ()
 
 
-def with_neighbours(machine: Machine, declared: PortFacts, table: Table) -> PortFacts:
+def with_other_sockets(machine: Machine, declared: PortFacts, table: Table) -> PortFacts:
     """Add the other localhost servers, and the outgoing connections with this local port."""
     known = {socket for finding in declared.findings for socket in sockets_of(finding.verdict)}
     others = [socket for socket in table.sockets if socket not in known]
@@ -290,7 +292,7 @@ def undebugged(service: Service, config: Config) -> str:
     return python if programs.lacks(python, "debugpy") else ""
 
 
-def faults_of(config: Config, warnings: Sequence[str]) -> Iterator[Problem]:
+def file_problems(config: Config, warnings: Sequence[str]) -> Iterator[Problem]:
     """Yield the problems with the files of a readable configuration."""
     for warning in warnings:
         yield Problem("config-doubtful", "note", warning)
@@ -311,10 +313,10 @@ def faults_of(config: Config, warnings: Sequence[str]) -> Iterator[Problem]:
             try:
                 read_env_file(path)
             except DevportsError as error:
-                yield fault_of(error, path, service.name)
+                yield file_problem(error, path, service.name)
 
 
-def refusals(
+def command_errors(
     config: Config, commands: Sequence[Command], ports: Sequence[PortFacts]
 ) -> Iterator[Problem]:
     """Yield the errors with which `devports run` would refuse the command of a service."""
@@ -327,7 +329,7 @@ def refusals(
                 if service.vscode.debug and service.name in found:
                     with_debugger(service, config)
             except DevportsError as error:
-                yield fault_of(error, config.path, service.name)
+                yield file_problem(error, config.path, service.name)
 
 
 def _plan_handoff(declared: PortFacts, config: Config) -> None:
@@ -338,7 +340,7 @@ def _plan_handoff(declared: PortFacts, config: Config) -> None:
     plan_handoff(service, argv_of(service, values), {**os.environ, **own}, endpoints)
 
 
-def fault_of(error: DevportsError, path: str, service: str = "") -> Problem:
+def file_problem(error: DevportsError, path: str, service: str = "") -> Problem:
     """Return an error of a file as a problem."""
     advice = tuple(Remedy(text_of(hint)) for hint in error.hints)
     problem = Problem(error.code, "error", error.message, error.facts, error.note, advice, service)
@@ -347,7 +349,7 @@ def fault_of(error: DevportsError, path: str, service: str = "") -> Problem:
     return problem
 
 
-def localhost(machine: Machine) -> tuple[str, ...]:
+def localhost_addresses(machine: Machine) -> tuple[str, ...]:
     """Return the addresses of that name; none if it has none, which other rules report."""
     try:
         return machine.addresses("localhost")
@@ -369,7 +371,7 @@ def editor_facts(config: Config, platform: Platform) -> Editor:
     except DevportsError as error:
         return Editor(wanted, trouble=(error.code, error.message, error.facts))
     unresolved = tuple(_unresolved(tasks or "", SYSTEMS[platform], config.root))
-    return looked.replace(wanted=wanted, unresolved=unresolved, flaws=_flaws(tasks, launch))
+    return looked.replace(wanted=wanted, unresolved=unresolved, flaws=_lint_findings(tasks, launch))
 
 
 def _planned(config: Config, tasks: str | None, launch: str | None) -> Editor:
@@ -397,7 +399,7 @@ def _unresolved(text: str, system: str, root: str) -> Iterator[MissingTaskComman
             yield MissingTaskCommand(label, word, path)
 
 
-def _flaws(tasks: str | None, launch: str | None) -> tuple[LintFinding, ...]:
+def _lint_findings(tasks: str | None, launch: str | None) -> tuple[LintFinding, ...]:
     """Return the lint findings on entries that are not generated.
 
     Generated entries can only be out of date, except for a run whose failure is not seen: a project
@@ -417,7 +419,7 @@ def run_facts(machine: Machine, records: RunRecords, root: str) -> Iterator[RunF
         records: of the runs.
         root: folder of the configuration; without one all projects are read.
     """
-    for run in charges(records):
+    for run in run_statuses(records):
         record, own = run.record, root in ("", run.record.project)
         left = (listener(machine, key) for key in run.left if own)
         yield RunFacts(

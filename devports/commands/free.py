@@ -32,16 +32,16 @@ from devports.errors import DevportsError
 from devports.freeing import FreeRequest, FreeServices, StopTimeouts, free, preview
 from devports.system.project import worktree_of
 from devports.ui.escape import port_name
-from devports.ui.holders import judgements, problem, project_text, spared_text
+from devports.ui.holders import kind_facts, problem, project_text, spared_text
 from devports.ui.messages import remedy_lines
 from devports.ui.processes import fact_lines, note_lines, summary
 from devports.ui.progress import (
     freed_text,
-    left_words,
     progress_text,
+    remaining_text,
     restart_text,
     result_text,
-    wait_words,
+    wait_text,
 )
 from devports.ui.text import wrap
 
@@ -146,7 +146,7 @@ def show_plan(context: Context, target: Target, freed: FreeResult) -> None:
     """Print what would be stopped, and the commands to run manually."""
     screen, reader = context.screen, context.screen.reader()
     lines = [
-        *fact_lines(freed.findings, reader, judgements(kinds_by_pid(freed), reader)),
+        *fact_lines(freed.findings, reader, kind_facts(kinds_by_pid(freed), reader)),
         *map(result_text, freed.outcomes),
         *spared_text(freed.spared),
     ]
@@ -163,13 +163,13 @@ def tools_for(context: Context, *, starting: str = "") -> FreeServices:
     def tell(news: Progress | Outcome) -> None:
         run = run_behind(news.target.standing) if isinstance(news, Terminating) else None
         if run is not None and not run.left:
-            context.records().leave_word(run.key, run.service, run.project)
+            context.records().write_stop_note(run.key, run.service, run.project)
         if isinstance(
             news, Terminating | Killing | StoppingContainer | WaitingForPort | WatchingForRestart
         ):
             screen.progress(f"devports: {progress_text(news)}")
         else:
-            for line in (result_text(news), *left_words(news)):
+            for line in (result_text(news), *remaining_text(news)):
                 screen.progress(f"devports: {line}")
 
     def asked(question: Question) -> Answer:
@@ -180,7 +180,7 @@ def tools_for(context: Context, *, starting: str = "") -> FreeServices:
     def wait(news: WaitProgress) -> Wait:
         from devports.ui.waiting import waiting  # only for a long wait
 
-        line, text = progress_text(news), wait_words(news)
+        line, text = progress_text(news), wait_text(news)
         return waiting(screen, line, text, news.seconds, waited=news.waited)
 
     return FreeServices(

@@ -5,7 +5,7 @@ from __future__ import annotations
 import os
 
 from devports import exitcodes
-from devports.commands.context import Context, here
+from devports.commands.context import Context, current_folder
 from devports.config.load import OWN
 from devports.core.hint import hint, ours
 from devports.core.value import Frozen
@@ -31,7 +31,7 @@ def init(context: Context, *, yes: bool, dry_run: bool, as_json: bool = False) -
     Raises:
         DevportsError: there is a configuration already, or the file cannot be written.
     """
-    cwd = here()
+    cwd = current_folder()
     shown = context.named or OWN
     path = os.path.abspath(os.path.join(cwd, shown))
     refuse_if_there(path, cwd if context.named is None else "")

@@ -10,7 +10,7 @@ import os
 from devports.commands.context import (
     Context,
     Target,
-    here,
+    current_folder,
     print_vscode_failure,
     service_of,
     target_of,
@@ -41,7 +41,7 @@ from devports.run.launch import prepare, refuse_impossible
 from devports.run.readiness import wait_for_dependencies, with_real_ports
 from devports.run.reservation import next_ports
 from devports.run.session import Session
-from devports.run.takeover import PortPromisedError, register_run
+from devports.run.takeover import PortClaimedError, register_run
 from devports.ui import run_progress
 from devports.ui.run_progress import end_text, event_line, one_line, start_error
 
@@ -77,7 +77,7 @@ def run(
 
     The exit code is the server's own when one ran.
     """
-    service, config, more = wanted(context, name, arguments, port=port, debug=debug)
+    service, config, more = resolve_service(context, name, arguments, port=port, debug=debug)
     service = service.replace(
         port=port or service.port,
         host=host or service.host,
@@ -117,7 +117,7 @@ def run(
     except DevportsError as error:
         context.print_error(error)
         ended = Ended(error.exit_code, "devports", error.code, one_line(error))
-    tell_end(context, news, service.name, session, ended)
+    report_end(context, news, service.name, session, ended)
     return ended.code
 
 
@@ -127,11 +127,11 @@ def reporter(
     """Return the reporter of a run, which also learns which command of devports stops it."""
     run = service.run_name, config.root
     return RunReporter(
-        context.screen, service, events, more, lambda: context.records().word_for(*run)
+        context.screen, service, events, more, lambda: context.records().take_stop_note(*run)
     )
 
 
-def wanted(
+def resolve_service(
     context: Context, name: str | None, words: Sequence[str], *, port: int | None, debug: bool
 ) -> tuple[Service, Config, Sequence[str]]:
     """Return the service to run, its configuration, and the words to append to its command.
@@ -143,7 +143,7 @@ def wanted(
 
     if name is not None or not words:
         try:
-            service = named(context.config(), name)
+            service = service_named(context.config(), name)
         except DevportsError as error:
             without = ours("run", "--port", str(port or 8000), "--", name or "COMMAND")
             missing = error.code == "config-missing" and context.named is None
@@ -164,13 +164,13 @@ def wanted(
         raise DevportsError("usage", f"no port for `{program_name(words)}`", hints=(again,))
     from devports.config.load import find
 
-    folder = here()
+    folder = current_folder()
     project = find(folder)  # only its folder; its content is not read
     context.replace(Config("", os.path.dirname(project) if project else folder, ()))
     return typed_command(words, port, Service.host, folder), context.config(), ()
 
 
-def named(config: Config, name: str | None) -> Service:
+def service_named(config: Config, name: str | None) -> Service:
     """Return the service of this name.
 
     Raises:
@@ -190,13 +190,13 @@ def named(config: Config, name: str | None) -> Service:
     )
 
 
-def tell_end(
+def report_end(
     context: Context, news: RunReporter, name: str, session: Session | None, ended: Ended
 ) -> None:
     """Report the end of the run: on the terminal, in the event file, and to VS Code."""
     startup = session.startup if session is not None else None
     if ended.reason == "interrupted":
-        news.tell_who_stops()  # if there was no server yet
+        news.report_stopper()  # if there was no server yet
     if startup is not None and ended.reason == "ended-early":
         ended = ended.replace(in_way=startup.facts.in_way)
     context.screen.progress(end_text(name, ended, started=startup is not None))
@@ -248,7 +248,7 @@ class RunReporter:
                 return  # the service is claimed again with each port that is tried
             self._unrecorded = True
         if isinstance(happening, StoppingServer):
-            self.tell_who_stops()
+            self.report_stopper()
         if isinstance(happening, ListeningElsewhere):
             happening = happening.replace(advice=self.advice())
         self._screen.progress(event_line(happening, self._screen.config))
@@ -257,7 +257,7 @@ class RunReporter:
             self._screen.progress(line)
         self.note(happening)
 
-    def tell_who_stops(self) -> None:
+    def report_stopper(self) -> None:
         """Report which other command of devports stops this run, if one does."""
         if by := self._told_by():
             self._screen.progress(run_progress.stopped_by(self._service.name, by))
@@ -282,7 +282,7 @@ class RunReporter:
 
         self.note(news)
         line = run_progress.event_line(news).removeprefix(run_progress.PREFIX)
-        return waiting(self._screen, line, run_progress.wait_words(news), news.seconds)
+        return waiting(self._screen, line, run_progress.wait_text(news), news.seconds)
 
     def tools(self, context: Context, service: str) -> FreeServices:
         """Return the services of freeing, which report to both."""
@@ -341,13 +341,13 @@ def create_session(
                 alone=endpoints if policy.moves else (),
             ),
         )
-    except PortPromisedError:
+    except PortClaimedError:
         return None
     launch = launch.replace(declared=declared if declared != service.port else 0)
     limits = StopTimeouts(stop=service.stop_timeout, settle=0, linger=LINGER_TIMEOUT)
     tools = news.tools(context, service.name)
     attempts = launch.retry.attempts
-    job = FreeRequest(launch.everything, policy, limits, attempts=attempts)
+    job = FreeRequest(launch.all_endpoints, policy, limits, attempts=attempts)
     return Session(launch, job, tools, news.tell, records)
 
 
@@ -355,9 +355,9 @@ def confirm_take_over(screen: Console, other: RunRecord, policy: ConfirmPolicy) 
     """Ask whether the live run is to be stopped."""
     if policy.fails or not policy.interactive:
         return False
-    from devports.ui.prompts import from_menu, menu_to_take_over
+    from devports.ui.prompts import answer_on_terminal, take_over_prompt
 
-    return from_menu(menu_to_take_over(other.service, other.key.pid), screen) == "yes"
+    return answer_on_terminal(take_over_prompt(other.service, other.key.pid), screen) == "yes"
 
 
 def variables_of(service: Service, config: Config) -> dict[str, str]:

@@ -10,12 +10,12 @@ from __future__ import annotations
 import time
 
 from devports import exitcodes
-from devports.commands.context import Context, Target, here, target_of
+from devports.commands.context import Context, Target, current_folder, target_of
 from devports.core.holder_kind import run_name
 from devports.core.value import Frozen
 from devports.core.verdict import Finding, HolderUnknown, covers, sockets_of
 from devports.errors import DevportsError
-from devports.records import RunStatus, charge_of, charges, holder_of, run_state
+from devports.records import RunStatus, find_status, run_state, run_statuses, status_at
 from devports.system import WINDOWS, clock
 from devports.system.inspect import (
     HolderCache,
@@ -137,12 +137,12 @@ class AllListeners:
         self._setting = context
         self._who = HolderCache(context.machine, thorough=True).holding if repeated else None
         config, self._errors = _config(context)
-        self._folder = config.root if config else here()
+        self._folder = config.root if config else current_folder()
         self._declared = tuple(_declared(context.machine, config)) if config else ()
 
     def look(self) -> StatusResult:
         """Return the groups of one inspection; the services of this project by name."""
-        runs = charges(self._setting.records())
+        runs = run_statuses(self._setting.records())
         found = census(self._setting.machine, self._folder, self._who)
         sections = tuple(
             Section(tuple(self._entry(finding, runs) for finding in group.findings), group)
@@ -151,7 +151,7 @@ class AllListeners:
         return StatusResult(sections, gaps=found.gaps, errors=self._errors, asked=False)
 
     def _entry(self, finding: Finding, runs: Sequence[RunStatus]) -> StatusEntry:
-        run = holder_of(runs, finding)
+        run = status_at(runs, finding)
         if run is None:
             service = self._service(finding)
             name = service.name if service else ""
@@ -188,7 +188,7 @@ def _declared(machine: Machine, config: Config) -> Iterator[tuple[Service, Endpo
 
 INTERVAL = 1.0
 """Seconds between two looks."""
-IDLE = 4
+PAUSE_FACTOR = 4
 """The pause is at least this many times as long as a look: a slow machine is read less often."""
 SIGINT = 2
 
@@ -217,7 +217,7 @@ def watch_over(screen: Console, look: Callable[[], StatusResult], interval: floa
             number = _until_the_end(painter, rows_and_gaps, interval, attention)
         finally:
             painter.leave()
-    painter.last_words()
+    painter.print_last()
     return exitcodes.OK if number in (0, SIGINT) else exitcodes.of_signal(number)
 
 
@@ -236,16 +236,16 @@ def _until_the_end(
             begun = clock.monotonic()
             painter.show(*look())
             took = clock.monotonic() - begun
-            due = clock.Deadline(max(interval - took, IDLE * took))
+            due = clock.Deadline(max(interval - took, PAUSE_FACTOR * took))
         match attention.wait(due.left):
             case Ended(number=number):
                 return number
             case Resized():
-                painter.again()
+                painter.redraw()
             case Suspended():
                 painter.leave()
                 attention.suspend()
-                painter.again()
+                painter.redraw()
             case None:
                 continue
 
@@ -270,10 +270,10 @@ class LineView:
         if lines:
             self._screen.out("\n".join(lines))
 
-    def again(self) -> None:
+    def redraw(self) -> None:
         """Do nothing: printed lines are neither redrawn nor removed."""
 
-    leave = last_words = again
+    leave = print_last = redraw
 
 
 class StatusResult(Frozen):
@@ -327,7 +327,7 @@ class Services:
 
     def look(self) -> StatusResult:
         """Return an entry for every target, all from one inspection."""
-        runs = charges(self._setting.records())
+        runs = run_statuses(self._setting.records())
         wanted = [self._wanted(target, runs) for target in self._targets]
         found = iter(self._findings([end for each in wanted for _, end in each.ends]))
         entries = tuple(entry_of(each, [next(found) for _ in each.ends], runs) for each in wanted)
@@ -346,7 +346,7 @@ class Services:
 
     def _wanted(self, target: Target, runs: Sequence[RunStatus]) -> ServiceStatus:
         """Return the endpoints of a target: the declared ones, and another port of its run."""
-        run = charge_of(runs, target.name, self._project) if target.service else None
+        run = find_status(runs, target.name, self._project) if target.service else None
         moved = run is not None and run.live and run.record.spec not in target.specs
         specs = (*target.specs, run.record.spec) if run is not None and moved else target.specs
         try:
@@ -371,7 +371,7 @@ def entry_of(
     any_owner = service is not None and service.ready.owner == "any"
     places = []
     for (spec, _), finding in zip(wanted.ends, findings, strict=True):
-        run = wanted.run if service else holder_of(runs, finding)
+        run = wanted.run if service else status_at(runs, finding)
         if run is None or (wanted.moved and spec == target.specs[0]):
             places.append(StatusPort(finding))
             continue

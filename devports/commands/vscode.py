@@ -9,7 +9,7 @@ import os
 
 import devports
 from devports import exitcodes
-from devports.commands.context import Context, here
+from devports.commands.context import Context, current_folder
 from devports.config.load import OWN, SHARED, find
 from devports.errors import DevportsError
 from devports.system import files
@@ -32,7 +32,7 @@ def vscode(context: Context, mode: Mode = "write", *, as_json: bool = False) -> 
     config = context.config()
     refuse_unfindable(config)
     try:
-        plan = write(config) if mode == "write" else look(config)
+        plan = write(config) if mode == "write" else plan_changes(config)
     except BrokenFileError as error:
         if not as_json:
             context.screen.out(error.snippet)
@@ -43,11 +43,11 @@ def vscode(context: Context, mode: Mode = "write", *, as_json: bool = False) -> 
 
         context.screen.answer(("vscode",), vscode_data(plan, mode), exit_code=code)
     else:
-        report(context.screen, plan, mode, os.path.relpath(config.root, here()))
+        report(context.screen, plan, mode, os.path.relpath(config.root, current_folder()))
     return code
 
 
-def look(config: Config) -> Plan:
+def plan_changes(config: Config) -> Plan:
     """Return the changes without writing them."""
     with files.opened(config.root, VSCODE) as folder:
         return planned(config, folder)
@@ -60,7 +60,7 @@ def write(config: Config) -> Plan:
     to write, and the second time with other writers locked out, one of which may have written it
     all just now.
     """
-    plan = look(config)
+    plan = plan_changes(config)
     if plan.in_sync:
         return plan
     with files.opened(config.root, VSCODE, make=True) as folder:

@@ -40,22 +40,22 @@ if TYPE_CHECKING:
     Reply = tuple[bytes, int | None]
 
 
-HERE = os.path.join(os.path.dirname(os.path.abspath(__file__)), "hooks")
-PYTHON_FOLDER = os.path.join(HERE, "python")
+HOOKS = os.path.join(os.path.dirname(os.path.abspath(__file__)), "hooks")
+PYTHON_FOLDER = os.path.join(HOOKS, "python")
 """For PYTHONPATH, with `sitecustomize` in it and nothing else.
 
 If it vanishes (devports is uninstalled while a server runs), Python ignores it.
 """
-MOST_TOLD = 256
+MAX_REPORTS = 256
 """Maximum number of hellos, and of failed binds, that are kept of a run; the first ones count."""
-MOST_CALLERS = 16
+MAX_CONNECTIONS = 16
 """Maximum number of open connections; a server has few sockets to bind."""
-PIPE = 65536
+FIFO_SIZE = 65536
 """Capacity of a FIFO in bytes (pipe(7)): one read returns everything reported."""
-SPEAK_WITHIN = 2.0
+REQUEST_TIMEOUT = 2.0
 TOKEN_BYTES = 16
-SHARED = "/tmp"  # noqa: S108  # each folder there has a random name
-LONGEST_FOLDER = 80
+TMP = "/tmp"  # noqa: S108  # each folder there has a random name
+MAX_FOLDER = 80
 """In bytes: with the names below it, a path of unix(7) is limited to 108 bytes, on macOS to 104."""
 
 
@@ -65,7 +65,7 @@ class HookConnection:
     def __init__(self, sock: net.socket) -> None:
         self.sock = sock
         self.said = b""
-        self.deadline = clock.Deadline(SPEAK_WITHIN)
+        self.deadline = clock.Deadline(REQUEST_TIMEOUT)
 
     def listen(self) -> bool:
         """Read what has arrived; return whether more is expected."""
@@ -99,7 +99,7 @@ class HookServer:
         self.failed_binds: list[FailedBind] = []
         self._ports, self._answer = ports, answer
         self._token = os.urandom(TOKEN_BYTES).hex()
-        self._callers: dict[int, HookConnection] = {}
+        self._connections: dict[int, HookConnection] = {}
         self._folder = private_folder()
         self._path = os.path.join(self._folder, "ask")
         self._fifo = os.path.join(self._folder, "tell")
@@ -112,7 +112,7 @@ class HookServer:
         """Whether every request is answered no: the server is being stopped."""
         try:
             self._socket.bind(self._path)
-            self._socket.listen(MOST_CALLERS)
+            self._socket.listen(MAX_CONNECTIONS)
             os.mkfifo(self._fifo, 0o600)
             # Open for writing as well: without a writer, poll reports the end of a FIFO.
             self._told = os.open(self._fifo, os.O_RDWR | os.O_NONBLOCK)
@@ -143,7 +143,7 @@ class HookServer:
         poll.register(self._socket, select.POLLIN)
         if not self.quiet:
             poll.register(self._told, select.POLLIN)
-        for descriptor in self._callers:
+        for descriptor in self._connections:
             poll.register(descriptor, select.POLLIN)
 
     def pump(self, ready: Iterable[int]) -> bool:
@@ -154,28 +154,28 @@ class HookServer:
                 self._accept()
             elif descriptor == self._told:
                 self.collect()
-            elif descriptor in self._callers:
+            elif descriptor in self._connections:
                 answered = self._hear(descriptor) or answered
-        for descriptor in [d for d, caller in self._callers.items() if caller.deadline.passed]:
-            self._callers.pop(descriptor).sock.close()
+        for descriptor in [d for d, caller in self._connections.items() if caller.deadline.passed]:
+            self._connections.pop(descriptor).sock.close()
         return answered
 
     def collect(self) -> None:
         """Read the reports that are waiting, after the server has exited its last ones."""
         with contextlib.suppress(BlockingIOError):
-            *lines, part = (self._part + os.read(self._told, PIPE)).split(b"\n")
+            *lines, part = (self._part + os.read(self._told, FIFO_SIZE)).split(b"\n")
             self._part = part[:LONGEST_FACT]
             for line in lines:
                 self._note(fact_of(line[:LONGEST_FACT]))
 
     def _note(self, fact: HookHello | FailedBind | None) -> None:
         match fact:
-            case HookHello(pid=pid) if len(self.hellos) < MOST_TOLD:
+            case HookHello(pid=pid) if len(self.hellos) < MAX_REPORTS:
                 self.hellos.setdefault(pid, fact)
-            case FailedBind() if len(self.failed_binds) < MOST_TOLD:
+            case FailedBind() if len(self.failed_binds) < MAX_REPORTS:
                 self.failed_binds.append(fact)
 
-    def forget(self) -> None:
+    def clear_reports(self) -> None:
         """Drop all reports, before another start."""
         self.quiet = False
         self.collect()
@@ -189,16 +189,16 @@ class HookServer:
             return
         sock = net.socket(net.AF_UNIX, net.SOCK_STREAM, 0, descriptor)
         sock.setblocking(False)
-        if len(self._callers) < MOST_CALLERS:
-            self._callers[descriptor] = HookConnection(sock)
+        if len(self._connections) < MAX_CONNECTIONS:
+            self._connections[descriptor] = HookConnection(sock)
         else:
             sock.close()
 
     def _hear(self, descriptor: int) -> bool:
-        caller = self._callers[descriptor]
+        caller = self._connections[descriptor]
         if caller.listen():
             return False
-        del self._callers[descriptor]
+        del self._connections[descriptor]
         try:
             ask = ask_of(caller.said, self._token, self._ports)
             if ask is not None:
@@ -209,9 +209,9 @@ class HookServer:
 
     def close(self) -> None:
         """Remove socket, FIFO and folder: later a hook cannot connect; its bind fails as before."""
-        for caller in self._callers.values():
+        for caller in self._connections.values():
             caller.sock.close()
-        self._callers.clear()
+        self._connections.clear()
         self._socket.close()
         if self._told >= 0:
             os.close(self._told)
@@ -231,9 +231,9 @@ def private_folder() -> str:
     Raises:
         OSError: it cannot be created.
     """
-    parent = os.path.abspath(os.environ.get("TMPDIR") or SHARED)
-    if len(os.fsencode(parent)) > LONGEST_FOLDER:
-        parent = SHARED
+    parent = os.path.abspath(os.environ.get("TMPDIR") or TMP)
+    if len(os.fsencode(parent)) > MAX_FOLDER:
+        parent = TMP
     path = os.path.join(parent, f"devports-{os.urandom(8).hex()}")
     os.mkdir(path, 0o700)
     return path
@@ -249,7 +249,7 @@ def node_module(state: str) -> str:
     Raises:
         OSError: it cannot be written.
     """
-    with open(os.path.join(HERE, "node.cjs"), "rb") as file:
+    with open(os.path.join(HOOKS, "node.cjs"), "rb") as file:
         text = file.read()
     folder = os.path.join(state, "hooks")
     path = os.path.join(folder, f"node-{crc32(text):08x}.cjs")

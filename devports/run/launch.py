@@ -58,7 +58,7 @@ class Launch(Frozen):
     declared: int = 0
 
     @property
-    def everything(self) -> tuple[Endpoint, ...]:
+    def all_endpoints(self) -> tuple[Endpoint, ...]:
         """All endpoints that are reserved: those of the first port and of the additional ones."""
         return (*self.endpoints, *self.extra)
 
@@ -164,46 +164,46 @@ class HandoffRunner:
         """
         launch = self._launch
         if self.hooks is not None:
-            self.hooks.forget()  # reports of the previous start
+            self.hooks.clear_reports()  # reports of the previous start
         match way:
             case "fd":
                 assert launch.handed is not None  # noqa: S101  # the plan has both or neither
-                return way, self._hand(launch.handed, spawn)
+                return way, self._pass_sockets(launch.handed, spawn)
             case "hook":
                 # Additional ports may be bound without a hook: a debugger's, by node itself.
                 self.hold.share(behind=len(launch.endpoints))
-                env = self._hooked(asks=True)
+                env = self._hook_env(asks=True)
                 if env is None:
                     return self.start("beside", spawn)
                 spawn(launch.argv, env)
             case "beside":
                 self.hold.share()
-                spawn(launch.argv, self._telling())
+                spawn(launch.argv, self._reporting_env())
             case "bare":
                 self.hold.release()
-                spawn(launch.argv, self._telling())
+                spawn(launch.argv, self._reporting_env())
             case _:
                 unreachable(way)
         return way, ""
 
-    def _hand(self, handed: SocketHandoff, spawn: Spawn) -> str:
+    def _pass_sockets(self, handed: SocketHandoff, spawn: Spawn) -> str:
         count = len(self._launch.endpoints)
         self.hold.share(behind=count)
         with self.hold.inheritable(count, listening=handed.listening) as numbers:
             argv = [numbered(word, numbers) for word in handed.argv]
-            env = {**self._telling(), **dict(handed.env)}
+            env = {**self._reporting_env(), **dict(handed.env)}
             spawn(argv, {name: numbered(text, numbers) for name, text in env.items()})
             return numbered(handed.how, numbers)
 
-    def _telling(self) -> Mapping[str, str]:
+    def _reporting_env(self) -> Mapping[str, str]:
         """Return the environment for hooks that only report; no hooks for `handoff = "none"`."""
         alone = self._launch.service.handoff == "none"
-        return (None if alone else self._hooked(asks=False)) or self._launch.env
+        return (None if alone else self._hook_env(asks=False)) or self._launch.env
 
-    def _hooked(self, *, asks: bool) -> Mapping[str, str] | None:
+    def _hook_env(self, *, asks: bool) -> Mapping[str, str] | None:
         """Return the environment that loads the hooks; None if their socket cannot be created."""
         if self.hooks is None:
-            ports = {end.port for end in self._launch.everything}
+            ports = {end.port for end in self._launch.all_endpoints}
             try:
                 self.hooks = HookServer(ports, self.answer)
             except OSError:
@@ -215,8 +215,8 @@ class HandoffRunner:
         """Answer a failed bind; this may ask for confirmation, although the server runs already."""
         with self._interruptible():
             if not ask.adopts:
-                return (RETRY if self.hold.release_for(ask.endpoint, self._has) else NO), None
-            given = self.hold.hand_over(ask.endpoint, self._has)
+                return (RETRY if self.hold.release_for(ask.endpoint, self._owns) else NO), None
+            given = self.hold.hand_over(ask.endpoint, self._owns)
             return (NO, None) if given is None else (YES, given.fileno())
         return NO, None
 
@@ -241,12 +241,12 @@ class HandoffRunner:
         finally:
             self._interrupts.install(calm=True)
 
-    def _has(self, endpoint: Endpoint) -> bool:
+    def _owns(self, endpoint: Endpoint) -> bool:
         """Return whether a process of the server has the endpoint already."""
         watch = OwnershipWatcher(self.machine, (endpoint,), self.family, self.hold)
         return bool(watch.holders())
 
-    def rest(self) -> None:
+    def mute(self) -> None:
         """Wake the loop for requests only: the server is ready."""
         if self.hooks is not None:
             self.hooks.quiet = True

@@ -51,7 +51,7 @@ class OutputFile:
 
     def __init__(self, descriptor: int, *, again: bool = True) -> None:
         self.descriptor = descriptor
-        self._own = opened_again(descriptor) if again else None
+        self._own = reopened(descriptor) if again else None
 
     def write(self, data: memoryview) -> memoryview:
         """Write what is accepted now; return the rest.
@@ -75,7 +75,7 @@ class OutputFile:
             self._own = None
 
 
-def opened_again(descriptor: int) -> int | None:
+def reopened(descriptor: int) -> int | None:
     """Return a private, non-blocking descriptor of the same file; None if there can be none.
 
     A regular file never blocks, and keeps the one position that all its writers share. A pipe has a
@@ -114,7 +114,7 @@ class Stream:
         self.midline = False
         """Whether the last byte was not the end of a line."""
         self.pending = memoryview(b"")
-        self.deaf = False
+        self.reader_closed = False
         """Whether the reader is closed; the rest of the output is dropped."""
 
     @property
@@ -135,7 +135,7 @@ class Stream:
             return
         for _ in range(self._burst if self.source in ready else 0):
             data = self._read()
-            if data and not self.deaf:
+            if data and not self.reader_closed:
                 self.pending = memoryview(data)
                 self._write()
             yield data
@@ -159,7 +159,7 @@ class Stream:
         try:
             self.pending = self.outlet.write(self.pending)
         except OSError:  # a closed reader is no reason to stop the server
-            self.deaf, self.pending = True, memoryview(b"")
+            self.reader_closed, self.pending = True, memoryview(b"")
 
     def close(self) -> None:
         if self.open:
@@ -181,7 +181,7 @@ class TerminalInput(Stream):
         self._terminal, self._inner, self._pressed = terminal, inner, pressed
 
     def register(self, poll: select.poll) -> None:
-        if self._terminal.lent:  # reading in the background would stop devports (tty(4), SIGTTIN)
+        if self._terminal.is_raw:  # reading in the background would stop devports (tty(4), SIGTTIN)
             super().register(poll)
 
     def _read(self) -> bytes:
@@ -298,12 +298,12 @@ class Relay:
         for stream in self.streams:
             for data in stream.pump(ready):
                 if data and self.watching:
-                    self._look_at(data, stream.tail)
+                    self._inspect(data, stream.tail)
         if self._keyboard is not None:
             for _ in self._keyboard.pump(ready):
                 pass
 
-    def _look_at(self, data: bytes, tail: Tail) -> None:
+    def _inspect(self, data: bytes, tail: Tail) -> None:
         """Search for bind errors and for the awaited text, across chunks."""
         before = tail.data
         if tail.add(data):

@@ -33,7 +33,7 @@ LOOK_EVERY = 0.1
 """Seconds between checks of a dependency."""
 FIRST_ERROR = 400
 LONGEST_STATUS = 4096
-KNOCK = 0.2
+PROBE_TIMEOUT = 0.2
 """Seconds; a connection on this machine is queued at once, or the queue is full."""
 
 
@@ -53,7 +53,7 @@ def is_served(machine: Machine, ends: Sequence[Endpoint], path: str = "") -> boo
     served = [end for end in ends if any(covers(socket, end) for socket in listening)]
     if not path:
         return bool(served)
-    return any(is_good(answer(end, path, seconds=ANSWER_WITHIN)) for end in served)
+    return any(is_good(http_status(end, path, seconds=ANSWER_WITHIN)) for end in served)
 
 
 def wait_for_dependencies(
@@ -121,7 +121,7 @@ def not_ready(service: Service, dependency: Service) -> DevportsError:
     )
 
 
-def answer(endpoint: Endpoint, path: str, *, seconds: float) -> int:
+def http_status(endpoint: Endpoint, path: str, *, seconds: float) -> int:
     """Return the status of the response to ``GET path`` within `seconds`, 0 for none.
 
     Only the status line is read: http.client limits each read, not the whole, and a server that
@@ -140,9 +140,9 @@ def answer(endpoint: Endpoint, path: str, *, seconds: float) -> int:
         sock.close()
 
 
-def knock(endpoint: Endpoint) -> net.socket | None:
+def open_probe(endpoint: Endpoint) -> net.socket | None:
     """Open one connection, to see whether a process accepts it; None if it is not even queued."""
-    return _connected(_reachable(endpoint), KNOCK)
+    return _connected(_reachable(endpoint), PROBE_TIMEOUT)
 
 
 def _reachable(endpoint: Endpoint) -> Endpoint:

@@ -17,7 +17,7 @@ from devports.errors import DevportsError
 from devports.freeing import free
 from devports.freeing.bindable import findings_now, nobody_is_on, table_of
 from devports.freeing.consent import is_container, plan_for
-from devports.records import MAX_RECORD, NOFOLLOW, sums, write_own
+from devports.records import MAX_RECORD, NOFOLLOW, checksum, write_private
 from devports.system.bind import Reservation, replace
 from devports.system.inspect import endpoints_of, inspect_without_bind
 
@@ -32,8 +32,8 @@ if TYPE_CHECKING:
     from devports.records import RunRecords
     from devports.system import Machine
 
-MAX_TAKES = 3
-MOST_REMEMBERED = 500
+MAX_ATTEMPTS = 3
+MAX_REMEMBERED = 500
 """Maximum number of remembered commands; the oldest are dropped."""
 NEXT_PORTS = 50
 """Maximum number of ports that are tried, the declared one included."""
@@ -81,7 +81,7 @@ class Reservations:
         self.release()  # a reservation of an earlier start would be in the way
         job, exchanged = self._job, self._job.exchanged
         others = tuple(endpoint for endpoint in job.endpoints if endpoint not in exchanged)
-        for _ in range(MAX_TAKES):
+        for _ in range(MAX_ATTEMPTS):
             if exchanged and not nobody_is_on(self._tools.machine, exchanged):
                 continue  # another probe's bind lasts microseconds: retry
             self.last = free(self._tools, job.replace(endpoints=others))
@@ -221,7 +221,7 @@ class Reservations:
         if taken(endpoint):
             return None
         found = next((r for r in self._held if r.endpoint == endpoint and not r.given), None)
-        for _ in range(MAX_TAKES):
+        for _ in range(MAX_ATTEMPTS):
             if found := found or self._replace(endpoint):
                 break
             if not self._free(endpoint):
@@ -263,7 +263,7 @@ class Reservations:
         return True
 
 
-class HoldMemory:
+class StartMemory:
     """What earlier starts of a command have shown, by a checksum of its words and folder.
 
     `beside`: it came up beside the reservation. `bare`: it came up only without. `alike`: it exited
@@ -274,7 +274,7 @@ class HoldMemory:
     def __init__(self, records: RunRecords, argv: Sequence[str], cwd: str) -> None:
         self._records = records
         self._path = os.path.join(records.path, "starts")
-        self._sum = sums(os.fsencode("\0".join((*argv, cwd))))
+        self._sum = checksum(os.fsencode("\0".join((*argv, cwd))))
         self.shown = dict(self._lines()).get(self._sum, "")
 
     @property
@@ -290,8 +290,8 @@ class HoldMemory:
         with contextlib.suppress(OSError), self._records.locked("starts"):
             lines = [(key, word) for key, word in self._lines() if key != self._sum]
             lines += [(self._sum, shown)] if shown else []
-            text = "".join(f"{key} {word}\n" for key, word in lines[-MOST_REMEMBERED:])
-            write_own(self._path, text)
+            text = "".join(f"{key} {word}\n" for key, word in lines[-MAX_REMEMBERED:])
+            write_private(self._path, text)
 
     def _lines(self) -> list[tuple[str, str]]:
         try:

@@ -90,7 +90,7 @@ class Server:
         family.sessions.add(self.process.pid)
         if terminal is not None:
             interrupts.suspend(by_us=True)
-            terminal.lend()
+            terminal.make_raw()
         self.keys: list[int] = []
         """Signals requested by a key in the last turn."""
         self.started = clock.monotonic()
@@ -135,7 +135,7 @@ class Server:
         if signal.SIGTSTP in (*numbers, *self.keys):
             self._suspend()
         elif signal.SIGCONT in numbers:
-            self._go_on()
+            self._continue()
         return [number for number in numbers if number not in INTERNAL]
 
     def _pass_on(self, milliseconds: float | None, pins: Sequence[ProcessHandle]) -> bool:
@@ -163,13 +163,13 @@ class Server:
         """
         self.signal_tree(signal.SIGSTOP)
         if self._terminal is not None:
-            self._terminal.take_back()
+            self._terminal.restore()
         self._interrupts.stop_ourselves()
-        self._go_on()
+        self._continue()
 
-    def _go_on(self) -> None:
+    def _continue(self) -> None:
         if self._terminal is not None:
-            self._terminal.lend()
+            self._terminal.make_raw()
             self.relay.resize()
         self.signal_tree(signal.SIGCONT)
 
@@ -199,15 +199,15 @@ class Server:
         if runs:
             self._tell(StoppingServer(self._service.name, self._service.stop_signal))
         if runs or self._family.group():
-            self._insist()
+            self._terminate()
         if not self._searched and not was_ready:
             self._searched = True
-            self._look_for_strays()
+            self._report_detached()
         if self._holders():
-            self._insist()
+            self._terminate()
         self.close()
 
-    def _insist(self) -> None:
+    def _terminate(self) -> None:
         """Send `stop_signal` to the tree and the holders of the port; later kill the rest."""
         begun = clock.monotonic()
         self.signal_tree(signal.Signals[self._service.stop_signal], self._holders())
@@ -232,7 +232,7 @@ class Server:
                 return False
         return False
 
-    def _look_for_strays(self) -> None:
+    def _report_detached(self) -> None:
         """Report the detached processes of a server that was never ready.
 
         A server that detaches itself does so before it binds (daemon(3)), so it may still be about
@@ -275,7 +275,7 @@ class Server:
         self.relay.drain()
         self.relay.close()
         if self._terminal is not None:
-            self._terminal.take_back()
+            self._terminal.restore()
             self._interrupts.suspend(by_us=False)
 
 
@@ -434,7 +434,7 @@ class ProgramWatcher:
             return True
         return program(process) in BIND_NOTHING
 
-    def is_strange(self, hellos: Mapping[int, HookHello]) -> bool:
+    def has_unhooked(self, hellos: Mapping[int, HookHello]) -> bool:
         """Return whether there was a program without a hook."""
         return any(
             since.passed and key.pid not in hellos and key not in self._forks
@@ -444,9 +444,9 @@ class ProgramWatcher:
     def is_hooked(self, hellos: Mapping[int, HookHello]) -> bool:
         """Return whether all programs that may bind have a hook; launchers do not bind."""
         said = any(not hello.is_launcher for hello in hellos.values())
-        return said and not self.is_strange(hellos)
+        return said and not self.has_unhooked(hellos)
 
-    def ended_below(self, parent: ProcessKey) -> int | None:
+    def exited_child(self, parent: ProcessKey) -> int | None:
         """Return the last child process of this one that has exited."""
         ended = (key.pid for key, pid in self._parents.items() if pid == parent.pid)
         return max((pid for pid in ended if self.has_ended(pid)), default=None)

@@ -11,7 +11,7 @@ import contextlib
 from devports.core.serving import Look, begin, knocked, step
 from devports.core.verdict import covers
 from devports.errors import DevportsError
-from devports.run.readiness import knock
+from devports.run.readiness import open_probe
 from devports.system import clock
 
 TYPE_CHECKING = False
@@ -74,16 +74,16 @@ class ServingWatcher:
             return None
         begun = clock.monotonic()
         self._known, news = step(self._known, self._seen(begun, exited))
-        self._knock()
+        self._probe()
         rest = IDLE * (clock.monotonic() - begun) if self._known.doubt is None else 0
         self._due = clock.Deadline(max(self._known.pause, rest))
         return news
 
-    def _knock(self) -> None:
+    def _probe(self) -> None:
         """Open a connection, where only that can show whether any process accepts."""
         if not self._known.perhaps:
             self._leave()
-        elif self._visit is None and (visit := knock(self._known.endpoint)) is not None:
+        elif self._visit is None and (visit := open_probe(self._known.endpoint)) is not None:
             self._visit, self._known = visit, knocked(self._known)
 
     def _leave(self) -> None:
@@ -101,7 +101,7 @@ class ServingWatcher:
     def _seen(self, now: float, exited: Process | None) -> Look:
         found = self._machine.listening_on({end.port for end in self._endpoints}).sockets
         here = [s for s in found if any(covers(s, end) is not False for end in self._endpoints)]
-        others = {s: who for s in here if (who := self._stranger(s)) is not None}
+        others = {s: who for s in here if (who := self._other_process(s)) is not None}
         own = [socket for socket in here if socket not in others]
         inodes = frozenset(socket.inode for socket in own)
         return Look(
@@ -113,7 +113,7 @@ class ServingWatcher:
             stranger=next(((socket.local, who) for socket, who in others.items()), None),
         )
 
-    def _stranger(self, socket: Socket) -> Process | None:
+    def _other_process(self, socket: Socket) -> Process | None:
         """Return a holder of the socket outside the server's tree, None if none is found.
 
         Its parent may exit during the look, so it is looked up again until it was reported.

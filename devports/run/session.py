@@ -41,7 +41,7 @@ from devports.core.value import unreachable
 from devports.errors import DevportsError
 from devports.run import terminal
 from devports.run.launch import HandoffRunner, mark_of
-from devports.run.reservation import HoldMemory, PortTakenError, Reservations
+from devports.run.reservation import PortTakenError, Reservations, StartMemory
 from devports.run.server import LOOK_EVERY, Server, ServerProcessTree
 from devports.run.startup import OwnershipWatcher, ServerStart
 from devports.run.terminal import SignalQueue, SignalReceived, terminal_interrupts_the_server
@@ -63,7 +63,7 @@ if TYPE_CHECKING:
 SECOND_CTRL_C = 2.0
 SOON = 3.0
 """Seconds from ready within which a failed bind of another port may explain an exit."""
-TAKES_IT_WITHIN = 5.0
+HANDOFF_TIMEOUT = 5.0
 """Seconds that a running server has to listen on a socket which it requested."""
 
 
@@ -75,7 +75,7 @@ class Session:
     ) -> None:
         self.launch, self.service, self.records = launch, launch.service, records
         self.machine, self._ask, self._tell = tools.machine, tools.ask, tell
-        self.terminal = terminal.of_process()
+        self.terminal = terminal.terminal_of_process()
         self.guard = start_watchdog(
             self._duty()
         )  # before any descriptor is open that it must not inherit
@@ -102,16 +102,19 @@ class Session:
         self._ctrl_c = clock.Deadline(0)
         self._marked: RunState = "starting"
         self._moves = job.policy.moves
-        self._retry, self._memory = launch.retry, HoldMemory(records, launch.argv, self.service.cwd)
+        self._retry, self._memory = (
+            launch.retry,
+            StartMemory(records, launch.argv, self.service.cwd),
+        )
         if self._memory.needs_bare and "bare" in self._retry.ways:
             self._retry = self._retry.replace(ways=("bare",))
-        self._met: StartFacts | None = None
+        self._last_facts: StartFacts | None = None
         """The last facts of the start after which the reservation was left out."""
 
     def _duty(self) -> WatchdogConfig:
         return WatchdogConfig(
             self.machine,
-            self.launch.everything,
+            self.launch.all_endpoints,
             mark_of(self.launch.record),
             self.terminal,
             signal.Signals[self.service.stop_signal],
@@ -145,14 +148,14 @@ class Session:
         while True:
             event = self._execute(commands)
             if isinstance(state, Ended):
-                return None if lost or self._is_to_move() else state
+                return None if lost or self._wants_other_port() else state
             event = event or self._wait_for_event(state)
             before = state
             state, commands = step(before, event, self._retry)
             lost = self._moves and isinstance(state, Ended) and is_lost(event, state)
-            self._tell_of(event, before, state)
+            self._report_transition(event, before, state)
 
-    def _is_to_move(self) -> bool:
+    def _wants_other_port(self) -> bool:
         """Return whether the answer to the question was another port."""
         outcomes = self.hold.last.outcomes if self.hold.last else ()
         return any(isinstance(one, Declined) and one.moving for one in outcomes)
@@ -184,7 +187,7 @@ class Session:
             case Starting():
                 return startup.wait_until_decided(server, self._signals)
             case Serving():
-                return self._until_the_end(server)
+                return self._supervise(server)
             case Stopping(signal=number):
                 return Exited(self._code(server, number))
             case Taking() | Ended():
@@ -280,8 +283,8 @@ class Session:
         if key is not None:
             self.guard.watch(key)
 
-    def _until_the_end(self, server: Server) -> Event:
-        watcher, patience = self.serving or self._watcher(), clock.Deadline(TAKES_IT_WITHIN)
+    def _supervise(self, server: Server) -> Event:
+        watcher, patience = self.serving or self._watcher(), clock.Deadline(HANDOFF_TIMEOUT)
         soon = clock.Deadline(SOON)
         with contextlib.closing(watcher):
             while (code := server.code) is None:
@@ -292,14 +295,14 @@ class Session:
                 if self._marked == "stopping":
                     watcher.close()  # Ctrl-C: the server is expected to accept no more
                 elif not self.hold:
-                    patience = clock.Deadline(TAKES_IT_WITHIN)
-                    self._look_after(watcher)
+                    patience = clock.Deadline(HANDOFF_TIMEOUT)
+                    self._check_serving(watcher)
                 elif patience.passed or self.watch.latest().owner is not None:
                     self.hold.release()  # its reloader has the requested socket
         server.close()
         if not soon.passed and self.startup is not None:
             self.handoff.collect()
-            self.startup.say_refused(code)
+            self.startup.report_refused(code)
         return Exited(code)
 
     def _watcher(self) -> ServingWatcher:
@@ -312,7 +315,7 @@ class Session:
         watcher.look()
         return watcher
 
-    def _look_after(self, watcher: ServingWatcher) -> None:
+    def _check_serving(self, watcher: ServingWatcher) -> None:
         """Check the ready server if it is due; record and report a change."""
         news = watcher.look()
         if news is not None:
@@ -364,7 +367,7 @@ class Session:
                     os.write(2, b"\n")
             self._tell(happening)
 
-    def _tell_of(self, event: Event, before: State, after: State) -> None:
+    def _report_transition(self, event: Event, before: State, after: State) -> None:
         name, endpoint, startup = self.service.name, self.launch.endpoints[0], self.startup
         if isinstance(before, Starting) and startup is not None:
             self._remember(event, startup)
@@ -375,7 +378,7 @@ class Session:
                 self.tell(HandoffFailed(name, before.way, waited))
             case Ready(), Serving():
                 self.hold.release()
-                self.handoff.rest()
+                self.handoff.mute()
                 self._mark("serving")
                 self.serving = self._watcher()
                 if startup and startup.owned:
@@ -392,10 +395,10 @@ class Session:
 
     def _remember(self, event: Event, start: ServerStart) -> None:
         """Store whether this command works with the reservation, if its start has shown that."""
-        memory, facts, met = self._memory, start.facts, self._met
+        memory, facts, met = self._memory, start.facts, self._last_facts
         match event:
             case HoldInTheWay():
-                self._met = facts
+                self._last_facts = facts
             case Ready() if start.way == "bare":
                 memory.note("bare" if met is not None or memory.shown == "bare" else "")
             case Ready() if start.released in ("socket", "hook"):

@@ -29,7 +29,7 @@ from devports.core.value import unreachable
 from devports.core.verdict import all_bindable, covers
 from devports.exitcodes import TAKEN_AGAIN
 from devports.freeing.bindable import sockets_on
-from devports.run.readiness import answer, is_good, knock
+from devports.run.readiness import http_status, is_good, open_probe
 from devports.run.server import LOOK_EVERY, ProgramWatcher
 from devports.system import clock
 from devports.system.clock import Deadline
@@ -50,9 +50,9 @@ if TYPE_CHECKING:
     from devports.system import Machine
 
 
-SAY_AFTER = 3.0
+REPORT_AFTER = 3.0
 """Seconds until it is reported that a server only binds its port, or listens elsewhere."""
-SAY_EVERY = 1.0
+REPORT_EVERY = 1.0
 """Seconds between looks for that, which read all processes of the server."""
 UNFIT_FOR = 1.0
 """Seconds for which a socket has to lack an address and the options that the reservation needs."""
@@ -60,7 +60,7 @@ GONE_FOR = 0.5
 """Seconds until the exit of a process is reported, if the server itself has not exited."""
 ANSWER_WITHIN = 0.5
 ASK_EVERY = 0.5
-ASK_AGAIN = 0.5
+LOOKUP_EVERY = 0.5
 """Seconds until a foreign socket is looked up again: a look-up walks /proc."""
 LIST_EVERY = 0.25
 """Seconds between two complete tables while the listeners stay the same.
@@ -109,7 +109,7 @@ class ServerStart:
         self._next_unfit, self._next_question, self._next_words = (
             Deadline(0),
             Deadline(0),
-            SAY_AFTER,
+            REPORT_AFTER,
         )
         self._visit: net.socket | None = None
         self._said: set[str] = set()
@@ -131,7 +131,7 @@ class ServerStart:
 
     def check_output(self, text: str) -> None:
         """Note output that may be a bind error on this port: a hint, not a fact."""
-        ports = {endpoint.port for endpoint in self._launch.everything}
+        ports = {endpoint.port for endpoint in self._launch.all_endpoints}
         found = match_bind_failure(text, ports)
         self.failure = self.failure or found
 
@@ -154,7 +154,7 @@ class ServerStart:
         outcome = decide(facts)
         match outcome:
             case "wait":
-                self._say(server)
+                self._report(server)
             case "release":
                 self._release(server)
             case "free-beside":
@@ -164,7 +164,7 @@ class ServerStart:
                 self.owned = self._news(server)
                 return Ready()
             case "ended":
-                self.say_refused(facts.code or 0)
+                self.report_refused(facts.code or 0)
                 return Exited(facts.code or 0)
             case "without-hold":
                 return HoldInTheWay(facts.elapsed if facts.code is None else 0.0)
@@ -173,11 +173,11 @@ class ServerStart:
             case "taken-again":
                 return GivenUp("retries-exhausted")
             case "shared":
-                return self._given_up(GivenUp("port-shared"))
+                return self._name_holders(GivenUp("port-shared"))
             case "moved":
-                return self._given_up(GivenUp("moved"))
+                return self._name_holders(GivenUp("moved"))
             case "bound-only" | "not-ready":
-                return self._given_up(GivenUp("not-ready"))
+                return self._name_holders(GivenUp("not-ready"))
             case _:
                 unreachable(outcome)
         return None
@@ -187,7 +187,7 @@ class ServerStart:
     def _look(self, server: Server) -> StartFacts:
         code = server.code
         if code is not None:
-            self._hear_the_rest(server)
+            self._read_rest(server)
         late = code is not None or server.elapsed >= self._fixed.timeout
         now = self._watch.ownership() if late else self._watch.latest()
         self._programs.look(self._hellos)
@@ -236,7 +236,7 @@ class ServerStart:
 
         The adapter of debugpy has a port of its own that the system chose.
         """
-        debugger, known = debugger_of(self._launch.argv), self._launch.everything
+        debugger, known = debugger_of(self._launch.argv), self._launch.all_endpoints
         first, last = self._machine.ephemeral() if debugger else (0, 0)
         others = {end.port for end in (*known, *((debugger,) if debugger else ()))}
         there = self._watch.elsewhere()
@@ -248,12 +248,12 @@ class ServerStart:
 
     def _told_by_hooks(self) -> dict[str, bool]:
         failed = self._handoff.hooks.failed_binds if self._handoff.hooks else ()
-        ports = {endpoint.port for endpoint in self._launch.everything}
+        ports = {endpoint.port for endpoint in self._launch.all_endpoints}
         ours = [bind for bind in failed if bind.endpoint.port in ports]
         refused = any(bind.errno == EADDRINUSE for bind in ours)
         return {"refused": refused, "elsewhere_refused": len(failed) > len(ours)}
 
-    def _hear_the_rest(self, server: Server) -> None:
+    def _read_rest(self, server: Server) -> None:
         """Read the last output and reports of a server that has exited."""
         server.close()
         for text in server.relay.tails():
@@ -281,7 +281,7 @@ class ServerStart:
 
     def _is_refused(self) -> bool:
         """Return whether a bind fails now."""
-        findings = inspect_ports(self._machine, self._launch.everything, ours=self._hold.inodes)
+        findings = inspect_ports(self._machine, self._launch.all_endpoints, ours=self._hold.inodes)
         return not all_bindable(findings)
 
     def _serves(self, now: PortOwnership, server: Server) -> bool:
@@ -318,7 +318,7 @@ class ServerStart:
         if self._visit is None:
             if self._next_question.passed:
                 self._next_question = Deadline(ASK_EVERY)
-                self._visit = knock(endpoint)
+                self._visit = open_probe(endpoint)
             return False
         if not waiting:
             self._visit.close()
@@ -330,7 +330,7 @@ class ServerStart:
             return False
         self._next_question = Deadline(ASK_EVERY)
         path = self._service.ready.http
-        self.status = answer(endpoint, path, seconds=ANSWER_WITHIN)
+        self.status = http_status(endpoint, path, seconds=ANSWER_WITHIN)
         return is_good(self.status)
 
     # -- actions while the server runs
@@ -365,7 +365,7 @@ class ServerStart:
             return None  # it has its port, or another process took it and is examined next
         return left
 
-    def _given_up(self, event: Event) -> Event:
+    def _name_holders(self, event: Event) -> Event:
         """Look up the other holders, to name them."""
         if self.seen.other_sockets:
             found = self._machine.holding(self.seen.other_sockets, thorough=False)
@@ -374,19 +374,19 @@ class ServerStart:
 
     # -- reports while waiting
 
-    def _say(self, server: Server) -> None:
+    def _report(self, server: Server) -> None:
         """Report, after a while, what it does instead of listening on its port."""
-        if self.way == "hook" and self._hold and self._programs.is_strange(self._hellos):
+        if self.way == "hook" and self._hold and self._programs.has_unhooked(self._hellos):
             self._hold.share()  # it has no hook: it must be able to bind beside the reservation
         now, elapsed = self.seen, server.elapsed
         if now.owner is not None:
             return
-        self._say_ended_below()
+        self._report_exited_child()
         if elapsed < self._next_words:
             return
-        self._next_words = elapsed + SAY_EVERY
+        self._next_words = elapsed + REPORT_EVERY
         if now.bound:
-            self._say_bound()
+            self._report_bound()
         elif "elsewhere" not in self._said and (there := self._elsewhere()):
             self._said.add("elsewhere")
             ends = self._launch.endpoints
@@ -394,27 +394,27 @@ class ServerStart:
 
     def _refused_elsewhere(self) -> FailedBind | None:
         failed = self._handoff.hooks.failed_binds if self._handoff.hooks else ()
-        return refused_elsewhere(failed, {end.port for end in self._launch.everything})
+        return refused_elsewhere(failed, {end.port for end in self._launch.all_endpoints})
 
-    def _say_ended_below(self) -> None:
+    def _report_exited_child(self) -> None:
         """Report the other port whose failed bind ended a child of a running reloader."""
         bind = self._refused_elsewhere()
         gone = bind is not None and self._programs.has_ended(bind.pid)
         if self._below_gone.has(gone) and bind is not None:
-            self._say_held(bind.endpoint, bind.errno, None)
+            self._report_held(bind.endpoint, bind.errno, None)
 
-    def say_refused(self, code: int) -> None:
+    def report_refused(self, code: int) -> None:
         """Report the port whose failed bind ended the server, and the holder of its debugger's."""
         if not 0 < code <= BY_SIGNAL:
             return
         if (bind := self._refused_elsewhere()) is not None:
-            self._say_held(bind.endpoint, bind.errno, code)
+            self._report_held(bind.endpoint, bind.errno, code)
         debugger = debugger_of(self._launch.argv)
-        ours = {end.port for end in self._launch.everything}
+        ours = {end.port for end in self._launch.all_endpoints}
         if debugger is not None and debugger.port not in ours:
-            self._say_held(debugger, 0, code)
+            self._report_held(debugger, 0, code)
 
-    def _say_held(self, endpoint: Endpoint, errno: int, code: int | None) -> None:
+    def _report_held(self, endpoint: Endpoint, errno: int, code: int | None) -> None:
         """Report it once; a debugger's port without a failed bind only if it is in use."""
         holder = holder_at(self._machine, endpoint) if errno in (0, EADDRINUSE) else None
         if str(endpoint) in self._said or (holder is None and not errno):
@@ -422,11 +422,11 @@ class ServerStart:
         self._said.add(str(endpoint))
         self._tell(BindRefused(self._service.name, endpoint, holder, errno, code))
 
-    def _say_bound(self) -> None:
+    def _report_bound(self) -> None:
         """Report the process that has bound only: it is starting, or its worker has exited."""
         holders = self._watch.holders()
         holder = self._machine.process(holders[-1].pid) if holders else None
-        ended = self._programs.ended_below(holders[0]) if len(holders) == 1 else None
+        ended = self._programs.exited_child(holders[0]) if len(holders) == 1 else None
         kind = "starting" if ended is None else "ended"
         if holder is not None and kind not in self._said:
             self._said |= {kind, "starting"}
@@ -543,5 +543,5 @@ class OwnershipWatcher:
             served = [holder for holder in own if not is_shell(holder.process)]
             self._known[socket.inode] = (served or own)[0]
         else:
-            self._missed[socket.inode] = Deadline(ASK_AGAIN)
+            self._missed[socket.inode] = Deadline(LOOKUP_EVERY)
         return self._known.get(socket.inode)

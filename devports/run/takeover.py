@@ -33,11 +33,11 @@ if TYPE_CHECKING:
 
 MARK_WAIT = 0.5
 """Seconds after which a live run without the mark is assumed to continue."""
-BEYOND_STOP = 3.0
+CLEANUP_TIME = 3.0
 """Seconds a stopping run may need in addition to its stop_timeout: SIGKILL and the clean-up."""
 
 
-class PortPromisedError(Exception):
+class PortClaimedError(Exception):
     """A live run of another service or project has claimed the same port first."""
 
 
@@ -63,11 +63,11 @@ def register_run(
         PortPromisedError: `alone`, and a run of another service or project has the port.
     """
     me = machine.key(os.getpid()) or ProcessKey(os.getpid(), 0)
-    patience = service.stop_timeout + BEYOND_STOP
+    patience = service.stop_timeout + CLEANUP_TIME
     mine = RunRecord(me, service.run_name, project, "starting", service.spec, patience=patience)
     mark = gone = clock.Deadline(0)
     found, late, told, ending = None, False, False, False
-    rival = partial(wants, machine, alone) if alone else None
+    rival = partial(is_for, machine, alone) if alone else None
     while True:
         try:
             now = records.claim(mine, rival=rival)
@@ -77,16 +77,16 @@ def register_run(
         if now.key == me:
             return now
         if (now.service, now.project) != (mine.service, mine.project):
-            raise PortPromisedError
+            raise PortClaimedError
         if now.key != found:
             found, late, told, ending = now.key, found is not None, False, False
             mark, gone = clock.Deadline(MARK_WAIT), clock.Deadline(max(patience, now.patience))
         stopping = ending or now.state == "stopping"
         if (gone if stopping else mark).passed:
             if stopping or late or not take_over(now):
-                raise _in_charge(now)
+                raise _already_running(now)
             ending, gone = True, clock.Deadline(max(patience, now.patience))
-            records.leave_word(now.key, now.service, now.project)
+            records.write_stop_note(now.key, now.service, now.project)
             send(machine, now.key, TERM, CONT)  # stopped by Ctrl-Z it could not handle the signal
             continue
         if stopping and not told:
@@ -95,7 +95,7 @@ def register_run(
         _wait_for(machine, now, gone.left if stopping else 0.02)
 
 
-def wants(machine: Machine, endpoints: Sequence[Endpoint], other: RunRecord) -> bool:
+def is_for(machine: Machine, endpoints: Sequence[Endpoint], other: RunRecord) -> bool:
     """Return whether a run was started for one of these endpoints."""
     if other.spec.port not in {endpoint.port for endpoint in endpoints}:
         return False
@@ -113,7 +113,7 @@ def _wait_for(machine: Machine, record: RunRecord, seconds: float) -> None:
         pin.close()
 
 
-def _in_charge(record: RunRecord) -> DevportsError:
+def _already_running(record: RunRecord) -> DevportsError:
     from devports.core.hint import hint, ours
 
     name, declared = record.service, run_name(record.service) == record.service

@@ -40,11 +40,11 @@ STOPPING = (signal.SIGTERM, signal.SIGHUP, signal.SIGQUIT)
 WATCHED = (*STOPPING, signal.SIGINT, signal.SIGCHLD, signal.SIGWINCH)
 SUSPENDING = (signal.SIGTSTP, signal.SIGCONT)
 """Watched as well if the server has its own terminal: else Ctrl-Z stops both processes."""
-QUIET = (signal.SIGCHLD, signal.SIGWINCH, *SUSPENDING)
+HARMLESS = (signal.SIGCHLD, signal.SIGWINCH, *SUSPENDING)
 """Signals that stop nothing."""
 
 
-def raw(modes: Modes) -> Modes:
+def raw_modes(modes: Modes) -> Modes:
     """Return modes in which every byte passes unchanged, both ways (termios(3), cfmakeraw)."""
     breaks = termios.IGNBRK | termios.BRKINT | termios.PARMRK | termios.ISTRIP
     made = _by_byte(modes, breaks | LINE_ENDS | termios.IXON, termios.ECHONL)
@@ -53,7 +53,7 @@ def raw(modes: Modes) -> Modes:
     return made
 
 
-def asking(modes: Modes) -> Modes:
+def prompt_modes(modes: Modes) -> Modes:
     """Return the modes of a prompt of prompt_toolkit (its input/vt100.py, `raw_mode`)."""
     return _by_byte(modes, termios.IXON | termios.IXOFF | LINE_ENDS)
 
@@ -73,31 +73,31 @@ class Terminal:
     def __init__(self, descriptor: int) -> None:
         self.descriptor = descriptor
         self.modes: Modes = termios.tcgetattr(descriptor)
-        self.lent = False
+        self.is_raw = False
 
-    def lend(self) -> None:
+    def make_raw(self) -> None:
         """Make it raw, so that the inner terminal does the work."""
         if is_foreground(self.descriptor):
-            self.modes = self.modes if self.lent else termios.tcgetattr(self.descriptor)
-            self._set(raw(self.modes))
-            self.lent = True
+            self.modes = self.modes if self.is_raw else termios.tcgetattr(self.descriptor)
+            self._set(raw_modes(self.modes))
+            self.is_raw = True
 
-    def take_back(self) -> None:
+    def restore(self) -> None:
         """Restore the modes. An error means that the terminal is closed."""
-        if self.lent:
-            self.lent = False
+        if self.is_raw:
+            self.is_raw = False
             self._set(self.modes)
 
     @contextlib.contextmanager
     def ours(self) -> Iterator[None]:
         """Take it back for a block, to print or to ask."""
-        lent = self.lent
-        self.take_back()
+        lent = self.is_raw
+        self.restore()
         try:
             yield
         finally:
             if lent:
-                self.lend()
+                self.make_raw()
 
     def _set(self, modes: Modes) -> None:
         with contextlib.suppress(termios.error):
@@ -109,7 +109,7 @@ class Terminal:
         return b"" if byte in DISABLED else byte
 
 
-def of_process() -> Terminal | None:
+def terminal_of_process() -> Terminal | None:
     """Return the terminal that stdin, stdout and stderr are, if devports is in its foreground."""
     try:
         names = {os.ttyname(descriptor) for descriptor in (0, 1, 2)}
@@ -185,7 +185,7 @@ class SignalQueue(Wakeup):
         self.take((*WATCHED, *(SUSPENDING if self._suspending else ())))
 
     def _handle(self, number: int, _frame: FrameType | None) -> None:
-        if not self.calm and number not in QUIET:
+        if not self.calm and number not in HARMLESS:
             self.calm = True  # the first one ends the action; a second must not end the clean-up
             raise SignalReceived(number)
 
@@ -196,7 +196,7 @@ class SignalQueue(Wakeup):
             SignalReceived: one was queued.
         """
         self.install(calm=False)
-        waiting = [number for number in self.collect() if number not in QUIET]
+        waiting = [number for number in self.collect() if number not in HARMLESS]
         if waiting:
             self.calm = True
             raise SignalReceived(waiting[0])

@@ -21,7 +21,7 @@ from devports.core.value import Frozen
 from devports.errors import DevportsError
 from devports.freeing.bindable import sockets_on
 from devports.run.server import session_of
-from devports.run.terminal import asking, raw
+from devports.run.terminal import prompt_modes, raw_modes
 from devports.system import clock
 from devports.system.signals import send
 
@@ -34,9 +34,9 @@ if TYPE_CHECKING:
 SHUTDOWN_MESSAGE = b"bye\n"
 STEP = 0.05
 KILL_WAIT = 2.0
-ON_ITS_WAY = 0.5
+EXEC_TIMEOUT = 0.5
 """Seconds that a start may take from fork(2) to execve(2)."""
-LONGEST_NEWS = 4096
+MAX_MESSAGE = 4096
 IGNORED = (signal.SIGINT, signal.SIGTERM, signal.SIGHUP, signal.SIGQUIT, signal.SIGTSTP)
 
 
@@ -48,16 +48,16 @@ class Watchdog:
 
     def watch(self, server: ProcessKey) -> None:
         """Set the server to stop if devports is killed, instead of the previous one."""
-        self._say(b"%d %d\n" % (server.pid, server.start))
+        self._send(b"%d %d\n" % (server.pid, server.start))
 
     def dismiss(self) -> None:
         """Send the shutdown message: devports exits after its own clean-up."""
-        self._say(SHUTDOWN_MESSAGE)
+        self._send(SHUTDOWN_MESSAGE)
         if self._pipe >= 0:
             os.close(self._pipe)
             self._pipe = -1
 
-    def _say(self, news: bytes) -> None:
+    def _send(self, news: bytes) -> None:
         with contextlib.suppress(OSError):  # the watchdog was killed
             os.write(self._pipe, news)
 
@@ -90,13 +90,13 @@ def start_watchdog(duty: WatchdogConfig) -> Watchdog:
         theirs, ours = os.pipe()
         child = os.fork()
     except OSError as error:
-        raise _not_posted(error) from error
+        raise _start_error(error) from error
     if child:
         os.close(theirs)
         _, status = os.waitpid(child, 0)
         if status:
             number = os.WEXITSTATUS(status) or EAGAIN
-            raise _not_posted(OSError(number, os.strerror(number)))
+            raise _start_error(OSError(number, os.strerror(number)))
         return Watchdog(ours)
     number = 0
     try:
@@ -109,7 +109,7 @@ def start_watchdog(duty: WatchdogConfig) -> Watchdog:
         os._exit(number)
 
 
-def _not_posted(error: OSError) -> DevportsError:
+def _start_error(error: OSError) -> DevportsError:
     """Return the error: the server would get no process either."""
     few = "raise the process limit (`ulimit -u`) or stop some processes"
     return DevportsError(
@@ -134,15 +134,15 @@ def _watch(duty: WatchdogConfig, pipe: int) -> None:
     if duty.terminal is not None:
         _restore(duty.terminal, screen)
     if server is None:
-        server = unnamed(duty)
+        server = unreported_server(duty)
     if server is not None:
-        _end(duty, server)
+        _stop(duty, server)
 
 
 def _restore(terminal: Terminal, screen: int) -> None:
     """Restore the modes, unless a shell has set its own first."""
     with contextlib.suppress(termios.error):
-        if termios.tcgetattr(screen) in (raw(terminal.modes), asking(terminal.modes)):
+        if termios.tcgetattr(screen) in (raw_modes(terminal.modes), prompt_modes(terminal.modes)):
             termios.tcsetattr(screen, termios.TCSANOW, terminal.modes)
 
 
@@ -160,8 +160,8 @@ def _close_all_but(*kept: int) -> None:
 def _listen(pipe: int) -> tuple[ProcessKey | None, bool]:
     """Return the last server named, and whether the shutdown message came."""
     news = b""
-    while part := os.read(pipe, LONGEST_NEWS):
-        news = (news + part)[-LONGEST_NEWS:]
+    while part := os.read(pipe, MAX_MESSAGE):
+        news = (news + part)[-MAX_MESSAGE:]
     lines = news.split(b"\n")[:-1]
     if lines and lines[-1] + b"\n" == SHUTDOWN_MESSAGE:
         return None, True
@@ -169,25 +169,25 @@ def _listen(pipe: int) -> tuple[ProcessKey | None, bool]:
     return (ProcessKey(int(words[0]), int(words[1])) if words else None), False
 
 
-def _end(duty: WatchdogConfig, server: ProcessKey) -> None:
+def _stop(duty: WatchdogConfig, server: ProcessKey) -> None:
     """Send `stop_signal` to all processes of the server, and kill those left after the timeout."""
     _signal(duty, server, duty.stop_signal)
     _signal(duty, server, signal.SIGCONT)  # a stopped process cannot handle a signal
     deadline = clock.Deadline(duty.stop_timeout)
-    while left(duty, server) and not deadline.passed:
+    while remaining(duty, server) and not deadline.passed:
         clock.pause(STEP)
     last = clock.Deadline(KILL_WAIT)
-    while left(duty, server) and not last.passed:
+    while remaining(duty, server) and not last.passed:
         _signal(duty, server, signal.SIGKILL)
         clock.pause(STEP)
 
 
 def _signal(duty: WatchdogConfig, server: ProcessKey, number: int) -> None:
-    for key in left(duty, server):
+    for key in remaining(duty, server):
         send(duty.machine, key, number)
 
 
-def left(duty: WatchdogConfig, server: ProcessKey) -> list[ProcessKey]:
+def remaining(duty: WatchdogConfig, server: ProcessKey) -> list[ProcessKey]:
     """Return the remaining processes of a server, found from outside the process tree.
 
     Its descendants, the members of its session if it has its own, and the holders of the port with
@@ -211,12 +211,12 @@ def _marked_holders(duty: WatchdogConfig) -> list[int]:
     return [holder.process.pid for holder in found.holders if marked in holder.process.marks]
 
 
-def unnamed(duty: WatchdogConfig) -> ProcessKey | None:
+def unreported_server(duty: WatchdogConfig) -> ProcessKey | None:
     """Return a server whose start was not reported because devports was killed just then.
 
     It has the mark; for a moment it may still be between fork(2) and execve(2).
     """
-    deadline = clock.Deadline(ON_ITS_WAY)
+    deadline = clock.Deadline(EXEC_TIMEOUT)
     while not (pids := duty.machine.processes_with_mark(duty.mark)) and not deadline.passed:
         clock.pause(0.02)
     keys = [key for pid in pids if (key := duty.machine.key(pid)) is not None]

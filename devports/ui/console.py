@@ -38,7 +38,7 @@ NO = ("", "0", "false", "no")
 NAMELESS = ("", "dumb", "unknown")
 """Values of TERM of a terminal that cannot be drawn on."""
 
-SHOWN_AFTER, TOLD_AFTER = 0.5, 0.7
+SHOW_AFTER, LOG_AFTER = 0.5, 0.7
 """Seconds of a wait before a transient line shows it, or a permanent line reports it."""
 
 
@@ -121,7 +121,7 @@ class Console:
     @property
     def patience(self) -> float:
         """Seconds of a wait before it is shown; see `ui.waiting`."""
-        return SHOWN_AFTER if self.can_draw("stderr") else TOLD_AFTER
+        return SHOW_AFTER if self.can_draw("stderr") else LOG_AFTER
 
     def look(self, name: Output) -> OutputStyle:
         from devports.ui.text import OutputStyle  # not for `port 8000 is free`

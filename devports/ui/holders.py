@@ -52,12 +52,12 @@ if TYPE_CHECKING:
     from devports.core.verdict import Finding
     from devports.ui.processes import DisplayContext, Judgement
 
-LONGEST_NAME = 60
+MAX_NAME = 60
 """Maximum length of a container's name, its image or a branch."""
-LONGEST_DETAIL = 2000
+MAX_DETAIL = 2000
 """Maximum length of one command line."""
-MOST_AROUND = 4
-WHOSE = {"sibling": "another checkout of this repository", "project": "another project"}
+MAX_CLIENTS = 4
+RELATION = {"sibling": "another checkout of this repository", "project": "another project"}
 """The relation of a holder's checkout to the current one."""
 
 
@@ -96,7 +96,7 @@ def _container_text(container: Container) -> str:
         case "one":
             return f"forwards the port for {_container_label(container)}"
         case "several":
-            names = ", ".join(f"`{printable(name, LONGEST_NAME)}`" for name in container.names)
+            names = ", ".join(f"`{printable(name, MAX_NAME)}`" for name in container.names)
             return f"forwards the port for one of these {engine} containers: {names}"
         case "none":
             return f"forwards the port for {engine}, but no running container publishes it"
@@ -115,8 +115,8 @@ def _container_label(container: Container) -> str:
     """Return a container with its name and image, if known."""
     if not container.name:
         return f"a {printable(container.engine)} container"
-    name = printable(container.name, LONGEST_NAME)
-    image = f" ({printable(container.image, LONGEST_NAME)})" if container.image else ""
+    name = printable(container.name, MAX_NAME)
+    image = f" ({printable(container.image, MAX_NAME)})" if container.image else ""
     return f"the {printable(container.engine)} container `{name}`{image}"
 
 
@@ -132,7 +132,7 @@ def origin_text(standings: Sequence[HolderKind]) -> str:
     found = list(dict.fromkeys(standings))
     if len(found) != 1 or not isinstance(found[0], OtherCheckout):
         return ""
-    run, whose = found[0].run, WHOSE[found[0].relation]
+    run, whose = found[0].run, RELATION[found[0].relation]
     if run is None:
         return f", which belongs to {whose}"
     return f", which `devports run {printable(run.words)}` started in {whose}"
@@ -163,8 +163,8 @@ def project_text(theirs: Worktree | None, ours: Worktree | None) -> str:
     if theirs is None:
         return ""
     name = theirs.root.rstrip("/").rpartition("/")[2] or theirs.root
-    branch = f" on branch `{printable(theirs.branch, LONGEST_NAME)}`" if theirs.branch else ""
-    return f"`{printable(name, LONGEST_NAME)}`{branch}{_relation(theirs, ours)}"
+    branch = f" on branch `{printable(theirs.branch, MAX_NAME)}`" if theirs.branch else ""
+    return f"`{printable(name, MAX_NAME)}`{branch}{_relation(theirs, ours)}"
 
 
 def _relation(theirs: Worktree, ours: Worktree | None) -> str:
@@ -172,21 +172,21 @@ def _relation(theirs: Worktree, ours: Worktree | None) -> str:
         return ""
     if theirs.root == ours.root:
         return ", this project"
-    return f", {WHOSE['sibling' if theirs.repository == ours.repository else 'project']}"
+    return f", {RELATION['sibling' if theirs.repository == ours.repository else 'project']}"
 
 
-def judgements(
+def kind_facts(
     standings: Iterable[tuple[int, HolderKind]], reader: DisplayContext
 ) -> dict[int, Judgement]:
     """Return the texts of a card by pid: the project of each classified holder, and a note."""
-    return {pid: _judgement(standing, reader) for pid, standing in standings}
+    return {pid: _kind_facts(standing, reader) for pid, standing in standings}
 
 
-def _judgement(standing: HolderKind, reader: DisplayContext) -> Judgement:
-    return (whereabouts(standing, reader),), kind_text(standing)
+def _kind_facts(standing: HolderKind, reader: DisplayContext) -> Judgement:
+    return (project_rows(standing, reader),), kind_text(standing)
 
 
-def whereabouts(standing: HolderKind, reader: DisplayContext) -> tuple[str, str]:
+def project_rows(standing: HolderKind, reader: DisplayContext) -> tuple[str, str]:
     """Return the row of a card for a holder's project or checkout, and the one for the current one.
 
     Both are empty if it belongs to the current one, or that is unknown.
@@ -201,14 +201,14 @@ def whereabouts(standing: HolderKind, reader: DisplayContext) -> tuple[str, str]
 
 def place_text(folder: str, place: Place) -> str:
     """Return a folder, as given, with its branch."""
-    branch = printable(place.branch, LONGEST_NAME)
+    branch = printable(place.branch, MAX_NAME)
     return folder + (f", branch `{branch}`" if branch else "")
 
 
 def clients_text(around: PortClients) -> str:
     """Return the number of clients of a server, and those that are processes here."""
     known = [process_label(one.process) for one in around.spared if one.why == "client"]
-    here = f" (local: {join_words(shortened(known, MOST_AROUND))})" if known else ""
+    here = f" (local: {join_words(shortened(known, MAX_CLIENTS))})" if known else ""
     return f"{around.clients} connected{here}; not stopped"
 
 
@@ -216,7 +216,7 @@ def spared_text(spared: Sequence[UntouchedProcess]) -> list[str]:
     """Return the clients of the port and the reason why each is not stopped, one line each."""
     whys = {"client": "client", "outgoing": "outgoing connection from this port"}
     lines = [f"not stopped: {process_label(one.process)} ({whys[one.why]})" for one in spared]
-    return shortened(lines, MOST_AROUND, "not stopped: {} more")
+    return shortened(lines, MAX_CLIENTS, "not stopped: {} more")
 
 
 class CardRow(Frozen):
@@ -238,10 +238,10 @@ def holder_card(question: Question, reader: DisplayContext, *, project: str = ""
     folder = short_folder(process.cwd, reader)
     clients = question.around.clients
     rows = [
-        CardRow("command", command_line((name.rpartition("/")[2] or name, *words), LONGEST_DETAIL)),
+        CardRow("command", command_line((name.rpartition("/")[2] or name, *words), MAX_DETAIL)),
         CardRow("process", ", ".join(filter(None, who))),
         *(CardRow("and", process_line(other.process, reader)) for other, _ in others),
-        CardRow(*whereabouts(standing, reader)),
+        CardRow(*project_rows(standing, reader)),
         CardRow("note", kind_text(standing), "note"),
         CardRow("state", STATES.get(process.state, ""), "note"),
         CardRow("clients", clients_text(question.around) if clients else ""),
@@ -260,7 +260,7 @@ def details(question: Question, reader: DisplayContext) -> list[tuple[str, list[
     for depth, process in _tree(target):
         holder = holders.get(process.key)
         own = sockets_line(holder, sockets) if holder else "no socket (parent of the holder)"
-        name = command_line(process.argv, LONGEST_DETAIL) or process_name(process)
+        name = command_line(process.argv, MAX_DETAIL) or process_name(process)
         facts = (
             f"program {printable(process.exe)}" if process.exe else "",
             ", ".join(filter(None, (user_of(process, reader), running(process, reader), own))),
@@ -296,7 +296,7 @@ def _parents(target: StopTarget) -> list[tuple[str, str]]:
     from devports.core.classify import parents_of
 
     above = parents_of(target.process, target.members)
-    return [(str(p.pid), command_line(p.argv, LONGEST_DETAIL) or printable(p.name)) for p in above]
+    return [(str(p.pid), command_line(p.argv, MAX_DETAIL) or printable(p.name)) for p in above]
 
 
 def _steps(question: Question) -> Iterator[str]:
@@ -331,7 +331,7 @@ def problem(
     return DevportsError(
         code_of(deciding_finding(findings)),
         summary(findings, subject) + origin_text([each for _, each in standings]),
-        facts=fact_lines(findings, reader, judgements(standings, reader)),
+        facts=fact_lines(findings, reader, kind_facts(standings, reader)),
         note="\n".join((*note_lines(findings), *more_notes)),
         hints=hints,
         service=service,

@@ -21,7 +21,7 @@ from devports.core.verdict import (
     sockets_of,
 )
 from devports.ui.escape import command_line, redacted
-from devports.ui.reports import message, next_command, shown
+from devports.ui.reports import message, next_command, redacted_line
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -277,7 +277,7 @@ def _found(service: DetectedService) -> shape.Found:
         "port": service.port or None,
         "stated": service.stated,
         "ports": dict(service.ports),
-        "command": shown(service.command) or None,
+        "command": redacted_line(service.command) or None,
         "shell": service.shell,
         "cwd": service.folder,
         "env": [name for name, _ in service.env],
@@ -287,7 +287,7 @@ def _found(service: DetectedService) -> shape.Found:
 
 
 def _source(source: Source) -> shape.Source:
-    return {"file": source.path, "line": source.line or None, "text": shown(source.text)}
+    return {"file": source.path, "line": source.line or None, "text": redacted_line(source.text)}
 
 
 def status_data(
@@ -349,7 +349,7 @@ def _group(group: ListenerGroup, entries: Iterable[StatusEntry], now: float) -> 
     }
 
 
-LONGEST = 4000
+MAX_COMMAND = 4000
 """Maximum length of one command line."""
 
 
@@ -401,7 +401,7 @@ def _process(process: Process, now: float) -> shape.Process:
         "uid": process.uid,
         "user": process.user,
         "name": process.name,
-        "command_line": command_line(process.argv, LONGEST),
+        "command_line": command_line(process.argv, MAX_COMMAND),
         "cwd": process.cwd,
         "exe": process.exe,
         "state": process.state,

@@ -611,7 +611,7 @@ class Elsewhere(TypedDict):
 
 
 class BindRefused(TypedDict):
-    """Another port of the server is in use; `process` has it.
+    """Another port of the server cannot be bound; `process` has it.
 
     `error`: why its bind failed, as the system calls it; null if its command names the port.
     `exit_code`: null while the server is running.
@@ -675,7 +675,7 @@ class SharedPort(TypedDict):
 
 
 class Retry(TypedDict):
-    """Another process took the port; the server is started again."""
+    """The port was lost; the server is started again."""
 
     event: Literal["retry"]
     foreign: bool

@@ -23,7 +23,7 @@ if TYPE_CHECKING:
     Level = Literal["error", "warning", "note"]
     Label = Literal[Level, "hint"]
 
-LONGEST = 4000
+MAX_LINE = 4000
 """Maximum length of one line."""
 
 
@@ -53,7 +53,7 @@ def block(
     """Return `level: message` with its facts, notes, commands and hints, styled for `look`."""
     lines = labelled(level, message, look)
     for fact in facts:
-        lines += wrap(f"  {printable(fact, LONGEST)}", look.width)
+        lines += wrap(f"  {printable(fact, MAX_LINE)}", look.width)
     advice = [line for note in notes for line in labelled("note", note, look)]
     advice += remedy_lines(remedies, look)
     advice += [line for hint in hints for line in labelled("hint", hint, look)]
@@ -63,7 +63,7 @@ def block(
 def labelled(label: Label, text: Advice, look: OutputStyle) -> list[str]:
     """Return `label: text` as lines; the label and, in hints, what can be typed are coloured."""
     start = f"{label}: "
-    said = printable(text_of(text, look.config), LONGEST)
+    said = printable(text_of(text, look.config), MAX_LINE)
     lines = wrap(start + said, look.width, hang=len(start))
     if label == "hint":
         lines = [_lit(line, look) for line in lines]
@@ -84,8 +84,8 @@ def remedy_lines(remedies: Sequence[Remedy], look: OutputStyle) -> list[str]:
     lines = [paint("to fix it manually:", "strong", look)] if remedies else []
     for remedy in remedies:
         root = " (needs root)" if remedy.needs_root else ""
-        lines += wrap(f"  {printable(remedy.title, LONGEST)}{root}", look.width)
+        lines += wrap(f"  {printable(remedy.title, MAX_LINE)}{root}", look.width)
         if remedy.command:
-            command = printable(text_of(remedy.command, look.config), LONGEST)
+            command = printable(text_of(remedy.command, look.config), MAX_LINE)
             lines.append("    " + paint(command, "hint", look))
     return lines

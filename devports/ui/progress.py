@@ -19,7 +19,7 @@ from devports.core.holder_kind import (
 from devports.core.value import unreachable
 from devports.ui.escape import port_name, printable
 from devports.ui.holders import (
-    WHOSE,
+    RELATION,
     kind_text,
     patience_text,
     place_text,
@@ -37,7 +37,7 @@ if TYPE_CHECKING:
     from devports.core.model import Process
 
 
-MOST_NAMED, MOST_ENDED = 3, 50
+MAX_NAMED, MAX_STOPPED = 3, 50
 """How many remaining child processes are named, and how many pids one command has."""
 
 
@@ -60,7 +60,7 @@ def progress_text(progress: stop_plan.Progress) -> str:
             unreachable(progress)
 
 
-def wait_words(wait: stop_plan.WaitProgress) -> str:
+def wait_text(wait: stop_plan.WaitProgress) -> str:
     """Return what is waited for, to be followed by a counter."""
     match wait:
         case stop_plan.WatchingForRestart(by=by):
@@ -158,7 +158,7 @@ def refusal_text(refused: stop_plan.Refused) -> str:
             return "it belongs to another user; stopping it needs `--yes --other-users`"
         case "other-checkout":
             relation = standing.relation if isinstance(standing, OtherCheckout) else "sibling"
-            return f"it belongs to {WHOSE[relation]}, which `--yes` does not cover"
+            return f"it belongs to {RELATION[relation]}, which `--yes` does not cover"
         case "on-conflict":
             return '`on_conflict` is "fail": devports does not ask, and ignores `--yes`'
         case "no-terminal":
@@ -178,7 +178,7 @@ def _supervised_text(standing: HolderKind) -> str:
     return kind_text(standing) + ends
 
 
-def left_words(outcome: stop_plan.Outcome) -> list[str]:
+def remaining_text(outcome: stop_plan.Outcome) -> list[str]:
     """Return the processes that are still running after a stop, with a command that stops them."""
     if not isinstance(outcome, stop_plan.Stopped):
         return []
@@ -188,11 +188,11 @@ def left_words(outcome: stop_plan.Outcome) -> list[str]:
         parent = f"{who}, is still running and may restart it"
         lines.append(f"{parent}; to stop it, run {_kill((outcome.parent,))}")
     if below := outcome.orphans:
-        named = join_words(shortened([process_label(one) for one in below], MOST_NAMED))
+        named = join_words(shortened([process_label(one) for one in below], MAX_NAMED))
         what = f"child processes of {whom}, are still running; to stop them"
         if len(below) == 1:
             what = f"a child process of {whom}, is still running; to stop it"
-        lines.append(f"{named}, {what}, run {_kill(below[:MOST_ENDED])}")
+        lines.append(f"{named}, {what}, run {_kill(below[:MAX_STOPPED])}")
     return lines
 
 
@@ -252,7 +252,7 @@ def owner_phrase(standing: HolderKind) -> str:
             return f" (server of `devports run {printable(run.words)}`)"
         case OtherCheckout(relation=relation, there=there):
             where = place_text(printable(there.folder), there)
-            return f", which belongs to {WHOSE[relation]} ({where})"
+            return f", which belongs to {RELATION[relation]} ({where})"
         case Tunnel(kind=kind):
             return f" (tunnel: `{printable(kind)}`)"
         case _:

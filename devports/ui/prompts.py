@@ -49,15 +49,15 @@ if TYPE_CHECKING:
     Press = Callable[[KeyPressEvent], None]
     Now = Callable[[], float]
 
-ROOM = 54
+ANSWER_WIDTH = 54
 """Cells of an answer, so that it is never folded on 60 columns."""
 INDENT, HANG = 3, 6
 """Blanks that questionary puts before an answer, and the column of its further lines."""
 FREE_ROWS = 2
 """Lines of the terminal that a card and its question leave free: an editor covers the first."""
-ROOMY = 15
+TALL = 15
 """Lines of a terminal from which on a card has its headline, and two lines for the command."""
-FEWEST_DETAILS = 3
+MIN_DETAILS = 3
 
 
 class Option(Frozen):
@@ -89,7 +89,7 @@ def yes_or_no(text: str) -> Prompt:
     return Prompt(text, (NO, YES))
 
 
-def menu_for(question: Question, service: str = "") -> Prompt:
+def prompt_for(question: Question, service: str = "") -> Prompt:
     verb = "kill" if question.kind == "kill" else "stop"
     whom, standing = pronoun(question.target), question.target.standing
     no = NO.replace(row=f"no, leave {whom} running")
@@ -97,25 +97,27 @@ def menu_for(question: Question, service: str = "") -> Prompt:
         whom = f"what belongs to {printable(standing.user, 40)}"
     yes = YES.replace(row=f"yes, {verb} {whom}")
     if service:
-        yes = yes.replace(row=_naming(f"{yes.row} and start", service))
+        yes = yes.replace(row=_with_name(f"{yes.row} and start", service))
     after = f" on the next free port after {question.finding.endpoint.port}"
-    other = OTHER.replace(row=_naming("no, start", service, after, unnamed=""))
+    other = OTHER.replace(row=_with_name("no, start", service, after, unnamed=""))
     choices = (no, yes, DETAILS, other) if question.may_move else (no, yes, DETAILS)
     return Prompt(question_text(question, service), choices)
 
 
-def _naming(before: str, service: str, after: str = "", unnamed: str = " the service") -> str:
+def _with_name(before: str, service: str, after: str = "", unnamed: str = " the service") -> str:
     """Return a row with the name of a service, or without it if that does not fit."""
     named = f"{before} `{printable(run_name(service))}`{after}"
-    return named if cells(named) <= ROOM else before + unnamed + after
+    return named if cells(named) <= ANSWER_WIDTH else before + unnamed + after
 
 
-def menu_to_take_over(service: str, pid: int) -> Prompt:
+def take_over_prompt(service: str, pid: int) -> Prompt:
     """Return the question before another run is stopped; its record names it."""
     words = printable(run_words(service))
     text = f"`devports run {words}` is already running (pid {pid}): stop it and start it here?"
     no = NO.replace(row="no, leave it running")
-    return Prompt(text, (no, YES.replace(row=_naming("yes, stop it and start", service, " here"))))
+    return Prompt(
+        text, (no, YES.replace(row=_with_name("yes, stop it and start", service, " here")))
+    )
 
 
 class _Folded(str):
@@ -175,16 +177,16 @@ def ask(
         return "no"
     from devports.ui.rich_console import draw, rich_console
 
-    who, menu = reader or screen.reader(), menu_for(question, service)
+    who, menu = reader or screen.reader(), prompt_for(question, service)
     drawn = rich_console(screen, "stderr")
     card = _card(question, who, project, drawn)
     shown, left = paged(card, drawn.height - FREE_ROWS - rows_of(menu, drawn.width), drawn.width)
     draw(drawn, shown)
     more = [*left, *_details(question, who, drawn)]
-    while (chosen := (choose or from_menu)(menu, screen)) == "details":
+    while (chosen := (choose or answer_on_terminal)(menu, screen)) == "details":
         drawn = rich_console(screen, "stderr")
         room = drawn.height - FREE_ROWS - rows_of(menu, drawn.width)
-        shown, more = paged(more, max(room, FEWEST_DETAILS), drawn.width)
+        shown, more = paged(more, max(room, MIN_DETAILS), drawn.width)
         draw(drawn, shown)
         menu = _with_details(menu, len(more))
     return chosen
@@ -198,7 +200,7 @@ def _card(
 
     from devports.ui.rich_console import MARKS, Hanging, facts, lines_of, marked
 
-    roomy = drawn.height >= ROOMY
+    roomy = drawn.height >= TALL
     title = Hanging(f"{MARKS['warning']} ", marked(headline(question.finding), "strong"), "warning")
     rows = holder_card(question, reader, project=project)
     limit = drawn.width - max(len(row.key) for row in rows) - 6  # indent, gap, "..." for "…"
@@ -241,11 +243,11 @@ def _with_details(menu: Prompt, left: int) -> Prompt:
     return menu.replace(choices=tuple(one for one in rows if left or one is not told))
 
 
-def from_menu(menu: Prompt, screen: Console, *, press: Keys | None = None) -> Chosen:
+def answer_on_terminal(menu: Prompt, screen: Console, *, press: Keys | None = None) -> Chosen:
     """Ask on the terminal behind stdin and stderr; "no" if it is closed."""
     try:
         opened = terminal_of(screen)
-        return (press or pressed)(menu, *opened, screen) if opened else "no"
+        return (press or run_prompt)(menu, *opened, screen) if opened else "no"
     except (EOFError, OSError):  # the terminal is closed
         return "no"
 
@@ -313,7 +315,7 @@ class _Wizard:
     """The questions of `devports init` on one terminal."""
 
     def __init__(self, screen: Console, opened: tuple[Input, Output]) -> None:
-        self.how = _told(screen, *opened)
+        self.how = _settings(screen, *opened)
 
     def which(self, services: Sequence[DetectedService]) -> Sequence[DetectedService]:
         """Ask which of several to write; all are selected at first."""
@@ -361,14 +363,14 @@ def wrong_port(text: str, taken: Collection[int]) -> str:
 
 
 UP, DOWN = ("up", "k", "c-p"), ("down", "j", "c-n")
-TAKE = ("enter",)
-ASIDE = ("escape", "c-d")
-STOP = ("c-c", "<sigint>")
+ACCEPT = ("enter",)
+CANCEL = ("escape", "c-d")
+INTERRUPT = ("c-c", "<sigint>")
 GUARD = 0.2
 """Seconds from the first drawing on: a key that arrives within them was pressed before."""
-MOST_READS = 1000
+MAX_READS = 1000
 """A read takes a kilobyte, and a terminal keeps four."""
-LOOKS = {
+STYLES = {
     "qmark": "ansicyan",
     "question": "bold",
     "pointer": "bold",
@@ -377,7 +379,7 @@ LOOKS = {
 }
 
 
-def _told(screen: Console, source: Input, sink: Output) -> dict[str, Any]:
+def _settings(screen: Console, source: Input, sink: Output) -> dict[str, Any]:
     """Return the settings of each question: terminal, style and encoding."""
     import questionary
     from prompt_toolkit.output import ColorDepth
@@ -388,12 +390,12 @@ def _told(screen: Console, source: Input, sink: Output) -> dict[str, Any]:
         "output": sink,
         "color_depth": ColorDepth.DEPTH_4_BIT if colour else ColorDepth.DEPTH_1_BIT,
         "style": questionary.Style(
-            [(name, look if colour else "noinherit") for name, look in LOOKS.items()]
+            [(name, look if colour else "noinherit") for name, look in STYLES.items()]
         ),
     }
 
 
-def pressed(
+def run_prompt(
     menu: Prompt, source: Input, sink: Output, screen: Console, *, now: Now = time.monotonic
 ) -> Chosen:
     """Ask, and return the answer; one line with it stays on the screen.
@@ -415,14 +417,14 @@ def pressed(
         chosen = _Question(menu, source, sink, screen, now).ask()
     except KeyboardInterrupt as interrupt:  # another signal carries its number
         said = "" if interrupt.args else f"{menu.choices[0].said} (Ctrl-C)"
-        _leave(f"{menu.text} {said}".rstrip(), screen)
+        _write_answer(f"{menu.text} {said}".rstrip(), screen)
         raise
     if chosen.said:
-        _leave(f"{menu.text} {chosen.said}", screen)
+        _write_answer(f"{menu.text} {chosen.said}", screen)
     return chosen.answer
 
 
-def _leave(text: str, screen: Console, *choices: Option) -> None:
+def _write_answer(text: str, screen: Console, *choices: Option) -> None:
     """Write a question as it stays on the screen."""
     from devports.ui.rich_console import Hanging, draw, marked, rich_console
 
@@ -462,7 +464,7 @@ class _Question:
             qmark="?",
             pointer=">",
             instruction=" ",
-            **_told(screen, source, sink if self._drawn else DummyOutput()),
+            **_settings(screen, source, sink if self._drawn else DummyOutput()),
         )
         app: Application[Option] = self._asked.application
         windows = [window.content for window in app.layout.find_all_windows()]
@@ -482,7 +484,7 @@ class _Question:
         if first:
             discard_input(self._source)
         if first and not self._drawn:
-            _leave(self._menu.text, self._screen, *self._menu.choices)
+            _write_answer(self._menu.text, self._screen, *self._menu.choices)
 
     def _begun(self, *, first: bool) -> None:
         if first:
@@ -502,16 +504,16 @@ class _Question:
                 made.add(key, eager=True)(handle)
 
         bind(("<any>",), lambda _: None)  # pasted text too: every other key is ignored
-        bind(UP, lambda _: self._point(-1))
-        bind(DOWN, lambda _: self._point(+1))
-        bind(TAKE, lambda event: event.app.exit(result=self._list.get_pointed_at().value))
-        bind(ASIDE, _chooser(self._menu.choices[0]), is_no=True)
-        bind(STOP, lambda event: event.app.exit(exception=KeyboardInterrupt), is_no=True)
+        bind(UP, lambda _: self._select(-1))
+        bind(DOWN, lambda _: self._select(+1))
+        bind(ACCEPT, lambda event: event.app.exit(result=self._list.get_pointed_at().value))
+        bind(CANCEL, _chooser(self._menu.choices[0]), is_no=True)
+        bind(INTERRUPT, lambda event: event.app.exit(exception=KeyboardInterrupt), is_no=True)
         for place, option in enumerate(self._menu.choices):
             bind((option.key, option.key.upper()), _chooser(option), is_no=place == 0)
         return made
 
-    def _point(self, step: int) -> None:
+    def _select(self, step: int) -> None:
         """Select another answer; questionary's own keys wrap around."""
         last = len(self._menu.choices) - 1 if self._drawn else 0
         self._list.pointed_at = min(max(self._list.pointed_at + step, 0), last)
@@ -527,7 +529,7 @@ def discard_input(source: Input) -> None:
     Raises:
         EOFError: input does not end, so it is not typed.
     """
-    for _ in range(MOST_READS):
+    for _ in range(MAX_READS):
         if not source.read_keys():
             source.flush_keys()
             return

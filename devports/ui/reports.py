@@ -13,9 +13,8 @@ from devports.core.hint import OwnCommand, hint, ours, text_of
 from devports.core.text import cells
 from devports.core.value import Frozen
 from devports.ui.escape import printable, redacted
-from devports.ui.holders import judgements
-from devports.ui.messages import LONGEST as LONGEST_LINE
-from devports.ui.messages import block, labelled
+from devports.ui.holders import kind_facts
+from devports.ui.messages import MAX_LINE, block, labelled
 from devports.ui.processes import (
     families,
     headline,
@@ -70,10 +69,10 @@ BLANK = Line("")
 
 
 def _line(role: Role, text: str, style: Style | Literal["", "typed"] = "", label: str = "") -> Line:
-    return Line(role, ((printable(text, LONGEST_LINE), style),), label)
+    return Line(role, ((printable(text, MAX_LINE), style),), label)
 
 
-def _cure(advice: Advice, config: str) -> Line:
+def _hint_line(advice: Advice, config: str) -> Line:
     return _line("hint", text_of(advice, config), "typed")
 
 
@@ -102,7 +101,7 @@ def report(
     """
     blocks = [problem_block(problem, reader, look) for problem in problems]
     tail = [_unseen(facts, look.config), _last_line(problems, look)]
-    if offer and (mends := _mendable(problems)):
+    if offer and (mends := _fixable(problems)):
         tail += labelled("hint", mends, look)
     gap = "\n\n" if blocks else "\n"
     return gap.join([_scope(path, facts, problems), *blocks, "\n".join(tail)])
@@ -119,7 +118,7 @@ def screen(
 ) -> Iterator[Line]:
     """Yield the same for a terminal: ports with the same problem and fix together, notes last."""
     yield _line("", _scope(path, facts, problems))
-    for same in _alike([problem for problem in problems if problem.severity != "note"]):
+    for same in _grouped([problem for problem in problems if problem.severity != "note"]):
         yield BLANK
         if same[1:]:
             yield from _group(same, reader, config)
@@ -136,8 +135,8 @@ def screen(
         yield Line(kind, (("no problems found", kind), (f" ({told})" if told else "", "")))
     else:
         yield _line("", told, kind)
-    if offer and (mends := _mendable(problems)):
-        yield _cure(mends, config)
+    if offer and (mends := _fixable(problems)):
+        yield _hint_line(mends, config)
 
 
 def _scope(path: str, facts: Facts, problems: Sequence[Problem]) -> str:
@@ -176,7 +175,7 @@ def _last_line(problems: Sequence[Problem], look: OutputStyle) -> str:
     return paint("no problems found", kind, look) + (f" ({told})" if told else "")
 
 
-def _mendable(problems: Sequence[Problem]) -> Advice | None:
+def _fixable(problems: Sequence[Problem]) -> Advice | None:
     """Return how many of them devports can fix, if any."""
     number = sum(problem.fix is not None for problem in problems)
     if not number:
@@ -210,7 +209,7 @@ def problem_lines(problem: Problem, reader: DisplayContext, config: str = "") ->
     for note in _meaning(problem):
         yield _line("more", note)
     for advice in _advice(problem.remedies):
-        yield _cure(advice, config)
+        yield _hint_line(advice, config)
 
 
 def _note(problem: Problem, reader: DisplayContext, config: str) -> Line:
@@ -232,7 +231,7 @@ def _known(problem: Problem, reader: DisplayContext) -> tuple[list[tuple[str, st
         return ()
     plan = problem.plan
     kinds = [(m.process.pid, target.standing) for target in plan for m in target.members]
-    return known(problem.about.findings, reader, judgements(kinds, reader))
+    return known(problem.about.findings, reader, kind_facts(kinds, reader))
 
 
 def _meaning(problem: Problem) -> list[str]:
@@ -260,30 +259,30 @@ def _advice(remedies: Sequence[Remedy]) -> Iterator[Advice]:
             return
 
 
-ALIKE = {
+GROUP_TEXTS = {
     "port-held": "ports are in use by other processes",
     "port-bound": "ports are bound, not listening",
 }
 """The text for several ports with the same problem, by its code."""
-FEWEST, MOST = 3, 6
+MIN_GROUP, MAX_TARGETS = 3, 6
 """Minimum number of ports in a group, and maximum number of services in one command."""
 
 
-def _alike(problems: Sequence[Problem]) -> Iterator[list[Problem]]:
+def _grouped(problems: Sequence[Problem]) -> Iterator[list[Problem]]:
     """Yield each problem, in a list with those that have the same text and the same fix.
 
     The list has the place of its first.
     """
     found: dict[object, list[Problem]] = {}
     for problem in problems:
-        found.setdefault(_trouble(problem) or id(problem), []).append(problem)
+        found.setdefault(_common_text(problem) or id(problem), []).append(problem)
     for same in found.values():
-        yield from [same] if len(same) >= FEWEST else ([problem] for problem in same)
+        yield from [same] if len(same) >= MIN_GROUP else ([problem] for problem in same)
 
 
-def _trouble(problem: Problem) -> tuple[str, ...]:
+def _common_text(problem: Problem) -> tuple[str, ...]:
     """Return the texts about a port without its name; empty if it is not only in use."""
-    if problem.code not in ALIKE or not _freed_as(problem):
+    if problem.code not in GROUP_TEXTS or not _free_argument(problem):
         return ()
     return (problem.code, *(_unnamed(note, problem) for note in _meaning(problem)))
 
@@ -292,7 +291,7 @@ def _unnamed(note: str, problem: Problem) -> str:
     return note.replace(f"`{problem.service}`", "")
 
 
-def _freed_as(problem: Problem) -> str:
+def _free_argument(problem: Problem) -> str:
     """Return the argument of the `devports free` that fixes it; empty if another fix applies."""
     command = next((remedy.command for remedy in problem.remedies if remedy.command), "")
     if isinstance(command, OwnCommand) and command.args[0] == "free" and not command.sudo:
@@ -303,7 +302,7 @@ def _freed_as(problem: Problem) -> str:
 def _group(problems: Sequence[Problem], reader: DisplayContext, config: str) -> Iterator[Line]:
     """Yield ports with the same problem: a row each, the common text, and few commands."""
     first = problems[0]
-    yield _line(first.severity, f"{len(problems)} {ALIKE[first.code]}", "strong")
+    yield _line(first.severity, f"{len(problems)} {GROUP_TEXTS[first.code]}", "strong")
     for port in (problem.about for problem in problems):
         if port is not None and port.finding is not None:
             who, up = _holder(port.finding.holding, reader)
@@ -317,10 +316,10 @@ def _group(problems: Sequence[Problem], reader: DisplayContext, config: str) -> 
     for note in _meaning(first):
         if note == _unnamed(note, first):
             yield _line("more", note)
-    named = [_freed_as(problem) for problem in problems]
-    for start in range(0, len(named), MOST):
-        free = ours("free", *named[start : start + MOST])
-        yield _cure(hint("stop the holders (asks before each): ", free), config)
+    named = [_free_argument(problem) for problem in problems]
+    for start in range(0, len(named), MAX_TARGETS):
+        free = ours("free", *named[start : start + MAX_TARGETS])
+        yield _hint_line(hint("stop the holders (asks before each): ", free), config)
 
 
 def _holder(holding: HolderSearch, reader: DisplayContext) -> tuple[Spans, str]:
@@ -338,7 +337,7 @@ def _holder(holding: HolderSearch, reader: DisplayContext) -> tuple[Spans, str]:
     ), f"up {up}" if up else ""
 
 
-LONGEST = 2000
+MAX_DIFF_LINE = 2000
 """Maximum length of one line of a difference."""
 COLOURS: dict[str, Style] = {"+": "good", "-": "error", "@": "hint"}
 
@@ -369,7 +368,7 @@ def difference(file: FileChange, root: str = ".") -> Iterator[str]:
     path = _place(file, root)
     old = "/dev/null" if file.before is None else f"a/{path}"
     for line in difflib.unified_diff(before, after, old, f"b/{path}", lineterm=""):
-        yield printable(line, LONGEST)
+        yield printable(line, MAX_DIFF_LINE)
 
 
 def summary(plan: Plan, mode: str, look: OutputStyle, root: str = ".") -> str:
@@ -403,9 +402,9 @@ def next_in_vscode(plan: Plan, look: OutputStyle) -> list[str]:
     return lines
 
 
-WIDEST = 20
+MAX_NAME = 20
 """Maximum width in cells of a name that the others are aligned with."""
-PARTLY = "searched only part of the folder (too large or too deep)"
+INCOMPLETE = "searched only part of the folder (too large or too deep)"
 
 
 def findings(
@@ -421,7 +420,7 @@ def findings(
     `whole`: whether all of the folder was searched.
     """
     lines = [f"found {_found(services)} in {printable(folder)}"]
-    width = min(max((cells(each.name) for each in services), default=0), WIDEST)
+    width = min(max((cells(each.name) for each in services), default=0), MAX_NAME)
     for each in services:
         name, reasons = pad(printable(each.name), width), _reasons(each)
         start = f"  {paint(name, 'strong', look)}  {port_text(each)}: {_starts(each)}"
@@ -430,7 +429,7 @@ def findings(
     if left_out:
         lines += ["", "skipped:", *(f"  {_left_out(left)}" for left in left_out)]
     if not whole:
-        lines += ["", PARTLY]
+        lines += ["", INCOMPLETE]
     return "\n".join(lines)
 
 
@@ -461,7 +460,7 @@ def findings_screen(
         yield from (BLANK, _line("title", "skipped", "faint"))
         yield from (_line("more", _left_out(left), "faint") for left in left_out)
     if not whole:
-        yield from (BLANK, _line("warning", PARTLY))
+        yield from (BLANK, _line("warning", INCOMPLETE))
 
 
 def _found(services: Sequence[DetectedService]) -> str:
@@ -469,19 +468,23 @@ def _found(services: Sequence[DetectedService]) -> str:
 
 
 def _starts(service: DetectedService) -> str:
-    return shown(service.command) if service.command else "watched (devports does not start it)"
+    return (
+        redacted_line(service.command)
+        if service.command
+        else "watched (devports does not start it)"
+    )
 
 
 def _reasons(service: DetectedService) -> list[str]:
     """Return the source lines, and the notes."""
-    return [*(shown(str(each)) for each in service.sources), *map(printable, service.notes)]
+    return [*(redacted_line(str(each)) for each in service.sources), *map(printable, service.notes)]
 
 
 def _left_out(left: SkippedService) -> str:
-    return f"{shown(str(left.source))} ({left.why})"
+    return f"{redacted_line(str(left.source))} ({left.why})"
 
 
-def shown(text: str) -> str:
+def redacted_line(text: str) -> str:
     """Return a line of a project's file, or a command from it, without its secrets."""
     return printable(" ".join(redacted(text.split(" "))))
 
@@ -492,7 +495,9 @@ def port_text(service: DetectedService) -> str:
 
 def written(path: str, services: Sequence[DetectedService], look: OutputStyle) -> str:
     """Return for a pipe what was written and the next steps, one command a line."""
-    steps = [(text_of(command, look.config), does) for command, does in _steps(services, CHECKS)]
+    steps = [
+        (text_of(command, look.config), does) for command, does in _steps(services, VALIDATE_STEP)
+    ]
     width = max(cells(command) for command, _ in steps)
     lines = [f"  {pad(command, width)}   {does}" for command, does in steps]
     return "\n".join([f"wrote {printable(path)} with {_count(services)}", "", "next:", *lines])
@@ -504,20 +509,20 @@ def written_screen(
     """Yield the same for a terminal."""
     head: Spans = (("wrote ", ""), (printable(path), "strong"), (f" with {_count(services)}", ""))
     yield from (Line("good", head), BLANK)
-    for command, does in _steps(services, LOOKS):
-        told = printable(text_of(command, config), LONGEST_LINE)
+    for command, does in _steps(services, DOCTOR_STEP):
+        told = printable(text_of(command, config), MAX_LINE)
         yield Line("more", cells=(((told, "hint"),), ((does, ""),)))
 
 
-CHECKS = (ours("validate"), "check the file (also as a pre-commit hook)")
-LOOKS = (ours("doctor"), "check for problems")
-EDITS = (ours("vscode"), "write VS Code tasks and launch configurations")
+VALIDATE_STEP = (ours("validate"), "check the file (also as a pre-commit hook)")
+DOCTOR_STEP = (ours("doctor"), "check for problems")
+VSCODE_STEP = (ours("vscode"), "write VS Code tasks and launch configurations")
 
 
 def _steps(
     services: Sequence[DetectedService], last: tuple[OwnCommand, str]
 ) -> tuple[tuple[OwnCommand, str], ...]:
-    return (*run_steps(services), EDITS, last)
+    return (*run_steps(services), VSCODE_STEP, last)
 
 
 def _count(services: Sequence[DetectedService]) -> str:

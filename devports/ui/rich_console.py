@@ -129,10 +129,10 @@ class Hanging:
 
     def lines(self, width: int, encoding: str) -> Iterator[Text]:
         """Yield its lines; none is broken again, even if a word is wider than `width`."""
-        label = spelled(Text(self.label, self.style), encoding)
+        label = encodable(Text(self.label, self.style), encoding)
         start = Text(" " * self.indent).append_text(label)
         hang = Text(" " * min(start.cell_len, width // 2))
-        text = spelled(self.text, encoding)
+        text = encodable(self.text, encoding)
         for place, line in enumerate(folded(text, width - start.cell_len)):
             whole = (hang if place else start) + line
             whole.no_wrap, whole.overflow = True, "ignore"
@@ -164,7 +164,7 @@ def folded(text: Text, width: int) -> list[Text]:
     return [*lines, text[start:]]
 
 
-def spelled(text: Text, encoding: str) -> Text:
+def encodable(text: Text, encoding: str) -> Text:
     """Return `text` as the stream will encode it, so that it is measured as it is shown."""
     for char in set(text.plain) - {BLANK}:
         said = fitted(char, encoding).decode(encoding)
@@ -175,7 +175,7 @@ def spelled(text: Text, encoding: str) -> Text:
 
 INDENTS = {"fact": 4, "more": 2, "hint": 2}
 """Blanks before a line of a report, by its role."""
-FOLDED, LEAST = 2, 12
+FOLDED, MIN_WIDTH = 2, 12
 """The column of a table that is folded, else the last one, and its minimum width."""
 
 
@@ -207,7 +207,7 @@ class Rows:
 
     def __rich_console__(self, drawn: RichConsole, options: ConsoleOptions) -> RenderResult:
         rows = [
-            [spelled(_assembled(cell), drawn.encoding) for cell in row.cells] for row in self.rows
+            [encodable(_assembled(cell), drawn.encoding) for cell in row.cells] for row in self.rows
         ]
         columns = list(zip(*rows, strict=True))
         while len(columns) > FOLDED + 1 and not self._fits(columns, options.max_width):
@@ -224,7 +224,7 @@ class Rows:
         """Return whether the folded column has its minimum width."""
         widths = [max(cell.cell_len for cell in column) for column in columns]
         folded = widths.pop(min(FOLDED, len(widths) - 1))
-        return room - self.indent - sum(width + 2 for width in widths) >= min(folded, LEAST)
+        return room - self.indent - sum(width + 2 for width in widths) >= min(folded, MIN_WIDTH)
 
     def _table(self, columns: Sequence[Sequence[Text]]) -> Table:
         from rich.table import Table  # a card has none

@@ -27,7 +27,7 @@ if TYPE_CHECKING:
 
 
 PREFIX = "devports: "
-STAYS = "its command must keep running in the foreground"
+MUST_STAY = "its command must keep running in the foreground"
 
 
 def event_line(event: recovery.RunEvent, config: str = "") -> str:
@@ -60,11 +60,12 @@ def run_event_text(event: recovery.RunEvent) -> str:
             return _lost(event)
         case recovery.Released(endpoint=endpoint):
             done = f"released the reservation of {endpoint}, which may have blocked it"
-            return f"`{service}` {_met(event)}: {done}; `{service}` keeps running{_or_never(event)}"
+            keeps = f"`{service}` keeps running{_or_never(event)}"
+            return f"`{service}` {_released(event)}: {done}; {keeps}"
         case recovery.BindRefused():
             return _refused(event)
         case recovery.HandoffFailed():
-            return f"`{service}` {_in_the_way(event)}; {WITHOUT}"
+            return f"`{service}` {_handoff_failed(event)}; {WITHOUT}"
         case recovery.EndedAlike():
             done = "exited the same way without the reservation"
             return f"`{service}` {done}; the port was not the cause"
@@ -74,7 +75,7 @@ def run_event_text(event: recovery.RunEvent) -> str:
             return f"`{service}` did not stop within {seconds:g} s; sending SIGKILL"
         case recovery.DetachedProcess(process=process, ended=True):
             moved = f"`{service}` moved into the background as {process_label(process)}"
-            return f"{moved}; stopping it ({STAYS})"
+            return f"{moved}; stopping it ({MUST_STAY})"
         case recovery.DetachedProcess(process=process):
             lives = "runs in its own session and is still running"
             return f"{process_label(process)}, which `{service}` started, {lives}"
@@ -102,7 +103,7 @@ def run_event_text(event: recovery.RunEvent) -> str:
             unreachable(event)
 
 
-def wait_words(wait: recovery.WaitingForDependency) -> str:
+def wait_text(wait: recovery.WaitingForDependency) -> str:
     """Return what is waited for, to be followed by a counter."""
     return f"waiting for `{wait.dependency}` on {wait.endpoint}"
 
@@ -160,7 +161,7 @@ def _refused(it: recovery.BindRefused) -> str:
 WITHOUT = 'to have it started so at once, set `handoff = "none"`'
 
 
-def _in_the_way(it: recovery.HandoffFailed) -> str:
+def _handoff_failed(it: recovery.HandoffFailed) -> str:
     end = _END_BY_WAY[it.way]
     if it.waited:
         end = f"did not listen on its port within {it.waited:.0f} s"
@@ -176,7 +177,7 @@ _END_BY_WAY: dict[recovery.HandoffMode, str] = {
 }
 
 
-def _met(it: recovery.Released) -> str:
+def _released(it: recovery.Released) -> str:
     """Return why the reservation was released."""
     match it.why:
         case "line":
@@ -244,7 +245,7 @@ def end_text(service: str, ended: recovery.Ended, *, started: bool = True) -> st
         return f"{PREFIX}`{service}` {done} (devports exit code {ended.code})"
     line = f"{PREFIX}`{service}` exited with code {ended.code}"
     if ended.reason == "ended-early":
-        line += ", before it was ready" + (f": {STAYS}" if ended.code == 0 else "")
+        line += ", before it was ready" + (f": {MUST_STAY}" if ended.code == 0 else "")
         if ended.code == 0 and ended.in_way:
             line += '; if it could not bind while devports held the port, set `handoff = "none"`'
     return line

@@ -125,10 +125,10 @@ class StatusRow(Frozen):
 
     def gone(self) -> StatusRow:
         """Return the row of an endpoint that no longer exists."""
-        return self.replace(cells=_filled(*self.cells[:VERDICT], "gone"))
+        return self.replace(cells=_padded(*self.cells[:VERDICT], "gone"))
 
 
-def _filled(*cells: str) -> tuple[str, ...]:
+def _padded(*cells: str) -> tuple[str, ...]:
     """Return the first cells of a row, and empty ones behind them."""
     return (*cells, *[""] * (len(COLUMNS) - len(cells)))
 
@@ -158,8 +158,8 @@ def _row(
 ) -> StatusRow:
     word, style = state(place, entry.role, asked=asked)
     names = (entry.label, str(place.finding.endpoint))
-    people = _people(place.finding.holding, reader)
-    cells = (*_filled(*names, word, *people)[:URL], printable(place.url))
+    people = _holder_cells(place.finding.holding, reader)
+    cells = (*_padded(*names, word, *people)[:URL], printable(place.url))
     mark = (*names, type(place.finding.verdict).__name__, place.stage, *people[:2])
     return StatusRow(cells, style, first=place is entry.places[0], mark=mark)
 
@@ -167,7 +167,7 @@ def _row(
 def _broken(entry: StatusEntry) -> StatusRow:
     word = entry.error.code.replace("-", " ") if entry.error else ""
     mark = (entry.label, printable(entry.address), word)
-    return StatusRow(_filled(*mark), "error", first=True, mark=mark)
+    return StatusRow(_padded(*mark), "error", first=True, mark=mark)
 
 
 STAGES: dict[Stage, State] = {
@@ -201,10 +201,10 @@ def _style(verdict: Verdict, *, asked: bool) -> Style | None:
     return "note"
 
 
-def _people(holding: HolderSearch, reader: DisplayContext) -> tuple[str, ...]:
+def _holder_cells(holding: HolderSearch, reader: DisplayContext) -> tuple[str, ...]:
     """Return holder, pid, user, uptime and folder, as far as they are known."""
     if not holding.holders:
-        return _unseen(holding.hidden[0]) if holding.hidden else ()
+        return _hidden_cells(holding.hidden[0]) if holding.hidden else ()
     first = families(holding.holders)[0][0].process
     more = len(holding.holders) - 1 + len(holding.hidden)
     name = process_name(first) + (f" (+{more})" if more else "")
@@ -212,7 +212,7 @@ def _people(holding: HolderSearch, reader: DisplayContext) -> tuple[str, ...]:
     return (name, str(first.pid), *known)
 
 
-def _unseen(hidden: HiddenSocket) -> tuple[str, str, str]:
+def _hidden_cells(hidden: HiddenSocket) -> tuple[str, str, str]:
     """Return a unit, a likely pid, marked as a guess, and the user."""
     pids = [f"{process.pid}?" for process in hidden.likely[:1]]
     return unit_text(hidden) or "not visible", "".join(pids), printable(hidden.user, 40)

@@ -22,7 +22,7 @@ from rich.table import Table
 from rich.text import Text
 
 from devports.ui.processes import gap_text
-from devports.ui.rich_console import BLANK, Hanging, draw, rich_console, spelled
+from devports.ui.rich_console import BLANK, Hanging, draw, encodable, rich_console
 from devports.ui.status_rows import VERDICT
 from devports.ui.text import ending, has_links
 
@@ -45,11 +45,11 @@ OPTIONAL = ("user", "url", "up", "folder")
 """Columns that are shown if they fit, the most useful first."""
 ORDER = (*ESSENTIAL, "up", "user", "folder", "url")
 HEAD = {column: Text(column) for column in ORDER}
-LEAST = {"state": 10, "holder": 14, "folder": 14}
+MIN_WIDTHS = {"state": 10, "holder": 14, "folder": 14}
 """Columns that may be narrower than their longest cell, and their minimum width."""
 GAP = 2
 """Cells between two columns."""
-MANY = 5
+COUNT_FROM = 5
 """Number of rows from which on a last line counts them."""
 SEVERITY = ("error", "note", "good", None)
 """The order in which they are counted."""
@@ -73,11 +73,11 @@ def table(
     items: list[RenderableType] = [_grid([], widths, drawn)] if widths else []
     for title, group in groupby(told, key=lambda each: each[0].title):
         if title:
-            head = spelled(Text(title, "strong", overflow="fold"), drawn.encoding)
+            head = encodable(Text(title, "strong", overflow="fold"), drawn.encoding)
             items += [*([Text()] if items else []), head]
         some = list(group)
         items += [_grid(some, widths, drawn)] if widths else _stacked(some, drawn.width)
-    return [*items, Text(), total(rows)] if len(rows) >= MANY else items
+    return [*items, Text(), total(rows)] if len(rows) >= COUNT_FROM else items
 
 
 def cells_of(row: StatusRow, encoding: str, *, links: bool) -> Cells:
@@ -91,16 +91,16 @@ def cells_of(row: StatusRow, encoding: str, *, links: bool) -> Cells:
         "holder": Text.assemble((holder, "strong"), " " * bool(pid), pid),
         "up": Text(uptime, "faint"),
         "user": Text("" if user == "you" else user, "warning"),
-        "folder": Text(_from(row.root, folder), "faint"),
+        "folder": Text(_relative(row.root, folder), "faint"),
         "url": Text(url, "hint"),
     }
     if links and url:
         for column in ("endpoint", "url"):
             cells[column].stylize(Style(link=url))
-    return {column: spelled(cell, encoding) for column, cell in cells.items()}
+    return {column: encodable(cell, encoding) for column, cell in cells.items()}
 
 
-def _from(root: str, folder: str) -> str:
+def _relative(root: str, folder: str) -> str:
     """Return `folder` relative to `root`; another folder in full."""
     inside = root and (folder == root or folder.startswith(f"{root}/"))
     return folder[len(root) + 1 :] if inside else folder
@@ -112,8 +112,8 @@ def fitted_columns(rows: Sequence[Cells], width: int) -> dict[str, int]:
     A column without content is omitted. An essential one folds only if they do not all fit
     unfolded; remaining room goes to those that would fold or be cut.
     """
-    full = _whole(rows)
-    least = {column: _least(column, rows, most) for column, most in full.items()}
+    full = _full_widths(rows)
+    least = {column: _min_width(column, rows, most) for column, most in full.items()}
     taken = [column for column in ESSENTIAL if column in full]
     if _sum(least, taken) > width:
         return {}
@@ -123,26 +123,26 @@ def fitted_columns(rows: Sequence[Cells], width: int) -> dict[str, int]:
         if column in full and _sum(least, [*taken, column]) <= width:
             taken.append(column)
     left = width - _sum(least, taken)
-    for column in filter(taken.__contains__, LEAST):
+    for column in filter(taken.__contains__, MIN_WIDTHS):
         more = min(left, full[column] - least[column])
         least[column] += more
         left -= more
     return {column: least[column] for column in ORDER if column in taken}
 
 
-def _whole(rows: Sequence[Cells]) -> dict[str, int]:
+def _full_widths(rows: Sequence[Cells]) -> dict[str, int]:
     """Return the columns with content, and the essential ones, with their full width."""
     wide = {column: max((row[column].cell_len for row in rows), default=0) for column in ORDER}
     always = ("endpoint", "state")
     return {c: max(most, len(c)) for c, most in wide.items() if most or c in always}
 
 
-def _least(column: str, rows: Sequence[Cells], most: int) -> int:
+def _min_width(column: str, rows: Sequence[Cells], most: int) -> int:
     """Return the minimum width of a column: a path is cut, other words are not."""
-    if column not in LEAST:
+    if column not in MIN_WIDTHS:
         return most
     words = [word for row in rows for word in row[column].plain.split() if column != "folder"]
-    return min(most, max(LEAST[column], *map(cell_len, words), 0))
+    return min(most, max(MIN_WIDTHS[column], *map(cell_len, words), 0))
 
 
 def _sum(widths: Mapping[str, int], columns: Sequence[str]) -> int:
@@ -160,7 +160,7 @@ def _grid(
     *_, last = widths
     for column, head in zip(widths, _spaced(HEAD, widths), strict=True):
         made.add_column(head, width=widths[column] + GAP * (column != last), overflow="fold")
-    mark = spelled(Text("…"), drawn.encoding).plain
+    mark = encodable(Text("…"), drawn.encoding).plain
     for row, cells in rows:
         folder = ending(cells["folder"].plain, widths.get("folder", 0), mark)
         shown = {**cells, "folder": Text(folder, "faint")}
@@ -249,7 +249,7 @@ class LiveTable:
             self._screen.write("stdout", NO_WRAP)
         return self._live
 
-    def again(self) -> None:
+    def redraw(self) -> None:
         """Redraw everything: a resize may have moved it."""
         _, rows, gaps = self._shown
         self._shown = ((), (), ())
@@ -262,7 +262,7 @@ class LiveTable:
             self._screen.write("stdout", WRAP)
             self._live = None
 
-    def last_words(self) -> None:
+    def print_last(self) -> None:
         """Print the last table on the normal screen."""
         print_table(self._shown[1], self._screen)
 

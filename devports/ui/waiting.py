@@ -9,7 +9,7 @@ from __future__ import annotations
 from contextlib import contextmanager
 
 from devports.system import clock
-from devports.ui.console import SHOWN_AFTER
+from devports.ui.console import SHOW_AFTER
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -20,9 +20,9 @@ if TYPE_CHECKING:
 
     from devports.ui.console import Console
 
-EVERY = 0.1
+DRAW_EVERY = 0.1
 """Seconds between two drawings, which cost a hundredth of a core at this rate."""
-AROUND = 6
+RESERVED = 6
 """Cells of the spinner, of the ASCII form of "…", and of the "^C" that a terminal echoes."""
 
 
@@ -56,7 +56,7 @@ class _Line:
     def __init__(self, console: Console, text: str, limit: float, waited: float) -> None:
         self._console, self._text, self._limit = console, text, limit
         self._begun = clock.monotonic() - waited
-        self._due = SHOWN_AFTER
+        self._due = SHOW_AFTER
         self._live: Live | None = None
 
     def tick(self) -> None:
@@ -64,7 +64,7 @@ class _Line:
         elapsed = clock.monotonic() - self._begun
         if elapsed < self._due:
             return
-        self._due = elapsed + EVERY
+        self._due = elapsed + DRAW_EVERY
         if self._live is None:
             self._live = self._started()
         self._live.update(self._content(elapsed), refresh=True)
@@ -93,7 +93,7 @@ class _Line:
         from devports.ui.rich_console import marked
 
         count = f"  {elapsed // 1:.0f} s of {max(self._limit, 1):.0f}"
-        room = (self._console.width("stderr") or 0) - len(count) - AROUND
+        room = (self._console.width("stderr") or 0) - len(count) - RESERVED
         line = marked(self._text)
         line.truncate(max(room, 0), overflow="ellipsis")
         self._spinner.update(text=line.append(count, "faint"))
