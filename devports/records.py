@@ -63,7 +63,7 @@ class RunRecord(Frozen):
         spec: the port that it was started for.
         boot: makes start times comparable.
         server: the process it started, None before that.
-        left: the orphaned server of the previous run, which was killed.
+        orphaned: the orphaned server of the previous run, which was killed.
         patience: seconds it may need to stop its server and exit.
         stalled: whether its server, which has been ready, accepts no connections. A key beside the
             state: older versions reject a record with an unknown state.
@@ -76,7 +76,7 @@ class RunRecord(Frozen):
     spec: PortSpec
     boot: str = ""
     server: ProcessKey | None = None
-    left: ProcessKey | None = None
+    orphaned: ProcessKey | None = None
     patience: float = 0.0
     stalled: bool = False
 
@@ -128,7 +128,7 @@ class RunRecords:
             key, service, project = run.record.key, run.record.service, run.record.project
             if run.live:
                 runs[key] = RunInfo(key, service, project, patience=run.record.patience)
-            for left in run.left:
+            for left in run.orphaned:
                 runs[left] = RunInfo(left, service, project, left=True)
         return lambda process: runs.get(process.key)
 
@@ -156,15 +156,17 @@ class RunRecords:
                 others = (r for r in self.every() if r.key != record.key and rival(r))
                 if (first := next(filter(self.is_live, others), None)) is not None:
                     return first
-            mine = record.replace(boot=self._machine.boot(), left=self._left_by(before))
+            mine = record.replace(boot=self._machine.boot(), orphaned=self._orphaned_by(before))
             _write(path, mine)
             return mine
 
-    def _left_by(self, before: RunRecord | None) -> ProcessKey | None:
+    def _orphaned_by(self, before: RunRecord | None) -> ProcessKey | None:
         """Return the server that a dead run orphaned, so that it is kept in the new record."""
         if before is None or before.boot != self._machine.boot():
             return None
-        return next((key for key in (before.server, before.left) if self._is_running(key)), None)
+        return next(
+            (key for key in (before.server, before.orphaned) if self._is_running(key)), None
+        )
 
     def _is_running(self, key: ProcessKey | None) -> bool:
         """Return whether a process is running; a zombie is not."""
@@ -265,7 +267,7 @@ class RunRecords:
                 spec=spec,
                 boot=str(data["boot"]),
                 server=_key(data["server"]),
-                left=_key(data["left"]),
+                orphaned=_key(data["left"]),
                 patience=float(data["patience"]),
                 stalled=bool(data.get("stalled")),
             )
@@ -302,7 +304,7 @@ def _write(path: str, record: RunRecord) -> None:
         "host": record.spec.host,
         "port": record.spec.port,
         "server": record.server and [record.server.pid, record.server.start],
-        "left": record.left and [record.left.pid, record.left.start],
+        "left": record.orphaned and [record.orphaned.pid, record.orphaned.start],
         "patience": record.patience,
         "stalled": record.stalled,
     }
@@ -335,9 +337,9 @@ class RunStatus(Frozen):
         return tuple(key for key in keys if key is not None)
 
     @property
-    def left(self) -> tuple[ProcessKey, ...]:
+    def orphaned(self) -> tuple[ProcessKey, ...]:
         """Servers orphaned by this run."""
-        keys = (self.record.left, None if self.live else self.record.server)
+        keys = (self.record.orphaned, None if self.live else self.record.server)
         return tuple(key for key in keys if key is not None)
 
 
@@ -357,7 +359,7 @@ def status_at(runs: Iterable[RunStatus], finding: Finding) -> RunStatus | None:
     """Return the run whose processes have an endpoint."""
     holders = finding.holding.holders
     return next(
-        (r for r in runs if any(belongs_to_run(h, (*r.own, *r.left)) for h in holders)), None
+        (r for r in runs if any(belongs_to_run(h, (*r.own, *r.orphaned)) for h in holders)), None
     )
 
 
@@ -373,7 +375,7 @@ def run_state(finding: Finding, run: RunStatus, *, any_owner: bool = False) -> S
     tree.
     """
     state, holders = run.record.state, finding.holding.holders
-    if any(belongs_to_run(holder, run.left) for holder in holders):
+    if any(belongs_to_run(holder, run.orphaned) for holder in holders):
         return "left-behind"
     if not run.live:
         return ""

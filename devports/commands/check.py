@@ -28,7 +28,7 @@ if TYPE_CHECKING:
 
 def check(context: Context, words: Sequence[str], *, as_json: bool = False) -> int:
     """Check whether each target is free now; the exit code is that of the worst."""
-    targets, errors = valid_targets(context, context.asked(words))
+    targets, errors = valid_targets(context, context.targets(words))
     looked = context.look(targets, inspect_quick)
     codes = [*(code_for(findings) for _, findings in looked), *(e.exit_code for e in errors)]
     code = max(codes, default=exitcodes.OK)

@@ -133,7 +133,7 @@ class Context:
 
         return RunRecords(folder(os.environ), self.machine)
 
-    def asked(self, words: Sequence[str]) -> tuple[Target, ...]:
+    def targets(self, words: Sequence[str]) -> tuple[Target, ...]:
         """Return the targets that these words name; every service if there are none.
 
         Raises:

@@ -421,7 +421,7 @@ def run_facts(machine: Machine, records: RunRecords, root: str) -> Iterator[RunF
     """
     for run in run_statuses(records):
         record, own = run.record, root in ("", run.record.project)
-        left = (listener(machine, key) for key in run.left if own)
+        left = (listener(machine, key) for key in run.orphaned if own)
         yield RunFacts(
             record.service,
             record.project,

@@ -84,7 +84,7 @@ def free_targets(
     carry_out = preview if dry_run else free
     tools = tools_for(context)
     # All of them before the first is freed: an unknown host ends the command.
-    wanted = [with_live_run(context, target) for target in context.asked(words)]
+    wanted = [with_live_run(context, target) for target in context.targets(words)]
     asked = [(target, context.endpoints(target)) for target in wanted]
     done = []
     for target, endpoints in asked:

@@ -70,7 +70,7 @@ def status(
     seen: AllListeners | Services = (
         AllListeners(context, repeated=watch)
         if everything
-        else Services(context, context.asked(words), repeated=watch)
+        else Services(context, context.targets(words), repeated=watch)
     )
     if watch:
         return watch_over(context.screen, seen.look, interval or INTERVAL)

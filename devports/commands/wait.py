@@ -48,7 +48,7 @@ def wait(
 
     `timeout` is in seconds, for all together; by default as long as services get to become ready.
     """
-    targets = context.asked(words)
+    targets = context.targets(words)
     own = [t.service.ready.timeout for t in targets if t.service and until == "ready"]
     deadline = clock.Deadline(max(own, default=DEFAULT_TIMEOUT) if timeout is None else timeout)
     done = wait_for(context, targets, until, deadline)

@@ -171,13 +171,13 @@ class HandoffRunner:
                 return way, self._pass_sockets(launch.handed, spawn)
             case "hook":
                 # Additional ports may be bound without a hook: a debugger's, by node itself.
-                self.hold.share(behind=len(launch.endpoints))
+                self.hold.allow_reuse(behind=len(launch.endpoints))
                 env = self._hook_env(asks=True)
                 if env is None:
                     return self.start("beside", spawn)
                 spawn(launch.argv, env)
             case "beside":
-                self.hold.share()
+                self.hold.allow_reuse()
                 spawn(launch.argv, self._reporting_env())
             case "bare":
                 self.hold.release()
@@ -188,7 +188,7 @@ class HandoffRunner:
 
     def _pass_sockets(self, handed: SocketHandoff, spawn: Spawn) -> str:
         count = len(self._launch.endpoints)
-        self.hold.share(behind=count)
+        self.hold.allow_reuse(behind=count)
         with self.hold.inheritable(count, listening=handed.listening) as numbers:
             argv = [numbered(word, numbers) for word in handed.argv]
             env = {**self._reporting_env(), **dict(handed.env)}
@@ -232,14 +232,14 @@ class HandoffRunner:
 
         A Ctrl-C at a prompt has not reached the server, so it must not be handled as one that has.
         """
-        self._interrupts.install(calm=False)
+        self._interrupts.install(deferred=False)
         try:
             yield
         except SignalReceived as signalled:
             number = signalled.number
             self._interrupts.remember(signal.SIGTERM if number == signal.SIGINT else number)
         finally:
-            self._interrupts.install(calm=True)
+            self._interrupts.install(deferred=True)
 
     def _owns(self, endpoint: Endpoint) -> bool:
         """Return whether a process of the server has the endpoint already."""

@@ -176,7 +176,7 @@ class TerminalInput(Stream):
     """
 
     def __init__(self, terminal: Terminal, inner: ServerTerminal, pressed: list[int]) -> None:
-        keys = OutputFile(os.dup(inner.ours), again=False)
+        keys = OutputFile(os.dup(inner.relay_end), again=False)
         super().__init__(os.dup(terminal.descriptor), keys, burst=1)
         self._terminal, self._inner, self._pressed = terminal, inner, pressed
 
@@ -199,7 +199,7 @@ class TerminalInput(Stream):
     def interrupt(self) -> None:
         """Type the interrupt key, so that the inner terminal handles it according to its modes."""
         with contextlib.suppress(OSError):
-            os.write(self._inner.ours, self._terminal.key(termios.VINTR))
+            os.write(self._inner.relay_end, self._terminal.key(termios.VINTR))
 
     def close(self) -> None:
         if self.open:
@@ -209,11 +209,11 @@ class TerminalInput(Stream):
 
 def open_output() -> tuple[int, int]:
     """Return both ends of a pseudo-terminal that does not change line ends."""
-    ours, theirs = pty.openpty()
-    modes = termios.tcgetattr(theirs)
+    outer, inner = pty.openpty()
+    modes = termios.tcgetattr(inner)
     modes[OFLAG] &= ~termios.OPOST
-    termios.tcsetattr(theirs, termios.TCSANOW, modes)
-    return ours, theirs
+    termios.tcsetattr(inner, termios.TCSANOW, modes)
+    return outer, inner
 
 
 def same_file(one: int, other: int) -> bool:
@@ -230,7 +230,7 @@ class Relay:
     Args:
         suspicious: called with text that may be a bind error.
         terminal: to be lent to the server; None: the server shares stdin.
-        awaited: text to watch for; `said` is whether it was printed.
+        awaited: text to watch for; `log_seen` is whether it was printed.
     """
 
     def __init__(
@@ -240,7 +240,7 @@ class Relay:
         awaited: str = "",
     ) -> None:
         self._suspicious, self._awaited = suspicious, awaited
-        self.said = not awaited
+        self.log_seen = not awaited
         self.watching = True
         """Whether output is inspected: only until the server is ready."""
         self.pressed: list[int] = []
@@ -251,8 +251,8 @@ class Relay:
         if terminal is not None:
             inner = ServerTerminal(terminal)
             self._keyboard = TerminalInput(terminal, inner, self.pressed)
-            self._out = self._err = Stream(inner.ours, OutputFile(1))
-            self.child_ends = (inner.theirs,) * 3
+            self._out = self._err = Stream(inner.relay_end, OutputFile(1))
+            self.child_ends = (inner.server_end,) * 3
         else:
             self._share_input()
         self._all = tuple(dict.fromkeys((self._out, self._err)))
@@ -308,7 +308,7 @@ class Relay:
         before = tail.data
         if tail.add(data):
             self._suspicious(tail.text)
-        self.said = self.said or self._awaited in strip_ansi(before + data)
+        self.log_seen = self.log_seen or self._awaited in strip_ansi(before + data)
 
     def keys(self) -> list[int]:
         """Return the signals requested by keys since the last call."""

@@ -118,12 +118,12 @@ class Reservations:
     def _lock(self) -> contextlib.AbstractContextManager[None]:
         return self._records.locked_ports(endpoint.port for endpoint in self._job.endpoints)
 
-    def share(self, *, behind: int = 0) -> None:
+    def allow_reuse(self, *, behind: int = 0) -> None:
         """Let the server bind beside the reservations, on all endpoints but the first ones."""
         for reservation in self._held[behind:]:
             reservation.share()
 
-    def settle(self, missing: Collection[Endpoint]) -> None:
+    def confirm(self, missing: Collection[Endpoint]) -> None:
         """Set SO_REUSEADDR, so that accepted connections leave a TIME_WAIT that blocks no bind.
 
         They inherit the lack of it from a reserved socket that listens. `missing` are the endpoints
@@ -153,7 +153,7 @@ class Reservations:
         if not self.last.bindable:
             return PortStillHeld(self.last.exit_code)
         if keep and not self._held and self._reserve():
-            self.share()
+            self.allow_reuse()
         return None
 
     @property

@@ -136,7 +136,7 @@ class Session:
             stack.callback(self.handoff.close)
             stack.callback(self.hold.release)
             stack.callback(self._stop_server)
-            stack.callback(self.interrupts.install, calm=True)
+            stack.callback(self.interrupts.install, deferred=True)
             try:
                 return self._run_states()
             except SignalReceived as signalled:
@@ -211,7 +211,7 @@ class Session:
         except KeyboardInterrupt:
             raise SignalReceived(signal.SIGINT) from None
         finally:
-            self.interrupts.install(calm=False)
+            self.interrupts.install(deferred=False)
 
     def _progress(self, news: Progress | Outcome) -> None:
         with self._own_screen():
@@ -229,13 +229,13 @@ class Session:
 
     def _own_screen(self) -> contextlib.AbstractContextManager[None]:
         """Take the terminal back for a block: in raw mode, lines would be staircased."""
-        return self.terminal.ours() if self.terminal else contextlib.nullcontext()
+        return self.terminal.restored() if self.terminal else contextlib.nullcontext()
 
     # -- the server
 
     def _start(self, attempt: int, way: HandoffMode) -> Event | None:
         """Start the server; from here on signals are queued, so that none orphans it."""
-        self.interrupts.install(calm=True)
+        self.interrupts.install(deferred=True)
         self.startup = ServerStart(
             self.launch,
             self.watch,

@@ -289,8 +289,8 @@ class ServerStart:
         others = now.foreign == "listen"
         if not (others if self._fixed.any_owner and others else now.owner and not others):
             return False
-        self._hold.settle(now.unserved)
-        self.unsaid = not server.relay.said
+        self._hold.confirm(now.unserved)
+        self.unsaid = not server.relay.log_seen
         if self.unsaid:
             return False
         if self._service.ready.http:
@@ -377,7 +377,7 @@ class ServerStart:
     def _report(self, server: Server) -> None:
         """Report, after a while, what it does instead of listening on its port."""
         if self.way == "hook" and self._hold and self._programs.has_unhooked(self._hellos):
-            self._hold.share()  # it has no hook: it must be able to bind beside the reservation
+            self._hold.allow_reuse()  # it has no hook: it binds beside the reservation
         now, elapsed = self.seen, server.elapsed
         if now.owner is not None:
             return

@@ -100,10 +100,10 @@ def is_for(machine: Machine, endpoints: Sequence[Endpoint], other: RunRecord) ->
     if other.spec.port not in {endpoint.port for endpoint in endpoints}:
         return False
     try:
-        theirs = endpoints_of(machine, other.spec)
+        claimed = endpoints_of(machine, other.spec)
     except DevportsError:
         return False
-    return any(overlap(one, end) for one in theirs for end in endpoints)
+    return any(overlap(one, end) for one in claimed for end in endpoints)
 
 
 def _wait_for(machine: Machine, record: RunRecord, seconds: float) -> None:

@@ -89,7 +89,7 @@ class Terminal:
             self._set(self.modes)
 
     @contextlib.contextmanager
-    def ours(self) -> Iterator[None]:
+    def restored(self) -> Iterator[None]:
         """Take it back for a block, to print or to ask."""
         lent = self.is_raw
         self.restore()
@@ -120,17 +120,17 @@ def terminal_of_process() -> Terminal | None:
 
 
 class ServerTerminal:
-    """A pseudo-terminal (pty(7)): `ours` is its keyboard and screen, `theirs` the server's end."""
+    """A pseudo-terminal (pty(7)): `relay_end` is its screen and keyboard."""
 
     def __init__(self, like: Terminal) -> None:
-        self.ours, self.theirs = pty.openpty()
-        termios.tcsetattr(self.theirs, termios.TCSANOW, like.modes)
-        copy_size(like.descriptor, self.ours)
+        self.relay_end, self.server_end = pty.openpty()
+        termios.tcsetattr(self.server_end, termios.TCSANOW, like.modes)
+        copy_size(like.descriptor, self.relay_end)
 
     @property
     def signals(self) -> bool:
         """Whether its keys cause signals: a program that reads single keys switches that off."""
-        return bool(termios.tcgetattr(self.ours)[LFLAG] & termios.ISIG)
+        return bool(termios.tcgetattr(self.relay_end)[LFLAG] & termios.ISIG)
 
 
 def copy_size(source: int, target: int) -> None:
@@ -172,21 +172,23 @@ class SignalQueue(Wakeup):
 
     def __enter__(self) -> Self:
         super().__enter__()
-        self.install(calm=True)
+        self.install(deferred=True)
         return self
 
-    def install(self, *, calm: bool) -> None:
+    def install(self, *, deferred: bool) -> None:
         """Install the handlers, again after each prompt: its event loop replaces them.
 
         Args:
-            calm: whether signals are only queued, since a server runs.
+            deferred: whether signals are only queued, since a server runs.
         """
-        self.calm = calm
+        self.deferred = deferred
         self.take((*WATCHED, *(SUSPENDING if self._suspending else ())))
 
     def _handle(self, number: int, _frame: FrameType | None) -> None:
-        if not self.calm and number not in HARMLESS:
-            self.calm = True  # the first one ends the action; a second must not end the clean-up
+        if not self.deferred and number not in HARMLESS:
+            self.deferred = (
+                True  # the first one ends the action; a second must not end the clean-up
+            )
             raise SignalReceived(number)
 
     def resume(self) -> None:
@@ -195,10 +197,10 @@ class SignalQueue(Wakeup):
         Raises:
             SignalReceived: one was queued.
         """
-        self.install(calm=False)
+        self.install(deferred=False)
         waiting = [number for number in self.collect() if number not in HARMLESS]
         if waiting:
-            self.calm = True
+            self.deferred = True
             raise SignalReceived(waiting[0])
 
     def suspend(self, *, by_us: bool) -> None:

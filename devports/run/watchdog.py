@@ -77,7 +77,7 @@ class WatchdogConfig(Frozen):
     stop_timeout: float
 
 
-def start_watchdog(duty: WatchdogConfig) -> Watchdog:
+def start_watchdog(config: WatchdogConfig) -> Watchdog:
     """Start a watchdog.
 
     Call it before a descriptor is open that the watchdog must not inherit, and before orphans are
@@ -87,22 +87,22 @@ def start_watchdog(duty: WatchdogConfig) -> Watchdog:
         DevportsError: the system has no process or no descriptor for it.
     """
     try:
-        theirs, ours = os.pipe()
+        read_end, write_end = os.pipe()
         child = os.fork()
     except OSError as error:
         raise _start_error(error) from error
     if child:
-        os.close(theirs)
+        os.close(read_end)
         _, status = os.waitpid(child, 0)
         if status:
             number = os.WEXITSTATUS(status) or EAGAIN
             raise _start_error(OSError(number, os.strerror(number)))
-        return Watchdog(ours)
+        return Watchdog(write_end)
     number = 0
     try:
         os.setsid()
         if os.fork() == 0:
-            _watch(duty, theirs)
+            _watch(config, read_end)
     except OSError as error:
         number = error.errno or EAGAIN
     finally:
@@ -120,23 +120,23 @@ def _start_error(error: OSError) -> DevportsError:
     )
 
 
-def _watch(duty: WatchdogConfig, pipe: int) -> None:
+def _watch(config: WatchdogConfig, pipe: int) -> None:
     """Wait for the end of the pipe, and clean up after a kill. Runs in the watchdog."""
     signal.set_wakeup_fd(-1)
     for number in IGNORED:
         signal.signal(number, signal.SIG_IGN)
     os.chdir("/")
-    screen = -1 if duty.terminal is None else os.dup(duty.terminal.descriptor)
+    screen = -1 if config.terminal is None else os.dup(config.terminal.descriptor)
     _close_all_but(pipe, screen)
     server, farewell = _listen(pipe)
     if farewell:
         return
-    if duty.terminal is not None:
-        _restore(duty.terminal, screen)
+    if config.terminal is not None:
+        _restore(config.terminal, screen)
     if server is None:
-        server = unreported_server(duty)
+        server = unreported_server(config)
     if server is not None:
-        _stop(duty, server)
+        _stop(config, server)
 
 
 def _restore(terminal: Terminal, screen: int) -> None:
@@ -169,55 +169,55 @@ def _listen(pipe: int) -> tuple[ProcessKey | None, bool]:
     return (ProcessKey(int(words[0]), int(words[1])) if words else None), False
 
 
-def _stop(duty: WatchdogConfig, server: ProcessKey) -> None:
+def _stop(config: WatchdogConfig, server: ProcessKey) -> None:
     """Send `stop_signal` to all processes of the server, and kill those left after the timeout."""
-    _signal(duty, server, duty.stop_signal)
-    _signal(duty, server, signal.SIGCONT)  # a stopped process cannot handle a signal
-    deadline = clock.Deadline(duty.stop_timeout)
-    while remaining(duty, server) and not deadline.passed:
+    _signal(config, server, config.stop_signal)
+    _signal(config, server, signal.SIGCONT)  # a stopped process cannot handle a signal
+    deadline = clock.Deadline(config.stop_timeout)
+    while remaining(config, server) and not deadline.passed:
         clock.pause(STEP)
     last = clock.Deadline(KILL_WAIT)
-    while remaining(duty, server) and not last.passed:
-        _signal(duty, server, signal.SIGKILL)
+    while remaining(config, server) and not last.passed:
+        _signal(config, server, signal.SIGKILL)
         clock.pause(STEP)
 
 
-def _signal(duty: WatchdogConfig, server: ProcessKey, number: int) -> None:
-    for key in remaining(duty, server):
-        send(duty.machine, key, number)
+def _signal(config: WatchdogConfig, server: ProcessKey, number: int) -> None:
+    for key in remaining(config, server):
+        send(config.machine, key, number)
 
 
-def remaining(duty: WatchdogConfig, server: ProcessKey) -> list[ProcessKey]:
+def remaining(config: WatchdogConfig, server: ProcessKey) -> list[ProcessKey]:
     """Return the remaining processes of a server, found from outside the process tree.
 
     Its descendants, the members of its session if it has its own, and the holders of the port with
     the mark in their environment, wherever they are. The server first, each once, without zombies.
     """
-    machine = duty.machine
+    machine = config.machine
     tree = (
         [server.pid, *machine.descendants(server.pid)] if machine.key(server.pid) == server else []
     )
-    everybody = machine.descendants(1) if duty.terminal is not None else []
-    session = [pid for pid in everybody if session_of(pid) == server.pid]
-    pids = dict.fromkeys((*tree, *session, *_marked_holders(duty)))
+    all_pids = machine.descendants(1) if config.terminal is not None else []
+    session = [pid for pid in all_pids if session_of(pid) == server.pid]
+    pids = dict.fromkeys((*tree, *session, *_marked_holders(config)))
     found = [process for pid in pids if (process := machine.process(pid)) is not None]
     return [process.key for process in found if process.state not in "ZX"]
 
 
-def _marked_holders(duty: WatchdogConfig) -> list[int]:
-    sockets = sockets_on(duty.machine, duty.endpoints)
-    found = duty.machine.holding(sockets, thorough=True) if sockets else HolderSearch()
-    marked = (MARK, duty.mark)
+def _marked_holders(config: WatchdogConfig) -> list[int]:
+    sockets = sockets_on(config.machine, config.endpoints)
+    found = config.machine.holding(sockets, thorough=True) if sockets else HolderSearch()
+    marked = (MARK, config.mark)
     return [holder.process.pid for holder in found.holders if marked in holder.process.marks]
 
 
-def unreported_server(duty: WatchdogConfig) -> ProcessKey | None:
+def unreported_server(config: WatchdogConfig) -> ProcessKey | None:
     """Return a server whose start was not reported because devports was killed just then.
 
     It has the mark; for a moment it may still be between fork(2) and execve(2).
     """
     deadline = clock.Deadline(EXEC_TIMEOUT)
-    while not (pids := duty.machine.processes_with_mark(duty.mark)) and not deadline.passed:
+    while not (pids := config.machine.processes_with_mark(config.mark)) and not deadline.passed:
         clock.pause(0.02)
-    keys = [key for pid in pids if (key := duty.machine.key(pid)) is not None]
+    keys = [key for pid in pids if (key := config.machine.key(pid)) is not None]
     return min(keys, key=lambda key: (key.start, key.pid), default=None)

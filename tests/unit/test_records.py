@@ -196,7 +196,7 @@ def test_nothing_is_left_by_a_run_of_another_boot(records: RunRecords, machine: 
     records.mark(records.claim(record_of(machine, 50)).replace(server=server.key))
     machine.end(50)
     machine.boot = lambda: "next"  # type: ignore[method-assign]
-    assert records.claim(record_of(machine, 60)).left is None
+    assert records.claim(record_of(machine, 60)).orphaned is None
 
 
 WRONG = [

@@ -48,7 +48,7 @@ BOUND = Held((Socket(HERE, None, "BOUND", 5),))
 
 def record(state: RunState = "serving", left: Process | None = None) -> RunRecord:
     key = None if left is None else left.key
-    return RunRecord(RUN.key, "web", "/shop", state, SPEC, server=SERVER.key, left=key)
+    return RunRecord(RUN.key, "web", "/shop", state, SPEC, server=SERVER.key, orphaned=key)
 
 
 STALLED = record().replace(stalled=True)
