@@ -134,7 +134,7 @@ class AllListeners:
     """All listeners. Nothing is bound; `repeated`: holders are cached between looks."""
 
     def __init__(self, context: Context, *, repeated: bool) -> None:
-        self._setting = context
+        self._context = context
         self._who = HolderCache(context.machine, thorough=True).holding if repeated else None
         config, self._errors = _config(context)
         self._folder = config.root if config else current_folder()
@@ -142,8 +142,8 @@ class AllListeners:
 
     def look(self) -> StatusResult:
         """Return the groups of one inspection; the services of this project by name."""
-        runs = run_statuses(self._setting.records())
-        found = census(self._setting.machine, self._folder, self._who)
+        runs = run_statuses(self._context.records())
+        found = census(self._context.machine, self._folder, self._who)
         sections = tuple(
             Section(tuple(self._entry(finding, runs) for finding in group.findings), group)
             for group in found.groups
@@ -319,15 +319,15 @@ class Services:
     """Some services or ports. `repeated`: looks only read the table, and cache holders."""
 
     def __init__(self, context: Context, targets: Sequence[Target], *, repeated: bool) -> None:
-        self._setting, self._targets = context, targets
+        self._context, self._targets = context, targets
         self._project = context.config().root if any(t.service for t in targets) else ""
         self._folder = context.home()
-        self._familiar = HolderCache(context.machine, thorough=False) if repeated else None
+        self._cache = HolderCache(context.machine, thorough=False) if repeated else None
         self._resolved: dict[PortSpec, tuple[Endpoint, ...]] = {}
 
     def look(self) -> StatusResult:
         """Return an entry for every target, all from one inspection."""
-        runs = run_statuses(self._setting.records())
+        runs = run_statuses(self._context.records())
         wanted = [self._wanted(target, runs) for target in self._targets]
         found = iter(self._findings([end for each in wanted for _, end in each.ends]))
         entries = tuple(entry_of(each, [next(found) for _ in each.ends], runs) for each in wanted)
@@ -335,14 +335,14 @@ class Services:
             (Section(entries, folder=self._folder),),
             gaps=tuple(dict.fromkeys(_gaps(entries))),
             errors=tuple(entry.error for entry in entries if entry.error is not None),
-            asked=self._familiar is None,
+            asked=self._cache is None,
         )
 
     def _findings(self, ends: Sequence[Endpoint]) -> tuple[Finding, ...]:
-        machine = self._setting.machine
-        if self._familiar is None:
+        machine = self._context.machine
+        if self._cache is None:
             return inspect_quick(machine, ends)
-        return inspect_without_bind(machine, ends, self._familiar.holding)
+        return inspect_without_bind(machine, ends, self._cache.holding)
 
     def _wanted(self, target: Target, runs: Sequence[RunStatus]) -> ServiceStatus:
         """Return the endpoints of a target: the declared ones, and another port of its run."""
@@ -359,7 +359,7 @@ class Services:
     def _ends(self, spec: PortSpec) -> tuple[Endpoint, ...]:
         """Return the endpoints of `spec`, resolved at the first look only: that may take a bind."""
         if spec not in self._resolved:
-            self._resolved[spec] = endpoints_of(self._setting.machine, spec)
+            self._resolved[spec] = endpoints_of(self._context.machine, spec)
         return self._resolved[spec]
 
 

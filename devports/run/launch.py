@@ -62,6 +62,10 @@ class Launch(Frozen):
         """All endpoints that are reserved: those of the first port and of the additional ones."""
         return (*self.endpoints, *self.extra)
 
+    @property
+    def ports(self) -> frozenset[int]:
+        return frozenset(endpoint.port for endpoint in self.all_endpoints)
+
 
 def mark_of(record: RunRecord) -> str:
     """Return the mark that every process of this run, and no other, has in its environment."""
@@ -203,9 +207,8 @@ class HandoffRunner:
     def _hook_env(self, *, asks: bool) -> Mapping[str, str] | None:
         """Return the environment that loads the hooks; None if their socket cannot be created."""
         if self.hooks is None:
-            ports = {end.port for end in self._launch.all_endpoints}
             try:
-                self.hooks = HookServer(ports, self.answer)
+                self.hooks = HookServer(self._launch.ports, self.answer)
             except OSError:
                 return None
         self.hooks.refusing = False

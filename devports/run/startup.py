@@ -131,9 +131,7 @@ class ServerStart:
 
     def check_output(self, text: str) -> None:
         """Note output that may be a bind error on this port: a hint, not a fact."""
-        ports = {endpoint.port for endpoint in self._launch.all_endpoints}
-        found = match_bind_failure(text, ports)
-        self.failure = self.failure or found
+        self.failure = self.failure or match_bind_failure(text, self._launch.ports)
 
     def wait_until_decided(
         self, server: Server, signals: Callable[[list[int]], Event | None]
@@ -246,12 +244,15 @@ class ServerStart:
     def _hellos(self) -> Mapping[int, HookHello]:
         return self._handoff.hooks.hellos if self._handoff.hooks else {}
 
+    @property
+    def _failed_binds(self) -> Sequence[FailedBind]:
+        return self._handoff.hooks.failed_binds if self._handoff.hooks else ()
+
     def _told_by_hooks(self) -> dict[str, bool]:
-        failed = self._handoff.hooks.failed_binds if self._handoff.hooks else ()
-        ports = {endpoint.port for endpoint in self._launch.all_endpoints}
-        ours = [bind for bind in failed if bind.endpoint.port in ports]
-        refused = any(bind.errno == EADDRINUSE for bind in ours)
-        return {"refused": refused, "elsewhere_refused": len(failed) > len(ours)}
+        failed = self._failed_binds
+        own = [bind for bind in failed if bind.endpoint.port in self._launch.ports]
+        refused = any(bind.errno == EADDRINUSE for bind in own)
+        return {"refused": refused, "elsewhere_refused": len(failed) > len(own)}
 
     def _read_rest(self, server: Server) -> None:
         """Read the last output and reports of a server that has exited."""
@@ -393,8 +394,7 @@ class ServerStart:
             self._tell(ListeningElsewhere(self._service.name, ends[0], there[0]))
 
     def _refused_elsewhere(self) -> FailedBind | None:
-        failed = self._handoff.hooks.failed_binds if self._handoff.hooks else ()
-        return refused_elsewhere(failed, {end.port for end in self._launch.all_endpoints})
+        return refused_elsewhere(self._failed_binds, self._launch.ports)
 
     def _report_exited_child(self) -> None:
         """Report the other port whose failed bind ended a child of a running reloader."""
@@ -410,8 +410,7 @@ class ServerStart:
         if (bind := self._refused_elsewhere()) is not None:
             self._report_held(bind.endpoint, bind.errno, code)
         debugger = debugger_of(self._launch.argv)
-        ours = {end.port for end in self._launch.all_endpoints}
-        if debugger is not None and debugger.port not in ours:
+        if debugger is not None and debugger.port not in self._launch.ports:
             self._report_held(debugger, 0, code)
 
     def _report_held(self, endpoint: Endpoint, errno: int, code: int | None) -> None:

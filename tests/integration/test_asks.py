@@ -167,9 +167,9 @@ def test_where_hooks_cannot_ask_the_port_is_shared_and_that_is_told(
     ends = (Endpoint("127.0.0.1", port),)
     service = SimpleNamespace(handoff="auto")
     launch: Any = SimpleNamespace(
-        argv=("x",), env={"A": "1"}, endpoints=ends, everything=ends, service=service
+        argv=("x",), env={"A": "1"}, endpoints=ends, ports={port}, service=service
     )
-    hold: Any = SimpleNamespace(share=lambda behind=0: shared.append(behind))
+    hold: Any = SimpleNamespace(allow_reuse=lambda behind=0: shared.append(behind))
     unused: Any = None
     ways = HandoffRunner(launch, hold, "", machine=unused, family=unused, interrupts=unused)
     assert ways.start("hook", lambda _argv, env: started.append(env)) == ("beside", "")
