@@ -286,7 +286,7 @@ def build_parser(only: str = "", *, width: int = 80) -> argparse.ArgumentParser:
     import argparse
 
     class Parser(argparse.ArgumentParser):
-        """A parser whose errors are ours, so that they look like every other one."""
+        """A parser that raises `DevportsError`, so that its errors look like all others."""
 
         def error(self, message: str) -> NoReturn:
             raise DevportsError("usage", message, hints=(_help(*self.prog.split()[1:]),))

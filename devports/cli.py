@@ -52,8 +52,8 @@ def main(argv: Sequence[str] | None = None) -> int:
     """Run one command and return its exit code."""
     reopen_closed_streams()
     words = list(sys.argv[1:] if argv is None else argv)
-    ours, _ = split(words)
-    as_json = "--json" in ours
+    before, _ = split(words)
+    as_json = "--json" in before
     screen = Console.of_process()
     try:
         code = dispatch(words, screen)
@@ -102,8 +102,8 @@ def with_options(words: list[str], screen: Console) -> int:
 
     parser = build_parser(*words[:1], width=screen.width("stdout") or DEFAULT_WIDTH)
     first = COMMANDS.get(next(iter(words), ""))
-    ours, arguments = split(words) if first and first.passes_on else (words, [])
-    options = vars(parsed(parser, ours))
+    own, arguments = split(words) if first and first.passes_on else (words, [])
+    options = vars(parsed(parser, own))
     name = options.pop("command")
     if name is None:
         screen.err(parser.format_help().rstrip())

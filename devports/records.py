@@ -380,8 +380,8 @@ def run_state(finding: Finding, run: RunStatus, *, any_owner: bool = False) -> S
     if not run.live:
         return ""
     if isinstance(finding.verdict, Held):
-        ours = any(belongs_to_run(holder, run.own) for holder in holders)
-        if not ours and not (any_owner and state == "serving"):
+        own = any(belongs_to_run(holder, run.own) for holder in holders)
+        if not own and not (any_owner and state == "serving"):
             return ""
         if state != "serving":
             return state

@@ -223,10 +223,10 @@ class HandoffRunner:
             return (NO, None) if given is None else (YES, given.fileno())
         return NO, None
 
-    def free_beside(self, ours: Collection[int], *, keep: bool) -> PortStillHeld | None:
+    def free_beside(self, own: Collection[int], *, keep: bool) -> PortStillHeld | None:
         """Free the port for the running server, as `Reservations.free_beside` does."""
         with self._interruptible():
-            return self.hold.free_beside(ours, keep=keep)
+            return self.hold.free_beside(own, keep=keep)
         return None
 
     @contextlib.contextmanager

@@ -141,15 +141,15 @@ class Reservations:
                 reservation.reuse()
             reservation.close()
 
-    def free_beside(self, ours: Collection[int], *, keep: bool) -> PortStillHeld | None:
+    def free_beside(self, own: Collection[int], *, keep: bool) -> PortStillHeld | None:
         """Stop other holders of the endpoints while the server runs; None if they are free.
 
         Args:
-            ours: sockets of the server, which may get its port at any time.
+            own: sockets of the server, which may get its port at any time.
             keep: whether to reserve the port again, for a server that does not have it yet.
         """
         policy = self._job.policy.replace(movable=0)  # the server runs: no move now
-        self.last = free(self._tools, self._job.replace(policy=policy, ours=ours))
+        self.last = free(self._tools, self._job.replace(policy=policy, ours=own))
         if not self.last.bindable:
             return PortStillHeld(self.last.exit_code)
         if keep and not self._held and self._reserve():
@@ -161,12 +161,12 @@ class Reservations:
         """Whether `on_conflict` allows to free a lost port."""
         return not (self._job.policy.moves or self._job.policy.fails)
 
-    def is_spared(self, ours: Collection[int]) -> bool:
+    def is_spared(self, own: Collection[int]) -> bool:
         """Return whether the holders may belong to the server outside its process tree.
 
         These are the forwarders of containers and the processes that cannot be read.
         """
-        found = findings_now(self._tools.machine, self._job.replace(ours=ours))
+        found = findings_now(self._tools.machine, self._job.replace(ours=own))
         hidden = any(finding.holding.hidden for finding in found)
         return hidden or any(map(is_container, plan_for(self._tools, found)))
 

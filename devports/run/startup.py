@@ -501,11 +501,11 @@ class OwnershipWatcher:
         )
 
     def _here(self) -> list[Socket]:
-        ours = set(self._hold.inodes) - set(self._hold.given)
+        reserved = set(self._hold.inodes) - set(self._hold.given)
         return [
             socket
             for socket in sockets_on(self._machine, self._endpoints)
-            if socket.state in ("LISTEN", "BOUND") and socket.inode not in ours
+            if socket.state in ("LISTEN", "BOUND") and socket.inode not in reserved
         ]
 
     def own_inodes(self) -> list[int]:

@@ -158,21 +158,21 @@ def target_label(target: StopTarget) -> str:
     return f"{top} and child {join_words([process_label(process) for process in below])}"
 
 
-def project_text(theirs: Worktree | None, ours: Worktree | None) -> str:
+def project_text(theirs: Worktree | None, current: Worktree | None) -> str:
     """Return the project of a holder, and its relation to the current one."""
     if theirs is None:
         return ""
     name = theirs.root.rstrip("/").rpartition("/")[2] or theirs.root
     branch = f" on branch `{printable(theirs.branch, MAX_NAME)}`" if theirs.branch else ""
-    return f"`{printable(name, MAX_NAME)}`{branch}{_relation(theirs, ours)}"
+    return f"`{printable(name, MAX_NAME)}`{branch}{_relation(theirs, current)}"
 
 
-def _relation(theirs: Worktree, ours: Worktree | None) -> str:
-    if ours is None:
+def _relation(theirs: Worktree, current: Worktree | None) -> str:
+    if current is None:
         return ""
-    if theirs.root == ours.root:
+    if theirs.root == current.root:
         return ", this project"
-    return f", {RELATION['sibling' if theirs.repository == ours.repository else 'project']}"
+    return f", {RELATION['sibling' if theirs.repository == current.repository else 'project']}"
 
 
 def kind_facts(

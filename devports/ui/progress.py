@@ -76,37 +76,37 @@ def _still(clients: int) -> str:
 
 
 def result_text(outcome: stop_plan.Outcome) -> str:
-    whom = target_label(outcome.target)
+    label = target_label(outcome.target)
     match outcome:
         case stop_plan.WouldStop(asks=asks):
             asked = ", after asking" if asks else ""
-            return f"would stop {whom} with {_means(outcome.target)}{asked}"
+            return f"would stop {label} with {_means(outcome.target)}{asked}"
         case stop_plan.Stopped(exited=exited, seconds=seconds, bindable=bindable):
             by, port = join_words(outcome.signals), _port(seconds, bindable=bindable)
             if exited:
-                return f"stopped {whom} with {by}; {port}"
+                return f"stopped {label} with {by}; {port}"
             runs = verb_form(outcome.target, "is", "are")
-            return f"{whom} closed the port after {by} and {runs} still running; {port}"
+            return f"{label} closed the port after {by} and {runs} still running; {port}"
         case stop_plan.ContainerStopped(seconds=seconds, bindable=bindable):
-            return f"stopped {whom}; {_port(seconds, bindable=bindable)}"
+            return f"stopped {label}; {_port(seconds, bindable=bindable)}"
         case stop_plan.StopFailed(complaint=complaint, bindable=bindable):
             said = f"{_means(outcome.target)} failed: {printable(complaint)}"
             return f"{said}; {_port(bindable=bindable)}"
         case stop_plan.AlreadyGone():
-            return f"{whom} had already exited or closed the port; no signal was sent"
+            return f"{label} had already exited or closed the port; no signal was sent"
         case stop_plan.Declined():
-            return f"left {whom} running"
+            return f"left {label} running"
         case stop_plan.Refused():
             were = verb_form(outcome.target, "was", "were")
-            return f"{whom} {were} not stopped: {refusal_text(outcome)}"
+            return f"{label} {were} not stopped: {refusal_text(outcome)}"
         case stop_plan.TimedOut(signals=signals):
             runs = verb_form(outcome.target, "is", "are")
             return (
-                f"{whom} {runs} still running after {join_words(signals)}; {_port(bindable=False)}"
+                f"{label} {runs} still running after {join_words(signals)}; {_port(bindable=False)}"
             )
         case stop_plan.Respawned(successor=successor):
             took_it = f"{verb_form(successor, 'has', 'have')} taken the port"
-            return f"stopped {whom}, but {target_label(successor)} {took_it}"
+            return f"stopped {label}, but {target_label(successor)} {took_it}"
         case _:
             unreachable(outcome)
 
@@ -182,16 +182,16 @@ def remaining_text(outcome: stop_plan.Outcome) -> list[str]:
     """Return the processes that are still running after a stop, with a command that stops them."""
     if not isinstance(outcome, stop_plan.Stopped):
         return []
-    lines, whom = [], process_label(outcome.target.process)
+    lines, label = [], process_label(outcome.target.process)
     if outcome.parent is not None:
-        who = f"{process_label(outcome.parent)}, a parent of {whom}"
+        who = f"{process_label(outcome.parent)}, a parent of {label}"
         parent = f"{who}, is still running and may restart it"
         lines.append(f"{parent}; to stop it, run {_kill((outcome.parent,))}")
     if below := outcome.orphans:
         named = join_words(shortened([process_label(one) for one in below], MAX_NAMED))
-        what = f"child processes of {whom}, are still running; to stop them"
+        what = f"child processes of {label}, are still running; to stop them"
         if len(below) == 1:
-            what = f"a child process of {whom}, is still running; to stop it"
+            what = f"a child process of {label}, is still running; to stop it"
         lines.append(f"{named}, {what}, run {_kill(below[:MAX_STOPPED])}")
     return lines
 
@@ -229,9 +229,9 @@ def freed_text(freed: stop_plan.FreeResult, subject: str) -> tuple[str, ...]:
 def question_text(question: stop_plan.Question, service: str = "") -> str:
     """Return the question: the port, its holder, the owner, and what will be done."""
     target = question.target
-    port, whom = port_name(question.finding.endpoint), target_label(target)
+    port, label = port_name(question.finding.endpoint), target_label(target)
     start = f" and start `{printable(service)}`" if service else ""
-    held, it = f"in use by {whom}{owner_phrase(target.standing)}", pronoun(target)
+    held, it = f"in use by {label}{owner_phrase(target.standing)}", pronoun(target)
     match question.kind:
         case "kill":
             return f"{port} is still {held}: kill {it} with SIGKILL{start}?"

@@ -91,11 +91,11 @@ def yes_or_no(text: str) -> Prompt:
 
 def prompt_for(question: Question, service: str = "") -> Prompt:
     verb = "kill" if question.kind == "kill" else "stop"
-    whom, standing = pronoun(question.target), question.target.standing
-    no = NO.replace(row=f"no, leave {whom} running")
+    named, standing = pronoun(question.target), question.target.standing
+    no = NO.replace(row=f"no, leave {named} running")
     if isinstance(standing, OtherUser):
-        whom = f"what belongs to {printable(standing.user, 40)}"
-    yes = YES.replace(row=f"yes, {verb} {whom}")
+        named = f"what belongs to {printable(standing.user, 40)}"
+    yes = YES.replace(row=f"yes, {verb} {named}")
     if service:
         yes = yes.replace(row=_with_name(f"{yes.row} and start", service))
     after = f" on the next free port after {question.finding.endpoint.port}"

@@ -101,8 +101,8 @@ def report(
     """
     blocks = [problem_block(problem, reader, look) for problem in problems]
     tail = [_unseen(facts, look.config), _last_line(problems, look)]
-    if offer and (mends := _fixable(problems)):
-        tail += labelled("hint", mends, look)
+    if offer and (fixes := _fixable(problems)):
+        tail += labelled("hint", fixes, look)
     gap = "\n\n" if blocks else "\n"
     return gap.join([_scope(path, facts, problems), *blocks, "\n".join(tail)])
 
@@ -135,8 +135,8 @@ def screen(
         yield Line(kind, (("no problems found", kind), (f" ({told})" if told else "", "")))
     else:
         yield _line("", told, kind)
-    if offer and (mends := _fixable(problems)):
-        yield _hint_line(mends, config)
+    if offer and (fixes := _fixable(problems)):
+        yield _hint_line(fixes, config)
 
 
 def _scope(path: str, facts: Facts, problems: Sequence[Problem]) -> str:
