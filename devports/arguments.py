@@ -52,7 +52,7 @@ def pace(text: str) -> float:
     """Parse the argument of --interval.
 
     Raises:
-        DevportsError: it is not a duration, or too short for a look.
+        DevportsError: it is not a duration, or too short.
     """
     if (length := seconds(text)) < SHORTEST_PACE:
         raise DevportsError("usage", f"`{text[:20]}` is less than {SHORTEST_PACE} seconds")

@@ -183,7 +183,7 @@ def show(error: DevportsError, words: Sequence[str], screen: Console, *, as_json
     else:
         from devports.ui.messages import error_block
 
-        screen.err(error_block(error, screen.look("stderr")))
+        screen.err(error_block(error, screen.output_style("stderr")))
         if words[:1] == ["run"]:
             from devports.commands.context import print_vscode_failure
             from devports.ui.run_progress import one_line

@@ -29,7 +29,7 @@ if TYPE_CHECKING:
 def check(context: Context, words: Sequence[str], *, as_json: bool = False) -> int:
     """Check whether each target is free now; the exit code is that of the worst."""
     targets, errors = valid_targets(context, context.targets(words))
-    looked = context.look(targets, inspect_quick)
+    looked = context.inspect(targets, inspect_quick)
     codes = [*(code_for(findings) for _, findings in looked), *(e.exit_code for e in errors)]
     code = max(codes, default=exitcodes.OK)
     if as_json:
@@ -91,7 +91,7 @@ def explain(context: Context, target: Target, findings: Sequence[Finding]) -> No
     screen.out(summary(findings, target.subject))
     if not is_bindable(verdict) or isinstance(verdict, LocalhostConflict):
         for line in fact_lines(findings, screen.reader()):
-            screen.out("\n".join(wrap(f"  {line}", screen.look("stdout").width)))
+            screen.out("\n".join(wrap(f"  {line}", screen.output_style("stdout").width)))
     for note in note_lines(findings):
         context.print_labelled("note", note)
     if isinstance(verdict, Held) and not any(f.holding.hidden for f in findings):

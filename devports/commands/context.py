@@ -98,17 +98,17 @@ class Context:
     def print_error(self, error: DevportsError, remedies: Sequence[Remedy] = ()) -> None:
         from devports.ui.messages import error_block  # rarely needed
 
-        self.screen.err(error_block(error, self.screen.look("stderr"), remedies))
+        self.screen.err(error_block(error, self.screen.output_style("stderr"), remedies))
 
     def print_warning(self, message: str, hints: Sequence[str] = ()) -> None:
         from devports.ui.messages import block
 
-        self.screen.err(block("warning", message, self.screen.look("stderr"), hints=hints))
+        self.screen.err(block("warning", message, self.screen.output_style("stderr"), hints=hints))
 
     def print_labelled(self, label: Label, text: Advice) -> None:
         from devports.ui.messages import labelled
 
-        self.screen.err("\n".join(labelled(label, text, self.screen.look("stderr"))))
+        self.screen.err("\n".join(labelled(label, text, self.screen.output_style("stderr"))))
 
     def home(self) -> str:
         """Return the folder of the configuration, if one is read or named.
@@ -149,7 +149,7 @@ class Context:
             for word, what in parsed
         )
 
-    def look(
+    def inspect(
         self,
         targets: Sequence[Target],
         how: Callable[[Machine, Sequence[Endpoint]], tuple[Finding, ...]],

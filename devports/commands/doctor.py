@@ -90,7 +90,7 @@ def show(seen: DoctorResult, screen: Console, *, offer: bool) -> None:
 
         draw_report(screen, "stdout", reports.screen(*about, screen.config, offer=offer))
     else:
-        screen.out(reports.report(*about, screen.look("stdout"), offer=offer))
+        screen.out(reports.report(*about, screen.output_style("stdout"), offer=offer))
 
 
 def inspect_project(context: Context) -> DoctorResult:

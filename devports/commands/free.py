@@ -139,7 +139,9 @@ def show_freed(context: Context, target: Target, freed: FreeResult) -> None:
 
 def show_facts(context: Context, lines: Iterable[str]) -> None:
     for line in lines:
-        context.screen.out("\n".join(wrap(f"  {line}", context.screen.look("stdout").width)))
+        context.screen.out(
+            "\n".join(wrap(f"  {line}", context.screen.output_style("stdout").width))
+        )
 
 
 def show_plan(context: Context, target: Target, freed: FreeResult) -> None:
@@ -153,7 +155,7 @@ def show_plan(context: Context, target: Target, freed: FreeResult) -> None:
     screen.out(summary(freed.findings, target.subject))
     show_facts(context, lines)
     if by_hand := remedies_for(context, target, freed):
-        screen.err("\n".join(remedy_lines(by_hand, screen.look("stderr"))))
+        screen.err("\n".join(remedy_lines(by_hand, screen.output_style("stderr"))))
 
 
 def tools_for(context: Context, *, starting: str = "") -> FreeServices:

@@ -69,7 +69,7 @@ def show_findings(folder: str, plan: Plan, screen: Console) -> None:
         lines = findings_screen(folder, *found, screen.reader(), whole=plan.whole)
         draw_report(screen, "stderr", lines)
     else:
-        screen.err(findings(folder, *found, screen.look("stderr"), whole=plan.whole))
+        screen.err(findings(folder, *found, screen.output_style("stderr"), whole=plan.whole))
     screen.err()
 
 
@@ -82,7 +82,7 @@ def show_written(path: str, services: Sequence[DetectedService], screen: Console
 
         draw_report(screen, "stdout", written_screen(path, services, screen.config))
     else:
-        screen.out(written(path, services, screen.look("stdout")))
+        screen.out(written(path, services, screen.output_style("stdout")))
 
 
 def _in_json(plan: Plan, screen: Console, *, yes: bool, dry_run: bool) -> int:

@@ -64,7 +64,7 @@ def status(
 ) -> int:
     """Show every endpoint of the targets, or of all services without one.
 
-    `interval` is in seconds, from look to look.
+    `interval` is in seconds, from update to update.
     """
     _refuse_contradictions(words, everything, watch, interval, as_json)
     seen: AllListeners | Services = (
@@ -73,8 +73,8 @@ def status(
         else Services(context, context.targets(words), repeated=watch)
     )
     if watch:
-        return watch_over(context.screen, seen.look, interval or INTERVAL)
-    return (report_json if as_json else report)(context, seen.look())
+        return watch_over(context.screen, seen.inspect, interval or INTERVAL)
+    return (report_json if as_json else report)(context, seen.inspect())
 
 
 def report(context: Context, shown: StatusResult) -> int:
@@ -85,7 +85,7 @@ def report(context: Context, shown: StatusResult) -> int:
 
         print_table(rows, screen)
     else:
-        screen.out("\n".join(plain(rows, screen.look("stdout"))))
+        screen.out("\n".join(plain(rows, screen.output_style("stdout"))))
     for gap in shown.gaps:
         context.print_labelled("note", gap_text(gap))
     for error in shown.errors:
@@ -131,7 +131,7 @@ def _refuse_contradictions(
 
 
 class AllListeners:
-    """All listeners. Nothing is bound; `repeated`: holders are cached between looks."""
+    """All listeners. Nothing is bound; `repeated`: holders are cached between inspections."""
 
     def __init__(self, context: Context, *, repeated: bool) -> None:
         self._context = context
@@ -140,7 +140,7 @@ class AllListeners:
         self._folder = config.root if config else current_folder()
         self._declared = tuple(_declared(context.machine, config)) if config else ()
 
-    def look(self) -> StatusResult:
+    def inspect(self) -> StatusResult:
         """Return the groups of one inspection; the services of this project by name."""
         runs = run_statuses(self._context.records())
         found = census(self._context.machine, self._folder, self._who)
@@ -187,14 +187,14 @@ def _declared(machine: Machine, config: Config) -> Iterator[tuple[Service, Endpo
 
 
 INTERVAL = 1.0
-"""Seconds between two looks."""
+"""Seconds between two updates."""
 PAUSE_FACTOR = 4
-"""The pause is at least this many times as long as a look: a slow machine is read less often."""
+"""The pause is at least this many times as long as an inspection, also on a slow machine."""
 SIGINT = 2
 
 
-def watch_over(screen: Console, look: Callable[[], StatusResult], interval: float) -> int:
-    """Show what `look` returns until Ctrl-C, `q`, a signal, or a closed reader.
+def watch_over(screen: Console, inspect: Callable[[], StatusResult], interval: float) -> int:
+    """Show what `inspect` returns until Ctrl-C, `q`, a signal, or a closed reader.
 
     Returns:
         0 if it was ended by a key; 128+n for another signal.
@@ -209,7 +209,7 @@ def watch_over(screen: Console, look: Callable[[], StatusResult], interval: floa
     painter = _live_table(screen, interval) if draws else LineView(screen)
 
     def rows_and_gaps() -> RowsAndGaps:
-        shown = look()
+        shown = inspect()
         return shown.rows(screen), shown.gaps
 
     with TerminalEvents(stdout.fileno(), stdin.fileno() if stdin else None) as attention:
@@ -223,18 +223,18 @@ def watch_over(screen: Console, look: Callable[[], StatusResult], interval: floa
 
 def _until_the_end(
     painter: LiveTable | LineView,
-    look: Callable[[], RowsAndGaps],
+    inspect: Callable[[], RowsAndGaps],
     interval: float,
     attention: TerminalEvents,
 ) -> int:
-    """Look and show repeatedly; return the signal that ended it, 0 for none."""
+    """Inspect and show repeatedly; return the signal that ended it, 0 for none."""
     from devports.system.terminal_events import Ended, Resized, Suspended
 
     due = clock.Deadline(0)
     while True:
         if due.passed:
             begun = clock.monotonic()
-            painter.show(*look())
+            painter.show(*inspect())
             took = clock.monotonic() - begun
             due = clock.Deadline(max(interval - took, PAUSE_FACTOR * took))
         match attention.wait(due.left):
@@ -264,8 +264,8 @@ class LineView:
         self._before: list[StatusRow] | None = None
 
     def show(self, rows: list[StatusRow], _gaps: Sequence[VisibilityGap]) -> None:
-        look = self._screen.look("stdout")
-        lines = plain(rows, look) if self._before is None else changed(self._before, rows, look)
+        output = self._screen.output_style("stdout")
+        lines = plain(rows, output) if self._before is None else changed(self._before, rows, output)
         self._before = rows
         if lines:
             self._screen.out("\n".join(lines))
@@ -277,7 +277,7 @@ class LineView:
 
 
 class StatusResult(Frozen):
-    """The result of one look.
+    """The result of one inspection.
 
     Attributes:
         sections: what is in the table.
@@ -316,7 +316,7 @@ class ServiceStatus(Frozen):
 
 
 class Services:
-    """Some services or ports. `repeated`: looks only read the table, and cache holders."""
+    """Some services or ports. `repeated`: inspections only read the table, and cache holders."""
 
     def __init__(self, context: Context, targets: Sequence[Target], *, repeated: bool) -> None:
         self._context, self._targets = context, targets
@@ -325,7 +325,7 @@ class Services:
         self._cache = HolderCache(context.machine, thorough=False) if repeated else None
         self._resolved: dict[PortSpec, tuple[Endpoint, ...]] = {}
 
-    def look(self) -> StatusResult:
+    def inspect(self) -> StatusResult:
         """Return an entry for every target, all from one inspection."""
         runs = run_statuses(self._context.records())
         wanted = [self._wanted(target, runs) for target in self._targets]
@@ -357,7 +357,7 @@ class Services:
         return ServiceStatus(target, ends, run, moved)
 
     def _ends(self, spec: PortSpec) -> tuple[Endpoint, ...]:
-        """Return the endpoints of `spec`, resolved at the first look only: that may take a bind."""
+        """Return the endpoints of `spec`, resolved only once: that may take a bind."""
         if spec not in self._resolved:
             self._resolved[spec] = endpoints_of(self._context.machine, spec)
         return self._resolved[spec]

@@ -77,13 +77,13 @@ def report(screen: Console, plan: Plan, mode: Mode, root: str) -> None:
     from devports.ui.reports import changes, next_in_vscode, summary
 
     for note in plan.notes:
-        screen.err(block("warning", note.message, screen.look("stderr"), hints=note.hints))
+        screen.err(block("warning", note.message, screen.output_style("stderr"), hints=note.hints))
         if note.snippet:
             screen.err(note.snippet)
     if mode != "write" and not plan.in_sync:
-        screen.out(changes(plan, screen.look("stdout"), root))
-    screen.err(summary(plan, mode, screen.look("stderr"), root))
-    if mode == "write" and (steps := next_in_vscode(plan, screen.look("stderr"))):
+        screen.out(changes(plan, screen.output_style("stdout"), root))
+    screen.err(summary(plan, mode, screen.output_style("stderr"), root))
+    if mode == "write" and (steps := next_in_vscode(plan, screen.output_style("stderr"))):
         screen.err("\n".join(steps))
 
 

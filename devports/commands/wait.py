@@ -75,7 +75,7 @@ def wait(
 
 
 FIRST, LAST = 0.010, 0.250
-"""Seconds between looks: no event reports that a port is listened on, or closed."""
+"""Seconds between checks: no event reports that a port is listened on, or closed."""
 
 
 class WaitResult(Frozen):
@@ -111,7 +111,7 @@ def wait_for(
             step = min(step * 1.5, LAST)
     return tuple(
         WaitResult(target, number in elapsed, elapsed.get(number, deadline.elapsed), findings)
-        for number, (target, findings) in enumerate(context.look(targets, inspect_ports))
+        for number, (target, findings) in enumerate(context.inspect(targets, inspect_ports))
     )
 
 

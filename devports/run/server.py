@@ -41,7 +41,7 @@ if TYPE_CHECKING:
 
 
 LOOK_EVERY = 0.025
-"""Seconds between looks for the listener: 40 microseconds each."""
+"""Seconds between checks for the listener: 40 microseconds each."""
 DETACH_TIMEOUT = 2.0
 """Seconds that a server which has detached itself may take until it binds."""
 KILL_WAIT = 2.0
@@ -407,7 +407,7 @@ class ProgramWatcher:
         self._parents: dict[ProcessKey, int] = {}
         self._due = clock.Deadline(0)
 
-    def look(self, hellos: Mapping[int, HookHello]) -> None:
+    def scan(self, hellos: Mapping[int, HookHello]) -> None:
         """Scan the tree, not too often. A process that exits between two scans is not seen."""
         if not self._due.passed:
             return

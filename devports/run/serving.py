@@ -27,9 +27,9 @@ if TYPE_CHECKING:
 
 
 IDLE = 50
-"""A pause lasts at least this many times as long as a look.
+"""A pause lasts at least this many times as long as an inspection.
 
-A look takes long where the system is asked process by process.
+An inspection takes long where the system is asked process by process.
 """
 
 
@@ -59,15 +59,15 @@ class ServingWatcher:
 
     @property
     def left(self) -> float | None:
-        """Seconds until the next look is due; None once it is closed."""
+        """Seconds until the next check is due; None once it is closed."""
         return None if self._due is None else self._due.left
 
     @property
     def pins(self) -> tuple[ProcessHandle, ...]:
-        """The processes that have the sockets: the exit of one is a reason to look at once."""
+        """The processes that have the sockets: the exit of one is a reason to check at once."""
         return tuple(self._pinned)
 
-    def look(self) -> RunEvent | None:
+    def check(self) -> RunEvent | None:
         """Read the table if it is due; return the event to report."""
         exited = self._exited()
         if exited is None and self.left != 0:
@@ -116,7 +116,7 @@ class ServingWatcher:
     def _other_process(self, socket: Socket) -> Process | None:
         """Return a holder of the socket outside the server's tree, None if none is found.
 
-        Its parent may exit during the look, so it is looked up again until it was reported.
+        Its parent may exit in between, so it is looked up again until it was reported.
         """
         if self._any_owner or socket.inode in self._own:
             return None

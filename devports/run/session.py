@@ -312,12 +312,12 @@ class Session:
         owned, ends = self.startup and self.startup.owned, self.launch.endpoints
         served = owned.endpoint if owned else ends[0]
         watcher = ServingWatcher(self.machine, self.service, ends, self.family, served)
-        watcher.look()
+        watcher.check()
         return watcher
 
     def _check_serving(self, watcher: ServingWatcher) -> None:
         """Check the ready server if it is due; record and report a change."""
-        news = watcher.look()
+        news = watcher.check()
         if news is not None:
             self._mark("serving", stalled=watcher.stalled)
             self.tell(news)

@@ -53,7 +53,7 @@ if TYPE_CHECKING:
 REPORT_AFTER = 3.0
 """Seconds until it is reported that a server only binds its port, or listens elsewhere."""
 REPORT_EVERY = 1.0
-"""Seconds between looks for that, which read all processes of the server."""
+"""Seconds between scans for that, which read all processes of the server."""
 UNFIT_FOR = 1.0
 """Seconds for which a socket has to lack an address and the options that the reservation needs."""
 GONE_FOR = 0.5
@@ -148,7 +148,7 @@ class ServerStart:
 
     def _decided(self, server: Server) -> Event | None:
         """Collect the facts and act on them; return the outcome, None if the start continues."""
-        facts = self.facts = self._look(server)
+        facts = self.facts = self._collect(server)
         outcome = decide(facts)
         match outcome:
             case "wait":
@@ -182,13 +182,13 @@ class ServerStart:
 
     # -- the facts
 
-    def _look(self, server: Server) -> StartFacts:
+    def _collect(self, server: Server) -> StartFacts:
         code = server.code
         if code is not None:
             self._read_rest(server)
         late = code is not None or server.elapsed >= self._fixed.timeout
         now = self._watch.ownership() if late else self._watch.latest()
-        self._programs.look(self._hellos)
+        self._programs.scan(self._hellos)
         serves = code is None and self._serves(now, server)
         own, foreign = now.own(serves=serves), now.foreign
         if code is not None and foreign == "none" and self.way == "bare" and self._is_refused():
@@ -211,9 +211,9 @@ class ServerStart:
             **self._told_by_hooks(),
         )
         self.seen = now
-        return self._look_closer(facts, now)
+        return self._add_costly(facts, now)
 
-    def _look_closer(self, facts: StartFacts, now: PortOwnership) -> StartFacts:
+    def _add_costly(self, facts: StartFacts, now: PortOwnership) -> StartFacts:
         """Add the expensive facts, where they matter."""
         if facts.code is not None or facts.own in ("some", "listen"):
             return facts

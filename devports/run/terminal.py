@@ -1,11 +1,11 @@
 """The terminal of devports, the inner one that the server gets instead, and signals.
 
-The inner one does all that a terminal does: echo, lines, Ctrl-C. While the real one is lent, it is
-raw and only carries bytes, and its modes are restored whenever devports prints, asks, stops or
+The inner one does all that a terminal does: echo, lines, Ctrl-C. While the real one is raw, it
+only carries bytes, and its modes are restored whenever devports prints, asks, stops or
 exits. Input is not inspected except for two keys: interrupt and suspend.
 
 While a server runs, signals to devports are only queued. Before that, a signal ends the current
-action (a look, a prompt, a wait) at once.
+action (an inspection, a prompt, a wait) at once.
 """
 
 from __future__ import annotations

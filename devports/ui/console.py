@@ -123,7 +123,7 @@ class Console:
         """Seconds of a wait before it is shown; see `ui.waiting`."""
         return SHOW_AFTER if self.can_draw("stderr") else LOG_AFTER
 
-    def look(self, name: Output) -> OutputStyle:
+    def output_style(self, name: Output) -> OutputStyle:
         from devports.ui.text import OutputStyle  # not for `port 8000 is free`
 
         return OutputStyle(colour=self.has_colour(name), width=self.width(name), config=self.config)

@@ -390,7 +390,7 @@ def _settings(screen: Console, source: Input, sink: Output) -> dict[str, Any]:
         "output": sink,
         "color_depth": ColorDepth.DEPTH_4_BIT if colour else ColorDepth.DEPTH_1_BIT,
         "style": questionary.Style(
-            [(name, look if colour else "noinherit") for name, look in STYLES.items()]
+            [(name, style if colour else "noinherit") for name, style in STYLES.items()]
         ),
     }
 

@@ -85,7 +85,7 @@ def report(
     facts: Facts,
     problems: Sequence[Problem],
     reader: DisplayContext,
-    look: OutputStyle,
+    output: OutputStyle,
     *,
     offer: bool = False,
 ) -> str:
@@ -96,13 +96,13 @@ def report(
         facts: what was inspected.
         problems: what was found.
         reader: home, user and clock for the texts.
-        look: whether there is colour, and the configuration that commands name.
+        output: whether there is colour, and the configuration that commands name.
         offer: add how many of them can be fixed, and how.
     """
-    blocks = [problem_block(problem, reader, look) for problem in problems]
-    tail = [_unseen(facts, look.config), _last_line(problems, look)]
+    blocks = [problem_block(problem, reader, output) for problem in problems]
+    tail = [_unseen(facts, output.config), _last_line(problems, output)]
     if offer and (fixes := _fixable(problems)):
-        tail += labelled("hint", fixes, look)
+        tail += labelled("hint", fixes, output)
     gap = "\n\n" if blocks else "\n"
     return gap.join([_scope(path, facts, problems), *blocks, "\n".join(tail)])
 
@@ -168,11 +168,11 @@ def verdict(problems: Sequence[Problem]) -> tuple[Literal["good", "warning", "er
     return "error" if numbers["error"] else "warning" if numbers["warning"] else "good", told
 
 
-def _last_line(problems: Sequence[Problem], look: OutputStyle) -> str:
+def _last_line(problems: Sequence[Problem], output: OutputStyle) -> str:
     kind, told = verdict(problems)
     if kind != "good":
-        return paint(told, kind, look)
-    return paint("no problems found", kind, look) + (f" ({told})" if told else "")
+        return paint(told, kind, output)
+    return paint("no problems found", kind, output) + (f" ({told})" if told else "")
 
 
 def _fixable(problems: Sequence[Problem]) -> Advice | None:
@@ -187,14 +187,14 @@ def _fixable(problems: Sequence[Problem]) -> Advice | None:
     return hint(f"to fix {which} (asks first), run ", ours("doctor", "--fix"))
 
 
-def problem_block(problem: Problem, reader: DisplayContext, look: OutputStyle) -> str:
+def problem_block(problem: Problem, reader: DisplayContext, output: OutputStyle) -> str:
     """Return one problem: what, the evidence, why it matters, the fix."""
     lines = [line for pairs in _known(problem, reader) for line in aligned(pairs)]
     facts, notes = [*lines, *problem.evidence], _meaning(problem)
     if problem.severity == "note":  # a note within a note adds nothing
         facts, notes = facts + notes, []
     hints = tuple(_advice(problem.remedies))
-    return block(problem.severity, message(problem), look, facts=facts, notes=notes, hints=hints)
+    return block(problem.severity, message(problem), output, facts=facts, notes=notes, hints=hints)
 
 
 def problem_lines(problem: Problem, reader: DisplayContext, config: str = "") -> Iterator[Line]:
@@ -342,7 +342,7 @@ MAX_DIFF_LINE = 2000
 COLOURS: dict[str, Style] = {"+": "good", "-": "error", "@": "hint"}
 
 
-def changes(plan: Plan, look: OutputStyle, root: str = ".") -> str:
+def changes(plan: Plan, output: OutputStyle, root: str = ".") -> str:
     """Return the differences of all files, as `diff -u` shows them.
 
     The paths are for `git apply` in the current folder; that accepts none above it, so from a
@@ -351,7 +351,7 @@ def changes(plan: Plan, look: OutputStyle, root: str = ".") -> str:
     below = "." if root.startswith("..") else root
     lines = [line for file in plan.files for line in difference(file, below)]
     return "\n".join(
-        paint(line, COLOURS[line[0]], look) if line[0] in COLOURS else line for line in lines
+        paint(line, COLOURS[line[0]], output) if line[0] in COLOURS else line for line in lines
     )
 
 
@@ -371,7 +371,7 @@ def difference(file: FileChange, root: str = ".") -> Iterator[str]:
         yield printable(line, MAX_DIFF_LINE)
 
 
-def summary(plan: Plan, mode: str, look: OutputStyle, root: str = ".") -> str:
+def summary(plan: Plan, mode: str, output: OutputStyle, root: str = ".") -> str:
     """Return the last line: what was done, or what has to be done.
 
     `root` is the folder of the project, relative to the current one.
@@ -383,22 +383,22 @@ def summary(plan: Plan, mode: str, look: OutputStyle, root: str = ".") -> str:
     elif mode == "write":
         line = f"wrote {join_words(changed)}"
     else:
-        command = text_of(ours("vscode"), look.config)
+        command = text_of(ours("vscode"), output.config)
         line = f"out of date: {join_words(changed)}; to update, run `{command}`"
-    return "\n".join(wrap(printable(line), look.width, hang=2))
+    return "\n".join(wrap(printable(line), output.width, hang=2))
 
 
-def next_in_vscode(plan: Plan, look: OutputStyle) -> list[str]:
+def next_in_vscode(plan: Plan, output: OutputStyle) -> list[str]:
     """Return what to press, and why there is no launch.json, if all of it is new."""
     tasks, launch = plan.files
     if tasks.before is not None:
         return []
     press = ("Terminal > Run Task...", plan.runs), ("Run and Debug (F5)", plan.debugs)
     steps = [f"next in VS Code: {where} > `{names[0]}`" for where, names in press if names]
-    lines = [line for step in steps for line in wrap(printable(step), look.width, hang=2)]
+    lines = [line for step in steps for line in wrap(printable(step), output.width, hang=2)]
     if launch.after is None:
         why = "no launch.json: no service has `debug` or `prelaunch` in its `vscode` table"
-        lines += labelled("note", why, look)
+        lines += labelled("note", why, output)
     return lines
 
 
@@ -411,7 +411,7 @@ def findings(
     folder: str,
     services: Sequence[DetectedService],
     left_out: Sequence[SkippedService],
-    look: OutputStyle,
+    output: OutputStyle,
     *,
     whole: bool = True,
 ) -> str:
@@ -423,8 +423,8 @@ def findings(
     width = min(max((cells(each.name) for each in services), default=0), MAX_NAME)
     for each in services:
         name, reasons = pad(printable(each.name), width), _reasons(each)
-        start = f"  {paint(name, 'strong', look)}  {port_text(each)}: {_starts(each)}"
-        below = [paint(" " * (width + 4) + reason, "faint", look) for reason in reasons]
+        start = f"  {paint(name, 'strong', output)}  {port_text(each)}: {_starts(each)}"
+        below = [paint(" " * (width + 4) + reason, "faint", output) for reason in reasons]
         lines += ["", start, *below]
     if left_out:
         lines += ["", "skipped:", *(f"  {_left_out(left)}" for left in left_out)]
@@ -493,10 +493,10 @@ def port_text(service: DetectedService) -> str:
     return f"port {service.port}" if service.port else "no port known"
 
 
-def written(path: str, services: Sequence[DetectedService], look: OutputStyle) -> str:
+def written(path: str, services: Sequence[DetectedService], output: OutputStyle) -> str:
     """Return for a pipe what was written and the next steps, one command a line."""
     steps = [
-        (text_of(command, look.config), does) for command, does in _steps(services, VALIDATE_STEP)
+        (text_of(command, output.config), does) for command, does in _steps(services, VALIDATE_STEP)
     ]
     width = max(cells(command) for command, _ in steps)
     lines = [f"  {pad(command, width)}   {does}" for command, does in steps]

@@ -120,7 +120,7 @@ class StatusRow(Frozen):
 
     @property
     def name(self) -> tuple[str, str, str]:
-        """What identifies the row across looks."""
+        """What identifies the row across updates."""
         return self.title, self.cells[SERVICE], self.cells[ENDPOINT]
 
     def gone(self) -> StatusRow:
@@ -244,7 +244,7 @@ GAP = "  "
 """Between two columns."""
 
 
-def plain(rows: Sequence[StatusRow], look: OutputStyle) -> list[str]:
+def plain(rows: Sequence[StatusRow], output: OutputStyle) -> list[str]:
     """Return columns for a pipe; empty cells are shown as ``-``. Titles become a column."""
     named = any(row.title for row in rows)
     heads: tuple[str, ...] = (*COLUMNS, "project") if named else COLUMNS
@@ -252,26 +252,26 @@ def plain(rows: Sequence[StatusRow], look: OutputStyle) -> list[str]:
     lines = [heads, *(tuple(cell or "-" for cell in line) for line in words)]
     widths = [max(map(cells, column)) for column in zip(*lines, strict=True)]
     styles = [None, *(row.style for row in rows)]
-    return [_joined(*line, widths, look) for line in zip(lines, styles, strict=True)]
+    return [_joined(*line, widths, output) for line in zip(lines, styles, strict=True)]
 
 
 def _joined(
-    line: Sequence[str], style: Style | None, widths: Sequence[int], look: OutputStyle
+    line: Sequence[str], style: Style | None, widths: Sequence[int], output: OutputStyle
 ) -> str:
     """Return cells as one line; the verdict in its colour."""
     blanks = [" " * (width - cells(cell)) for cell, width in zip(line, widths, strict=True)]
     shown = list(line)
     if style:
-        shown[VERDICT] = paint(line[VERDICT], style, look)
+        shown[VERDICT] = paint(line[VERDICT], style, output)
     return GAP.join(map("".join, zip(shown, blanks, strict=True))).rstrip(" ")
 
 
 def changed(
-    before: Sequence[StatusRow], after: Sequence[StatusRow], look: OutputStyle
+    before: Sequence[StatusRow], after: Sequence[StatusRow], output: OutputStyle
 ) -> list[str]:
     """Return the lines of a pipe for new, changed and gone rows. Elapsed seconds are no change."""
     known = {row.name: row.mark for row in before}
     now = {row.name for row in after}
     gone = [row.gone() for row in before if row.name not in now]
     fresh = [row for row in after if known.get(row.name) != row.mark]
-    return plain([*gone, *fresh], look)[1:]
+    return plain([*gone, *fresh], output)[1:]

@@ -87,8 +87,8 @@ def shortened(words: Sequence[str], most: int, rest: str = "{} more") -> list[st
     return [*words[:most], *([rest.format(left)] if left > 0 else [])]
 
 
-def paint(text: str, style: Style, look: OutputStyle) -> str:
-    return f"\x1b[{ANSI[style]}m{text}\x1b[0m" if look.colour and text else text
+def paint(text: str, style: Style, output: OutputStyle) -> str:
+    return f"\x1b[{ANSI[style]}m{text}\x1b[0m" if output.colour and text else text
 
 
 def pad(text: str, width: int) -> str:

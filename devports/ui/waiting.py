@@ -30,7 +30,7 @@ RESERVED = 6
 def waiting(
     console: Console, line: str, text: str, limit: float, *, waited: float = 0
 ) -> Iterator[Callable[[], None]]:
-    """Show a wait on stderr while it lasts; yields the function that its loop calls between looks.
+    """Show a wait on stderr while it lasts; yields the function that its loop calls.
 
     Args:
         console: if nothing can be redrawn, `line` is written once.
