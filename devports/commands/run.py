@@ -372,7 +372,7 @@ def variables_of(service: Service, config: Config) -> dict[str, str]:
 
 def print_failure(context: Context, session: Session, ended: Ended, news: RunReporter) -> None:
     """Print, after a failed run, the facts and the commands to run manually."""
-    service, last = session.service, session.hold.last
+    service, last = session.service, session.reserved.last
     if ended.reason == "port-held" and last is not None and not last.bindable:
         declared = context.config().get(service.name)
         same = declared is not None and declared.spec == service.spec

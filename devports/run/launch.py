@@ -149,14 +149,14 @@ class HandoffRunner:
     def __init__(
         self,
         launch: Launch,
-        hold: Reservations,
+        reserved: Reservations,
         state: str,
         *,
         machine: Machine,
         family: ServerProcessTree,
         interrupts: SignalQueue,
     ) -> None:
-        self._launch, self.hold, self._state = launch, hold, state
+        self._launch, self.reserved, self._state = launch, reserved, state
         self.machine, self.family, self._interrupts = machine, family, interrupts
         self.hooks: HookServer | None = None
 
@@ -175,16 +175,16 @@ class HandoffRunner:
                 return way, self._pass_sockets(launch.handed, spawn)
             case "hook":
                 # Additional ports may be bound without a hook: a debugger's, by node itself.
-                self.hold.allow_reuse(behind=len(launch.endpoints))
+                self.reserved.allow_reuse(behind=len(launch.endpoints))
                 env = self._hook_env(asks=True)
                 if env is None:
                     return self.start("beside", spawn)
                 spawn(launch.argv, env)
             case "beside":
-                self.hold.allow_reuse()
+                self.reserved.allow_reuse()
                 spawn(launch.argv, self._reporting_env())
             case "bare":
-                self.hold.release()
+                self.reserved.release()
                 spawn(launch.argv, self._reporting_env())
             case _:
                 unreachable(way)
@@ -192,8 +192,8 @@ class HandoffRunner:
 
     def _pass_sockets(self, handed: SocketHandoff, spawn: Spawn) -> str:
         count = len(self._launch.endpoints)
-        self.hold.allow_reuse(behind=count)
-        with self.hold.inheritable(count, listening=handed.listening) as numbers:
+        self.reserved.allow_reuse(behind=count)
+        with self.reserved.inheritable(count, listening=handed.listening) as numbers:
             argv = [numbered(word, numbers) for word in handed.argv]
             env = {**self._reporting_env(), **dict(handed.env)}
             spawn(argv, {name: numbered(text, numbers) for name, text in env.items()})
@@ -218,15 +218,15 @@ class HandoffRunner:
         """Answer a failed bind; this may ask for confirmation, although the server runs already."""
         with self._interruptible():
             if not ask.adopts:
-                return (RETRY if self.hold.release_for(ask.endpoint, self._owns) else NO), None
-            given = self.hold.hand_over(ask.endpoint, self._owns)
+                return (RETRY if self.reserved.release_for(ask.endpoint, self._owns) else NO), None
+            given = self.reserved.hand_over(ask.endpoint, self._owns)
             return (NO, None) if given is None else (YES, given.fileno())
         return NO, None
 
     def free_beside(self, own: Collection[int], *, keep: bool) -> PortStillHeld | None:
         """Free the port for the running server, as `Reservations.free_beside` does."""
         with self._interruptible():
-            return self.hold.free_beside(own, keep=keep)
+            return self.reserved.free_beside(own, keep=keep)
         return None
 
     @contextlib.contextmanager
@@ -246,7 +246,7 @@ class HandoffRunner:
 
     def _owns(self, endpoint: Endpoint) -> bool:
         """Return whether a process of the server has the endpoint already."""
-        watch = OwnershipWatcher(self.machine, (endpoint,), self.family, self.hold)
+        watch = OwnershipWatcher(self.machine, (endpoint,), self.family, self.reserved)
         return bool(watch.holders())
 
     def mute(self) -> None:

@@ -79,7 +79,7 @@ class Session:
         self.guard = start_watchdog(
             self._duty()
         )  # before any descriptor is open that it must not inherit
-        self.hold = Reservations(
+        self.reserved = Reservations(
             tools.replace(ask=self._question, tell=self._progress, waiting=self._waiting),
             job,
             records,
@@ -87,10 +87,10 @@ class Session:
         self._tell_progress, self._wait = tools.tell, tools.wait
         self.interrupts = SignalQueue()
         self.family = ServerProcessTree(self.machine)
-        self.watch = OwnershipWatcher(self.machine, launch.endpoints, self.family, self.hold)
+        self.watch = OwnershipWatcher(self.machine, launch.endpoints, self.family, self.reserved)
         self.handoff = HandoffRunner(
             launch,
-            self.hold,
+            self.reserved,
             records.path,
             machine=self.machine,
             family=self.family,
@@ -134,7 +134,7 @@ class Session:
             stack.enter_context(self.interrupts)
             stack.callback(self.records.drop, self.launch.record)
             stack.callback(self.handoff.close)
-            stack.callback(self.hold.release)
+            stack.callback(self.reserved.release)
             stack.callback(self._stop_server)
             stack.callback(self.interrupts.install, deferred=True)
             try:
@@ -157,7 +157,7 @@ class Session:
 
     def _wants_other_port(self) -> bool:
         """Return whether the answer to the question was another port."""
-        outcomes = self.hold.last.outcomes if self.hold.last else ()
+        outcomes = self.reserved.last.outcomes if self.reserved.last else ()
         return any(isinstance(one, Declined) and one.moving for one in outcomes)
 
     def _execute(self, commands: tuple[Command, ...]) -> Event | None:
@@ -166,7 +166,7 @@ class Session:
             match command:
                 case TakePort():
                     self._unless_interrupted()
-                    event = self.hold.acquire()
+                    event = self.reserved.acquire()
                 case Start(attempt=attempt, way=way):
                     self._unless_interrupted()
                     event = self._start(attempt, way)
@@ -288,17 +288,17 @@ class Session:
         soon = clock.Deadline(SOON)
         with contextlib.closing(watcher):
             while (code := server.code) is None:
-                seconds, pins = (LOOK_EVERY, ()) if self.hold else (watcher.left, watcher.pins)
+                seconds, pins = (LOOK_EVERY, ()) if self.reserved else (watcher.left, watcher.pins)
                 event = self._signals(server.poll_once(seconds, pins))
                 if event is not None:
                     return event
                 if self._marked == "stopping":
                     watcher.close()  # Ctrl-C: the server is expected to accept no more
-                elif not self.hold:
+                elif not self.reserved:
                     patience = clock.Deadline(HANDOFF_TIMEOUT)
                     self._check_serving(watcher)
                 elif patience.passed or self.watch.latest().owner is not None:
-                    self.hold.release()  # its reloader has the requested socket
+                    self.reserved.release()  # its reloader has the requested socket
         server.close()
         if not soon.passed and self.startup is not None:
             self.handoff.collect()
@@ -377,7 +377,7 @@ class Session:
             case HoldInTheWay(waited), Starting() if isinstance(before, Starting):
                 self.tell(HandoffFailed(name, before.way, waited))
             case Ready(), Serving():
-                self.hold.release()
+                self.reserved.release()
                 self.handoff.mute()
                 self._mark("serving")
                 self.serving = self._watcher()

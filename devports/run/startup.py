@@ -87,7 +87,7 @@ class ServerStart:
         proven: bool = False,
     ) -> None:
         self._launch, self._watch, self._handoff = launch, watch, handoff
-        self._machine, self._hold = handoff.machine, handoff.hold
+        self._machine, self._reserved = handoff.machine, handoff.reserved
         self._service, self._tell = launch.service, tell
         self._programs = ProgramWatcher(handoff.machine, handoff.family)
         self._scheme = launch.handed.scheme if way == "fd" and launch.handed else ""
@@ -98,7 +98,7 @@ class ServerStart:
             held=way != "bare",
             another_way=way != "bare" and "bare" in launch.retry.ways,
             proven=proven,
-            may_free=self._hold.may_free,
+            may_free=self._reserved.may_free,
             starts_left=attempt < launch.retry.attempts,
         )
         self._had = self._freed = False
@@ -204,7 +204,7 @@ class ServerStart:
             foreign_for=self._foreign_for(own in ("some", "listen"), foreign),
             elapsed=server.elapsed,
             released_at=self._released_at,
-            hold=bool(self._hold) and not now.queueing,  # an inherited socket does not need it
+            hold=bool(self._reserved) and not now.queueing,  # an inherited socket listens
             hooked=self._programs.is_hooked(self._hellos),
             hint=self.failure is not None,
             freed=self._freed,
@@ -270,7 +270,7 @@ class ServerStart:
     def _is_spared(self, now: PortOwnership) -> bool:
         inodes = tuple(socket.inode for socket in now.other_sockets)
         if inodes not in self._spared:
-            self._spared[inodes] = self._hold.is_spared(OwnSockets(self._hold, self._watch))
+            self._spared[inodes] = self._reserved.is_spared(OwnSockets(self._reserved, self._watch))
         return self._spared[inodes]
 
     def _is_unfit(self) -> bool:
@@ -282,7 +282,9 @@ class ServerStart:
 
     def _is_refused(self) -> bool:
         """Return whether a bind fails now."""
-        findings = inspect_ports(self._machine, self._launch.all_endpoints, ours=self._hold.inodes)
+        findings = inspect_ports(
+            self._machine, self._launch.all_endpoints, ours=self._reserved.inodes
+        )
         return not all_bindable(findings)
 
     def _serves(self, now: PortOwnership, server: Server) -> bool:
@@ -290,7 +292,7 @@ class ServerStart:
         others = now.foreign == "listen"
         if not (others if self._fixed.any_owner and others else now.owner and not others):
             return False
-        self._hold.confirm(now.unserved)
+        self._reserved.confirm(now.unserved)
         self.unsaid = not server.relay.log_seen
         if self.unsaid:
             return False
@@ -340,7 +342,7 @@ class ServerStart:
         """Release the reservation: it may be what blocks the server, which may retry."""
         facts = self.facts
         why: WhyReleased = next(self._reasons(facts), "silence")
-        self._hold.release()
+        self._reserved.release()
         self.released, self._released_at = why, server.elapsed
         line = self.failure.line if self.failure else ""
         ends = self._launch.endpoints
@@ -359,7 +361,7 @@ class ServerStart:
         """Stop the other holder while the server runs, which may get the port at any moment."""
         self._freed, begun = True, clock.monotonic()
         keep = self.way != "bare" and self._released_at is None
-        left = self._handoff.free_beside(OwnSockets(self._hold, self._watch), keep=keep)
+        left = self._handoff.free_beside(OwnSockets(self._reserved, self._watch), keep=keep)
         server.answering += clock.monotonic() - begun
         now = self._watch.ownership()
         if now.owner is not None or now.bound or (left and left.code == TAKEN_AGAIN):
@@ -377,8 +379,8 @@ class ServerStart:
 
     def _report(self, server: Server) -> None:
         """Report, after a while, what it does instead of listening on its port."""
-        if self.way == "hook" and self._hold and self._programs.has_unhooked(self._hellos):
-            self._hold.allow_reuse()  # it has no hook: it binds beside the reservation
+        if self.way == "hook" and self._reserved and self._programs.has_unhooked(self._hellos):
+            self._reserved.allow_reuse()  # it has no hook: it binds beside the reservation
         now, elapsed = self.seen, server.elapsed
         if now.owner is not None:
             return
@@ -436,17 +438,17 @@ class ServerStart:
 class OwnSockets:
     """The inodes of the reservation's sockets and of the server's, including later ones."""
 
-    def __init__(self, hold: Reservations, watch: OwnershipWatcher) -> None:
-        self._hold, self._watch = hold, watch
+    def __init__(self, reserved: Reservations, watch: OwnershipWatcher) -> None:
+        self._reserved, self._watch = reserved, watch
 
     def __contains__(self, inode: object) -> bool:
-        return inode in self._hold.inodes or inode in self._watch.own_inodes()
+        return inode in self._reserved.inodes or inode in self._watch.own_inodes()
 
     def __iter__(self) -> Iterator[int]:
-        return iter((*self._hold.inodes, *self._watch.own_inodes()))
+        return iter((*self._reserved.inodes, *self._watch.own_inodes()))
 
     def __len__(self) -> int:
-        return len(self._hold.inodes) + len(self._watch.own_inodes())
+        return len(self._reserved.inodes) + len(self._watch.own_inodes())
 
 
 class OwnershipWatcher:
@@ -457,12 +459,12 @@ class OwnershipWatcher:
         machine: Machine,
         endpoints: Sequence[Endpoint],
         family: ServerProcessTree,
-        hold: Reservations,
+        reserved: Reservations,
     ) -> None:
         self._machine = machine
         self._endpoints = endpoints
         self._ports = {endpoint.port for endpoint in endpoints}
-        self._family, self._hold = family, hold
+        self._family, self._reserved = family, reserved
         self._known: dict[int, Holder] = {}
         self._missed: dict[int, Deadline] = {}
         self._last: PortOwnership | None = None
@@ -472,7 +474,7 @@ class OwnershipWatcher:
     def latest(self) -> PortOwnership:
         """Return `ownership`, cached while the same sockets listen."""
         listeners = self._machine.listening_on(self._ports).sockets
-        basis = (listeners, self._hold.inodes, self._hold.given, self._hold.queueing)
+        basis = (listeners, self._reserved.inodes, self._reserved.given, self._reserved.queueing)
         if self._last is None or basis != self._basis or self._due.passed:
             self._last, self._basis = self.ownership(), basis
             self._due = Deadline(LIST_EVERY)
@@ -480,9 +482,9 @@ class OwnershipWatcher:
 
     def ownership(self) -> PortOwnership:
         """Return the ownership of the endpoints. A passed socket counts once the server has it."""
-        for inode in self._hold.given:  # a passed socket is the server's as soon as it has it
+        for inode in self._reserved.given:  # a passed socket is the server's as soon as it has it
             self._missed.pop(inode, None)
-        here, given, queueing = self._here(), self._hold.given, self._hold.queueing
+        here, given, queueing = self._here(), self._reserved.given, self._reserved.queueing
         mine = {socket: owner for socket in here if (owner := self._owner(socket)) is not None}
         listening = [socket for socket in mine if socket.state == "LISTEN"]
         queues = [socket.queue for socket in listening if socket.inode in queueing]
@@ -494,14 +496,14 @@ class OwnershipWatcher:
                 if not any(covers(socket, endpoint) is not False for socket in listening)
             ),
             bound=len(mine) > len(listening),
-            inherited=all(s.inode in self._hold.inherited for s in mine if s.state != "LISTEN"),
+            inherited=all(s.inode in self._reserved.inherited for s in mine if s.state != "LISTEN"),
             other_sockets=tuple(s for s in here if s not in mine and s.inode not in given),
             queueing=bool(queues),
             waiting=sum(queues),
         )
 
     def _here(self) -> list[Socket]:
-        reserved = set(self._hold.inodes) - set(self._hold.given)
+        reserved = set(self._reserved.inodes) - set(self._reserved.given)
         return [
             socket
             for socket in sockets_on(self._machine, self._endpoints)
