@@ -100,7 +100,7 @@ class Engines:
             return f"`{tool}` is not on PATH"
         ran = _run((path, *words), seconds)
         if ran is None:
-            return f"`{tool} stop` did not end within {seconds:g} s"
+            return f"`{tool} stop` did not finish within {seconds:g} s"
         return "" if ran.status == 0 else _complaint(ran)
 
     def _asked(self, engine: str, port: int) -> tuple[Published, ...] | EngineError:

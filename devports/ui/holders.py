@@ -57,6 +57,8 @@ LONGEST_NAME = 60
 LONGEST_DETAIL = 2000
 """Characters of one command line."""
 MOST_AROUND = 4
+ON_YES = "if you answer yes"
+"""Title of what devports would do; its commands can be typed."""
 WHOSE = {"sibling": "another checkout of this repository", "project": "another project"}
 """Of whom a holder is, by how its checkout is related to ours."""
 
@@ -272,9 +274,9 @@ def details(question: Question, reader: DisplayContext) -> list[tuple[str, list[
     sections = [
         ("what will be stopped", ends),
         ("started by", _parents(target)),
-        ("if you answer yes", steps),
+        (ON_YES, steps),
     ]
-    return [(process_name, rows) for process_name, rows in sections if rows]
+    return [(title, rows) for title, rows in sections if rows]
 
 
 def _tree(target: StopTarget) -> list[tuple[int, Process]]:

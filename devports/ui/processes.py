@@ -89,8 +89,8 @@ def process_name(process: Process) -> str:
     if name in THREAD_NAMES:
         name = full
     elif len(name) == COMM_LENGTH:  # cut: the whole of it is what was executed, or a title
-        round_up = (full, *(base_name(word).strip() for word in process.argv[:1]))
-        name = next((each for each in round_up if each.startswith(name)), name)
+        whole = (full, *(base_name(word).strip() for word in process.argv[:1]))
+        name = next((each for each in whole if each.startswith(name)), name)
     return printable(_console_script(process) or name, 40) or "?"
 
 

@@ -20,7 +20,7 @@ from devports.core.holder_kind import OtherUser, run_name, run_words
 from devports.core.text import LAST_PORT, cells, decimal
 from devports.core.value import Frozen
 from devports.ui.escape import printable
-from devports.ui.holders import details, holder_card
+from devports.ui.holders import ON_YES, details, holder_card
 from devports.ui.processes import headline
 from devports.ui.progress import pronoun, question_text
 from devports.ui.text import plural, wrap
@@ -220,7 +220,7 @@ def _details(question: Question, reader: DisplayContext, drawn: RichConsole) -> 
 
     lines: list[Text] = []
     for title, rows in details(question, reader):
-        told = [(key, marked(text) if title == "on yes" else Text(text)) for key, text in rows]
+        told = [(key, marked(text) if title == ON_YES else Text(text)) for key, text in rows]
         lines += lines_of(drawn, [Hanging("  ", Text(title, "strong")), *facts(told)])
     return lines
 

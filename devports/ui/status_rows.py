@@ -143,13 +143,11 @@ def rows_of(
     rows: list[StatusRow] = []
     for section in sections:
         group = section.group
-        process_name = title_of(group, reader) if group else ""
+        title = title_of(group, reader) if group else ""
         root = short_folder(group.folder if group else section.folder, reader)
         for entry in section.entries:
             found = [_row(entry, place, reader, asked=asked) for place in entry.places]
-            rows += [
-                row.replace(title=process_name, root=root) for row in found or [_broken(entry)]
-            ]
+            rows += [row.replace(title=title, root=root) for row in found or [_broken(entry)]]
     return rows
 
 

@@ -166,11 +166,11 @@ def test_what_does_not_answer_is_named(port: int, tool: Tool):
 AS_ANOTHER_USER = """
 import json, sys
 from devports.core.model import Endpoint
-from devports.system.inspect import survey
+from devports.system.inspect import inspect_ports
 from devports.system.macos import Darwin, Sources
 
 machine = Darwin(Sources(netstat=sys.argv[2], lsof="", sysctl="", launchctl="", seconds=60))
-(found,) = survey(machine, (Endpoint("127.0.0.1", int(sys.argv[1])),), thorough=True)
+(found,) = inspect_ports(machine, (Endpoint("127.0.0.1", int(sys.argv[1])),), thorough=True)
 print(json.dumps([
     type(found.verdict).__name__,
     [[holder.process.pid, holder.process.uid] for holder in found.holding.holders],
