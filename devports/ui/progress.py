@@ -219,10 +219,8 @@ def freed_text(freed: stop_plan.FreeResult, subject: str) -> tuple[str, ...]:
     """Return what came of every target, and last whether the port can be bound: that decides."""
     lines = [*map(result_text, freed.outcomes), *spared_text(freed.spared)]
     if freed.bindable:
-        ports = printable(subject) or join_words(
-            [str(finding.endpoint) for finding in freed.findings]
-        )
-        return (*lines, f"{ports} is free")
+        ports = [printable(subject)] if subject else [str(each.endpoint) for each in freed.findings]
+        return (*lines, f"{join_words(ports)} {'are' if ports[1:] else 'is'} free")
     return (*lines, f"not freed: {summary(freed.findings, subject)}")
 
 

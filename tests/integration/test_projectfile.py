@@ -53,10 +53,14 @@ def test_the_mode_is_kept(tmp_path: Path, mode: int) -> None:
 
 def test_what_has_changed_in_between_stays(tmp_path: Path) -> None:
     write(tmp_path, None, "theirs")
-    with pytest.raises(DevportsError, match="it changed while devports worked on it; run the command again"):
+    with pytest.raises(
+        DevportsError, match="it changed while devports worked on it; run the command again"
+    ):
         write(tmp_path, "what we had read", "ours")
     assert read(tmp_path) == "theirs"
-    with pytest.raises(DevportsError, match="it changed while devports worked on it; run the command again"):
+    with pytest.raises(
+        DevportsError, match="it changed while devports worked on it; run the command again"
+    ):
         write(tmp_path, None, "ours")
 
 
