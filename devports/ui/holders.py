@@ -309,8 +309,8 @@ def _steps(question: Question) -> Iterator[str]:
     else:
         yield "devports checks the port again and asks again if the holder has changed"
     if isinstance(standing, Container):
-        kills = f"after {standing.stop_timeout} s the engine kills it"
-        yield f"`{printable(standing.stop)}` stops the container; {kills}"
+        force = f"after {standing.stop_timeout} s the engine kills it"
+        yield f"`{printable(standing.stop)}` stops the container; {force}"
         yield "devports itself sends no signal"
     elif question.kind == "stop":
         yield f"devports sends SIGTERM, like `kill -TERM {pid}`"
