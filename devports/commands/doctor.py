@@ -58,7 +58,7 @@ def doctor(context: Context, *, fix: bool = False, as_json: bool = False) -> int
         raise DevportsError(
             "usage",
             "`--fix` cannot be combined with `--json` (it asks for confirmation)",
-            hints=(hint("run ", ours("doctor", "--fix"), " on a terminal"),),
+            hints=(hint("to be asked, run ", ours("doctor", "--fix"), " on a terminal"),),
         )
     seen = apply_fix(context, look(context)) if fix else look(context)
     code = exitcodes.OK if seen.healthy else exitcodes.NO

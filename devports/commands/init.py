@@ -164,7 +164,7 @@ def exists(path: str) -> DevportsError:
         "config-exists",
         f"`{path}` already exists",
         note="devports never overwrites it",
-        hints=(hint("run ", check, " to check it, or ", other),),
+        hints=(hint("to check it, run ", check), hint("to see what would be written, run ", other)),
         exit_code=exitcodes.NO,
     )
 
@@ -174,6 +174,6 @@ def no_terminal_error(shown: str) -> DevportsError:
     return DevportsError(
         "nobody-to-ask",
         f"`{shown}` was not written: no terminal to ask for confirmation",
-        hints=(hint("run ", ours("init", "--yes"), " to write it as shown"),),
+        hints=(hint("to write it as shown, run ", ours("init", "--yes")),),
         exit_code=exitcodes.NO,
     )

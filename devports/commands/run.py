@@ -148,7 +148,7 @@ def wanted(
             without = ours("run", "--port", str(port or 8000), "--", name or "COMMAND")
             missing = error.code == "config-missing" and context.named is None
             if missing:
-                error.hints = (hint("run ", ours("init")),)
+                error.hints = (hint("to create one, run ", ours("init")),)
             if missing or name is None or (port and error.code == "unknown-service"):
                 error.hints += (
                     hint("to run a command without a service, give its port: ", without),
@@ -160,7 +160,7 @@ def wanted(
         option = "--debug" if debug else "--config"
         raise DevportsError("usage", f"`{option}` needs a service; a command has none")
     if port is None:
-        again = hint("run ", ours("run", "--port", "8000", "--", *words))
+        again = hint("to give its port, run ", ours("run", "--port", "8000", "--", *words))
         raise DevportsError("usage", f"no port for `{program_name(words)}`", hints=(again,))
     from devports.config.load import find
 
@@ -186,7 +186,9 @@ def named(config: Config, name: str | None) -> Service:
         "no service was named",
         facts=tuple(f"`{service.name}`: {service.spec}" for service in startable),
         note="" if startable else "no service of the configuration has a command",
-        hints=tuple(hint("run ", ours("run", service.name)) for service in startable[:1]),
+        hints=tuple(
+            hint("to start one, run ", ours("run", service.name)) for service in startable[:1]
+        ),
     )
 
 

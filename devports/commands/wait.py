@@ -120,10 +120,10 @@ def _shown(
 ) -> Wait:
     from devports.ui.waiting import waiting
 
-    named = join_words([f"`{target.text}`" for target in targets])
+    what = f"for {join_words([f'`{target.text}`' for target in targets])} to be {until}"
     left, waited = deadline.left, deadline.elapsed
-    line = f"waiting up to {round_up(left):.0f} s until {named} is {until}"
-    return waiting(context.screen, line, f"waiting for {named} to be {until}", left, waited=waited)
+    line = f"waiting up to {round_up(left):.0f} s {what}"
+    return waiting(context.screen, line, f"waiting {what}", left, waited=waited)
 
 
 def _happened(context: Context, target: Target, ends: Sequence[Endpoint], until: Until) -> bool:
@@ -145,8 +145,12 @@ def not_ready(context: Context, one: WaitResult) -> DevportsError:
     if run is not None:
         note = f"its run (pid {run.key.pid}) is {'stalled' if run.stalled else run.state}"
     elif started:
-        note = "it is not running; only its own `devports run` makes it ready"
-        hints = (hint("run ", ours("run", target.typed), ", or wait for the port alone"),)
+        note = f"`{target.name}` is not running; only its own `devports run` makes it ready"
+        any_server = ours("wait", str(target.specs[0].port))
+        hints = (
+            hint("to start it, run ", ours("run", target.typed)),
+            hint("to wait for any server, run ", any_server),
+        )
     return DevportsError(
         "not-ready",
         f"`{target.text}` is not ready after {one.seconds:.1f} s",

@@ -19,8 +19,8 @@ def refuse_on_windows(service: str) -> None:
         raise DevportsError(
             "unsupported-platform",
             "`devports run` does not support Windows yet",
-            note="free the port with `devports free`, then start the server",
-            hints=(hint("run ", ours("free", service)),),
+            note="devports can free the port; start the server yourself",
+            hints=(hint("to free the port, run ", ours("free", service)),),
             service=service,
             exit_code=exitcodes.CANNOT_INSPECT,
         )

@@ -86,7 +86,7 @@ def test_without_a_person_it_shows_and_writes_nothing(project: Project, devports
     assert done.code == exitcodes.NO, done
     assert "[services.web]" in done.out
     assert 'package.json, line 7: "dev": "vite"' in done.err
-    assert "hint: run `devports init --yes` to write it as shown" in done.err
+    assert "hint: to write it as shown, run `devports init --yes`" in done.err
     assert not os.path.exists(project.config)
 
 

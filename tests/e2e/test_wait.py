@@ -36,7 +36,7 @@ def test_a_free_port_is_not_waited_for(port: int, devports: Command) -> None:
 def test_a_port_that_is_let_go_of_is_waited_for(port: int, zoo: Zoo, devports: Command) -> None:
     holder = zoo("listener", port)
     waiting = devports.start("wait", port, "--for", "free")
-    waiting.says(f"until `{port}` is free")
+    waiting.says(f"for `{port}` to be free")
     assert not waiting.ended
     holder.end()
     assert waiting.ends() == exitcodes.OK, waiting.err
@@ -112,7 +112,7 @@ def test_a_watched_port_is_ready_when_somebody_listens(
 ) -> None:
     project.service("db", port)
     waiting = devports.start("wait", "db")
-    waiting.says("until `db` is ready")
+    waiting.says("for `db` to be ready")
     zoo("listener", port)
     assert waiting.ends() == exitcodes.OK, waiting.err
 
@@ -148,7 +148,7 @@ def test_a_watched_port_has_to_answer_where_that_is_asked_for(
 ) -> None:
     project.service("db", port, ready={"http": "/health"})
     waiting = devports.start("wait", "db")
-    waiting.says("until `db` is ready")
+    waiting.says("for `db` to be ready")
     never(lambda: waiting.ended, 0.5)
     answering.status = 200
     assert waiting.ends() == exitcodes.OK, waiting.err
