@@ -15,6 +15,7 @@ from devports.freeing.bindable import bindable
 from devports.run.readiness import is_ready, is_served
 from devports.system import clock
 from devports.system.inspect import inspect_ports
+from devports.ui.escape import port_name
 from devports.ui.processes import fact_lines, summary
 from devports.ui.text import elapsed, join_words, round_up
 
@@ -140,6 +141,10 @@ def not_ready(context: Context, one: WaitResult) -> DevportsError:
     target, started = one.target, bool(one.target.service and one.target.service.command)
     run = context.records().live_run(target.name, context.config().root) if started else None
     evident = fact_lines(one.findings, context.screen.reader())
+    message = f"`{target.text}` is not ready after {one.seconds:.1f} s"
+    if target.service is None:
+        message = f"no server listened on {port_name(one.findings[0].endpoint, target.subject)}"
+        message += f" within {one.seconds:.1f} s"
     note = ""
     hints: tuple[Advice, ...] = ()
     if run is not None:
@@ -153,7 +158,7 @@ def not_ready(context: Context, one: WaitResult) -> DevportsError:
         )
     return DevportsError(
         "not-ready",
-        f"`{target.text}` is not ready after {one.seconds:.1f} s",
+        message,
         facts=(summary(one.findings, target.subject), *evident),
         note=note,
         hints=hints,

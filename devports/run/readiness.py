@@ -106,9 +106,7 @@ def not_ready(service: Service, dependency: Service) -> DevportsError:
     from devports.core.hint import hint, ours
 
     name = dependency.name
-    advice = hint(
-        f"start `{name}` (devports does not start it), then run ", ours("run", service.name)
-    )
+    advice = hint(f"start `{name}` (devports does not start it)")
     if dependency.command:
         advice = hint("to start it, run ", ours("run", name), " in another terminal")
     return DevportsError(
