@@ -74,7 +74,7 @@ def test_a_healthy_project_gets_three_lines(project: Project, clean: Command) ->
     done = clean("doctor")
     assert done.code == exitcodes.OK, done
     assert len(done.out.splitlines()) == 3, done
-    assert done.out.splitlines()[0] == f"{project.config}: 1 service on 1 address"
+    assert done.out.splitlines()[0] == f"checked {project.config}: 1 service on 1 address"
     assert done.out.splitlines()[2] == "no problems found"
     assert done.err == ""
 

@@ -190,7 +190,7 @@ def test_what_nobody_can_mend_for_you_has_its_hint(
 
 @pytest.mark.usefixtures("web")
 def test_a_healthy_project_gets_three_lines_and_no_question(on_terminal: OnTerminal) -> None:
-    terminal = on_terminal("doctor", "--fix")
+    terminal = on_terminal("doctor", "--fix", size=(24, 250))
     assert terminal.exit_code() == exitcodes.OK, terminal.screen()
     assert len(terminal.screen().splitlines()) == 3
 
