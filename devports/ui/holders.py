@@ -307,7 +307,7 @@ def _steps(question: Question) -> Iterator[str]:
     else:
         yield "devports checks the port again and asks again if the holder has changed"
     if isinstance(standing, Container):
-        force = f"after {standing.stop_timeout} s by force"
+        force = f"after {standing.stop_timeout} s the engine kills it"
         yield f"`{printable(standing.stop)}` stops the container; {force}"
         yield "devports itself sends no signal"
     elif question.kind == "stop":

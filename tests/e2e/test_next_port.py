@@ -91,7 +91,7 @@ def test_where_a_further_port_is_held_none_is_taken_and_its_holder_is_named(
     project.service("web", port, LISTENER, ports={"metrics": port + 4}, on_conflict="next")
     done = devports("run", "web", "--events", "events")
     assert done.code == exitcodes.HELD, done
-    assert f"127.0.0.1:{port + 4} is held" in done.err
+    assert f"127.0.0.1:{port + 4} is in use" in done.err
     assert f"`devports free 127.0.0.1:{port + 4} --yes`" in done.err
     assert CHANGED not in done.err
     assert changes(project) == []

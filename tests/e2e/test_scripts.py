@@ -68,7 +68,7 @@ def test_of_several_ports_each_is_tried_and_has_its_line(
     assert done.out.splitlines() == [
         f"port {free} can be bound now" for free in (port, port + 2, port + 3)
     ]
-    assert done.err.count("error: ") == done.err.count(f"error: port {port + 1} is held by") == 1
+    assert done.err.count("error: ") == done.err.count(f"error: port {port + 1} is in use by") == 1
     first.gone()
     last.gone()
     assert refused.alive

@@ -333,7 +333,7 @@ def test_where_it_has_gone_is_said_with_what_to_write(
     assert running.ends() == exitcodes.NOT_READY
     assert starts(project) == 1
     said = f"`web` listens on 127.0.0.1:{port + 1}; still waiting for 127.0.0.1:{port}"
-    advice = "the command never says the port: write `{port}` where it takes its port"
+    advice = "the command does not name the port: write `{port}` where it takes its port"
     assert f"{said}; {advice}; Ctrl-C ends the wait" in running.err
 
 
