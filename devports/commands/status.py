@@ -126,7 +126,7 @@ def _refuse_contradictions(
         raise DevportsError(
             "unsupported-platform",
             "`--watch` does not support Windows yet",
-            hints=(hint("run ", ours("status"), " for one look"),),
+            hints=(hint("to see it once, run ", ours("status")),),
             exit_code=exitcodes.CANNOT_INSPECT,
         )
 

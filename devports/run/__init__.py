@@ -19,8 +19,7 @@ def refuse_on_windows(service: str) -> None:
         raise DevportsError(
             "unsupported-platform",
             "`devports run` does not support Windows yet",
-            note="free the port with `devports free`, then start the server",
-            hints=(hint("run ", ours("free", service)),),
+            hints=(hint("to free the port, run ", ours("free", service), "; then start the server"),),
             service=service,
             exit_code=exitcodes.CANNOT_INSPECT,
         )

@@ -148,12 +148,12 @@ def test_below_a_reloader_that_lives_it_is_named_at_once(
     project.service("web", port, f"{UVICORN} --reload", ready={"timeout": 8})
     running = devports.start("run", "web")
     said = running.says(f"bind of 127.0.0.1:{metrics} by `web` was refused (address in use)")
-    assert f"(pid {holder.pid}) has it" in said
+    assert f"(pid {holder.pid}) uses it" in said
     assert not running.ended, "the reloader waits for a mended file"
     assert running.ends() == exitcodes.NOT_READY
     assert running.err.count("was refused") == 1
     assert running.err.count("devports: starting") == 1
-    assert "bound to the port but does not listen" in running.err
+    assert "one of its processes has bound the port but is not listening" in running.err
 
 
 @NEEDS_NODE
