@@ -20,14 +20,14 @@ HEAD = """\
 """
 MORE = """\
 
-# More keys, for example:
+# More keys of a service, for example:
 #
-# ready = { http = "/healthz" }      # ready when this URL responds
+# ready = { http = "/healthz" }      # ready when this path responds
 # depends_on = ["db"]                # start after `db` is ready
 # env_file = ".env"
 """
 EXAMPLE = """
-# Example (no server was found here). Replace the command with your own.
+# Example (no server was found). Replace the command with your own.
 [services.backend]
 command = "python3 -m http.server {port} --bind {host}"
 port = 8000

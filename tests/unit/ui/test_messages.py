@@ -102,9 +102,8 @@ def test_a_bound_port_at_60_cells() -> None:
 def test_a_lingering_port_is_a_warning() -> None:
     text = block("warning", processes.headline(s.LINGERING), OutputStyle(width=80))
     assert text == (
-        "warning: 127.0.0.1:8000: nobody holds it; an ended server left 3 connections\n"
-        "         (TIME_WAIT), the last is gone in 43 s. A server that sets SO_REUSEADDR\n"
-        "         (nearly all do) can start now"
+        "warning: 127.0.0.1:8000 is free for servers that set SO_REUSEADDR (nearly all\n"
+        "         do); 3 connections in TIME_WAIT remain for another 43 s"
     )
 
 

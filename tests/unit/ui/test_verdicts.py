@@ -81,7 +81,7 @@ FAMILY.says(
 
 def test_orphans_that_block_without_an_end() -> None:
     verdict = LingeringConnections((s.socket(s.HERE, "FIN_WAIT1"),), blocking=True)
-    assert processes.verdict_label(verdict) == "leftovers"
+    assert processes.verdict_label(verdict) == "lingering"
 
 
 def test_a_port_in_the_words_of_the_user() -> None:
@@ -120,8 +120,8 @@ def test_a_process_on_two_endpoints_is_described_once() -> None:
 
 def test_what_is_known_of_a_hidden_holder() -> None:
     assert "\n".join(processes.fact_lines((s.HIDING,), s.ANN)) == (
-        "socket  LISTEN 0.0.0.0:8000, opened by root\n"
-        "likely  `fakedb` (pid 412), root, running for 4 days (since 2026-09-16 23:06)"
+        "socket    LISTEN 0.0.0.0:8000, opened by root\n"
+        "probably  `fakedb` (pid 412), root, running for 4 days (since 2026-09-16 23:06)"
     )
 
 
