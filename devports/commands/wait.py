@@ -150,7 +150,7 @@ def not_ready(context: Context, one: WaitResult) -> DevportsError:
     if run is not None:
         note = f"its run (pid {run.key.pid}) is {'stalled' if run.stalled else run.state}"
     elif started:
-        note = "it is not running; only its own `devports run` makes it ready"
+        note = f"`{target.name}` is not running; only its own `devports run` makes it ready"
         hints = (hint("to start it, run ", ours("run", target.typed)),)
     return DevportsError(
         "not-ready",
