@@ -19,7 +19,9 @@ def refuse_on_windows(service: str) -> None:
         raise DevportsError(
             "unsupported-platform",
             "`devports run` does not support Windows yet",
-            hints=(hint("to free the port, run ", ours("free", service), "; then start the server"),),
+            hints=(
+                hint("to free the port, run ", ours("free", service), "; then start the server"),
+            ),
             service=service,
             exit_code=exitcodes.CANNOT_INSPECT,
         )

@@ -284,7 +284,9 @@ def start_error(
         case "moved" if seen is not None:  # it went where its sockets were found
             where = ", ".join(map(str, seen.elsewhere))
             message = f"`{name}` listens on {where} instead of {service.spec}"
-            hints = ("make the server use its port (for vite, add `--strictPort`), or declare the other port",)
+            hints = (
+                "make the server use its port (vite: `--strictPort`), or declare the other port",
+            )
             if advice:
                 hints = (f"its command does not name the port: write {advice}",)
         case "port-shared":

@@ -133,7 +133,9 @@ def test_what_is_depended_on_is_waited_for_on_the_same_line(
     terminal = on_terminal("run", "web", size=(11, 60))
     terminal.expect(f"waiting for `db` on 127.0.0.1:{port + 1}  1 s of 3")
     assert terminal.exit_code() == exitcodes.NOT_READY, terminal.screen()
-    assert terminal.screen().startswith(f"error: `db` is not ready on 127.0.0.1:{port + 1}"), terminal.screen()
+    assert terminal.screen().startswith(f"error: `db` is not ready on 127.0.0.1:{port + 1}"), (
+        terminal.screen()
+    )
 
 
 def test_a_wait_that_is_asked_for_is_shown_on_the_same_line(

@@ -65,9 +65,7 @@ def test_of_several_ports_each_is_tried_and_has_its_line(
     refused = forwarder(zoo, port + 1)
     done = in_a_script(devports, "free", port, port + 1, port + 2, port + 3, "--yes")
     assert done.code == exitcodes.PROTECTED, done
-    assert done.out.splitlines() == [
-        f"port {free} is free" for free in (port, port + 2, port + 3)
-    ]
+    assert done.out.splitlines() == [f"port {free} is free" for free in (port, port + 2, port + 3)]
     assert done.err.count("error: ") == done.err.count(f"error: port {port + 1} is in use by") == 1
     first.gone()
     last.gone()

@@ -320,9 +320,19 @@ def test_to_show_everybody_nothing_is_bound(
 @pytest.mark.parametrize(
     ("words", "says"),
     [
-        pytest.param(("--all", "8000"), "`--all` cannot be combined with a target", id="everybody, and a target"),
-        pytest.param(("--watch", "--json"), "`--watch` cannot be combined with `--json`", id="going on, and one document"),
-        pytest.param(("--interval", "2"), "`--interval` needs `--watch`", id="a pace without a watch"),
+        pytest.param(
+            ("--all", "8000"),
+            "`--all` cannot be combined with a target",
+            id="everybody, and a target",
+        ),
+        pytest.param(
+            ("--watch", "--json"),
+            "`--watch` cannot be combined with `--json`",
+            id="going on, and one document",
+        ),
+        pytest.param(
+            ("--interval", "2"), "`--interval` needs `--watch`", id="a pace without a watch"
+        ),
         pytest.param(("--watch", "--interval", "0"), "is less than 0.1", id="no pause at all"),
         pytest.param(("--watch", "--interval", "x"), "is not a number", id="a pace in words"),
     ],

@@ -68,8 +68,15 @@ COMMANDS = [
     pytest.param(("check", "{port}"), 0, "is free", id="check of a free port"),
     pytest.param(("check", "{held}"), 1, "is in use by `", id="check of a held port"),
     pytest.param(("status", "{held}"), 0, "in use", id="status"),
-    pytest.param(("free", "{held}", "--dry-run"), 0, "devports itself or one of its parent processes", id="free, as a rehearsal"),
-    pytest.param(("status", "{held}", "--watch"), 97, "does not support Windows yet", id="status --watch"),
+    pytest.param(
+        ("free", "{held}", "--dry-run"),
+        0,
+        "devports itself or one of its parent processes",
+        id="free, as a rehearsal",
+    ),
+    pytest.param(
+        ("status", "{held}", "--watch"), 97, "does not support Windows yet", id="status --watch"
+    ),
     pytest.param(("run", "web"), 97, "`devports run` does not support Windows yet", id="run"),
 ]
 
