@@ -84,7 +84,7 @@ def test_by_hand_it_ends_well(
     assert terminal.exit_code() == exitcodes.OK
     given_back(terminal, before)
     last = terminal.bytes.decode().partition(LEAVE)[2]
-    assert str(holder.pid) in last, "the last table is orphaned"
+    assert str(holder.pid) in last, "the last table stays"
 
 
 @pytest.mark.parametrize("name", [pytest.param(n, id=n) for n in ("SIGTERM", "SIGHUP", "SIGQUIT")])
