@@ -245,7 +245,7 @@ def test_everybody_who_listens_is_shown_by_project(
     ("columns", "head"),
     [
         pytest.param(40, "", id="40 cells: stacked lines"),
-        pytest.param(60, "service endpoint state holder up", id="60 cells: the essential ones"),
+        pytest.param(56, "service endpoint state holder up", id="56 cells: the essential ones"),
         pytest.param(150, "service endpoint state holder up folder", id="150 cells: all"),
     ],
 )
