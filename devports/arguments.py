@@ -30,7 +30,7 @@ def port(text: str) -> int:
         DevportsError: it is not a port.
     """
     if text.startswith("{"):  # of `--port 8000 uvicorn main:app --port {port}`
-        fact = f"what stands before `--` is for devports, and `{text[:20]}` for the server"
+        fact = f"arguments before `--` are for devports; `{text[:20]}` is for the server"
         raise DevportsError("usage", f"`{text[:20]}` is not a port", facts=(fact,))
     return port_number(text, text)
 
@@ -158,7 +158,7 @@ COMMANDS = {
         CONFIG,
         Option("name", "A service with a `command`", metavar="service", nargs="?"),
         Option("--port", "Use this port instead of the declared one", type=port),
-        Option("--host", "use this address instead of the declared one", type=host),
+        Option("--host", "Use this address instead of the declared one", type=host),
         Option("--events", "Append events to FILE as JSON lines", metavar="FILE"),
         Option("--take-over", "Stop a live run of this service first"),
         Option("--debug", "Start the service under its debugger (`vscode.debug`)"),
@@ -332,7 +332,7 @@ def parsed(parser: argparse.ArgumentParser, words: Sequence[str]) -> argparse.Na
         flags = [flag for each in options_of(name) for flag in each.flags if flag[:2] == "--"]
         what = f"unknown arguments: {' '.join(more)}"
         behind = name in COMMANDS and COMMANDS[name].passes_on and not more[0].startswith("-")
-        facts = ("the words of the server belong behind `--`",) if behind else ()
+        facts = ("put the arguments of the server after `--`",) if behind else ()
         raise _mistyped(what, more[0].partition("=")[0], flags, name, facts=facts)
     _refuse_bare(options)
     return options

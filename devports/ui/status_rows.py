@@ -206,8 +206,8 @@ def _people(holding: HolderSearch, reader: DisplayContext) -> tuple[str, ...]:
     first = families(holding.holders)[0][0].process
     more = len(holding.holders) - 1 + len(holding.hidden)
     name = process_name(first) + (f" (+{more})" if more else "")
-    known = (user_of(first, reader), uptime(first, reader), short_folder(first.cwd, reader))
-    return (name, str(first.pid), *known)
+    up = uptime(first, reader).replace("less than ", "<")  # the column has no room for words
+    return (name, str(first.pid), user_of(first, reader), up, short_folder(first.cwd, reader))
 
 
 def _unseen(hidden: HiddenSocket) -> tuple[str, str, str]:

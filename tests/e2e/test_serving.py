@@ -101,7 +101,7 @@ def ours(running: Running) -> list[str]:
     """Return what devports has said after it said that the server is ready."""
     lines = [line for line in running.lines if line.startswith("devports: ")]
     ready = next(number for number, line in enumerate(lines) if " is ready on " in line)
-    return [line for line in lines[ready + 1 :] if " until it is stopped" not in line]
+    return [line for line in lines[ready + 1 :] if " (press Ctrl-C to stop)" not in line]
 
 
 def said(running: Running, *texts: str) -> bool:
@@ -276,7 +276,9 @@ def test_a_server_that_listens_no_more_is_said_and_that_it_does_again(
     project.service("web", port, [sys.executable, "-c", SHUTTER, str(port)])
     running = start()
     server_of(running).send(signal.SIGUSR1)
-    eventually(lambda: said(running, f"no process of it listens on 127.0.0.1:{port} for "))
+    eventually(
+        lambda: said(running, f"none of its processes has listened on 127.0.0.1:{port} for ")
+    )
     assert devports("wait", "web", "--timeout", "0.3").code == exitcodes.NOT_READY
     server_of(running).send(signal.SIGUSR1)
     eventually(lambda: said(running, "is stalled", "accepts connections"))

@@ -211,7 +211,9 @@ WRONG = [
     pytest.param(("--port", "8000", "x", "y"), "belong behind `--`", id="no dashes before it"),
     pytest.param(("--port", "8000", "x"), "`devports run --port 8000 -- x`", id="nor a file"),
     pytest.param(
-        ("--port", "8000", "x", "--port", "{port}"), "stands before `--`", id="its words without"
+        ("--port", "8000", "x", "--port", "{port}"),
+        "arguments before `--` are for devports",
+        id="its words without",
     ),
     pytest.param(("--debug", "--port", "1", "--", "x"), "needs a service", id="no debugger"),
     pytest.param(("--config", "f", "--port", "1", "--", "x"), "needs a service", id="no file"),

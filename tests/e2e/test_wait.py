@@ -92,7 +92,7 @@ def test_somebody_elses_server_is_not_the_service(
     done = devports("wait", "web", "--timeout", "0.3")
     assert done.code == exitcodes.NOT_READY, done
     assert f"(pid {holder.pid})" in done.err
-    assert "nobody else's server counts" in done.err
+    assert "`web` is not running; only its own `devports run` makes it ready" in done.err
     assert devports("wait", port, "--timeout", "0.3").code == exitcodes.OK
 
 
@@ -186,7 +186,7 @@ def test_a_script_goes_on_when_it_may(port: int, project: Project, devports: Com
 def test_a_signal_ends_the_waiting_with_its_number(port: int, zoo: Zoo, devports: Command) -> None:
     zoo("listener", port)
     waiting = devports.start("wait", port, "--for", "free")
-    waiting.says("until")
+    waiting.says(" to be free")
     waiting.send(signal.SIGINT)
     assert waiting.ends() == 130, waiting.err
     assert "Traceback" not in waiting.err
