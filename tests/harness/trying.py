@@ -220,8 +220,8 @@ def tidy(text: str) -> list[str]:
     return [line.strip() for line in text.splitlines() if line.strip()]
 
 
-def somebody(stage: Stage) -> None:
-    """A stranger's server has the first port, on every address."""
+def other_server(stage: Stage) -> None:
+    """Another server has the first port, on every address."""
     folder = os.path.join(stage.home, "elsewhere")
     os.makedirs(folder, exist_ok=True)
     words = ["python3", "-m", "http.server", str(stage.first)]
@@ -237,7 +237,7 @@ def somebody(stage: Stage) -> None:
     )
     stage.given_now.callback(holder.wait, 5)
     stage.given_now.callback(holder.kill)
-    eventually(lambda: "LISTEN" in tables.states(stage.first), what="a server of somebody")
+    eventually(lambda: "LISTEN" in tables.states(stage.first), what="another server")
 
 
 def broken_uvicorn(stage: Stage) -> None:
@@ -276,7 +276,7 @@ def shop(stage: Stage) -> None:
 
 
 GIVEN: dict[str, Callable[[Stage], None]] = {
-    "somebody on 8000": somebody,
+    "a server on 8000": other_server,
     "uvicorn whose app is broken on 8000": broken_uvicorn,
     "a copy of this folder": copy_of_this_folder,
     "the example": lambda stage: stage.begin(),
