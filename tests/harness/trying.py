@@ -283,6 +283,4 @@ GIVEN: dict[str, Callable[[Stage], None]] = {
     "an empty folder": lambda stage: stage.enter("shop"),
     "an ASGI app in main.py": lambda stage: stage.write("main.py", ASGI),
     "the shop": shop,
-    "another folder": lambda stage: stage.enter("elsewhere"),
-    "the project": lambda stage: stage.back(),
 }
