@@ -120,7 +120,7 @@ def found_in(path: str, shown: str) -> Plan:
     looked = scan(os.path.dirname(path), wanted)
     files = tuple(File(name, text) for name, text in looked.texts)
     found = detect(Tree(files, looked.names))
-    return Plan(path, shown, found.services, found.left_out, looked.whole)
+    return Plan(path, shown, found.services, found.left_out, looked.complete)
 
 
 def refuse_if_there(path: str, cwd: str) -> None:

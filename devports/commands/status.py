@@ -19,8 +19,8 @@ from devports.records import RunStatus, charge_of, charges, holder_of, run_state
 from devports.system import WINDOWS, clock
 from devports.system.inspect import (
     HolderCache,
-    census,
     endpoints_of,
+    inspect_listeners,
     inspect_quick,
     inspect_without_bind,
 )
@@ -144,7 +144,7 @@ class AllListeners:
     def look(self) -> StatusResult:
         """Return the groups of one look at the machine; the services of this project by name."""
         runs = charges(self._setting.records())
-        found = census(self._setting.machine, self._folder, self._who)
+        found = inspect_listeners(self._setting.machine, self._folder, self._who)
         sections = tuple(
             Section(tuple(self._entry(finding, runs) for finding in group.findings), group)
             for group in found.groups

@@ -130,14 +130,14 @@ class Reservations:
         """
         for reservation in self._held:
             if reservation.given and reservation.endpoint not in missing:
-                reservation.reuse()
+                reservation.allow_reuse()
 
     def release(self) -> None:
         """Give everything back. What our server has of it stays the server's."""
         while self._held:
             reservation = self._held.pop()
             if reservation.given:
-                reservation.reuse()
+                reservation.allow_reuse()
             reservation.close()
 
     def free_beside(self, ours: Collection[int], *, keep: bool) -> PortStillHeld | None:

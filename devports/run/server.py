@@ -164,7 +164,7 @@ class Server:
         self.signal_tree(signal.SIGSTOP)
         if self._terminal is not None:
             self._terminal.take_back()
-        self._interrupts.stop_ourselves()
+        self._interrupts.stop_process()
         self._go_on()
 
     def _go_on(self) -> None:
@@ -318,7 +318,7 @@ def refuse_unstartable(argv: Sequence[str], cwd: str, env: Mapping[str, str]) ->
     if not os.path.isdir(cwd):
         raise DevportsError("folder-missing", f"folder `{cwd}` does not exist")
     word, path = argv[0], env.get("PATH", os.defpath)
-    match programs.trouble(word, cwd, path):
+    match programs.start_problem(word, cwd, path):
         case "missing":
             raise DevportsError(
                 "command-not-found",

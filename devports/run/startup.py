@@ -102,8 +102,8 @@ class ServerStart:
         self._had = self._freed = False
         self._beside, self._since = (False, "none"), clock.monotonic()
         self._spared: dict[tuple[int, ...], bool] = {}
-        self._below_gone = clock.Lasting(GONE_FOR)
-        self._unfit, self._was_unfit = clock.Lasting(UNFIT_FOR), False
+        self._below_gone = clock.SteadyCondition(GONE_FOR)
+        self._unfit, self._was_unfit = clock.SteadyCondition(UNFIT_FOR), False
         self._next_unfit, self._next_question, self._next_words = (
             Deadline(0),
             Deadline(0),
@@ -275,7 +275,7 @@ class ServerStart:
         if self._next_unfit.passed:
             self._next_unfit = Deadline(UNFIT_FOR)
             self._was_unfit = self._machine.unfit([key.pid for key in self._programs.members])
-        return self._unfit.has(self._was_unfit)
+        return self._unfit.update(self._was_unfit)
 
     def _is_refused(self) -> bool:
         """Say whether a bind fails now."""
@@ -398,7 +398,7 @@ class ServerStart:
         """Say by which other port a process of the living server has ended, a reloader's child."""
         bind = self._refused_elsewhere()
         gone = bind is not None and self._programs.has_ended(bind.pid)
-        if self._below_gone.has(gone) and bind is not None:
+        if self._below_gone.update(gone) and bind is not None:
             self._say_held(bind.endpoint, bind.errno, None)
 
     def say_refused(self, code: int) -> None:

@@ -235,7 +235,7 @@ def test_facts_of_the_system(tool: Tool):
     assert blindfolded(sysctl=tool("nonsense\n")).ephemeral() == EPHEMERAL
     assert blindfolded().ephemeral() == EPHEMERAL
     assert blindfolded(sysctl=tool("A-B-C\n")).boot() == "A-B-C"
-    assert blindfolded().boot() == psutil_backend.booted()
+    assert blindfolded().boot() == psutil_backend.boot_time()
 
 
 def test_our_own_hold_on_a_port_is_known_as_ours(port: int):
