@@ -1,4 +1,4 @@
-"""Who would have to end, and whether that is agreed. Asks, and signals nobody."""
+"""The plan of what has to stop, and its confirmation. Signals no process."""
 
 from __future__ import annotations
 
@@ -35,7 +35,7 @@ if TYPE_CHECKING:
 
 
 def plan_for(tools: FreeServices, findings: Iterable[Finding]) -> tuple[StopTarget, ...]:
-    """Return what has to end for these findings."""
+    """Return what has to stop for these findings."""
     found, viewer = tuple(findings), tools.machine.viewer()
     plan = targets(holders_in(found), viewer, tools.find_run, tools.elsewhere())
     return contained(plan, ports_of(found), viewer, tools.engines.named)
@@ -47,7 +47,7 @@ def ports_of(findings: Iterable[Finding]) -> dict[int, int]:
 
 
 def decide(target: StopTarget, policy: ConfirmPolicy) -> Outcome:
-    """Return what would become of one target: planned, perhaps after a question, or refused."""
+    """Return the result for one target: planned, perhaps after a question, or refused."""
     match consent(target.standing, policy):
         case "refused":
             return Refused(target, why_refused(target.standing))
@@ -67,9 +67,9 @@ def confirm(
     *,
     kind: QuestionKind = "stop",
 ) -> tuple[Outcome, ...]:
-    """Ask for everything before anything is ended; return what stands in the way, if anything.
+    """Ask about everything before anything is stopped; return what prevents it, if anything.
 
-    Ending one of two holders while the other stays would free nothing, so the first no decides.
+    Stopping one of two holders while the other stays would free nothing, so the first no decides.
     """
     plans = [decide(target, job.policy) for target in plan]
     if refused := tuple(outcome for outcome in plans if isinstance(outcome, Refused)):
@@ -85,14 +85,14 @@ def confirm(
 
 
 def is_container(target: StopTarget) -> bool:
-    """Say whether its engine ends it, so that nobody of it is ever signalled."""
+    """Return whether its engine stops it, so that no process of it is ever signalled."""
     return isinstance(target.standing, Container)
 
 
 def finding_of(target: StopTarget, findings: Sequence[Finding]) -> Finding:
-    """Return the finding in which a target was seen.
+    """Return the finding that contains a target.
 
-    Where none shows it any more it is the decisive one: nobody is ended without the question.
+    Without one it is the deciding finding: nothing is stopped without its question.
     """
     keys = {member.process.key for member in target.members}
     seen = (f for f in findings if any(h.process.key in keys for h in f.holding.holders))
@@ -100,7 +100,7 @@ def finding_of(target: StopTarget, findings: Sequence[Finding]) -> Finding:
 
 
 def processes_of(plan: Iterable[StopTarget]) -> list[Process]:
-    """Return all processes of a plan, each top before its members."""
+    """Return all processes of a plan, each root before its members."""
     return [p for t in plan for p in (t.process, *(member.process for member in t.members))]
 
 
@@ -110,18 +110,18 @@ def process_keys(plan: Iterable[StopTarget]) -> list[ProcessKey]:
 
 
 def programs_of(plan: Iterable[StopTarget]) -> dict[ProcessKey, object]:
-    """Return what each process of a plan runs.
+    """Return the program of each process of a plan.
 
-    An exec keeps pid and start time. Words count only where the program is unreadable: servers
-    write what they are at into them (setproctitle).
+    An exec keeps pid and start time. Arguments count only where the program is unreadable: servers
+    change them (setproctitle).
     """
     return {process.key: process.exe or process.argv for process in processes_of(plan)}
 
 
 def parts(target: StopTarget, keys: Collection[ProcessKey]) -> list[StopTarget]:
-    """Return what is left of a target when only the holders with these keys are meant.
+    """Return a target reduced to the holders with these keys.
 
-    Where the top of their family is not meant, each is for itself.
+    If the root of the group is not among them, each holder is a target of its own.
     """
     members = tuple(member for member in target.members if member.process.key in keys)
     if target.process.key not in keys:
@@ -130,7 +130,7 @@ def parts(target: StopTarget, keys: Collection[ProcessKey]) -> list[StopTarget]:
 
 
 def why_unanswerable(standing: HolderKind) -> Why:
-    """Say whose yes is missing where nobody can be asked: that of `--yes`, or one of its own."""
+    """Return which confirmation is missing where no terminal exists: `--yes`, or a separate one."""
     match standing:
         case OtherUser():
             return "other-user"
@@ -141,7 +141,7 @@ def why_unanswerable(standing: HolderKind) -> Why:
 
 
 def why_refused(standing: HolderKind) -> Why:
-    """Name the law that stands in the way."""
+    """Return why a kind of holder is not stopped."""
     match standing:
         case Container():
             return "container"
@@ -156,7 +156,7 @@ def why_refused(standing: HolderKind) -> Why:
 
 
 def code_of(outcomes: Iterable[Outcome]) -> int:
-    """Return the exit code for what was not allowed: the gravest reason decides."""
+    """Return the exit code for refused targets: the most severe reason decides."""
     whys = {outcome.why for outcome in outcomes if isinstance(outcome, Refused)}
     if whys & {"protected", "supervised", "container"}:
         return exitcodes.PROTECTED
