@@ -153,7 +153,7 @@ class Tail:
         self.data = b""
 
     def add(self, chunk: bytes) -> bool:
-        """Add a chunk; return whether it may match, also together with the end of the last chunk."""
+        """Add a chunk; return whether it may match, also with the end of the last chunk."""
         hit = may_match(chunk) or may_match(self.data[-_SEAM:] + chunk[:_SEAM])
         self.data = (self.data + chunk[-self.limit :])[-self.limit :]
         return hit

@@ -174,7 +174,7 @@ def standing(
     *,
     elsewhere_of: ElsewhereOf = unplaced,
 ) -> HolderKind:
-    """Classify one process. The first rule that applies decides; refusals come before permissions."""
+    """Classify one process. The first rule that applies decides; refusals come first."""
     if refusal := _refusal(target, viewer, ancestors):
         return refusal
     if run is None and is_session(target):
@@ -355,7 +355,7 @@ def ssh(argv: Sequence[str]) -> Ssh:
 
 
 def _options(argv: Sequence[str]) -> Iterator[tuple[str, str]]:
-    """Yield each option with its value, and the host with an empty key; the remote command follows."""
+    """Yield each option with its value, and the host with an empty key; the rest is remote."""
     words = iter(argv[1:])
     hosted = False
     for word in words:
@@ -374,7 +374,7 @@ def _options(argv: Sequence[str]) -> Iterator[tuple[str, str]]:
 
 
 def exit_command(process: Process) -> str:
-    """Return the command that stops an ssh by its control socket, ssh(1) -O; empty if it has none."""
+    """Return the command that stops an ssh by its control socket, ssh(1) -O; empty without one."""
     found = ssh(process.argv)
     if program(process) != "ssh" or found.control in ("", "none") or not found.host:
         return ""

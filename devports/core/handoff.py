@@ -234,7 +234,7 @@ class FailedBind(Frozen):
 
 
 def says_hello_late(name: str) -> bool:
-    """Return whether such a program loads the hook at once; without its report the machine is slow."""
+    """Return whether such a program loads the hook at once: without a report it is slow."""
     return is_python(name) or name in ("node", "nodejs")
 
 

@@ -192,7 +192,7 @@ def inside(value: object, *keys: str) -> Any:
 
 
 def same(one: object, other: object) -> bool:
-    """Return whether two plain values are equal as JSON: 1 is not true, key order does not count."""
+    """Return whether two plain values are equal as JSON: 1 is not true, key order is ignored."""
     if isinstance(one, dict) and isinstance(other, dict):
         return one.keys() == other.keys() and all(same(one[key], other[key]) for key in one)
     if isinstance(one, list) and isinstance(other, list):

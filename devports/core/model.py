@@ -147,8 +147,8 @@ class Process(Frozen):
 
     `marks`: variables that supervisors set, on Linux, and under ``launchd`` the label of its job on
     macOS; read only of holders in a thorough inspection. `job`: None where the system does not
-    tell. `listens_elsewhere`: it listens elsewhere than on the ports in question; read of holders' ancestors
-    before something is stopped.
+    tell. `listens_elsewhere`: it listens on other ports than those in question; read of holders'
+    ancestors before something is stopped.
     """
 
     key: ProcessKey

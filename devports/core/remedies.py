@@ -358,7 +358,7 @@ def client(case: RemedyContext) -> Iterator[Remedy]:
 
 
 def _seen_by(case: RemedyContext) -> str:
-    """Return the command that lists the sockets on a port; on Windows the last column is the pid."""
+    """Return the command that lists the sockets on a port; on Windows with the pid at the end."""
     if case.platform == "win32":
         return f"netstat -ano | findstr :{case.port}"
     if case.platform == "darwin":
@@ -487,7 +487,7 @@ def container(case: RemedyContext, target: StopTarget, it: Container) -> Iterato
 
 
 def asking(case: RemedyContext, it: Container) -> str:
-    """Return the command that lists the containers; docker has a filter for ports, podman has none."""
+    """Return the command that lists the containers; podman has no filter for ports."""
     return "podman ps" if it.engine == "podman" else f"docker ps --filter publish={case.port}"
 
 
@@ -585,7 +585,7 @@ def _first(case: RemedyContext, name: str) -> Iterator[Remedy]:
 
 
 def _session(case: RemedyContext, process: Process) -> Iterator[Remedy]:
-    """Yield the command with which an ssh cancels one forward (ssh(1), -O) and keeps its session."""
+    """Yield the command that cancels one forward of an ssh (ssh(1), -O) and keeps its session."""
     if command := cancel(process, case.port):
         yield Remedy("remove this forward; the ssh session continues", command)
     else:

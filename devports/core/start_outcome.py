@@ -109,7 +109,7 @@ class StartFacts(Frozen):
 
     @property
     def is_taken(self) -> bool:
-        """Whether another process has the port; one that is only bound has it if the server is not."""
+        """Whether another process has the port; if it is only bound, the server must not be."""
         if self.spared or self.own in ("some", "listen"):
             return False
         return self.foreign == "listen" or (self.foreign == "bound" and self.own != "bound")

@@ -164,7 +164,7 @@ def possible_tops(holder: Holder) -> list[Process]:
 
 
 def may_restart_children(parent: Process) -> bool:
-    """Return whether a parent may restart the server: anything but init and an interactive shell."""
+    """Return whether a parent may restart the server: any but init and an interactive shell."""
     from devports.core.protected import by_name
 
     return parent.pid > 1 and not is_persons_shell(parent) and not by_name((parent.name,))
@@ -369,7 +369,7 @@ class Stopped(Frozen):
 
 
 class ContainerStopped(Frozen):
-    """Its engine reports that the container has stopped. `seconds` and `bindable` as in `Stopped`."""
+    """Its engine reports that the container stopped. `seconds` and `bindable` as in `Stopped`."""
 
     target: StopTarget
     seconds: float

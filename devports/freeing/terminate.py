@@ -81,7 +81,7 @@ class StillHeld(Frozen):
 
 
 class NotAllowed(Frozen):
-    """The next step is not permitted. `refused`: the targets that prevent it, if not yet reported."""
+    """The next step is not permitted. `refused`: the targets that prevent it, if not reported."""
 
     refused: tuple[Outcome, ...] = ()
 
@@ -97,7 +97,7 @@ class Proof(Frozen):
 
 
 def end(tools: FreeServices, plan: Sequence[StopTarget], job: FreeRequest) -> FreeResult | None:
-    """Stop the targets of a confirmed plan; None if other processes hold the port now: ask again."""
+    """Stop the targets of a confirmed plan; None if the holders changed: ask again."""
     with contextlib.ExitStack() as stack:
         ending = [target for target in plan if not is_container(target)]
         watch = RespawnWatcher(tools, ending)
@@ -181,7 +181,7 @@ class PinnedProcesses:
 
 
 class StopOperation:
-    """The execution of one plan. Processes that inherit a socket are added, after a confirmation."""
+    """The execution of one plan. Processes that inherit a socket are added once confirmed."""
 
     def __init__(
         self,
@@ -299,7 +299,7 @@ class StopOperation:
         plan: Sequence[StopTarget],
         findings: tuple[Finding, ...],
     ) -> StepResult:
-        """Terminate the inheritors of a socket, if permitted, and members without a signal so far."""
+        """Terminate the inheritors of a socket, if permitted, and members not signalled."""
         known = set(process_keys(self.plan))
         heirs = [heir for t in plan for heir in parts(t, set(process_keys((t,))) - known)]
         if heirs and (refusal := self.refusal_of(heirs, findings)) is not None:
@@ -373,7 +373,7 @@ class StopOperation:
         *,
         freed: bool,
     ) -> Outcome:
-        """Return the result of one target: whether it was signalled, exited, and closed the port."""
+        """Return the result of one target: was it signalled, did it exit, did it close the port."""
         if complaint := complaints.get(target):
             return StopFailed(target, complaint)
         if target in complaints:

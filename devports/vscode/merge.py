@@ -282,7 +282,7 @@ def _misshapen(kind: EntryKind, why: str) -> DevportsError:
 
 
 def label_taken(file: str, noun: str, name: str, advice: str) -> Note:
-    """Return the note on a person's entry with a generated name; `advice`: how to change that name."""
+    """Return the note on a person's entry with a generated name; `advice`: how to rename that."""
     return Note(
         "label-taken",
         f"`{file}` already has a {noun} `{name}` of yours; left unchanged",
@@ -566,7 +566,7 @@ def _comparable(value: Any) -> Any:
 
 
 def _alike(text: str, goal: LaunchGoal) -> Iterator[tuple[str, Note]]:
-    """Yield notes on entries that an earlier version treated as generated, and this one does not."""
+    """Yield notes on entries that an earlier version treated as generated, unlike this one."""
     wanted, compounds = (goal.wanted[key] for key in LISTS)
     entries = [each for _, each in entries_of(text, LISTS[0]) if each.get("request") == "attach"]
     for piece in wanted:
