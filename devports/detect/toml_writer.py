@@ -20,14 +20,14 @@ HEAD = """\
 """
 MORE = """\
 
-# What else a service can say, for example:
+# More keys of a service, for example:
 #
-# ready = { http = "/healthz" }      # ready only when this answers
-# depends_on = ["db"]                # `devports run` waits until that is ready
+# ready = { http = "/healthz" }      # ready when this path responds
+# depends_on = ["db"]                # start after `db` is ready
 # env_file = ".env"
 """
 EXAMPLE = """
-# No server was found here: this one needs nothing but Python. Put your own command in its place.
+# Example (no server was found). Replace the command with your own.
 [services.backend]
 command = "python3 -m http.server {port} --bind {host}"
 port = 8000
@@ -42,7 +42,7 @@ port = 8000
 # command = "npm run dev -- --host {host} --port {port} --strictPort"
 # port = 5173
 #
-# A port that the project needs and that somebody else serves, watched and never started:
+# A watched port (no command): devports never starts it.
 #
 # [services.db]
 # port = 5432

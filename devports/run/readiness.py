@@ -106,16 +106,14 @@ def not_ready(service: Service, dependency: Service) -> DevportsError:
     from devports.core.hint import hint, ours
 
     name = dependency.name
-    start = (
-        ("run ", ours("run", name))
-        if dependency.command
-        else (f"start `{name}` (devports does not start it)",)
-    )
+    advice = hint(f"start `{name}` (devports does not start it)")
+    if dependency.command:
+        advice = hint("start it first, in another terminal: ", ours("run", name))
     return DevportsError(
         "dependency-not-ready",
         f"`{name}` is not ready on {dependency.spec} after {dependency.ready.timeout:g} "
         f"s (required by `{service.name}`)",
-        hints=(hint(*start, ", then ", ours("run", service.name)),),
+        hints=(advice,),
         service=service.name,
         exit_code=exitcodes.NOT_READY,
     )

@@ -96,10 +96,10 @@ def inspect_quick(machine: Machine, endpoints: Iterable[Endpoint]) -> tuple[Find
     """Return a finding for each endpoint, at a price that does not grow with the machine.
 
     The verdicts are those of `inspect_ports`. Who listens is a look-up for the kernel, but to list
-    every socket of a port it walks all sockets of the machine. So that is left out where a listener
-    holds the endpoint, and where a bind without SO_REUSEADDR works: beside a bound socket, a TIME_WAIT or
-    any other leftover it would be refused. For some microseconds it keeps others away, so it is not
-    for a look that is repeated.
+    every socket of a port it walks all sockets of the machine. So that is left out where a
+    listener holds the endpoint, and where a bind without SO_REUSEADDR works: beside a bound socket,
+    a TIME_WAIT or any other leftover it would be refused. For some microseconds it keeps others
+    away, so it is not for a look that is repeated.
     """
     wanted = tuple(endpoints)
     if not wanted:

@@ -261,7 +261,7 @@ UNPROVEN = VisibilityGap(
 )
 GONE = VisibilityGap(
     "opener-gone",
-    "the process that opened it has exited; the system does not name its heir",
+    "the process that opened it has exited, and the system does not name its present holder",
 )
 EVERY_PORT = range(1, 1 << 16)
 NO_PID = VisibilityGap("no-pid", "the system does not say which process has it")

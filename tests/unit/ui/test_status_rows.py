@@ -63,7 +63,9 @@ def test_a_pipe_gets_everything() -> None:
 @pytest.mark.parametrize(
     ("place", "role", "asked", "told"),
     [
-        pytest.param(StatusPort(s.HELD), "wanted", True, ("in use", "error"), id="a foreign holder"),
+        pytest.param(
+            StatusPort(s.HELD), "wanted", True, ("in use", "error"), id="a foreign holder"
+        ),
         pytest.param(StatusPort(s.FREE), "wanted", True, ("free", "good"), id="nobody"),
         pytest.param(
             StatusPort(s.FREE),
