@@ -36,7 +36,7 @@ class Worktree(Frozen):
     repository: str
 
 
-def unplaced(_: Process, __: RunInfo | None) -> None:
+def no_checkout(_: Process, __: RunInfo | None) -> None:
     """Return None: no checkout is known."""
 
 
@@ -54,31 +54,31 @@ def elsewhere_from(home: str, worktree_of: WorktreeOf) -> ElsewhereOf:
     read = cache(worktree_of)
 
     def elsewhere(process: Process, run: RunInfo | None) -> OtherCheckout | None:
-        ours = read(home)
-        theirs = read(run.project if run else process.cwd)
-        here = Place(ours.root, ours.branch) if ours else Place(home)
-        if theirs is None:
+        own = read(home)
+        there = read(run.project if run else process.cwd)
+        this = Place(own.root, own.branch) if own else Place(home)
+        if there is None:
             if run is None or _is_within(home, run.project):
                 return None
-            return OtherCheckout("project", Place(run.project), here, run)
-        if ours is not None and ours.root == theirs.root:
+            return OtherCheckout("project", Place(run.project), this, run)
+        if own is not None and own.root == there.root:
             return None
-        related = ours is not None and ours.repository == theirs.repository
-        there = Place(theirs.root, theirs.branch)
-        return OtherCheckout("sibling" if related else "project", there, here, run)
+        related = own is not None and own.repository == there.repository
+        place = Place(there.root, there.branch)
+        return OtherCheckout("sibling" if related else "project", place, this, run)
 
     return elsewhere
 
 
 def origin_of(config: str) -> str:
     """Return the address of `origin` in the text of a repository's `config` (git-config(1))."""
-    ours = False
+    in_origin = False
     for line in map(str.strip, config.splitlines()):
         section, _, behind = line.rpartition("]") if line.startswith("[") else ("", "", line)
         if section:
-            ours = section[1:].split() == ["remote", '"origin"']
+            in_origin = section[1:].split() == ["remote", '"origin"']
         key, _, value = behind.partition("=")
-        if ours and key.strip().lower() == "url":
+        if in_origin and key.strip().lower() == "url":
             return _plain(value.strip())
     return ""
 

@@ -8,9 +8,14 @@ variables count only where the supervisor is an ancestor and no shell, editor or
 
 from __future__ import annotations
 
-from devports.core.checkout import unplaced
+from devports.core.checkout import no_checkout
 from devports.core.command_line import base_name, is_persons_shell, program, values_of
-from devports.core.containers import container_of, engine_of_process, is_monitor, monitored
+from devports.core.containers import (
+    container_of,
+    engine_of_process,
+    is_monitor,
+    monitored_container,
+)
 from devports.core.holder_kind import (
     SHORT_ID,
     Container,
@@ -57,7 +62,7 @@ def supervisor_of(
 ) -> SupervisedService | None:
     """Return the supervisor that would restart `process`, if its ancestors show one."""
     marks = dict(process.marks)
-    for at in _line(process, ancestors):
+    for at in _own_ancestors(process, ancestors):
         if label := dict(at.marks).get("launchd", ""):
             return _launchd(label, at, viewer)
         if is_supervisord(at):
@@ -67,7 +72,7 @@ def supervisor_of(
     return None
 
 
-def _line(process: Process, ancestors: Sequence[Process]) -> Iterator[Process]:
+def _own_ancestors(process: Process, ancestors: Sequence[Process]) -> Iterator[Process]:
     """Yield a process and its ancestors, up to the first shell, editor or session of a person."""
     yield process
     for parent in ancestors:
@@ -166,13 +171,13 @@ def _client(parent: Process) -> str:
     return "supervisorctl" if usual else quote(f"{folder}supervisorctl")
 
 
-def standing(
+def classify_holder(
     target: Process,
     viewer: CurrentUser,
     run: RunInfo | None,
     ancestors: Sequence[Process] = (),
     *,
-    elsewhere_of: ElsewhereOf = unplaced,
+    elsewhere_of: ElsewhereOf = no_checkout,
 ) -> HolderKind:
     """Classify one process. The first rule that applies decides; refusals come first."""
     if refusal := _refusal(target, viewer, ancestors):
@@ -184,7 +189,7 @@ def standing(
     other = elsewhere_of(target, run)
     if other is not None and other.is_guarded:
         return other
-    if run is None and (kind := kind_of(target)):
+    if run is None and (kind := tunnel_kind(target)):
         return Tunnel(kind, exit_command(target))
     return other or (DevportsRun(run) if run is not None else OrdinaryProcess())
 
@@ -215,7 +220,7 @@ def _inside(target: Process, viewer: CurrentUser, ancestors: Sequence[Process]) 
         return Container(found[0], found[1][:SHORT_ID], said="inside")
     for parent in ancestors:
         if is_monitor(parent) and parent.key not in viewer.line:
-            engine, identity, name = monitored(parent)
+            engine, identity, name = monitored_container(parent)
             if (engine, identity) != own:
                 return Container(engine, name or identity[:SHORT_ID], said="inside")
     return None
@@ -253,12 +258,13 @@ def strictest_kind(
     viewer: CurrentUser,
     run: RunInfo | None,
     *,
-    elsewhere_of: ElsewhereOf = unplaced,
+    elsewhere_of: ElsewhereOf = no_checkout,
 ) -> HolderKind:
     """Return the kind of a whole process group: the strictest one of its members."""
     lines = [(top, parents_of(top, members)), *((m.process, m.ancestors) for m in members)]
     judged = (
-        standing(process, viewer, run, line, elsewhere_of=elsewhere_of) for process, line in lines
+        classify_holder(process, viewer, run, line, elsewhere_of=elsewhere_of)
+        for process, line in lines
     )
     return min(judged, key=_strictness)
 
@@ -314,7 +320,7 @@ class Ssh(Frozen):
     host: str
 
 
-def kind_of(process: Process) -> str:
+def tunnel_kind(process: Process) -> str:
     """Return the kind of tunnel that a process is, by its arguments; empty if it is none."""
     name, words = program(process), process.argv[1:]
     if name in ("ssh", "autossh"):

@@ -117,7 +117,7 @@ def is_monitor(process: Process) -> bool:
     return any(name == CONMON or name.startswith(SHIM) for name in _names(process))
 
 
-def monitored(monitor: Process) -> tuple[str, str, str]:
+def monitored_container(monitor: Process) -> tuple[str, str, str]:
     """Return engine, id and name of a monitor's container, by its arguments; empty where unknown.
 
     conmon(8) has ``-c ID -n NAME``, a shim ``-namespace NAMESPACE -id ID``
@@ -189,12 +189,12 @@ def forwarded(argv: tuple[str, ...]) -> set[int]:
     return {port for word in words if (port := decimal(word, LAST_PORT)) is not None}
 
 
-def unasked(container: Container, _: int) -> Container:
+def engine_not_asked(container: Container, _: int) -> Container:
     """Return the container as it is; no engine is asked."""
     return container
 
 
-def shown(holding: HolderSearch) -> HolderSearch:
+def with_forwarders(holding: HolderSearch) -> HolderSearch:
     """Return a search in which hidden forwarders are holders like others.
 
     They are not proven holders, which is safe: a forwarder is never signalled.
@@ -217,7 +217,7 @@ def forwarder_of(hidden: HiddenSocket) -> Process | None:
     return next((process for process in (*named, *fit) if engine), None)
 
 
-def contained(
+def with_containers(
     plan: Sequence[StopTarget], ports: Mapping[int, int], viewer: CurrentUser, named: Named
 ) -> tuple[StopTarget, ...]:
     """Return a stop plan with the containers of its forwarders, one target for each container.
@@ -254,7 +254,7 @@ def _parts(
     inodes = [inode for member in target.members for inode in member.inodes]
     for port in dict.fromkeys(ports.get(inode, 0) for inode in inodes):
         own = forwarder.engine, uid
-        container = named(forwarder, port) if _answers(*own, viewer) else forwarder
+        container = named(forwarder, port) if _is_reachable(*own, viewer) else forwarder
         holders = (m.replace(inodes=tuple(i for i in m.inodes if ports.get(i, 0) == port))
                    for m in target.members)  # fmt: skip
         members = tuple(member for member in holders if member.inodes)
@@ -262,7 +262,7 @@ def _parts(
         yield key, target.replace(standing=container, members=members)
 
 
-def _answers(engine: str, uid: int, viewer: CurrentUser) -> bool:
+def _is_reachable(engine: str, uid: int, viewer: CurrentUser) -> bool:
     """Return whether the engine that devports can ask is the one of this forwarder.
 
     podman knows the containers of its caller only, and so does docker where it runs without root.

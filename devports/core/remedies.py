@@ -8,10 +8,17 @@ docker-ps(1), docker-stop(1), podman-ps(1), podman-pod-stop(1), crictl(1).
 
 from __future__ import annotations
 
-from devports.core.checkout import unplaced
+from devports.core.checkout import no_checkout
 from devports.core.classify import cancel, is_session, master_exit, of_user, unit_of
 from devports.core.command_line import program
-from devports.core.containers import contained, container_of, engine_of, is_monitor, shown, unasked
+from devports.core.containers import (
+    container_of,
+    engine_not_asked,
+    engine_of,
+    is_monitor,
+    with_containers,
+    with_forwarders,
+)
 from devports.core.hint import ours
 from devports.core.holder_kind import (
     SHORT_ID,
@@ -88,8 +95,8 @@ class RemedyContext(Frozen):
     typed: str = ""
     viewer: CurrentUser | None = None
     find_run: RunOf = no_run
-    elsewhere_of: ElsewhereOf = unplaced
-    named: Named = unasked
+    elsewhere_of: ElsewhereOf = no_checkout
+    named: Named = engine_not_asked
     ephemeral: tuple[int, int] = DEFAULT_EPHEMERAL
     ignored: tuple[int, ...] = ()
 
@@ -157,12 +164,12 @@ def remedies(verdict: Verdict, case: RemedyContext) -> tuple[Remedy, ...]:
 HTTP_SYS = (0, 4)
 """The pids of the kernel on Windows; http.sys listens for other programs there."""
 
-NOBODY = CurrentUser(-1, -1)
+UNKNOWN_USER = CurrentUser(-1, -1)
 NEVER_STOPPED_KINDS = (Protected, SupervisedService)
 
 
 def held(case: RemedyContext, sockets: Sequence[Socket]) -> Iterator[Remedy]:
-    holding = shown(case.holding)
+    holding = with_forwarders(case.holding)
     windows = case.platform == "win32"
     kernel = [h for h in holding.holders if windows and h.process.pid in HTTP_SYS]
     plan = _plan(case, [h for h in holding.holders if h not in kernel])
@@ -172,15 +179,15 @@ def held(case: RemedyContext, sockets: Sequence[Socket]) -> Iterator[Remedy]:
             "a Python server may look like this for up to 35 s while it starts; check again then"
         )
     if any(_is_guarded(t) for t in plan):
-        yield from _beside(case)
+        yield from _beside_checkout(case)
     yield from _devports_first(case, plan, holding.hidden)
     for target in plan:
         yield from _own_stop(case, target)
     for hidden in holding.hidden:
         yield from _hidden_stop(case, hidden)
-    unasked = [t.process for t in killable if t.process.pid not in case.ignored]
-    if case.viewer is not None and unasked:
-        yield _signal(case, killable, "TERM", unasked)
+    engine_not_asked = [t.process for t in killable if t.process.pid not in case.ignored]
+    if case.viewer is not None and engine_not_asked:
+        yield _signal(case, killable, "TERM", engine_not_asked)
     if kernel:
         yield from http_sys(case)
     if holding.hidden or not holding.holders:
@@ -192,10 +199,10 @@ def held(case: RemedyContext, sockets: Sequence[Socket]) -> Iterator[Remedy]:
 
 def _plan(case: RemedyContext, people: Sequence[Holder]) -> tuple[StopTarget, ...]:
     """Return what has to stop; every socket is on the one port."""
-    viewer = case.viewer or NOBODY
+    viewer = case.viewer or UNKNOWN_USER
     ports = {inode: case.port for holder in people for inode in holder.inodes}
     plan = targets(people, viewer, case.find_run, case.elsewhere_of)
-    return contained(plan, ports, viewer, case.named)
+    return with_containers(plan, ports, viewer, case.named)
 
 
 def _may_be_signalled(target: StopTarget) -> bool:
@@ -209,7 +216,7 @@ def _is_guarded(target: StopTarget) -> bool:
     return isinstance(target.standing, OtherCheckout) and target.standing.is_guarded
 
 
-def _beside(case: RemedyContext) -> Iterator[Remedy]:
+def _beside_checkout(case: RemedyContext) -> Iterator[Remedy]:
     """Yield the way to start a service beside the same one of another checkout."""
     if case.service:
         again = ours("run", case.service, "--on-conflict", "next")
@@ -290,7 +297,7 @@ def _hidden_stop(case: RemedyContext, hidden: HiddenSocket) -> Iterator[Remedy]:
     if engine := engine_of(hidden, case.port):
         # Stopping the engine's service would stop all its containers.
         it = Container(engine)
-        yield case.root("find the container that publishes the port", asking(case, it))
+        yield case.root("find the container that publishes the port", _list_containers(case, it))
         yield case.root("stop that container", f"{engine} stop NAME")
     elif unit is not None and case.platform == "linux":
         whose = unit if _own(case, hidden.socket.uid) else of_user(unit, hidden.user)
@@ -467,7 +474,7 @@ def container(case: RemedyContext, target: StopTarget, it: Container) -> Iterato
             of = f" ({it.image})" if it.image else ""
             yield Remedy(f"stop the container that publishes the port: {it.name}{of}", it.stop)
         case "several":
-            yield Remedy("show which address each container publishes", asking(case, it))
+            yield Remedy("show which address each container publishes", _list_containers(case, it))
             for name in it.names:
                 yield Remedy("stop one of them", f"{it.engine} stop {quote(name)}")
             if it.engine == "podman":
@@ -479,14 +486,14 @@ def container(case: RemedyContext, target: StopTarget, it: Container) -> Iterato
         case "unasked" | "silent" | "missing":
             where = f" ({it.engine} is not on PATH)" if it.said == "missing" else ""
             ask = f"find the container that publishes the port{where}"
-            yield _by_owner(case, process, ask, asking(case, it))
+            yield _by_owner(case, process, ask, _list_containers(case, it))
             stop = "stop that container (do not kill its forwarder)"
             yield _by_owner(case, process, stop, f"{it.engine} stop NAME")
         case _:
             unreachable(it.said)
 
 
-def asking(case: RemedyContext, it: Container) -> str:
+def _list_containers(case: RemedyContext, it: Container) -> str:
     """Return the command that lists the containers; podman has no filter for ports."""
     return "podman ps" if it.engine == "podman" else f"docker ps --filter publish={case.port}"
 
@@ -504,7 +511,7 @@ def _by_owner(case: RemedyContext, process: Process, title: str, command: str) -
 
 def _stale(case: RemedyContext, process: Process, it: Container) -> Iterator[Remedy]:
     """Yield the remedies where the engine has no container for a running forwarder."""
-    yield _by_owner(case, process, "ask the engine again", asking(case, it))
+    yield _by_owner(case, process, "ask the engine again", _list_containers(case, it))
     if it.engine == "podman":  # there is no service to restart
         title = "last resort: stop the forwarder (a running container loses its port)"
         yield _by_owner(case, process, title, f"kill -TERM {process.pid}")

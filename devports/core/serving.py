@@ -30,7 +30,7 @@ LASTING = 2 * EVERY
 """Seconds that a state has to last before it is reported: three inspections."""
 
 
-class Look(Frozen):
+class Inspection(Frozen):
     """The result of one inspection.
 
     Attributes:
@@ -87,7 +87,7 @@ class Serving(Frozen):
         """Seconds until the next inspection."""
         return EVERY if self.doubt is None else STEP
 
-    def asks(self, inodes: frozenset[int]) -> bool:
+    def needs_holders(self, inodes: frozenset[int]) -> bool:
         """Return whether an inspection with these sockets must read what accepts (costly)."""
         return self.doubt is not None or self.stalled or inodes != self.inodes
 
@@ -97,7 +97,7 @@ def begin(service: str, endpoint: Endpoint, now: float) -> Serving:
     return Serving(service, endpoint, doubt=now)
 
 
-def step(before: Serving, look: Look) -> tuple[Serving, RunEvent | None]:
+def step(before: Serving, look: Inspection) -> tuple[Serving, RunEvent | None]:
     """Return the state after an inspection, and what to report."""
     noted = _noted(before, look)
     now, news = _again(noted, look) if before.stalled else _judged(noted, look)
@@ -105,7 +105,7 @@ def step(before: Serving, look: Look) -> tuple[Serving, RunEvent | None]:
     return (now.replace(doubt=None, exited=None) if _lasts(now.doubt, look, DOUBT) else now), news
 
 
-def _noted(before: Serving, look: Look) -> Serving:
+def _noted(before: Serving, look: Inspection) -> Serving:
     accepting = {key for key, accepts in look.holders.items() if accepts}
     known = before.accepted.intersection(look.holders) if look.holders else before.accepted
     noted = before.replace(
@@ -120,15 +120,15 @@ def _noted(before: Serving, look: Look) -> Serving:
     return noted.replace(doubt=None, exited=None) if accepting else noted
 
 
-def _since(since: float | None, look: Look, *, so: bool) -> float | None:
+def _since(since: float | None, look: Inspection, *, so: bool) -> float | None:
     return (look.now if since is None else since) if so else None
 
 
-def _lasts(since: float | None, look: Look, seconds: float) -> bool:
+def _lasts(since: float | None, look: Inspection, seconds: float) -> bool:
     return since is not None and look.now - since >= seconds
 
 
-def _judged(now: Serving, look: Look) -> tuple[Serving, RunEvent | None]:
+def _judged(now: Serving, look: Inspection) -> tuple[Serving, RunEvent | None]:
     """Update a server that accepts connections as far as is known."""
     service, endpoint = now.service, now.endpoint
     if _is_deserted(now, look):
@@ -149,7 +149,7 @@ def _stalled(now: Serving) -> Serving:
     return now.replace(stalled=True, queued=False, doubt=None, exited=None)
 
 
-def _is_deserted(now: Serving, look: Look) -> bool:
+def _is_deserted(now: Serving, look: Inspection) -> bool:
     """Return whether no process accepts, and none may begin to."""
     if now.exited is None or not look.inodes or not _lasts(now.doubt, look, DOUBT):
         return False
@@ -159,7 +159,7 @@ def _is_deserted(now: Serving, look: Look) -> bool:
     )
 
 
-def _again(now: Serving, look: Look) -> tuple[Serving, RunEvent | None]:
+def _again(now: Serving, look: Inspection) -> tuple[Serving, RunEvent | None]:
     """Update a server that has stalled: a new worker does not prove that it accepts."""
     taken = look.inodes == now.inodes and look.queue < now.queue
     if look.inodes - now.inodes or taken or any(look.holders.values()):
@@ -168,6 +168,6 @@ def _again(now: Serving, look: Look) -> tuple[Serving, RunEvent | None]:
     return now.replace(perhaps=None in late), None
 
 
-def knocked(now: Serving) -> Serving:
+def with_connection(now: Serving) -> Serving:
     """Return the state with one more connection in the queue: if it is missing, it was accepted."""
     return now.replace(queue=now.queue + 1)

@@ -8,7 +8,7 @@ signalled.
 
 from __future__ import annotations
 
-from devports.core.checkout import unplaced
+from devports.core.checkout import no_checkout
 from devports.core.command_line import is_interactive, is_persons_shell, is_shell, program
 from devports.core.holder_kind import (
     Container,
@@ -33,7 +33,7 @@ if TYPE_CHECKING:
     from devports.core.model import Endpoint, Holder, HolderSearch, Process, ProcessKey, Socket
     from devports.core.verdict import Finding
 
-    Consent = Literal["granted", "ask", "unanswerable", "refused"]
+    Confirmation = Literal["granted", "ask", "unanswerable", "refused"]
     RunOf = Callable[[Process], RunInfo | None]
 
     Touch = Literal["client", "outgoing"]
@@ -121,7 +121,7 @@ def root_of_group(
     """
     from devports.core.classify import is_supervisor_program
 
-    line = _own_line(holder, viewer)
+    line = _own_ancestors(holder, viewer)
     for parent in line:
         if run_of(parent) is not None:
             return parent
@@ -140,7 +140,7 @@ def root_of_group(
     return top
 
 
-def _own_line(holder: Holder, viewer: CurrentUser) -> list[Process]:
+def _own_ancestors(holder: Holder, viewer: CurrentUser) -> list[Process]:
     """Return the ancestors, parent first, up to another user's, protected or typed-into one.
 
     A command typed into the terminal of a service is no part of that service.
@@ -157,7 +157,7 @@ def _own_line(holder: Holder, viewer: CurrentUser) -> list[Process]:
     return line
 
 
-def possible_tops(holder: Holder) -> list[Process]:
+def possible_roots(holder: Holder) -> list[Process]:
     """Return the processes that may be stopped for a holder; their other listeners matter."""
     line = holder.line
     return [p for at, p in enumerate(line) if any(is_wrapper_of(p, child) for child in line[:at])]
@@ -226,7 +226,7 @@ def targets(
     holders: Sequence[Holder],
     viewer: CurrentUser,
     run_of: RunOf,
-    elsewhere_of: ElsewhereOf = unplaced,
+    elsewhere_of: ElsewhereOf = no_checkout,
 ) -> tuple[StopTarget, ...]:
     """Group the holders by what has to stop, in the order in which they were found."""
     from devports.core.classify import strictest_kind
@@ -245,7 +245,7 @@ def targets(
     )
 
 
-def consent(standing: HolderKind, policy: ConfirmPolicy) -> Consent:
+def confirmation(standing: HolderKind, policy: ConfirmPolicy) -> Confirmation:
     """Return whether stopping it is permitted, a question, unconfirmable, or refused."""
     match standing:
         case Protected() | SupervisedService() | OtherUser(permitted=False):

@@ -5,8 +5,8 @@ All facts are read before: no rule does I/O.
 
 from __future__ import annotations
 
-from devports.core.checkout import unplaced
-from devports.core.containers import contained, shown, unasked
+from devports.core.checkout import no_checkout
+from devports.core.containers import engine_not_asked, with_containers, with_forwarders
 from devports.core.hint import ours
 from devports.core.holder_kind import CurrentUser, run_name
 from devports.core.model import merged
@@ -168,7 +168,7 @@ class Editor(Frozen):
     """
 
     wanted: bool = False
-    ours: bool = False
+    generated: bool = False
     missing: tuple[str, ...] = ()
     stale: tuple[str, ...] = ()
     trouble: tuple[str, str, tuple[str, ...]] | None = None
@@ -211,16 +211,16 @@ class Facts(Frozen):
     editor: Editor = Editor()
     viewer: CurrentUser = CurrentUser(-1, -1)
     find_run: RunOf = no_run
-    elsewhere_of: ElsewhereOf = unplaced
-    named: Named = unasked
+    elsewhere_of: ElsewhereOf = no_checkout
+    named: Named = engine_not_asked
 
     def plan(self, declared: PortFacts) -> tuple[StopTarget, ...]:
         """Return the processes that would have to stop for a port to be free, with their kinds."""
-        holdings = [shown(finding.holding) for finding in declared.findings]
+        holdings = [with_forwarders(finding.holding) for finding in declared.findings]
         people = merged(holder for holding in holdings for holder in holding.holders)
         found = targets(people, self.viewer, self.find_run, self.elsewhere_of)
         ports = {inode: declared.spec.port for holder in people for inode in holder.inodes}
-        return contained(found, ports, self.viewer, self.named)
+        return with_containers(found, ports, self.viewer, self.named)
 
 
 class FreePort(Frozen):

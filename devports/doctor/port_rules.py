@@ -6,7 +6,7 @@ With the devports runs: those of this project, of others, and the orphaned serve
 from __future__ import annotations
 
 from devports.core.command_line import program
-from devports.core.containers import shown
+from devports.core.containers import with_forwarders
 from devports.core.hint import ours
 from devports.core.holder_kind import (
     Container,
@@ -20,7 +20,7 @@ from devports.core.holder_kind import (
 )
 from devports.core.model import WILDCARDS, PortSpec
 from devports.core.remedies import AIRPLAY, Remedy, RemedyContext, remedies
-from devports.core.stop_plan import ConfirmPolicy, consent
+from devports.core.stop_plan import ConfirmPolicy, confirmation
 from devports.core.value import unreachable
 from devports.core.verdict import (
     Free,
@@ -62,11 +62,11 @@ def verdicts(facts: Facts) -> Iterator[Problem]:
     """A declared port is in use, or this user cannot have it."""
     for declared in facts.ports:
         finding = declared.finding
-        if finding and (judged := judgement(facts, declared, finding)):
-            yield _with_ways_out(facts, declared, finding, judged)
+        if finding and (judged := problem_of(facts, declared, finding)):
+            yield _with_remedies(facts, declared, finding, judged)
 
 
-def judgement(facts: Facts, declared: PortFacts, finding: Finding) -> Problem | None:
+def problem_of(facts: Facts, declared: PortFacts, finding: Finding) -> Problem | None:
     """Return the problem with a port; None without one."""
     code, verdict = code_of(finding), finding.verdict
     match verdict:
@@ -105,7 +105,7 @@ def _held(facts: Facts, declared: PortFacts, *, listens: bool) -> Problem | None
     runs = _runs(facts, declared)
     if listens:
         alone = f"`{declared.service.name}` cannot start until the port is free"
-        why = runs or _moved(facts, declared) or alone
+        why = runs or _changed_port(facts, declared) or alone
         return None if watched else Problem("port-held", "error", why=why)
     why = "lsof, ss and netstat do not list it, but a server may fail to bind the port"
     return Problem("port-bound", "error", why=f"{why}; {runs}" if runs else why)
@@ -135,7 +135,7 @@ def serves(facts: Facts, declared: PortFacts) -> bool:
     )
 
 
-def _moved(facts: Facts, declared: PortFacts) -> str:
+def _changed_port(facts: Facts, declared: PortFacts) -> str:
     """Return where the service runs on another port; empty if it does not."""
     name = declared.service.name
     for run in facts.runs:
@@ -167,10 +167,10 @@ def _runs(facts: Facts, declared: PortFacts) -> str:
     return f"it is {what} of this project"
 
 
-def split(facts: Facts) -> Iterator[Problem]:
+def localhost_conflict(facts: Facts) -> Iterator[Problem]:
     """The server listens, and another one where `localhost` may lead as well."""
     for declared in facts.ports:
-        strangers = _strangers(facts, declared)
+        strangers = _other_listeners(facts, declared)
         at_home = serves(facts, declared) or not declared.service.command
         if strangers and at_home and isinstance(declared.verdict, Held):
             others = declared.replace(findings=strangers)
@@ -194,7 +194,7 @@ def split(facts: Facts) -> Iterator[Problem]:
             )
 
 
-def _strangers(facts: Facts, declared: PortFacts) -> tuple[Finding, ...]:
+def _other_listeners(facts: Facts, declared: PortFacts) -> tuple[Finding, ...]:
     """Return the listeners beside a holder that are no part of it.
 
     A container is published on both families by two forwarders: those are one server.
@@ -243,7 +243,7 @@ def dependency_not_listening(facts: Facts) -> Iterator[Problem]:
             )
 
 
-def _one_too_many(plan: Sequence[StopTarget]) -> tuple[Remedy, ...]:
+def _stop_newest(plan: Sequence[StopTarget]) -> tuple[Remedy, ...]:
     """Return the command that stops the newest server: which one is meant to stay is not known."""
     last = max(plan, key=lambda target: target.process.started)
     if not isinstance(last.standing, OrdinaryProcess):
@@ -260,7 +260,7 @@ def _remedies(facts: Facts, finding: Finding, declared: PortFacts) -> tuple[Reme
         facts.platform,
         service=service,
         # By its name, a run on another port would be stopped with the holder of this one.
-        typed=str(declared.spec) if _moved(facts, declared) else service,
+        typed=str(declared.spec) if _changed_port(facts, declared) else service,
         viewer=facts.viewer,
         find_run=facts.find_run,
         elsewhere_of=facts.elsewhere_of,
@@ -270,23 +270,23 @@ def _remedies(facts: Facts, finding: Finding, declared: PortFacts) -> tuple[Reme
     return remedies(finding.verdict, case)
 
 
-def _with_ways_out(facts: Facts, declared: PortFacts, finding: Finding, judged: Problem) -> Problem:
+def _with_remedies(facts: Facts, declared: PortFacts, finding: Finding, judged: Problem) -> Problem:
     """Return a problem with the text of the verdict, and its remedies."""
     plan, shared = facts.plan(declared), judged.code == "port-split"
-    first = _one_too_many(plan) if shared else ()
+    first = _stop_newest(plan) if shared else ()
     return judged.replace(
         remedies=(*first, *_remedies(facts, finding, declared)),
         service=declared.service.name,
         about=declared,
         plan=plan,
-        fix=None if shared else _mend(declared, plan),
+        fix=None if shared else _fix(declared, plan),
     )
 
 
-def _mend(declared: PortFacts, plan: Sequence[StopTarget]) -> FreePort | None:
+def _fix(declared: PortFacts, plan: Sequence[StopTarget]) -> FreePort | None:
     """Return a fix that may succeed: all holders are known, and devports may stop them."""
     service = declared.service
-    hidden = any(shown(finding.holding).hidden for finding in declared.findings)
+    hidden = any(with_forwarders(finding.holding).hidden for finding in declared.findings)
     if not plan or hidden or any(map(_is_refused, plan)):
         return None
     match declared.verdict:
@@ -303,7 +303,7 @@ def _spec(end: Endpoint) -> PortSpec:
 
 
 def _is_refused(target: StopTarget) -> bool:
-    return consent(target.standing, ConfirmPolicy(interactive=True)) == "refused"
+    return confirmation(target.standing, ConfirmPolicy(interactive=True)) == "refused"
 
 
 def browser_blocked(facts: Facts) -> Iterator[Problem]:
@@ -379,7 +379,7 @@ def _is_loopback(address: str) -> bool:
     return address == "::1" or address.startswith("127.")
 
 
-def left_behind(facts: Facts) -> Iterator[Problem]:
+def orphaned_server(facts: Facts) -> Iterator[Problem]:
     """A killed run has an orphaned server that is on none of the declared ports."""
     known = {m.process.key for d in facts.ports for t in facts.plan(d) for m in t.members}
     for run in facts.runs:
@@ -394,7 +394,7 @@ def left_behind(facts: Facts) -> Iterator[Problem]:
             f"a crashed run of `{run.name}` has left its server: {_named(run.left.process)}",
             evidence=(f"project: {run.project}", _listens(run.left)),
             why="its `devports run` was killed; no run will stop it",
-            remedies=(_ends(run.left, where),),
+            remedies=(_stop_remedy(run.left, where),),
             service=run.name,
             fix=FreePort(where) if where else None,
         )
@@ -413,7 +413,7 @@ def _listens(left: Listener) -> str:
     return f"listens on {where}" if where else "listens on no port"
 
 
-def _ends(left: Listener, where: tuple[PortSpec, ...]) -> Remedy:
+def _stop_remedy(left: Listener, where: tuple[PortSpec, ...]) -> Remedy:
     """Return the command that stops it; devports signals no process without a port."""
     if where:
         return Remedy("stop it (asks first)", FreePort(where).command)

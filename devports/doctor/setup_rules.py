@@ -25,16 +25,16 @@ if TYPE_CHECKING:
     Rule: TypeAlias = Callable[[Facts], Iterable[Problem]]
 
 
-MENDS = Remedy("update the generated entries; yours stay unchanged", ours("vscode"))
+UPDATE = Remedy("update the generated entries; yours stay unchanged", ours("vscode"))
 
 UNSEEN = "failure-unseen"
-GRAVITY = ("error", "warning", "note")
+SEVERITIES = ("error", "warning", "note")
 
 
 def files(facts: Facts) -> Iterator[Problem]:
     """A file that `devports vscode` writes is missing or out of date."""
     editor = facts.editor
-    if not editor.wanted and not editor.ours:
+    if not editor.wanted and not editor.generated:
         return
     writes = WriteEditorFiles((*editor.missing, *editor.stale))
     if editor.missing:
@@ -43,7 +43,7 @@ def files(facts: Facts) -> Iterator[Problem]:
             "warning",
             f"{_listed(editor.missing)} {_be(editor.missing)} missing",
             why="VS Code has no tasks for these services",
-            remedies=(MENDS,),
+            remedies=(UPDATE,),
             fix=writes,
         )
     if editor.stale:
@@ -52,7 +52,7 @@ def files(facts: Facts) -> Iterator[Problem]:
             "warning",
             f"{_listed(editor.stale)} {_be(editor.stale)} out of date",
             why="tasks may start the wrong service",
-            remedies=(MENDS, Remedy("show the changes", ours("vscode", "--diff"))),
+            remedies=(UPDATE, Remedy("show the changes", ours("vscode", "--diff"))),
             fix=writes,
         )
 
@@ -104,7 +104,7 @@ def failures_unseen(facts: Facts) -> Iterator[Problem]:
             f"`{path}` has tasks that let the debugger start without the server",
             evidence=tuple(f"{path}:{flaw.line}:{flaw.column}: {flaw.what}" for flaw in here),
             why="VS Code does so after every second failure, if a configuration waits for the task",
-            remedies=(MENDS,) if path in facts.editor.stale else (by_hand,),
+            remedies=(UPDATE,) if path in facts.editor.stale else (by_hand,),
         )
 
 
@@ -213,10 +213,10 @@ RULES: tuple[Rule, ...] = (
         project_rules.moves,
     ),
     port_rules.verdicts,
-    port_rules.split,
+    port_rules.localhost_conflict,
     port_rules.host_unknown,
     port_rules.dependency_not_listening,
-    port_rules.left_behind,
+    port_rules.orphaned_server,
     port_rules.serving_elsewhere,
     port_rules.suspended,
     port_rules.other_project,
@@ -236,4 +236,4 @@ RULES: tuple[Rule, ...] = (
 def examine(facts: Facts) -> tuple[Problem, ...]:
     """Return the problems, the most severe first and otherwise in the order of the file."""
     found = [problem for rule in RULES for problem in rule(facts)]
-    return tuple(sorted(found, key=lambda problem: GRAVITY.index(problem.severity)))
+    return tuple(sorted(found, key=lambda problem: SEVERITIES.index(problem.severity)))

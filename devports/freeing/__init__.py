@@ -9,7 +9,7 @@ from __future__ import annotations
 from contextlib import nullcontext
 
 from devports import exitcodes
-from devports.core.checkout import unplaced
+from devports.core.checkout import no_checkout
 from devports.core.stop_plan import ConfirmPolicy, FreeResult, WaitingForPort
 from devports.core.value import Frozen
 from devports.core.verdict import (
@@ -22,8 +22,8 @@ from devports.core.verdict import (
 )
 from devports.freeing.bindable import findings_now, wait_until_bindable
 from devports.freeing.consent import code_of, confirm, decide, plan_for
-from devports.freeing.respawn import bystanders
-from devports.freeing.terminate import end
+from devports.freeing.respawn import port_clients
+from devports.freeing.terminate import stop_targets
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -69,7 +69,7 @@ class FreeServices(Frozen):
     tell: Callable[[Progress | Outcome], None]
     find_run: RunOf
     engines: Engines
-    elsewhere: Callable[[], ElsewhereOf] = lambda: unplaced
+    elsewhere: Callable[[], ElsewhereOf] = lambda: no_checkout
     waiting: Callable[[WaitProgress], Wait] | None = None
     quiet: float = 0.7
 
@@ -135,10 +135,10 @@ def _free(tools: FreeServices, job: FreeRequest) -> FreeResult:
         plan = plan_for(tools, findings)
         if not plan:
             continue  # the holder exited during the inspection
-        around = bystanders(tools.machine, job.endpoints, plan)
+        around = port_clients(tools.machine, job.endpoints, plan)
         if refused := confirm(tools, job, plan, findings, around):
             return FreeResult(False, code_of(refused), refused, findings, around.spared)
-        if (ended := end(tools, plan, job)) is not None:
+        if (ended := stop_targets(tools, plan, job)) is not None:
             return finished(tools, ended.replace(spared=around.spared), job)
     return FreeResult(False, exitcodes.TAKEN_AGAIN, (), findings)
 
@@ -154,7 +154,7 @@ def preview(tools: FreeServices, job: FreeRequest) -> FreeResult:
     findings = findings_now(tools.machine, job)
     plan = plan_for(tools, findings)
     outcomes = tuple(decide(target, policy) for target in plan)
-    around = bystanders(tools.machine, job.endpoints, plan)
+    around = port_clients(tools.machine, job.endpoints, plan)
     return FreeResult(all_bindable(findings), exitcodes.OK, outcomes, findings, around.spared)
 
 

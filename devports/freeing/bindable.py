@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from devports.core.containers import shown
+from devports.core.containers import with_forwarders
 from devports.core.model import merged
 from devports.core.verdict import Held, covers, is_bindable
 from devports.system import clock
@@ -41,10 +41,10 @@ def bindable(
         return False
     if last and all(machine.probe(endpoint, reuse=False) == "ok" for endpoint in endpoints):
         return True
-    return nobody_is_on(machine, endpoints, ours)
+    return all_bindable_now(machine, endpoints, ours)
 
 
-def nobody_is_on(
+def all_bindable_now(
     machine: Machine, endpoints: Sequence[Endpoint], ours: Collection[int] = ()
 ) -> bool:
     """Return whether all can be bound, at the cost of one table for all of them.
@@ -82,7 +82,9 @@ def findings_now(machine: Machine, job: FreeRequest) -> tuple[Finding, ...]:
     Forwarders of containers are holders like others, and `Process.serves` is set on parents.
     """
     found = inspect_ports(machine, job.endpoints, ours=job.ours, thorough=True)
-    return with_servers(machine, tuple(f.replace(holding=shown(f.holding)) for f in found))
+    return with_servers(
+        machine, tuple(f.replace(holding=with_forwarders(f.holding)) for f in found)
+    )
 
 
 def holders_in(findings: Iterable[Finding]) -> tuple[Holder, ...]:

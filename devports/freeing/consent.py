@@ -3,14 +3,14 @@
 from __future__ import annotations
 
 from devports import exitcodes
-from devports.core.containers import contained
+from devports.core.containers import with_containers
 from devports.core.holder_kind import Container, OtherCheckout, OtherUser, SupervisedService
 from devports.core.stop_plan import (
     Declined,
     Question,
     Refused,
     WouldStop,
-    consent,
+    confirmation,
     targets,
 )
 from devports.core.verdict import deciding_finding, sockets_of
@@ -38,7 +38,7 @@ def plan_for(tools: FreeServices, findings: Iterable[Finding]) -> tuple[StopTarg
     """Return what has to stop for these findings."""
     found, viewer = tuple(findings), tools.machine.viewer()
     plan = targets(holders_in(found), viewer, tools.find_run, tools.elsewhere())
-    return contained(plan, ports_of(found), viewer, tools.engines.named)
+    return with_containers(plan, ports_of(found), viewer, tools.engines.named)
 
 
 def ports_of(findings: Iterable[Finding]) -> dict[int, int]:
@@ -48,7 +48,7 @@ def ports_of(findings: Iterable[Finding]) -> dict[int, int]:
 
 def decide(target: StopTarget, policy: ConfirmPolicy) -> Outcome:
     """Return the result for one target: planned, perhaps after a question, or refused."""
-    match consent(target.standing, policy):
+    match confirmation(target.standing, policy):
         case "refused":
             return Refused(target, why_refused(target.standing))
         case "unanswerable":
@@ -118,7 +118,7 @@ def programs_of(plan: Iterable[StopTarget]) -> dict[ProcessKey, object]:
     return {process.key: process.exe or process.argv for process in processes_of(plan)}
 
 
-def parts(target: StopTarget, keys: Collection[ProcessKey]) -> list[StopTarget]:
+def split_target(target: StopTarget, keys: Collection[ProcessKey]) -> list[StopTarget]:
     """Return a target reduced to the holders with these keys.
 
     If the root of the group is not among them, each holder is a target of its own.

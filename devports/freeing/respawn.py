@@ -70,7 +70,9 @@ class RespawnWatcher:
         with contextlib.ExitStack() as shown:
             while not deadline.passed and bindable(self.machine, job.endpoints, job.ours):
                 living = [p for p in self.supervisors if p.key in pins and not pins[p.key].exited]
-                going = [shell.process for shell in self.shells if not living and shell.may_go_on()]
+                going = [
+                    shell.process for shell in self.shells if not living and shell.may_run_more()
+                ]
                 if not living and not going:
                     return
                 if tick is not None:
@@ -80,7 +82,7 @@ class RespawnWatcher:
                     news = WatchingForRestart(deadline.left, by, deadline.elapsed)
                     tick = shown.enter_context(self.tools.wait(news))
                 step = min(POLL_LAST if living else POLL_FIRST, deadline.left)
-                pass_time(self.machine, [pins[p.key] for p in living], step)
+                wait_for_any_exit(self.machine, [pins[p.key] for p in living], step)
 
 
 class Shell:
@@ -92,7 +94,7 @@ class Shell:
         self._children = machine.children(process.pid)
         self._rest = clock.Lasting(STILL)
 
-    def may_go_on(self) -> bool:
+    def may_run_more(self) -> bool:
         """Inspect it; return whether it lives and has not been seen at rest for long enough."""
         now = self._machine.process(self.process.pid)
         if now is None or now.key != self.process.key:
@@ -121,7 +123,7 @@ def restarters(tools: FreeServices, target: StopTarget) -> tuple[list[Process], 
     return found, None
 
 
-def pass_time(machine: Machine, alive: Sequence[ProcessHandle], seconds: float) -> None:
+def wait_for_any_exit(machine: Machine, alive: Sequence[ProcessHandle], seconds: float) -> None:
     """Wait until one of them exits; stopping a container has no such event."""
     if alive:
         machine.wait_for_exit(alive, seconds)
@@ -151,7 +153,7 @@ def _ports(target: StopTarget, known: Mapping[int, int]) -> set[int]:
     return {known[inode] for inode in inodes & set(known)}
 
 
-def bystanders(
+def port_clients(
     machine: Machine, endpoints: Sequence[Endpoint], plan: Sequence[StopTarget]
 ) -> PortClients:
     """Return the clients and the outgoing connections, without processes of the plan.

@@ -32,19 +32,19 @@ from devports.freeing.consent import (
     code_of,
     confirm,
     is_container,
-    parts,
     plan_for,
     ports_of,
     process_keys,
     processes_of,
     programs_of,
+    split_target,
 )
 from devports.freeing.respawn import (
     RespawnWatcher,
-    bystanders,
     connections_to,
     new_holders,
-    pass_time,
+    port_clients,
+    wait_for_any_exit,
 )
 from devports.system import clock
 from devports.system.signals import CONT, KILL, NAMES, TERM
@@ -96,7 +96,9 @@ class Proof(Frozen):
     ports: Mapping[int, int]
 
 
-def end(tools: FreeServices, plan: Sequence[StopTarget], job: FreeRequest) -> FreeResult | None:
+def stop_targets(
+    tools: FreeServices, plan: Sequence[StopTarget], job: FreeRequest
+) -> FreeResult | None:
     """Stop the targets of a confirmed plan; None if the holders changed: ask again."""
     with contextlib.ExitStack() as stack:
         ending = [target for target in plan if not is_container(target)]
@@ -251,7 +253,7 @@ class StopOperation:
                 alive = self.pinned.living(self.pinned.sent)
                 if not alive and not by_engines:
                     return Freed() if self.bindable(last=True) else StillHeld()
-                pass_time(self.machine, alive, min(step, deadline.left))
+                wait_for_any_exit(self.machine, alive, min(step, deadline.left))
                 step = min(step * 1.5, POLL_LAST)
                 if tick is not None:
                     tick()
@@ -301,42 +303,42 @@ class StopOperation:
     ) -> StepResult:
         """Terminate the inheritors of a socket, if permitted, and members not signalled."""
         known = set(process_keys(self.plan))
-        heirs = [heir for t in plan for heir in parts(t, set(process_keys((t,))) - known)]
-        if heirs and (refusal := self.refusal_of(heirs, findings)) is not None:
+        inheritors = [one for t in plan for one in split_target(t, set(process_keys((t,))) - known)]
+        if inheritors and (refusal := self.refusal_of(inheritors, findings)) is not None:
             return refusal
-        self.plan += heirs
+        self.plan += inheritors
         left = self.holders_now()
-        heirs = [heir for heir in heirs if left & set(process_keys((heir,)))]
-        for heir in heirs:
-            self.tools.tell(Terminating(heir))
+        inheritors = [one for one in inheritors if left & set(process_keys((one,)))]
+        for one in inheritors:
+            self.tools.tell(Terminating(one))
         done = self.pinned.denied | set(self.pinned.sent)
         untold = [key for key in process_keys(self.ending()) if key in left and key not in done]
-        for key in dict.fromkeys((*(heir.process.key for heir in heirs), *untold)):
+        for key in dict.fromkeys((*(one.process.key for one in inheritors), *untold)):
             self.pinned.terminate(key)
-        if not heirs and not untold:
+        if not inheritors and not untold:
             return StillHeld()
-        least = self.job.limits.stop if heirs else self.job.limits.kill
+        least = self.job.limits.stop if inheritors else self.job.limits.kill
         return self.wait(clock.Deadline(max(least, patience.left)))
 
     def refusal_of(
-        self, heirs: Sequence[StopTarget], findings: tuple[Finding, ...]
+        self, inheritors: Sequence[StopTarget], findings: tuple[Finding, ...]
     ) -> NotAllowed | None:
         """Return why inheritors of a socket may not be stopped; pins them before the question.
 
         They are confirmed like any holder; `--yes` covers only the process group.
         """
         agreed = processes_of(self.ending())
-        family = {m.process.key for t in heirs for m in t.members if is_inheritor(m, agreed)}
-        if self.job.policy.yes and not family.issuperset(process_keys(heirs)):
+        family = {m.process.key for t in inheritors for m in t.members if is_inheritor(m, agreed)}
+        if self.job.policy.yes and not family.issuperset(process_keys(inheritors)):
             return NotAllowed()
-        self.pinned.pin(process_keys(heirs))
-        refused = confirm(self.tools, self.job, heirs, findings, self.around(heirs))
+        self.pinned.pin(process_keys(inheritors))
+        refused = confirm(self.tools, self.job, inheritors, findings, self.around(inheritors))
         return NotAllowed(refused) if refused else None
 
     def kill(self, plan: Sequence[StopTarget], findings: tuple[Finding, ...]) -> StepResult:
         """Kill the terminated holders whose time has passed, after a separate confirmation."""
         signalled = set(self.pinned.sent) - self.pinned.denied
-        told = [part for target in plan for part in parts(target, signalled)]
+        told = [part for target in plan for part in split_target(target, signalled)]
         if not told:
             return StillHeld()
         if confirm(self.tools, self.job, told, findings, self.around(told), kind="kill"):
@@ -363,7 +365,7 @@ class StopOperation:
         return {h.process.key for h in holders_in(findings_now(self.machine, self.job))}
 
     def around(self, plan: Sequence[StopTarget]) -> PortClients:
-        return bystanders(self.machine, self.job.endpoints, plan)
+        return port_clients(self.machine, self.job.endpoints, plan)
 
     def outcome(
         self,
@@ -395,7 +397,7 @@ class StopOperation:
         findings = findings_now(self.machine, self.job)
         free = all_bindable(findings)
         refused = result.refused if isinstance(result, NotAllowed) else ()
-        told = tuple(self.concluded(it, free=free) for it in (*outcomes, *refused))
+        told = tuple(self.completed(it, free=free) for it in (*outcomes, *refused))
         code = exitcodes.OK if free else self.code_of_failure(result, outcomes, findings)
         if code == exitcodes.TAKEN_AGAIN:
             told += new_holders(self.watch, self.plan, self.proof.ports, findings)
@@ -403,7 +405,7 @@ class StopOperation:
             self.tools.tell(outcome)
         return FreeResult(free, code, told, findings)
 
-    def concluded(self, it: Outcome, *, free: bool) -> Outcome:
+    def completed(self, it: Outcome, *, free: bool) -> Outcome:
         """Return a result completed with whether the port is free, and what still runs."""
         match it:
             case Stopped() if free:
@@ -433,13 +435,13 @@ class StopOperation:
         if any(isinstance(outcome, StopFailed) for outcome in outcomes):
             return exitcodes.PROTECTED
         known = set(process_keys(self.plan))
-        strangers = any(holder.process.key not in known for holder in holders_in(findings))
+        others = any(holder.process.key not in known for holder in holders_in(findings))
         match result:
             case NotAllowed(refused=refused) if refused:
                 return code_of(refused)
             case Freed():
                 return exitcodes.TAKEN_AGAIN
-            case _ if strangers and not self.pinned.living(known):
+            case _ if others and not self.pinned.living(known):
                 return exitcodes.TAKEN_AGAIN
             case _:
                 return exitcodes.PERMISSION if self.pinned.denied else exitcodes.STILL_HELD

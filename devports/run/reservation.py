@@ -15,7 +15,7 @@ from devports.core.text import LAST_PORT
 from devports.core.verdict import all_bindable, covers, holding
 from devports.errors import DevportsError
 from devports.freeing import free
-from devports.freeing.bindable import findings_now, nobody_is_on, table_of
+from devports.freeing.bindable import all_bindable_now, findings_now, table_of
 from devports.freeing.consent import is_container, plan_for
 from devports.records import MAX_RECORD, NOFOLLOW, sums, write_own
 from devports.system.bind import Reservation, replace
@@ -81,7 +81,7 @@ class Reservations:
         job, exchanged = self._job, self._job.exchanged
         others = tuple(endpoint for endpoint in job.endpoints if endpoint not in exchanged)
         for _ in range(MAX_TAKES):
-            if exchanged and not nobody_is_on(self._tools.machine, exchanged):
+            if exchanged and not all_bindable_now(self._tools.machine, exchanged):
                 continue  # somebody's probe lasts for microseconds: look again
             self.last = free(self._tools, job.replace(endpoints=others))
             if not self.last.bindable:

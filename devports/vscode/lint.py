@@ -43,7 +43,7 @@ class LintFinding(Frozen):
     column: int
     what: str
     why: str = ""
-    ours: bool = False
+    generated: bool = False
 
 
 WHY = {

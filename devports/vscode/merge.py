@@ -183,10 +183,10 @@ def plan(config: Config, template: Template, tasks: str | None, launch: str | No
         DevportsError: it has an unexpected structure, or the template has.
     """
     wanted = generate_tasks(config, template)
-    heirs = _heirs(tasks, wanted)
-    first = _planned_tasks(tasks, template, wanted, heirs)
+    renamed = _renamed_service(tasks, wanted)
+    first = _planned_tasks(tasks, template, wanted, renamed)
     wish = generate_launch(config, template)
-    goal = _goal(wish, tasks or "", first, heirs, template)
+    goal = _goal(wish, tasks or "", first, renamed, template)
     second, notes = _planned_launch(launch, template, wish, goal)
     files = (FileChange(TASKS, tasks, first.text), FileChange(LAUNCH, launch, second))
     starts = (task for task in wanted if task.role[0] == "run" and DEBUG_FLAG not in task.role)
@@ -229,7 +229,7 @@ def merge(text: str, kind: EntryKind, wanted: Sequence[GeneratedEntry]) -> Merge
     notes: list[Note] = []
     fresh: list[object] = []
     entries = dict(entries_of(text, kind.key))
-    present = chosen(text, kind, {piece.role: piece.name for piece in wanted})
+    present = entries_by_role(text, kind, {piece.role: piece.name for piece in wanted})
     ours = {present.get(piece.role) for piece in wanted}
     others = {kind.name(each) for path, each in entries.items() if path not in ours}
     for piece in wanted:
@@ -248,7 +248,7 @@ def merge(text: str, kind: EntryKind, wanted: Sequence[GeneratedEntry]) -> Merge
     return Merged(text, renamed, tuple(notes))
 
 
-def chosen(text: str, kind: EntryKind, wanted: Mapping[Role, str]) -> dict[Role, Path]:
+def entries_by_role(text: str, kind: EntryKind, wanted: Mapping[Role, str]) -> dict[Role, Path]:
     """Return the path of the one entry of each role; other entries of that role are copies.
 
     It is the one with the wanted name, or else with a former one, or else the first.
@@ -294,9 +294,9 @@ def _planned_tasks(
     text: str | None,
     template: Template,
     wanted: Sequence[GeneratedEntry],
-    heirs: Mapping[str, str],
+    renamed: Mapping[str, str],
 ) -> Merged:
-    kind, roles = _task_kind(template, heirs), {task.role for task in wanted}
+    kind, roles = _task_kind(template, renamed), {task.role for task in wanted}
     try:
         start = _versioned(_started_from(text or "", template.tasks, "tasks"))
         found = [(path, kind.role(entry)) for path, entry in entries_of(start, "tasks")]
@@ -308,34 +308,34 @@ def _planned_tasks(
     return merged.replace(text=new)
 
 
-def _task_kind(template: Template, heirs: Mapping[str, str]) -> EntryKind:
+def _task_kind(template: Template, renamed: Mapping[str, str]) -> EntryKind:
     def role(entry: Json) -> Role | None:
-        return _heir(role_of(entry), heirs) if is_generated(entry) else None
+        return _current_role(role_of(entry), renamed) if is_generated(entry) else None
 
     def taken(name: str) -> Note:
         return label_taken(TASKS, "task", name, "set `task` in `[services.NAME.vscode]`")
 
-    return EntryKind(TASKS, "tasks", role, _formerly(template, "tasks", heirs), taken)
+    return EntryKind(TASKS, "tasks", role, _formerly(template, "tasks", renamed), taken)
 
 
 def _formerly(
-    template: Template, key: str, heirs: Mapping[str, str]
+    template: Template, key: str, renamed: Mapping[str, str]
 ) -> Callable[[Role], Sequence[str]]:
     """Return a function that lists the possible former names of a role's entry."""
 
     def former(role: Role) -> Sequence[str]:
         if not role[1:] or role[0] == "label":
             return ()
-        services = (role[1], *(old for old, new in heirs.items() if new == role[1]))
+        services = (role[1], *(old for old, new in renamed.items() if new == role[1]))
         return [old for each in services for old in names_of(template, key, each)]
 
     return former
 
 
-def _heirs(text: str | None, wanted: Sequence[GeneratedEntry]) -> dict[str, str]:
+def _renamed_service(text: str | None, wanted: Sequence[GeneratedEntry]) -> dict[str, str]:
     """Return a renamed service, old name to new: exactly one name was removed and one added."""
     try:
-        had = _services(_own_labels(text or "").values())
+        had = _services(_generated_labels(text or "").values())
     except JsoncError:
         return {}
     wants = _services(task.role for task in wanted)
@@ -348,8 +348,8 @@ def _services(roles: Iterable[Role]) -> set[str]:
     return {role[1] for role in roles if role[1:] and role[0] != "label"}
 
 
-def _heir(role: Role, heirs: Mapping[str, str]) -> Role:
-    return (role[0], heirs.get(role[1], role[1]), *role[2:]) if role[1:] else role
+def _current_role(role: Role, renamed: Mapping[str, str]) -> Role:
+    return (role[0], renamed.get(role[1], role[1]), *role[2:]) if role[1:] else role
 
 
 def _versioned(text: str) -> str:
@@ -366,7 +366,7 @@ def _versioned(text: str) -> str:
     return text
 
 
-def _own_labels(text: str) -> dict[str, Role]:
+def _generated_labels(text: str) -> dict[str, Role]:
     """Return the labels of generated tasks in a valid text, with their roles."""
     tasks = [each for _, each in entries_of(text, "tasks") if is_generated(each)]
     return {str(each.get("label")): role_of(each) for each in tasks}
@@ -379,7 +379,7 @@ def programs_of(text: str) -> Iterator[tuple[str, Json]]:
             yield str(task.get("label")), task
 
 
-def searched(task: Mapping[str, object], system: str, root: str, path: str) -> str:
+def task_path(task: Mapping[str, object], system: str, root: str, path: str) -> str:
     """Return the PATH of a task, with the variables of VS Code replaced.
 
     Args:
@@ -396,11 +396,11 @@ def searched(task: Mapping[str, object], system: str, root: str, path: str) -> s
 
 
 def _goal(
-    wish: Launch, before: str, merged: Merged, heirs: Mapping[str, str], template: Template
+    wish: Launch, before: str, merged: Merged, renamed: Mapping[str, str], template: Template
 ) -> LaunchGoal:
     """Return the wanted state of launch.json; `before` and `merged`: tasks.json."""
-    had, now = _own_labels(before), _own_labels(merged.text)
-    roles = {label: _heir(role, heirs) for label, role in (had | now).items()}
+    had, now = _generated_labels(before), _generated_labels(merged.text)
+    roles = {label: _current_role(role, renamed) for label, role in (had | now).items()}
     labels = {str(each.get("label")) for _, each in entries_of(merged.text, "tasks")}
     return LaunchGoal(
         wanted={
@@ -413,7 +413,7 @@ def _goal(
         gone=frozenset(had) - labels,
         renamed=merged.renamed,
         former=any(is_former(each) for _, each in entries_of(before, "tasks")),
-        names=_formerly(template, "configurations", heirs),
+        names=_formerly(template, "configurations", renamed),
     )
 
 
@@ -421,7 +421,7 @@ def _planned_launch(
     text: str | None, template: Template, wish: Launch, goal: LaunchGoal
 ) -> tuple[str | None, Sequence[Note]]:
     if text is None and not wish.configurations:
-        return None, [_absent(hook) for hook in wish.hooks]
+        return None, [_configuration_missing(hook) for hook in wish.hooks]
     try:
         start = _started_from(text or "", template.launch, *LISTS)
         return _launch_file(start, goal, wish.hooks)
@@ -439,7 +439,7 @@ def _launch_file(
     """
     text = jsonc.rename_references(text, LISTS, NAMED, goal.renamed)
     text, adopted, alike = _adopted(text, goal)
-    told, notes = {**_adrift(text, goal), **alike}, list[Note]()
+    told, notes = {**_marked_by_others(text, goal), **alike}, list[Note]()
     for key in LISTS:
         kind = _launch_kind(key, goal, told)
         if not adopted:
@@ -449,11 +449,11 @@ def _launch_file(
         text = jsonc.rename_references(merged.text, LISTS[1:], LISTS[:1], merged.renamed)
         notes += merged.notes
     names = {piece.name for key in LISTS for piece in goal.wanted[key]}
-    told = {**_adrift(text, goal), **alike}
+    told = {**_marked_by_others(text, goal), **alike}
     notes += [note for name, note in told.items() if name not in names]
-    notes += _left_behind(text, goal)
+    notes += _dangling_references(text, goal)
     for hook in hooks:
-        text, note = _hooked(text, hook)
+        text, note = _with_prelaunch(text, hook)
         notes += [note] if note else []
     return text, notes
 
@@ -483,13 +483,13 @@ def _launch_kind(key: str, goal: LaunchGoal, told: Mapping[str, Note]) -> EntryK
 def _unwanted(text: str, kind: EntryKind, goal: LaunchGoal) -> Iterator[Path]:
     """Yield the paths of generated entries that are no longer wanted; copies of them stay."""
     roles = {piece.role: piece.name for piece in goal.wanted[kind.key]}
-    for role, path in chosen(text, kind, roles).items():
+    for role, path in entries_by_role(text, kind, roles).items():
         ours = role[1] in goal.compounds if kind.key == "compounds" else DEBUG_FLAG in role
         if ours and role not in roles:
             yield path
 
 
-def _adrift(text: str, goal: LaunchGoal) -> dict[str, Note]:
+def _marked_by_others(text: str, goal: LaunchGoal) -> dict[str, Note]:
     """Return the notes on entries with the mark that are not generated, by name."""
     now = {label: role for label, role in goal.roles.items() if label in goal.now}
     notes = {}
@@ -498,11 +498,11 @@ def _adrift(text: str, goal: LaunchGoal) -> dict[str, Note]:
         for _, entry in entries_of(text, key):
             if is_marked(entry) and _launch_role(entry, roles) not in known:
                 name = str(entry.get("name"))
-                notes[name] = _entry_adrift(NOUNS[key], name)
+                notes[name] = _note_marked_by_others(NOUNS[key], name)
     return notes
 
 
-def _entry_adrift(noun: str, name: str) -> Note:
+def _note_marked_by_others(noun: str, name: str) -> Note:
     return Note(
         "entry-adrift",
         f"`{LAUNCH}` has a {noun} `{name}` with the mark of devports for no service; "
@@ -511,7 +511,7 @@ def _entry_adrift(noun: str, name: str) -> Note:
     )
 
 
-def _left_behind(text: str, goal: LaunchGoal) -> Iterator[Note]:
+def _dangling_references(text: str, goal: LaunchGoal) -> Iterator[Note]:
     """Yield notes on a person's entries that refer to a removed generated task."""
     for _, entry in entries_of(text, *LISTS):
         for where in NAMED if not is_marked(entry) else ():
@@ -541,7 +541,7 @@ def _adopted(text: str, goal: LaunchGoal) -> tuple[str, set[Role], dict[str, Not
             if (path := _made_before(text, key, piece, goal)) is not None:
                 text = jsonc.update(text, path, {"presentation": piece.body["presentation"]})
                 roles.add(piece.role)
-    return text, roles, dict(_alike(text, goal))
+    return text, roles, dict(_similar(text, goal))
 
 
 def _made_before(text: str, key: str, piece: GeneratedEntry, goal: LaunchGoal) -> Path | None:
@@ -565,7 +565,7 @@ def _comparable(value: Any) -> Any:
     return {k: 0 if k == "port" and type(v) is int else _comparable(v) for k, v in value.items()}
 
 
-def _alike(text: str, goal: LaunchGoal) -> Iterator[tuple[str, Note]]:
+def _similar(text: str, goal: LaunchGoal) -> Iterator[tuple[str, Note]]:
     """Yield notes on entries that an earlier version treated as generated, unlike this one."""
     wanted, compounds = (goal.wanted[key] for key in LISTS)
     entries = [each for _, each in entries_of(text, LISTS[0]) if each.get("request") == "attach"]
@@ -573,16 +573,16 @@ def _alike(text: str, goal: LaunchGoal) -> Iterator[tuple[str, Note]]:
         same_role = [each for each in entries if _launch_role(each, goal.roles) == piece.role]
         if same_role and not any(map(is_marked, same_role)):
             name = str(same_role[0].get("name"))
-            yield name, _look_alike(LISTS[0], name, piece.name)
+            yield name, _looks_similar(LISTS[0], name, piece.name)
     names = {piece.name for piece in wanted}
     for _, each in entries_of(text, LISTS[1]):
         name, members = str(each.get("name")), each.get("configurations")
         ours = isinstance(members, list) and any(m in names for m in map(str, members))
         if name in goal.compounds and ours and not is_marked(each):
-            yield name, _look_alike(LISTS[1], name, *(piece.name for piece in compounds))
+            yield name, _looks_similar(LISTS[1], name, *(piece.name for piece in compounds))
 
 
-def _look_alike(key: str, name: str, *wanted: str) -> Note:
+def _looks_similar(key: str, name: str, *wanted: str) -> Note:
     mark = f'"presentation": {{ "group": "{GROUP}" }}'
     mends = f"to let devports update it, add {mark}; otherwise rename it"
     return Note(
@@ -592,7 +592,7 @@ def _look_alike(key: str, name: str, *wanted: str) -> Note:
     )
 
 
-def _hooked(text: str, hook: PrelaunchHook) -> tuple[str, Note | None]:
+def _with_prelaunch(text: str, hook: PrelaunchHook) -> tuple[str, Note | None]:
     """Add the task to a person's configuration that has no `preLaunchTask`; else return a note."""
     for path, entry in entries_of(text, *LISTS):
         if entry.get("name") == hook.name:
@@ -600,10 +600,10 @@ def _hooked(text: str, hook: PrelaunchHook) -> tuple[str, Note | None]:
             if now is None:
                 return jsonc.put(text, (*path, "preLaunchTask"), hook.task), None
             return text, None if now == hook.task else _proposal(hook, now)
-    return text, _absent(hook)
+    return text, _configuration_missing(hook)
 
 
-def _absent(hook: PrelaunchHook) -> Note:
+def _configuration_missing(hook: PrelaunchHook) -> Note:
     """Return the note on a missing configuration that the task should precede."""
     return Note(
         "configuration-missing",

@@ -146,11 +146,13 @@ def generate_tasks(config: Config, template: Template) -> tuple[GeneratedEntry, 
     """
     values = values_of(config, template)
     common = {k: v for k, v in next(iter(values.values()), {}).items() if k in OF_ALL}
-    services = {service.name: service for service in concerned(config)}
+    services = {service.name: service for service in affected_services(config)}
     entries = template_entries(template, "tasks")
-    made = [_task(body, services.get(name)) for name, body in _made(entries, values, common)]
+    made = [
+        _task(body, services.get(name)) for name, body in _filled_entries(entries, values, common)
+    ]
     tasks = tuple(task for task in made if task is not None)
-    if twin := _twin([task.name for task in tasks]):
+    if twin := _duplicate_label([task.name for task in tasks]):
         raise DevportsError(
             "labels-collide",
             f"two tasks have the same label `{twin}`",
@@ -169,12 +171,12 @@ def generate_launch(config: Config, template: Template) -> Launch:
     """
     values = values_of(config, template)
     found = template_entries(template, "configurations")
-    configurations = tuple(marked(body) for _, body in _made(found, values, {}))
+    configurations = tuple(marked(body) for _, body in _filled_entries(found, values, {}))
     names = [str(each.get("name")) for each in configurations]
     common: Placeholders = {"all_debugs": names} if len(names) > 1 else {}
     found = template_entries(template, "compounds")
-    compounds = tuple(marked(body) for _, body in _made(found, {}, common))
-    if twin := _twin([*names, *(str(each.get("name")) for each in compounds)]):
+    compounds = tuple(marked(body) for _, body in _filled_entries(found, {}, common))
+    if twin := _duplicate_label([*names, *(str(each.get("name")) for each in compounds)]):
         raise DevportsError(
             "labels-collide",
             f"two launch configurations have the same name `{twin}`",
@@ -184,7 +186,7 @@ def generate_launch(config: Config, template: Template) -> Launch:
     return Launch(configurations, compounds, tuple(_hooks(config, values)), known)
 
 
-def _made(
+def _filled_entries(
     entries: Sequence[Json], values: Mapping[str, Placeholders], common: Placeholders
 ) -> Iterator[tuple[str, Json]]:
     """Yield filled entries, each with the name of its service; those without one from `common`."""
@@ -198,7 +200,7 @@ def _task(body: Json, service: Service | None) -> GeneratedEntry | None:
     """Return a task with its mark and label; None where the service does not support it."""
     role, label = role_of(body), str(body.get("label", ""))
     if service is not None:
-        if not _possible(role, service):
+        if not _is_supported(role, service):
             return None
         label = service.vscode.task if _has_own_label(role, service) else label
     detail = str(body.get("detail", "")).strip()
@@ -206,12 +208,12 @@ def _task(body: Json, service: Service | None) -> GeneratedEntry | None:
     return GeneratedEntry(role, label, body | {"label": label, "detail": detail})
 
 
-def _twin(names: Sequence[str]) -> str | None:
+def _duplicate_label(names: Sequence[str]) -> str | None:
     return next((name for name in names if names.count(name) > 1), None)
 
 
 def _hooks(config: Config, values: Mapping[str, Placeholders]) -> Iterator[PrelaunchHook]:
-    for service in concerned(config):
+    for service in affected_services(config):
         task = values[service.name].get("free_task")
         for name in service.vscode.prelaunch if task else ():
             yield PrelaunchHook(name, str(task))
@@ -229,7 +231,7 @@ def title_of(service: str) -> str:
     return " ".join(word[:1].upper() + word[1:] for word in words)
 
 
-def concerned(config: Config) -> tuple[Service, ...]:
+def affected_services(config: Config) -> tuple[Service, ...]:
     """Return the services that have tasks: those that devports starts, or frees for VS Code."""
     return tuple(s for s in config.services if s.command or s.vscode.prelaunch)
 
@@ -239,7 +241,7 @@ def values_of(config: Config, template: Template) -> dict[str, dict[str, object]
 
     Those of the task that runs all services have one only where there are several.
     """
-    services = concerned(config)
+    services = affected_services(config)
     spoken, names = titles(services), {service.name for service in services}
     entries = template_entries(template, "tasks")
     values = {each.name: _own(entries, each, spoken[each.name]) for each in services}
@@ -268,7 +270,7 @@ def _label(entries: Sequence[Json], role: Role, service: Service, values: Placeh
 
     Empty if there is no such task for the service.
     """
-    if not _possible(role, service):
+    if not _is_supported(role, service):
         return ""
     if _has_own_label(role, service):
         return service.vscode.task
@@ -277,11 +279,11 @@ def _label(entries: Sequence[Json], role: Role, service: Service, values: Placeh
         for entry in entries
         if "{service}" in str(entry.get("command"))
     ]
-    made = _made(heads, {service.name: values}, {})
+    made = _filled_entries(heads, {service.name: values}, {})
     return next((str(head["label"]) for _, head in made if role_of(head) == role), "")
 
 
-def _possible(role: Role, service: Service) -> bool:
+def _is_supported(role: Role, service: Service) -> bool:
     """Return whether the service supports the task: without a command it is never started."""
     debugs = DEBUG_FLAG not in role or bool(service.vscode.debug)
     return role[:1] != ("run",) or (bool(service.command) and debugs)
@@ -327,11 +329,11 @@ def template_entries(template: Template, key: str) -> tuple[Json, ...]:
 
 
 def _check(path: str, entry: Json) -> None:
-    for name in used(entry):
+    for name in placeholders_in(entry):
         if name not in KNOWN:
             raise _wrong(path, f"unknown placeholder `{{{name}}}`; known: {', '.join(KNOWN)}")
     shell = {key: value for key, value in entry.items() if key in EXECUTED}
-    for name in used(shell):
+    for name in placeholders_in(shell):
         if name != "service":
             raise _wrong(path, f"`{{{name}}}` must not reach a command, only `{{service}}` may")
 
@@ -340,13 +342,13 @@ def _wrong(path: str, fact: str) -> DevportsError:
     return DevportsError("template-wrong", f"`{path}` cannot be used", facts=(fact,))
 
 
-def used(value: object) -> Iterator[str]:
+def placeholders_in(value: object) -> Iterator[str]:
     """Yield the placeholders in a value, at any depth."""
     if isinstance(value, str):
         yield from names_in(value)
     elif isinstance(value, dict | list):
         for each in value.values() if isinstance(value, dict) else value:
-            yield from used(each)
+            yield from placeholders_in(each)
 
 
 def names_of(template: Template, key: str, service: str) -> list[str]:
@@ -368,7 +370,7 @@ def names_of(template: Template, key: str, service: str) -> list[str]:
 
 def of_service(entry: Json) -> bool:
     """Return whether an entry is made for each service."""
-    return any(name in (*OF_SERVICE, *OF_LABELS) for name in used(entry))
+    return any(name in (*OF_SERVICE, *OF_LABELS) for name in placeholders_in(entry))
 
 
 def filled(value: Any, values: Placeholders) -> Any:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from devports.core.classify import standing, strictest_kind, supervisor_of
+from devports.core.classify import classify_holder, strictest_kind, supervisor_of
 from devports.core.holder_kind import (
     CurrentUser,
     OrdinaryProcess,
@@ -118,7 +118,9 @@ def test_an_app_of_pm2_is_named_as_its_user_named_it() -> None:
 @pytest.mark.parametrize("daemon", [DAEMON, GOD])
 def test_a_supervisor_that_listens_for_its_servers_is_not_ended(daemon: Process) -> None:
     """In pm2's cluster mode the daemon has the socket, and all its apps would end with it."""
-    assert isinstance(standing(daemon.replace(marks=APP), ME, None, (INIT,)), SupervisedService)
+    assert isinstance(
+        classify_holder(daemon.replace(marks=APP), ME, None, (INIT,)), SupervisedService
+    )
 
 
 BETWEEN = [
@@ -139,14 +141,19 @@ def test_what_a_person_started_below_a_supervisor_is_their_own(
     between: tuple[Process, ...], kept: bool
 ) -> None:
     """A terminal in a supervised editor hands the variables on to all that is started in it."""
-    found = standing(SERVER.replace(marks=WEB), ME, None, (*between, DAEMON, INIT))
+    found = classify_holder(SERVER.replace(marks=WEB), ME, None, (*between, DAEMON, INIT))
     assert isinstance(found, SupervisedService) == kept
     assert isinstance(found, OrdinaryProcess) != kept
 
 
 def test_variables_alone_prove_nothing() -> None:
-    assert standing(SERVER.replace(marks=(*WEB, *APP)), ME, None, (ZSH, INIT)) == OrdinaryProcess()
-    assert standing(SERVER.replace(marks=(*WEB, *APP)), ME, None, (INIT,)) == OrdinaryProcess()
+    assert (
+        classify_holder(SERVER.replace(marks=(*WEB, *APP)), ME, None, (ZSH, INIT))
+        == OrdinaryProcess()
+    )
+    assert (
+        classify_holder(SERVER.replace(marks=(*WEB, *APP)), ME, None, (INIT,)) == OrdinaryProcess()
+    )
 
 
 LAUNCHD = [
@@ -185,9 +192,9 @@ def test_a_supervised_member_makes_the_family_supervised_and_names_it_if_one_can
 
 def test_another_users_supervised_server_is_supervised_first() -> None:
     other = SERVER.replace(uid=5, user="www")
-    assert isinstance(standing(other, ME, None, (DAEMON,)), SupervisedService)
-    assert standing(other, ME, None, ()) == OtherUser("www", permitted=False)
+    assert isinstance(classify_holder(other, ME, None, (DAEMON,)), SupervisedService)
+    assert classify_holder(other, ME, None, ()) == OtherUser("www", permitted=False)
 
 
 def test_the_first_process_stays_protected_whatever_it_supervises() -> None:
-    assert isinstance(standing(DAEMON.replace(key=ProcessKey(1, 1)), ROOT, None), Protected)
+    assert isinstance(classify_holder(DAEMON.replace(key=ProcessKey(1, 1)), ROOT, None), Protected)
