@@ -61,9 +61,9 @@ def supervisor_of(
     process: Process, ancestors: Sequence[Process], viewer: CurrentUser
 ) -> SupervisedService | None:
     """Return the supervisor that would restart `process`, if its ancestors show one."""
-    marks = dict(process.marks)
+    marks = dict(process.environment_marks)
     for at in _own_ancestors(process, ancestors):
-        if label := dict(at.marks).get("launchd", ""):
+        if label := dict(at.environment_marks).get("launchd", ""):
             return _launchd(label, at, viewer)
         if is_supervisord(at):
             return _supervisord(at, {} if at is process else marks, viewer)
@@ -217,12 +217,12 @@ def _inside(target: Process, viewer: CurrentUser, ancestors: Sequence[Process]) 
     """
     own, found = container_of(viewer.cgroup), container_of(target.cgroup)
     if found is not None and found != own:
-        return Container(found[0], found[1][:SHORT_ID], said="inside")
+        return Container(found[0], found[1][:SHORT_ID], engine_answer="inside")
     for parent in ancestors:
         if is_monitor(parent) and parent.key not in viewer.line:
             engine, identity, name = monitored_container(parent)
             if (engine, identity) != own:
-                return Container(engine, name or identity[:SHORT_ID], said="inside")
+                return Container(engine, name or identity[:SHORT_ID], engine_answer="inside")
     return None
 
 

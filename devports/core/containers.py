@@ -247,8 +247,8 @@ def _parts(
     target: StopTarget, ports: Mapping[int, int], viewer: CurrentUser, named: Named
 ) -> Iterator[tuple[object, StopTarget]]:
     """Yield a target as it is, or one for each forwarded port; each with the key that merges it."""
-    forwarder, uid = target.standing, target.process.uid
-    if not isinstance(forwarder, Container) or forwarder.said != "unasked":
+    forwarder, uid = target.kind, target.process.uid
+    if not isinstance(forwarder, Container) or forwarder.engine_answer != "unasked":
         yield target.process.key, target
         return
     inodes = [inode for member in target.members for inode in member.inodes]
@@ -259,7 +259,7 @@ def _parts(
                    for m in target.members)  # fmt: skip
         members = tuple(member for member in holders if member.inodes)
         key = (*own, container.identity or port)
-        yield key, target.replace(standing=container, members=members)
+        yield key, target.replace(kind=container, members=members)
 
 
 def _is_reachable(engine: str, uid: int, viewer: CurrentUser) -> bool:

@@ -98,7 +98,7 @@ def plan_handoff(
         DevportsError: the mode that it asks for is not possible.
     """
     launching = launching_of(argv)
-    taking = taken(AdapterRequest(launching, env, service.spec.host, endpoints))
+    taking = socket_arguments(AdapterRequest(launching, env, service.spec.host, endpoints))
     wants_number = any(mark(0) in text for text in (*argv, *env.values()))
     if isinstance(taking, str):
         if wants_number or service.handoff == "fd":
@@ -124,7 +124,7 @@ def plan_handoff(
     return HandoffPlan(("hook" if is_hookable(launching, interpreter) else "beside", "bare"))
 
 
-def taken(request: AdapterRequest) -> SocketHandoff | str:
+def socket_arguments(request: AdapterRequest) -> SocketHandoff | str:
     """Return how the server uses the socket, or why it cannot."""
     launching = request.launching
     if launching.loser:
@@ -163,7 +163,7 @@ def is_hookable(launching: ParsedCommand, interpreter: str) -> bool:
     )
 
 
-def numbered(text: str, numbers: Sequence[int]) -> str:
+def fill_descriptors(text: str, numbers: Sequence[int]) -> str:
     """Return a text with marks replaced by the numbers of descriptors."""
     for index, number in enumerate(numbers):
         text = text.replace(mark(index), str(number))
@@ -190,7 +190,7 @@ class HookRequest(Frozen):
     adopts: bool
 
 
-def ask_of(line: bytes, token: str, ports: Collection[int]) -> HookRequest | None:
+def parse_request(line: bytes, token: str, ports: Collection[int]) -> HookRequest | None:
     """Parse a request, `TOKEN adopt|bind ADDRESS PORT`; return None for anything else."""
     words = line.decode("ascii", "replace").split()
     if len(words) != 4 or words[0] != token or words[1] not in ("adopt", "bind"):  # noqa: PLR2004
@@ -233,12 +233,12 @@ class FailedBind(Frozen):
     errno: int
 
 
-def says_hello_late(name: str) -> bool:
+def loads_hook(name: str) -> bool:
     """Return whether such a program loads the hook at once: without a report it is slow."""
     return is_python(name) or name in ("node", "nodejs")
 
 
-def fact_of(line: bytes) -> HookHello | FailedBind | None:
+def parse_report(line: bytes) -> HookHello | FailedBind | None:
     """Parse a report of a hook; return None for anything else.
 
     `hello PID LANGUAGE SCRIPT` | `fail PID tcp ADDRESS PORT ERRNO`

@@ -37,7 +37,7 @@ class Hint(Frozen):
     parts: tuple[str | OwnCommand, ...]
 
 
-def ours(*args: str) -> OwnCommand:
+def own_command(*args: str) -> OwnCommand:
     return OwnCommand(args)
 
 

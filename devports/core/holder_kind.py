@@ -105,9 +105,9 @@ class OtherCheckout(Frozen):
         return self.relation == "sibling" or (self.run is not None and not self.run.left)
 
 
-def run_behind(standing: HolderKind) -> RunInfo | None:
+def run_behind(kind: HolderKind) -> RunInfo | None:
     """Return the devports run, live or killed, that started the process."""
-    return standing.run if isinstance(standing, DevportsRun | OtherCheckout) else None
+    return kind.run if isinstance(kind, DevportsRun | OtherCheckout) else None
 
 
 class OtherUser(Frozen):
@@ -159,10 +159,10 @@ class Container(Frozen):
             monitor's arguments, or else the short id; empty where neither is known.
         image: its image, by the same source.
         identity: its whole id, where it is the only one that publishes the port.
-        said: the engine's answer. "inside" needs none: the control group or a monitor names the
-            container.
+        engine_answer: what the engine says. "inside" needs none: the control group or a monitor
+            names the container.
         names: of all that publish the port, where there are several.
-        complaint: why the engine gave no answer.
+        engine_error: why the engine gave no answer.
         stop_timeout: seconds between its stop signal and the kill.
     """
 
@@ -170,9 +170,9 @@ class Container(Frozen):
     name: str = ""
     image: str = ""
     identity: str = ""
-    said: Said = "unasked"
+    engine_answer: Said = "unasked"
     names: tuple[str, ...] = ()
-    complaint: str = ""
+    engine_error: str = ""
     stop_timeout: int = STOP_TIMEOUT
 
     @property

@@ -145,10 +145,10 @@ class JobControl(Frozen):
 class Process(Frozen):
     """Facts about a process. Texts come from outside: escape them before printing.
 
-    `marks`: variables that supervisors set, on Linux, and under ``launchd`` the label of its job on
-    macOS; read only of holders in a thorough inspection. `job`: None where the system does not
-    tell. `listens_elsewhere`: it listens on other ports than those in question; read of holders'
-    ancestors before something is stopped.
+    `environment_marks`: variables that supervisors set, on Linux, and under ``launchd`` the label
+    of its job on macOS; read only of holders in a thorough inspection. `job`: None where the system
+    does not tell. `listens_elsewhere`: it listens on other ports than those in question; read of
+    holders' ancestors before something is stopped.
     """
 
     key: ProcessKey
@@ -162,7 +162,7 @@ class Process(Frozen):
     state: str = "S"
     started: float = 0.0
     cgroup: str = ""
-    marks: tuple[tuple[str, str], ...] = ()
+    environment_marks: tuple[tuple[str, str], ...] = ()
     job: JobControl | None = None
     listens_elsewhere: bool = False
 

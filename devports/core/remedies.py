@@ -19,7 +19,7 @@ from devports.core.containers import (
     with_containers,
     with_forwarders,
 )
-from devports.core.hint import ours
+from devports.core.hint import own_command
 from devports.core.holder_kind import (
     SHORT_ID,
     Container,
@@ -128,12 +128,12 @@ class RemedyContext(Frozen):
         return Remedy(title, by_sudo, needs_root=True)
 
     def wait(self, title: str) -> Remedy:
-        return Remedy(title, ours("check", self.target))
+        return Remedy(title, own_command("check", self.target))
 
     def elsewhere(self, title: str, port: int) -> Remedy:
         """Return the remedy that always works: another port."""
         if self.service:
-            return Remedy(title, ours("run", self.service, "--port", str(port)))
+            return Remedy(title, own_command("run", self.service, "--port", str(port)))
         return Remedy(f"{title}, for example {port}")
 
 
@@ -207,19 +207,19 @@ def _plan(case: RemedyContext, people: Sequence[Holder]) -> tuple[StopTarget, ..
 
 def _may_be_signalled(target: StopTarget) -> bool:
     """Return whether a printed command may signal it: what is printed gets copied."""
-    return not isinstance(target.standing, (*NEVER_STOPPED_KINDS, Container)) and not _is_guarded(
+    return not isinstance(target.kind, (*NEVER_STOPPED_KINDS, Container)) and not _is_guarded(
         target
     )
 
 
 def _is_guarded(target: StopTarget) -> bool:
-    return isinstance(target.standing, OtherCheckout) and target.standing.is_guarded
+    return isinstance(target.kind, OtherCheckout) and target.kind.is_guarded
 
 
 def _beside_checkout(case: RemedyContext) -> Iterator[Remedy]:
     """Yield the way to start a service beside the same one of another checkout."""
     if case.service:
-        again = ours("run", case.service, "--on-conflict", "next")
+        again = own_command("run", case.service, "--on-conflict", "next")
         yield Remedy("use another port, this once", again)
 
 
@@ -231,9 +231,9 @@ def _devports_first(
     if any(_is_guarded(target) for target in plan):
         return
     if plan and all(map(_can_end, plan)) and not foreign and not hidden:
-        yield Remedy("stop the holder (asks first)", ours("free", case.target))
+        yield Remedy("stop the holder (asks first)", own_command("free", case.target))
     elif foreign or (case.platform != "win32" and any(_may_be_ended(case, h) for h in hidden)):
-        yield case.root("stop the holder (asks first)", ours("free", case.target))
+        yield case.root("stop the holder (asks first)", own_command("free", case.target))
 
 
 def _may_be_ended(case: RemedyContext, hidden: HiddenSocket) -> bool:
@@ -244,16 +244,18 @@ def _may_be_ended(case: RemedyContext, hidden: HiddenSocket) -> bool:
 
 def _can_end(target: StopTarget) -> bool:
     """Return whether it may be stopped at all, by a user with the rights."""
-    it = target.standing
+    it = target.kind
     return (
-        it.said == "one" if isinstance(it, Container) else not isinstance(it, NEVER_STOPPED_KINDS)
+        it.engine_answer == "one"
+        if isinstance(it, Container)
+        else not isinstance(it, NEVER_STOPPED_KINDS)
     )
 
 
 def _is_for_root(target: StopTarget) -> bool:
     """Return whether root can stop more: a user's process, or a container of its own engine."""
-    if isinstance(target.standing, Container):
-        return target.standing.said in ("unasked", "silent") and target.process.uid == 0
+    if isinstance(target.kind, Container):
+        return target.kind.engine_answer in ("unasked", "silent") and target.process.uid == 0
     return _can_end(target)
 
 
@@ -267,7 +269,7 @@ def _own(case: RemedyContext, uid: int | None) -> bool:
 
 
 def _own_stop(case: RemedyContext, target: StopTarget) -> Iterator[Remedy]:
-    match target.standing:
+    match target.kind:
         case SupervisedService(by=by, unit=unit, stop=stop):
             does = "stop it there" if unit else "find its name there, then stop it"
             yield _stop(case, f"{by} may restart it; {does}", stop)
@@ -411,8 +413,8 @@ def shadowed(case: RemedyContext, sockets: Sequence[Socket]) -> Iterator[Remedy]
     here = Endpoint(LOOPBACK.get(address, address), case.port)
     yield Remedy(f"use http://{here} (`localhost` may reach the other server)")
     for sister in dict.fromkeys(str(socket.local) for socket in sockets):
-        yield Remedy("show the other server", ours("check", sister))
-        yield Remedy("stop the other server (asks first)", ours("free", sister))
+        yield Remedy("show the other server", own_command("check", sister))
+        yield Remedy("stop the other server (asks first)", own_command("free", sister))
 
 
 def unexplained(case: RemedyContext) -> Iterator[Remedy]:
@@ -469,7 +471,7 @@ def not_local(case: RemedyContext) -> Iterator[Remedy]:
 def container(case: RemedyContext, target: StopTarget, it: Container) -> Iterator[Remedy]:
     """Yield the commands that stop the container behind a target, as far as its engine named it."""
     process = target.process
-    match it.said:
+    match it.engine_answer:
         case "one":
             of = f" ({it.image})" if it.image else ""
             yield Remedy(f"stop the container that publishes the port: {it.name}{of}", it.stop)
@@ -484,13 +486,13 @@ def container(case: RemedyContext, target: StopTarget, it: Container) -> Iterato
         case "inside":
             yield from _inside(case, target, it)
         case "unasked" | "silent" | "missing":
-            where = f" ({it.engine} is not on PATH)" if it.said == "missing" else ""
+            where = f" ({it.engine} is not on PATH)" if it.engine_answer == "missing" else ""
             ask = f"find the container that publishes the port{where}"
             yield _by_owner(case, process, ask, _list_containers(case, it))
             stop = "stop that container (do not kill its forwarder)"
             yield _by_owner(case, process, stop, f"{it.engine} stop NAME")
         case _:
-            unreachable(it.said)
+            unreachable(it.engine_answer)
 
 
 def _list_containers(case: RemedyContext, it: Container) -> str:
@@ -623,7 +625,7 @@ def look(case: RemedyContext, title: str) -> Iterator[Remedy]:
     if case.platform == "win32":
         yield Remedy("list its sockets; the last column is the pid of the holder", _seen_by(case))
         return
-    yield case.root(title, ours("check", case.target))
+    yield case.root(title, own_command("check", case.target))
     if case.platform == "linux":
         yield case.root("the same with ss", _seen_by(case))
     else:

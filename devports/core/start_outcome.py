@@ -63,7 +63,7 @@ class StartFacts(Frozen):
         unfit: it has a socket that cannot be bound beside the reservation.
         hint: a line of its output says that an address is in use.
         elsewhere: it listens on another port.
-        told: its command names that port.
+        port_in_command: its command names that port.
         freed: another process has been stopped beside it in this start.
         may_free: whether the port may be freed at all.
         starts_left: whether it may be started again.
@@ -90,7 +90,7 @@ class StartFacts(Frozen):
     unfit: bool = False
     hint: bool = False
     elsewhere: bool = False
-    told: bool = False
+    port_in_command: bool = False
     freed: bool = False
     may_free: bool = True
     starts_left: bool = True
@@ -167,7 +167,7 @@ def _may_release(facts: StartFacts) -> bool:
 def _out_of_time(facts: StartFacts) -> Outcome:
     if facts.own == "bound":
         return "bound-only"
-    driven = facts.elsewhere and not facts.told
+    driven = facts.elsewhere and not facts.port_in_command
     met = driven or facts.hint or facts.refused
     if facts.foreign == "none" and facts.in_way and facts.another_way and met:
         return "without-hold"

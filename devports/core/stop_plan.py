@@ -66,7 +66,7 @@ class StopTarget(Frozen):
     """
 
     process: Process
-    standing: HolderKind
+    kind: HolderKind
     members: tuple[Holder, ...]
 
 
@@ -74,19 +74,19 @@ class ConfirmPolicy(Frozen):
     """What the command line and the configuration permit.
 
     `yes`: no question. `other_users` and `other_checkouts` extend it; no file can set them.
-    `reclaim`: the project whose own orphaned servers are stopped without a question. `movable`: the
-    port that its service can exchange for another one, 0 if there is none. `moves`: that port is
-    exchanged rather than freed, so its holders are left running. `fails`: the service fails where
-    its port is in use, so nothing is asked and `yes` does not count.
+    `reclaim_project`: the project whose own orphaned servers are stopped without a question.
+    `movable_port`: the port that its service can exchange for another one, 0 if there is none.
+    `moves`: that port is exchanged rather than freed, so its holders are left running.
+    `never_ask`: the service fails where its port is in use, so `yes` does not count either.
     """
 
     yes: bool = False
     other_users: bool = False
     interactive: bool = False
-    reclaim: str = ""
-    movable: int = 0
+    reclaim_project: str = ""
+    movable_port: int = 0
     moves: bool = False
-    fails: bool = False
+    never_ask: bool = False
     other_checkouts: bool = False
 
 
@@ -245,24 +245,24 @@ def targets(
     )
 
 
-def confirmation(standing: HolderKind, policy: ConfirmPolicy) -> Confirmation:
+def confirmation(kind: HolderKind, policy: ConfirmPolicy) -> Confirmation:
     """Return whether stopping it is permitted, a question, unconfirmable, or refused."""
-    match standing:
+    match kind:
         case Protected() | SupervisedService() | OtherUser(permitted=False):
             return "refused"
-        case Container(said=said) if said != "one":
+        case Container(engine_answer=said) if said != "one":
             return "refused"
         case OtherCheckout(is_guarded=True) if policy.yes and not policy.other_checkouts:
             return "refused"
         case OtherUser():
             granted = policy.yes and policy.other_users
         case DevportsRun(run=run):
-            granted = policy.yes or (run.left and run.project == policy.reclaim)
+            granted = policy.yes or (run.left and run.project == policy.reclaim_project)
         case OrdinaryProcess() | Tunnel() | Container() | OtherCheckout():
             granted = policy.yes
         case _:
-            unreachable(standing)
-    if policy.fails:
+            unreachable(kind)
+    if policy.never_ask:
         return "unanswerable"
     if granted:
         return "granted"
@@ -380,7 +380,7 @@ class StopFailed(Frozen):
     """Its engine did not stop the container and said why; the port may be bindable anyway."""
 
     target: StopTarget
-    complaint: str
+    engine_error: str
     bindable: bool = False
 
 

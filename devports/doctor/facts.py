@@ -7,7 +7,7 @@ from __future__ import annotations
 
 from devports.core.checkout import no_checkout
 from devports.core.containers import engine_not_asked, with_containers, with_forwarders
-from devports.core.hint import ours
+from devports.core.hint import own_command
 from devports.core.holder_kind import CurrentUser, run_name
 from devports.core.model import merged
 from devports.core.stop_plan import no_run, targets
@@ -159,7 +159,7 @@ class Editor(Frozen):
 
     Attributes:
         wanted: whether the configuration has settings for them.
-        ours: whether they have generated entries.
+        generated: whether they have generated entries.
         missing: files that devports would add.
         stale: files that devports would change.
         trouble: why the files cannot be compared, if they cannot: code, message, evidence.
@@ -236,7 +236,7 @@ class FreePort(Frozen):
     @property
     def command(self) -> OwnCommand:
         """The command for the same."""
-        return ours("free", *map(str, self.specs))
+        return own_command("free", *map(str, self.specs))
 
 
 class RemoveWritePermission(Frozen):

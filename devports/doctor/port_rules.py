@@ -7,7 +7,7 @@ from __future__ import annotations
 
 from devports.core.command_line import program
 from devports.core.containers import with_forwarders
-from devports.core.hint import ours
+from devports.core.hint import own_command
 from devports.core.holder_kind import (
     Container,
     DevportsRun,
@@ -127,9 +127,9 @@ def serves(facts: Facts, declared: PortFacts) -> bool:
     """Return whether this is the service's own server, under a devports run of this project."""
     plan = facts.plan(declared)
     return bool(plan) and all(
-        isinstance(target.standing, DevportsRun)
-        and not target.standing.run.left
-        and (target.standing.run.project, target.standing.run.service)
+        isinstance(target.kind, DevportsRun)
+        and not target.kind.run.left
+        and (target.kind.run.project, target.kind.run.service)
         == (facts.root, declared.service.name)
         for target in plan
     )
@@ -148,16 +148,14 @@ def _changed_port(facts: Facts, declared: PortFacts) -> str:
 def _runs(facts: Facts, declared: PortFacts) -> str:
     """Return the name of the devports run that has the port; empty if none has."""
     plan = facts.plan(declared)
-    runs = [run for target in plan if (run := run_behind(target.standing))]
+    runs = [run for target in plan if (run := run_behind(target.kind))]
     if not runs:
         return ""
     other = runs[0].project != facts.root
     if any(run.left for run in runs):
         of = f" of the project in {runs[0].project}" if other else ""
         return f"it is the orphaned server of a `devports run`{of} that was killed"
-    if any(
-        isinstance(t.standing, OtherCheckout) and t.standing.relation == "sibling" for t in plan
-    ):
+    if any(isinstance(t.kind, OtherCheckout) and t.kind.relation == "sibling" for t in plan):
         return f"the checkout in {runs[0].project} runs it; both checkouts declare this port"
     if other:
         return f"the project in {runs[0].project} runs it; both projects declare this port"
@@ -203,13 +201,12 @@ def _other_listeners(facts: Facts, declared: PortFacts) -> tuple[Finding, ...]:
         return ()
     plan = facts.plan(declared)
     own = {key for t in plan for key in (t.process.key, *(m.process.key for m in t.members))}
-    forwarded = any(isinstance(target.standing, Container) for target in plan)
+    forwarded = any(isinstance(target.kind, Container) for target in plan)
     return tuple(
         finding
         for finding in declared.beside
         for target in facts.plan(declared.replace(findings=(finding,)))
-        if target.process.key not in own
-        and not (forwarded and isinstance(target.standing, Container))
+        if target.process.key not in own and not (forwarded and isinstance(target.kind, Container))
     )
 
 
@@ -246,7 +243,7 @@ def dependency_not_listening(facts: Facts) -> Iterator[Problem]:
 def _stop_newest(plan: Sequence[StopTarget]) -> tuple[Remedy, ...]:
     """Return the command that stops the newest server: which one is meant to stay is not known."""
     last = max(plan, key=lambda target: target.process.started)
-    if not isinstance(last.standing, OrdinaryProcess):
+    if not isinstance(last.kind, OrdinaryProcess):
         return ()
     title = "stop the one that started last"
     return (Remedy(title, f"kill -TERM {last.process.pid}"),)
@@ -303,7 +300,7 @@ def _spec(end: Endpoint) -> PortSpec:
 
 
 def _is_refused(target: StopTarget) -> bool:
-    return confirmation(target.standing, ConfirmPolicy(interactive=True)) == "refused"
+    return confirmation(target.kind, ConfirmPolicy(interactive=True)) == "refused"
 
 
 def browser_blocked(facts: Facts) -> Iterator[Problem]:
@@ -480,7 +477,7 @@ def suspended(facts: Facts) -> Iterator[Problem]:
             why="its server has the port but does not respond",
             remedies=(
                 Remedy("to continue it, type `fg` in its terminal"),
-                Remedy("stop it (asks first)", ours("free", run_target(run.service))),
+                Remedy("stop it (asks first)", own_command("free", run_target(run.service))),
             ),
             service=run.name,
         )

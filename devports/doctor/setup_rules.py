@@ -9,7 +9,7 @@ from __future__ import annotations
 
 from functools import partial
 
-from devports.core.hint import ours
+from devports.core.hint import own_command
 from devports.core.remedies import Remedy
 from devports.doctor import port_rules, project_rules
 from devports.doctor.facts import Problem, WriteEditorFiles
@@ -25,7 +25,7 @@ if TYPE_CHECKING:
     Rule: TypeAlias = Callable[[Facts], Iterable[Problem]]
 
 
-UPDATE = Remedy("update the generated entries; yours stay unchanged", ours("vscode"))
+UPDATE = Remedy("update the generated entries; yours stay unchanged", own_command("vscode"))
 
 UNSEEN = "failure-unseen"
 SEVERITIES = ("error", "warning", "note")
@@ -52,7 +52,7 @@ def files(facts: Facts) -> Iterator[Problem]:
             "warning",
             f"{_listed(editor.stale)} {_be(editor.stale)} out of date",
             why="tasks may start the wrong service",
-            remedies=(UPDATE, Remedy("show the changes", ours("vscode", "--diff"))),
+            remedies=(UPDATE, Remedy("show the changes", own_command("vscode", "--diff"))),
             fix=writes,
         )
 

@@ -112,7 +112,7 @@ class FreeRequest(Frozen):
     def exchanged(self) -> tuple[Endpoint, ...]:
         """The endpoints whose port is exchanged for another one rather than freed."""
         policy = self.policy
-        return tuple(e for e in self.endpoints if policy.moves and e.port == policy.movable)
+        return tuple(e for e in self.endpoints if policy.moves and e.port == policy.movable_port)
 
 
 def free(tools: FreeServices, job: FreeRequest) -> FreeResult:

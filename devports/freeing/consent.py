@@ -48,11 +48,11 @@ def ports_of(findings: Iterable[Finding]) -> dict[int, int]:
 
 def decide(target: StopTarget, policy: ConfirmPolicy) -> Outcome:
     """Return the result for one target: planned, perhaps after a question, or refused."""
-    match confirmation(target.standing, policy):
+    match confirmation(target.kind, policy):
         case "refused":
-            return Refused(target, why_refused(target.standing))
+            return Refused(target, why_refused(target.kind))
         case "unanswerable":
-            why = "on-conflict" if policy.fails else why_unanswerable(target.standing)
+            why = "on-conflict" if policy.never_ask else why_unanswerable(target.kind)
             return Refused(target, why)
         case answer:
             return WouldStop(target, asks=answer == "ask")
@@ -76,7 +76,7 @@ def confirm(
         return refused
     for target in (it.target for it in plans if isinstance(it, WouldStop) and it.asks):
         finding = finding_of(target, findings)
-        may_move = kind == "stop" and finding.endpoint.port == job.policy.movable
+        may_move = kind == "stop" and finding.endpoint.port == job.policy.movable_port
         what: QuestionKind = "container" if is_container(target) else kind
         answer = tools.ask(Question(what, target, finding, around, may_move=may_move))
         if answer != "yes":
@@ -86,7 +86,7 @@ def confirm(
 
 def is_container(target: StopTarget) -> bool:
     """Return whether its engine stops it, so that no process of it is ever signalled."""
-    return isinstance(target.standing, Container)
+    return isinstance(target.kind, Container)
 
 
 def finding_of(target: StopTarget, findings: Sequence[Finding]) -> Finding:
@@ -129,9 +129,9 @@ def split_target(target: StopTarget, keys: Collection[ProcessKey]) -> list[StopT
     return [target.replace(members=members)] if members else []
 
 
-def why_unanswerable(standing: HolderKind) -> Why:
+def why_unanswerable(kind: HolderKind) -> Why:
     """Return which confirmation is missing where no terminal exists: `--yes`, or a separate one."""
-    match standing:
+    match kind:
         case OtherUser():
             return "other-user"
         case OtherCheckout(is_guarded=True):
@@ -140,9 +140,9 @@ def why_unanswerable(standing: HolderKind) -> Why:
             return "no-terminal"
 
 
-def why_refused(standing: HolderKind) -> Why:
+def why_refused(kind: HolderKind) -> Why:
     """Return why a kind of holder is not stopped."""
-    match standing:
+    match kind:
         case Container():
             return "container"
         case SupervisedService():

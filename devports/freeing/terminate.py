@@ -132,7 +132,7 @@ def prove(tools: FreeServices, plan: Sequence[StopTarget], job: FreeRequest) -> 
 
 
 def _judged(plan: Iterable[StopTarget]) -> set[tuple[ProcessKey, int, object]]:
-    return {(m.process.key, m.process.uid, t.standing) for t in plan for m in t.members}
+    return {(m.process.key, m.process.uid, t.kind) for t in plan for m in t.members}
 
 
 class PinnedProcesses:
@@ -226,9 +226,9 @@ class StopOperation:
         """Stop the containers by their engines; return the error of each, empty for none."""
         complaints: dict[StopTarget, str] = {}
         for target in self.proof.holding:
-            if isinstance(target.standing, Container):
+            if isinstance(target.kind, Container):
                 self.tools.tell(StoppingContainer(target))
-                complaints[target] = self.tools.engines.stop(target.standing)
+                complaints[target] = self.tools.engines.stop(target.kind)
         return complaints
 
     def terminate(self) -> clock.Deadline:
@@ -238,7 +238,7 @@ class StopOperation:
                 self.tools.tell(Terminating(target))
                 self.note_children(target)
                 self.pinned.terminate(target.process.key)
-        runs = [run.patience for t in self.plan if (run := run_behind(t.standing))]
+        runs = [run.patience for t in self.plan if (run := run_behind(t.kind))]
         # A devports run stops its server within its own timeout.
         return clock.Deadline(max([self.job.limits.stop, *runs]))
 

@@ -226,7 +226,7 @@ class ServerStart:
             self.seen = now.replace(elsewhere=there)
             words = self._launch.argv
             told = any(word.endswith(str(end.port)) for word in words for end in there[:1])
-            facts = facts.replace(elsewhere=bool(there), told=told)
+            facts = facts.replace(elsewhere=bool(there), port_in_command=told)
         return facts
 
     def _elsewhere(self) -> tuple[Endpoint, ...]:

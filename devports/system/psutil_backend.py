@@ -380,9 +380,11 @@ class PsMachine:
         return HiddenSocket(socket, likely=(process,)), UNPROVEN
 
     def marked(self, holders: tuple[Holder, ...]) -> tuple[Holder, ...]:
-        """Return holders with the marks of their supervisors (`Process.marks`)."""
+        """Return holders with the marks of their supervisors (`Process.environment_marks`)."""
         return tuple(
-            holder.replace(process=holder.process.replace(marks=marks_of(holder.process.pid)))
+            holder.replace(
+                process=holder.process.replace(environment_marks=marks_of(holder.process.pid))
+            )
             for holder in holders
         )
 

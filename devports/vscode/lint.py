@@ -34,7 +34,7 @@ class LintFinding(Frozen):
         code: kebab-case, the same in text, JSON, docs and tests.
         what: one line, names in backticks, no period.
         why: what VS Code does then.
-        ours: whether it is in a generated entry.
+        generated: whether it is in a generated entry.
     """
 
     code: str

@@ -35,7 +35,7 @@ def proxy(pid: int, port: int = 8000) -> Process:
 
 def says(container: Container, port: int) -> Container:
     """Answer as an engine that has one container for each port."""
-    return container.replace(said="one", name=f"c{port}", identity=f"{port}")
+    return container.replace(engine_answer="one", name=f"c{port}", identity=f"{port}")
 
 
 def named(*holders: Holder, viewer: CurrentUser = ROOT) -> list[tuple[str, list[int]]]:
@@ -43,7 +43,7 @@ def named(*holders: Holder, viewer: CurrentUser = ROOT) -> list[tuple[str, list[
     found = with_containers(plan, PORTS, viewer, says)
     return [
         (
-            target.standing.name if isinstance(target.standing, Container) else "",
+            target.kind.name if isinstance(target.kind, Container) else "",
             [inode for member in target.members for inode in member.inodes],
         )
         for target in found

@@ -139,7 +139,9 @@ def test_a_container_is_told_by_its_control_group(
 def test_a_server_in_a_container_on_the_hosts_network_is_the_containers() -> None:
     inside = f"/system.slice/docker-{ID}.scope"
     server = process("node", "node", "a.js", uid=1000, cgroup=inside)
-    assert classify_holder(server, ME, None) == Container("docker", "0123456789ab", said="inside")
+    assert classify_holder(server, ME, None) == Container(
+        "docker", "0123456789ab", engine_answer="inside"
+    )
 
 
 def test_inside_the_same_container_it_is_an_ordinary_process() -> None:
@@ -233,19 +235,25 @@ SERVER = process("node", "node", "a.js", uid=1000, cgroup="/")
 NPM = process("npm", "npm", "run", "dev", uid=1000).replace(key=ProcessKey(55, 1))
 INNER = above("conmon", "-c", "cd" * 32, "-n", "inner", pid=54)
 INSIDE = [
-    pytest.param((above(*CONMON),), Container("podman", "web", said="inside"), id="podman"),
+    pytest.param(
+        (above(*CONMON),), Container("podman", "web", engine_answer="inside"), id="podman"
+    ),
     pytest.param(
         (NPM, above(*CONMON)),
-        Container("podman", "web", said="inside"),
+        Container("podman", "web", engine_answer="inside"),
         id="with a runner in between",
     ),
-    pytest.param((above(*SHIM),), Container("docker", "0123456789ab", said="inside"), id="docker"),
     pytest.param(
-        (above("conmon"),), Container("podman", said="inside"), id="a container that is not known"
+        (above(*SHIM),), Container("docker", "0123456789ab", engine_answer="inside"), id="docker"
+    ),
+    pytest.param(
+        (above("conmon"),),
+        Container("podman", engine_answer="inside"),
+        id="a container that is not known",
     ),
     pytest.param(
         (INNER, above(*CONMON)),
-        Container("podman", "inner", said="inside"),
+        Container("podman", "inner", engine_answer="inside"),
         id="the inner one of two",
     ),
 ]
@@ -263,7 +271,7 @@ def test_below_the_monitor_of_devports_itself_it_is_an_ordinary_process() -> Non
     me = ME.replace(line=(ProcessKey(70, 1), own.key))
     assert classify_holder(SERVER, me, None, (own,)) == OrdinaryProcess()
     assert classify_holder(SERVER, me, None, (INNER, own)) == Container(
-        "podman", "inner", said="inside"
+        "podman", "inner", engine_answer="inside"
     )
 
 

@@ -282,7 +282,7 @@ def test_nobody_climbs_to_the_line_that_devports_runs_in() -> None:
 def test_a_target_carries_the_strictest_standing_of_its_family() -> None:
     unit = UVICORN_CHILD.replace(cgroup="/system.slice/shop.service")
     (target,) = targets(holders((UVICORN, ZSH), (unit, UVICORN, ZSH)), VIEWER, no_run)
-    assert isinstance(target.standing, SupervisedService)
+    assert isinstance(target.kind, SupervisedService)
     assert target.process == UVICORN
     assert len(target.members) == 2
 
@@ -335,9 +335,9 @@ STANDINGS: list[HolderKind] = [
     SupervisedService("systemd", "x.service", "systemctl stop x.service"),
     Container("docker"),
     Container("docker", "db", "postgres", "ab" * 32, "one"),
-    Container("docker", said="several"),
-    Container("docker", said="none"),
-    Container("docker", "abab", said="inside"),
+    Container("docker", engine_answer="several"),
+    Container("docker", engine_answer="none"),
+    Container("docker", "abab", engine_answer="inside"),
     Protected("init"),
     *ELSEWHERE,
 ]
@@ -347,7 +347,7 @@ def allowed(standing: HolderKind, policy: ConfirmPolicy) -> str:
     """Say it again, as the law says it and not as the code does."""
     if isinstance(standing, Protected | SupervisedService):
         return "refused"
-    if isinstance(standing, Container) and standing.said != "one":
+    if isinstance(standing, Container) and standing.engine_answer != "one":
         return "refused"
     if isinstance(standing, OtherUser):
         if not standing.permitted:
@@ -365,7 +365,7 @@ def allowed(standing: HolderKind, policy: ConfirmPolicy) -> str:
             and standing.run.left
             and standing.run.project == "/srv"
         )
-        granted = policy.yes or (policy.reclaim == "/srv" and left_here)
+        granted = policy.yes or (policy.reclaim_project == "/srv" and left_here)
     return "granted" if granted else ("ask" if policy.interactive else "unanswerable")
 
 
@@ -398,11 +398,13 @@ def test_yes_alone_never_covers_a_sibling_on_a_terminal_or_not() -> None:
 
 def test_what_a_siblings_run_left_is_not_reclaimed() -> None:
     left = SIBLING.replace(run=DEAD)
-    assert confirmation(left, ConfirmPolicy(reclaim="/w/shop")) == "unanswerable"
+    assert confirmation(left, ConfirmPolicy(reclaim_project="/w/shop")) == "unanswerable"
 
 
 def test_where_a_service_shall_fail_nothing_is_granted_or_asked() -> None:
-    policy = ConfirmPolicy(yes=True, other_users=True, interactive=True, reclaim="/srv", fails=True)
+    policy = ConfirmPolicy(
+        yes=True, other_users=True, interactive=True, reclaim_project="/srv", never_ask=True
+    )
     assert {confirmation(standing, policy) for standing in STANDINGS} == {"refused", "unanswerable"}
 
 

@@ -81,7 +81,7 @@ def test_autossh_is_ended_with_the_ssh_that_it_would_start_again() -> None:
     zsh = process("-zsh", pid=40)
     (target,) = targets([Holder(ssh, (7,), (top, zsh))], ME, lambda _: None)
     assert target.process == top
-    assert isinstance(target.standing, Tunnel)
+    assert isinstance(target.kind, Tunnel)
 
 
 def test_a_tunnel_needs_the_same_consent_as_a_server() -> None:
