@@ -340,7 +340,7 @@ def parsed(parser: argparse.ArgumentParser, words: Sequence[str]) -> argparse.Na
 
 def _no_command(words: Sequence[str]) -> DevportsError:
     """Return that the first word is no command; a target and a usual name for one lead on."""
-    from devports.core.hint import hint, is_port, ours  # only where there is a mistake
+    from devports.core.hint import hint, is_port, own_command  # only where there is a mistake
 
     first = words[0]
     known = f"commands: {', '.join(COMMANDS)}"
@@ -349,7 +349,7 @@ def _no_command(words: Sequence[str]) -> DevportsError:
     behind = takewhile(lambda word: not word.startswith("-"), words[1:])
     meant = (other, *behind) if other else ("check", first) if is_port(first) else ()
     if meant:
-        error.hints = (hint("did you mean ", ours(*meant), "?"), error.hints[-1])
+        error.hints = (hint("did you mean ", own_command(*meant), "?"), error.hints[-1])
     return error
 
 
@@ -365,9 +365,9 @@ def _refuse_bare(options: argparse.Namespace) -> None:
 
 
 def _help(*command: str) -> Hint:
-    from devports.core.hint import hint, ours  # only where there is a mistake
+    from devports.core.hint import hint, own_command  # only where there is a mistake
 
-    return hint("run ", ours(*command, "--help"))
+    return hint("run ", own_command(*command, "--help"))
 
 
 def _mistyped(

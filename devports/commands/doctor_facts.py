@@ -58,7 +58,7 @@ from devports.system.inspect import (
 from devports.system.linux import reserved
 from devports.system.project import worktree_of
 from devports.vscode.lint import LintFinding, labels_of, lint_launch, lint_tasks, waited_for
-from devports.vscode.merge import LAUNCH, TASKS, BrokenFileError, plan, programs_of, searched
+from devports.vscode.merge import LAUNCH, TASKS, BrokenFileError, plan, programs_of, task_path
 from devports.vscode.tasks import FILES
 
 TYPE_CHECKING = False
@@ -379,7 +379,7 @@ def _planned(config: Config, tasks: str | None, launch: str | None) -> Editor:
         return Editor()
     texts = [file.before or "" for file in changes if file.path == TASKS]
     return Editor(
-        ours=any(True for text in texts for _ in programs_of(text)),
+        generated=any(True for text in texts for _ in programs_of(text)),
         missing=tuple(file.path for file in changes if file.state == "missing"),
         stale=tuple(file.path for file in changes if file.state == "stale"),
     )
@@ -392,7 +392,7 @@ def _unresolved(text: str, system: str, root: str) -> Iterator[MissingTaskComman
         return
     for label, task in found:
         word = str(task["command"]).split()[0]
-        path = searched(task, system, root, os.environ.get("PATH", os.defpath))
+        path = task_path(task, system, root, os.environ.get("PATH", os.defpath))
         if "${" not in word and programs.start_problem(word, root, path):
             yield MissingTaskCommand(label, word, path)
 
@@ -406,7 +406,7 @@ def _flaws(tasks: str | None, launch: str | None) -> tuple[LintFinding, ...]:
     found = [*(lint_tasks(TASKS, tasks, waited_for(launch or "")) if tasks else ())]
     if launch:
         found += lint_launch(LAUNCH, launch, labels_of(tasks or ""))
-    return tuple(flaw for flaw in found if not flaw.ours or flaw.code == UNSEEN)
+    return tuple(flaw for flaw in found if not flaw.generated or flaw.code == UNSEEN)
 
 
 def run_facts(machine: Machine, records: RunRecords, root: str) -> Iterator[RunFacts]:

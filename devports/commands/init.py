@@ -7,7 +7,7 @@ import os
 from devports import exitcodes
 from devports.commands.context import Context, here
 from devports.config.load import OWN
-from devports.core.hint import hint, ours
+from devports.core.hint import hint, own_command
 from devports.core.value import Frozen
 from devports.detect.model import DetectedService, File, SkippedService, Tree
 from devports.detect.services import detect, wanted
@@ -159,7 +159,7 @@ def write(plan: Plan) -> None:
 
 def exists(path: str) -> DevportsError:
     """Return that there is a configuration, which is never overwritten."""
-    check, other = ours("validate"), ours("init", "--dry-run", "--config", "NEW")
+    check, other = own_command("validate"), own_command("init", "--dry-run", "--config", "NEW")
     return DevportsError(
         "config-exists",
         f"`{path}` already exists",
@@ -174,6 +174,6 @@ def no_terminal_error(shown: str) -> DevportsError:
     return DevportsError(
         "nobody-to-ask",
         f"`{shown}` was not written: no terminal to ask for confirmation",
-        hints=(hint("to write it as shown, run ", ours("init", "--yes")),),
+        hints=(hint("to write it as shown, run ", own_command("init", "--yes")),),
         exit_code=exitcodes.NO,
     )

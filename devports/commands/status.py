@@ -121,12 +121,12 @@ def _refuse_contradictions(
     if interval is not None and not watch:
         raise DevportsError("usage", "`--interval` needs `--watch`")
     if watch and WINDOWS:
-        from devports.core.hint import hint, ours
+        from devports.core.hint import hint, own_command
 
         raise DevportsError(
             "unsupported-platform",
             "`--watch` does not support Windows yet",
-            hints=(hint("to show it once, run ", ours("status")),),
+            hints=(hint("to show it once, run ", own_command("status")),),
             exit_code=exitcodes.CANNOT_INSPECT,
         )
 

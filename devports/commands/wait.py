@@ -7,7 +7,7 @@ import time
 
 from devports import exitcodes
 from devports.commands.free import free_error
-from devports.core.hint import hint, ours
+from devports.core.hint import hint, own_command
 from devports.core.stop_plan import FreeResult
 from devports.core.value import Frozen
 from devports.errors import DevportsError
@@ -151,9 +151,9 @@ def not_ready(context: Context, one: WaitResult) -> DevportsError:
         note = f"its run (pid {run.key.pid}) is {'stalled' if run.stalled else run.state}"
     elif started:
         note = f"`{target.name}` is not running; only its own `devports run` makes it ready"
-        any_server = ours("wait", str(target.specs[0].port))
+        any_server = own_command("wait", str(target.specs[0].port))
         hints = (
-            hint("to start it, run ", ours("run", target.typed)),
+            hint("to start it, run ", own_command("run", target.typed)),
             hint("to wait for any server, run ", any_server),
         )
     return DevportsError(

@@ -14,13 +14,13 @@ def refuse_on_windows(service: str) -> None:
         DevportsError: on Windows.
     """
     if WINDOWS:
-        from devports.core.hint import hint, ours
+        from devports.core.hint import hint, own_command
 
         raise DevportsError(
             "unsupported-platform",
             "`devports run` does not support Windows yet",
             note="devports can free the port; start the server yourself",
-            hints=(hint("to free the port, run ", ours("free", service)),),
+            hints=(hint("to free the port, run ", own_command("free", service)),),
             service=service,
             exit_code=exitcodes.CANNOT_INSPECT,
         )

@@ -103,12 +103,12 @@ def with_real_ports(records: RunRecords, config: Config) -> Config:
 
 
 def not_ready(service: Service, dependency: Service) -> DevportsError:
-    from devports.core.hint import hint, ours
+    from devports.core.hint import hint, own_command
 
     name = dependency.name
     advice = hint(f"start `{name}` (devports does not start it)")
     if dependency.command:
-        advice = hint("to start it, run ", ours("run", name), " in another terminal")
+        advice = hint("to start it, run ", own_command("run", name), " in another terminal")
     return DevportsError(
         "dependency-not-ready",
         f"`{name}` is not ready on {dependency.spec} after {dependency.ready.timeout:g} "

@@ -15,7 +15,7 @@ from devports.core.text import LAST_PORT
 from devports.core.verdict import all_bindable, covers, holding
 from devports.errors import DevportsError
 from devports.freeing import free
-from devports.freeing.bindable import findings_now, nobody_is_on, table_of
+from devports.freeing.bindable import all_bindable_now, findings_now, table_of
 from devports.freeing.consent import is_container, plan_for
 from devports.records import MAX_RECORD, NOFOLLOW, sums, write_own
 from devports.system.bind import Reservation, replace
@@ -81,7 +81,7 @@ class Reservations:
         job, exchanged = self._job, self._job.exchanged
         others = tuple(endpoint for endpoint in job.endpoints if endpoint not in exchanged)
         for _ in range(MAX_TAKES):
-            if exchanged and not nobody_is_on(self._tools.machine, exchanged):
+            if exchanged and not all_bindable_now(self._tools.machine, exchanged):
                 continue  # somebody's probe lasts for microseconds: look again
             self.last = free(self._tools, job.replace(endpoints=others))
             if not self.last.bindable:
@@ -147,7 +147,9 @@ class Reservations:
             ours: sockets of our server, which may get its port meanwhile, beside our own.
             keep: whether to hold the port again, for a server that does not have it yet.
         """
-        policy = self._job.policy.replace(movable=0)  # the server runs: it cannot move any more
+        policy = self._job.policy.replace(
+            movable_port=0
+        )  # the server runs: it cannot move any more
         self.last = free(self._tools, self._job.replace(policy=policy, ours=ours))
         if not self.last.bindable:
             return PortStillHeld(self.last.exit_code)
@@ -158,7 +160,7 @@ class Reservations:
     @property
     def may_free(self) -> bool:
         """Whether the port may be freed once it is lost, as `on_conflict` says."""
-        return not (self._job.policy.moves or self._job.policy.fails)
+        return not (self._job.policy.moves or self._job.policy.never_ask)
 
     def is_spared(self, ours: Collection[int]) -> bool:
         """Say whether who is on the endpoints may be what our server has started outside its tree.
@@ -233,7 +235,7 @@ class Reservations:
 
     def _free(self, endpoint: Endpoint) -> bool:
         """Free one endpoint as the policy allows. The server runs, so it cannot move any more."""
-        policy = self._job.policy.replace(movable=0)
+        policy = self._job.policy.replace(movable_port=0)
         job = self._job.replace(endpoints=(endpoint,), policy=policy, ours=self.inodes)
         return free(self._tools, job).bindable
 

@@ -17,7 +17,7 @@ from errno import EACCES
 
 from devports import exitcodes
 from devports.core.command_line import program
-from devports.core.handoff import BIND_NOTHING, says_hello_late
+from devports.core.handoff import BIND_NOTHING, loads_hook
 from devports.core.model import ProcessKey
 from devports.core.recovery import DetachedProcess, KillingServer, StoppingServer
 from devports.core.shell_syntax import instead_of
@@ -419,7 +419,7 @@ class ProgramWatcher:
                 continue
             self._parents.setdefault(key, process.ppid)
             if not self._has_hook(process, hellos):
-                late = says_hello_late(program(process))
+                late = loads_hook(program(process))
                 self._strange.setdefault(
                     key, clock.Deadline(LATE_HELLO_WITHIN if late else HELLO_WITHIN)
                 )

@@ -226,7 +226,7 @@ class Session:
 
     def _own_screen(self) -> contextlib.AbstractContextManager[None]:
         """Have the terminal to ourselves: while it is lent, our lines would be stairs."""
-        return self.terminal.ours() if self.terminal else contextlib.nullcontext()
+        return self.terminal.own_command() if self.terminal else contextlib.nullcontext()
 
     # -- the server
 

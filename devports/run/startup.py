@@ -9,7 +9,7 @@ from errno import EADDRINUSE
 
 from devports.core.bind_errors import match_bind_failure
 from devports.core.command_line import debugger_of, is_shell
-from devports.core.containers import shown
+from devports.core.containers import with_forwarders
 from devports.core.handoff import refused_elsewhere
 from devports.core.recovery import (
     BindRefused,
@@ -226,7 +226,7 @@ class ServerStart:
             self.seen = now.replace(elsewhere=there)
             words = self._launch.argv
             told = any(word.endswith(str(end.port)) for word in words for end in there[:1])
-            facts = facts.replace(elsewhere=bool(there), told=told)
+            facts = facts.replace(elsewhere=bool(there), port_in_command=told)
         return facts
 
     def _elsewhere(self) -> tuple[Endpoint, ...]:
@@ -367,7 +367,7 @@ class ServerStart:
         """Look who else is there, to name them."""
         if self.seen.other_sockets:
             found = self._machine.holding(self.seen.other_sockets, thorough=False)
-            self.seen = self.seen.replace(others=shown(found))
+            self.seen = self.seen.replace(others=with_forwarders(found))
         return event
 
     # -- what is said meanwhile

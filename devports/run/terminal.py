@@ -89,7 +89,7 @@ class Terminal:
             self._set(self.modes)
 
     @contextlib.contextmanager
-    def ours(self) -> Iterator[None]:
+    def own_command(self) -> Iterator[None]:
         """Have it to ourselves for a moment, to print or to ask."""
         lent = self.lent
         self.take_back()

@@ -209,7 +209,9 @@ def _marked_holders(duty: WatchdogConfig) -> list[int]:
     sockets = sockets_on(duty.machine, duty.endpoints)
     found = duty.machine.holding(sockets, thorough=True) if sockets else HolderSearch()
     marked = (MARK, duty.mark)
-    return [holder.process.pid for holder in found.holders if marked in holder.process.marks]
+    return [
+        holder.process.pid for holder in found.holders if marked in holder.process.environment_marks
+    ]
 
 
 def unnamed(duty: WatchdogConfig) -> ProcessKey | None:

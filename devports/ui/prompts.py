@@ -91,7 +91,7 @@ def yes_or_no(text: str) -> Prompt:
 
 def menu_for(question: Question, service: str = "") -> Prompt:
     verb = "kill" if question.kind == "kill" else "stop"
-    whom, standing = pronoun(question.target), question.target.standing
+    whom, standing = pronoun(question.target), question.target.kind
     no = NO.replace(row=f"no, leave {whom} running")
     if isinstance(standing, OtherUser):
         whom = f"what belongs to {printable(standing.user, 40)}"

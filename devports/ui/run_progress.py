@@ -39,9 +39,9 @@ def _in_another_terminal(event: recovery.RunEvent, config: str) -> str:
     """Return how a person starts what is waited for, while it is; else empty."""
     if not isinstance(event, recovery.WaitingForDependency) or not event.startable:
         return ""
-    from devports.core.hint import ours, text_of  # mostly there is none
+    from devports.core.hint import own_command, text_of  # mostly there is none
 
-    return f"; run `{text_of(ours('run', event.dependency), config)}` in another terminal"
+    return f"; run `{text_of(own_command('run', event.dependency), config)}` in another terminal"
 
 
 def run_event_text(event: recovery.RunEvent) -> str:
@@ -266,7 +266,7 @@ def start_error(
     `in_way`: our hold may have been in its way. `advice`: what to write in its command, where that
     never says the port.
     """
-    from devports.core.hint import hint, ours
+    from devports.core.hint import hint, own_command
 
     name, facts = service.name, list(_seen_lines(seen))
     if status is not None:
@@ -278,7 +278,7 @@ def start_error(
         facts.append(f"server output: {printable(failure.line.strip(), 200)}")
     if in_way and ended.reason == "not-ready" and seen is not None and not seen.has_any:
         facts.append("it did not bind while devports held the port, nor after that")
-    check = ours("check", str(service.spec.port))
+    check = own_command("check", str(service.spec.port))
     hints: tuple[Advice, ...] = (hint("to see the holder, run ", check),)
     match ended.reason:
         case "moved" if seen is not None:  # it went where its sockets were found
@@ -291,7 +291,7 @@ def start_error(
                 hints = (f"its command does not name the port: write {advice}",)
         case "port-shared":
             message = f"`{name}` and another server both listen on {service.spec} (SO_REUSEPORT)"
-            free = ours("free", str(service.spec))
+            free = own_command("free", str(service.spec))
             hints = (hint("to stop the other server, run ", free),)
         case "retries-exhausted":
             message = f"`{name}` lost {service.spec} in each of {service.attempts} starts"
@@ -317,7 +317,7 @@ def _until_ready(
     in_way: bool,
 ) -> tuple[Advice, ...]:
     """Return what may help a server that was not ready in time, by the most that was seen of it."""
-    from devports.core.hint import hint, ours
+    from devports.core.hint import hint, own_command
 
     name = service.name
     if status:
@@ -330,7 +330,7 @@ def _until_ready(
     if seen.bound:
         return ("check the server's output above for errors", longer)
     if seen.other_sockets:
-        who = hint("to see the holder, run ", ours("check", str(service.spec.port)))
+        who = hint("to see the holder, run ", own_command("check", str(service.spec.port)))
         return (who, f'if `{name}` starts that process, set `ready = {{ owner = "any" }}`')
     once = f'if it tries to bind only once, set `handoff = "none"` for `{name}`'
     return (longer, once) if in_way else (longer,)
