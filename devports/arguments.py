@@ -30,7 +30,7 @@ def port(text: str) -> int:
         DevportsError: it is not a port.
     """
     if text.startswith("{"):  # of `--port 8000 uvicorn main:app --port {port}`
-        fact = f"what stands before `--` is for devports, and `{text[:20]}` for the server"
+        fact = f"arguments before `--` are for devports; `{text[:20]}` is for the server"
         raise DevportsError("usage", f"`{text[:20]}` is not a port", facts=(fact,))
     return port_number(text, text)
 
@@ -158,7 +158,7 @@ COMMANDS = {
         CONFIG,
         Option("name", "A service with a `command`", metavar="service", nargs="?"),
         Option("--port", "Use this port instead of the declared one", type=port),
-        Option("--host", "use this address instead of the declared one", type=host),
+        Option("--host", "Use this address instead of the declared one", type=host),
         Option("--events", "Append events to FILE as JSON lines", metavar="FILE"),
         Option("--take-over", "Stop a live run of this service first"),
         Option("--debug", "Start the service under its debugger (`vscode.debug`)"),
@@ -331,7 +331,7 @@ def parsed(parser: argparse.ArgumentParser, words: Sequence[str]) -> argparse.Na
         flags = [flag for each in options_of(name) for flag in each.flags if flag[:2] == "--"]
         what = f"unknown arguments: {' '.join(more)}"
         behind = name in COMMANDS and COMMANDS[name].passes_on and not more[0].startswith("-")
-        facts = ("the words of the server belong behind `--`",) if behind else ()
+        facts = ("put the arguments of the server after `--`",) if behind else ()
         raise _mistyped(what, more[0].partition("=")[0], flags, name, facts=facts)
     _refuse_bare(options)
     return options
@@ -339,7 +339,7 @@ def parsed(parser: argparse.ArgumentParser, words: Sequence[str]) -> argparse.Na
 
 def _no_command(words: Sequence[str]) -> DevportsError:
     """Return the error for an unknown command; a target or a common synonym gets a hint."""
-    from devports.core.hint import hint, is_port, ours  # only where there is a mistake
+    from devports.core.hint import hint, is_port, own_command  # only where there is a mistake
 
     first = words[0]
     known = f"commands: {', '.join(COMMANDS)}"
@@ -348,7 +348,7 @@ def _no_command(words: Sequence[str]) -> DevportsError:
     behind = takewhile(lambda word: not word.startswith("-"), words[1:])
     meant = (other, *behind) if other else ("check", first) if is_port(first) else ()
     if meant:
-        error.hints = (hint("did you mean ", ours(*meant), "?"), error.hints[-1])
+        error.hints = (hint("did you mean ", own_command(*meant), "?"), error.hints[-1])
     return error
 
 
@@ -364,9 +364,9 @@ def _refuse_bare(options: argparse.Namespace) -> None:
 
 
 def _help(*command: str) -> Hint:
-    from devports.core.hint import hint, ours  # only where there is a mistake
+    from devports.core.hint import hint, own_command  # only where there is a mistake
 
-    return hint("run ", ours(*command, "--help"))
+    return hint("run ", own_command(*command, "--help"))
 
 
 def _mistyped(

@@ -83,7 +83,7 @@ def code_for(findings: Sequence[Finding]) -> int:
 
 def explain(context: Context, target: Target, findings: Sequence[Finding]) -> None:
     """Print the verdict and the holders on stdout, notes and hints on stderr."""
-    from devports.core.hint import hint, ours
+    from devports.core.hint import hint, own_command
     from devports.ui.processes import fact_lines, note_lines, summary
     from devports.ui.text import wrap
 
@@ -95,5 +95,5 @@ def explain(context: Context, target: Target, findings: Sequence[Finding]) -> No
     for note in note_lines(findings):
         context.print_labelled("note", note)
     if isinstance(verdict, Held) and not any(f.holding.hidden for f in findings):
-        ends = hint("to free the port, run ", ours("free", target.typed))
+        ends = hint("to free the port, run ", own_command("free", target.typed))
         context.print_labelled("hint", ends)

@@ -14,7 +14,7 @@ from devports import exitcodes
 from devports.commands.context import Context, current_folder
 from devports.commands.doctor_facts import file_problem, gather
 from devports.config.load import find, load_with_warnings
-from devports.core.hint import hint, ours
+from devports.core.hint import hint, own_command
 from devports.core.stop_plan import ConfirmPolicy, Declined, Refused
 from devports.core.value import Frozen, unreachable
 from devports.doctor.facts import Facts, FreePort, Problem, RemoveWritePermission, WriteEditorFiles
@@ -58,7 +58,7 @@ def doctor(context: Context, *, fix: bool = False, as_json: bool = False) -> int
         raise DevportsError(
             "usage",
             "`--fix` cannot be combined with `--json` (it asks for confirmation)",
-            hints=(hint("run ", ours("doctor", "--fix"), " on a terminal"),),
+            hints=(hint("to be asked, run ", own_command("doctor", "--fix"), " on a terminal"),),
         )
     seen = apply_fix(context, inspect_project(context)) if fix else inspect_project(context)
     code = exitcodes.OK if seen.healthy else exitcodes.NO

@@ -13,7 +13,7 @@ from contextlib import suppress
 
 from devports.commands.debugger import program_of, with_debugger
 from devports.commands.vscode import VSCODE, template_of
-from devports.config.load import open_folder, read_env_file, takes_writing
+from devports.config.load import can_restrict, is_unprotected_folder, read_env_file
 from devports.core.checkout import elsewhere_from
 from devports.core.command_line import SHELLS, base_name
 from devports.core.handoff import mark, plan_handoff
@@ -58,7 +58,7 @@ from devports.system.inspect import (
 from devports.system.linux import reserved
 from devports.system.project import worktree_of
 from devports.vscode.lint import LintFinding, labels_of, lint_launch, lint_tasks, waited_for
-from devports.vscode.merge import LAUNCH, TASKS, BrokenFileError, plan, programs_of, searched
+from devports.vscode.merge import LAUNCH, TASKS, BrokenFileError, plan, programs_of, task_path
 from devports.vscode.tasks import FILES
 
 TYPE_CHECKING = False
@@ -92,7 +92,7 @@ def gather(context: Context, config: Config | None, warnings: Sequence[str] = ()
         ports=ports,
         commands=commands,
         programs=programs.on_path(os.environ),
-        neighbour=programs.neighbour(),
+        neighbour=programs.conflicting_package(),
         faults=(*file_problems(config, warnings), *command_errors(config, commands, ports))
         if config
         else (),
@@ -184,7 +184,7 @@ def command_facts(service: Service, config: Config) -> Command:
     word = words[0]
     exists = os.path.isdir(folder)
     path = programs.path_of(service.env)
-    trouble = programs.trouble(word, folder, path) if exists else ""
+    trouble = programs.start_problem(word, folder, path) if exists else ""
     bare = not os.path.dirname(word)
     return Command(
         service,
@@ -207,14 +207,14 @@ def launch(service: Service, words: Sequence[str], folder: str, config: Config) 
     start = recognise(inner) if inner else None
     if start is None:
         return Launch(hides=hides)
-    server, told = start.server, start.told
+    server, address = start.server, start.address
     text = settings(server.kind, folder)
     by_file = re.search(r"(?<![a-z])port\b", text, re.IGNORECASE)
     by_other = by_file or server.variable == "PORT" or server.variable in variables(service, config)
     return Launch(
         server.kind,
-        told.port,
-        told.host,
+        address.port,
+        address.host,
         start.rest,
         text,
         hides,
@@ -289,7 +289,7 @@ def undebugged(service: Service, config: Config) -> str:
     except DevportsError:
         return ""
     python = program_of(service, words[0], config)
-    return python if programs.lacks(python, "debugpy") else ""
+    return python if programs.lacks_package(python, "debugpy") else ""
 
 
 def file_problems(config: Config, warnings: Sequence[str]) -> Iterator[Problem]:
@@ -298,7 +298,7 @@ def file_problems(config: Config, warnings: Sequence[str]) -> Iterator[Problem]:
         yield Problem("config-doubtful", "note", warning)
     folder = os.path.dirname(os.path.realpath(config.path))
     status = os.stat(folder)
-    if hasattr(os, "geteuid") and open_folder(folder, status):
+    if hasattr(os, "geteuid") and is_unprotected_folder(folder, status):
         problem = Problem(
             "folder-open-to-all",
             "warning",
@@ -307,7 +307,7 @@ def file_problems(config: Config, warnings: Sequence[str]) -> Iterator[Problem]:
             "anyone who can write this file can run commands as you",
             (Remedy("its owner or root can change that"),),
         )
-        yield writable_by_others(problem, folder) if takes_writing(status) else problem
+        yield writable_by_others(problem, folder) if can_restrict(status) else problem
     for service in config.services:
         if path := env_file_of(service, config):
             try:
@@ -344,7 +344,7 @@ def file_problem(error: DevportsError, path: str, service: str = "") -> Problem:
     """Return an error of a file as a problem."""
     advice = tuple(Remedy(text_of(hint)) for hint in error.hints)
     problem = Problem(error.code, "error", error.message, error.facts, error.note, advice, service)
-    if error.code == "config-unsafe" and takes_writing(os.stat(path)):
+    if error.code == "config-unsafe" and can_restrict(os.stat(path)):
         return writable_by_others(problem, os.path.realpath(path))
     return problem
 
@@ -381,7 +381,7 @@ def _planned(config: Config, tasks: str | None, launch: str | None) -> Editor:
         return Editor()
     texts = [file.before or "" for file in changes if file.path == TASKS]
     return Editor(
-        ours=any(True for text in texts for _ in programs_of(text)),
+        generated=any(True for text in texts for _ in programs_of(text)),
         missing=tuple(file.path for file in changes if file.state == "missing"),
         stale=tuple(file.path for file in changes if file.state == "stale"),
     )
@@ -394,8 +394,8 @@ def _unresolved(text: str, system: str, root: str) -> Iterator[MissingTaskComman
         return
     for label, task in found:
         word = str(task["command"]).split()[0]
-        path = searched(task, system, root, os.environ.get("PATH", os.defpath))
-        if "${" not in word and programs.trouble(word, root, path):
+        path = task_path(task, system, root, os.environ.get("PATH", os.defpath))
+        if "${" not in word and programs.start_problem(word, root, path):
             yield MissingTaskCommand(label, word, path)
 
 
@@ -408,7 +408,7 @@ def _lint_findings(tasks: str | None, launch: str | None) -> tuple[LintFinding, 
     found = [*(lint_tasks(TASKS, tasks, waited_for(launch or "")) if tasks else ())]
     if launch:
         found += lint_launch(LAUNCH, launch, labels_of(tasks or ""))
-    return tuple(flaw for flaw in found if not flaw.ours or flaw.code == UNSEEN)
+    return tuple(flaw for flaw in found if not flaw.generated or flaw.code == UNSEEN)
 
 
 def run_facts(machine: Machine, records: RunRecords, root: str) -> Iterator[RunFacts]:

@@ -163,7 +163,7 @@ def tools_for(context: Context, *, starting: str = "") -> FreeServices:
     screen = context.screen
 
     def tell(news: Progress | Outcome) -> None:
-        run = run_behind(news.target.standing) if isinstance(news, Terminating) else None
+        run = run_behind(news.target.kind) if isinstance(news, Terminating) else None
         if run is not None and not run.left:
             context.records().write_stop_note(run.key, run.service, run.project)
         if isinstance(
@@ -199,7 +199,7 @@ def tools_for(context: Context, *, starting: str = "") -> FreeServices:
 
 def project_of(context: Context, target: StopTarget) -> str:
     """Return the project of a target; empty if its kind includes that."""
-    if isinstance(target.standing, OtherCheckout):
+    if isinstance(target.kind, OtherCheckout):
         return ""
     return project_text(worktree_of(target.process.cwd), worktree_of(context.home()))
 
@@ -233,27 +233,29 @@ def free_error(asked: Target, freed: FreeResult, screen: Console) -> DevportsErr
 
 def hints_for(asked: Target, freed: FreeResult) -> tuple[Advice, ...]:
     """Return the command of devports that would go further, if there is one."""
-    from devports.core.hint import hint, ours
+    from devports.core.hint import hint, own_command
 
     whys = {outcome.why for outcome in freed.outcomes if isinstance(outcome, Refused)}
-    strangers = [o for o in freed.outcomes if isinstance(o.target.standing, OtherCheckout)]
+    strangers = [o for o in freed.outcomes if isinstance(o.target.kind, OtherCheckout)]
     if whys == {"no-terminal"} and strangers:
         return (
             hint(
-                "to be asked whether to stop it, run ", ours("free", asked.typed), " on a terminal"
+                "to be asked whether to stop it, run ",
+                own_command("free", asked.typed),
+                " on a terminal",
             ),
         )
     if whys == {"no-terminal"}:
-        return (hint("to stop it without asking, run ", ours("free", asked.typed, "--yes")),)
+        return (hint("to stop it without asking, run ", own_command("free", asked.typed, "--yes")),)
     if whys == {"on-conflict"} and asked.name:
-        return (hint("to be asked, run ", ours("run", asked.name, "--on-conflict", "ask")),)
+        return (hint("to be asked, run ", own_command("run", asked.name, "--on-conflict", "ask")),)
     permitted = [
-        outcome.target.standing.permitted
+        outcome.target.kind.permitted
         for outcome in freed.outcomes
-        if isinstance(outcome, Refused) and isinstance(outcome.target.standing, OtherUser)
+        if isinstance(outcome, Refused) and isinstance(outcome.target.kind, OtherUser)
     ]
     if whys == {"other-user"} and all(permitted):
-        again = ours("free", asked.typed, "--yes", "--other-users")
+        again = own_command("free", asked.typed, "--yes", "--other-users")
         return (hint("to stop it without asking, run ", again),)
     came_back = [outcome for outcome in freed.outcomes if isinstance(outcome, Respawned)]
     return tuple(filter(None, map(restart_text, came_back)))
@@ -262,7 +264,7 @@ def hints_for(asked: Target, freed: FreeResult) -> tuple[Advice, ...]:
 def kinds_by_pid(freed: FreeResult) -> list[tuple[int, HolderKind]]:
     """Return the kind of every holder that was, or was not, stopped, by pid."""
     plan = [outcome.target for outcome in freed.outcomes]
-    return [(m.process.pid, target.standing) for target in plan for m in target.members]
+    return [(m.process.pid, target.kind) for target in plan for m in target.members]
 
 
 def remedies_for(context: Context, asked: Target, freed: FreeResult) -> tuple[Remedy, ...]:

@@ -7,7 +7,7 @@ import os
 from devports import exitcodes
 from devports.commands.context import Context, current_folder
 from devports.config.load import OWN
-from devports.core.hint import hint, ours
+from devports.core.hint import hint, own_command
 from devports.core.value import Frozen
 from devports.detect.model import DetectedService, File, SkippedService, Tree
 from devports.detect.services import detect, wanted
@@ -120,7 +120,7 @@ def found_in(path: str, shown: str) -> Plan:
     looked = scan(os.path.dirname(path), wanted)
     files = tuple(File(name, text) for name, text in looked.texts)
     found = detect(Tree(files, looked.names))
-    return Plan(path, shown, found.services, found.left_out, looked.whole)
+    return Plan(path, shown, found.services, found.left_out, looked.complete)
 
 
 def refuse_if_there(path: str, cwd: str) -> None:
@@ -159,12 +159,12 @@ def write(plan: Plan) -> None:
 
 def exists(path: str) -> DevportsError:
     """Return the error for an existing configuration, which is never overwritten."""
-    check, other = ours("validate"), ours("init", "--dry-run", "--config", "NEW")
+    check, other = own_command("validate"), own_command("init", "--dry-run", "--config", "NEW")
     return DevportsError(
         "config-exists",
         f"`{path}` already exists",
         note="devports never overwrites it",
-        hints=(hint("run ", check, " to check it, or ", other),),
+        hints=(hint("to check it, run ", check), hint("to see what would be written, run ", other)),
         exit_code=exitcodes.NO,
     )
 
@@ -174,6 +174,6 @@ def no_terminal_error(shown: str) -> DevportsError:
     return DevportsError(
         "nobody-to-ask",
         f"`{shown}` was not written: no terminal to ask for confirmation",
-        hints=(hint("run ", ours("init", "--yes"), " to write it as shown"),),
+        hints=(hint("to write it as shown, run ", own_command("init", "--yes")),),
         exit_code=exitcodes.NO,
     )

@@ -113,7 +113,7 @@ def run(
                 print_failure(context, made, ended, news)
                 break
             service = next(others)
-            policy = policy.replace(movable=service.port, moves=True)
+            policy = policy.replace(movable_port=service.port, moves=True)
     except DevportsError as error:
         context.print_error(error)
         ended = Ended(error.exit_code, "devports", error.code, one_line(error))
@@ -139,16 +139,16 @@ def resolve_service(
     Raises:
         DevportsError: the words name neither a service nor a command with its port.
     """
-    from devports.core.hint import hint, ours  # for an error
+    from devports.core.hint import hint, own_command  # for an error
 
     if name is not None or not words:
         try:
             service = service_named(context.config(), name)
         except DevportsError as error:
-            without = ours("run", "--port", str(port or 8000), "--", name or "COMMAND")
+            without = own_command("run", "--port", str(port or 8000), "--", name or "COMMAND")
             missing = error.code == "config-missing" and context.named is None
             if missing:
-                error.hints = (hint("run ", ours("init")),)
+                error.hints = (hint("to create one, run ", own_command("init")),)
             if missing or name is None or (port and error.code == "unknown-service"):
                 error.hints += (
                     hint("to run a command without a service, give its port: ", without),
@@ -160,7 +160,7 @@ def resolve_service(
         option = "--debug" if debug else "--config"
         raise DevportsError("usage", f"`{option}` needs a service; a command has none")
     if port is None:
-        again = hint("run ", ours("run", "--port", "8000", "--", *words))
+        again = hint("to give its port, run ", own_command("run", "--port", "8000", "--", *words))
         raise DevportsError("usage", f"no port for `{program_name(words)}`", hints=(again,))
     from devports.config.load import find
 
@@ -178,7 +178,7 @@ def service_named(config: Config, name: str | None) -> Service:
     """
     if name is not None:
         return service_of(config, name)
-    from devports.core.hint import hint, ours
+    from devports.core.hint import hint, own_command
 
     startable = [service for service in config.services if service.command]
     raise DevportsError(
@@ -186,7 +186,10 @@ def service_named(config: Config, name: str | None) -> Service:
         "no service was named",
         facts=tuple(f"`{service.name}`: {service.spec}" for service in startable),
         note="" if startable else "no service of the configuration has a command",
-        hints=tuple(hint("run ", ours("run", service.name)) for service in startable[:1]),
+        hints=tuple(
+            hint("to start one, run ", own_command("run", service.name))
+            for service in startable[:1]
+        ),
     )
 
 
@@ -209,10 +212,10 @@ def report_end(
 def on_conflict_of(service: Service, policy: ConfirmPolicy, root: str) -> ConfirmPolicy:
     """Return a policy with the settings of the service, which only narrow what --yes confirms."""
     return policy.replace(
-        reclaim=root if service.on_conflict == "reclaim" else "",
-        movable=service.port if service.on_conflict in ("ask", "next") else 0,
+        reclaim_project=root if service.on_conflict == "reclaim" else "",
+        movable_port=service.port if service.on_conflict in ("ask", "next") else 0,
         moves=service.on_conflict == "next",
-        fails=service.on_conflict == "fail",
+        never_ask=service.on_conflict == "fail",
     )
 
 
@@ -353,7 +356,7 @@ def create_session(
 
 def confirm_take_over(screen: Console, other: RunRecord, policy: ConfirmPolicy) -> bool:
     """Ask whether the live run is to be stopped."""
-    if policy.fails or not policy.interactive:
+    if policy.never_ask or not policy.interactive:
         return False
     from devports.ui.prompts import answer_on_terminal, take_over_prompt
 
@@ -395,9 +398,9 @@ def print_failure(context: Context, session: Session, ended: Ended, news: RunRep
             advice=news.advice(),
         )
         if isinstance(service, TypedCommand) and ended.reason == "not-ready":
-            from devports.core.hint import hint, ours
+            from devports.core.hint import hint, own_command
 
             error.hints += (
-                hint("`ready` is a key of a service: to declare one, run ", ours("init")),
+                hint("`ready` is a key of a service: to declare one, run ", own_command("init")),
             )
         context.print_error(error)

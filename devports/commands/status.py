@@ -19,8 +19,8 @@ from devports.records import RunStatus, find_status, run_state, run_statuses, st
 from devports.system import WINDOWS, clock
 from devports.system.inspect import (
     HolderCache,
-    census,
     endpoints_of,
+    inspect_listeners,
     inspect_quick,
     inspect_without_bind,
 )
@@ -120,12 +120,12 @@ def _refuse_contradictions(
     if interval is not None and not watch:
         raise DevportsError("usage", "`--interval` needs `--watch`")
     if watch and WINDOWS:
-        from devports.core.hint import hint, ours
+        from devports.core.hint import hint, own_command
 
         raise DevportsError(
             "unsupported-platform",
             "`--watch` does not support Windows yet",
-            hints=(hint("run ", ours("status"), " for one look"),),
+            hints=(hint("to show it once, run ", own_command("status")),),
             exit_code=exitcodes.CANNOT_INSPECT,
         )
 
@@ -143,7 +143,7 @@ class AllListeners:
     def inspect(self) -> StatusResult:
         """Return the groups of one inspection; the services of this project by name."""
         runs = run_statuses(self._context.records())
-        found = census(self._context.machine, self._folder, self._who)
+        found = inspect_listeners(self._context.machine, self._folder, self._who)
         sections = tuple(
             Section(tuple(self._entry(finding, runs) for finding in group.findings), group)
             for group in found.groups

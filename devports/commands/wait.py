@@ -7,7 +7,7 @@ import time
 
 from devports import exitcodes
 from devports.commands.free import free_error
-from devports.core.hint import hint, ours
+from devports.core.hint import hint, own_command
 from devports.core.stop_plan import FreeResult
 from devports.core.value import Frozen
 from devports.errors import DevportsError
@@ -15,6 +15,7 @@ from devports.freeing.bindable import bindable
 from devports.run.readiness import is_ready, is_served
 from devports.system import clock
 from devports.system.inspect import inspect_ports
+from devports.ui.escape import port_name
 from devports.ui.processes import fact_lines, summary
 from devports.ui.text import elapsed, join_words, round_up
 
@@ -120,10 +121,10 @@ def _shown(
 ) -> Wait:
     from devports.ui.waiting import waiting
 
-    named = join_words([f"`{target.text}`" for target in targets])
+    what = f"for {join_words([f'`{target.text}`' for target in targets])} to be {until}"
     left, waited = deadline.left, deadline.elapsed
-    line = f"waiting up to {round_up(left):.0f} s until {named} is {until}"
-    return waiting(context.screen, line, f"waiting for {named} to be {until}", left, waited=waited)
+    line = f"waiting up to {round_up(left):.0f} s {what}"
+    return waiting(context.screen, line, f"waiting {what}", left, waited=waited)
 
 
 def _happened(context: Context, target: Target, ends: Sequence[Endpoint], until: Until) -> bool:
@@ -140,16 +141,24 @@ def not_ready(context: Context, one: WaitResult) -> DevportsError:
     target, started = one.target, bool(one.target.service and one.target.service.command)
     run = context.records().live_run(target.name, context.config().root) if started else None
     evident = fact_lines(one.findings, context.screen.reader())
+    message = f"`{target.text}` is not ready after {one.seconds:.1f} s"
+    if target.service is None:
+        message = f"no server listened on {port_name(one.findings[0].endpoint, target.subject)}"
+        message += f" within {one.seconds:.1f} s"
     note = ""
     hints: tuple[Advice, ...] = ()
     if run is not None:
         note = f"its run (pid {run.key.pid}) is {'stalled' if run.stalled else run.state}"
     elif started:
-        note = "it is not running; only its own `devports run` makes it ready"
-        hints = (hint("run ", ours("run", target.typed), ", or wait for the port alone"),)
+        note = f"`{target.name}` is not running; only its own `devports run` makes it ready"
+        any_server = own_command("wait", str(target.specs[0].port))
+        hints = (
+            hint("to start it, run ", own_command("run", target.typed)),
+            hint("to wait for any server, run ", any_server),
+        )
     return DevportsError(
         "not-ready",
-        f"`{target.text}` is not ready after {one.seconds:.1f} s",
+        message,
         facts=(summary(one.findings, target.subject), *evident),
         note=note,
         hints=hints,

@@ -14,13 +14,13 @@ def refuse_on_windows(service: str) -> None:
         DevportsError: on Windows, where `devports run` is not implemented.
     """
     if WINDOWS:
-        from devports.core.hint import hint, ours
+        from devports.core.hint import hint, own_command
 
         raise DevportsError(
             "unsupported-platform",
             "`devports run` does not support Windows yet",
-            note="free the port with `devports free`, then start the server",
-            hints=(hint("run ", ours("free", service)),),
+            note="devports can free the port; start the server yourself",
+            hints=(hint("to free the port, run ", own_command("free", service)),),
             service=service,
             exit_code=exitcodes.CANNOT_INSPECT,
         )

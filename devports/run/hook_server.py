@@ -23,9 +23,9 @@ from devports.core.handoff import (
     VARIABLE,
     FailedBind,
     HookHello,
-    ask_of,
-    fact_of,
     node_options,
+    parse_report,
+    parse_request,
     python_path,
     variable,
 )
@@ -166,7 +166,7 @@ class HookServer:
             *lines, part = (self._part + os.read(self._told, FIFO_SIZE)).split(b"\n")
             self._part = part[:LONGEST_FACT]
             for line in lines:
-                self._note(fact_of(line[:LONGEST_FACT]))
+                self._note(parse_report(line[:LONGEST_FACT]))
 
     def _note(self, fact: HookHello | FailedBind | None) -> None:
         match fact:
@@ -200,7 +200,7 @@ class HookServer:
             return False
         del self._connections[descriptor]
         try:
-            ask = ask_of(caller.said, self._token, self._ports)
+            ask = parse_request(caller.said, self._token, self._ports)
             if ask is not None:
                 caller.reply(*((NO, None) if self.refusing else self._answer(ask)))
             return ask is not None

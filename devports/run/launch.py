@@ -10,7 +10,7 @@ import os
 import signal
 
 from devports.core.command_line import launching_of
-from devports.core.handoff import NO, RETRY, YES, mark, numbered, plan_handoff
+from devports.core.handoff import NO, RETRY, YES, fill_descriptors, mark, plan_handoff
 from devports.core.recovery import MARK, Retry
 from devports.core.service import argv_of, fill, values_for
 from devports.core.value import Frozen, unreachable
@@ -194,10 +194,10 @@ class HandoffRunner:
         count = len(self._launch.endpoints)
         self.reserved.allow_reuse(behind=count)
         with self.reserved.inheritable(count, listening=handed.listening) as numbers:
-            argv = [numbered(word, numbers) for word in handed.argv]
+            argv = [fill_descriptors(word, numbers) for word in handed.argv]
             env = {**self._reporting_env(), **dict(handed.env)}
-            spawn(argv, {name: numbered(text, numbers) for name, text in env.items()})
-            return numbered(handed.how, numbers)
+            spawn(argv, {name: fill_descriptors(text, numbers) for name, text in env.items()})
+            return fill_descriptors(handed.how, numbers)
 
     def _reporting_env(self) -> Mapping[str, str]:
         """Return the environment for hooks that only report; no hooks for `handoff = "none"`."""

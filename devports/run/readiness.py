@@ -103,19 +103,17 @@ def with_real_ports(records: RunRecords, config: Config) -> Config:
 
 
 def not_ready(service: Service, dependency: Service) -> DevportsError:
-    from devports.core.hint import hint, ours
+    from devports.core.hint import hint, own_command
 
     name = dependency.name
-    start = (
-        ("run ", ours("run", name))
-        if dependency.command
-        else (f"start `{name}` (devports does not start it)",)
-    )
+    advice = hint(f"start `{name}` (devports does not start it)")
+    if dependency.command:
+        advice = hint("to start it, run ", own_command("run", name), " in another terminal")
     return DevportsError(
         "dependency-not-ready",
         f"`{name}` is not ready on {dependency.spec} after {dependency.ready.timeout:g} "
         f"s (required by `{service.name}`)",
-        hints=(hint(*start, ", then ", ours("run", service.name)),),
+        hints=(advice,),
         service=service.name,
         exit_code=exitcodes.NOT_READY,
     )

@@ -15,7 +15,7 @@ from devports.core.text import LAST_PORT
 from devports.core.verdict import all_bindable, covers, holding
 from devports.errors import DevportsError
 from devports.freeing import free
-from devports.freeing.bindable import findings_now, nobody_is_on, table_of
+from devports.freeing.bindable import all_bindable_now, findings_now, table_of
 from devports.freeing.consent import is_container, plan_for
 from devports.records import MAX_RECORD, NOFOLLOW, checksum, write_private
 from devports.system.bind import Reservation, replace
@@ -82,7 +82,7 @@ class Reservations:
         job, exchanged = self._job, self._job.exchanged
         others = tuple(endpoint for endpoint in job.endpoints if endpoint not in exchanged)
         for _ in range(MAX_ATTEMPTS):
-            if exchanged and not nobody_is_on(self._tools.machine, exchanged):
+            if exchanged and not all_bindable_now(self._tools.machine, exchanged):
                 continue  # another probe's bind lasts microseconds: retry
             self.last = free(self._tools, job.replace(endpoints=others))
             if not self.last.bindable:
@@ -131,14 +131,14 @@ class Reservations:
         """
         for reservation in self._held:
             if reservation.given and reservation.endpoint not in missing:
-                reservation.reuse()
+                reservation.allow_reuse()
 
     def release(self) -> None:
         """Close the reservations. Sockets that the server has as well stay open there."""
         while self._held:
             reservation = self._held.pop()
             if reservation.given:
-                reservation.reuse()
+                reservation.allow_reuse()
             reservation.close()
 
     def free_beside(self, own: Collection[int], *, keep: bool) -> PortStillHeld | None:
@@ -148,7 +148,7 @@ class Reservations:
             own: sockets of the server, which may get its port at any time.
             keep: whether to reserve the port again, for a server that does not have it yet.
         """
-        policy = self._job.policy.replace(movable=0)  # the server runs: no move now
+        policy = self._job.policy.replace(movable_port=0)  # the server runs: no move now
         self.last = free(self._tools, self._job.replace(policy=policy, ours=own))
         if not self.last.bindable:
             return PortStillHeld(self.last.exit_code)
@@ -159,7 +159,7 @@ class Reservations:
     @property
     def may_free(self) -> bool:
         """Whether `on_conflict` allows to free a lost port."""
-        return not (self._job.policy.moves or self._job.policy.fails)
+        return not (self._job.policy.moves or self._job.policy.never_ask)
 
     def is_spared(self, own: Collection[int]) -> bool:
         """Return whether the holders may belong to the server outside its process tree.
@@ -235,7 +235,7 @@ class Reservations:
 
     def _free(self, endpoint: Endpoint) -> bool:
         """Free one endpoint as the policy allows. The server runs, so its port cannot change."""
-        policy = self._job.policy.replace(movable=0)
+        policy = self._job.policy.replace(movable_port=0)
         job = self._job.replace(endpoints=(endpoint,), policy=policy, ours=self.inodes)
         return free(self._tools, job).bindable
 

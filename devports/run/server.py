@@ -17,7 +17,7 @@ from errno import EACCES
 
 from devports import exitcodes
 from devports.core.command_line import program
-from devports.core.handoff import BIND_NOTHING, says_hello_late
+from devports.core.handoff import BIND_NOTHING, loads_hook
 from devports.core.model import ProcessKey
 from devports.core.recovery import DetachedProcess, KillingServer, StoppingServer
 from devports.core.shell_syntax import instead_of
@@ -164,7 +164,7 @@ class Server:
         self.signal_tree(signal.SIGSTOP)
         if self._terminal is not None:
             self._terminal.restore()
-        self._interrupts.stop_ourselves()
+        self._interrupts.stop_process()
         self._continue()
 
     def _continue(self) -> None:
@@ -318,7 +318,7 @@ def refuse_unstartable(argv: Sequence[str], cwd: str, env: Mapping[str, str]) ->
     if not os.path.isdir(cwd):
         raise DevportsError("folder-missing", f"folder `{cwd}` does not exist")
     word, path = argv[0], env.get("PATH", os.defpath)
-    match programs.trouble(word, cwd, path):
+    match programs.start_problem(word, cwd, path):
         case "missing":
             raise DevportsError(
                 "command-not-found",
@@ -419,7 +419,7 @@ class ProgramWatcher:
                 continue
             self._parents.setdefault(key, process.ppid)
             if not self._has_hook(process, hellos):
-                late = says_hello_late(program(process))
+                late = loads_hook(program(process))
                 self._strange.setdefault(
                     key, clock.Deadline(LATE_HELLO_WITHIN if late else HELLO_WITHIN)
                 )

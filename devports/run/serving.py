@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import contextlib
 
-from devports.core.serving import Look, begin, knocked, step
+from devports.core.serving import Inspection, begin, step, with_connection
 from devports.core.verdict import covers
 from devports.errors import DevportsError
 from devports.run.readiness import open_probe
@@ -84,7 +84,7 @@ class ServingWatcher:
         if not self._known.perhaps:
             self._leave()
         elif self._visit is None and (visit := open_probe(self._known.endpoint)) is not None:
-            self._visit, self._known = visit, knocked(self._known)
+            self._visit, self._known = visit, with_connection(self._known)
 
     def _leave(self) -> None:
         if self._visit is not None:
@@ -98,17 +98,17 @@ class ServingWatcher:
             return self._pinned.pop(pin)
         return None
 
-    def _seen(self, now: float, exited: Process | None) -> Look:
+    def _seen(self, now: float, exited: Process | None) -> Inspection:
         found = self._machine.listening_on({end.port for end in self._endpoints}).sockets
         here = [s for s in found if any(covers(s, end) is not False for end in self._endpoints)]
         others = {s: who for s in here if (who := self._other_process(s)) is not None}
         own = [socket for socket in here if socket not in others]
         inodes = frozenset(socket.inode for socket in own)
-        return Look(
+        return Inspection(
             now,
             inodes,
             queue=sum(socket.queue for socket in own),
-            holders=self._holders(inodes) if self._known.asks(inodes) else {},
+            holders=self._holders(inodes) if self._known.needs_holders(inodes) else {},
             exited=exited,
             stranger=next(((socket.local, who) for socket, who in others.items()), None),
         )

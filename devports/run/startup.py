@@ -9,7 +9,7 @@ from errno import EADDRINUSE
 
 from devports.core.bind_errors import match_bind_failure
 from devports.core.command_line import debugger_of, is_shell
-from devports.core.containers import shown
+from devports.core.containers import with_forwarders
 from devports.core.handoff import refused_elsewhere
 from devports.core.recovery import (
     BindRefused,
@@ -104,8 +104,8 @@ class ServerStart:
         self._had = self._freed = False
         self._beside, self._since = (False, "none"), clock.monotonic()
         self._spared: dict[tuple[int, ...], bool] = {}
-        self._below_gone = clock.Lasting(GONE_FOR)
-        self._unfit, self._was_unfit = clock.Lasting(UNFIT_FOR), False
+        self._below_gone = clock.SteadyCondition(GONE_FOR)
+        self._unfit, self._was_unfit = clock.SteadyCondition(UNFIT_FOR), False
         self._next_unfit, self._next_question, self._next_words = (
             Deadline(0),
             Deadline(0),
@@ -226,7 +226,7 @@ class ServerStart:
             self.seen = now.replace(elsewhere=there)
             words = self._launch.argv
             told = any(word.endswith(str(end.port)) for word in words for end in there[:1])
-            facts = facts.replace(elsewhere=bool(there), told=told)
+            facts = facts.replace(elsewhere=bool(there), port_in_command=told)
         return facts
 
     def _elsewhere(self) -> tuple[Endpoint, ...]:
@@ -278,7 +278,7 @@ class ServerStart:
         if self._next_unfit.passed:
             self._next_unfit = Deadline(UNFIT_FOR)
             self._was_unfit = self._machine.unfit([key.pid for key in self._programs.members])
-        return self._unfit.has(self._was_unfit)
+        return self._unfit.update(self._was_unfit)
 
     def _is_refused(self) -> bool:
         """Return whether a bind fails now."""
@@ -372,7 +372,7 @@ class ServerStart:
         """Look up the other holders, to name them."""
         if self.seen.other_sockets:
             found = self._machine.holding(self.seen.other_sockets, thorough=False)
-            self.seen = self.seen.replace(others=shown(found))
+            self.seen = self.seen.replace(others=with_forwarders(found))
         return event
 
     # -- reports while waiting
@@ -402,7 +402,7 @@ class ServerStart:
         """Report the other port whose failed bind ended a child of a running reloader."""
         bind = self._refused_elsewhere()
         gone = bind is not None and self._programs.has_ended(bind.pid)
-        if self._below_gone.has(gone) and bind is not None:
+        if self._below_gone.update(gone) and bind is not None:
             self._report_held(bind.endpoint, bind.errno, None)
 
     def report_refused(self, code: int) -> None:

@@ -114,16 +114,18 @@ def _wait_for(machine: Machine, record: RunRecord, seconds: float) -> None:
 
 
 def _already_running(record: RunRecord) -> DevportsError:
-    from devports.core.hint import hint, ours
+    from devports.core.hint import hint, own_command
 
     name, declared = record.service, run_name(record.service) == record.service
-    again = ("run ", ours("run", name, "--take-over")) if declared else ("add `--take-over`",)
+    again = (
+        ("run ", own_command("run", name, "--take-over")) if declared else ("add `--take-over`",)
+    )
     return DevportsError(
         "run-in-charge",
         f"`devports run {run_words(name)}` is already running (pid {record.key.pid})",
         facts=(f"endpoint: {record.spec}", f"project: {record.project}"),
         hints=(
-            hint("to stop it, run ", ours("free", run_target(name))),
+            hint("to stop it, run ", own_command("free", run_target(name))),
             hint("to stop it and start here, ", *again),
         ),
         service=run_name(name),

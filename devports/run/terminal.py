@@ -209,7 +209,7 @@ class SignalQueue(Wakeup):
         if by_us:
             self.take(SUSPENDING)
         else:
-            self.give_back(SUSPENDING)
+            self.restore(SUSPENDING)
 
 
 def terminal_interrupts_the_server() -> bool:

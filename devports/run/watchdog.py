@@ -208,7 +208,9 @@ def _marked_holders(config: WatchdogConfig) -> list[int]:
     sockets = sockets_on(config.machine, config.endpoints)
     found = config.machine.holding(sockets, thorough=True) if sockets else HolderSearch()
     marked = (MARK, config.mark)
-    return [holder.process.pid for holder in found.holders if marked in holder.process.marks]
+    return [
+        holder.process.pid for holder in found.holders if marked in holder.process.environment_marks
+    ]
 
 
 def unreported_server(config: WatchdogConfig) -> ProcessKey | None:

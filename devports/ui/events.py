@@ -197,7 +197,7 @@ def _outcome(news: stop_plan.Outcome) -> shape.Event:
                 "exited": True,
                 "bindable": bindable,
             }
-        case stop_plan.StopFailed(complaint=why):
+        case stop_plan.StopFailed(engine_error=why):
             return {
                 "event": "not-freed",
                 "process": process,
@@ -221,5 +221,5 @@ def _outcome(news: stop_plan.Outcome) -> shape.Event:
 
 def _container(target: stop_plan.StopTarget) -> str | None:
     """Return the name of the container that a forwarder works for, if it is known."""
-    it = target.standing
+    it = target.kind
     return (it.name or None) if isinstance(it, Container) else None

@@ -57,6 +57,8 @@ MAX_NAME = 60
 MAX_DETAIL = 2000
 """Maximum length of one command line."""
 MAX_CLIENTS = 4
+ON_YES = "if you answer yes"
+"""Title of what devports would do; its commands can be typed."""
 RELATION = {"sibling": "another checkout of this repository", "project": "another project"}
 """The relation of a holder's checkout to the current one."""
 
@@ -90,7 +92,7 @@ def _container_text(container: Container) -> str:
     """Return the role of the process for a container, as far as the engine has answered."""
     engine = printable(container.engine)
     forwards = f"forwards the port for a {engine} container"
-    match container.said:
+    match container.engine_answer:
         case "unasked":
             return forwards
         case "one":
@@ -101,14 +103,14 @@ def _container_text(container: Container) -> str:
         case "none":
             return f"forwards the port for {engine}, but no running container publishes it"
         case "silent":
-            why = printable(container.complaint)
+            why = printable(container.engine_error)
             return f"{forwards}; `{engine} ps` failed: {why}"
         case "missing":
             return f"{forwards}; `{engine}` is not on PATH, so its name is unknown"
         case "inside":
             return f"runs inside {_container_label(container)}"
         case _:
-            unreachable(container.said)
+            unreachable(container.engine_answer)
 
 
 def _container_label(container: Container) -> str:
@@ -143,12 +145,12 @@ def target_label(target: StopTarget) -> str:
 
     A run of devports is named by its command, whatever the system calls its process.
     """
-    if isinstance(target.standing, Container):
-        known = target.standing.said == "one"
-        return _container_label(target.standing) if known else process_label(target.process)
+    if isinstance(target.kind, Container):
+        known = target.kind.engine_answer == "one"
+        return _container_label(target.kind) if known else process_label(target.process)
     below = [m.process for m in target.members if m.process.key != target.process.key]
     top = process_label(target.process)
-    run = run_behind(target.standing)
+    run = run_behind(target.kind)
     if run is not None and not run.left:
         top = f"`devports run {printable(run.words)}` (pid {target.process.pid})"
     if not below:
@@ -230,7 +232,7 @@ class CardRow(Frozen):
 def holder_card(question: Question, reader: DisplayContext, *, project: str = "") -> list[CardRow]:
     """Return the facts about what would be stopped, the most important first."""
     (holder, members), *others = families(question.target.members)
-    process, standing = holder.process, question.target.standing
+    process, standing = holder.process, question.target.kind
     name, *words = process.argv or (process_name(process),)
     more = f"{len(members)} more with the same socket" if members else ""
     up = uptime(process, reader)
@@ -272,9 +274,9 @@ def details(question: Question, reader: DisplayContext) -> list[tuple[str, list[
     sections = [
         ("what will be stopped", ends),
         ("started by", _parents(target)),
-        ("if you answer yes", steps),
+        (ON_YES, steps),
     ]
-    return [(process_name, rows) for process_name, rows in sections if rows]
+    return [(title, rows) for title, rows in sections if rows]
 
 
 def _tree(target: StopTarget) -> list[tuple[int, Process]]:
@@ -300,14 +302,14 @@ def _parents(target: StopTarget) -> list[tuple[str, str]]:
 
 
 def _steps(question: Question) -> Iterator[str]:
-    pid, standing = question.target.process.pid, question.target.standing
+    pid, standing = question.target.process.pid, question.target.kind
     if question.kind == "kill":
         pids = dict.fromkeys((pid, *(m.process.pid for m in question.target.members)))
         yield (f"devports sends SIGKILL to {', '.join(map(str, pids))} if they still have the port")
     else:
         yield "devports checks the port again and asks again if the holder has changed"
     if isinstance(standing, Container):
-        force = f"after {standing.stop_timeout} s by force"
+        force = f"after {standing.stop_timeout} s the engine kills it"
         yield f"`{printable(standing.stop)}` stops the container; {force}"
         yield "devports itself sends no signal"
     elif question.kind == "stop":

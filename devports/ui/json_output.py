@@ -462,7 +462,7 @@ def _standing(standing: holder_kind.HolderKind) -> shape.Standing:
             return facts | {"kind": "supervised", "detail": unit, "stop": stop}
         case holder_kind.Tunnel(kind=kind):
             return facts | {"kind": "tunnel", "detail": kind}
-        case holder_kind.Container(engine=engine, name=name, image=image, said=said):
+        case holder_kind.Container(engine=engine, name=name, image=image, engine_answer=said):
             return facts | {
                 "kind": "container",
                 "detail": engine,
@@ -480,7 +480,7 @@ def _standing(standing: holder_kind.HolderKind) -> shape.Standing:
 def _ended(target: stop_plan.StopTarget, now: float) -> shape.Ended:
     return {
         **_process(target.process, now),
-        "standing": _standing(target.standing),
+        "standing": _standing(target.kind),
         "members": [member.process.pid for member in target.members],
     }
 
@@ -515,7 +515,7 @@ def _outcome(outcome: stop_plan.Outcome, now: float) -> shape.Outcome:
             }
         case stop_plan.ContainerStopped(seconds=seconds, bindable=bindable):
             return done | {"kind": "container-stopped", "seconds": seconds, "bindable": bindable}
-        case stop_plan.StopFailed(complaint=complaint, bindable=bindable):
+        case stop_plan.StopFailed(engine_error=complaint, bindable=bindable):
             return done | {"kind": "stop-failed", "complaint": complaint, "bindable": bindable}
         case stop_plan.AlreadyGone():
             return done | {"kind": "already-gone"}

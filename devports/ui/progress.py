@@ -48,7 +48,7 @@ def progress_text(progress: stop_plan.Progress) -> str:
         case stop_plan.Killing(target=target):
             return f"{target_label(target)} did not stop in time; sending SIGKILL"
         case stop_plan.StoppingContainer(target=target):
-            slow = patience_text(target.standing, "; ")
+            slow = patience_text(target.kind, "; ")
             return f"stopping {target_label(target)} with {_means(target)}{slow}"
         case stop_plan.WatchingForRestart(seconds=seconds, by=by):
             within, who = duration(round_up(seconds)), process_label(by)
@@ -89,7 +89,7 @@ def result_text(outcome: stop_plan.Outcome) -> str:
             return f"{label} closed the port after {by} and {runs} still running; {port}"
         case stop_plan.ContainerStopped(seconds=seconds, bindable=bindable):
             return f"stopped {label}; {_port(seconds, bindable=bindable)}"
-        case stop_plan.StopFailed(complaint=complaint, bindable=bindable):
+        case stop_plan.StopFailed(engine_error=complaint, bindable=bindable):
             said = f"{_means(outcome.target)} failed: {printable(complaint)}"
             return f"{said}; {_port(bindable=bindable)}"
         case stop_plan.AlreadyGone():
@@ -120,12 +120,12 @@ def _port(seconds: float | None = None, *, bindable: bool) -> str:
 
 def _is_container(target: stop_plan.StopTarget) -> bool:
     """Return whether it is identified by its container, and not by a process."""
-    return isinstance(target.standing, Container) and target.standing.said == "one"
+    return isinstance(target.kind, Container) and target.kind.engine_answer == "one"
 
 
 def _means(target: stop_plan.StopTarget) -> str:
     """Return how it is stopped: the command of its engine, or a signal."""
-    standing = target.standing
+    standing = target.kind
     return f"`{printable(standing.stop)}`" if isinstance(standing, Container) else "SIGTERM"
 
 
@@ -143,7 +143,7 @@ def pronoun(target: stop_plan.StopTarget) -> str:
 
 
 def refusal_text(refused: stop_plan.Refused) -> str:
-    standing = refused.target.standing
+    standing = refused.target.kind
     match refused.why:
         case "protected":
             reason = standing.reason if isinstance(standing, Protected) else "protected"
@@ -219,10 +219,8 @@ def freed_text(freed: stop_plan.FreeResult, subject: str) -> tuple[str, ...]:
     """Return the result for each target, and last whether the port is free: that decides."""
     lines = [*map(result_text, freed.outcomes), *spared_text(freed.spared)]
     if freed.bindable:
-        ports = printable(subject) or join_words(
-            [str(finding.endpoint) for finding in freed.findings]
-        )
-        return (*lines, f"{ports} is free")
+        ports = [printable(subject)] if subject else [str(each.endpoint) for each in freed.findings]
+        return (*lines, f"{join_words(ports)} {'are' if ports[1:] else 'is'} free")
     return (*lines, f"not freed: {summary(freed.findings, subject)}")
 
 
@@ -231,12 +229,12 @@ def question_text(question: stop_plan.Question, service: str = "") -> str:
     target = question.target
     port, label = port_name(question.finding.endpoint), target_label(target)
     start = f" and start `{printable(service)}`" if service else ""
-    held, it = f"in use by {label}{owner_phrase(target.standing)}", pronoun(target)
+    held, it = f"in use by {label}{owner_phrase(target.kind)}", pronoun(target)
     match question.kind:
         case "kill":
             return f"{port} is still {held}: kill {it} with SIGKILL{start}?"
         case "container":
-            slow = patience_text(target.standing, ", though ")
+            slow = patience_text(target.kind, ", though ")
             return f"{port} is {held}: stop {it}{start}{slow}?"
         case "stop":
             return f"{port} is {held}: stop {it}{start}?"

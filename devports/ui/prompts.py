@@ -20,7 +20,7 @@ from devports.core.holder_kind import OtherUser, run_name, run_words
 from devports.core.text import LAST_PORT, cells, decimal
 from devports.core.value import Frozen
 from devports.ui.escape import printable
-from devports.ui.holders import details, holder_card
+from devports.ui.holders import ON_YES, details, holder_card
 from devports.ui.processes import headline
 from devports.ui.progress import pronoun, question_text
 from devports.ui.text import plural, wrap
@@ -91,7 +91,7 @@ def yes_or_no(text: str) -> Prompt:
 
 def prompt_for(question: Question, service: str = "") -> Prompt:
     verb = "kill" if question.kind == "kill" else "stop"
-    named, standing = pronoun(question.target), question.target.standing
+    named, standing = pronoun(question.target), question.target.kind
     no = NO.replace(row=f"no, leave {named} running")
     if isinstance(standing, OtherUser):
         named = f"what belongs to {printable(standing.user, 40)}"
@@ -222,7 +222,7 @@ def _details(question: Question, reader: DisplayContext, drawn: RichConsole) -> 
 
     lines: list[Text] = []
     for title, rows in details(question, reader):
-        told = [(key, marked(text) if title == "on yes" else Text(text)) for key, text in rows]
+        told = [(key, marked(text) if title == ON_YES else Text(text)) for key, text in rows]
         lines += lines_of(drawn, [Hanging("  ", Text(title, "strong")), *facts(told)])
     return lines
 

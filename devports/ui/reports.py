@@ -9,7 +9,7 @@ The facts are collected once and have two forms: lines of text for a pipe, and `
 
 from __future__ import annotations
 
-from devports.core.hint import OwnCommand, hint, ours, text_of
+from devports.core.hint import OwnCommand, hint, own_command, text_of
 from devports.core.text import cells
 from devports.core.value import Frozen
 from devports.ui.escape import printable, redacted
@@ -184,7 +184,7 @@ def _fixable(problems: Sequence[Problem]) -> Advice | None:
         which = "them" if number > 1 else "it"
     else:
         which = f"{number} of them" if number > 1 else "one of them"
-    return hint(f"to fix {which} (asks first), run ", ours("doctor", "--fix"))
+    return hint(f"to fix {which} (asks first), run ", own_command("doctor", "--fix"))
 
 
 def problem_block(problem: Problem, reader: DisplayContext, output: OutputStyle) -> str:
@@ -230,7 +230,7 @@ def _known(problem: Problem, reader: DisplayContext) -> tuple[list[tuple[str, st
     if problem.about is None:
         return ()
     plan = problem.plan
-    kinds = [(m.process.pid, target.standing) for target in plan for m in target.members]
+    kinds = [(m.process.pid, target.kind) for target in plan for m in target.members]
     return known(problem.about.findings, reader, kind_facts(kinds, reader))
 
 
@@ -318,7 +318,7 @@ def _group(problems: Sequence[Problem], reader: DisplayContext, config: str) -> 
             yield _line("more", note)
     named = [_free_argument(problem) for problem in problems]
     for start in range(0, len(named), MAX_TARGETS):
-        free = ours("free", *named[start : start + MAX_TARGETS])
+        free = own_command("free", *named[start : start + MAX_TARGETS])
         yield _hint_line(hint("stop the holders (asks before each): ", free), config)
 
 
@@ -383,7 +383,7 @@ def summary(plan: Plan, mode: str, output: OutputStyle, root: str = ".") -> str:
     elif mode == "write":
         line = f"wrote {join_words(changed)}"
     else:
-        command = text_of(ours("vscode"), output.config)
+        command = text_of(own_command("vscode"), output.config)
         line = f"out of date: {join_words(changed)}; to update, run `{command}`"
     return "\n".join(wrap(printable(line), output.width, hang=2))
 
@@ -514,9 +514,9 @@ def written_screen(
         yield Line("more", cells=(((told, "hint"),), ((does, ""),)))
 
 
-VALIDATE_STEP = (ours("validate"), "check the file (also as a pre-commit hook)")
-DOCTOR_STEP = (ours("doctor"), "check for problems")
-VSCODE_STEP = (ours("vscode"), "write VS Code tasks and launch configurations")
+VALIDATE_STEP = (own_command("validate"), "check the file (also as a pre-commit hook)")
+DOCTOR_STEP = (own_command("doctor"), "check for problems")
+VSCODE_STEP = (own_command("vscode"), "write VS Code tasks and launch configurations")
 
 
 def _steps(
@@ -534,11 +534,11 @@ def _count(services: Sequence[DetectedService]) -> str:
 def run_steps(services: Sequence[DetectedService]) -> list[tuple[OwnCommand, str]]:
     """Return a command for each service that can be started, and one for those that cannot."""
     with_port = [service for service in services if service.port]
-    starts = [ours("run", service.name) for service in with_port if service.command]
+    starts = [own_command("run", service.name) for service in with_port if service.command]
     watched = [f"`{printable(service.name)}`" for service in with_port if not service.command]
     steps = [(command, "start it on its port") for command in starts]
     if watched:
-        steps.append((ours("status"), f"show the process that serves {join_words(watched)}"))
+        steps.append((own_command("status"), f"show the process that serves {join_words(watched)}"))
     return steps or [(next_command(services), "start it on its port")]
 
 
@@ -546,6 +546,6 @@ def next_command(services: Sequence[DetectedService]) -> OwnCommand:
     """Return the next command: run the first service that can be, else show the status of all."""
     with_port = [service for service in services if service.port]
     if not with_port:
-        return ours("run", "backend")
+        return own_command("run", "backend")
     first = next((service.name for service in with_port if service.command), "")
-    return ours("run", first) if first else ours("status")
+    return own_command("run", first) if first else own_command("status")

@@ -39,9 +39,9 @@ def _in_another_terminal(event: recovery.RunEvent, config: str) -> str:
     """Return the command that starts the awaited dependency, during the wait; else empty."""
     if not isinstance(event, recovery.WaitingForDependency) or not event.startable:
         return ""
-    from devports.core.hint import ours, text_of  # rarely needed
+    from devports.core.hint import own_command, text_of  # rarely needed
 
-    return f"; run `{text_of(ours('run', event.dependency), config)}` in another terminal"
+    return f"; run `{text_of(own_command('run', event.dependency), config)}` in another terminal"
 
 
 def run_event_text(event: recovery.RunEvent) -> str:
@@ -82,7 +82,7 @@ def run_event_text(event: recovery.RunEvent) -> str:
         case recovery.PortChanged(declared=declared, used=used):
             return f"warning: `{service}` uses port {used}; port {declared} is in use"
         case recovery.WaitingForPreviousRun(pid=pid):
-            return f"waiting for the previous run of `{service}` (pid {pid}) to stop"
+            return f"waiting for the previous run of `{service}` (pid {pid}) to exit"
         case recovery.RecordFailed(why=why):
             lost = f"cannot register this run of `{service}` ({printable(why)})"
             return f"{lost}; a second run will not find it"
@@ -143,7 +143,7 @@ def _refused(it: recovery.BindRefused) -> str:
     """Return the other port that is in use, and what can be done about it."""
     holder = process_label(it.holder) if it.holder else ""
     if not it.errno:
-        held = f"is held by {holder}" if holder else "is held"
+        held = f"is in use by {holder}" if holder else "is in use"
         return f"{it.endpoint}, which the command of `{it.service}` names, {held}"
     why = WHY.get(it.errno) or errorcode.get(it.errno, f"error {it.errno}")
     line = f"a bind of {it.endpoint} by `{it.service}` was refused ({why})"
@@ -152,13 +152,13 @@ def _refused(it: recovery.BindRefused) -> str:
         line = f"{ended} its bind of {it.endpoint} was refused ({why})"
     if it.errno != EADDRINUSE:
         return line
-    has = f": {holder} has it" if holder else ""
+    has = f": {holder} uses it" if holder else ""
     port = it.endpoint.port
     declared = f"declare {port} in `ports` to let devports free it too"
     return f"{line}{has}; run `devports check {port}`, or {declared}"
 
 
-WITHOUT = 'to have it started so at once, set `handoff = "none"`'
+WITHOUT = 'to always start it like this, set `handoff = "none"`'
 
 
 def _handoff_failed(it: recovery.HandoffFailed) -> str:
@@ -209,7 +209,7 @@ def _elsewhere(it: recovery.ListeningElsewhere) -> str:
     line = f"listens on {it.there}; still waiting for {it.wanted}"
     if not it.advice:
         return line
-    write = f"; the command never says the port: write {it.advice}"
+    write = f"; the command does not name the port: write {it.advice}"
     return f"{line}{write}; Ctrl-C ends the wait"
 
 
@@ -267,31 +267,33 @@ def start_error(
     `in_way`: whether the reservation may have blocked the server. `advice`: what to write in the
     command, if it never names the port.
     """
-    from devports.core.hint import hint, ours
+    from devports.core.hint import hint, own_command
 
     name, facts = service.name, list(_seen_lines(seen))
     if status is not None:
-        what = f"with status {status}" if status else "not at all"
-        facts.append(f"GET {service.ready.http} was answered {what}")
+        what = f"returned status {status}" if status else "got no response"
+        facts.append(f"GET {service.ready.http} {what}")
     if unsaid:
         facts.append(f'its output did not contain "{printable(service.ready.log, 120)}"')
     if failure is not None:
-        facts.append(f"it said: {printable(failure.line.strip(), 200)}")
+        facts.append(f"server output: {printable(failure.line.strip(), 200)}")
     if in_way and ended.reason == "not-ready" and seen is not None and not seen.has_any:
         facts.append("it did not bind while devports held the port, nor after that")
-    check = ours("check", str(service.spec.port))
-    hints: tuple[Advice, ...] = (hint("run ", check, " to see its holder"),)
+    check = own_command("check", str(service.spec.port))
+    hints: tuple[Advice, ...] = (hint("to see the holder, run ", check),)
     match ended.reason:
         case "moved" if seen is not None:  # it listens where its sockets were found
             where = ", ".join(map(str, seen.elsewhere))
             message = f"`{name}` listens on {where} instead of {service.spec}"
-            hints = ("make it keep its port (vite: --strictPort), or declare the other port",)
+            hints = (
+                "make the server use its port (vite: `--strictPort`), or declare the other port",
+            )
             if advice:
-                hints = (f"its command never says the port: write {advice}",)
+                hints = (f"its command does not name the port: write {advice}",)
         case "port-shared":
             message = f"`{name}` and another server both listen on {service.spec} (SO_REUSEPORT)"
-            free = ours("free", str(service.spec))
-            hints = (hint("stop the other one: run ", free, ", then start again"),)
+            free = own_command("free", str(service.spec))
+            hints = (hint("to stop the other server, run ", free),)
         case "retries-exhausted":
             message = f"`{name}` lost {service.spec} in each of {service.attempts} starts"
         case _:
@@ -316,20 +318,20 @@ def _until_ready(
     in_way: bool,
 ) -> tuple[Advice, ...]:
     """Return hints for a server that was not ready within its timeout, by the facts."""
-    from devports.core.hint import hint, ours
+    from devports.core.hint import hint, own_command
 
     name = service.name
     if status:
-        return (f"set `ready.http` of `{name}` to a path that answers below 400",)
+        return (f"set `ready.http` of `{name}` to a path that returns a status below 400",)
     if unsaid:
-        return (f"set `ready.log` of `{name}` to a text that it prints when it is ready",)
-    longer = f"if it needs longer, set `ready = {{ timeout = 120 }}` for `{name}`"
+        return (f"set `ready.log` of `{name}` to text that the server prints when it is ready",)
+    longer = f"if the server needs more time, set `ready = {{ timeout = 120 }}` for `{name}`"
     if seen is None or seen.owner is not None:
         return (longer,)
     if seen.bound:
-        return ("check its output above for an error", longer)
+        return ("check the server's output above for errors", longer)
     if seen.other_sockets:
-        who = hint("run ", ours("check", str(service.spec.port)), " to see its holder")
+        who = hint("to see the holder, run ", own_command("check", str(service.spec.port)))
         return (who, f'if `{name}` starts that process, set `ready = {{ owner = "any" }}`')
     once = f'if it tries to bind only once, set `handoff = "none"` for `{name}`'
     return (longer, once) if in_way else (longer,)

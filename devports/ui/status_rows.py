@@ -143,13 +143,11 @@ def rows_of(
     rows: list[StatusRow] = []
     for section in sections:
         group = section.group
-        process_name = title_of(group, reader) if group else ""
+        title = title_of(group, reader) if group else ""
         root = short_folder(group.folder if group else section.folder, reader)
         for entry in section.entries:
             found = [_row(entry, place, reader, asked=asked) for place in entry.places]
-            rows += [
-                row.replace(title=process_name, root=root) for row in found or [_broken(entry)]
-            ]
+            rows += [row.replace(title=title, root=root) for row in found or [_broken(entry)]]
     return rows
 
 
@@ -208,8 +206,8 @@ def _holder_cells(holding: HolderSearch, reader: DisplayContext) -> tuple[str, .
     first = families(holding.holders)[0][0].process
     more = len(holding.holders) - 1 + len(holding.hidden)
     name = process_name(first) + (f" (+{more})" if more else "")
-    known = (user_of(first, reader), uptime(first, reader), short_folder(first.cwd, reader))
-    return (name, str(first.pid), *known)
+    up = uptime(first, reader).replace("less than ", "<")  # the column has no room for words
+    return (name, str(first.pid), user_of(first, reader), up, short_folder(first.cwd, reader))
 
 
 def _hidden_cells(hidden: HiddenSocket) -> tuple[str, str, str]:

@@ -9,6 +9,7 @@ here; with fixed widths, the columns of all groups are aligned.
 
 from __future__ import annotations
 
+import re
 from collections import Counter
 from itertools import groupby
 
@@ -51,6 +52,8 @@ GAP = 2
 """Cells between two columns."""
 COUNT_FROM = 5
 """Number of rows from which on a last line counts them."""
+TIME_LEFT = re.compile(r",? \d+ \w+$")
+"""The end of a state that lasts for a while: `free, lingering 43 s`."""
 SEVERITY = ("error", "note", "good", None)
 """The order in which they are counted."""
 
@@ -201,7 +204,7 @@ def total(rows: Sequence[StatusRow]) -> Hanging:
 
     Lingering is one state, for any number of seconds.
     """
-    states = Counter((row.style, row.cells[VERDICT].partition(" for ")[0]) for row in rows)
+    states = Counter((row.style, TIME_LEFT.sub("", row.cells[VERDICT])) for row in rows)
     order = sorted(states, key=lambda at: (at[1] == "free", SEVERITY.index(at[0]), -states[at]))
     counted = [
         unbroken(Text(f"{states[style, state]} {state}", style or "")) for style, state in order

@@ -43,7 +43,7 @@ def test_at_no_moment_of_a_replacement_can_another_bind_come_in(address: str, po
     here = Endpoint("127.0.0.1", port)
     old = held("127.0.0.1", port)
     assert probe(here) == "in-use"
-    old.pair()
+    old.allow_reuse_port()
     assert probe(here) == "in-use", "what lets our own socket in lets nobody else in"
     fresh = replace([old], Endpoint(address, port))
     assert isinstance(fresh, Reservation)
@@ -62,7 +62,7 @@ def test_a_replacement_that_somebody_has_is_refused_and_the_old_one_kept(
     assert replace([old], Endpoint("0.0.0.0", port)) == "in-use"
     assert probe(Endpoint("127.0.0.1", port)) == "in-use"
     with pytest.raises(OSError, match="in use"):
-        open_bound(Endpoint("127.0.0.1", port), reuse=True, twin=True)
+        open_bound(Endpoint("127.0.0.1", port), reuse=True, reuse_port=True)
     old.close()
 
 
@@ -87,8 +87,8 @@ def test_beside_a_time_wait_nobody_else_can_listen_first(
         share(reservation)
         answers.append(probe(here))
 
-    share = Reservation.reuse
-    monkeypatch.setattr(Reservation, "reuse", sharing)
+    share = Reservation.allow_reuse
+    monkeypatch.setattr(Reservation, "allow_reuse", sharing)
     taken = held("127.0.0.1", port)
     taken.listen()
     assert answers == ["in-use"]

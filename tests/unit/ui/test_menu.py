@@ -106,8 +106,8 @@ def test_no_answer_is_folded_at_60(name: str, kind: str) -> None:
     assert max(map(cells, rows)) <= ANSWER_WIDTH, rows
 
 
-BOB = s.NODE_TARGET.replace(standing=OtherUser("bob", permitted=True))
-ONE = s.NODE_TARGET.replace(standing=Container("docker", name="db", said="one"))
+BOB = s.NODE_TARGET.replace(kind=OtherUser("bob", permitted=True))
+ONE = s.NODE_TARGET.replace(kind=Container("docker", name="db", engine_answer="one"))
 ROWS = [
     pytest.param(STOP, "", ["no, leave it running", "yes, stop it"], id="free starts nothing"),
     pytest.param(

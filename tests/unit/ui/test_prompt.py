@@ -75,7 +75,7 @@ def test_the_holder_is_shown_and_the_answer_counts(said: Chosen) -> None:
 
 def test_another_user_is_named() -> None:
     stage, person = Stage(NO_COLOR="1"), Person("no")
-    theirs = s.NODE_TARGET.replace(standing=OtherUser("bob", permitted=True))
+    theirs = s.NODE_TARGET.replace(kind=OtherUser("bob", permitted=True))
     ask(STOP.replace(target=theirs), stage.screen, choose=person)
     assert "of user `bob`" in person.asked
     assert "  note        belongs to user `bob`\n" in stage.stderr.getvalue()
