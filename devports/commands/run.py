@@ -280,7 +280,6 @@ class RunReporter:
             self._log.write(news)
 
     def wait(self, news: WaitingForDependency) -> Wait:
-        """Show that a dependency is waited for."""
         from devports.ui.waiting import waiting  # mostly there is none
 
         self.note(news)
@@ -355,7 +354,6 @@ def create_session(
 
 
 def confirm_take_over(screen: Console, other: RunRecord, policy: ConfirmPolicy) -> bool:
-    """Ask whether the live run is to be stopped."""
     if policy.never_ask or not policy.interactive:
         return False
     from devports.ui.prompts import answer_on_terminal, take_over_prompt

@@ -114,7 +114,6 @@ def _container_text(container: Container) -> str:
 
 
 def _container_label(container: Container) -> str:
-    """Return a container with its name and image, if known."""
     if not container.name:
         return f"a {printable(container.engine)} container"
     name = printable(container.name, MAX_NAME)
