@@ -11,11 +11,9 @@ import time
 
 from devports.core import stop_plan as core
 from devports.core.command_line import (
-    SHELLS,
     STILL,
     is_at_rest,
     is_persons_shell,
-    program,
     waits_for,
 )
 from devports.core.stop_plan import PortClients, Respawned, WatchingForRestart, may_restart_children
@@ -59,10 +57,9 @@ class RespawnWatcher:
         parents, shell = self.above.get(target.process.key, ((), None))
         return {parent.key for parent in (*parents, *((shell.process,) if shell else ()))}
 
-    def programs(self, target: StopTarget) -> list[Process]:
-        """Return the parents of a target that are no shell, nearest first."""
-        parents, _ = self.above.get(target.process.key, ((), None))
-        return [parent for parent in parents if program(parent) not in SHELLS]
+    def parents(self, target: StopTarget) -> Sequence[Process]:
+        """Return the parents of a target that may start it again, nearest first."""
+        return self.above.get(target.process.key, ((), None))[0]
 
     def settle(self, job: FreeRequest, pins: Mapping[ProcessKey, ProcessHandle]) -> None:
         """Watch for a restart, as long as a process lives that could cause it."""

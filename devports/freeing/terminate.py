@@ -10,6 +10,7 @@ import contextlib
 from functools import partial
 
 from devports import exitcodes
+from devports.core.command_line import SHELLS, program
 from devports.core.holder_kind import Container, run_behind
 from devports.core.stop_plan import (
     AlreadyGone,
@@ -416,10 +417,14 @@ class StopOperation:
                 return it
 
     def living_parent(self, it: Stopped) -> Process | None:
-        """Return the parent that may restart it."""
-        parents = self.watch.programs(it.target)
+        """Return the nearest living parent that may restart it; None for a shell.
+
+        A shell runs its next command or exits: a parent above it has seen no exit.
+        """
+        parents = self.watch.parents(it.target)
         self.pinned.wait_for_exit([parent.key for parent in parents], self.grace)
-        return next((one for one in parents if self.pinned.living((one.key,))), None)
+        nearest = next((one for one in parents if self.pinned.living((one.key,))), None)
+        return nearest if nearest is not None and program(nearest) not in SHELLS else None
 
     def orphans(self, it: Stopped) -> tuple[Process, ...]:
         """Return its living children."""

@@ -932,6 +932,16 @@ def test_a_parent_that_lives_on_is_in_the_result(argv: tuple[str, ...], named: b
     assert stopped.parent == (machine.processes[40] if named else None)
 
 
+def test_what_is_above_a_shell_that_lives_on_is_not_in_the_result():
+    machine = FakeMachine()
+    machine.add(30, argv=("python3", "runner.py"))
+    machine.add(40, ppid=30, argv=("bash", "loop.sh"))
+    machine.add(50, ppid=40)
+    (stopped,) = Freeing(held_by(machine, 50))(YES).outcomes
+    assert isinstance(stopped, Stopped)
+    assert stopped.parent is None
+
+
 def test_children_that_live_on_are_in_the_result_and_not_signalled():
     machine = held_by(FakeMachine(), 50)
     machine.add(51, ppid=50)
