@@ -42,7 +42,7 @@ def own_command(*args: str) -> OwnCommand:
 
 
 def hint(*parts: str | OwnCommand) -> Hint:
-    """Return advice: `hint("run ", ours("free", "web"), ", then start again")`."""
+    """Return advice: `hint("run ", own_command("free", "web"), ", then start again")`."""
     return Hint(parts)
 
 

@@ -218,7 +218,7 @@ class StopOperation:
         return self.finish(result, outcomes)
 
     def bindable(self, *, last: bool = False) -> bool:
-        return bindable(self.machine, self.job.endpoints, self.job.ours, last=last)
+        return bindable(self.machine, self.job.endpoints, self.job.own_inodes, last=last)
 
     def ending(self) -> list[StopTarget]:
         return [target for target in self.plan if not is_container(target)]

@@ -150,7 +150,7 @@ class Reservations:
         policy = self._job.policy.replace(
             movable_port=0
         )  # the server runs: it cannot move any more
-        self.last = free(self._tools, self._job.replace(policy=policy, ours=ours))
+        self.last = free(self._tools, self._job.replace(policy=policy, own_inodes=ours))
         if not self.last.bindable:
             return PortStillHeld(self.last.exit_code)
         if keep and not self._held and self._reserve():
@@ -167,7 +167,7 @@ class Reservations:
 
         That is a container's forwarder, and who cannot be read.
         """
-        found = findings_now(self._tools.machine, self._job.replace(ours=ours))
+        found = findings_now(self._tools.machine, self._job.replace(own_inodes=ours))
         hidden = any(finding.holding.hidden for finding in found)
         return hidden or any(map(is_container, plan_for(self._tools, found)))
 
@@ -236,7 +236,7 @@ class Reservations:
     def _free(self, endpoint: Endpoint) -> bool:
         """Free one endpoint as the policy allows. The server runs, so it cannot move any more."""
         policy = self._job.policy.replace(movable_port=0)
-        job = self._job.replace(endpoints=(endpoint,), policy=policy, ours=self.inodes)
+        job = self._job.replace(endpoints=(endpoint,), policy=policy, own_inodes=self.inodes)
         return free(self._tools, job).bindable
 
     def _replace(self, endpoint: Endpoint) -> Reservation | None:
