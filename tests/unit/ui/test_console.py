@@ -155,7 +155,7 @@ def test_nobody_is_asked_over_a_pipe_whatever_forces_colour(stdin: bool, stderr:
 )
 def test_width(terminal: bool, columns: str, width: int | None) -> None:
     stage = Stage(terminal=terminal, COLUMNS=columns, NO_COLOR="1")
-    assert stage.screen.look("stdout") == OutputStyle(colour=False, width=width)
+    assert stage.screen.output_style("stdout") == OutputStyle(colour=False, width=width)
 
 
 @NEEDS_PTY
@@ -214,7 +214,7 @@ def test_missing_and_closed_streams() -> None:
 
 
 NEWS = "devports: `web` is ready on 127.0.0.1:8000 after 0.1 s: `python3` (pid 4250)"
-BROKEN = "devports: `web` is ready on 127.0.0.1:8000 after 0.1 s:\n  `python3` (pid 4250)"
+BROKEN = "devports: `web` is ready on 127.0.0.1:8000 after\n  0.1 s: `python3` (pid 4250)"
 READERS = [
     pytest.param(True, "", BROKEN, id="a person's terminal: between words"),
     pytest.param(True, "vscode", NEWS, id="VS Code, whose matcher reads lines: whole"),

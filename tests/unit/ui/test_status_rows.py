@@ -40,13 +40,13 @@ ENTRIES = (
 )
 
 PIPE = """\
-service  endpoint              verdict                   holder                    pid   user  uptime  folder      url
-web      127.0.0.1:8000        serving                   node                      4242  you   2 h     ~/shop/web  http://localhost:8000/
-web      [::1]:8000            not listening             -                         -     -     -       -           -
-backend  127.0.0.1:9000        held                      node                      4242  you   2 h     ~/shop/web  -
-api      nowhere.invalid:9000  host unknown              -                         -     -     -       -           -
-db       127.0.0.1:8000        listening                 service `fakedb.service`  412?  root  -       -           -
-old      127.0.0.1:8000        free, leftovers for 43 s  -                         -     -     -       -           -"""  # noqa: E501
+service  endpoint              verdict               holder                    pid   user  uptime  folder      url
+web      127.0.0.1:8000        serving               node                      4242  you   2 h     ~/shop/web  http://localhost:8000/
+web      [::1]:8000            not listening         -                         -     -     -       -           -
+backend  127.0.0.1:9000        in use                node                      4242  you   2 h     ~/shop/web  -
+api      nowhere.invalid:9000  host unknown          -                         -     -     -       -           -
+db       127.0.0.1:8000        listening             service `fakedb.service`  412?  root  -       -           -
+old      127.0.0.1:8000        free, lingering 43 s  -                         -     -     -       -           -"""  # noqa: E501
 
 
 def shown(
@@ -63,7 +63,9 @@ def test_a_pipe_gets_everything() -> None:
 @pytest.mark.parametrize(
     ("place", "role", "asked", "told"),
     [
-        pytest.param(StatusPort(s.HELD), "wanted", True, ("held", "error"), id="a foreign holder"),
+        pytest.param(
+            StatusPort(s.HELD), "wanted", True, ("in use", "error"), id="a foreign holder"
+        ),
         pytest.param(StatusPort(s.FREE), "wanted", True, ("free", "good"), id="nobody"),
         pytest.param(
             StatusPort(s.FREE),
@@ -76,7 +78,7 @@ def test_a_pipe_gets_everything() -> None:
             StatusPort(s.LINGERING),
             "wanted",
             False,
-            ("no holder, leftovers for 43 s", "note"),
+            ("no holder, lingering 43 s", "note"),
             id="leftovers, and not asked to bind",
         ),
         pytest.param(
@@ -126,7 +128,7 @@ def test_a_run_of_ours_in_a_word(stage: Stage, told: tuple[str, str]) -> None:
 def test_verdicts_are_coloured_and_nothing_moves() -> None:
     coloured = shown(colour=True)
     assert "\x1b[32mserving\x1b[0m" in coloured
-    assert "\x1b[1;31mheld\x1b[0m" in coloured
+    assert "\x1b[1;31min use\x1b[0m" in coloured
     for code in ("32", "1;31", "33", "0"):
         coloured = coloured.replace(f"\x1b[{code}m", "")
     assert coloured == PIPE
@@ -156,9 +158,15 @@ def test_holders_that_are_not_all_seen_are_counted() -> None:
     assert "node (+2)  4242" in shown(entries=[entry("a", finding)])
 
 
+def test_the_first_second_of_a_holder_needs_no_wider_column() -> None:
+    young = s.ANN.replace(now=s.NODE_HOLDER.process.started + 0.4)
+    (line,) = changed([], rows_of([Section((entry("web", s.HELD),))], young), OutputStyle())
+    assert "  you   <1 s    ~" in line
+
+
 def test_a_holder_without_a_trace_is_not_shown() -> None:
     finding = s.HELD.replace(holding=HolderSearch((), (HiddenSocket(s.EVERYWHERE[0]),)))
-    assert "held     not visible  -" in shown(entries=[entry("a", finding)])
+    assert "in use   not visible  -" in shown(entries=[entry("a", finding)])
 
 
 def test_hostile_names_are_only_text() -> None:
@@ -171,8 +179,8 @@ def test_hostile_names_are_only_text() -> None:
 def test_only_what_is_new_other_or_gone_is_told_again() -> None:
     before = rows_of([Section((entry("web", s.FREE), entry("db", s.HELD)))], s.ANN)
     later = rows_of([Section((entry("web", s.HELD), entry("db", s.HELD)))], s.ANN)
-    assert [line.split()[:5] for line in changed(before, later, OutputStyle())] == [
-        ["web", "127.0.0.1:8000", "held", "node", "4242"]
+    assert [line.split()[:6] for line in changed(before, later, OutputStyle())] == [
+        ["web", "127.0.0.1:8000", "in", "use", "node", "4242"]
     ]
     gone = rows_of([Section((entry("db", s.HELD), entry("new", s.FREE)))], s.ANN)
     assert [line.split()[:3] for line in changed(later, gone, OutputStyle())] == [

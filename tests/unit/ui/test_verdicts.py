@@ -81,7 +81,7 @@ FAMILY.says(
 
 def test_orphans_that_block_without_an_end() -> None:
     verdict = LingeringConnections((s.socket(s.HERE, "FIN_WAIT1"),), blocking=True)
-    assert processes.verdict_label(verdict) == "leftovers"
+    assert processes.verdict_label(verdict) == "lingering"
 
 
 def test_a_port_in_the_words_of_the_user() -> None:
@@ -120,8 +120,8 @@ def test_a_process_on_two_endpoints_is_described_once() -> None:
 
 def test_what_is_known_of_a_hidden_holder() -> None:
     assert "\n".join(processes.fact_lines((s.HIDING,), s.ANN)) == (
-        "socket  LISTEN 0.0.0.0:8000, opened by root\n"
-        "likely  `fakedb` (pid 412), root, running for 4 days (since 2026-09-16 23:06)"
+        "socket    LISTEN 0.0.0.0:8000, opened by root\n"
+        "probably  `fakedb` (pid 412), root, running for 4 days (since 2026-09-16 23:06)"
     )
 
 
@@ -140,7 +140,7 @@ def test_many_holders_are_counted() -> None:
 )
 def test_the_standing_of_a_holder_is_a_note(run: str, words: str) -> None:
     ours = DevportsRun(RunInfo(s.NODE.key, run, "/shop"))
-    lines = processes.fact_lines((s.HELD,), s.ANN, holders.judgements([(4242, ours)], s.ANN))
+    lines = processes.fact_lines((s.HELD,), s.ANN, holders.kind_facts([(4242, ours)], s.ANN))
     assert lines[-1] == f"note        started by `devports run {words}`"
 
 
@@ -177,7 +177,7 @@ def test_the_error_says_at_once_where_its_holders_come_from(
 
 def test_where_a_holder_is_comes_right_behind_who_it_is() -> None:
     lines = processes.fact_lines(
-        (s.HELD,), s.ANN, holders.judgements([(4242, s.SIBLING.replace(run=None))], s.ANN)
+        (s.HELD,), s.ANN, holders.kind_facts([(4242, s.SIBLING.replace(run=None))], s.ANN)
     )
     assert lines[1] == "checkout    ~/shop, branch `main`; you are in ~/fix, branch `fix`"
     assert not [line for line in lines if line.startswith("note")]
