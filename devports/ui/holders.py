@@ -58,7 +58,7 @@ LONGEST_DETAIL = 2000
 """Characters of one command line."""
 MOST_AROUND = 4
 ON_YES = "if you answer yes"
-"""Title of what devports would do; its commands can be typed."""
+"""Title of what devports would do; its lines have commands, which are never broken."""
 WHOSE = {"sibling": "another checkout of this repository", "project": "another project"}
 """Of whom a holder is, by how its checkout is related to ours."""
 
