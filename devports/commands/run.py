@@ -202,10 +202,11 @@ def report_end(
         news.report_stopper()  # if there was no server yet
     if startup is not None and ended.reason == "ended-early":
         ended = ended.replace(in_way=startup.facts.in_way)
-    context.screen.progress(end_text(name, ended, started=startup is not None))
+    started = startup is not None
+    context.screen.progress(end_text(name, ended, started=started))
     news.note(ended)
     ready = startup is not None and startup.owned is not None
-    if what := run_progress.meaning(name, ended.replace(ready=ready)):
+    if what := run_progress.meaning(name, ended.replace(ready=ready), started=started):
         print_vscode_failure(what, context.screen)
 
 
