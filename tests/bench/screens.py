@@ -27,7 +27,7 @@ SCREENS = {
     f"`devports status` of {SERVICES} services": ("status",),
     "`devports status --all`": ("status", "--all"),
 }
-WORDS = "A terminal is drawn on by rich, which is loaded for that alone; a pipe gets plain text."
+WORDS = "rich draws on a terminal and is loaded only for that; a pipe gets plain text."
 PEAK = """
 import sys
 if sys.argv[1:] != ["-c", "pass"]:

@@ -241,7 +241,7 @@ def test_without_a_name_the_services_are_listed(
     assert (done.code, done.out) == (exitcodes.USAGE, ""), done
     assert f"  `web`: 127.0.0.1:{port}\n" in done.err
     assert "`db`" not in done.err
-    assert "hint: run `devports run web`\n" in done.err
+    assert "hint: to start one, run `devports run web`\n" in done.err
     unknown = devports("run", "--port", port, "uvicorn")
     assert unknown.code == exitcodes.USAGE, unknown
     assert f"give its port: `devports run --port {port} -- uvicorn`" in unknown.err
