@@ -11,7 +11,6 @@ from __future__ import annotations
 
 import contextlib
 import os
-import pty
 import select
 import signal
 import stat
@@ -209,7 +208,7 @@ class TerminalInput(Stream):
 
 def open_output() -> tuple[int, int]:
     """Return both ends of a pseudo-terminal that leaves line ends alone."""
-    ours, theirs = pty.openpty()
+    ours, theirs = os.openpty()
     modes = termios.tcgetattr(theirs)
     modes[OFLAG] &= ~termios.OPOST
     termios.tcsetattr(theirs, termios.TCSANOW, modes)
@@ -335,7 +334,7 @@ class Relay:
 
     def tails(self) -> list[str]:
         """Return the last output of each stream: colours inside a word hide it while it comes."""
-        return [stream.tail.text for stream in self._all]
+        return [stream.tail.text for stream in self._all if stream.tail.data]
 
     def close(self) -> None:
         for stream in self._all:

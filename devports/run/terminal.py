@@ -13,7 +13,6 @@ from __future__ import annotations
 import contextlib
 import fcntl
 import os
-import pty
 import signal
 import termios
 
@@ -123,7 +122,7 @@ class ServerTerminal:
     """A pseudo-terminal (pty(7)): `ours` is its keyboard and screen, `theirs` the server's."""
 
     def __init__(self, like: Terminal) -> None:
-        self.ours, self.theirs = pty.openpty()
+        self.ours, self.theirs = os.openpty()
         termios.tcsetattr(self.theirs, termios.TCSANOW, like.modes)
         copy_size(like.descriptor, self.ours)
 
