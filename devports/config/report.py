@@ -175,9 +175,9 @@ def unknown_service(config: Config, name: str) -> DevportsError:
 
 def no_config(cwd: str) -> DevportsError:
     """Return the error for a service name without a configuration."""
-    from devports.core.hint import hint, ours
+    from devports.core.hint import hint, own_command
 
-    init, check = ours("init"), ours("check", "8000")
+    init, check = own_command("init"), own_command("check", "8000")
     return DevportsError(
         "config-missing",
         f"no `devports.toml` found in {visible(cwd)} or its parent folders",

@@ -71,7 +71,7 @@ def block(service: DetectedService) -> list[str]:
 
 def keys(service: DetectedService) -> Iterator[str]:
     """Yield the table of one service."""
-    watched = "" if service.command else "    # no command: watched, never started"
+    watched = "" if service.command else "    # no command: devports never starts it"
     yield f"[services.{service.name}]{watched}"
     if service.command:
         yield f"command = {text(service.command)}"

@@ -45,7 +45,7 @@ PARSERS: dict[str, Callable[[bytes, int], tuple[Published, ...] | None]] = {
 class EngineError(Frozen):
     """Why an engine gave no answer: its error text, or that its program is not on PATH."""
 
-    complaint: str
+    engine_error: str
     missing: bool = False
 
 
@@ -71,21 +71,23 @@ class Engines:
         if container.engine not in LIST_COMMANDS:
             return container
         match self._asked(container.engine, port):
-            case EngineError(complaint=complaint, missing=missing):
+            case EngineError(engine_error=complaint, missing=missing):
                 said: Said = "missing" if missing else "silent"
-                return container.replace(said=said, complaint=complaint)
+                return container.replace(engine_answer=said, engine_error=complaint)
             case ():
-                return container.replace(said="none")
+                return container.replace(engine_answer="none")
             case (one,):
                 return container.replace(
-                    said="one",
+                    engine_answer="one",
                     name=one.name,
                     image=one.image,
                     identity=one.identity,
                     stop_timeout=one.stop_timeout,
                 )
             case several:
-                return container.replace(said="several", names=tuple(one.name for one in several))
+                return container.replace(
+                    engine_answer="several", names=tuple(one.name for one in several)
+                )
 
     def stop(self, container: Container) -> str:
         """Stop a container by its engine; return why that failed in one line, empty if it did not.
@@ -100,7 +102,7 @@ class Engines:
             return f"`{tool}` is not on PATH"
         ran = _run((path, *words), seconds)
         if ran is None:
-            return f"`{tool} stop` did not end within {seconds:g} s"
+            return f"`{tool} stop` did not finish within {seconds:g} s"
         return "" if ran.status == 0 else _error_text(ran)
 
     def _asked(self, engine: str, port: int) -> tuple[Published, ...] | EngineError:

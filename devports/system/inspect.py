@@ -384,9 +384,9 @@ def with_servers(machine: Machine, findings: tuple[Finding, ...]) -> tuple[Findi
 
 
 def _with_marked_parents(machine: Machine, holder: Holder, asked: Collection[Endpoint]) -> Holder:
-    from devports.core.stop_plan import possible_tops
+    from devports.core.stop_plan import possible_roots
 
-    tops = possible_tops(holder)
+    tops = possible_roots(holder)
     if not _elsewhere(machine, tops, asked):
         return holder
     return holder.replace(

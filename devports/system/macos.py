@@ -252,7 +252,11 @@ class Darwin(PsMachine):
 
 def _marked(process: Process, jobs: dict[int, str]) -> Process:
     label = jobs.get(process.pid)
-    return process if label is None else process.replace(marks=(*process.marks, ("launchd", label)))
+    return (
+        process
+        if label is None
+        else process.replace(environment_marks=(*process.environment_marks, ("launchd", label)))
+    )
 
 
 def _selection(ports: Collection[int]) -> str:

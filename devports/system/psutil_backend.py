@@ -377,9 +377,11 @@ class PsMachine:
         return HiddenSocket(socket, likely=(process,)), UNPROVEN
 
     def with_marks(self, holders: tuple[Holder, ...]) -> tuple[Holder, ...]:
-        """Return holders with `Process.marks`."""
+        """Return holders with `Process.environment_marks`."""
         return tuple(
-            holder.replace(process=holder.process.replace(marks=marks_of(holder.process.pid)))
+            holder.replace(
+                process=holder.process.replace(environment_marks=marks_of(holder.process.pid))
+            )
             for holder in holders
         )
 

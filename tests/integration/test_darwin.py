@@ -216,8 +216,8 @@ def test_the_label_of_a_job_is_a_mark_of_its_process_and_of_what_runs_in_it(
     pid = zoo("listener", port).pid
     jobs = tool(f"PID\tStatus\tLabel\n{pid}\t0\torg.x.web\n{os.getpid()}\t0\torg.x.tests\n")
     (holder,) = look(blindfolded(processes=True, launchctl=jobs), port).holding.holders
-    assert holder.process.marks == (("launchd", "org.x.web"),)
-    assert [p.marks for p in holder.ancestors if p.pid == os.getpid()] == [
+    assert holder.process.environment_marks == (("launchd", "org.x.web"),)
+    assert [p.environment_marks for p in holder.ancestors if p.pid == os.getpid()] == [
         (("launchd", "org.x.tests"),)
     ]
 
@@ -226,7 +226,7 @@ def test_jobs_are_asked_for_only_before_something_is_ended(port: int, zoo: Zoo, 
     pid = zoo("listener", port).pid
     machine = blindfolded(processes=True, launchctl=tool(f"{pid}\t0\torg.x.web\n"))
     (holder,) = machine.holding(machine.table({port}).sockets, thorough=False).holders
-    assert holder.process.marks == ()
+    assert holder.process.environment_marks == ()
 
 
 def test_facts_of_the_system(tool: Tool):

@@ -371,7 +371,7 @@ def _holder(pid: int, inodes: Iterable[int], *, marked: bool) -> Holder | None:
     if found is None:
         return None
     if marked:
-        found = found.replace(marks=processes.marks_of(pid))
+        found = found.replace(environment_marks=processes.marks_of(pid))
     return Holder(found, tuple(sorted(inodes)), processes.ancestors(found))
 
 
