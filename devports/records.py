@@ -127,9 +127,9 @@ class RunRecords:
         for run in reversed(charges(self)):  # a living one counts, though a dead one started it
             key, service, project = run.record.key, run.record.service, run.record.project
             if run.live:
-                runs[key] = RunInfo(key, service, project, patience=run.record.patience)
+                runs[key] = RunInfo(key, service, project, stop_timeout=run.record.patience)
             for left in run.left:
-                runs[left] = RunInfo(left, service, project, left=True)
+                runs[left] = RunInfo(left, service, project, orphaned=True)
         return lambda process: runs.get(process.key)
 
     def claim(
@@ -362,7 +362,7 @@ def holder_of(runs: Iterable[RunStatus], finding: Finding) -> RunStatus | None:
 
 def belongs_to_run(holder: Holder, keys: Collection[ProcessKey]) -> bool:
     """Say whether a holder is one of these processes or was started by one."""
-    return any(process.key in keys for process in holder.line)
+    return any(process.key in keys for process in holder.with_ancestors)
 
 
 def run_state(finding: Finding, run: RunStatus, *, any_owner: bool = False) -> Stage:
