@@ -388,7 +388,7 @@ def orphaned_server(facts: Facts) -> Iterator[Problem]:
         yield Problem(
             "server-left-behind",
             "warning",
-            f"a crashed run of `{run.name}` has left its server: {_named(run.left.process)}",
+            f"orphaned server of `{run.name}`: {_named(run.left.process)}",
             evidence=(f"project: {run.project}", _listens(run.left)),
             why="its `devports run` was killed; no run will stop it",
             remedies=(_stop_remedy(run.left, where),),
@@ -503,7 +503,7 @@ def _two_projects(run: RunFacts, declared: PortFacts) -> Problem:
     return Problem(
         "port-of-two-projects",
         "warning",
-        f"another project runs `{run.name}` on {run.spec}: the number of `{declared.title}`",
+        f"another project runs `{run.name}` on {run.spec}, the port of `{declared.title}`",
         evidence=(f"project: {run.project}", f"devports run: {_pid(run)}, {run.state}"),
         why="both cannot use one address at a time",
         remedies=(Remedy("change the port of one of them"),),

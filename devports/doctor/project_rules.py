@@ -141,7 +141,7 @@ def environment_unusable(command: Command) -> Problem | None:
         f"the command `{command.word}` of `{name}` needs {what} {state}",
         evidence=(f"folder: {found.folder}",),
         why="" if gone else "it was moved or copied, or the Python that made it was removed",
-        remedies=(Remedy(_making(found), found.makes),),
+        remedies=(Remedy(_making(found), found.create_command),),
     )
 
 

@@ -123,10 +123,10 @@ def flaws(facts: Facts) -> Iterator[Problem]:
 def foreign_devports(facts: Facts) -> Iterator[Problem]:
     """The first `devports` on PATH is not this program."""
     first = next(iter(facts.programs), None)
-    if first is None or first.kin == "ours":
+    if first is None or first.origin == "ours":
         return
-    mine = next((p.path for p in facts.programs if p.kin in ("ours", "ours-elsewhere")), "")
-    if first.kin == "ours-elsewhere":
+    mine = next((p.path for p in facts.programs if p.origin in ("ours", "ours-elsewhere")), "")
+    if first.origin == "ours-elsewhere":
         yield Problem(
             "other-installation",
             "note",
@@ -135,7 +135,7 @@ def foreign_devports(facts: Facts) -> Iterator[Problem]:
             why="scripts and editor tasks run that one instead",
         )
         return
-    strange = "another program" if first.kin == "foreign" else "probably not this program"
+    strange = "another program" if first.origin == "foreign" else "probably not this program"
     yield Problem(
         "foreign-devports",
         "warning",

@@ -89,7 +89,7 @@ class Shell:
         self.process = process
         self._machine, self._command = machine, command
         self._children = machine.children(process.pid)
-        self._rest = clock.Lasting(STILL)
+        self._rest = clock.SteadyCondition(STILL)
 
     def may_run_more(self) -> bool:
         """Inspect it; return whether it lives and has not been seen at rest for long enough."""
@@ -97,7 +97,7 @@ class Shell:
         if now is None or now.key != self.process.key:
             return False
         new = self._machine.children(now.pid) - self._children
-        return not self._rest.has(is_at_rest(now, self._command, new))
+        return not self._rest.update(is_at_rest(now, self._command, new))
 
 
 def restarters(tools: FreeServices, target: StopTarget) -> tuple[list[Process], Shell | None]:

@@ -166,11 +166,11 @@ def test_what_does_not_answer_is_named(port: int, tool: Tool):
 AS_ANOTHER_USER = """
 import json, sys
 from devports.core.model import Endpoint
-from devports.system.inspect import survey
+from devports.system.inspect import inspect_ports
 from devports.system.macos import Darwin, Sources
 
 machine = Darwin(Sources(netstat=sys.argv[2], lsof="", sysctl="", launchctl="", seconds=60))
-(found,) = survey(machine, (Endpoint("127.0.0.1", int(sys.argv[1])),), thorough=True)
+(found,) = inspect_ports(machine, (Endpoint("127.0.0.1", int(sys.argv[1])),), thorough=True)
 print(json.dumps([
     type(found.verdict).__name__,
     [[holder.process.pid, holder.process.uid] for holder in found.holding.holders],
@@ -235,7 +235,7 @@ def test_facts_of_the_system(tool: Tool):
     assert blindfolded(sysctl=tool("nonsense\n")).ephemeral() == EPHEMERAL
     assert blindfolded().ephemeral() == EPHEMERAL
     assert blindfolded(sysctl=tool("A-B-C\n")).boot() == "A-B-C"
-    assert blindfolded().boot() == psutil_backend.booted()
+    assert blindfolded().boot() == psutil_backend.boot_time()
 
 
 def test_our_own_hold_on_a_port_is_known_as_ours(port: int):
