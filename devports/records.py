@@ -126,9 +126,9 @@ class RunRecords:
         for run in reversed(run_statuses(self)):  # a live one takes precedence
             key, service, project = run.record.key, run.record.service, run.record.project
             if run.live:
-                runs[key] = RunInfo(key, service, project, patience=run.record.patience)
+                runs[key] = RunInfo(key, service, project, stop_timeout=run.record.patience)
             for left in run.orphaned:
-                runs[left] = RunInfo(left, service, project, left=True)
+                runs[left] = RunInfo(left, service, project, orphaned=True)
         return lambda process: runs.get(process.key)
 
     def claim(
@@ -364,7 +364,7 @@ def status_at(runs: Iterable[RunStatus], finding: Finding) -> RunStatus | None:
 
 def belongs_to_run(holder: Holder, keys: Collection[ProcessKey]) -> bool:
     """Return whether a holder is one of these processes or was started by one."""
-    return any(process.key in keys for process in holder.line)
+    return any(process.key in keys for process in holder.with_ancestors)
 
 
 def run_state(finding: Finding, run: RunStatus, *, any_owner: bool = False) -> Stage:

@@ -164,7 +164,7 @@ def tools_for(context: Context, *, starting: str = "") -> FreeServices:
 
     def tell(news: Progress | Outcome) -> None:
         run = run_behind(news.target.kind) if isinstance(news, Terminating) else None
-        if run is not None and not run.left:
+        if run is not None and not run.orphaned:
             context.records().write_stop_note(run.key, run.service, run.project)
         if isinstance(
             news, Terminating | Killing | StoppingContainer | WaitingForPort | WatchingForRestart

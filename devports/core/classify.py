@@ -197,7 +197,7 @@ def classify_holder(
 def _refusal(target: Process, viewer: CurrentUser, ancestors: Sequence[Process]) -> Refusal | None:
     """Return why `target` is never stopped, if it is not."""
     engine = engine_of_process(target)
-    if engine and target.pid > 1 and target.key not in viewer.line:
+    if engine and target.pid > 1 and target.key not in viewer.ancestor_keys:
         return Container(engine)
     if reason := protection(target, viewer):
         return Protected(reason)
@@ -219,7 +219,7 @@ def _inside(target: Process, viewer: CurrentUser, ancestors: Sequence[Process]) 
     if found is not None and found != own:
         return Container(found[0], found[1][:SHORT_ID], engine_answer="inside")
     for parent in ancestors:
-        if is_monitor(parent) and parent.key not in viewer.line:
+        if is_monitor(parent) and parent.key not in viewer.ancestor_keys:
             engine, identity, name = monitored_container(parent)
             if (engine, identity) != own:
                 return Container(engine, name or identity[:SHORT_ID], engine_answer="inside")
@@ -288,9 +288,9 @@ def _strictness(item: HolderKind) -> tuple[int, bool]:
 def parents_of(top: Process, members: Sequence[Holder]) -> tuple[Process, ...]:
     """Return the ancestors of the root of a process group, as its members list them."""
     for member in members:
-        keys = [process.key for process in member.line]
+        keys = [process.key for process in member.with_ancestors]
         if top.key in keys:
-            return member.line[keys.index(top.key) + 1 :]
+            return member.with_ancestors[keys.index(top.key) + 1 :]
     return ()
 
 

@@ -28,7 +28,7 @@ class CurrentUser(Frozen):
 
     uid: int
     user_uid: int
-    line: tuple[ProcessKey, ...] = ()
+    ancestor_keys: tuple[ProcessKey, ...] = ()
     cgroup: str = ""
 
 
@@ -39,15 +39,15 @@ class OrdinaryProcess(Frozen):
 class RunInfo(Frozen):
     """A `devports run`, from its record.
 
-    `left`: it was killed, and its server is orphaned. `patience`: seconds that it may need to stop
-    its server.
+    `orphaned`: it was killed, and this is its server. `stop_timeout`: seconds that it may need to
+    stop its server.
     """
 
     key: ProcessKey
     service: str
     project: str
-    left: bool = False
-    patience: float = 0.0
+    orphaned: bool = False
+    stop_timeout: float = 0.0
 
     @property
     def words(self) -> str:
@@ -102,7 +102,7 @@ class OtherCheckout(Frozen):
     @property
     def is_guarded(self) -> bool:
         """Whether `--yes` does not cover it: a sibling's, or another project's live run."""
-        return self.relation == "sibling" or (self.run is not None and not self.run.left)
+        return self.relation == "sibling" or (self.run is not None and not self.run.orphaned)
 
 
 def run_behind(kind: HolderKind) -> RunInfo | None:

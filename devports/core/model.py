@@ -184,7 +184,7 @@ class Holder(Frozen):
     ancestors: tuple[Process, ...] = ()
 
     @property
-    def line(self) -> tuple[Process, ...]:
+    def with_ancestors(self) -> tuple[Process, ...]:
         return (self.process, *self.ancestors)
 
 

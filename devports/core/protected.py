@@ -128,7 +128,7 @@ def protection(target: Process, viewer: CurrentUser) -> str:
     # kthreadd is pid 2, but in a container pid 2 is any process: kernel threads have no arguments.
     if 2 in (target.pid, target.ppid) and not target.argv and not target.exe:  # noqa: PLR2004
         return "a kernel thread"
-    if target.key in viewer.line:
+    if target.key in viewer.ancestor_keys:
         return "devports itself or one of its parent processes"
     if is_persons_shell(target) and (target.job is None or target.job.terminal):
         return SHELL

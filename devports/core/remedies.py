@@ -568,7 +568,7 @@ def protected(case: RemedyContext, process: Process, reason: str) -> Iterator[Re
         )
     elif process.pid == 1 and case.platform != "win32":
         yield from _first(case, name)
-    elif case.viewer is not None and process.key in case.viewer.line:
+    elif case.viewer is not None and process.key in case.viewer.ancestor_keys:
         yield Remedy("devports runs inside that process; run it from another terminal")
     elif reason == EDITOR:
         yield Remedy("stop forwarding the port in the Ports panel of the editor")

@@ -159,7 +159,7 @@ def _own_ancestors(holder: Holder, viewer: CurrentUser) -> list[Process]:
 
 def possible_roots(holder: Holder) -> list[Process]:
     """Return the processes that may be stopped for a holder; their other listeners matter."""
-    line = holder.line
+    line = holder.with_ancestors
     return [p for at, p in enumerate(line) if any(is_wrapper_of(p, child) for child in line[:at])]
 
 
@@ -257,7 +257,7 @@ def confirmation(kind: HolderKind, policy: ConfirmPolicy) -> Confirmation:
         case OtherUser():
             granted = policy.yes and policy.other_users
         case DevportsRun(run=run):
-            granted = policy.yes or (run.left and run.project == policy.reclaim_project)
+            granted = policy.yes or (run.orphaned and run.project == policy.reclaim_project)
         case OrdinaryProcess() | Tunnel() | Container() | OtherCheckout():
             granted = policy.yes
         case _:
@@ -332,7 +332,7 @@ def classify_clients(
         ending: the processes that are to stop, which count with their descendants as neither.
     """
     far = {socket.inode for socket in calling}
-    left = [h for h in holding.holders if not any(p.key in ending for p in h.line)]
+    left = [h for h in holding.holders if not any(p.key in ending for p in h.with_ancestors)]
     elsewhere = {inode for h in left for inode in h.inodes} - far
     return PortClients(
         sum(socket.inode not in elsewhere for socket in served),

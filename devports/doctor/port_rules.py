@@ -128,7 +128,7 @@ def serves(facts: Facts, declared: PortFacts) -> bool:
     plan = facts.plan(declared)
     return bool(plan) and all(
         isinstance(target.kind, DevportsRun)
-        and not target.kind.run.left
+        and not target.kind.run.orphaned
         and (target.kind.run.project, target.kind.run.service)
         == (facts.root, declared.service.name)
         for target in plan
@@ -152,7 +152,7 @@ def _runs(facts: Facts, declared: PortFacts) -> str:
     if not runs:
         return ""
     other = runs[0].project != facts.root
-    if any(run.left for run in runs):
+    if any(run.orphaned for run in runs):
         of = f" of the project in {runs[0].project}" if other else ""
         return f"it is the orphaned server of a `devports run`{of} that was killed"
     if any(isinstance(t.kind, OtherCheckout) and t.kind.relation == "sibling" for t in plan):
@@ -495,7 +495,7 @@ def other_project(facts: Facts) -> Iterator[Problem]:
 def _shows(run: RunFacts, declared: PortFacts) -> bool:
     """Return whether the run, or its server, is among the holders on the port or beside it."""
     holders = [h for f in (*declared.findings, *declared.beside) for h in f.holding.holders]
-    keys = {p.key for h in holders for p in h.line}
+    keys = {p.key for h in holders for p in h.with_ancestors}
     return run.process is not None and run.process.key in keys
 
 

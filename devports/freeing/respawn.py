@@ -107,7 +107,7 @@ def restarters(tools: FreeServices, target: StopTarget) -> tuple[list[Process], 
     the one that waits for the target or for the last of the parents; the shell of devports waits
     for devports itself.
     """
-    own = tools.machine.viewer().line
+    own = tools.machine.viewer().ancestor_keys
     found: list[Process] = []
     for parent in tools.machine.ancestors(target.process):
         if parent.key in own:

@@ -239,7 +239,7 @@ class StopOperation:
                 self.tools.tell(Terminating(target))
                 self.note_children(target)
                 self.pinned.terminate(target.process.key)
-        runs = [run.patience for t in self.plan if (run := run_behind(t.kind))]
+        runs = [run.stop_timeout for t in self.plan if (run := run_behind(t.kind))]
         # A devports run stops its server within its own timeout.
         return clock.Deadline(max([self.job.limits.stop, *runs]))
 

@@ -384,7 +384,7 @@ class ServerProcessTree:
         return [key for key in self.members() if session_of(key.pid) in self.sessions]
 
     def owns(self, holder: Holder) -> bool:
-        line = {process.key for process in holder.line}
+        line = {process.key for process in holder.with_ancestors}
         return self.me in line and not self._before & line
 
 

@@ -150,7 +150,7 @@ def target_label(target: StopTarget) -> str:
     below = [m.process for m in target.members if m.process.key != target.process.key]
     top = process_label(target.process)
     run = run_behind(target.kind)
-    if run is not None and not run.left:
+    if run is not None and not run.orphaned:
         top = f"`devports run {printable(run.words)}` (pid {target.process.pid})"
     if not below:
         return top
@@ -289,8 +289,9 @@ def _tree(target: StopTarget) -> list[tuple[int, Process]]:
 
 def _path(member: Holder, top: ProcessKey) -> tuple[Process, ...]:
     """Return the processes from a holder up to the root of its group."""
-    keys = [process.key for process in member.line]
-    return member.line[: keys.index(top) + 1] if top in keys else member.line[:1]
+    line = member.with_ancestors
+    keys = [process.key for process in line]
+    return line[: keys.index(top) + 1] if top in keys else line[:1]
 
 
 def _parents(target: StopTarget) -> list[tuple[str, str]]:

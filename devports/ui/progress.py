@@ -244,7 +244,7 @@ def owner_phrase(standing: HolderKind) -> str:
     match standing:
         case OtherUser(user=user):
             return f" of user `{printable(user)}`"
-        case DevportsRun(run=run) if run.left:
+        case DevportsRun(run=run) if run.orphaned:
             return f" (server of `devports run {printable(run.words)}`)"
         case OtherCheckout(relation=relation, there=there):
             where = place_text(printable(there.folder), there)

@@ -250,6 +250,6 @@ def test_our_own_hold_on_a_port_is_known_as_ours(port: int):
 
 
 def test_the_viewer_is_this_process_and_all_it_runs_in():
-    line = blindfolded().viewer().line
+    line = blindfolded().viewer().ancestor_keys
     assert [key.pid for key in line[:2]] == [os.getpid(), os.getppid()]
     assert line[0].start == round(psutil.Process().create_time() * 1_000_000)

@@ -289,7 +289,7 @@ def test_a_run_of_another_checkout_is_given_its_own_time_to_end():
     machine = FakeMachine()
     machine.add(40, name="devports")
     machine.add(50, ppid=40)
-    run = RunInfo(machine.processes[40].key, "web", "/w/shop", patience=7.0)
+    run = RunInfo(machine.processes[40].key, "web", "/w/shop", stop_timeout=7.0)
     freeing = Freeing(held_by(machine, 50))
     freeing.find_run = lambda process: run if process.pid == 40 else None
     freeing.elsewhere = SIBLING.replace(run=run)
@@ -510,7 +510,7 @@ def test_a_run_of_ours_is_given_the_time_it_needs():
     machine.add(50, ppid=40)
     machine.deaf[40] = {SIGTERM}
     freeing = Freeing(held_by(machine, 50))
-    ours = RunInfo(run.key, "web", "/p", patience=30.0)
+    ours = RunInfo(run.key, "web", "/p", stop_timeout=30.0)
     freeing.find_run = lambda process: ours if process.key == run.key else None
     looks = iter(range(1000))
     machine.before_probe = lambda: machine.end(50) if next(looks) == 12 else None

@@ -166,7 +166,7 @@ def test_a_server_left_by_a_dead_run_is_known_also_to_the_next_run(
     server = machine.add(55)
     records.mark(records.claim(record_of(machine, 50)).replace(server=server.key))
     machine.end(50)
-    left = RunInfo(server.key, "web", "/p", left=True)
+    left = RunInfo(server.key, "web", "/p", orphaned=True)
     assert records.find_run()(server) == left
     records.claim(record_of(machine, 60))
     assert records.find_run()(server) == left

@@ -33,7 +33,7 @@ def process(cwd: str = "/") -> Process:
 
 
 def run(project: str, *, left: bool = False) -> RunInfo:
-    return RunInfo(ProcessKey(50, 1), "web", project, left=left)
+    return RunInfo(ProcessKey(50, 1), "web", project, orphaned=left)
 
 
 PLACES = [

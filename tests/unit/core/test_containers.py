@@ -268,7 +268,7 @@ def test_a_server_below_a_monitor_is_the_containers(
 
 def test_below_the_monitor_of_devports_itself_it_is_an_ordinary_process() -> None:
     own = above(*CONMON)
-    me = ME.replace(line=(ProcessKey(70, 1), own.key))
+    me = ME.replace(ancestor_keys=(ProcessKey(70, 1), own.key))
     assert classify_holder(SERVER, me, None, (own,)) == OrdinaryProcess()
     assert classify_holder(SERVER, me, None, (INNER, own)) == Container(
         "podman", "inner", engine_answer="inside"

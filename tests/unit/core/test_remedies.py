@@ -44,7 +44,7 @@ BOUND = Socket(HERE, None, "BOUND", inode=7)
 GONE = Socket(HERE, Endpoint("127.0.0.1", 50000), "TIME_WAIT", expires=42.5)
 DRAIN = Socket(HERE, Endpoint("127.0.0.1", 50001), "ESTABLISHED", inode=8)
 VIEWER = CurrentUser(ME, ME, (ProcessKey(50, 1),))
-ROOT = CurrentUser(0, ME, VIEWER.line)
+ROOT = CurrentUser(0, ME, VIEWER.ancestor_keys)
 
 PLATFORMS: tuple[Platform, ...] = ("linux", "darwin", "win32")
 KNOWN: dict[Platform, set[str]] = {

@@ -42,7 +42,7 @@ GONE = Socket(HERE, Endpoint("127.0.0.1", 50000), "TIME_WAIT", expires=42.5)
 DRAIN = Socket(HERE, Endpoint("127.0.0.1", 50001), "ESTABLISHED", inode=8)
 DEVPORTS = 'sudo "$(command -v devports)" '
 VIEWER = CurrentUser(ME, ME, (ProcessKey(50, 1),))
-ROOT = CurrentUser(0, ME, VIEWER.line)
+ROOT = CurrentUser(0, ME, VIEWER.ancestor_keys)
 
 
 def process(pid: int, name: str = "python3", uid: int = ME, **facts: object) -> Process:

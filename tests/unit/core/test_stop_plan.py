@@ -319,7 +319,7 @@ def test_a_shell_in_between_is_told_from_a_persons(
 
 
 HOME, AWAY = Place("/w/feat", "feat"), Place("/w/shop", "main")
-LIVE, DEAD = RunInfo(RUN.key, "web", "/w/shop"), RunInfo(RUN.key, "web", "/w/shop", left=True)
+LIVE, DEAD = RunInfo(RUN.key, "web", "/w/shop"), RunInfo(RUN.key, "web", "/w/shop", orphaned=True)
 SIBLING = OtherCheckout("sibling", AWAY, HOME)
 ELSEWHERE = [
     place.replace(run=run)
@@ -329,7 +329,7 @@ ELSEWHERE = [
 STANDINGS: list[HolderKind] = [
     OrdinaryProcess(),
     DevportsRun(RunInfo(RUN.key, "backend", "/srv")),
-    DevportsRun(RunInfo(RUN.key, "backend", "/srv", left=True)),
+    DevportsRun(RunInfo(RUN.key, "backend", "/srv", orphaned=True)),
     OtherUser("bob", permitted=True),
     OtherUser("bob", permitted=False),
     SupervisedService("systemd", "x.service", "systemctl stop x.service"),
@@ -362,7 +362,7 @@ def allowed(standing: HolderKind, policy: ConfirmPolicy) -> str:
     else:
         left_here = (
             isinstance(standing, DevportsRun)
-            and standing.run.left
+            and standing.run.orphaned
             and standing.run.project == "/srv"
         )
         granted = policy.yes or (policy.reclaim_project == "/srv" and left_here)

@@ -47,7 +47,7 @@ def run_of(project: str = ROOT, service: str = "backend", *, left: bool = False)
     """Return a look-up in which RUN, or the server it left, is a devports run."""
     known = {(SERVER if left else RUN).key}
     return lambda process: (
-        RunInfo(process.key, service, project, left=left) if process.key in known else None
+        RunInfo(process.key, service, project, orphaned=left) if process.key in known else None
     )
 
 

@@ -218,7 +218,7 @@ MINE = DevportsRun(RunInfo(DEVPORTS.key, "web", "/shop"))
 SIBLING = OtherCheckout(
     "sibling", Home("/home/ann/shop", "main"), Home("/home/ann/fix", "fix"), MINE.run
 )
-LEFT = DevportsRun(RunInfo(NODE.key, "web", "/shop", left=True))
+LEFT = DevportsRun(RunInfo(NODE.key, "web", "/shop", orphaned=True))
 URL = "http://localhost:8000/"
 SERVED = StatusEntry(
     "web",
