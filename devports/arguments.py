@@ -1,6 +1,6 @@
 """The commands and their options, declared once: dispatch, `--help` and completion read them here.
 
-Only the parser imports argparse, which costs one and a half Python starts: a TAB needs none.
+Only the parser imports argparse, which costs one and a half Python starts: completion needs none.
 """
 
 from __future__ import annotations
@@ -41,7 +41,7 @@ def host(text: str) -> str:
     Raises:
         DevportsError: it is neither a name nor a numeric address.
     """
-    from devports.config.decode import wrong_host  # only where one is given
+    from devports.config.decode import wrong_host  # only if one is given
 
     if wrong := wrong_host(text):
         raise DevportsError("usage", f"`{text[:80]}` {wrong}")
@@ -52,7 +52,7 @@ def pace(text: str) -> float:
     """Parse the argument of --interval.
 
     Raises:
-        DevportsError: it is not a length of time, or so short that looking would be all we do.
+        DevportsError: it is not a duration, or too short.
     """
     if (length := seconds(text)) < SHORTEST_PACE:
         raise DevportsError("usage", f"`{text[:20]}` is less than {SHORTEST_PACE} seconds")
@@ -60,7 +60,7 @@ def pace(text: str) -> float:
 
 
 def seconds(text: str) -> float:
-    """Parse a length of time, at most an hour.
+    """Parse a duration, at most an hour.
 
     Raises:
         DevportsError: it is not a number of seconds.
@@ -73,10 +73,10 @@ def seconds(text: str) -> float:
 
 
 class Option:
-    """An option, or a word without dashes, in the terms of `ArgumentParser.add_argument`.
+    """An option, or a positional argument, in the terms of `ArgumentParser.add_argument`.
 
-    An option of which nothing is said but its help is a switch. `metavar` says what a value is, for
-    completion too. Several ways of one thing (`store_const`) exclude each other.
+    An option with nothing but its help is a switch. `metavar` is the kind of its value, for
+    completion too. Several settings of one mode (`store_const`) exclude each other.
     """
 
     def __init__(self, flags: str, text: str | None = None, **settings: Any) -> None:
@@ -90,16 +90,16 @@ class Option:
 
 
 class Command:
-    """A command: the function that does it, what that is in words, and its options beside `--help`.
+    """A command: its function, its help, and its options beside `--help`.
 
     Args:
         function: "module:function", called with a `Context` and the options by their names.
-        text: what it does.
-        also: what else it may be called, for "did you mean".
+        text: its help.
+        also: other words for it, for "did you mean".
         options: beside `--help`.
         waits: it may take long, so a signal has to end it with an exit code.
-        passes_on: what is behind ``--`` is the server's; it is given as `arguments`.
-        shown: `usage` and `epilog` of its help, where argparse would make others.
+        passes_on: words behind ``--`` are the server's; they are given as `arguments`.
+        shown: `usage` and `epilog` of its help, where argparse would generate others.
     """
 
     def __init__(
@@ -149,7 +149,7 @@ CONSENT = (
     ),
     NO_INPUT,
 )
-"""Who may be ended, and whether somebody is asked about it."""
+"""What may be stopped, and with which confirmation."""
 
 COMMANDS = {
     "run": Command(
@@ -280,14 +280,13 @@ def build_parser(only: str = "", *, width: int = 80) -> argparse.ArgumentParser:
     """Declare the commands to argparse.
 
     Args:
-        only: a command that need not wait for the others to be declared; all, if it is none.
-        width: cells of a line of help. argparse would import shutil to know it, for every argument
-            that is declared.
+        only: the one command to declare; all, if it is none.
+        width: cells of a line of help. argparse would import shutil for it, for every argument.
     """
     import argparse
 
     class Parser(argparse.ArgumentParser):
-        """A parser whose errors are ours, so that they look like every other one."""
+        """A parser that raises `DevportsError`, so that its errors look like all others."""
 
         def error(self, message: str) -> NoReturn:
             raise DevportsError("usage", message, hints=(_help(*self.prog.split()[1:]),))
@@ -318,7 +317,7 @@ def _declare(parser: argparse.ArgumentParser, options: Iterable[Option]) -> None
 
 
 def parsed(parser: argparse.ArgumentParser, words: Sequence[str]) -> argparse.Namespace:
-    """Parse the words of a command line, and name what was perhaps meant where they are wrong.
+    """Parse the words of a command line, with suggestions if they are invalid.
 
     Raises:
         DevportsError: they are no command, or none with these options.
@@ -339,7 +338,7 @@ def parsed(parser: argparse.ArgumentParser, words: Sequence[str]) -> argparse.Na
 
 
 def _no_command(words: Sequence[str]) -> DevportsError:
-    """Return that the first word is no command; a target and a usual name for one lead on."""
+    """Return the error for an unknown command; a target or a common synonym gets a hint."""
     from devports.core.hint import hint, is_port, own_command  # only where there is a mistake
 
     first = words[0]
@@ -354,7 +353,7 @@ def _no_command(words: Sequence[str]) -> DevportsError:
 
 
 def _refuse_bare(options: argparse.Namespace) -> None:
-    """Refuse what only says whom `--yes` covers where there is no `--yes`."""
+    """Refuse options that only extend `--yes` without it."""
     if getattr(options, "yes", True):
         return
     for name in ("other_users", "other_checkouts"):

@@ -15,7 +15,7 @@ from devports.core.holder_kind import (
 )
 from devports.core.stop_plan import PortClients, Question, UntouchedProcess
 from devports.ui import holders
-from devports.ui.holders import clients_text, project_text, spared_text, whereabouts
+from devports.ui.holders import clients_text, project_rows, project_text, spared_text
 from tests.tools.golden import Family
 from tests.unit.ui import samples as s
 
@@ -46,7 +46,7 @@ THERE, HERE = Place("/home/ann/shop", "main"), Place("/srv/shop-fix", "fix/login
 
 FAMILY.says(
     "where",
-    lambda case: "  ".join(whereabouts(case, s.ANN)).strip(),
+    lambda case: "  ".join(project_rows(case, s.ANN)).strip(),
     {
         "another checkout": OtherCheckout("sibling", THERE, HERE),
         "another project, without git and with a hostile name": OtherCheckout(

@@ -91,7 +91,7 @@ FAMILY.says(
 
 FAMILY.says(
     "who is left",
-    lambda outcome: "\n".join(progress.left_words(outcome)),
+    lambda outcome: "\n".join(progress.remaining_text(outcome)),
     {
         "nobody": Stopped(NODE, ("SIGTERM",), 0.31),
         "nobody was stopped": AlreadyGone(NODE),
