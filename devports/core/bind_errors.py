@@ -24,8 +24,9 @@ NEEDLES = (
 """In lower case; output without any of them cannot match. Together they cost about 0.5 ms on 64
 KiB. Output is searched only until the server is ready."""
 
-_PORT = re.compile(
-    r"""
+# The patterns are texts, which `re` compiles once they are first needed and keeps: to compile them
+# takes 4 ms, before each start, and a server may say nothing of a port.
+_PORT = r"""(?aix)
     (?: (?: \d{1,3}(?:\.\d{1,3}){3} | [\]*] | \b(?:localhost|any|null)  # an address, and a colon
           | [\da-f]{0,4}::[\da-f:]{0,40} | (?:^|(?<=[\s(\[=@])) ) :
       | ['"],\s*                                                        # ('127.0.0.1', 8000)
@@ -33,29 +34,23 @@ _PORT = re.compile(
       | \bhttps?\b[\w/.]*-                                              # http-nio-8080
     )
     (?P<port>\d{1,5}) (?!\d|[.:]\d)                                     # no time, no address
-    """,
-    re.VERBOSE | re.IGNORECASE | re.ASCII,
-)
+    """
 
 # EADDRINUSE by its name, by its numbers on Linux, macOS and Windows, which survive translation, and
 # by its texts. "address" must follow a sign or the level of a log line: "user's address already in
 # use" is text of a user.
-SYSTEM_ERROR = re.compile(
-    r"""
+SYSTEM_ERROR = r"""(?aix)
       \b(?:e?addr_?inuse)\b
     | \[(?:errno|winerror)\ (?:48|98|10048|10013)\] | \b(?:os\ error|errno)\W{1,3}(?:48|98|10048)\b
     | (?:^|[^\w\s]\s*|\b(?:error|fatal|critical)\s+) address\ (?:is\ )?(?:already\ )?in\ use\b
       (?!\ (?:by|for|in|on)\ |\ [/\\])
     | \bonly\ one\ usage\ of\ each\ socket\ address
     | \b(?:that|this|the|specified)\ port\ is\ (?:already\ )?(?:in\ use|being\ used|taken)\b
-    """,
-    re.VERBOSE | re.IGNORECASE | re.ASCII,
-)
+    """
 
 # A failed bind only together with a port on the same line: "in use", something that failed, a
 # system call before its reason, something that is there already.
-FAILURE = re.compile(
-    r"""
+FAILURE = r"""(?aix)
       \bports?\b[^\n]{0,40}? (?<!not\ ) \b
       (?: in\ use | taken | occupied | busy | being\ used | unavailable | requires\ elevated
           | not\ available | could\ not\ be\ used | already\ (?:allocated|used|bound)
@@ -68,20 +63,15 @@ FAILURE = re.compile(
     | \b(?:bind|listen)\b[^\n]*\b(?:eacces|permission\ denied)
     | \bpermission\ denied\b[^\n]*\bbind\b
     | \b(?:already|another)\b[^\n]{0,40}\b(?:on|at)\ (?:the\ same\ )?(?:port|address)\b
-    """,
-    re.VERBOSE | re.IGNORECASE | re.ASCII,
-)
+    """
 
 # Another kind of socket, or a text for another reader: help, an answer in JSON.
-_OTHER = re.compile(
-    r"""
+_OTHER = r"""(?aix)
       ^(?!.*tcp).*\budp\b | \bconnect\b | \bunix: | \.sock\b | in\ ?use:?\s[/\\]
     | ^\s*\w+:\ ['"]e\w+['"],?$                                          # a field of Node's error
     | \b(?:if|when|unless|until|whether|in\ case)\b[^\n]*(?:in\ ?use|taken|busy|available|fail)
     | \{\s*['"](?!.*eaddrinuse)
-    """,
-    re.VERBOSE | re.IGNORECASE | re.ASCII,
-)
+    """
 
 TAIL = 4096
 """Bytes of output that are kept: more than the last lines of the longest traceback."""
@@ -91,12 +81,12 @@ _SEAM = 64
 
 # ECMA-48 5.4 (CSI), xterm's OSC with BEL or ST, and the two-character escapes. Of an unfinished
 # sequence only the introducer is removed: the text behind it must stay.
-_ESCAPES = re.compile(
+_ESCAPES = (
     r"(?:\x1b\[|\x9b)[0-?]*[ -/]*(?:[@-~]|\Z)"
     r"|(?:\x1b\]|\x9d)[^\x07\x1b\x9c\n]*(?:\x07|\x1b\\|\x9c)"
     r"|\x1b[()*+][ -~]|\x1b[\]0-Z\\^_a-~=>]?|\x08|\x00"
 )
-_RETURNS = re.compile(r"\r+\n?")
+_RETURNS = r"\r+\n?"
 
 
 class BindFailure(Frozen):
@@ -111,7 +101,7 @@ class BindFailure(Frozen):
 
 def strip_ansi(data: bytes) -> str:
     """Return `data` as text without terminal sequences; a lone carriage return ends a line."""
-    return _ESCAPES.sub("", _RETURNS.sub("\n", data.decode("utf-8", "replace")))
+    return re.sub(_ESCAPES, "", re.sub(_RETURNS, "\n", data.decode("utf-8", "replace")))
 
 
 def may_match(chunk: bytes) -> bool:
@@ -129,9 +119,9 @@ def may_match(chunk: bytes) -> bool:
 
 def bind_failures(text: str) -> Iterator[BindFailure]:
     """Yield each line of `text` that reports a failed bind, of any port."""
-    for line in text.split("\n"):
-        error, named = SYSTEM_ERROR.search(line), _PORT.search(line)
-        if (error or (named and FAILURE.search(line))) and not _OTHER.search(line):
+    for line in filter(None, text.split("\n")):
+        error, named = re.search(SYSTEM_ERROR, line), re.search(_PORT, line)
+        if (error or (named and re.search(FAILURE, line))) and not re.search(_OTHER, line):
             yield BindFailure(int(named["port"]) if named else None, line.strip())
 
 

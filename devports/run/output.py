@@ -11,7 +11,6 @@ from __future__ import annotations
 
 import contextlib
 import os
-import pty
 import select
 import signal
 import stat
@@ -209,7 +208,7 @@ class TerminalInput(Stream):
 
 def open_output() -> tuple[int, int]:
     """Return both ends of a pseudo-terminal that does not change line ends."""
-    outer, inner = pty.openpty()
+    outer, inner = os.openpty()
     modes = termios.tcgetattr(inner)
     modes[OFLAG] &= ~termios.OPOST
     termios.tcsetattr(inner, termios.TCSANOW, modes)
@@ -335,7 +334,7 @@ class Relay:
 
     def tails(self) -> list[str]:
         """Return the last output of each stream: on arrival colour codes inside a word hide it."""
-        return [stream.tail.text for stream in self._all]
+        return [stream.tail.text for stream in self._all if stream.tail.data]
 
     def close(self) -> None:
         for stream in self._all:

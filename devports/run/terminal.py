@@ -13,7 +13,6 @@ from __future__ import annotations
 import contextlib
 import fcntl
 import os
-import pty
 import signal
 import termios
 
@@ -123,7 +122,7 @@ class ServerTerminal:
     """A pseudo-terminal (pty(7)): `relay_end` is its screen and keyboard."""
 
     def __init__(self, like: Terminal) -> None:
-        self.relay_end, self.server_end = pty.openpty()
+        self.relay_end, self.server_end = os.openpty()
         termios.tcsetattr(self.server_end, termios.TCSANOW, like.modes)
         copy_size(like.descriptor, self.relay_end)
 

@@ -349,7 +349,8 @@ def _seen_lines(seen: recovery.PortOwnership | None) -> Iterator[str]:
         yield "none of its processes listens on the port"
     for socket in seen.other_sockets:
         who = [process_label(h.process) for h in seen.others.holders if socket.inode in h.inodes]
-        yield f"{' and '.join(who) or 'another process'} has {socket.state} {socket.local}"
+        has = "have" if len(who) > 1 else "has"
+        yield f"{' and '.join(who) or 'another process'} {has} {socket.state} {socket.local}"
 
 
 NOT_RUNNING = f"{PREFIX}not running"

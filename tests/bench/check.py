@@ -75,16 +75,17 @@ def looks(rounds: int) -> Iterator[str]:
 
 
 @contextlib.contextmanager
-def twenty_services(folder: str) -> Iterator[str]:
-    """Give the configuration of a project in `folder` where one of the services runs."""
+def twenty_services(folder: str, held: int = 1) -> Iterator[str]:
+    """Give the configuration of a project in `folder` where the ports of so many are held."""
     with reserved_block() as port:
         project = Project(folder)
         for number in range(SERVICES):
             place = port + number if number < BLOCK else FIRST + number
             project.service(f"one{number}", place, ["python3", "-m", "http.server", "{port}"])
-        actor = start("listener", argv_of("listener", port))
+        actors = [start("listener", argv_of("listener", port + n)) for n in range(held)]
         yield project.config
-        actor.end()
+        for actor in actors:
+            actor.end()
 
 
 def projects(rounds: int) -> str:

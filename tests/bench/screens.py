@@ -8,26 +8,38 @@ from __future__ import annotations
 import contextlib
 import os
 import re
+import select
 import statistics
 import sys
 import tempfile
 import time
+from contextlib import ExitStack
 from typing import TYPE_CHECKING
 
 from tests.bench import wheel
 from tests.bench.check import SERVICES, bare, twenty_services
-from tests.bench.pairs import Job, Section, markdown, measure, once, progress, ratio
+from tests.bench.pairs import Job, Section, markdown, measure, progress, ratio
 from tests.harness.command import clean_environment
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterator, Mapping
+    from collections.abc import Iterator, Mapping
 
 SIZE = {"COLUMNS": "100", "LINES": "30"}
 SCREENS = {
     f"`devports status` of {SERVICES} services": ("status",),
     "`devports status --all`": ("status", "--all"),
+    "`devports free`, its question": ("free", "one0"),
+    "`devports run`, its question": ("run", "one0"),
 }
-WORDS = "rich draws on a terminal and is loaded only for that; a pipe gets plain text."
+HELD = 7
+CROWDED = {f"`devports doctor` with {HELD} held ports": ("doctor",)}
+"""The same where so many services find their ports held."""
+WORDS = """\
+rich draws on a terminal and is loaded only for that; a pipe gets plain text. Questions are asked by
+questionary and answered with no by a key; on a pipe the answer is no at once."""
+ASKED = b"no, leave it running"
+AGAIN = 0.02
+"""Seconds until a key is sent again: what is typed before a question is drawn does not count."""
 PEAK = """
 import sys
 if sys.argv[1:] != ["-c", "pass"]:
@@ -58,9 +70,16 @@ def shown(argv: list[str], environment: Mapping[str, str]) -> tuple[float, float
 
 
 def read(terminal: int) -> Iterator[bytes]:
-    """Yield what comes, to the end of the terminal: that is an EIO (pty(7))."""
+    """Yield what comes, to the end of the terminal: that is an EIO (pty(7)); answer a question."""
+    seen = b""
     with contextlib.suppress(OSError):
-        while data := os.read(terminal, 1 << 16):
+        while True:
+            if ASKED in seen and not select.select((terminal,), (), (), AGAIN)[0]:
+                os.write(terminal, b"n")
+                continue
+            if not (data := os.read(terminal, 1 << 16)):
+                return
+            seen += data
             yield data
 
 
@@ -72,24 +91,27 @@ def peak(words: list[str], environment: Mapping[str, str]) -> float:
     return int(found[1]) / 1024
 
 
-def measured(
-    config: str, home: Mapping[str, str], rounds: int, run: Callable[..., tuple[float, float, int]]
-) -> list[Job]:
-    """Return what a bare Python and each screen costs, run so."""
-    jobs = [bare()]
-    for name, (command, *options) in SCREENS.items():
-        jobs.append(Job(f"**{name}**", [wheel.devports(), command, "--config", config, *options]))
-    measure(jobs, rounds, environment=home, run=run)
-    return jobs
+def screens(config: str, crowded: str) -> Iterator[Job]:
+    """Yield a bare Python, and each screen: of a project, and of one with more held ports."""
+    yield bare()
+    for table, of in ((SCREENS, config), (CROWDED, crowded)):
+        for name, (command, *more) in table.items():
+            yield Job(f"**{name}**", [wheel.devports(), command, "--config", of, *more])
 
 
 def report(rounds: int = 15) -> Section:
     progress("screens")
-    with tempfile.TemporaryDirectory() as folder, twenty_services(folder) as config:
+    with ExitStack() as stack:
+        folder, other = (stack.enter_context(tempfile.TemporaryDirectory()) for _ in range(2))
+        configs = (
+            stack.enter_context(twenty_services(folder)),
+            stack.enter_context(twenty_services(other, HELD)),
+        )
         home = clean_environment(folder)
         home.pop("PYTHONDONTWRITEBYTECODE")
-        seen = measured(config, home, rounds, on_a_terminal)
-        piped = measured(config, home, rounds, once)
+        seen, piped = list(screens(*configs)), list(screens(*configs))
+        measure(seen, rounds, environment=home, run=on_a_terminal)
+        measure(piped, rounds, environment=home)
         rows = [
             (
                 job.name,

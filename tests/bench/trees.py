@@ -3,7 +3,8 @@
     python -m tests.bench.trees OLD NEW [-n ROUNDS]
 
 OLD and NEW are installed commands, such as `.venv/bin/devports`. Old against old says how much of a
-ratio is noise. CPU of the command and of what it has waited for.
+ratio is noise. CPU of the command and of what it has waited for; until the server's exec, of the
+command alone, as the kernel's scheduler says (proc(5), schedstat).
 """
 
 from __future__ import annotations
@@ -12,6 +13,7 @@ import argparse
 import os
 import socket
 import statistics
+import subprocess
 import sys
 import tempfile
 from contextlib import ExitStack
@@ -29,7 +31,23 @@ CONFIG = """\
 [services.web]
 port = {port}
 command = ["true"]
+
+[services.beside]
+port = {ports[0]}
+command = ["./server"]
+
+[services.hook]
+port = {ports[1]}
+command = ["./server.py"]
+
+[services.fd]
+port = {ports[2]}
+command = ["./server", "{{fd}}"]
 """
+SERVER = "#!/bin/sh\nexec cat /proc/$PPID/schedstat\n"
+"""Says what the process that has started it has cost, in nanoseconds. By the name of its file it is
+taken for a program of Python's, or for one of which nothing is known."""
+WAYS = ("fd", "hook", "beside")
 
 
 def costs(port: int, config: str) -> dict[str, Callable[[str], float]]:
@@ -49,6 +67,14 @@ def costs(port: int, config: str) -> dict[str, Callable[[str], float]]:
         finally:
             holder.end()
 
+    def begun(name: str) -> Callable[[str], float]:
+        def cost(command: str) -> float:
+            argv = [command, "run", name, "--config", config]
+            done = subprocess.run(argv, env=ENVIRONMENT, capture_output=True, check=True)
+            return int(done.stdout.split()[0]) / 1e6
+
+        return cost
+
     at = ("--config", config)
     return {
         "`check PORT`, free": light("check", str(port)),
@@ -57,6 +83,7 @@ def costs(port: int, config: str) -> dict[str, Callable[[str], float]]:
         "`status --json`": light("status", "--json", *at),
         "`free PORT --yes`, held": freed,
         "`run`, of a server that ends at once": light("run", "web", *at),
+        **{f"`run` until the server's exec, `{way}`": begun(way) for way in WAYS},
     }
 
 
@@ -65,6 +92,7 @@ def main() -> None:
     parser.add_argument("old")
     parser.add_argument("new")
     parser.add_argument("-n", "--rounds", type=int, default=41)
+    parser.add_argument("-k", "--only", default="", help="words of what is measured")
     args = parser.parse_args()
     os.environ.setdefault("CI", "1")  # more patience: the machine is busy
     rows = []
@@ -73,8 +101,14 @@ def main() -> None:
         folder = stack.enter_context(tempfile.TemporaryDirectory())
         config = os.path.join(folder, "devports.toml")
         with open(config, "w", encoding="utf-8") as file:
-            file.write(CONFIG.format(port=port))
+            file.write(CONFIG.format(port=port, ports=range(port + 1, port + 4)))
+        for name in ("server", "server.py"):
+            with open(os.path.join(folder, name), "w", encoding="utf-8") as file:
+                file.write(SERVER)
+                os.fchmod(file.fileno(), 0o755)
         for name, cost in costs(port, config).items():
+            if args.only not in name:
+                continue
             progress(name)
             commands = {"old": args.old, "old again": args.old, "new": args.new}
             ways = {way: partial(cost, command) for way, command in commands.items()}
