@@ -360,7 +360,7 @@ def _refuse_bare(options: argparse.Namespace) -> None:
         if getattr(options, name, False):
             flag = f"--{name.replace('_', '-')}"
             hints = (_help(options.command),)
-            raise DevportsError("usage", f"`{flag}` needs `--yes` beside it", hints=hints)
+            raise DevportsError("usage", f"`{flag}` needs `--yes`", hints=hints)
 
 
 def _help(*command: str) -> Hint:

@@ -251,7 +251,7 @@ def test_details_are_shown_before_the_answer(holder: Actor, on_terminal: OnTermi
     terminal = on_terminal("free", "web")
     terminal.answer("d")
     terminal.expect("if you answer yes")
-    terminal.expect(f"SIGTERM to {holder.pid}")
+    terminal.expect(f"devports sends SIGTERM, like `kill -TERM {holder.pid}`")
     assert holder.alive
     terminal.answer("n")
     assert terminal.exit_code() == exitcodes.HELD, terminal.screen()
